@@ -1,0 +1,46 @@
+"""The errors a user meets: sentences that say what, where, and what to do.
+
+Every error that the command line shows without a traceback derives from `TrajectoriesError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class TrajectoriesError(Exception):
+    """Base of the errors that are sentences for a user."""
+
+
+class StudyError(TrajectoriesError, ValueError):
+    """study.toml holds faults: all of them at once, one sentence each."""
+
+    def __init__(self, source: str, faults: Sequence[str]):
+        self.source = source
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        super().__init__(f"{source}: {len(self.faults)} fault(s) to correct:\n{lines}")
+
+
+class UnusableInputError(TrajectoriesError):
+    """Nothing usable was found: no deposit, no row, no table."""
+
+
+class StaleTableError(TrajectoriesError):
+    """A stored table was written by another version of the library, or is missing."""
+
+
+class TableError(TrajectoriesError, ValueError):
+    """A table between two rooms breaks its schema (a defect of the library or of a caller)."""
+
+
+class KeyFileError(TrajectoriesError):
+    """The study's secret key cannot be used."""
+
+
+class NotebookError(TrajectoriesError):
+    """A report notebook cannot be run as asked (parameters, cells), or failed."""
+
+
+class DisclosureError(TrajectoriesError):
+    """Something unprotected was about to leave."""

@@ -1,0 +1,274 @@
+"""The settings of one run: a frozen value, read from study.toml and checked whole.
+
+Every key of the file, its default and its meaning stand in `study.toml` at the root of the repository, which
+is the documentation. Faults are collected and told all at once, each with the key it concerns.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from .exceptions import StudyError
+
+PERIMETERS = ("RMR-2021", "RMR-2016", "CMM")
+SCOPES = ("region", "any_region")
+PATHWAYS = ("secondary", "primary", "onward", "return_stay")
+REGION_CODES = tuple(f"{code:02d}" for code in range(1, 18))
+# Wholly inside every metropolitan perimeter: nobody settles « en région » there (domain facts).
+METROPOLITAN_REGIONS = ("06", "13")
+# The smallest threshold that the publication rules allow (design.md, « Disclosure »).
+SMALLEST_THRESHOLD = 5
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where deposits are read, tables kept and reports written."""
+
+    raw: Path = Path("data/raw")
+    derived: Path = Path("data/derived")
+    reports: Path = Path("reports")
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """The publication rules of the study (persons, households, rounding base, smallest denominator)."""
+
+    threshold: int = 10
+    households: int = 5
+    round: int = 5
+    rate_denominator: int = 30
+
+
+@dataclass(frozen=True)
+class Study:
+    """
+    The frozen settings of one run.
+
+    Attributes
+    ----------
+    cutoff : date or None
+        Last day of observation; None: the end of the last quarter deposited.
+    perimeter, scope : str
+        Which metropolitan territory is meant; retention in the region or anywhere en région.
+    pathway : str or None
+        Keep the stays of one pathway only; None: all of them.
+    horizons, follow_up_months : tuple of int
+        Months since establishment: where retention is told; when partners are to call.
+    support : int
+        Persons needed at a horizon for it to be estimated.
+
+    Examples
+    --------
+    >>> Study().perimeter
+    'RMR-2021'
+    >>> Study.from_mapping({"scope": "ville"})
+    Traceback (most recent call last):
+    trajectories.exceptions.StudyError: study.toml: 1 fault(s) to correct:
+      - scope: 'ville' is not one of region, any_region.
+    """
+
+    cutoff: dt.date | None = None
+    perimeter: str = "RMR-2021"
+    scope: str = "region"
+    pathway: str | None = None
+    paths: Paths = field(default_factory=Paths)
+    grace_days: int = 183
+    follow_up_months: tuple[int, ...] = (3, 6, 12, 24)
+    match_threshold: float = 0.95
+    horizons: tuple[int, ...] = (3, 6, 12, 24, 36, 60)
+    support: int = 20
+    replicates: int = 500
+    draws: int = 20
+    seed: int = 1
+    disclosure: Disclosure = field(default_factory=Disclosure)
+    groups: MappingProxyType = field(default_factory=lambda: MappingProxyType({}))
+    targets: MappingProxyType = field(default_factory=lambda: MappingProxyType({}))
+    max_rows_per_sheet: int = 2_000_000
+    exclusions: Path = Path("data/exclusions.csv")
+
+    @classmethod
+    def read(cls, path: str | Path = "study.toml") -> Study:
+        """
+        Read and check a study file.
+
+        Relative folders are taken from the folder of the file, so that a run gives the same result wherever
+        it is started from.
+
+        Raises
+        ------
+        StudyError
+            The file is missing, is no TOML, or holds faults: all of them in one error.
+        """
+        path = Path(path)
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise StudyError(str(path), ["the file does not exist: create it, or name another with --study."]) from None
+        except UnicodeDecodeError:
+            raise StudyError(str(path), ["the file is not UTF-8 text: save it again as UTF-8."]) from None
+        except tomllib.TOMLDecodeError as error:
+            raise StudyError(str(path), [f"this is not TOML: {error}."]) from None
+        return cls.from_mapping(content, source=str(path), folder=path.resolve().parent)
+
+    @classmethod
+    def from_mapping(cls, content: dict[str, Any], *, source: str = "study.toml", folder: Path | None = None) -> Study:
+        """Check a mapping with the keys of study.toml; `folder` is what relative paths are taken from."""
+        checker = _Checker(content)
+        base = folder or Path()
+        defaults = cls()
+        paths = checker.section("paths", ("raw", "derived", "reports"))
+        rules = checker.section("disclosure", ("threshold", "households", "round", "rate_denominator"))
+        values = {
+            "cutoff": checker.date("cutoff"),
+            "perimeter": checker.choice("perimeter", PERIMETERS, defaults.perimeter),
+            "scope": checker.choice("scope", SCOPES, defaults.scope),
+            "pathway": checker.choice("pathway", (*PATHWAYS, "all"), "all"),
+            "paths": Paths(
+                **{
+                    key: base / paths.text(key, str(getattr(defaults.paths, key)))
+                    for key in ("raw", "derived", "reports")
+                }
+            ),
+            "grace_days": checker.integer("grace_days", defaults.grace_days, 0, 3660),
+            "follow_up_months": checker.months("follow_up_months", defaults.follow_up_months),
+            "match_threshold": checker.number("match_threshold", defaults.match_threshold, 0.5, 1.0),
+            "horizons": checker.months("horizons", defaults.horizons),
+            "support": checker.integer("support", defaults.support, 1, 1_000_000),
+            "replicates": checker.integer("replicates", defaults.replicates, 0, 100_000),
+            "draws": checker.integer("draws", defaults.draws, 1, 10_000),
+            "seed": checker.integer("seed", defaults.seed, 0, 2**63 - 1),
+            "disclosure": Disclosure(
+                threshold=rules.integer("threshold", 10, SMALLEST_THRESHOLD, 1_000_000),
+                households=rules.integer("households", 5, 1, 1_000_000),
+                round=rules.integer("round", 5, 1, 1_000_000),
+                rate_denominator=rules.integer("rate_denominator", 30, 1, 1_000_000),
+            ),
+            "groups": checker.groups("groups"),
+            "targets": checker.targets("targets"),
+            "max_rows_per_sheet": checker.integer("max_rows_per_sheet", defaults.max_rows_per_sheet, 1, 100_000_000),
+            "exclusions": base / checker.text("exclusions", str(defaults.exclusions)),
+        }
+        if values["pathway"] == "all":
+            values["pathway"] = None
+        faults = checker.unknown_keys(set(values)) + checker.faults + paths.faults + rules.faults
+        if faults:
+            raise StudyError(source, faults)
+        return cls(**values)
+
+    def with_folders(self, *, raw=None, derived=None, reports=None) -> Study:
+        """The same study with other folders: what the command line says wins over the file."""
+        given = {"raw": raw, "derived": derived, "reports": reports}
+        return replace(self, paths=replace(self.paths, **{k: Path(v) for k, v in given.items() if v is not None}))
+
+
+class _Checker:
+    """Takes values out of a mapping and notes each fault as a sentence that names the key."""
+
+    def __init__(self, content: dict[str, Any], prefix: str = ""):
+        self.content = content
+        self.prefix = prefix
+        self.faults: list[str] = []
+
+    def fault(self, key: str, sentence: str) -> None:
+        self.faults.append(f"{self.prefix}{key}: {sentence}")
+
+    def section(self, key: str, known: tuple[str, ...]) -> _Checker:
+        content = self.content.get(key, {})
+        if not isinstance(content, dict):
+            self.fault(key, f"must be a section [{key}] with the keys {', '.join(known)}.")
+            content = {}
+        inner = _Checker(content, prefix=f"{key}.")
+        inner.faults = inner.unknown_keys(set(known))
+        return inner
+
+    def unknown_keys(self, known: set[str]) -> list[str]:
+        return [
+            f"{self.prefix}{key}: no such setting; the settings are {', '.join(sorted(known))}."
+            for key in self.content
+            if key not in known
+        ]
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: str) -> str:
+        value = self.content.get(key, default)
+        if value not in allowed:
+            self.fault(key, f"{value!r} is not one of {', '.join(allowed)}.")
+            return default
+        return value
+
+    def text(self, key: str, default: str) -> str:
+        value = self.content.get(key, default)
+        if not isinstance(value, str) or not value.strip():
+            self.fault(key, f"{value!r} must be a path between quotes.")
+            return default
+        return value
+
+    def integer(self, key: str, default: int, lowest: int, highest: int) -> int:
+        value = self.content.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.fault(key, f"{value!r} must be a whole number.")
+            return default
+        if not lowest <= value <= highest:
+            self.fault(key, f"{value} must lie between {lowest} and {highest}.")
+            return default
+        return value
+
+    def number(self, key: str, default: float, lowest: float, highest: float) -> float:
+        value = self.content.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.fault(key, f"{value!r} must be a number.")
+            return default
+        if not lowest <= value <= highest:
+            self.fault(key, f"{value} must lie between {lowest} and {highest}.")
+            return default
+        return float(value)
+
+    def date(self, key: str) -> dt.date | None:
+        value = self.content.get(key)
+        if value is None:
+            return None
+        if isinstance(value, dt.datetime) or not isinstance(value, dt.date):
+            self.fault(key, f"{value!r} must be a date without quotes, such as 2025-12-31.")
+            return None
+        return value
+
+    def months(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        value = self.content.get(key, list(default))
+        whole = isinstance(value, list) and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value)
+        if not whole or not value or sorted(set(value)) != value:
+            self.fault(
+                key, f"{value!r} must be a list of whole months above 0, in growing order, such as {list(default)}."
+            )
+            return default
+        return tuple(value)
+
+    def groups(self, key: str) -> MappingProxyType:
+        value = self.content.get(key, {})
+        if not isinstance(value, dict):
+            self.fault(key, 'must be a section of names and region codes, such as "Est" = ["01", "11"].')
+            return MappingProxyType({})
+        for name, regions in value.items():
+            if not isinstance(regions, list) or not regions or any(r not in REGION_CODES for r in regions):
+                self.fault(f"{key}.{name}", f"{regions!r} must be a list of two-digit region codes between quotes.")
+        return MappingProxyType({name: tuple(regions) for name, regions in value.items() if isinstance(regions, list)})
+
+    def targets(self, key: str) -> MappingProxyType:
+        value = self.content.get(key, {})
+        found = {}
+        if not isinstance(value, dict):
+            self.fault(key, 'must be sections [targets."05"] with lines such as "2021-2022" = 120.')
+            return MappingProxyType({})
+        for region, years in value.items():
+            if region not in REGION_CODES or not isinstance(years, dict):
+                self.fault(f"{key}.{region}", "must be a section named after a two-digit region code.")
+                continue
+            for year, households in years.items():
+                if isinstance(households, bool) or not isinstance(households, int) or households < 0:
+                    self.fault(f"{key}.{region}.{year}", f"{households!r} must be a whole number of households.")
+                else:
+                    found[region, year] = households
+        return MappingProxyType(found)
