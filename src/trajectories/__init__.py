@@ -1,1 +1,49 @@
-"""trajectories."""
+"""Montréal-to-region trajectories from PASI reporting records, and the retention of the regions.
+
+deposits → records → persons → spells → cohort → estimates → protected tables → regional reports: each arrow is one
+room, and the public names below are the doors, in that order. Rooms are imported when they are first used, so
+importing the package costs no more than pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# At once, not at first use: the function must stand in the package before anything loads the room of its name.
+from .retention import exits, retention
+
+__version__ = "0.1.0"
+
+# public name → the room it lives in, in the order the data walks
+_ROOMS = {
+    "Study": "study",
+    "sample": "pipeline",
+    "read_deposits": "deposits",
+    "Deposits": "deposits",
+    "find_places": "places",
+    "link_persons": "persons",
+    "build_spells": "spells",
+    "Residences": "spells",
+    "build_cohort": "cohort",
+    "Cohort": "cohort",
+    "protect": "disclosure",
+    "build": "pipeline",
+    "analyse": "pipeline",
+}
+
+__all__ = ["__version__", "exits", "retention", "survival", *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "survival":
+        return importlib.import_module(".survival", __name__)
+    if name in _ROOMS:
+        value = getattr(importlib.import_module(f".{_ROOMS[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

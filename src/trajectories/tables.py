@@ -132,7 +132,8 @@ OBSERVATIONS = Table("observations", {
     "organisation_id": Column(), "record_id": Column(required=True),
 })  # fmt: skip
 SPELLS = Table("spells", {
-    "person_id": Column(required=True), "household_id": Column(required=True), "spell": Column("integer", required=True),
+    "person_id": Column(required=True), "household_id": Column(required=True),
+    "spell": Column("integer", required=True),
     "municipality": Column(), "region": Column(), "zone": Column(required=True, values=ZONES),
     "start_earliest": Column("date"), "start_latest": Column("date"),
     "end_earliest": Column("date"), "end_latest": Column("date"), "last_confirmed": Column("date"),
@@ -150,7 +151,8 @@ CONFLICTS = Table("conflicts", {
     "said": Column(required=True), "kept": Column(required=True),
 })  # fmt: skip
 COHORT = Table("cohort", {
-    "person_id": Column(required=True), "household_id": Column(required=True), "episode": Column("integer", required=True),
+    "person_id": Column(required=True), "household_id": Column(required=True),
+    "episode": Column("integer", required=True),
     "perimeter": Column(required=True), "scope": Column(required=True),
     "region": Column(), "municipality": Column(), "pathway": Column(required=True, values=PATHWAYS),
     "origin_region": Column(), "establishment_earliest": Column("date"), "establishment_latest": Column("date"),
@@ -163,7 +165,8 @@ COHORT = Table("cohort", {
     "city_size": Column(values=CITY_SIZES), "organisation_id": Column(),
 })  # fmt: skip
 CONTACTS = Table("contacts", {
-    "person_id": Column(required=True), "episode": Column("integer", required=True), "month": Column("number", required=True),
+    "person_id": Column(required=True), "episode": Column("integer", required=True),
+    "month": Column("number", required=True),
     "kind": Column(required=True, values=CONTACT_KINDS), "organisation_id": Column(), "cause": Column(values=EXITS),
     "departure_earliest": Column("number"), "departure_latest": Column("number"),
 })  # fmt: skip

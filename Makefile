@@ -1,0 +1,61 @@
+# Every target makes what it needs first. `make reports` and `make test` are all that a new user has to know.
+.POSIX:
+.PHONY: help install reports test recovery lint lab lock clean
+
+VENV = .venv
+BIN = $(VENV)/bin
+# The first Python of 3.11 to 3.13 that works here; name another with `make PYTHON=…`.
+PYTHON = $$(for p in python3 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then echo $$p; break; fi; done)
+
+help:
+	@echo "make reports   one HTML report per region (on the synthetic sample if data/raw is empty)"
+	@echo "make test      the tests"
+	@echo "make recovery  the long recovery studies (minutes)"
+	@echo "make lab       JupyterLab on the notebooks"
+	@echo "make lint      ruff"
+	@echo "make install   only the environment, in $(VENV)"
+	@echo "make lock      resolve requirements.lock again"
+	@echo "make clean     remove what can be made again; never deposits nor keys"
+
+# The stamp is newer than the lock and the project file once both are installed.
+$(VENV)/installed: requirements.lock pyproject.toml
+	@python="$(PYTHON)"; if [ -z "$$python" ]; then \
+		echo "No Python from 3.11 to 3.13 was found: install one, or name it with make PYTHON=/path/to/python." >&2; exit 2; fi; \
+	$$python -m venv $(VENV) || { \
+		echo "The environment could not be made: on Debian and Ubuntu, install the package python3-venv." >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: $(VENV)/installed
+
+reports: install
+	$(BIN)/trajectories run
+
+# Notebooks need their files whole on one process (--dist loadfile).
+test: install
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -q --nbval-lax notebooks/01_first_look.ipynb
+
+recovery: install
+	$(BIN)/python -m pytest -q -m slow tests/recovery
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check src tests
+
+lab: install
+	$(BIN)/trajectories lab
+
+# uv resolves for all three Pythons at once; it is needed here only, and is not part of the environment.
+lock: install
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --all-extras --no-annotate --quiet --custom-compile-command "make lock" \
+		--upgrade -o requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf data/sample data/derived reports/sample
+	find src tests -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""`python -m trajectories` is the command line, for systems without make."""
+
+from .cli import main
+
+main()

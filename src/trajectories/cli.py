@@ -1,0 +1,285 @@
+"""The commands. Each is a few lines: read the study, call the pipeline, say what happened, return the exit status.
+
+Exit status: 0 all done; 1 some failed (named); 2 usage or unusable input; 130 interrupted. A folder given on the
+command line wins over study.toml. Errors are sentences; a traceback is a defect.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import __version__
+from .exceptions import TrajectoriesError
+from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
+
+ALL_DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+# How many reports are made side by side unless told otherwise: one a core of the smallest machine we promise for.
+JOBS = 2
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Montréal-to-region trajectories from PASI reporting records: deposits in, one report per region out.",
+)
+
+StudyOption = Annotated[Path, typer.Option("--study", help="The settings of the run.")]
+RawOption = Annotated[Path | None, typer.Option("--raw", help="Folder of the partners' deposits.")]
+DerivedOption = Annotated[Path | None, typer.Option("--derived", help="Folder of the tables.")]
+ReportsOption = Annotated[Path | None, typer.Option("--reports", help="Folder of the reports.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+RegionOption = Annotated[list[str] | None, typer.Option("--region", help="Two-digit region code; may be repeated.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every region and the province (the default).")]
+LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the reports: fr.")]
+JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Reports made side by side.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has not changed.")]
+
+
+def main() -> None:
+    """Run the command line; every foreseen error is one sentence on standard error."""
+    try:
+        app()
+    except TrajectoriesError as error:
+        _fail(str(error))
+        sys.exit(UNUSABLE)
+    except KeyboardInterrupt:
+        _fail("Interrupted: what was finished is kept; run the same command to go on.")
+        sys.exit(INTERRUPTED)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(f"trajectories {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="Folder for raw/ and truth/; must not hold deposits yet.")],
+    households: Annotated[int, typer.Option(min=1)] = 1500,
+    organisations: Annotated[int, typer.Option(min=2)] = 30,
+    defects: Annotated[str, typer.Option(help="How dirty the deposits are: none, light or heavy.")] = "light",
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    contacts: Annotated[bool, typer.Option(help="Scheduled contacts exist.")] = True,
+    contacts_succeed: Annotated[bool, typer.Option(help="Every scheduled contact is made and succeeds.")] = False,
+    hearsay: Annotated[bool, typer.Option(help="Departures become known by hearsay too.")] = True,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Invent deposits with a known truth."""
+    from .pipeline import SYNTHETIC_MARK, has_deposits, mark_synthetic
+    from .simulate import Settings
+    from .simulate import simulate as make
+
+    settings = Settings(
+        households=households, organisations=organisations, defects=defects, seed=seed,
+        contacts=contacts, contacts_succeed=contacts_succeed, hearsay=hearsay,
+    )  # fmt: skip
+    if has_deposits(out / "raw") and not (out / SYNTHETIC_MARK).exists():
+        raise TrajectoriesError(f"{out / 'raw'} holds deposits that are not synthetic: choose another folder.")
+    if dry_run:
+        typer.echo(f"Would invent {households} households and {organisations} organisations in {out}.")
+        return
+    make(out, settings)
+    mark_synthetic(out)
+    typer.echo(f"Deposits: {out / 'raw'}. Truth: {out / 'truth'}.")
+
+
+@app.command()
+def build(
+    study: StudyOption = Path("study.toml"),
+    raw: RawOption = None,
+    derived: DerivedOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Deposits to tables."""
+    settings = Study.read(study).with_folders(raw=raw, derived=derived)
+    if dry_run:
+        typer.echo(f"Would read {settings.paths.raw} and write tables to {settings.paths.derived}.")
+        return
+    raise typer.Exit(_build(settings))
+
+
+@app.command()
+def report(
+    study: StudyOption = Path("study.toml"),
+    region: RegionOption = None,
+    every: AllOption = False,
+    lang: LanguageOption = "fr",
+    jobs: JobsOption = JOBS,
+    derived: DerivedOption = None,
+    reports: ReportsOption = None,
+    force: ForceOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Tables to reports: one page a region, one for the province, and an index."""
+    settings = Study.read(study).with_folders(derived=derived, reports=reports)
+    groups = _groups(settings, region, every)
+    _language(lang)
+    if dry_run:
+        typer.echo(
+            f"Would write {len(groups)} report(s) to {settings.paths.reports / 'shareable'}: {', '.join(groups)}."
+        )
+        return
+    raise typer.Exit(_report(settings, groups, lang, jobs, force))
+
+
+@app.command()
+def run(
+    study: StudyOption = Path("study.toml"),
+    raw: RawOption = None,
+    derived: DerivedOption = None,
+    reports: ReportsOption = None,
+    region: RegionOption = None,
+    lang: LanguageOption = "fr",
+    jobs: JobsOption = JOBS,
+    force: ForceOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Build and report; without any deposit, on the synthetic sample (which is made first)."""
+    from .pipeline import has_deposits, make_sample, sample_study
+
+    settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
+    groups = _groups(settings, region, not region)
+    _language(lang)
+    on_sample = raw is None and not has_deposits(settings.paths.raw)
+    if on_sample:
+        typer.echo(f"No deposit in {settings.paths.raw}: the synthetic sample is used.")
+        settings = sample_study(settings)
+    if derived is not None or reports is not None:
+        settings = settings.with_folders(derived=derived, reports=reports)
+    if dry_run:
+        typer.echo(f"Would read {settings.paths.raw} and write {len(groups)} report(s) to {settings.paths.reports}.")
+        return
+    if on_sample:
+        with _stage("sample"):
+            make_sample(Study.read(study))
+    built = _build(settings)
+    reported = _report(settings, groups, lang, jobs, force)
+    raise typer.Exit(max(built, reported))
+
+
+@app.command()
+def lab(
+    study: StudyOption = Path("study.toml"),
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8888,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Open JupyterLab in the notebooks folder, on this machine only."""
+    import subprocess
+
+    notebooks = study.resolve().parent / "notebooks"
+    if not notebooks.is_dir():
+        raise TrajectoriesError(f"{notebooks} does not exist: start from the project's folder, or name its study.toml.")
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}", "--ip=127.0.0.1", f"--port={port}"]
+    if dry_run:
+        typer.echo(" ".join(command))
+        return
+    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 (no part of it is a user's text)
+
+
+# ── steps that several commands share ─────────────────────────────────────────────────────────────────────
+def _build(study: Study) -> int:
+    from . import pipeline
+
+    with _stage("build") as say:
+        built = pipeline.build(study, progress=say)
+    _accounting(built)
+    for file in built.unreadable.itertuples():
+        _fail(f"{file.file}: {file.message}")
+    return SOME_FAILED if len(built.unreadable) else ALL_DONE
+
+
+def _accounting(built) -> None:
+    """Rows read = accepted + quarantined + superseded + duplicates, printed whole."""
+    files = built.deposits.files
+    sums = {
+        name: int(files[f"n_{name}"].sum()) for name in ("read", "accepted", "quarantined", "superseded", "duplicate")
+    }
+    parts = " + ".join(f"{sums[name]:,} {name}" for name in ("accepted", "quarantined", "superseded", "duplicate"))
+    typer.echo(f"{len(files):,} files, {sums['read']:,} rows read = {parts}.")
+    if built.n_excluded:
+        typer.echo(f"Of the accepted rows, {built.n_excluded:,} are left out by request.")
+    stays = built.cohort.cohort
+    typer.echo(f"{built.persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
+
+
+def _report(study: Study, groups: list[str], language: str, jobs: int, force: bool) -> int:
+    from . import pipeline
+    from .report.batch import run_reports
+
+    with _stage("analyse") as say:
+        tables = pipeline.analyse(study, progress=say)
+    with _bar(len(groups)) as advance:
+        outcomes = run_reports(
+            study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
+            on_event=advance,
+        )  # fmt: skip
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    for outcome in failed:
+        _fail(f"Region {outcome.region} failed: {outcome.message}")
+    done = len(outcomes) - len(failed)
+    typer.echo(f"{done} of {len(outcomes)} report(s) ready.")
+    typer.echo(str((study.paths.reports / "shareable" / "index.html").resolve()))
+    return SOME_FAILED if failed else ALL_DONE
+
+
+def _groups(study: Study, regions: list[str] | None, every: bool) -> list[str]:
+    """The pages asked for, all faults at once."""
+    from .retention import PROVINCE, reported_groups
+
+    if every or not regions:
+        return list(reported_groups(study))
+    faults = []
+    for code in regions:
+        if code in METROPOLITAN_REGIONS:
+            faults.append(f"{code} is wholly in the metropole: nobody settles « en région » there.")
+        elif code not in (*REGION_CODES, PROVINCE, *study.groups):
+            faults.append(
+                f"{code!r} is no region: give a two-digit code from 01 to 17, {PROVINCE}, or a group of the study."
+            )
+    if faults:
+        raise TrajectoriesError(" ".join(f"--region {fault}" for fault in faults))
+    return list(dict.fromkeys(regions))
+
+
+def _language(language: str) -> None:
+    if language != "fr":
+        raise TrajectoriesError(f"--lang {language!r}: reports exist in fr only in this version.")
+
+
+def _fail(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[Callable[[str], None]]:
+    """Shows the stage at work on a terminal; one line a stage elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda step: typer.echo(f"{name}: {step}", err=True)
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(name) as status:
+        yield lambda step: status.update(f"{name}: {step}")
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable]:
+    """A progress bar on a terminal, one line a finished region elsewhere; called with each `Outcome`."""
+    if not sys.stderr.isatty():
+        yield lambda outcome: typer.echo(f"{outcome.region}: {outcome.status} ({outcome.seconds:.1f} s)", err=True)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task("reports", total=total)
+        yield lambda outcome: progress.update(task, advance=1, description=f"reports: {outcome.region}")

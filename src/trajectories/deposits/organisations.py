@@ -1,0 +1,208 @@
+"""Who reports, for which quarter, deposited when: from the columns, else the sheet's and the file's name.
+
+Columns win over names (deposit-schema.md, « Deposits »). The organisation typed only on the first row of a block is
+filled down. An organisation known by name only gets an id from its normalised name, and an issue says so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from ..places import find_places
+from ..tables import METROPOLE, REGION, UNKNOWN
+from .crosswalks import word_key
+from .dates import DateTable, quarter_end
+from .gathering import Gathered, as_objects
+from .layout import PLAIN
+from .reading import REGISTRY, UnreadableDeposit, read_source
+from .values import clean, fiscal_years, quarters
+
+_FILE_NAME = re.compile(r"^(?P<organisation>[^_]+(?:_[^_]+)*?)_\d{4}-\d{2,4}(?:_.*)?$")
+_YEAR = re.compile(r"(?<!\d)(20\d{2})[-_ ](20\d{2}|\d{2})(?!\d)(?!-\d)")
+_QUARTER = re.compile(r"(?<![A-Za-z])[TtQq]([1-4])(?!\d)")
+_DAY = re.compile(r"(?<!\d)(20\d{2}-\d{2}-\d{2})(?!\d)")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """Per row: the organisation, its name, the quarter, and the deposit date with whether it was given or fallen back on."""
+
+    organisation_id: np.ndarray
+    organisation: np.ndarray
+    fiscal_year: np.ndarray
+    quarter: np.ndarray
+    deposit_date: np.ndarray
+    dated: np.ndarray
+    issues: list[tuple]  # (reason, column, rows)
+
+    def period_end(self) -> np.ndarray:
+        """Per row, the last day the deposit can speak of: the later of the quarter's end and the deposit (NaT: unknown)."""
+        return np.fmax(_quarter_ends(self.fiscal_year, self.quarter), self.deposit_date)
+
+
+def parse_name(file: str) -> dict[str, str]:
+    """
+    What a file's name says, by the contract's pattern or in pieces.
+
+    Examples
+    --------
+    >>> parse_name("2022/EER01_2021-2022_T3_2022-01-20.csv")
+    {'organisation_id': 'EER01', 'fiscal_year': '2021-2022', 'quarter': '3', 'deposit_date': '2022-01-20'}
+    """
+    stem = PurePosixPath(file).stem
+    said = {}
+    if found := _FILE_NAME.match(stem):
+        said["organisation_id"] = found["organisation"].strip()
+    if (found := _YEAR.search(stem)) and int(found[2]) % 100 == (int(found[1]) + 1) % 100:
+        said["fiscal_year"] = f"{found[1]}-{int(found[1]) + 1}"
+    if found := _QUARTER.search(stem):
+        said["quarter"] = found[1]
+    if found := _DAY.search(stem):
+        said["deposit_date"] = found[1]
+    return said
+
+
+def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
+    """Organisation, period and deposit date of every row."""
+    issues: list[tuple] = []
+    names = [parse_name(note.file) for note in gathered.files]
+    file = gathered.file
+    filled = fill_down(gathered)
+
+    ids, organisations, unsure = _organisations(gathered, filled, names, registry)
+    for reason, rows in unsure.items():
+        issues.append((reason, "organisation_id", rows))
+
+    sheet_names = [parse_name(f"{name}.x") for name in gathered.sheet_name]
+    years, bad_years = fiscal_years(gathered.texts["fiscal_year"])
+    numbers, bad_numbers = quarters(gathered.texts["quarter"])
+    period = {}
+    for column, values, bad in (("fiscal_year", years, bad_years), ("quarter", numbers, bad_numbers)):
+        rows = np.flatnonzero(bad[gathered.codes[column]])
+        issues.append(("unknown_value", column, rows))
+        by_sheet = as_objects([said.get(column) for said in sheet_names])[gathered.sheet]
+        by_file = as_objects([said.get(column) for said in names])[file]
+        fallback = np.where(pd.isna(by_sheet), by_file, by_sheet)
+        typed = values[filled[column]]
+        period[column] = np.where(pd.isna(typed), fallback, typed)
+    quarter = pd.array([None if pd.isna(q) else int(q) for q in period["quarter"]], dtype="Int64")
+    fiscal_year = np.where(pd.isna(period["fiscal_year"]), None, period["fiscal_year"])
+
+    table = DateTable(gathered.texts["deposit_date"])
+    typed_date = table.take(gathered.codes["deposit_date"], np.ones(len(file), dtype=bool), None)[0]
+    by_name = DateTable([said.get("deposit_date", "") for said in names])
+    named = by_name.take(np.arange(len(names)), np.ones(len(names), dtype=bool), None)[0][file]
+    given = np.where(np.isnat(typed_date), named, typed_date)
+    date = np.where(np.isnat(given), _quarter_ends(fiscal_year, quarter), given)
+    return Reported(ids, organisations, fiscal_year, quarter, date, ~np.isnat(given), issues)
+
+
+def _quarter_ends(fiscal_year: np.ndarray, quarter) -> np.ndarray:
+    numbers = pd.array(quarter, dtype="Int64").fillna(0).to_numpy(dtype=np.int64)
+    position, years = pd.factorize(fiscal_year)
+    ends = np.full((len(years) + 1, 5), np.datetime64("NaT"), dtype="datetime64[D]")  # the last line is for no year
+    for i, year in enumerate(years):
+        ends[i, 1:] = [quarter_end(year, q) for q in (1, 2, 3, 4)]
+    return ends[position, numbers]
+
+
+def fill_down(gathered: Gathered) -> dict[str, np.ndarray]:
+    """Codes of the organisation and of the period with the blanks below a typed cell filled, within each sheet."""
+    n = len(gathered.sheet)
+    here = np.arange(n)
+    first = np.searchsorted(gathered.sheet, gathered.sheet)  # first row of each row's sheet
+    filled = {}
+    for block in (("organisation_id", "organisation"), ("fiscal_year",), ("quarter",)):
+        starts = np.zeros(n, dtype=bool)
+        for column in block:
+            starts |= ~gathered.blank(column)
+        starts &= gathered.kind == PLAIN
+        last = np.maximum.accumulate(np.where(starts, here, -1)) if n else here
+        source = np.where(last >= first, last, here)
+        for column in block:
+            filled[column] = gathered.codes[column][source]
+    return filled
+
+
+def _organisations(gathered: Gathered, filled: dict, names: list[dict], registry: pd.DataFrame):
+    keys = pd.DataFrame({"file": gathered.file, "id": filled["organisation_id"], "name": filled["organisation"]})
+    groups = keys.groupby(["file", "id", "name"], sort=True)
+    position = groups.ngroup().to_numpy()
+    combinations = list(groups.indices) if len(keys) else []
+    said = []
+    for file, code, name in combinations:
+        typed = clean(gathered.texts["organisation_id"][code]) or names[file].get("organisation_id")
+        said.append((typed.upper() if typed else None, clean(gathered.texts["organisation"][name])))
+
+    # a name that goes with one id anywhere (deposits or registry) names it everywhere
+    known: dict[str, set[str]] = {}
+    pairs = [*said, *registry[["code", "nom"]].itertuples(index=False, name=None)]
+    for code, name in pairs:
+        if code and name:
+            known.setdefault(word_key(name), set()).add(code)
+    registered = {code: name for code, name in registry[["code", "nom"]].itertuples(index=False, name=None) if name}
+
+    ids, labels, by_name, unknown = [], [], [], []
+    for (file, _, _), (code, name) in zip(combinations, said, strict=True):
+        matches = known.get(word_key(name), set()) if name else set()
+        found = code or (next(iter(matches)) if len(matches) == 1 else None)
+        by_name.append(found is None and bool(name and word_key(name)))
+        unknown.append(found is None and not by_name[-1])
+        if found is None:
+            found = word_key(name).replace(" ", "-") if by_name[-1] else f"fichier:{gathered.files[file].file}"
+        ids.append(found)
+        labels.append(name or registered.get(found))
+    unsure = {
+        "organisation_by_name": np.flatnonzero(np.array(by_name, dtype=bool)[position]),
+        "organisation_unknown": np.flatnonzero(np.array(unknown, dtype=bool)[position]),
+    }
+    return as_objects(ids)[position], as_objects(labels)[position], unsure
+
+
+def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
+    """
+    The optional registry `organismes.csv` (code, nom, municipalite), and a sentence where it cannot be used.
+
+    An organisation's zone is that of its municipality; without a registry, that of most of its rows' residences.
+    """
+    empty = pd.DataFrame(columns=["code", "nom", "municipalite"], dtype=object)
+    path = next((p for p in sorted(folder.iterdir()) if p.name.lower() == REGISTRY and p.is_file()), None)
+    if path is None:
+        return empty, None
+    wanted = {"code": "code", "codeorganisme": "code", "nom": "nom", "nomorganisme": "nom", "municipalite": "municipalite"}
+
+    def keys(row: list[str]) -> list[str | None]:
+        return [wanted.get(word_key(cell).replace(" ", "")) for cell in row]
+
+    try:
+        source = read_source(path, REGISTRY, lambda row: len(set(keys(row)) - {None}), 100_000)
+    except UnreadableDeposit as error:
+        return empty, str(error)
+    header, *rows = source.sheets[0].rows or [[]]
+    columns = keys(header)
+    if not {"code", "municipalite"} <= set(columns):
+        return empty, "the registry needs the columns code, nom and municipalite."
+    found = [{c: clean(cell) for c, cell in zip(columns, row, strict=False) if c} for row in rows if any(row)]
+    table = pd.DataFrame(found, columns=["code", "nom", "municipalite"], dtype=object)
+    table = table[table["code"].notna()].copy()
+    table["code"] = table["code"].str.upper()
+    return table.where(table.notna(), None).drop_duplicates("code"), None
+
+
+def organisation_zones(ids: np.ndarray, residence_zone: np.ndarray, registry: pd.DataFrame, perimeter: str) -> np.ndarray:
+    """The zone of each row's organisation: of its municipality in the registry, else of most of its rows' residences."""
+    position, unique = pd.factorize(ids)
+    counts = [np.bincount(position[residence_zone == zone], minlength=len(unique)) for zone in (METROPOLE, REGION)]
+    inside, outside = counts
+    zone = np.where(inside > outside, METROPOLE, np.where(outside > inside, REGION, UNKNOWN)).astype(object)
+    found = find_places(registry["municipalite"].to_numpy(dtype=object), perimeter=perimeter)
+    known = {
+        code: z for code, z in zip(registry["code"], found["zone"], strict=True) if z in (METROPOLE, REGION)
+    }
+    zone = np.array([known.get(code, z) for code, z in zip(unique, zone, strict=True)], dtype=object)
+    return zone[position] if len(unique) else np.empty(0, dtype=object)

@@ -1,0 +1,177 @@
+"""From gathered cells to the columns of `records`: dates, places and codes, read once per distinct text.
+
+A cell that cannot be read becomes missing and is listed; it never costs its row. What is listed keeps the typed text
+only where it cannot name a person (deposit-schema.md, « Never stored after reading »).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ..places import find_places, municipalities
+from ..places.outside import unknown_words
+from ..places.spelling import key_of
+from . import values
+from .crosswalks import DATES, EVENT_DATES, PLACES, Crosswalk
+from .dates import DateTable
+from .gathering import Gathered, as_objects
+from .organisations import Reported
+
+# Never copied into the `value` of an issue.
+PRIVATE = frozenset(("given_name", "family_name", "birth_date", "file_number", "household_number", "remarks"))
+LARGEST_HOUSEHOLD = 20
+# An event reported with two digits of its year may be dated a little after the deposit; a birth may not.
+_LEEWAY = np.timedelta64(366, "D")
+_NO_DATE = np.datetime64("NaT", "D")
+
+
+@dataclass
+class Findings:
+    """Cells that became missing or were set right: (reason, column, rows, typed texts or None)."""
+
+    gathered: Gathered
+    found: list[tuple] = field(default_factory=list)
+
+    def add(self, reason: str, column: str, rows: np.ndarray) -> None:
+        """List the cells of a column at the rows (positions, or a mask)."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        if len(rows):
+            typed = None if column in PRIVATE or column not in self.gathered.texts else self.gathered.typed(column, rows)
+            self.found.append((reason, column, rows, typed))
+
+
+@dataclass(frozen=True)
+class Dates:
+    """First and last days of every date column, and per file whether the day comes first."""
+
+    earliest: dict[str, np.ndarray]
+    latest: dict[str, np.ndarray]
+    day_first: np.ndarray
+
+    def any_event(self) -> np.ndarray:
+        """Per row, whether a date of something that happened in the row can be used."""
+        return np.logical_or.reduce([~np.isnat(self.earliest[column]) for column in EVENT_DATES])
+
+
+def read_dates(gathered: Gathered, reported: Reported, findings: Findings) -> Dates:
+    """All date columns, with the order of day and month decided per file from the cells that prove one."""
+    file = gathered.file
+    tables = {column: DateTable(gathered.texts[column]) for column in DATES}
+    votes = np.zeros(len(gathered.files))
+    for column, table in tables.items():
+        proof = table.order[gathered.codes[column]]
+        votes += np.bincount(file, weights=proof, minlength=len(votes))
+    day_first = votes >= 0  # the contract's default: day first
+    by_row = day_first[file]
+
+    until = reported.period_end()
+    known = until[~np.isnat(until)]
+    until = np.where(np.isnat(until), known.max() if len(known) else _NO_DATE, until)
+    earliest, latest = {}, {}
+    for column, table in tables.items():
+        codes = gathered.codes[column]
+        limit = until if column == "birth_date" else until + _LEEWAY
+        first, last = table.take(codes, by_row, limit)
+        proof = table.order[codes]
+        findings.add("date_order", column, (proof != 0) & ((proof > 0) != by_row))
+        findings.add("unreadable_date", column, table.unreadable[codes])
+        if column == "birth_date":
+            future = first > until
+            findings.add("birth_in_future", column, future)
+            first, last = np.where(future, _NO_DATE, first), np.where(future, _NO_DATE, last)
+        earliest[column], latest[column] = first, last
+    return Dates(earliest, latest, day_first)
+
+
+def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[str, dict[str, np.ndarray]]:
+    """Per place column: code, region, zone and match of every row."""
+    code_texts, bad_codes = values.municipal_codes(gathered.texts["residence_code_typed"])
+    exists = np.isin(code_texts.astype(str), municipalities(perimeter).index.to_numpy(dtype=str))
+    absent = ~exists & np.array([code is not None for code in code_texts], dtype=bool)
+    findings.add("unreadable_code", "residence_code_typed", bad_codes[gathered.codes["residence_code_typed"]])
+    findings.add("unknown_municipal_code", "residence_code_typed", absent[gathered.codes["residence_code_typed"]])
+    postal_texts, bad_postal = values.postal_codes(gathered.texts["postal_code"])
+    findings.add("unreadable_postal_code", "postal_code", bad_postal[gathered.codes["postal_code"]])
+
+    residence = as_objects(gathered.texts["residence"])
+    found = {}
+    for column in PLACES:
+        typed = as_objects([text.strip() for text in gathered.texts[column]])
+        codes = gathered.codes[column]
+        # the municipal code and the postal code are the residence's; a destination typed alike has them too
+        same = np.ones(len(codes), dtype=bool)
+        if column != "residence":
+            position = {text.strip(): i for i, text in enumerate(residence) if text.strip()}
+            twin = np.array([position.get(text, -1) for text in typed], dtype=np.int64)[codes]
+            same = (twin >= 0) & (twin == _first_alike(residence)[gathered.codes["residence"]])
+        own = np.where(same, gathered.codes["residence_code_typed"], 0)
+        postal = np.where(same, gathered.codes["postal_code"], 0)
+        key, inverse = _distinct(codes, own, postal)
+        places = find_places(typed[key[0]], codes=np.where(exists[key[1]], code_texts[key[1]], None),
+                             postal_codes=postal_texts[key[2]], perimeter=perimeter)  # fmt: skip
+        names = {name: places[name].to_numpy(dtype=object) for name in ("code", "region", "zone", "match")}
+        against = exists[key[1]] & np.isin(names["match"], ["exact", "alias"]) & (names["code"] != code_texts[key[1]])
+        findings.add("code_against_name", "residence_code_typed", against[inverse] & (column == "residence"))
+        silent = np.array([key_of(text) in unknown_words() for text in typed[key[0]]], dtype=bool)
+        for match, reason in (("none", "place_not_found"), ("ambiguous", "place_ambiguous"), ("area_only", "place_area_only")):
+            listed = (names["match"] == match) & ~silent & (names["zone"] != "outside_quebec")
+            findings.add(reason, column, listed[inverse])
+        found[column] = {name: array[inverse] for name, array in names.items()}
+    return found
+
+
+def _first_alike(texts: np.ndarray) -> np.ndarray:
+    """Per distinct text, the position of the last that is the same without outer spaces."""
+    position = {text.strip(): i for i, text in enumerate(texts)}
+    return np.array([position[text.strip()] for text in texts], dtype=np.int64)
+
+
+def _distinct(*codes: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """Distinct combinations of codes, as one array of each, and per row the position in them."""
+    mixed = np.zeros(len(codes[0]), dtype=np.int64)
+    for array in codes:
+        mixed = mixed * (int(array.max(initial=0)) + 1) + array
+    _, first, inverse = np.unique(mixed, return_index=True, return_inverse=True)
+    return [array[first] for array in codes], inverse
+
+
+def read_values(gathered: Gathered, crosswalk: Crosswalk, rows: np.ndarray, findings: Findings) -> dict[str, np.ndarray]:
+    """The columns that are neither dates nor places, at the rows."""
+    words = {key: dict(crosswalk.values.get(key, {})) for key in (
+        "sex", "immigration_category", "education", "follow_up_status", "service", "establishment_reason", "exit_reason",
+        "yes_no", "needs", "french", "programme",
+    )}  # fmt: skip
+    readers: dict[str, Callable[[list[str]], values.Result]] = {
+        **{
+            column: lambda texts, column=column: values.coded(texts, words[column])
+            for column in (
+                "sex", "immigration_category", "education", "follow_up_status", "service", "establishment_reason",
+                "exit_reason",
+            )
+        },
+        **{column: lambda texts: values.yes_no(texts, words["yes_no"]) for column in ("job_found", "housing_found")},
+        "needs": lambda texts: values.coded_list(texts, words["needs"]),
+        "french": lambda texts: values.french_levels(texts, words["french"]),
+        "programme": lambda texts: values.named(texts, words["programme"]),
+        "birth_country": values.countries, "stream": values.streams,
+        **{column: values.plain for column in ("file_number", "household_number", "given_name", "family_name", *PLACES)},
+    }  # fmt: skip
+    columns = {}
+    for column, read in readers.items():
+        found, unreadable = read(gathered.texts[column])
+        findings.add("unknown_value", column, unreadable[gathered.codes[column]])
+        columns[column] = found[gathered.codes[column][rows]]
+    sizes, unreadable, impossible = values.whole_numbers(gathered.texts["household_size"], 1, LARGEST_HOUSEHOLD)
+    codes = gathered.codes["household_size"]
+    findings.add("unreadable_number", "household_size", unreadable[codes])
+    findings.add("impossible_value", "household_size", impossible[codes])
+    columns["household_size"] = sizes[codes[rows]]
+    columns["residence_code_typed"] = values.municipal_codes(gathered.texts["residence_code_typed"])[0][
+        gathered.codes["residence_code_typed"][rows]
+    ]
+    columns["postal_code"] = values.postal_codes(gathered.texts["postal_code"])[0][gathered.codes["postal_code"][rows]]
+    return columns

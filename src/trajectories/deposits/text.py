@@ -1,0 +1,139 @@
+"""Bytes of a text deposit → rows: encoding, separator and quoting decided per file, from what the file holds.
+
+Order of trial: a byte order mark; UTF-16 by its zero bytes; UTF-8; then cp1252 or Mac Roman, whichever reads as French.
+A cell of UTF-8 that was read as cp1252 (`MontrÃ©al`) is repaired only when the repair goes through whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import NamedTuple
+
+SEPARATORS = (";", ",", "\t", "|")
+_FRENCH = frozenset("éèêëàâçîïôûùüœÉÈÊÀÂÇÎÔŒ’«»–—№°")
+# The zone of C1 controls stands for the five bytes that cp1252 leaves undefined.
+_UNDEFINED = "".join(chr(code) for code in (0x81, 0x8D, 0x8F, 0x90, 0x9D))
+_LINES_OF_A_CELL = 60
+_SAMPLE_LINES = 60
+
+
+class Text(NamedTuple):
+    """A text deposit as rows, how it was read, and codes of what had to be set right in it."""
+
+    rows: list[list[str]]
+    encoding: str
+    separator: str
+    notes: tuple[str, ...]
+
+
+def decode(content: bytes) -> tuple[str, str]:
+    """
+    Text and encoding of the bytes.
+
+    Examples
+    --------
+    >>> decode("Montréal".encode("cp1252")), decode("Montréal".encode("mac_roman"))
+    (('Montréal', 'cp1252'), ('Montréal', 'mac_roman'))
+    """
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace"), encoding
+    head = content[:4096]
+    zeros = head[0::2].count(0), head[1::2].count(0)
+    if max(zeros) > 0.3 * len(head) / 2 and min(zeros) < 0.05 * len(head) / 2:
+        encoding = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+        return content.decode(encoding, errors="replace"), encoding
+    try:
+        return content.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    high = bytes(byte for byte in content if byte >= 0x80)
+    windows = high.decode("cp1252", errors="replace")
+    mac = high.decode("mac_roman")
+    if _frenchness(mac) > _frenchness(windows):
+        return content.decode("mac_roman"), "mac_roman"
+    return content.decode("cp1252", errors="replace"), "cp1252"
+
+
+def _frenchness(text: str) -> int:
+    return sum(1 if letter in _FRENCH else -1 for letter in text)
+
+
+def repaired(cell: str) -> str:
+    """
+    A cell whose UTF-8 was read as cp1252, brought back; any other cell as it is.
+
+    Examples
+    --------
+    >>> repaired("MontrÃ©al"), repaired("SÃO")
+    ('Montréal', 'SÃO')
+    """
+    if not ("Ã" in cell or "Â" in cell or "â€" in cell or "Å" in cell):
+        return cell
+    # « à » is C3 A0: the second half is a no-break space, which spreadsheets turn into a plain one
+    for candidate in (cell, cell.replace("Ã ", "Ã\xa0")):
+        try:
+            raw = b"".join(
+                letter.encode("latin-1") if letter in _UNDEFINED else letter.encode("cp1252") for letter in candidate
+            )
+            return raw.decode("utf-8")
+        except UnicodeError:
+            continue
+    return cell
+
+
+def read_text(content: bytes, recognise: Callable[[list[str]], int], max_rows: int) -> Text:
+    """
+    Rows of a text deposit.
+
+    `recognise` counts the headers it knows in a row: the separator is the one under which most headers are known.
+    At most `max_rows` rows are read; the note `too_many_rows` says that there were more.
+    """
+    text, encoding = decode(content)
+    notes = []
+    if "\0" in text:
+        text = text.replace("\0", "")
+        notes.append("nul_bytes")
+    separator = _separator(text, recognise)
+    rows = _quoted_rows(text, separator, max_rows)
+    if rows is None:
+        notes.append("unclosed_quote")
+        rows = [line.split(separator) for line in _lines(text)]
+    if len(rows) > max_rows:
+        notes.append("too_many_rows")
+        rows = rows[:max_rows]
+    return Text(rows, encoding, separator, tuple(notes))
+
+
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _separator(text: str, recognise: Callable[[list[str]], int]) -> str:
+    sample = "\n".join(_lines(text[:100_000])[:_SAMPLE_LINES])
+    scores = {}
+    for separator in SEPARATORS:
+        rows = _quoted_rows(sample, separator, _SAMPLE_LINES)
+        if rows is None:
+            rows = [line.split(separator) for line in _lines(sample)]
+        scores[separator] = max(map(recognise, rows), default=0)
+    return max(SEPARATORS, key=scores.__getitem__)
+
+
+def _quoted_rows(text: str, separator: str, max_rows: int) -> list[list[str]] | None:
+    """Rows by the rules of quoting, or None where a quote was opened and not closed."""
+    rows = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            rows.append(row)
+            if len(rows) > max_rows:
+                break
+    except csv.Error:
+        return None
+    if '"' in text and any(cell.count("\n") + cell.count("\r") > _LINES_OF_A_CELL for row in rows for cell in row):
+        return None
+    if rows and any("\n" in cell or "\r" in cell for cell in rows[-1]) and text.count('"') % 2:
+        return None  # the last cell ran to the end of the file
+    return rows

@@ -1,0 +1,144 @@
+"""Nothing leaves without passing here: `protect` turns a table of counts, rates or a curve into what may be shown.
+
+The rules, with the reason of each: counts.py (small cells, what stands beside them), rates.py (denominators, steps,
+bounds, destinations), curves.py (rounded counts, spacing), rules.py (the numbers). The report room takes `Protected`
+only. Tables that add up (the regions and the province) have to be protected together, in one call: apart, neither
+call could know what the other shows. `Protected.of` then takes one group's rows for its page.
+
+What a reader can still learn is written in counts.py and rates.py; the tests try it by linear programming.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ..exceptions import DisclosureError
+from ..study import Disclosure
+from .counts import protect_counts
+from .curves import protect_curve_counts, protect_estimated_curve
+from .rates import COUNTS, NUMBERS, protect_rates
+from .rules import SMALLEST_AT_RISK, checked
+
+__all__ = ["Protected", "protect"]
+
+# What only a raw table has: a `Protected` made by hand around one is refused.
+_RAW = {"persons", "households", "n_households", "n_entry", "n_censor", "n_risk", "n_exits", "se", "note", *COUNTS}
+_KINDS = {
+    "curve of counts": {"group", "month", "n_entry", "n_censor"},
+    "estimated curve": {"group", "month", "survival", "lower", "upper", "n_risk", "n_exits"},
+    "counts": {"group", "table", "key", "persons", "households"},
+    "rates": {"group", "estimate", "lower", "upper", "n_start", "n_at_risk"},
+}
+
+
+@dataclass(frozen=True)
+class Protected:
+    """
+    A table that may be shown.
+
+    Attributes
+    ----------
+    kind : str
+        "counts", "rates" or "curve".
+    frame : DataFrame
+        Only what may be shown: a hidden number is missing and its row's `shown` is False.
+        counts: group, table, key, persons_rounded, households_rounded, shown, sum_of_displayed (a total).
+        rates: the context columns given (perimeter … horizon, known), estimate, lower, upper (0–1, whole percents),
+        at_least, at_most (a range where the exact rate would tell a small count), n_start_rounded,
+        n_at_risk_rounded, n_confirmed_rounded, shown, reason.
+        curve: group, month, survival, lower, upper, n_risk_rounded, shown, and incidence_<cause>,
+        n_exit_<cause>_rounded (from counts) or lost_left, lost_stayed, horizon (estimated).
+    rules : Disclosure
+        The rules it was made with.
+    """
+
+    kind: str
+    frame: pd.DataFrame
+    rules: Disclosure
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("counts", "rates", "curve"):
+            raise DisclosureError(f"{self.kind!r} is no kind of protected table.")
+        raw = sorted(
+            name for name in map(str, self.frame.columns)
+            if name in _RAW or (name.startswith("n_") and not name.endswith("_rounded"))
+        )  # fmt: skip
+        if raw or "shown" not in self.frame:
+            raise DisclosureError(f"This table is not protected ({', '.join(raw) or 'no column shown'}): use protect.")
+        exact = [name for name in ("persons_rounded", "households_rounded", *NUMBERS[:3]) if name in self.frame]
+        if self.frame.loc[~self.frame["shown"].astype(bool), exact].notna().to_numpy().any():
+            raise DisclosureError("A number stands on a row that is not shown: use protect.")
+
+    def of(self, group: str) -> Protected:
+        """The rows of one group, for its page."""
+        return Protected(self.kind, self.frame[self.frame["group"] == group].reset_index(drop=True), self.rules)
+
+    def _repr_html_(self) -> str:
+        body = self.frame.to_html(index=False, escape=True, na_rep="—", border=0)
+        return f"<p>{html.escape(self.kind)}: protected</p>{body}"
+
+
+def protect(table: pd.DataFrame, *, rules: Disclosure | None = None, support: int = 20) -> Protected:
+    """
+    What may be shown of a table; its kind is known by its columns.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Counts (group, table, key, persons, households), rates (group, estimate, lower, upper, n_start, n_at_risk and
+        any of perimeter, scope, pathway, measure, method, cause, horizon, known, n_confirmed, n_households), a curve
+        of monthly counts (group, month, n_entry, n_censor, n_exit_<cause> …) or an estimated one (group, month,
+        survival, lower, upper, n_risk, n_exits and any of n_start, horizon, lost_left, lost_stayed). Not changed.
+        All groups that add up to one another have to be in it.
+    rules : Disclosure, optional
+        The study's; the defaults where not given.
+    support : int
+        Persons needed at risk for a rate or a month of a curve; never under 20.
+
+    Returns
+    -------
+    Protected
+
+    Raises
+    ------
+    DisclosureError
+        The table is of no kind known here, breaks what its protection rests on, or the rules switch one off.
+
+    Examples
+    --------
+    >>> moves = pd.DataFrame({
+    ...     "group": "05", "table": "origins", "key": ["Laval", "Longueuil", "Montréal", "total"],
+    ...     "persons": [4, 21, 63, 88], "households": [2, 9, 30, 41],
+    ... })
+    >>> protect(moves).frame[["key", "persons_rounded", "shown"]]
+             key  persons_rounded  shown
+    0      Laval             <NA>  False
+    1  Longueuil             <NA>  False
+    2   Montréal               65   True
+    3      total             <NA>  False
+    """
+    rules = checked(Disclosure() if rules is None else rules)
+    if not isinstance(table, pd.DataFrame):
+        raise DisclosureError(f"Only a raw table (DataFrame) can be protected, not a {type(table).__name__}.")
+    names = set(map(str, table.columns))
+    kinds = [kind for kind, needed in _KINDS.items() if needed <= names]
+    if len(kinds) != 1:
+        known = "; ".join(f"{kind}: {', '.join(sorted(needed))}" for kind, needed in _KINDS.items())
+        raise DisclosureError(
+            f"A table with the columns {', '.join(sorted(names))} is of {len(kinds) or 'no'} known kind(s), "
+            f"so no rule protects it. The kinds: {known}."
+        )
+    table = table.reset_index(drop=True)
+    at_risk = max(support, SMALLEST_AT_RISK)
+    match kinds[0]:
+        case "counts":
+            return Protected("counts", protect_counts(table, rules), rules)
+        case "rates":
+            return Protected("rates", protect_rates(table, rules, at_risk), rules)
+        case "curve of counts":
+            return Protected("curve", protect_curve_counts(table, rules, at_risk), rules)
+        case _:
+            return Protected("curve", protect_estimated_curve(table, rules, at_risk), rules)

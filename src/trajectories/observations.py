@@ -1,0 +1,201 @@
+"""Records → observations: what each row attests about where a person was, and when.
+
+An observation is evidence that a person lived in a place on a date, the date being an interval. What a row attests
+is fixed by the input contract (deposit-schema.md, « What a row attests »):
+
+- a service row: the residence, on the service's date;
+- an establishment row: the destination, from that date; its residence may be the old address and attests only
+  before (kind `residence`);
+- a follow-up « présent »: the residence (else the destination, else where the person was last settled);
+- a departure row and « parti »: the place left is no presence; what they attest is the destination, from the date
+  of departure (kind `departure`); a « non joint » attests nothing.
+
+A row may do several of these. Nothing is imputed: a date known to the quarter stays the whole quarter, a departure
+without a date is known only to lie before the day it was told (`earliest` is then NaT).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from .tables import (
+    LEFT,
+    METROPOLE,
+    NOT_REACHED,
+    OBSERVATIONS,
+    PRESENT,
+    REGION,
+    UNKNOWN,
+    stack,
+)
+
+# Services given face to face: in the metropole they show that the person is there (deposit-schema.md, « Decided »).
+IN_PERSON = (
+    "exploratory_visit", "job_search", "housing_search", "reception", "personal_support", "objectif_integration",
+    "pairing", "francization", "family_support",
+)  # fmt: skip
+
+_MORE = ("told", "organisation_zone", "in_person_metropole", "origin_region", "origin_zone", "died")
+
+
+def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """
+    The table `observations` (in order of person and date), from the tables `records` and `persons`.
+
+    Besides the declared columns: `told` (the day the row was filed, at most the cut-off), `organisation_zone`,
+    `in_person_metropole`, `origin_region` and `origin_zone` (of a departure: the place left) and `died`. Whatever
+    happened after the cut-off is left out.
+    """
+    rows = records.merge(persons[["record_id", "person_id"]], on="record_id", how="inner")
+    rows = rows.assign(
+        told=filed(rows, cutoff), row_earliest=_row_date(rows, "earliest"), row_latest=_row_date(rows, "latest")
+    )
+    gone = is_departure(rows)
+    parts = [
+        _establishments(rows),
+        _old_addresses(rows),
+        _services(rows[~gone & rows["follow_up_status"].isna()]),
+        _presences(rows[rows["follow_up_status"].eq(PRESENT)]),
+        _departures(rows[gone]),
+        _metropole_departures(rows),
+    ]
+    found = stack(parts, OBSERVATIONS).reindex(columns=[*OBSERVATIONS.columns, *_MORE])
+    for flag in ("in_person_metropole", "died"):
+        found[flag] = found[flag].eq(True)
+    for text in ("organisation_zone", "origin_region", "origin_zone"):
+        found[text] = found[text].astype("object").where(found[text].notna(), None)
+    found["told"] = found["told"].astype("datetime64[ns]")
+    found = found[~(found["earliest"] > cutoff) & found["latest"].notna()]
+    found["latest"] = found["latest"].clip(upper=cutoff)
+    return found.sort_values(["person_id", "latest", "earliest", "kind", "record_id"], ignore_index=True)
+
+
+def filed(rows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.Series:
+    """The day a row was filed: deposit date, else the quarter's end, else the row's last own date; at most the cut-off."""
+    found = rows["deposit_date"].fillna(quarter_ends(rows)).fillna(_row_date(rows, "latest"))
+    return found.fillna(rows["exit_date_latest"]).fillna(rows["establishment_date_latest"]).clip(upper=cutoff)
+
+
+def quarter_ends(rows: pd.DataFrame) -> pd.Series:
+    """
+    The last day of each row's fiscal quarter (the fiscal year starts on 1 April).
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"fiscal_year": ["2021-2022", None], "quarter": pd.array([4, 1], dtype="Int64")})
+    >>> quarter_ends(rows).dt.strftime("%Y-%m-%d").tolist()
+    ['2022-03-31', nan]
+    """
+    year = pd.to_numeric(rows["fiscal_year"].str.slice(0, 4), errors="coerce").to_numpy(dtype=float)
+    quarter = rows["quarter"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+    known = ~(np.isnan(year) | np.isnan(quarter))
+    months = np.where(known, (year - 1970) * 12 + 3 + quarter * 3, 0).astype("int64")
+    ends = (months.astype("datetime64[M]").astype("datetime64[D]") - 1).astype("datetime64[ns]")
+    return pd.Series(np.where(known, ends, np.datetime64("NaT", "ns")), index=rows.index)
+
+
+def is_departure(rows: pd.DataFrame) -> pd.Series:
+    """Rows that tell of a departure from the region: an exit date or destination or reason, or « parti »."""
+    told = rows["exit_date_latest"].notna() | rows["exit_destination"].notna() | rows["exit_reason"].notna()
+    return (told & ~rows["follow_up_status"].isin([PRESENT, NOT_REACHED])) | rows["follow_up_status"].eq(LEFT)
+
+
+def _row_date(rows: pd.DataFrame, end: str) -> pd.Series:
+    """A row's own date: the follow-up's, else the service's (the contract's default date of a row)."""
+    return rows[f"follow_up_date_{end}"].fillna(rows[f"service_date_{end}"])
+
+
+def _observation(
+    rows: pd.DataFrame, kind: str, place: str, earliest: pd.Series, latest: pd.Series, **more
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "person_id": rows["person_id"],
+            "earliest": earliest,
+            "latest": latest,
+            "municipality": rows[f"{place}_code"],
+            "region": rows[f"{place}_region"],
+            "zone": rows[f"{place}_zone"].fillna(UNKNOWN),
+            "kind": kind,
+            "organisation_id": rows["organisation_id"],
+            "organisation_zone": rows["organisation_zone"],
+            "record_id": rows["record_id"],
+            "told": rows["told"],
+            **more,
+        }
+    )
+
+
+def _is_establishment(rows: pd.DataFrame) -> pd.Series:
+    return rows["establishment_date_latest"].notna() & rows["destination"].notna()
+
+
+def _establishments(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows[_is_establishment(rows)]
+    earliest, latest = rows["establishment_date_earliest"], rows["establishment_date_latest"]
+    # who left the metropole on a day cannot have settled before it
+    left = rows["departure_date_earliest"]
+    earliest = earliest.where(~((left > earliest) & (left <= latest)), left)
+    return _observation(rows, "establishment", "destination", earliest, latest)
+
+
+def _old_addresses(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows[_is_establishment(rows) & rows["residence"].notna()]
+    rows = rows[~_same_place(rows)]
+    latest = rows["establishment_date_latest"].where(
+        ~(rows["departure_date_latest"] < rows["establishment_date_latest"]), rows["departure_date_latest"]
+    )
+    arrival = rows["arrival_date_earliest"]
+    return _observation(rows, "residence", "residence", arrival.where(arrival <= latest), latest)
+
+
+def _same_place(rows: pd.DataFrame) -> pd.Series:
+    by_code = rows["residence_code"].eq(rows["destination_code"]) & rows["residence_code"].notna()
+    area = rows["residence_code"].isna() | rows["destination_code"].isna()
+    return by_code | (area & rows["residence_region"].eq(rows["destination_region"]) & rows["residence_region"].notna())
+
+
+def _services(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows[rows["service_date_latest"].notna() & rows["residence"].notna()]
+    # the residence of an establishment row is a presence only where the person settled
+    rows = rows[~_is_establishment(rows) | _same_place(rows)]
+    before = _is_establishment(rows) & (rows["service_date_latest"] < rows["establishment_date_earliest"])
+    rows = rows[~before]
+    face_to_face = rows["service"].isin(IN_PERSON) & rows["organisation_zone"].eq(METROPOLE)
+    return _observation(
+        rows, "service", "residence", rows["service_date_earliest"], rows["service_date_latest"],
+        in_person_metropole=face_to_face & rows["residence_zone"].eq(METROPOLE),
+    )  # fmt: skip
+
+
+def _presences(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows[rows["row_latest"].notna()]
+    place = rows["residence"].notna()
+    typed = _observation(rows[place], "follow_up", "residence", rows["row_earliest"][place], rows["row_latest"][place])
+    rows = rows[~place]
+    # « présent » without an address: where the row says the person settled, else filled by spells.py
+    settled = _observation(rows, "follow_up", "destination", rows["row_earliest"], rows["row_latest"])
+    return pd.concat([typed, settled], ignore_index=True)
+
+
+def _departures(rows: pd.DataFrame) -> pd.DataFrame:
+    dated = rows["exit_date_latest"].notna()
+    told = rows["row_latest"].fillna(rows["told"])
+    latest = rows["exit_date_latest"].where(dated, told)
+    return _observation(
+        rows, "departure", "exit_destination", rows["exit_date_earliest"].where(dated), latest,
+        origin_region=rows["residence_region"].where(rows["residence_zone"].eq(REGION)),
+        origin_zone=rows["residence_zone"],
+        died=rows["exit_reason"].eq("death"),
+    )  # fmt: skip
+
+
+def _metropole_departures(rows: pd.DataFrame) -> pd.DataFrame:
+    """A departure from the metropolitan territory of which no destination is told on the row."""
+    rows = rows[rows["departure_date_latest"].notna() & ~_is_establishment(rows)]
+    found = _observation(
+        rows, "departure", "exit_destination", rows["departure_date_earliest"], rows["departure_date_latest"]
+    )
+    nowhere = {"municipality": None, "region": None, "zone": UNKNOWN}
+    return found.assign(**nowhere, origin_zone=METROPOLE, origin_region=None, died=False)

@@ -1,0 +1,43 @@
+"""Names as they can be compared: without accents, case, hyphens or order.
+
+Partners type one name in many ways (« Nguyễn Thị-Mai », « MAI NGUYEN THI »). The key of a name is the sorted
+list of its words, which also makes swapped given and family names equal. Work is done on unique spellings.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pandas as pd
+
+# Letters that Unicode does not take apart into a base letter and an accent.
+_LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "œ": "oe", "æ": "ae", "ß": "ss", "ı": "i"})
+
+
+def simplify(name: str) -> str:
+    """
+    Lower-case words of plain letters and digits, one space apart.
+
+    Examples
+    --------
+    >>> simplify("  Nguyễn-Thị  MAI ")
+    'nguyen thi mai'
+    """
+    letters = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    kept = (c if c.isalnum() else " " for c in letters if not unicodedata.combining(c))
+    return " ".join("".join(kept).split())
+
+
+def name_keys(given: pd.Series, family: pd.Series) -> pd.Series:
+    """
+    The comparable key of each person's name: its words sorted; None where neither name is known.
+
+    Examples
+    --------
+    >>> name_keys(pd.Series(["Ana-Lucía", "Pérez"]), pd.Series(["Pérez", "Ana Lucia"])).tolist()
+    ['ana lucia perez', 'ana lucia perez']
+    """
+    whole = given.fillna("").astype(str) + " " + family.fillna("").astype(str)
+    unique = whole.unique()
+    keys = {value: " ".join(sorted(simplify(value).split())) or None for value in unique}
+    return whole.map(keys).astype("object")

@@ -1,0 +1,132 @@
+"""Every name a place goes by, as keys: official names, boroughs, pre-merger names, MRC and regions.
+
+Built once from the reference tables. A key that several codes claim keeps them all: who reads it must settle it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from .spelling import key_of, without_articles
+from .territory import read_reference, reference_municipalities
+
+# One place under two codes (a village and the land around it): population sits on one of them (geo README, « Twins »).
+_TWIN_DESIGNATIONS = {
+    "Village cri", "Village naskapi", "Terre de la catégorie IA", "Terre de la catégorie IA-N", "Établissement indien",
+    "Gouvernement régional", "Municipalité",
+}  # fmt: skip
+_NORTH = "10"
+_OTHER_CODES = re.compile(r"\b\d{5}\b")
+# Regions of the health network: 17 and 18 cut region 10 in two, and 04 covers 04 and 17, so these digits alone do not
+# say which administrative region is meant.
+_UNSURE_REGION_CODES = ("04", "10", "17", "18")
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Keys → codes. `bare` keys are without articles; `designations` tell a Ville from a Canton of the same name."""
+
+    official: dict[str, tuple[str, ...]]
+    aliases: dict[str, tuple[str, ...]]
+    boroughs: dict[str, tuple[str, ...]]
+    bare: dict[str, tuple[str, ...]]
+    prefixes: dict[str, tuple[str, ...]]
+    areas: dict[str, str | None]
+    mrc: dict[str, frozenset[str]]
+    designations: dict[str, frozenset[str]]
+    regions: dict[str, str]
+
+
+@functools.cache
+def lexicon() -> Lexicon:
+    """The lexicon of the reference tables."""
+    table = reference_municipalities()
+    official: dict[str, set[str]] = defaultdict(set)
+    mrc: dict[str, set[str]] = defaultdict(set)
+    designations: dict[str, set[str]] = defaultdict(set)
+    for code, name, designation, county in zip(
+        table.index, table["name"], table["designation"], table["mrc"], strict=True
+    ):
+        official[key_of(name)].add(code)
+        designations[key_of(designation)].add(code)
+        if not county.startswith("Hors MRC"):
+            mrc[key_of(county)].add(code)
+    official = {key: _one_of_twins(codes) for key, codes in official.items()}
+
+    aliases: dict[str, set[str]] = defaultdict(set)
+    boroughs: dict[str, set[str]] = defaultdict(set)
+    for row in read_reference("aliases").itertuples(index=False):
+        key = key_of(row.alias)
+        if row.kind == "arrondissement":
+            boroughs[key].add(row.code)
+        others = _OTHER_CODES.findall(row.also)
+        # an alias that is also an official name is a homonym; one that is only a spelling of it says nothing new
+        aliases[key] |= {row.code, *others, *official.get(key, ())}
+    spelled = {key: codes for key, codes in aliases.items() if codes != official.get(key)}
+
+    bare: dict[str, set[str]] = defaultdict(set)
+    for names in (official, spelled):
+        for key, codes in names.items():
+            bare[without_articles(key)] |= codes
+
+    prefixes: dict[str, set[str]] = defaultdict(set)
+    for key, codes in official.items():
+        words = key.split()
+        if words[0] in ("saint", "sainte", "saints", "notre"):
+            for length in range(2, len(words)):
+                prefixes[" ".join(words[:length])] |= codes
+
+    return Lexicon(
+        official=_sorted(official), aliases=_sorted(spelled), boroughs=_sorted(boroughs),
+        bare=_sorted(bare), prefixes=_sorted(prefixes),
+        areas=_areas(mrc, table["region_code"].to_dict()),
+        mrc={key: frozenset(codes) for key, codes in _with_bare(mrc).items()},
+        designations={key: frozenset(codes) for key, codes in designations.items()},
+        regions=table["region_code"].to_dict(),
+    )  # fmt: skip
+
+
+def _one_of_twins(codes: set[str]) -> set[str]:
+    if len(codes) == 1:
+        return codes
+    table = reference_municipalities().loc[sorted(codes)]
+    population = table["population"].replace("", "0").astype(int)
+    twins = (
+        table["designation"].isin(_TWIN_DESIGNATIONS).all()
+        and (table.index.str[:2].isin(["97", "99"])).all()
+        and (population > 0).sum() == 1
+    )
+    return {population.idxmax()} if twins else codes
+
+
+def _areas(mrc: dict[str, set[str]], regions: dict[str, str]) -> dict[str, str | None]:
+    """Regional words → region code, None where the word spans several regions or does not say which."""
+    areas: dict[str, str | None] = {}
+    for key, codes in mrc.items():
+        within = {regions[code] for code in codes}
+        areas[key] = within.pop() if len(within) == 1 else None
+    for row in read_reference("region_aliases").itertuples(index=False):
+        areas[key_of(row.alias)] = row.region_code or None
+    names = reference_municipalities()[["region_code", "region_name"]].drop_duplicates()
+    for code, name in names.itertuples(index=False):
+        areas[key_of(name)] = code
+        areas[f"{code} {key_of(name)}"] = areas[f"{key_of(name)} {code}"] = code
+        sure = None if code in _UNSURE_REGION_CODES else code
+        areas[code] = areas[str(int(code))] = sure
+    areas["18"] = None
+    return areas
+
+
+def _with_bare(names: dict[str, set[str]]) -> dict[str, set[str]]:
+    both: dict[str, set[str]] = defaultdict(set)
+    for key, codes in names.items():
+        both[key] |= codes
+        both[without_articles(key)] |= codes
+    return both
+
+
+def _sorted(names: dict[str, set[str]]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(sorted(codes)) for key, codes in names.items()}

@@ -1,0 +1,215 @@
+"""From an executed notebook to one self-contained page, and the index of all pages.
+
+nbconvert carries the page out with our own template (`template/`, on its `basic`): code, prompts, printed text and
+everything that is not a `Fragment` of this room stay behind. A page is one file: no script, no address that a reader
+would call, a content security policy that forbids both; `lang`, headings in order, a skip link, a print style sheet.
+A notebook that failed is never converted.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..exceptions import NotebookError
+from .inputs import PROVINCE, Report, Run, frame_of
+from .markup import MARK, element, join
+from .readings import HEADLINE_HORIZON, limits_text, rate_text, state_of
+from .tables import html_table
+from .words import Words, words
+
+TEMPLATES = Path(__file__).parent / "template"
+# What no page may hold: a way to run code, or to call anything outside itself; a trace of the machine that made it.
+FORBIDDEN = {
+    "a script": re.compile(
+        r"<\s*(script|iframe|object|embed|link|base|form)\b|\bjavascript:|\son\w+\s*=\s*[\"']", re.I
+    ),
+    "an address that would be called": re.compile(
+        r"\b(https?|ftp|file|wss?):/|url\(\s*['\"]?(?!#|data:)|@import", re.I
+    ),
+    "a traceback": re.compile(r"Traceback \(most recent|\bFile &quot;|\bFile \"|\b\w+Error: |\x1b\[|ansi-red"),
+    "a path of the machine": re.compile(
+        r"(?<![\w<.])/(home|root|tmp|usr|var|work|Users|opt|mnt|srv|etc)/|\b[A-Z]:\\\\?\w"
+    ),
+}
+
+
+def page(notebook, *, region: str, language: str, run: Run) -> str:
+    """
+    The page of an executed report notebook.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed; its outputs that are fragments of this room, in order, are the page.
+    region, language : str
+    run : Run
+
+    Raises
+    ------
+    NotebookError
+        The notebook holds an error, shows nothing, shows another region, or an image without alternative text; or
+        the page would hold something that no page may (`FORBIDDEN`).
+    """
+    kept = _fragments_only(notebook)
+    html, _ = _exporter().from_notebook_node(kept, resources={"page": _shell(region, words(language), run)})
+    if _missing_text().found:
+        raise NotebookError(f"the page of {region} has an image without alternative text: {_missing_text().take()}")
+    shown = re.findall(r'data-region="([^"]*)"', html)
+    if shown != [region]:
+        raise NotebookError(
+            f"the page of {region} says it is of {' and '.join(shown) or 'no region'}: nothing is kept."
+        )
+    html = _tidy(html)
+    for fault in faults(html):
+        raise NotebookError(f"the page of {region} holds {fault}: nothing is kept.")
+    return html
+
+
+def index(reports: Sequence[Report], pages: dict[str, str], *, language: str, run: Run) -> str:
+    """
+    The page that links all the others, the whole first, each with its headline rate (or why it has none).
+
+    Parameters
+    ----------
+    reports : sequence of Report
+        In the order in which they are listed.
+    pages : dict
+        Group → file name, for the groups that have a page.
+    """
+    said = words(language)
+    rows = []
+    for report in reports:
+        name = said.region(report.region)
+        link = element("a", name, href=pages[report.region]) if report.region in pages else name
+        rate, limits = _headline_cells(report, said)
+        code = "" if report.region == PROVINCE else report.region
+        rows.append([link, code, rate, limits])
+    header = [
+        said.say("column.region"), said.say("column.code"),
+        said.say("column.retention_at", months=said.months(HEADLINE_HORIZON)), said.say("column.limits"),
+    ]  # fmt: skip
+    strong = element("strong", said.say("headline.provisional"))
+    provisional = element("p", strong, " ", said.say("headline.provisional_why"), class_="note")
+    body = join(
+        element(
+            "header", element("p", said.say("opening.series"), class_="series"), element("h1", said.say("index.title")),
+            class_="opening",
+        ),
+        element(
+            "section",
+            element("p", said.say("index.what", months=said.months(HEADLINE_HORIZON)), class_="lead"),
+            provisional if run.provisional else None,
+            html_table(said.say("index.caption"), header, rows),
+        ),
+    )  # fmt: skip
+    shell = _shell("index", said, run)
+    template = _exporter().environment.get_template("listing.html.j2")
+    html = _tidy(template.render(page=shell, body=body))
+    for fault in faults(html):
+        raise NotebookError(f"the index holds {fault}: nothing is kept.")
+    return html
+
+
+def faults(html: str) -> list[str]:
+    """
+    What a page holds that no page may, as words; empty for a clean one.
+
+    Examples
+    --------
+    >>> faults("<p>Estrie</p>"), faults("<script>1</script>")
+    ([], ['a script'])
+    """
+    return [name for name, pattern in FORBIDDEN.items() if pattern.search(html)]
+
+
+def _headline_cells(report: Report, said: Words) -> tuple[str, str]:
+    state = state_of(report)
+    if state in ("nobody", "too_small"):
+        return said.say(f"index.{state}"), said.number(None)
+    rates = frame_of(report.retention)
+    row = rates[(rates["method"] == "main") & (rates["horizon"] == HEADLINE_HORIZON)]
+    if row.empty:
+        return said.say("insufficient"), said.number(None)
+    return rate_text(row.iloc[0], said), limits_text(row.iloc[0], said)
+
+
+def _shell(region: str, said: Words, run: Run) -> dict:
+    """Everything that the template prints around the sections."""
+    return {
+        "lang": said.tag,
+        "title": said.say("index.page_title")
+        if region == "index"
+        else said.say("page.title", region=said.region(region)),
+        "is_index": region == "index",
+        "synthetic": (said.say("page.synthetic"), said.say("page.synthetic_why")) if run.synthetic else None,
+        "skip": said.say("page.skip"),
+        "back": said.say("page.index"),
+        "foot": said.say("page.foot", version=run.version, cutoff=said.date(run.cutoff)),
+        "css": (TEMPLATES / "page.css").read_text(encoding="utf-8"),
+    }
+
+
+def _fragments_only(notebook):
+    """A copy that holds our fragments only, as outputs; refused if any cell failed or nothing is left."""
+    import nbformat
+
+    kept = nbformat.from_dict({**notebook, "cells": [], "metadata": {}})
+    for position, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        outputs = []
+        for output in cell.outputs:
+            if output.output_type == "error":
+                raise NotebookError(f"cell {position + 1} failed ({output.ename}): a failed notebook is not converted.")
+            mark = output.get("metadata", {}).get("text/html", {}).get(MARK)
+            if mark is not None and mark != "empty":
+                outputs.append(nbformat.v4.new_output("display_data", data={"text/html": output.data["text/html"]}))
+        if outputs:
+            kept.cells.append(nbformat.v4.new_code_cell("", outputs=outputs, id=f"cell-{position}"))
+    if not kept.cells:
+        raise NotebookError("the notebook shows no section: there is nothing to convert.")
+    return kept
+
+
+class _MissingText(logging.Handler):
+    """Hears nbconvert say « Alternative text is missing », which is a fault here and not a remark."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "Alternative text is missing" in record.getMessage():
+            self.found.append(record.getMessage())
+
+    def take(self) -> str:
+        said, self.found = " ".join(self.found), []
+        return said
+
+
+@functools.cache
+def _missing_text() -> _MissingText:
+    return _MissingText()
+
+
+@functools.cache
+def _exporter():
+    from nbconvert.exporters import HTMLExporter
+
+    log = logging.getLogger("trajectories.nbconvert")
+    log.propagate = False
+    log.addHandler(_missing_text())
+    exporter = HTMLExporter(
+        template_name="template", extra_template_basedirs=[str(TEMPLATES.parent)], exclude_input=True, log=log
+    )
+    exporter.environment.autoescape = True
+    return exporter
+
+
+def _tidy(html: str) -> str:
+    """No blank lines, no trailing spaces: the same page whatever the template's own lines."""
+    return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"

@@ -1,0 +1,178 @@
+"""What a page is made of: the tables of an analysis, protected at the door, and the facts of the run.
+
+`open_report` reads the folder that the analysis wrote (`<reports>/sensitive/tables/`), passes each table whole
+through `trajectories.disclosure.protect` (a hidden cell of one region must not be found by subtracting the others),
+and keeps of each what concerns one group. From there on only `Protected` tables travel; this room computes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ..disclosure import Protected, protect
+from ..exceptions import DisclosureError, StaleTableError
+from ..study import REGION_CODES, Disclosure
+from ..tables import RETENTION, load
+from .words import Words, words
+
+PROVINCE = "province"
+NEEDED = {
+    "exits": ("group", "horizon", "cause", "estimate", "lower", "upper", "n_start", "n_at_risk"),
+    "curves": ("group", "month", "survival", "lower", "upper", "n_risk"),
+    "counts": ("group", "table", "key", "persons", "households"),
+}
+FILES = ("retention.parquet", *(f"{name}.parquet" for name in NEEDED), "run.json")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The facts of the run that a page prints: `run.json`, checked."""
+
+    perimeter: str
+    scope: str
+    pathway: str | None
+    cutoff: dt.date
+    follow_up_months: tuple[int, ...]
+    horizons: tuple[int, ...]
+    grace_days: int
+    version: str
+    synthetic: bool
+    provisional: bool
+
+    @classmethod
+    def read(cls, folder: Path) -> Run:
+        """
+        Read `run.json`.
+
+        Raises
+        ------
+        StaleTableError
+            The file is missing, or lacks a fact.
+        """
+        path = Path(folder) / "run.json"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            known = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+        except FileNotFoundError:
+            raise StaleTableError(f"{path} does not exist: run the analysis first (`trajectories report`).") from None
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise StaleTableError(f"{path} lacks {error}: run the analysis again.") from None
+        return cls(
+            **{
+                **known,
+                "pathway": None if known["pathway"] in (None, "all") else known["pathway"],
+                "cutoff": dt.date.fromisoformat(known["cutoff"]),
+                "follow_up_months": tuple(known["follow_up_months"]),
+                "horizons": tuple(known["horizons"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """One group's protected tables, the facts of the run, and the words to say them in."""
+
+    region: str
+    words: Words
+    run: Run
+    rules: Disclosure
+    retention: Protected
+    exits: Protected
+    curve: Protected
+    counts: Protected
+    whole_counts: Protected
+    everywhere: Protected
+
+
+def open_report(
+    tables: str | Path,
+    region: str,
+    *,
+    language: str = "fr",
+    rules: Mapping[str, int] | None = None,
+    support: int = 20,
+) -> Report:
+    """
+    Load and protect the tables of one region, of the whole (`province`), or of a named group of regions.
+
+    Parameters
+    ----------
+    tables : path
+        The folder that the analysis wrote.
+    region : str
+        Two-digit code as text ("05"), `province`, or a group's name.
+    language : str
+    rules : mapping, optional
+        Keys of `[disclosure]` in study.toml; the defaults of the study where absent.
+    support : int
+        Persons at risk below which nothing of a curve is shown.
+
+    Raises
+    ------
+    StaleTableError
+        A table is missing, or was written by another version.
+    """
+    folder = Path(tables)
+    disclosure = Disclosure(**(rules or {}))
+    if not isinstance(region, str):
+        raise TypeError(f"region must be text, such as '05': got {region!r}.")
+    frames = {"retention": load(RETENTION, folder), **{name: _read(folder, name) for name in NEEDED}}
+    kept = {name: protect(frame, rules=disclosure, support=support) for name, frame in frames.items()}
+    return Report(
+        region=region,
+        words=words(language),
+        run=Run.read(folder),
+        rules=disclosure,
+        retention=kept["retention"].of(region),
+        exits=kept["exits"].of(region),
+        curve=kept["curves"].of(region),
+        counts=kept["counts"].of(region),
+        whole_counts=kept["counts"].of(PROVINCE),
+        everywhere=kept["retention"],
+    )
+
+
+def frame_of(table: Protected) -> pd.DataFrame:
+    """
+    The numbers of a protected table, and of nothing else.
+
+    Raises
+    ------
+    DisclosureError
+        The table did not pass through `protect`.
+    """
+    if not isinstance(table, Protected):
+        raise DisclosureError(
+            f"a report takes protected tables only, and was given a {type(table).__name__}: "
+            "pass it through `trajectories.protect` first."
+        )
+    return table.frame.rename(columns=lambda name: name.removesuffix("_rounded"))
+
+
+def is_region(code: str) -> bool:
+    """Whether the code is a region's (and not the whole, or a group's name)."""
+    return code in REGION_CODES
+
+
+def _read(folder: Path, name: str) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / f"{name}.parquet"
+    try:
+        frame = pq.read_table(path).to_pandas()
+    except FileNotFoundError:
+        raise StaleTableError(f"{path} does not exist: run the analysis first (`trajectories report`).") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StaleTableError(f"{path} cannot be read ({type(error).__name__}): run the analysis again.") from None
+    absent = [column for column in NEEDED[name] if column not in frame]
+    if absent:
+        raise StaleTableError(f"{path} has no column {', '.join(absent)}: run the analysis again.")
+    return frame

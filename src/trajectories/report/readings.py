@@ -1,0 +1,61 @@
+"""How a protected number is read aloud: a rate, the range that stands for it, or why there is neither.
+
+A hidden number is never an empty cell: « masqué » where it is too small or would give another one away, « suivi
+insuffisant » where too few persons could be followed that far.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from .inputs import Report, frame_of
+from .words import Words
+
+HEADLINE_HORIZON = 12
+_TOO_SHORT = ("insufficient", "at_risk")
+
+
+def state_of(report: Report) -> str:
+    """`estimated` (a rate or a range may be shown), `too_small`, `insufficient` (too little follow-up) or `nobody`."""
+    counts = frame_of(report.counts)
+    total = counts[(counts["table"] == "stays") & (counts["key"] == "total")]["persons"]
+    if not len(total) or (pd.notna(total.iloc[0]) and total.iloc[0] == 0):
+        return "nobody"
+    if headline_row(report) is not None:
+        return "estimated"
+    rates = frame_of(report.retention)
+    reasons = set(rates.loc[rates["method"] == "main", "reason"])
+    return "insufficient" if reasons <= set(_TOO_SHORT) else "too_small"
+
+
+def headline_row(report: Report) -> pd.Series | None:
+    """The main rate or range at twelve months, or at the nearest horizon before it (else after) that may be shown."""
+    rates = frame_of(report.retention)
+    shown = rates[(rates["method"] == "main") & told(rates)].sort_values("horizon")
+    if shown.empty:
+        return None
+    before = shown[shown["horizon"] <= HEADLINE_HORIZON]
+    return (before.iloc[-1] if len(before) else shown.iloc[0]).copy()
+
+
+def rate_text(row: pd.Series, words: Words) -> str:
+    """A rate; else the range that stands for it; else why there is neither."""
+    if pd.notna(row["estimate"]):
+        return words.percent(row["estimate"])
+    if pd.notna(row["at_most"]):
+        if pd.isna(row["at_least"]):
+            return words.say("at_most", upper=words.percent(row["at_most"]))
+        return words.say("between", lower=words.percent(row["at_least"]), upper=words.percent(row["at_most"]))
+    return words.say("insufficient" if row["reason"] in _TOO_SHORT else "hidden")
+
+
+def limits_text(row: pd.Series, words: Words) -> str:
+    """The limits of a rate, where it is shown."""
+    if pd.isna(row["estimate"]) or pd.isna(row["lower"]):
+        return words.number(None)
+    return words.say("from_to", lower=words.percent(row["lower"]), upper=words.percent(row["upper"]))
+
+
+def told(rates: pd.DataFrame) -> pd.Series:
+    """Which rows may be told, as a rate or as a range."""
+    return rates["estimate"].notna() | rates["at_most"].notna()

@@ -1,0 +1,280 @@
+"""The sections of a page, in its order.
+
+Opening · in brief · how long they stay · where leavers go · (one region beside the others) · who came · quality ·
+definitions. Each takes a `Report` and gives the `Fragment` that a notebook's cell shows; a section with nothing to say
+is not on the page. What may not be published is said in words where the number would stand.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from ..study import METROPOLITAN_REGIONS, REGION_CODES
+from . import figures
+from .counting import count_table, pair
+from .inputs import PROVINCE, Report, frame_of, is_region
+from .markup import Fragment, element, join
+from .readings import headline_row, limits_text, rate_text, state_of, told
+from .tables import definition_list, html_table
+
+# Regions that the metropolitan perimeter cuts in two: only their outer part is « en région » (domain facts §0).
+SPLIT_REGIONS = ("14", "15", "16")
+NOT_RETENTION = ("stock", "balance", "admission", "cause")
+COMPANIONS = ("all_lost_left", "all_lost_stayed", "plain", "no_news_present")
+
+
+def opening(report: Report) -> Fragment:
+    """The title, with the region's name and code taken from the parameter, and what the page is about."""
+    say, words, run = report.words.say, report.words, report.run
+    code = report.region
+    if code == PROVINCE:
+        kind = say("opening.province")
+    else:
+        kind = say("opening.region", code=code) if is_region(code) else say("opening.group")
+    facts = [
+        (say("facts.cutoff"), words.date(run.cutoff)),
+        (say("facts.perimeter"), words.label("perimeter", run.perimeter)),
+        (say("facts.scope"), words.label("scope", run.scope)),
+        (say("facts.pathway"), words.label("pathway", run.pathway or "all")),
+    ]
+    return Fragment(
+        element(
+            "header",
+            element("p", say("opening.series"), class_="series"),
+            element("h1", words.region(code)),
+            element("p", kind, class_="kind"),
+            definition_list(facts),
+            element("p", say("opening.split", perimeter=run.perimeter), class_="note")
+            if code in SPLIT_REGIONS
+            else None,
+            class_="opening",
+            data_region=code,
+        ),
+        kind="opening",
+    )
+
+
+def in_brief(report: Report) -> Fragment:
+    """The headline: the estimate at twelve months with its limits, or why there is none."""
+    say, words = report.words.say, report.words
+    place = words.in_region(report.region)
+    state = state_of(report)
+    body: list[object] = []
+    if state == "estimated":
+        row = headline_row(report)
+        months = words.months(row["horizon"])
+        body.append(element("p", rate_text(row, words), class_="figure"))
+        if pd.isna(row["estimate"]):
+            sentence = say("headline.ranged", place=place, months=months)
+        elif pd.notna(row["lower"]):
+            sentence = say(
+                "headline.sentence", place=place, months=months,
+                lower=words.percent(row["lower"]), upper=words.percent(row["upper"]),
+            )  # fmt: skip
+        else:
+            sentence = say("headline.sentence_plain", place=place, months=months)
+        body.append(element("p", sentence, class_="lead"))
+        if report.run.provisional:
+            body.append(
+                element(
+                    "p",
+                    element("strong", say("headline.provisional")),
+                    " ",
+                    say("headline.provisional_why"),
+                    class_="note",
+                )
+            )
+    else:
+        body.append(
+            element(
+                "p", say(f"headline.{state}", place=place, n=words.number(report.rules.rate_denominator)), class_="lead"
+            )
+        )
+        if report.region in METROPOLITAN_REGIONS:
+            body.append(element("p", say("headline.metropolitan")))
+        elif state == "too_small":
+            body.append(element("p", say("headline.too_small_next")))
+    return _section("en-bref", say("headline.title"), *body, class_="brief")
+
+
+def how_long(report: Report) -> Fragment:
+    """The curve, the retention table at every horizon, and the other readings of the same data."""
+    if state_of(report) != "estimated":
+        return nothing()
+    say, words = report.words.say, report.words
+    rates = frame_of(report.retention)
+    main = rates[rates["method"] == "main"].sort_values("horizon")
+    rows = [
+        [words.months(row["horizon"]), rate_text(row, words), limits_text(row, words), _at_risk(report, row)]
+        for _, row in main.iterrows()
+    ]
+    started = main["n_start"].dropna()
+    note = say("retention.note", n=words.number(started.iloc[0]) if len(started) else say("hidden"))
+    table = html_table(
+        say("retention.caption", place=words.in_region(report.region)),
+        [say("column.horizon"), say("column.retention"), say("column.limits"), say("column.at_risk")],
+        rows,
+        note=note,
+    )
+    drawing = figures.retention_curve(report.curve, report.retention, region=report.region, words=words)
+    return _section(
+        "retention", say("retention.title"), element("p", say("retention.what")),
+        drawing.html() if drawing else element("p", say("retention.no_curve"), class_="note"),
+        table, _companions(report, rates),
+    )  # fmt: skip
+
+
+def where_to(report: Report) -> Fragment:
+    """Exits by destination: figure and table."""
+    say, words = report.words.say, report.words
+    shares = frame_of(report.exits)
+    if state_of(report) != "estimated" or not told(shares).any():
+        return nothing()
+    drawing = figures.exits_by_destination(report.exits, region=report.region, words=words)
+    rows = []
+    for horizon, part in shares[told(shares)].groupby("horizon"):
+        by_cause = part.set_index("cause")
+        rows.append([words.months(horizon), *(_share(report, by_cause, cause) for cause in figures.DESTINATIONS)])
+    table = html_table(
+        say("exits.caption", place=words.in_region(report.region)),
+        [say("column.horizon"), *(words.label("exit", cause) for cause in figures.DESTINATIONS)],
+        rows,
+        note=say("exits.note"),
+    )
+    return _section("departs", say("exits.title"), element("p", say("exits.what")), drawing and drawing.html(), table,
+        count_table(report, "exit"),
+    )  # fmt: skip
+
+
+def who_came(report: Report) -> Fragment:
+    """Stays observed: how many, by pathway, fiscal year and region of origin."""
+    say, words = report.words.say, report.words
+    if state_of(report) == "nobody":
+        return nothing()
+    counts = frame_of(report.counts)
+    total = counts[(counts["table"] == "stays") & (counts["key"] == "total")]
+    body: list[object] = []
+    if len(total) and pd.notna(total["persons"].iloc[0]):
+        households = total["households"].iloc[0]
+        key = "stays.total" if pd.notna(households) else "stays.total_persons"
+        body.append(
+            element("p", say(key, place=words.in_region(report.region), persons=words.number(total["persons"].iloc[0]),
+                             households=words.number(households)))
+        )  # fmt: skip
+    else:
+        body.append(element("p", say("stays.hidden", n=words.number(report.rules.threshold))))
+    drawing = figures.origins(report.counts, region=report.region, words=words)
+    if drawing:
+        body.append(drawing.html())
+    body.append(count_table(report, "origin"))
+    body.append(pair(count_table(report, "pathway"), count_table(report, "fiscal_year")))
+    body.append(
+        element("p", say("counts.note", base=report.rules.round, n=words.number(report.rules.threshold)), class_="note")
+    )
+    return _section("etablissements", say("stays.title"), *body)
+
+
+def data_quality(report: Report) -> Fragment:
+    """What the data lacks: persons lost from sight and late news here, rows and places for the whole."""
+    say = report.words.say
+    body: list[object] = []
+    if state_of(report) != "nobody":
+        body.append(count_table(report, "lost", "late_news", "excluded"))
+    body.append(pair(*(count_table(report, name, of=PROVINCE) for name in ("rows", "places"))))
+    if report.region != PROVINCE:
+        body.append(element("p", say("quality.whole"), class_="note"))
+    return _section("qualite", say("quality.title"), element("p", say("quality.what")), *body)
+
+
+def definitions(report: Report) -> Fragment:
+    """The parameters of the run, what retention is and is not, and where the layout of the deposits comes from."""
+    say, words, run, rules = report.words.say, report.words, report.run, report.rules
+    months = words.listing([words.number(month) for month in run.follow_up_months])
+    name = words.region(report.region) + (f" ({report.region})" if is_region(report.region) else "")
+    pairs = [
+        (say("facts.region"), name),
+        (say("facts.perimeter"), join(words.label("perimeter", run.perimeter), f" ({run.perimeter})")),
+        (say("facts.scope"), words.label("scope", run.scope)),
+        (say("facts.pathway"), words.label("pathway", run.pathway or "all")),
+        (say("facts.cutoff"), words.date(run.cutoff)),
+        (say("facts.follow_up"), say("facts.months_listed", months=months)),
+        (say("facts.grace"), say("facts.days", n=words.number(run.grace_days))),
+        (say("facts.rules"), say("facts.rules_said", threshold=rules.threshold, households=rules.households,
+                                 base=rules.round, denominator=rules.rate_denominator)),
+        (say("facts.version"), run.version),
+    ]  # fmt: skip
+    terms = ["retention", "establishment", "at_risk", "lost", "limits", "bounds"]
+    return _section(
+        "definitions", say("definitions.title"),
+        definition_list([(say(f"term.{name}"), say(f"term.{name}.meaning")) for name in terms]),
+        element("h3", say("definitions.not_title")),
+        element("ul", *(element("li", say(f"definitions.not.{name}")) for name in NOT_RETENTION)),
+        element("h3", say("definitions.parameters")), definition_list(pairs),
+        element("p", say("definitions.schema"), class_="note"),
+    )  # fmt: skip
+
+
+def comparison(report: Report) -> Fragment:
+    """Every region's retention beside the others' (province page)."""
+    say, words = report.words.say, report.words
+    rates = frame_of(report.everywhere)
+    horizons = [h for h in (12, 24) if h in set(rates["horizon"])]
+    main = rates[(rates["method"] == "main")].set_index(["group", "horizon"])
+    rows = []
+    for code in [*(c for c in REGION_CODES if c not in METROPOLITAN_REGIONS), PROVINCE]:
+        cells: list[object] = []
+        for horizon in horizons:
+            row = main.loc[(code, horizon)] if (code, horizon) in main.index else None
+            cells += [say("hidden"), "–"] if row is None else [rate_text(row, words), limits_text(row, words)]
+        rows.append([words.region(code), *cells])
+    header = [say("column.region")]
+    for horizon in horizons:
+        header += [say("column.retention_at", months=words.months(horizon)), say("column.limits")]
+    return _section(
+        "regions", say("comparison.title"), element("p", say("comparison.what")),
+        html_table(say("comparison.caption"), header, rows, note=say("comparison.note")),
+    )  # fmt: skip
+
+
+def nothing() -> Fragment:
+    """A section that has nothing to say: it is not on the page."""
+    return Fragment(Markup(""), kind="empty")
+
+
+def _section(name: str, title: str, *body: object, class_: str | None = None) -> Fragment:
+    heading = element("h2", title, id=f"t-{name}")
+    return Fragment(element("section", heading, *body, id=f"s-{name}", class_=class_, aria_labelledby=f"t-{name}"))
+
+
+def _at_risk(report: Report, row: pd.Series) -> str:
+    return report.words.number(row["n_at_risk"]) if pd.notna(row["n_at_risk"]) else report.words.say("hidden")
+
+
+def _share(report: Report, by_cause: pd.DataFrame, cause: str) -> object:
+    if cause not in by_cause.index:
+        return report.words.say("hidden")
+    row = by_cause.loc[cause]
+    limits = _small(limits_text(row, report.words)) if pd.notna(row["estimate"]) and pd.notna(row["lower"]) else None
+    return join(rate_text(row, report.words), limits)
+
+
+def _small(text: str) -> Markup:
+    return element("span", text, class_="limits")
+
+
+def _companions(report: Report, rates: pd.DataFrame) -> Markup | None:
+    """The bounds and the plain readings, at the horizons where at least one may be shown."""
+    say, words = report.words.say, report.words
+    beside = rates[rates["method"].isin(COMPANIONS)]
+    if not told(beside).any():
+        return None
+    rows = []
+    for horizon, part in beside.groupby("horizon"):
+        by_method = part.set_index("method")
+        rows.append([words.months(horizon), *(rate_text(by_method.loc[method], words) for method in COMPANIONS)])
+    header = [say("column.horizon"), *(words.label("method", method) for method in COMPANIONS)]
+    return join(
+        element("h3", say("companions.title")), element("p", say("companions.what")),
+        html_table(say("companions.caption", place=words.in_region(report.region)), header, rows),
+    )  # fmt: skip

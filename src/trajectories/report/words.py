@@ -1,0 +1,189 @@
+"""What a report says, in the reader's language: messages from a catalogue, numbers and dates through Babel.
+
+Code names a message by its key (`say("headline.sentence", …)`); the text itself stands in
+`locale/<locale>/LC_MESSAGES/trajectories.po`, one gettext catalogue a language, read as it is (nothing to compile).
+Canadian French keeps its own rules: a no-break space before %, $ and the colon and inside guillemets, none before
+the semicolon, the exclamation and the question mark; « 12,5 % », « 1 234 », « 1er avril 2022 ».
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import gettext
+import io
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..exceptions import NotebookError
+
+LOCALES = {"fr": "fr_CA"}
+NO_BREAK = "\N{NO-BREAK SPACE}"
+MISSING = "\N{EN DASH}"
+
+_FRENCH = (
+    (re.compile(r"[ \u00a0\u202f]+([;!?])"), r"\1"),
+    (re.compile(r"[ \u202f]+([%$:»])"), NO_BREAK + r"\1"),
+    (re.compile(r"(«)[ \u202f]+"), r"\1" + NO_BREAK),
+    (re.compile(r"([\d}]) (mois|ans)\b"), r"\1" + NO_BREAK + r"\2"),
+)
+
+
+def french(text: str) -> str:
+    """
+    The text with the no-break spaces of Canadian French.
+
+    Examples
+    --------
+    >>> french("« Oui » : 12 % ; vrai ?").replace(NO_BREAK, "~")
+    '«~Oui~»~: 12~%; vrai?'
+    """
+    for pattern, by in _FRENCH:
+        text = pattern.sub(by, text)
+    return text
+
+
+@dataclass(frozen=True)
+class Words:
+    """
+    One language: its messages, numbers, dates. Made by `words("fr")`.
+
+    Examples
+    --------
+    >>> w = words("fr")
+    >>> w.percent(0.125, 1).replace(NO_BREAK, "~"), w.number(1234).replace(NO_BREAK, "~")
+    ('12,5~%', '1~234')
+    >>> w.date(dt.date(2022, 4, 1)).replace(NO_BREAK, "~")
+    '1er~avril 2022'
+    """
+
+    language: str
+    locale: str
+    catalogue: gettext.NullTranslations
+
+    @property
+    def tag(self) -> str:
+        """The BCP 47 tag for `lang` attributes: fr-CA."""
+        return self.locale.replace("_", "-")
+
+    def say(self, key: str, **values: object) -> str:
+        """The message `key` with its values set in (text: format numbers and dates first)."""
+        text = self.catalogue.gettext(key)
+        if text == key:
+            raise KeyError(f"message {key!r} is not in the catalogue {self.locale}")
+        return text.format(**values) if values else text
+
+    def say_many(self, key: str, n: int, **values: object) -> str:
+        """The message `key` in the plural form for `n`, which is set in as `{n}`, formatted."""
+        text = self.catalogue.ngettext(key, key, n)
+        if text == key:
+            raise KeyError(f"message {key!r} is not in the catalogue {self.locale}")
+        return text.format(n=self.number(n), **values)
+
+    def has(self, key: str) -> bool:
+        """Whether the catalogue knows the message."""
+        return self.catalogue.gettext(key) != key
+
+    def label(self, family: str, code: object) -> str:
+        """The label of a code (`label("exit", "metropole")`); a code without one is shown as it is."""
+        key = f"{family}.{code}"
+        return self.say(key) if self.has(key) else str(code)
+
+    def number(self, value: float | None, decimals: int = 0) -> str:
+        """A number; a missing one is a dash."""
+        from babel.numbers import format_decimal
+
+        if _missing(value):
+            return MISSING
+        return format_decimal(value, format="#,##0" + ("." + "0" * decimals if decimals else ""), locale=self.locale)
+
+    def percent(self, rate: float | None, decimals: int = 0) -> str:
+        """A rate in 0–1 as a percentage (whole: protected rates say no more); a missing one is a dash."""
+        from babel.numbers import format_percent
+
+        if _missing(rate):
+            return MISSING
+        pattern = "#,##0" + ("." + "0" * decimals if decimals else "") + NO_BREAK + "%"
+        return format_percent(rate, format=pattern, locale=self.locale)
+
+    def date(self, day: dt.date) -> str:
+        """A date in full; the first of a month is « 1er » in French."""
+        from babel.dates import format_date
+
+        text = format_date(day, format="long", locale=self.locale)
+        if self.language == "fr":
+            text = re.sub(r"^(\d+) ", r"\1" + NO_BREAK, text)
+            text = re.sub(r"^1\b", "1er", text)
+        return text
+
+    def months(self, n: int) -> str:
+        """A duration in months."""
+        return self.say_many("months", int(n))
+
+    def listing(self, items: list[str]) -> str:
+        """Items joined as a sentence joins them: « a, b et c »."""
+        from babel.lists import format_list
+
+        return format_list(items, locale=self.locale)
+
+    def region(self, code: str) -> str:
+        """The name of a region, « Estrie », of the whole, or of a group of regions (its own name)."""
+        return self.label("region", code)
+
+    def in_region(self, code: str) -> str:
+        """The region where a sentence needs its preposition: « en Estrie »."""
+        key = f"in_region.{code}"
+        return self.say(key) if self.has(key) else self.say("in_group", name=code)
+
+
+def words(language: str) -> Words:
+    """
+    The words of a language.
+
+    Raises
+    ------
+    NotebookError
+        No catalogue exists for the language.
+    """
+    if language not in LOCALES:
+        raise NotebookError(f"no reports in the language {language!r}: the languages are {', '.join(LOCALES)}.")
+    return _words(language)
+
+
+@functools.cache
+def _words(language: str) -> Words:
+    from babel.messages.mofile import write_mo
+
+    catalogue = read_catalogue(language)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Words(language, LOCALES[language], gettext.GNUTranslations(compiled))
+
+
+def read_catalogue(language: str):
+    """The catalogue of a language (babel.messages.Catalog), its texts set in the typography of the language."""
+    from babel.messages.pofile import read_po
+
+    path = Path(__file__).parent / "locale" / LOCALES[language] / "LC_MESSAGES" / "trajectories.po"
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=LOCALES[language])
+    if language == "fr":
+        for message in catalogue:
+            if message.id and isinstance(message.string, str):
+                message.string = french(message.string)
+            elif message.id:
+                message.string = tuple(french(form) for form in message.string)
+    return catalogue
+
+
+def _missing(value: float | None) -> bool:
+    """None, NaN or pandas' NA."""
+    if value is None:
+        return True
+    try:
+        return math.isnan(value)
+    except TypeError:  # pandas.NA has no truth, no float
+        return True

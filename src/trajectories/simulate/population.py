@@ -1,0 +1,194 @@
+"""Households and persons: who they are, when they arrive, where they go first.
+
+Where a household settles decides the mix of categories (effects.CATEGORY_BY_SIZE), never the reverse: category is
+independent of the region, and of the job, given the size of the city.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from . import effects
+from .chance import POPULATION, Choice, between, generator, pick
+from .clock import add_months, date_of, day_of
+from .geography import Geography
+from .names import family_name, given_name
+from .settings import Settings
+
+_PATHS = Choice(("secondary", "primary", "metropole"), (0.80, 0.08, 0.12))
+_SIZES = {
+    "economic": Choice((1, 2, 3, 4, 5), (0.33, 0.24, 0.20, 0.18, 0.05)),
+    "family": Choice((1, 2, 3, 4), (0.48, 0.28, 0.15, 0.09)),
+    "refugee": Choice((1, 2, 3, 4, 5, 6, 7), (0.20, 0.15, 0.18, 0.20, 0.15, 0.08, 0.04)),
+    "other_permanent": Choice((1, 2, 3, 4), (0.40, 0.25, 0.20, 0.15)),
+    "asylum_claimant": Choice((1, 2, 3, 4, 5), (0.40, 0.20, 0.18, 0.15, 0.07)),
+    "temporary_worker": Choice((1, 2, 3, 4), (0.66, 0.15, 0.11, 0.08)),
+    "student": Choice((1, 2, 3), (0.75, 0.17, 0.08)),
+}
+_COUNTRIES = {
+    "economic": "FRA 18 DZA 13 MAR 10 TUN 7 CMR 9 CIV 6 SEN 3 BEN 2 TGO 1 BRA 5 COL 6 CHN 6 IRN 4 LBN 3 HTI 3 ROU 5",
+    "family": "HTI 14 DZA 12 MAR 12 FRA 9 COL 6 MEX 6 CMR 5 CHN 6 LBN 5 IND 4 PHL 5 PER 3 TUN 5 COD 4 VEN 2 AFG 2",
+    "refugee": "SYR 26 COD 16 AFG 10 BDI 7 IRQ 7 COL 9 HTI 5 RWA 3 VEN 5 UKR 7 CMR 3 IRN 2",
+    "other_permanent": "HTI 30 DZA 15 CMR 10 MEX 15 COD 15 LBN 15",
+    "asylum_claimant": "HTI 28 MEX 18 COL 10 IND 10 VEN 8 COD 8 SEN 5 DZA 5 PER 4 AFG 4",
+    "temporary_worker": "GTM 22 MEX 20 PHL 18 FRA 14 TUN 8 MAR 6 CIV 4 COL 4 MLI 1 UKR 3",
+    "student": "FRA 24 CMR 13 IND 10 CIV 9 SEN 8 BEN 6 DZA 7 MAR 7 CHN 6 TGO 4 IRN 3 TUN 3",
+}
+_FRANCOPHONE = frozenset(
+    ["FRA", "DZA", "MAR", "TUN", "CMR", "COD", "BDI", "CIV", "SEN", "MLI", "BEN", "TGO", "HTI", "LBN", "RWA"]
+)
+
+
+def _by_weight(text: str) -> Choice:
+    parts = text.split()
+    return Choice(parts[::2], [float(w) for w in parts[1::2]])
+
+
+_COUNTRY = {category: _by_weight(text) for category, text in _COUNTRIES.items()}
+_CATEGORY = {size: Choice(effects.CATEGORIES, shares) for size, shares in effects.CATEGORY_BY_SIZE.items()}
+_METROPOLE_CATEGORY = Choice(effects.CATEGORIES, (0.50, 0.19, 0.10, 0.01, 0.10, 0.04, 0.06))
+_AGES = Choice(((18, 24), (25, 34), (35, 44), (45, 64)), (0.12, 0.50, 0.28, 0.10))
+_FRENCH = {
+    True: Choice(range(1, 13), (1, 1, 1, 1, 1, 1, 3, 5, 8, 14, 24, 40)),
+    False: Choice(range(13), (18, 12, 10, 9, 9, 8, 8, 9, 7, 4, 3, 2, 1)),
+}
+_EDUCATION = Choice(("none", "secondary", "college", "university"), (0.06, 0.24, 0.22, 0.48))
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person, as a passport would have them."""
+
+    number: int
+    role: str  # principal, spouse, child
+    given_name: str
+    family_name: str
+    birth: int
+    sex: str
+    birth_country: str
+    french: int  # level of the Échelle québécoise at first contact, 0–12
+    education: str
+
+
+@dataclass(frozen=True)
+class Household:
+    """People who immigrate together. `established` and `destination` are None for those who stay in the metropole."""
+
+    number: int
+    path: str  # secondary, primary, metropole
+    category: str
+    arrival: int
+    home: str  # first municipality in the metropole ("" for those who arrive en région)
+    established: int | None
+    destination: str | None
+    members: tuple[Person, ...]
+
+
+class Calendar:
+    """When households come: by month, fewer in the pandemic, a few before the first deposit."""
+
+    def __init__(self, settings: Settings) -> None:
+        first, last = day_of(settings.start), day_of(settings.end)
+        months, weights = [], []
+        month = add_months(first, -12)
+        while month <= last:
+            pandemic = effects.PANDEMIC[0] <= date_of(month) <= effects.PANDEMIC[1]
+            months.append(month)
+            # One in ten of those of the year before still has to do with a partner when deposits begin.
+            weights.append(0.1 if month < first else effects.PANDEMIC_ARRIVALS if pandemic else 1.0)
+            month = add_months(month, 1)
+        self._months, self._last = Choice(months, weights), last
+
+    def draw(self, rng: np.random.Generator) -> int:
+        """A day."""
+        month = self._months.draw(rng)
+        return min(between(rng, month, add_months(month, 1) - 1), self._last)
+
+
+def draw_household(
+    settings: Settings, place: Geography, calendar: Calendar, number: int, first_person: int
+) -> Household:
+    """Household `number`, whose persons are numbered from `first_person`."""
+    rng = generator(settings.seed, POPULATION, number)
+    path = _PATHS.draw(rng)
+    day = calendar.draw(rng)
+    # Geometric with a cap: people leave the metropole mostly in the first two years.
+    wait = 1
+    while wait < 84 and rng.random() < 0.925:
+        wait += 1
+    home = place.draw_metropole(rng)
+    region = place.regions.draw(rng)
+    destination = place.draw_in_region(rng, region)
+    if path == "metropole":
+        category = _METROPOLE_CATEGORY.draw(rng)
+        household = Household(number, path, category, day, home, None, None, ())
+    else:
+        category = _CATEGORY[place.city_size(destination)].draw(rng)
+        if path == "secondary":
+            arrival = add_months(day, -wait) - between(rng, 0, 27)
+            household = Household(number, path, category, arrival, home, day, destination, ())
+        else:
+            household = Household(number, path, category, day - between(rng, 0, 6), "", day, destination, ())
+    return replace(household, members=_members(rng, household, first_person))
+
+
+def _members(rng: np.random.Generator, household: Household, first: int) -> tuple[Person, ...]:
+    size = _SIZES[household.category].draw(rng)
+    country = _COUNTRY[household.category].draw(rng)
+    low, high = _AGES.draw(rng)
+    couple = size >= 2 and rng.random() < (0.82 if size == 2 else 0.9)
+    age = max(between(rng, low, high), 24 if size > 2 else 18)
+    sex = "F" if rng.random() < 0.47 else "M"
+    name = family_name(rng, country)
+    people = [_adult(rng, first, "principal", country, sex, name, household.arrival, age)]
+    if couple:
+        other = "M" if sex == "F" else "F"
+        theirs = country if rng.random() < 0.85 else _COUNTRY[household.category].draw(rng)
+        # In Québec law both keep their name; a quarter come with a common one.
+        spouse_name = name if rng.random() < 0.25 else family_name(rng, theirs)
+        people.append(
+            _adult(
+                rng,
+                first + 1,
+                "spouse",
+                theirs,
+                other,
+                spouse_name,
+                household.arrival,
+                max(18, age + between(rng, -5, 4)),
+            )
+        )
+    father = next((p.family_name for p in people if p.sex == "M"), name)
+    youngest = min((household.arrival - p.birth) // 365 for p in people)
+    while len(people) < size:
+        people.append(_child(rng, first + len(people), country, father, household.arrival, youngest, people))
+    return tuple(people)
+
+
+def _adult(
+    rng: np.random.Generator, number: int, role: str, country: str, sex: str, name: str, arrival: int, age: int
+) -> Person:
+    birth = add_months(arrival, -12 * age) - between(rng, 0, 364)
+    french = _FRENCH[country in _FRANCOPHONE].draw(rng)
+    return Person(number, role, given_name(rng, country, sex), name, birth, sex, country, french, _EDUCATION.draw(rng))
+
+
+def _child(
+    rng: np.random.Generator, number: int, country: str, name: str, arrival: int, parent_age: int, people: list[Person]
+) -> Person:
+    sex = "F" if rng.random() < 0.49 else "M"
+    oldest = max(0, min(21, parent_age - 19))
+    birth = arrival - 20 - int(rng.random() * (oldest * 365 + 300))
+    siblings = [p for p in people if p.role == "child"]
+    if siblings and rng.random() < 0.03:
+        birth = siblings[-1].birth  # twins
+    taken = {p.given_name for p in people}
+    given = given_name(rng, country, sex)
+    while given in taken:
+        given = f"{pick(rng, ('Sam', 'Noa', 'Lou', 'Alix', 'Eden', 'Sacha'))} {given}"
+    age = (arrival - birth) // 365
+    education = "none" if age < 16 else "secondary"
+    french = 0 if age < 5 else _FRENCH[country in _FRANCOPHONE].draw(rng)
+    return Person(number, "child", given, name, birth, sex, country, french, education)

@@ -1,0 +1,21 @@
+"""Survival estimators on arrays: they know times, causes, entries and clusters, not where those come from."""
+
+from trajectories.survival.incidence import cumulative_incidence
+from trajectories.survival.interval import IntervalCurve, interval_incidence
+from trajectories.survival.kaplan_meier import kaplan_meier, quantiles
+from trajectories.survival.logrank import TestResult, logrank_test
+from trajectories.survival.restricted import restricted_mean, restricted_mean_difference
+from trajectories.survival.risk import life_table
+
+__all__ = [
+    "IntervalCurve",
+    "TestResult",
+    "cumulative_incidence",
+    "interval_incidence",
+    "kaplan_meier",
+    "life_table",
+    "logrank_test",
+    "quantiles",
+    "restricted_mean",
+    "restricted_mean_difference",
+]

@@ -1,0 +1,191 @@
+"""Kaplan–Meier survival with delayed entry, weights and clusters, and its quantiles.
+
+S(t) = Π(1 − d/n) over the risk sets of `risk.py`. Compared with R survival 3.8.3 in tests/golden/test_km.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from trajectories.survival.checks import Floats, Sample, sample, times
+from trajectories.survival.jackknife import influence_variance
+from trajectories.survival.limits import survival_limits
+from trajectories.survival.risk import TIE, RiskSets, risk_sets, with_groups
+
+
+def divide(top: Floats, bottom: Floats) -> Floats:
+    """top / bottom, 0 where the bottom is 0 (nobody is left whom the ratio would concern)."""
+    return np.divide(top, bottom, out=np.zeros(np.broadcast(top, bottom).shape), where=bottom != 0)
+
+
+def survival_of(counts: RiskSets) -> Floats:
+    """Π(1 − d/n) at each row."""
+    n = counts.n_risk
+    return counts.along(np.cumprod, divide(n - counts.n_event.sum(axis=0), n))
+
+
+def hazard_influence(given: Sample, counts: RiskSets, left: Floats) -> Floats:
+    """Jackknife variance of Σ d/left/n …: of −log S for left = n − d, of Nelson–Aalen's sum for left = n."""
+    d, n = counts.n_event.sum(axis=0), counts.n_risk
+    step = divide(d, n * left)
+    total = counts.along(np.cumsum, step)
+    at_entry = counts.before(total, 0.0)[counts.enters]
+    own = np.where(given.cause > 0, divide(np.ones_like(total), left)[counts.ends], 0.0)
+    after = total[counts.ends] - at_entry - own
+    ones, zeros = np.ones_like(own), np.zeros_like(own)
+    return influence_variance(given, counts, (-at_entry, ones), (after, zeros), (np.ones_like(total), total))
+
+
+def kaplan_meier(
+    time: ArrayLike,
+    event: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    group: ArrayLike | None = None,
+    conf_level: float = 0.95,
+    conf_type: str = "log-log",
+) -> pd.DataFrame:
+    """Kaplan–Meier survival and Nelson–Aalen cumulative hazard.
+
+    Parameters
+    ----------
+    time : array of shape (n,)
+        When the person left or was censored, in months (or any unit), from 0 up.
+    event : array of shape (n,)
+        0 = censored at `time`, any k ≥ 1 = the event.
+    entry : array of shape (n,), optional
+        Delayed entry: at risk at t means entry < t ≤ time.
+    weights : array of shape (n,), optional
+        From 0 up. Whole numbers are frequencies (5 = five such persons).
+    cluster : array of shape (n,), optional
+        Labels of households: se by infinitesimal jackknife over clusters.
+    group : array of shape (n,), optional
+        Labels; a curve each, and a first column `group`.
+    conf_level : float
+        Of the two-sided limits.
+    conf_type : {"log-log", "log", "plain", "logit"}
+        The scale of the limits.
+
+    Returns
+    -------
+    DataFrame
+        A row at each time where anything ends: time, n_risk, n_event, n_censor, survival, se, lower, upper,
+        cumulative_hazard, cumulative_hazard_se. survival and its limits are in 0–1, se on the scale of S.
+
+    Raises
+    ------
+    ValueError
+        For a missing value, a negative time, a time not after its entry, an unknown `conf_type`.
+
+    Notes
+    -----
+    S(t) = Π_{u≤t}(1 − d(u)/n(u)) (Kaplan & Meier 1958); Λ(t) = Σ d/n (Nelson 1972, Aalen 1978). Variance: Greenwood's
+    (1926), S² Σ d/(n(n − d)), and Σ d/n² for Λ; with `cluster`, or weights that are not whole numbers, the
+    infinitesimal jackknife Σ_c(Σ_{i∈c} w_i ∂S/∂w_i)², without small-sample factor. No event: S = 1, limits 1 and 1,
+    se 0. At S = 0 Greenwood's se is 0·∞: se and limits are missing, as in R.
+
+    R: ``survfit(Surv(entry, time, event) ~ group, weights = weights, cluster = cluster, conf.type = "log-log")``.
+    Largest difference seen over tests/golden: 3e-12 (weighted counts), 4e-15 (the rest).
+
+    Examples
+    --------
+    >>> kaplan_meier([6, 12, 12, 24], [1, 1, 0, 0])[["time", "n_risk", "survival"]].to_numpy().tolist()
+    [[6.0, 4.0, 0.75], [12.0, 3.0, 0.5], [24.0, 1.0, 0.5]]
+    """
+    given = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=group, cause_name="event")
+    counts = risk_sets(given)
+    d, n = counts.n_event.sum(axis=0), counts.n_risk
+    survival = survival_of(counts)
+    if given.robust:
+        se = survival * np.sqrt(hazard_influence(given, counts, n - d))
+        hazard_se = np.sqrt(hazard_influence(given, counts, n))
+    else:
+        greenwood = counts.along(np.cumsum, divide(d, n * (n - d)))
+        se = np.where(survival > 0, survival * np.sqrt(greenwood), np.nan)
+        hazard_se = np.sqrt(counts.along(np.cumsum, divide(d, n * n)))
+    lower, upper = survival_limits(survival, se, conf_level, conf_type)
+    columns = {
+        "time": counts.time,
+        "n_risk": n,
+        "n_event": d,
+        "n_censor": counts.n_censor,
+        "survival": survival,
+        "se": se,
+        "lower": lower,
+        "upper": upper,
+        "cumulative_hazard": counts.along(np.cumsum, divide(d, n)),
+        "cumulative_hazard_se": hazard_se,
+    }
+    return with_groups(columns, given, counts.group)
+
+
+def quantiles(curve: pd.DataFrame, p: Sequence[float] = (0.25, 0.5, 0.75)) -> pd.DataFrame:
+    """Times by which a share p has left, with limits.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        What `kaplan_meier` returned, with or without groups.
+    p : sequence of float
+        Shares in 0–1: 0.5 asks for the median.
+
+    Returns
+    -------
+    DataFrame
+        p, quantile, lower, upper, in the unit of time (missing where the curve does not come down to 1 − p), with
+        `group` first where the curve has it.
+
+    Notes
+    -----
+    The first t with S(t) ≤ 1 − p; where S is flat exactly at 1 − p (to 1.5e-8), the mid-point of the step. The limits
+    are the same, read on the limits of the curve (Brookmeyer & Crowley 1982). R: ``quantile(survfit(…), p)``; equal.
+
+    Examples
+    --------
+    >>> quantiles(kaplan_meier([6, 12, 12, 24], [1, 1, 0, 0]), p=[0.25, 0.3])["quantile"].tolist()
+    [9.0, 12.0]
+    """
+    shares = times("p", list(p))
+    if (shares > 1).any():
+        raise ValueError(f"p: {int((shares > 1).sum())} of {len(shares)} values are above 1")
+    if "group" in curve:
+        parts = curve.groupby("group", observed=True, sort=False)
+        tables = [(label, quantiles(rows.drop(columns="group"), p)) for label, rows in parts]
+        for label, table in tables:
+            table.insert(0, "group", label)
+        return pd.concat([table for _, table in tables], ignore_index=True)
+    at = curve["time"].to_numpy(float)
+    columns = {"quantile": "survival", "lower": "lower", "upper": "upper"}
+    read = {name: crossing(at, 1 - curve[column].to_numpy(float), shares) for name, column in columns.items()}
+    return pd.DataFrame({"p": shares, **read})
+
+
+def crossing(time: Floats, left: Floats, p: Floats) -> Floats:
+    """Where the share that has left reaches each p (R's rule)."""
+    time, left = np.append(0.0, time), np.append(0.0, left)
+    known = ~np.isnan(left)
+    # Only the start of each flat step matters: its end is where the next one starts.
+    start = known & np.append(True, left[1:] != left[:-1])
+    at, level = time[start], left[start]
+    # With delayed entry a limit may come back: the first crossing counts.
+    level = np.maximum.accumulate(level)
+    result = np.full(len(p), np.nan)
+    for i, share in enumerate(p):
+        if share == 0:
+            result[i] = 0.0
+            continue
+        reached = np.flatnonzero(level + TIE >= share)
+        passed = np.flatnonzero(level - TIE >= share)
+        if not len(reached):
+            continue
+        if len(passed):
+            result[i] = (at[reached[0]] + at[passed[0]]) / 2
+        elif known[-1] and abs(left[-1] - share) < TIE:
+            result[i] = (at[reached[0]] + time[-1]) / 2
+    return result

@@ -1,0 +1,50 @@
+"""Confidence limits of a survival curve, on the scale where it is closest to normal.
+
+Log-log limits (Kalbfleisch & Prentice 1980; Borgan & Liestøl 1990) stay in 0–1 and cover well in small groups. At
+S = 1 (nobody left yet) both limits are 1; at S = 0 the transformation is not defined and they are missing, as in R.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trajectories.survival.checks import Floats, normal_quantile, one_of
+
+LARGEST = 600.0  # exp of it is still a number; limits are 0 and 1 long before
+CONF_TYPES = ("log-log", "log", "plain", "logit")
+
+
+def survival_limits(
+    survival: Floats, se: Floats, conf_level: float = 0.95, conf_type: str = "log-log"
+) -> tuple[Floats, Floats]:
+    """Lower and upper limits of S from its standard error (on the scale of S), any shape.
+
+    Examples
+    --------
+    >>> lower, upper = survival_limits(np.array([0.5]), np.array([0.1]))
+    >>> round(float(lower[0]), 4), round(float(upper[0]), 4)
+    (0.2952, 0.6745)
+    """
+    one_of("conf_type", conf_type, CONF_TYPES)
+    z = normal_quantile(conf_level)
+    inside = (survival > 0) & (survival < 1)
+    s = np.where(inside, survival, 0.5)
+    if conf_type == "log-log":
+        width = np.minimum(z * se / (s * -np.log(s)), LARGEST)
+        lower, upper = s ** np.exp(width), s ** np.exp(-width)
+    elif conf_type == "log":
+        width = np.minimum(z * se / s, LARGEST)
+        lower, upper = s * np.exp(-width), np.minimum(s * np.exp(width), 1.0)
+    elif conf_type == "plain":
+        lower, upper = np.maximum(s - z * se, 0.0), np.minimum(s + z * se, 1.0)
+    else:
+        odds, width = np.log(s / (1 - s)), np.minimum(z * se / (s * (1 - s)), LARGEST)
+        lower, upper = 1 / (1 + np.exp(width - odds)), 1 / (1 + np.exp(-width - odds))
+    edge = np.where(survival >= 1, 1.0, np.nan)
+    return np.where(inside, lower, edge), np.where(inside, upper, edge)
+
+
+def incidence_limits(incidence: Floats, se: Floats, conf_level: float = 0.95) -> tuple[Floats, Floats]:
+    """Limits of a cumulative incidence F: the log-log limits of 1 − F (etm's « cloglog »); 0 and 0 at F = 0."""
+    lower, upper = survival_limits(1 - incidence, se, conf_level)
+    return 1 - upper, 1 - lower

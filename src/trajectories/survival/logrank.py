@@ -1,0 +1,150 @@
+"""The log-rank test and its G^ρ family, for k groups, with strata, delayed entry, weights and clusters.
+
+Compared with R's `survdiff`, and with exact conditional score tests where entry is delayed, in
+tests/golden/test_logrank.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from trajectories.survival.checks import Floats, Integers, Sample, labels, sample
+from trajectories.survival.chi2 import chi2_tail
+from trajectories.survival.jackknife import cluster_sums
+from trajectories.survival.kaplan_meier import divide, survival_of
+from trajectories.survival.risk import RiskSets, risk_sets
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """A test of k groups: statistic, df, p_value; table (group, n, observed, expected); k × k covariance."""
+
+    __test__ = False  # its name is no test to collect
+
+    statistic: float
+    df: int
+    p_value: float
+    table: pd.DataFrame
+    covariance: NDArray[np.float64]
+
+
+def logrank_test(
+    time: ArrayLike,
+    event: ArrayLike,
+    group: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    rho: float = 0.0,
+) -> TestResult:
+    """Tests that k groups leave at the same rate at every time.
+
+    Parameters
+    ----------
+    time : array of shape (n,)
+        When the person left or was censored, from 0 up.
+    event : array of shape (n,)
+        0 = censored, any k ≥ 1 = the event.
+    group : array of shape (n,)
+        Labels of the groups compared.
+    entry : array of shape (n,), optional
+        Delayed entry: at risk at t means entry < t ≤ time.
+    strata : array of shape (n,), optional
+        Labels: groups are compared within each stratum.
+    weights, cluster : arrays of shape (n,), optional
+        Whole-number weights are frequencies. Other weights, or a cluster, give the robust covariance.
+    rho : float
+        Weight S(t−)^ρ, S the pooled Kaplan–Meier of the stratum: 0 log-rank, 1 Peto & Peto's Wilcoxon.
+
+    Returns
+    -------
+    TestResult
+        `table` has a row per group, in sorted order: n (sum of weights), observed, expected (both times S(t−)^ρ);
+        `covariance` of observed − expected is singular, its rank is `df`.
+
+    Raises
+    ------
+    ValueError
+        For a missing value, a negative time, a time not after its entry.
+
+    Notes
+    -----
+    (O − E)ᵀ V⁻ (O − E) with hypergeometric V = Σ D(N − D)/(N − 1) (diag p − ppᵀ) (Mantel 1966; Harrington & Fleming
+    1982). Robust: Σ over clusters of the products of summed score residuals at 0 (Lin & Wei 1989), the robust score
+    test of a Cox model with Breslow's ties: ``coxph(…, cluster = household, ties = "breslow", iter.max = 0)$rscore``.
+    No event: statistic 0, p 1.
+
+    R: ``survdiff(Surv(time, event) ~ group + strata(strata), rho = rho)``. Largest difference seen over tests/golden:
+    8e-14 (statistic), 5e-13 (expected); the robust form is not in them.
+
+    Examples
+    --------
+    >>> result = logrank_test([5, 8, 12, 3, 4, 6], [1, 1, 0, 1, 1, 1], ["a", "a", "a", "b", "b", "b"])
+    >>> round(result.statistic, 4), result.df, round(result.p_value, 4)
+    (2.5567, 1, 0.1098)
+    """
+    given = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=strata, cause_name="event")
+    codes, levels = labels("group", group, np.size(time))
+    if weights is not None:
+        codes = codes[np.asarray(weights, dtype=float) > 0]
+    k = len(levels)
+    counts = risk_sets(given)
+    at_risk, observed = by_group(given, counts, codes, k)
+    n, d = at_risk.sum(axis=0), observed.sum(axis=0)
+    share = divide(at_risk, n)
+    weight = counts.before(survival_of(counts), 1.0) ** rho
+
+    seen, expected = (weight * observed).sum(axis=1), (weight * d * share).sum(axis=1)
+    if given.robust:
+        influence = cluster_sums(score_residuals(given, counts, codes, weight, share), given.cluster)
+        covariance = influence.T @ influence
+    else:
+        spread = weight**2 * divide(d * (n - d), n - 1)
+        covariance = np.diag(share @ spread) - (share * spread) @ share.T
+    statistic, df = quadratic_form(seen - expected, covariance)
+    table = pd.DataFrame(
+        {"group": levels, "n": np.bincount(codes, given.weights, k), "observed": seen, "expected": expected}
+    )
+    return TestResult(statistic, df, chi2_tail(statistic, df), table, covariance)
+
+
+def by_group(given: Sample, counts: RiskSets, codes: Integers, k: int) -> tuple[Floats, Floats]:
+    """Numbers at risk and events of each group at every row of the stratum: k × rows."""
+    rows = len(counts.time)
+
+    def add(row: Integers, mass: Floats) -> Floats:
+        return np.bincount(codes * rows + row, mass, k * rows).reshape(k, rows)
+
+    ended = add(counts.ends, given.weights)
+    at_risk = np.cumsum(add(counts.enters, given.weights), axis=1) - np.cumsum(ended, axis=1) + ended
+    if not given.whole:
+        at_risk = np.maximum(at_risk, 0.0)  # rounding of a difference of sums
+    return at_risk, add(counts.ends, given.weights * (given.cause > 0))
+
+
+def score_residuals(given: Sample, counts: RiskSets, codes: Integers, weight: Floats, share: Floats) -> Floats:
+    """w_i ∫ K(t)(Z_i − p(t)) dM_i(t), n × k."""
+    hazard = weight * divide(counts.n_event.sum(axis=0), counts.n_risk)
+    total = counts.along(np.cumsum, hazard)
+    mean = counts.along(np.cumsum, share * hazard)
+    spent = total[counts.ends] - counts.before(total, 0.0)[counts.enters]
+    drift = (mean[:, counts.ends] - counts.before(mean, 0.0)[:, counts.enters]).T
+    own = np.where(given.cause > 0, weight[counts.ends], 0.0)
+    member = np.eye(len(share))[codes]
+    return given.weights[:, None] * (member * (own - spent)[:, None] - own[:, None] * share[:, counts.ends].T + drift)
+
+
+def quadratic_form(difference: Floats, covariance: Floats) -> tuple[float, int]:
+    """xᵀ V⁻ x and the rank of V; (0, k − 1) where V is 0, as on no event."""
+    values, vectors = np.linalg.eigh(covariance)
+    used = values > 1e-10 * max(values.max(), 0.0)
+    if values.max() <= 0 or not used.any():
+        return 0.0, max(len(difference) - 1, 0)
+    projected = vectors[:, used].T @ difference
+    return float((projected**2 / values[used]).sum()), int(used.sum())

@@ -1,0 +1,160 @@
+"""Plausible tables of an analysis, made up, for the tests of the reports: no statistics, only the right shapes.
+
+Region 05 is large, 03 middling, 09 small (12 persons), 10 has nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from trajectories.folders import private_folder
+from trajectories.tables import EXITS, RETENTION, conform, save
+
+PERSONS = {"05": 640, "03": 210, "09": 12, "10": 0}
+NAMES = {"05": "Estrie", "03": "Capitale-Nationale", "09": "Côte-Nord", "10": "Nord-du-Québec"}
+HORIZONS = (3, 6, 12, 24, 36, 60)
+MONTHS = 84
+_SAID = {"perimeter": "RMR-2021", "scope": "region", "pathway": "all"}
+_SHARES = {"metropole": 0.55, "other_region": 0.3, "outside_quebec": 0.15}
+
+
+def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: object) -> Path:
+    """Write the six files of an analysis into `folder`; `facts` replaces facts of run.json."""
+    persons = dict(PERSONS if persons is None else persons)
+    persons = {**persons, "province": sum(persons.values())}
+    folder = private_folder(folder)
+    retention, exits, curves, counts = [], [], [], []
+    for group, n in persons.items():
+        curve = _curve(n)
+        curves.append(curve.assign(group=group))
+        for horizon in HORIZONS:
+            retention += _rates(group, n, horizon, curve)
+            exits += _exits(group, n, horizon, curve)
+        counts += _counts(group, n)
+    save(conform(pd.DataFrame(retention), RETENTION), RETENTION, folder)
+    pd.DataFrame(exits).to_parquet(folder / "exits.parquet")
+    pd.concat(curves, ignore_index=True).to_parquet(folder / "curves.parquet")
+    table = pd.DataFrame(counts, columns=["group", "table", "key", "persons", "households"])
+    table.astype({"persons": "Int64", "households": "Int64"}).to_parquet(folder / "counts.parquet")
+    run = {
+        **_SAID,
+        "cutoff": "2025-12-31",
+        "follow_up_months": [3, 6, 12, 24],
+        "horizons": list(HORIZONS),
+        "grace_days": 183,
+        "version": "0.1.0",
+        "synthetic": True,
+        "provisional": True,
+        **facts,
+    }
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    return folder
+
+
+def _curve(n: int) -> pd.DataFrame:
+    month = np.arange(MONTHS + 1)
+    survival = 0.62 + 0.38 * np.exp(-month / 16)
+    risk = np.round(n * survival * np.exp(-month / 34)).astype(int)
+    exits = np.round(risk * (1 - survival / np.r_[1.0, survival[:-1]])).astype(int)
+    half = 1.96 * np.sqrt(survival * (1 - survival) / np.maximum(risk, 1))
+    return pd.DataFrame(
+        {
+            "month": month,
+            "survival": survival if n else np.nan,
+            "lower": np.clip(survival - half, 0, 1) if n else np.nan,
+            "upper": np.clip(survival + half, 0, 1) if n else np.nan,
+            "n_risk": risk,
+            "n_exits": exits,
+            "lost_left": np.clip(survival - 0.12 * np.minimum(1, month / 12), 0, 1) if n else np.nan,
+            "lost_stayed": np.clip(survival + 0.05 * np.minimum(1, month / 12), 0, 1) if n else np.nan,
+            "horizon": np.isin(month, HORIZONS),
+        }
+    )
+
+
+def _rates(group: str, n: int, horizon: int, curve: pd.DataFrame) -> list[dict]:
+    at = curve.iloc[horizon]
+    enough = at["n_risk"] >= 20
+    rows = []
+    shifts = {"main": 0, "plain": -0.03, "no_news_present": 0.07, "all_lost_left": -0.12, "all_lost_stayed": 0.05}
+    for method, shift in shifts.items():
+        main = method == "main"
+        estimate = min(float(at["survival"]) + shift * min(1.0, horizon / 12), 1.0) if enough else np.nan
+        rows.append(
+            {
+                **_SAID,
+                "group": group,
+                "horizon": horizon,
+                "method": method,
+                "estimate": estimate,
+                "se": (at["upper"] - at["lower"]) / 3.92 if main and enough else np.nan,
+                "lower": at["lower"] if main and enough else np.nan,
+                "upper": at["upper"] if main and enough else np.nan,
+                "n_start": n,
+                "n_at_risk": int(at["n_risk"]),
+                "n_confirmed": int(at["n_risk"] * 0.8),
+                "known": "observed" if enough else "insufficient",
+                "note": None,
+            }
+        )
+    return rows
+
+
+def _exits(group: str, n: int, horizon: int, curve: pd.DataFrame) -> list[dict]:
+    at = curve.iloc[horizon]
+    enough = at["n_risk"] >= 20
+    return [
+        {
+            "group": group,
+            "horizon": horizon,
+            "cause": cause,
+            "estimate": (1 - at["survival"]) * _SHARES[cause] if enough else np.nan,
+            "se": 0.01 if enough else np.nan,
+            "lower": max((1 - at["survival"]) * _SHARES[cause] - 0.02, 0) if enough else np.nan,
+            "upper": (1 - at["survival"]) * _SHARES[cause] + 0.02 if enough else np.nan,
+            "n_start": n,
+            "n_at_risk": int(at["n_risk"]),
+            "n_confirmed": int(at["n_risk"] * 0.8),
+            "known": "observed" if enough else "insufficient",
+        }
+        for cause in EXITS[:3]
+    ]
+
+
+def _split(n: int, shares: dict[str, float]) -> dict[str, int]:
+    """Whole numbers that sum to n."""
+    cuts = np.round(np.cumsum(list(shares.values())) / sum(shares.values()) * n).astype(int)
+    return dict(zip(shares, np.diff(np.r_[0, cuts]).tolist(), strict=True))
+
+
+def _counts(group: str, n: int) -> list[tuple]:
+    tables = {
+        "stays": {"total": 1},
+        "pathway": {"secondary": 60, "primary": 25, "onward": 10, "return_stay": 5},
+        "origin": {"06": 52, "13": 12, "16": 14, "15": 6, "14": 3, "outside_quebec": 9, "unknown": 4},
+        "fiscal_year": {f"{year}-{year + 1}": 8 + year - 2018 for year in range(2018, 2026)},
+        "exit": {"metropole": 45, "other_region": 25, "outside_quebec": 10, "unknown_destination": 20},
+        "lost": {"contact": 12, "silent": 20, "followed": 68},
+        "late_news": {"total": 1},
+        "excluded": {"start_wider_than_3_months": 1},
+    }
+    sizes = {"exit": 0.3, "late_news": 0.07, "excluded": 0.05}
+    rows = [
+        (group, table, key, persons, int(np.ceil(persons / 2.2)))
+        for table, shares in tables.items()
+        for key, persons in _split(int(n * sizes.get(table, 1)), shares).items()
+    ]
+    if group == "province":
+        rows += [
+            (group, "rows", key, count, None)
+            for key, count in {
+                "read": 12340, "accepted": 11020, "quarantined": 310, "superseded": 760, "duplicate": 250, "excluded": 0,
+            }.items()
+        ]  # fmt: skip
+        places = {"resolved": 10480, "ambiguous": 90, "area_only": 260, "none": 190}
+        rows += [(group, "places", key, count, None) for key, count in places.items()]
+    return rows

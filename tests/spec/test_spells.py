@@ -1,0 +1,347 @@
+"""How residences are reconstructed: rows of deposits in, spells, moves and conflicts out. One rule a test.
+
+66023 Montréal and 65005 Laval are in the metropole; 43027 Sherbrooke and 45072 Magog are in Estrie (05); 23027 is
+Québec (03); 53052 Sorel-Tracy and 58227 Longueuil are both in Montérégie (16), only the second in the metropole.
+"""
+
+from tables_in import assert_table
+
+
+def test_a_move_between_two_observations_stays_an_interval(residences):
+    found = residences("""
+        org | service    | residence
+        M1  | 2021-01-10 | 66023
+        R1  | 2021-06-20 | 43027
+    """)
+    assert_table(found.spells, """
+        spell | municipality | zone      | start_earliest | start_latest | end_earliest | end_latest | outcome | destination_zone
+        1     | 66023        | metropole |                | 2021-01-10   | 2021-01-10   | 2021-06-20 | moved   | region
+        2     | 43027        | region    | 2021-01-10     | 2021-06-20   | 2021-06-20   |            | present |
+    """)  # fmt: skip
+    assert_table(found.moves, """
+        move | origin_municipality | destination_municipality | kind      | earliest   | latest
+        1    | 66023               | 43027                    | secondary | 2021-01-10 | 2021-06-20
+    """)
+
+
+def test_a_reported_establishment_narrows_the_move_to_its_own_precision(residences):
+    found = residences("""
+        org | service    | residence | established | destination
+        M1  | 2021-01-10 | 66023     |             |
+        R1  |            |           | 2021-05     | 43027
+        R1  | 2021-06-20 | 43027     |             |
+    """)
+    assert_table(found.moves, """
+        kind      | earliest   | latest
+        secondary | 2021-05-01 | 2021-05-31
+    """)
+
+
+def test_who_left_the_metropole_on_a_day_did_not_settle_before_it(residences):
+    found = residences("""
+        org | service    | residence | left_metropole | established | destination
+        M1  | 2021-01-10 | 66023     |                |             |
+        M1  |            | 66023     | 2021-05-20     | 2021-05     | 43027
+    """)
+    assert_table(found.spells, """
+        municipality | start_earliest | start_latest
+        66023        |                | 2021-01-10
+        43027        | 2021-05-20     | 2021-05-31
+    """)
+
+
+def test_the_start_of_someone_first_seen_en_region_is_bounded_by_the_arrival(residences):
+    found = residences("""
+        org | service    | residence | arrived
+        R1  | 2021-06-20 | 43027     | 2021-04-02
+    """)
+    assert_table(found.spells, """
+        start_earliest | start_latest | last_confirmed | outcome
+        2021-04-02     | 2021-06-20   | 2021-06-20     | present
+    """)
+
+
+def test_the_residence_of_an_establishment_row_attests_only_before(residences):
+    found = residences("""
+        org | residence | established | destination
+        R1  | 66023     | 2021-05-03  | 43027
+    """)
+    assert_table(found.spells, """
+        municipality | zone      | end_earliest | end_latest | outcome
+        66023        | metropole | 2021-05-03   | 2021-05-03 | moved
+        43027        | region    | 2021-05-03   |            | present
+    """)
+
+
+def test_two_towns_of_one_region_are_two_spells_and_a_move_within(residences):
+    found = residences("""
+        org | service    | residence
+        R1  | 2021-01-10 | 43027
+        R1  | 2021-06-20 | 45072
+    """)
+    assert_table(found.moves, """
+        kind   | origin_region | destination_region
+        within | 05            | 05
+    """)
+
+
+def test_zones_are_compared_before_regions(residences):
+    found = residences("""
+        org | service    | residence
+        R1  | 2021-01-10 | 53052
+        M1  | 2021-09-20 | 58227
+    """)
+    assert_table(found.moves, """
+        kind   | origin_region | destination_region
+        return | 16            | 16
+    """)
+
+
+def test_boundaries_are_dated_people_do_not_move_when_lines_do(residences):
+    # Granby (47017) was typed under Montérégie before 2021-07-28, and is in Estrie for all dates
+    found = residences("""
+        org | service    | residence
+        R1  | 2020-01-10 | 47017
+        R1  | 2022-06-20 | 47017
+    """)
+    assert_table(found.spells, """
+        spell | municipality | region | n_observations
+        1     | 47017        | 05     | 2
+    """)
+
+
+def test_a_repeated_address_is_not_news_within_the_grace_period(residences):
+    found = residences("""
+        org | service    | what        | residence | established | destination
+        M1  | 2021-01-10 | information | 66023     |             |
+        R1  |            |             |           | 2021-05-03  | 43027
+        M1  | 2021-08-15 | information | 66023     |             |
+    """)
+    assert_table(found.spells, """
+        municipality | outcome
+        66023        | moved
+        43027        | present
+    """)
+    assert_table(found.conflicts, """
+        date       | rule
+        2021-08-15 | old_address
+    """)
+
+
+def test_beyond_the_grace_period_the_metropolitan_address_is_a_return(residences):
+    found = residences("""
+        org | service    | what        | residence | established | destination
+        R1  |            |             |           | 2021-05-03  | 43027
+        M1  | 2022-03-15 | information | 66023     |             |
+    """)
+    assert_table(found.moves, """
+        kind   | earliest   | latest
+        return | 2021-05-03 | 2022-03-15
+    """)
+    assert found.conflicts.empty
+
+
+def test_a_service_in_person_in_the_metropole_is_a_return_at_once(residences):
+    found = residences("""
+        org | service    | what       | residence | established | destination
+        R1  |            |            |           | 2021-05-03  | 43027
+        M1  | 2021-08-15 | job_search | 66023     |             |
+    """)
+    assert_table(found.moves, """
+        kind   | earliest   | latest
+        return | 2021-05-03 | 2021-08-15
+    """)
+
+
+def test_two_reports_within_31_days_give_the_hull_and_a_conflict(residences):
+    found = residences("""
+        org | established | destination
+        M1  | 2021-05-03  | 43027
+        R1  | 2021-05-20  | 43027
+    """)
+    assert_table(found.spells, """
+        start_earliest | start_latest
+        2021-05-03     | 2021-05-20
+    """)
+    assert_table(found.conflicts, """
+        rule                | kept
+        establishment_dates | 2021-05-03/2021-05-20
+    """)
+
+
+def test_two_reports_farther_apart_give_the_earlier_and_a_conflict(residences):
+    found = residences("""
+        org | established | destination
+        R1  | 2021-09-20  | 43027
+        M1  | 2021-05-03  | 43027
+    """)
+    assert_table(found.spells, """
+        start_earliest | start_latest
+        2021-05-03     | 2021-05-03
+    """)
+    assert_table(found.conflicts, """
+        rule                | kept
+        establishment_dates | 2021-05-03/2021-05-03
+    """)
+
+
+def test_two_reports_that_overlap_agree(residences):
+    found = residences("""
+        org | established | destination
+        M1  | 2021-05     | 43027
+        R1  | 2021-05-20  | 43027
+    """)
+    assert_table(found.spells, """
+        start_earliest | start_latest
+        2021-05-20     | 2021-05-20
+    """)
+    assert found.conflicts.empty
+
+
+def test_a_departure_row_with_a_date_ends_the_spell_on_that_date(residences):
+    found = residences("""
+        org | established | destination | exit       | to    | residence
+        R1  | 2021-05-03  | 43027       |            |       |
+        R1  |             |             | 2022-02-10 | 23027 | 43027
+    """)
+    assert_table(found.spells, """
+        municipality | end_earliest | end_latest | outcome
+        43027        | 2022-02-10   | 2022-02-10 | moved
+        23027        | 2022-02-10   |            | present
+    """)
+    assert_table(found.moves, """
+        kind   | earliest   | latest
+        onward | 2022-02-10 | 2022-02-10
+    """)
+
+
+def test_a_departure_to_an_unknown_place_ends_the_spell_without_a_move(residences):
+    found = residences("""
+        org | established | destination | follow_up  | status  | residence
+        R1  | 2021-05-03  | 43027       |            |         |
+        R1  |             |             | 2021-11-05 | present | 43027
+        R1  |             |             | 2022-05-04 | left    | 43027
+    """)
+    assert_table(found.spells, """
+        municipality | end_earliest | end_latest | outcome | destination_zone
+        43027        | 2021-11-05   | 2022-05-04 | left    | unknown
+    """)
+    assert found.moves.empty
+
+
+def test_leaving_quebec_is_a_move_out_of_quebec(residences):
+    found = residences("""
+        org | established | destination | exit    | to      | residence
+        R1  | 2021-05-03  | 43027       |         |         |
+        R1  |             |             | 2022-02 | outside | 43027
+    """)
+    assert_table(found.moves, """
+        kind          | destination_zone | earliest   | latest
+        out_of_quebec | outside_quebec   | 2022-02-01 | 2022-02-28
+    """)
+
+
+def test_a_destination_known_as_a_mixed_area_is_undetermined(residences):
+    found = residences("""
+        org | established | destination | exit       | to      | residence
+        R1  | 2021-05-03  | 43027       |            |         |
+        R1  |             |             | 2022-02-10 | area 16 | 43027
+    """)
+    assert_table(found.moves, """
+        kind         | destination_region | destination_zone
+        undetermined | 16                 | unknown
+    """)
+
+
+def test_an_area_stays_where_the_person_is_already_known_to_be(residences):
+    found = residences("""
+        org | established | destination | service    | residence
+        R1  | 2021-05-03  | 43027       |            |
+        R1  |             |             | 2021-09-01 | area 05
+    """)
+    assert_table(found.spells, """
+        municipality | last_confirmed | n_observations
+        43027        | 2021-09-01     | 2
+    """)
+
+
+def test_death_censors_and_is_no_move(residences):
+    found = residences("""
+        org | established | destination | exit       | exit_reason | residence
+        R1  | 2021-05-03  | 43027       |            |             |
+        R1  |             |             | 2022-02-10 | death       | 43027
+    """)
+    assert_table(found.spells, """
+        end_earliest | end_latest | outcome
+        2022-02-10   | 2022-02-10 | deceased
+    """)
+    assert found.moves.empty
+
+
+def test_a_failed_contact_after_the_last_presence_makes_the_spell_lost(residences):
+    found = residences("""
+        org | established | destination | follow_up  | status      | residence
+        R1  | 2021-05-03  | 43027       |            |             |
+        R1  |             |             | 2021-11-05 | present     | 43027
+        R1  |             |             | 2022-05-04 | not_reached | 43027
+    """)
+    assert_table(found.spells, """
+        last_confirmed | end_earliest | end_latest | outcome
+        2021-11-05     | 2021-11-05   |            | lost
+    """)
+
+
+def test_a_presence_without_an_address_is_where_the_person_settled(residences):
+    found = residences("""
+        org | established | destination | follow_up  | status
+        R1  | 2021-05-03  | 43027       |            |
+        R1  |             |             | 2022-05-04 | present
+    """)
+    assert_table(found.spells, """
+        municipality | last_confirmed
+        43027        | 2022-05-04
+    """)
+
+
+def test_a_departure_dated_before_a_presence_and_told_after_it_is_known_by_the_day_it_was_told(residences):
+    found = residences("""
+        org | established | destination | follow_up  | status  | residence | exit       | to      | filed
+        R1  | 2021-05-03  | 43027       |            |         |           |            |         |
+        R1  |             |             | 2022-05-04 | present | 43027     |            |         |
+        R2  |             |             |            |         | 43027     | 2022-03-01 | outside | 2022-07-15
+    """)
+    assert_table(found.spells, """
+        municipality | end_earliest | end_latest | outcome
+        43027        | 2022-05-04   | 2022-07-15 | moved
+                     |              |            | present
+    """)
+    assert_table(found.conflicts, """
+        rule
+        departure_before_presence
+    """)
+
+
+def test_news_of_someone_already_known_elsewhere_begins_no_spell(residences):
+    found = residences("""
+        org | established | destination | service    | what       | residence | follow_up  | status
+        R1  | 2021-05-03  | 43027       |            |            |           |            |
+        M1  |             |             | 2021-12-15 | job_search | 65005     |            |
+        R1  |             |             |            |            | 43027     | 2022-05-04 | left
+    """)
+    assert_table(found.spells, """
+        municipality | outcome
+        43027        | moved
+        65005        | present
+    """)
+
+
+def test_what_happened_after_the_cutoff_is_not_known(residences):
+    found = residences("""
+        org | established | destination | exit       | to    | residence
+        R1  | 2021-05-03  | 43027       |            |       |
+        R1  |             |             | 2024-02-10 | 23027 | 43027
+    """)
+    assert_table(found.spells, """
+        municipality | outcome
+        43027        | present
+    """)

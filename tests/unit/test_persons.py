@@ -1,0 +1,149 @@
+import os
+import stat
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trajectories import tables
+from trajectories.exceptions import KeyFileError, UnusableInputError
+from trajectories.persons import SAMPLE_KEY, excluded_records, link_persons, pseudonyms, read_exclusions
+from trajectories.persons.components import connected_components
+from trajectories.persons.names import simplify
+
+
+def records(*rows):
+    """Records from short dicts: org, file, given, family, birth (a day or a year), sex, menage."""
+    found = []
+    for number, row in enumerate(rows):
+        birth = pd.Period(row["birth"]) if "birth" in row else None
+        found.append({
+            "record_id": f"r{number}", "file": "f.csv", "sheet": "", "row": number + 2, "organisation_id": row["org"],
+            "file_number": row.get("file"), "household_number": row.get("menage"), "given_name": row.get("given"),
+            "family_name": row.get("family"), "sex": row.get("sex"),
+            "birth_date_earliest": birth and birth.start_time.normalize(),
+            "birth_date_latest": birth and birth.end_time.normalize(),
+        })  # fmt: skip
+    return tables.conform(pd.DataFrame(found), tables.RECORDS)
+
+
+def persons_of(*rows):
+    return pd.factorize(link_persons(records(*rows), key=SAMPLE_KEY)["person_id"])[0].tolist()
+
+
+ZOE = {"given": "Zoé", "family": "Nguyễn-Roy", "birth": "1990-05-01"}
+
+
+def test_one_person_across_organisations_by_name_and_birth_date():
+    again = {"given": "NGUYEN ROY", "family": "ZOE", "birth": "1990-05-01"}
+    assert persons_of({"org": "A", "file": "1", **ZOE}, {"org": "B", "file": "9", **again}) == [0, 0]
+
+
+def test_the_file_number_joins_inside_one_organisation_only():
+    slip = {"given": "Zoé", "family": "Nguyen-Roi", "birth": "1990-05-01"}
+    assert persons_of({"org": "A", "file": "1", **ZOE}, {"org": "A", "file": "1", **slip}) == [0, 0]
+    assert persons_of({"org": "A", "file": "1", **ZOE}, {"org": "B", "file": "1", **slip}) == [0, 1]
+
+
+def test_an_imprecise_birth_date_links_nobody():
+    year = {**ZOE, "birth": "1990"}
+    assert persons_of({"org": "A", "file": "1", **year}, {"org": "B", "file": "9", **year}) == [0, 1]
+
+
+def test_contrary_sexes_are_two_persons_and_an_unstated_one_is_no_obstacle():
+    f, m = {**ZOE, "sex": "F"}, {**ZOE, "sex": "M"}
+    assert persons_of({"org": "A", "file": "1", **f}, {"org": "B", "file": "9", **m}) == [0, 1]
+    assert persons_of({"org": "A", "file": "1", **f}, {"org": "B", "file": "9", **ZOE}) == [0, 0]
+
+
+def test_rows_without_file_number_nor_birth_date_are_joined_by_name_in_their_organisation():
+    name = {"given": "Zoé", "family": "Roy"}
+    assert persons_of({"org": "A", **name}, {"org": "A", **name}, {"org": "B", **name}) == [0, 0, 1]
+
+
+def test_households_are_carried_across_by_their_members():
+    zoe, max_ = ZOE, {"given": "Max", "family": "Roy", "birth": "1988-01-02"}
+    found = link_persons(
+        records(
+            {"org": "A", "file": "1", "menage": "M1", **zoe}, {"org": "A", "file": "2", "menage": "M1", **max_},
+            {"org": "B", "file": "7", "menage": "8", **zoe}, {"org": "B", "file": "8", "menage": "8", "given": "Léa",
+             "family": "Roy", "birth": "2015-03-04"}, {"org": "C", "file": "1", "given": "Tom", "family": "Côté"},
+        ),
+        key=SAMPLE_KEY,
+    )  # fmt: skip
+    assert pd.factorize(found["household_id"])[0].tolist() == [0, 0, 0, 0, 1]
+
+
+def test_ids_do_not_depend_on_the_order_of_rows_nor_on_file_names():
+    rows = records({"org": "A", "file": "1", **ZOE}, {"org": "B", "file": "9", **ZOE}, {"org": "B", "file": "3"})
+    first = link_persons(rows, key=SAMPLE_KEY).set_index("record_id")
+    again = link_persons(rows.iloc[::-1].assign(file="other.xlsx"), key=SAMPLE_KEY).set_index("record_id")
+    pd.testing.assert_frame_equal(first.sort_index(), again.sort_index())
+    assert first["person_id"].tolist() != link_persons(rows, key=b"another key, long enough")["person_id"].tolist()
+
+
+def test_nothing_of_an_identity_is_in_the_result():
+    found = link_persons(records({"org": "A", "file": "SECRET-1", **ZOE}), key=SAMPLE_KEY)
+    assert list(found.columns) == list(tables.PERSONS.columns)
+    assert "SECRET" not in found.to_string()
+    tables.check(found, tables.PERSONS)
+
+
+@given(st.text(max_size=30))
+def test_any_name_is_simplified_once_and_for_all(name):
+    assert simplify(simplify(name)) == simplify(name)
+
+
+@given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=40), st.randoms())
+def test_components_are_those_of_a_walk_whatever_the_order_of_edges(edges, random):
+    neighbours = {node: {node} for node in range(20)}
+    for a, b in edges:
+        neighbours[a].add(b)
+        neighbours[b].add(a)
+    expected = []
+    for node in range(20):
+        seen, todo = set(), [node]
+        while todo:
+            here = todo.pop()
+            if here not in seen:
+                seen.add(here)
+                todo.extend(neighbours[here])
+        expected.append(min(seen))
+    shuffled = random.sample(edges, len(edges))
+    left = np.array([a for a, _ in shuffled], dtype=int)
+    right = np.array([b for _, b in shuffled], dtype=int)
+    assert connected_components(left, right, 20).tolist() == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX's")
+def test_the_key_is_made_once_closed_to_others(tmp_path, monkeypatch):
+    monkeypatch.delenv(pseudonyms.ENVIRONMENT, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    key = pseudonyms.secret_key()
+    assert stat.S_IMODE(pseudonyms.key_path().stat().st_mode) == 0o600
+    assert pseudonyms.secret_key() == key
+    assert len(key) == 64
+
+
+def test_the_environment_gives_the_key_and_a_short_one_is_refused(monkeypatch):
+    monkeypatch.setenv(pseudonyms.ENVIRONMENT, "a key that is long enough")
+    assert pseudonyms.secret_key() == b"a key that is long enough"
+    monkeypatch.setenv(pseudonyms.ENVIRONMENT, "short")
+    with pytest.raises(KeyFileError, match="shorter"):
+        pseudonyms.secret_key()
+
+
+def test_a_person_left_out_by_request_leaves_every_organisation(tmp_path):
+    (tmp_path / "exclusions.csv").write_text("code_organisme;no_dossier\nA;1\n", encoding="utf-8-sig")
+    rows = records({"org": "A", "file": "1", **ZOE}, {"org": "B", "file": "9", **ZOE}, {"org": "B", "file": "3"})
+    requests = read_exclusions(tmp_path / "exclusions.csv")
+    assert sorted(excluded_records(rows, link_persons(rows, key=SAMPLE_KEY), requests)) == ["r0", "r1"]
+    assert read_exclusions(tmp_path / "none.csv").empty
+
+
+def test_a_list_of_requests_without_its_columns_is_a_sentence(tmp_path):
+    (tmp_path / "exclusions.csv").write_text("nom\nX\n", encoding="utf-8")
+    with pytest.raises(UnusableInputError, match="code_organisme"):
+        read_exclusions(tmp_path / "exclusions.csv")

@@ -1,0 +1,84 @@
+import datetime as dt
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from trajectories.exceptions import StudyError
+from trajectories.study import Study
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_file_of_the_repository_holds_the_defaults():
+    study = Study.read(ROOT / "study.toml")
+    plain = Study.from_mapping({}, folder=ROOT)
+    assert study == plain
+
+
+def test_the_file_of_the_repository_names_every_setting():
+    text = (ROOT / "study.toml").read_text(encoding="utf-8")
+    named = set(tomllib.loads(text)) | {"cutoff"}
+    assert named == {name for name in Study.__dataclass_fields__}
+    assert "# cutoff = " in text
+
+
+def test_all_faults_are_told_at_once(tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_text('perimeter = "RMR"\nhorizons = [12, 6]\nhorizon = 3\n[disclosure]\nthreshold = 3\n', encoding="utf-8")
+    with pytest.raises(StudyError) as caught:
+        Study.read(file)
+    assert len(caught.value.faults) == 4
+    for key in ("perimeter", "horizons", "horizon:", "disclosure.threshold"):
+        assert any(fault.startswith(key) for fault in caught.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ({"cutoff": "2021-12-31"}, "cutoff"),
+        ({"support": True}, "support"),
+        ({"seed": -1}, "seed"),
+        ({"horizons": []}, "horizons"),
+        ({"horizons": [1.5]}, "horizons"),
+        ({"paths": "data"}, "paths"),
+        ({"paths": {"row": "data"}}, "paths.row"),
+        ({"paths": {"raw": 3}}, "paths.raw"),
+        ({"pathway": "tertiary"}, "pathway"),
+        ({"match_threshold": 2}, "match_threshold"),
+        ({"groups": {"Est": ["1"]}}, "groups.Est"),
+        ({"groups": ["01"]}, "groups"),
+        ({"targets": {"05": {"2021-2022": -3}}}, "targets.05.2021-2022"),
+        ({"targets": {"5": {}}}, "targets.5"),
+    ],
+)
+def test_a_fault_names_its_key(content, key):
+    with pytest.raises(StudyError) as caught:
+        Study.from_mapping(content)
+    assert [fault.split(":")[0] for fault in caught.value.faults] == [key]
+
+
+def test_a_missing_file_and_what_is_no_toml_are_sentences(tmp_path):
+    with pytest.raises(StudyError, match="does not exist"):
+        Study.read(tmp_path / "study.toml")
+    (tmp_path / "study.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(StudyError, match="UTF-8"):
+        Study.read(tmp_path / "study.toml")
+    (tmp_path / "study.toml").write_text("a = = 3", encoding="utf-8")
+    with pytest.raises(StudyError, match="TOML"):
+        Study.read(tmp_path / "study.toml")
+
+
+def test_paths_are_taken_from_the_folder_of_the_file_and_the_command_line_wins(tmp_path):
+    (tmp_path / "study.toml").write_text('cutoff = 2021-12-31\n[paths]\nraw = "depots"\n', encoding="utf-8")
+    study = Study.read(tmp_path / "study.toml")
+    assert study.paths.raw == tmp_path / "depots"
+    assert study.cutoff == dt.date(2021, 12, 31)
+    assert study.with_folders(raw="elsewhere").paths.raw == Path("elsewhere")
+    assert study.with_folders(raw="elsewhere").paths.derived == study.paths.derived
+
+
+def test_targets_and_groups_are_read():
+    study = Study.from_mapping({"groups": {"Est": ["01", "11"]}, "targets": {"05": {"2021-2022": 120}}})
+    assert study.groups["Est"] == ("01", "11")
+    assert study.targets["05", "2021-2022"] == 120
