@@ -62,7 +62,7 @@ def build_cohort(
     stays = _stays(residences.spells, study.scope)
     stays = _first_contact(stays, residences.observations)
     stays = _months(stays, cutoff)
-    contacts = build_contacts(stays, residences, records, persons)
+    contacts = build_contacts(stays, residences, records, persons, study.scope)
     lost, month = lost_to_follow_up(stays, contacts, study.follow_up_months)
     stays["lost"], stays["lost_month"] = lost, month
     stays = _covariates(stays, records.merge(persons[["record_id", "person_id"]], on="record_id"))

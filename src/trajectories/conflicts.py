@@ -85,27 +85,33 @@ def _in_order(found: pd.DataFrame) -> pd.DataFrame:
 def _departures_before_presence(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Departures dated before a presence in the region left, of which the teller could have known."""
     departure = found["kind"].eq("departure") & found["origin_region"].notna() & found["earliest"].notna()
-    present = found["kind"].isin(DIRECT) & found["zone"].eq(REGION)
     left = found.loc[departure, ["person_id", "told", "origin_region", "latest"]].rename(
         columns={"origin_region": "region"}
     )
-    seen = found.loc[present, ["person_id", "region", "earliest"]].rename(columns={"earliest": "seen"})
-    keys = ["person_id", "region"]
-    last = pd.merge_asof(
-        left.reset_index().sort_values("told", kind="stable"),
-        seen.dropna().sort_values("seen", kind="stable"),
-        left_on="told", right_on="seen", by=keys,
-    ).set_index("index")["seen"]  # fmt: skip
-    against = last.index[last > found.loc[last.index, "latest"]]
+    at_place = found["zone"].eq(REGION)
+    seen = _last_known(left, found[at_place & found["kind"].isin(DIRECT)])
+    # who settled there again after that departure may well be present: nothing is contradicted
+    settled_again = _last_known(left, found[at_place & found["kind"].eq("establishment")]) > left["latest"]
+    against = left.index[(seen > left["latest"]) & ~settled_again]
     if against.empty:
         return found, conflict_rows(found.iloc[:0], "departure_before_presence", found["kind"].iloc[:0], "")
     said = found.loc[against].sort_index()
-    seen_on = last.loc[said.index]
+    seen_on = seen.loc[said.index]
     found = found.copy()
     found.loc[said.index, "latest"] = found.loc[said.index, ["told"]].assign(seen=seen_on).max(axis=1)
     found.loc[said.index, "earliest"] = pd.NaT
     kept = "presence " + seen_on.dt.strftime("%Y-%m-%d")
     return found, conflict_rows(said, "departure_before_presence", describe(said), kept)
+
+
+def _last_known(left: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
+    """For each departure, the last day in the same region that lies before it was told."""
+    days = seen[["person_id", "region", "earliest"]].dropna().sort_values("earliest", kind="stable")
+    found = pd.merge_asof(
+        left.reset_index().sort_values("told", kind="stable"), days,
+        left_on="told", right_on="earliest", by=["person_id", "region"],
+    )  # fmt: skip
+    return found.set_index("index")["earliest"].reindex(left.index)
 
 
 def _present_somewhere(found: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ _KIND_OF_STATUS = {PRESENT: "present", LEFT: "left", NOT_REACHED: "failed"}
 
 
 def build_contacts(
-    stays: pd.DataFrame, residences: Residences, records: pd.DataFrame, persons: pd.DataFrame
+    stays: pd.DataFrame, residences: Residences, records: pd.DataFrame, persons: pd.DataFrame, scope: str
 ) -> pd.DataFrame:
     """
     The table `contacts` of the stays, in order of stay and month.
@@ -32,13 +32,15 @@ def build_contacts(
         Stays with person_id, episode, region, exit, establishment and end intervals (cohort.py).
     residences, records, persons
         As given to `build_cohort`.
+    scope : {"region", "any_region"}
+        In one region only, a row is about the stay in the region that it names.
     """
     rows = records.merge(persons[["record_id", "person_id"]], on="record_id")
     rows = rows.assign(told=filed(rows, residences.cutoff))
     parts = [
-        _scheduled(stays, rows, residences.cutoff),
-        _services(stays, residences.observations),
-        _departure_rows(stays, rows, residences.cutoff),
+        _scheduled(stays, rows, residences.cutoff, scope),
+        _services(stays, residences.observations, scope),
+        _departure_rows(stays, rows, scope),
         _seen_elsewhere(stays, residences.observations),
     ]
     found = stack(parts, CONTACTS)
@@ -47,18 +49,27 @@ def build_contacts(
     return found.sort_values(["person_id", "episode", "month", "kind"], ignore_index=True)
 
 
-def _of_stay(stays: pd.DataFrame, events: pd.DataFrame, date: str) -> pd.DataFrame:
-    """Each event with the last stay of the person that had begun by its date."""
+def _of_stay(stays: pd.DataFrame, events: pd.DataFrame, date: str, scope: str) -> pd.DataFrame:
+    """
+    Each event with the stay that it is about: the last one begun by its date, in the region that the row names.
+
+    Someone who left for another region has begun another stay when the first region's organisation calls: what
+    that call found is about the stay in its own region.
+    """
     begun = stays.assign(begun=stays["establishment_earliest"].fillna(stays["establishment_latest"]))
     columns = [
         "person_id", "episode", "region", "exit", "begun",
         "establishment_earliest", "establishment_latest", "end_earliest", "end_latest",
     ]  # fmt: skip
-    joined = pd.merge_asof(
-        events.dropna(subset=[date]).sort_values(date, kind="stable"),
-        begun[columns].add_prefix("stay_").rename(columns={"stay_person_id": "person_id"}).sort_values("stay_begun"),
-        left_on=date, right_on="stay_begun", by="person_id",
+    begun = begun[columns].add_prefix("stay_").rename(columns={"stay_person_id": "person_id"}).sort_values("stay_begun")
+    events = events.dropna(subset=[date]).sort_values(date, kind="stable")
+    named = events["residence_zone"].eq(REGION) & (scope == "region")
+    by_person = pd.merge_asof(events[~named], begun, left_on=date, right_on="stay_begun", by="person_id")
+    by_region = pd.merge_asof(
+        events[named].assign(stay_region=events["residence_region"][named]), begun,
+        left_on=date, right_on="stay_begun", by=["person_id", "stay_region"],
     )  # fmt: skip
+    joined = pd.concat([by_person, by_region], ignore_index=True)
     return joined[joined["stay_episode"].notna()].reset_index(drop=True)
 
 
@@ -93,12 +104,12 @@ def _contact(found: pd.DataFrame, kind, month: np.ndarray, cause=None, dated: pd
     )
 
 
-def _scheduled(stays: pd.DataFrame, rows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
+def _scheduled(stays: pd.DataFrame, rows: pd.DataFrame, cutoff: pd.Timestamp, scope: str) -> pd.DataFrame:
     held = rows[rows["follow_up_status"].notna()].copy()
     held["date_earliest"] = held["follow_up_date_earliest"].fillna(held["service_date_earliest"])
     held["date_latest"] = held["follow_up_date_latest"].fillna(held["service_date_latest"]).fillna(held["told"])
     held["date"] = held["date_earliest"].fillna(held["date_latest"])
-    found = _of_stay(stays, held[held["date"] <= cutoff], "date")
+    found = _of_stay(stays, held[held["date"] <= cutoff], "date", scope)
     status = found["follow_up_status"]
     middle = found["date"] + (found["date_latest"] - found["date"]) / 2
     month = np.select(
@@ -113,22 +124,23 @@ def _scheduled(stays: pd.DataFrame, rows: pd.DataFrame, cutoff: pd.Timestamp) ->
     return _contact(found, status.map(_KIND_OF_STATUS), month, _causes(found, status.eq(LEFT)), told)
 
 
-def _services(stays: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
+def _services(stays: pd.DataFrame, observations: pd.DataFrame, scope: str) -> pd.DataFrame:
     given = observations[observations["kind"].eq("service") & observations["zone"].eq(REGION)]
     given = given[~given["organisation_zone"].eq(METROPOLE)]
-    found = _of_stay(stays, given, "earliest")
-    found = found[found["region"].eq(found["stay_region"])]
+    given = given.assign(residence_zone=given["zone"], residence_region=given["region"])
+    found = _of_stay(stays, given, "earliest", scope)
+    found = found[found["region"].eq(found["stay_region"]) | (scope == "any_region")]
     return _contact(found, "service", months_between(_middle(found), found["earliest"]))
 
 
-def _departure_rows(stays: pd.DataFrame, rows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
+def _departure_rows(stays: pd.DataFrame, rows: pd.DataFrame, scope: str) -> pd.DataFrame:
     """News by a departure row, at the month it was filed; one that repeats its organisation's « parti » is none."""
     gone = rows[is_departure(rows) & ~rows["follow_up_status"].eq(LEFT)].copy()
     gone["date"] = gone["exit_date_earliest"].fillna(gone["service_date_earliest"]).fillna(gone["told"])
-    found = _of_stay(stays, gone, "date")
+    found = _of_stay(stays, gone, "date", scope)
     parti = rows[rows["follow_up_status"].eq(LEFT)]
     said_on = parti["follow_up_date_earliest"].fillna(parti["service_date_earliest"]).fillna(parti["told"])
-    said = _of_stay(stays, parti.assign(date=said_on), "date")
+    said = _of_stay(stays, parti.assign(date=said_on), "date", scope)
     keys = ["person_id", "stay_episode", "organisation_id"]
     known = found.merge(
         said.groupby(keys, as_index=False)["date"].min().rename(columns={"date": "parti"}), on=keys, how="left"

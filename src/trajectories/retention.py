@@ -233,13 +233,17 @@ def _group_tables(stays: pd.DataFrame, known: pd.DataFrame, group: str, study: S
         method: _fit(stays, known, method, study, last, study.replicates if method == "main" else 0)
         for method in PROVISIONAL_METHODS
     }
+    main = fits["main"]
+    # a bound is about the same follow-up as the estimate: where that is thin, so is the bound
+    followed = {method: main if method != "no_news_present" else fits[method] for method in fits}
     retained = [
-        _at_horizons(fit[fit["cause"].eq(0)], study, len(stays)).assign(group=group, method=method, note=_NOTES[method])
+        _at_horizons(fit[fit["cause"].eq(0)], study, len(stays), followed[method]).assign(
+            group=group, method=method, note=_NOTES[method]
+        )
         for method, fit in fits.items()
     ]
-    main = fits["main"]
     left = [
-        _at_horizons(main[main["cause"].eq(k)], study, len(stays)).assign(group=group, cause=name)
+        _at_horizons(main[main["cause"].eq(k)], study, len(stays), main).assign(group=group, cause=name)
         for k, name in enumerate(CAUSES, start=1)
     ]
     curve = main[main["cause"].eq(0)].rename(columns={"incidence": "survival"})
@@ -285,35 +289,33 @@ def _nobody(last: int) -> pd.DataFrame:
 
 def _on_months(fitted: pd.DataFrame, last: int) -> pd.DataFrame:
     """The table on every month 0 … last and every cause: flat after its last row, with nobody at risk there."""
+    months = pd.RangeIndex(last + 1, name="month")
+    whole = fitted[fitted["cause"].eq(0)].set_index("month").reindex(months)
+    if 0 not in fitted["month"].to_numpy():
+        # before the first month everyone is there
+        whole.loc[0, ["n_risk", "n_confirmed", "known"]] = whole.loc[1, ["n_risk", "n_confirmed", "known"]]
+    counts = whole[["n_risk", "n_confirmed"]].fillna(0).assign(known=whole["known"].fillna("insufficient"))
     found = []
     for cause in range(len(CAUSES) + 1):
-        part = fitted[fitted["cause"].eq(cause)].set_index("month")
-        part = part[~part.index.duplicated()]
+        part = fitted[fitted["cause"].eq(cause)].set_index("month")[["incidence", "se", "lower", "upper"]]
         start = 1.0 if cause == 0 else 0.0
-        months = pd.RangeIndex(last + 1, name="month")
-        part = part.reindex(months)
-        reached = part["n_risk"].notna()
-        for column in ("incidence", "lower", "upper"):
-            part[column] = part[column].ffill().fillna(start if column == "incidence" or cause == 0 else np.nan)
-        part["se"] = part["se"].ffill()
-        part["known"] = part["known"].where(reached, "insufficient")
-        if 0 not in fitted["month"].to_numpy():
-            part.loc[0, ["incidence", "se", "lower", "upper"]] = [start, 0.0, start, start]
-            part.loc[0, ["n_risk", "n_confirmed"]] = part.loc[1, ["n_risk", "n_confirmed"]]
-            part.loc[0, "known"] = part.loc[1, "known"]
-        part[["n_risk", "n_confirmed"]] = part[["n_risk", "n_confirmed"]].fillna(0)
-        found.append(part.reset_index().assign(cause=cause))
+        # a cause that nobody left by has no row: it stays where it started
+        if part.empty or 0 not in part.index:
+            part.loc[0] = [start, 0.0, start, start]
+        part = part.reindex(months).ffill()
+        found.append(part.join(counts).reset_index().assign(cause=cause))
     return pd.concat(found, ignore_index=True)
 
 
-def _at_horizons(part: pd.DataFrame, study: Study, n_start: int) -> pd.DataFrame:
+def _at_horizons(part: pd.DataFrame, study: Study, n_start: int, followed: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a fit at the study's horizons, without estimate where too few are confirmed to have reached them."""
     rows = part.set_index("month").loc[list(study.horizons)].reset_index().rename(columns={"month": "horizon"})
-    thin = rows["n_confirmed"] < study.support
-    rows["known"] = np.where(thin, "insufficient", "observed")
-    numbers = rows.assign(estimate=rows["incidence"], n_start=n_start, n_at_risk=rows["n_risk"].astype("int64"))
-    numbers["n_confirmed"] = numbers["n_confirmed"].astype("int64")
+    confirmed = followed[followed["cause"].eq(0)].set_index("month")["n_confirmed"].loc[list(study.horizons)]
+    thin = confirmed.to_numpy() < study.support
+    numbers = rows.assign(estimate=rows["incidence"], n_start=n_start, known=np.where(thin, "insufficient", "observed"))
+    numbers[["n_at_risk", "n_confirmed"]] = rows[["n_risk", "n_confirmed"]].astype("int64")
     shown = ["estimate", "se", "lower", "upper"]
-    numbers[shown] = numbers[shown].where(~thin, np.nan)
+    numbers.loc[thin, shown] = np.nan
     return numbers[["horizon", *shown, "n_start", "n_at_risk", "n_confirmed", "known"]]
 
 

@@ -113,7 +113,11 @@ def _runs(kept: pd.DataFrame) -> pd.DataFrame:
 
 
 def _areas_within(claims: pd.DataFrame) -> pd.Series:
-    """A region named instead of a town is where the person is already known to be, if that is in the region."""
+    """
+    A region named instead of a town is where the person is already known to be, if that is in the region.
+
+    So is a town whose name several towns of the territory share: nothing says that it is another one.
+    """
     municipality = claims["municipality"].copy()
     for step in (1, -1):
         near = claims.assign(municipality=municipality)
@@ -125,8 +129,7 @@ def _areas_within(claims: pd.DataFrame) -> pd.Series:
             municipality.isna().to_numpy()
             & (fill >= 0)
             & (claims["person_id"].to_numpy() == of["person_id"].to_numpy())
-            & claims["region"].notna().to_numpy()
-            & (claims["region"].to_numpy() == of["region"].to_numpy())
+            & ((claims["region"].to_numpy() == of["region"].to_numpy()) | claims["region"].isna().to_numpy())
             & ((claims["zone"].to_numpy() == of["zone"].to_numpy()) | claims["zone"].eq(UNKNOWN).to_numpy())
         )
         municipality = municipality.mask(fits, pd.Series(of["municipality"].to_numpy(), index=claims.index))
@@ -142,7 +145,7 @@ def _spells(claims: pd.DataFrame, kept: pd.DataFrame, arrivals: pd.Series) -> tu
         n_observations=("record_id", "size"),
     )  # fmt: skip
     # the place of a claim that names a town wins over that of an area filled in
-    exact = claims.sort_values(["run"], kind="stable").assign(area=claims["zone"].eq(UNKNOWN))
+    exact = claims.assign(area=claims["zone"].eq(UNKNOWN) | claims["region"].isna())
     first = exact.sort_values(["run", "area"], kind="stable").groupby("run").first()
     spells["region"], spells["zone"] = first["region"], first["zone"]
     direct = claims["kind"].isin(["service", "follow_up", "establishment", "departure"])
@@ -164,7 +167,8 @@ def _spells(claims: pd.DataFrame, kept: pd.DataFrame, arrivals: pd.Series) -> tu
 
     # the start: what was reported; else between the last presence before and the first one here
     gone_since = spells["last_confirmed"].where(~(ends["earliest"] > spells["last_confirmed"]), ends["earliest"])
-    before = gone_since.shift().where(previous)
+    # a spell without a confirmed day is at least after the last day confirmed before it
+    before = gone_since.groupby(spells["person_id"]).ffill().shift().where(previous)
     arrival = spells["person_id"].map(arrivals).where(~previous)
     first_known = spells["first_latest"]
     floor = before.fillna(arrival)
@@ -181,8 +185,13 @@ def _spells(claims: pd.DataFrame, kept: pd.DataFrame, arrivals: pd.Series) -> tu
     next_said = spells[["said_earliest", "said_latest"]].shift(-1).where(following)
     next_left = spells[["left_earliest", "left_latest"]].shift(-1).where(following)
     next_first = spells["first_latest"].shift(-1).where(following)
-    end_earliest = next_left["left_earliest"].fillna(ends["earliest"]).fillna(next_said["said_earliest"])
-    end_latest = next_left["left_latest"].fillna(ends["latest"]).fillna(next_said["said_latest"]).fillna(next_first)
+    # one source gives both ends of the interval: mixing them would make one that nobody said
+    told = ends["latest"].notna()
+    end_earliest = next_said["said_earliest"].where(~told, ends["earliest"])
+    end_latest = next_said["said_latest"].where(~told, ends["latest"]).fillna(next_first)
+    dated = next_left["left_latest"].notna() & ~(told & (ends["latest"] < next_left["left_earliest"]))
+    end_earliest = end_earliest.where(~dated, next_left["left_earliest"])
+    end_latest = end_latest.where(~dated, next_left["left_latest"])
     end_latest = end_latest.where(~(next_first < end_latest), next_first)
     confirmed = spells["last_confirmed"]
     end_earliest = end_earliest.where(~(end_earliest < confirmed) & end_earliest.notna(), confirmed)

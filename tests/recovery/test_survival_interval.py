@@ -44,12 +44,12 @@ def simulate(households, rng):
 
 
 def test_no_bias_and_limits_that_cover():
-    runs, found, covered, sd = 80, [], [], []
+    runs, found, covered, sd = 40, [], [], []
     rng = np.random.default_rng(20)
     for run in range(runs):
         lower, upper, cause, entry, household = simulate(120, rng)
         table = interval_incidence(
-            lower, upper, cause, entry=entry, cluster=household, replicates=100, seed=run
+            lower, upper, cause, entry=entry, cluster=household, replicates=60, seed=run
         ).table.set_index(["cause", "month"])
         rows = table.loc[[(c, m) for c in (0, 1, 2) for m in MONTHS]]
         goal = np.array([truth(m, c) for c in (0, 1, 2) for m in MONTHS])
@@ -63,7 +63,7 @@ def test_no_bias_and_limits_that_cover():
     assert np.all(np.abs(bias) < 3.5 * error / np.sqrt(runs))  # nine numbers, 3.5 standard errors each
     assert np.all(np.abs(np.mean(sd, axis=0) / error - 1) < 0.3)
     assert covered.mean() > 0.90
-    assert covered.mean(axis=0).min() > 0.84  # 0.95 less 4.5 standard errors of 80 runs
+    assert covered.mean(axis=0).min() > 0.82  # 0.95 less 3.8 standard errors of 40 runs
 
 
 def test_persons_instead_of_households_are_too_narrow():

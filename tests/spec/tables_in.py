@@ -10,18 +10,36 @@ import pandas as pd
 from trajectories import places
 from trajectories.tables import RECORDS, conform
 
-DATES = ("service_date", "establishment_date", "departure_date", "follow_up_date", "exit_date", "arrival_date", "job_date")
+DATES = (
+    "service_date",
+    "establishment_date",
+    "departure_date",
+    "follow_up_date",
+    "exit_date",
+    "arrival_date",
+    "job_date",
+)
 SHORT = {
     "service": "service_date", "established": "establishment_date", "left_metropole": "departure_date",
     "follow_up": "follow_up_date", "status": "follow_up_status", "exit": "exit_date", "to": "exit_destination",
     "arrived": "arrival_date", "org": "organisation_id", "what": "service_code",
 }  # fmt: skip
-MONTREAL, LAVAL, SHERBROOKE, MAGOG, QUEBEC, SOREL, LONGUEUIL = "66023", "65005", "43027", "45072", "23027", "53052", "58227"
+MONTREAL, LAVAL, SHERBROOKE, MAGOG, QUEBEC, SOREL, LONGUEUIL = (
+    "66023",
+    "65005",
+    "43027",
+    "45072",
+    "23027",
+    "53052",
+    "58227",
+)
 
 
 def parse(text):
     """The rows of an ASCII table, as dicts without the blank cells."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip() and not set(line.strip()) <= set("-|+ ")]
+    lines = [
+        line.strip() for line in text.strip().splitlines() if line.strip() and not set(line.strip()) <= set("-|+ ")
+    ]
     header = [cell.strip() for cell in lines[0].split("|")]
     rows = []
     for line in lines[1:]:
@@ -81,7 +99,9 @@ def records_and_persons(text, perimeter="RMR-2021"):
         found.append(record)
         person = row.get("person", "a")
         household = row.get("household", person.upper())
-        persons.append({"record_id": record["record_id"], "person_id": person, "household_id": household, "match_probability": 1.0})
+        persons.append(
+            {"record_id": record["record_id"], "person_id": person, "household_id": household, "match_probability": 1.0}
+        )
     return conform(pd.DataFrame(found), RECORDS), pd.DataFrame(persons)
 
 

@@ -18,10 +18,13 @@ def test_a_move_between_two_observations_stays_an_interval(residences):
         1     | 66023        | metropole |                | 2021-01-10   | 2021-01-10   | 2021-06-20 | moved   | region
         2     | 43027        | region    | 2021-01-10     | 2021-06-20   | 2021-06-20   |            | present |
     """)  # fmt: skip
-    assert_table(found.moves, """
+    assert_table(
+        found.moves,
+        """
         move | origin_municipality | destination_municipality | kind      | earliest   | latest
         1    | 66023               | 43027                    | secondary | 2021-01-10 | 2021-06-20
-    """)
+    """,
+    )
 
 
 def test_a_reported_establishment_narrows_the_move_to_its_own_precision(residences):
@@ -31,10 +34,13 @@ def test_a_reported_establishment_narrows_the_move_to_its_own_precision(residenc
         R1  |            |           | 2021-05     | 43027
         R1  | 2021-06-20 | 43027     |             |
     """)
-    assert_table(found.moves, """
+    assert_table(
+        found.moves,
+        """
         kind      | earliest   | latest
         secondary | 2021-05-01 | 2021-05-31
-    """)
+    """,
+    )
 
 
 def test_who_left_the_metropole_on_a_day_did_not_settle_before_it(residences):
@@ -43,11 +49,14 @@ def test_who_left_the_metropole_on_a_day_did_not_settle_before_it(residences):
         M1  | 2021-01-10 | 66023     |                |             |
         M1  |            | 66023     | 2021-05-20     | 2021-05     | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | start_earliest | start_latest
         66023        |                | 2021-01-10
         43027        | 2021-05-20     | 2021-05-31
-    """)
+    """,
+    )
 
 
 def test_the_start_of_someone_first_seen_en_region_is_bounded_by_the_arrival(residences):
@@ -55,10 +64,13 @@ def test_the_start_of_someone_first_seen_en_region_is_bounded_by_the_arrival(res
         org | service    | residence | arrived
         R1  | 2021-06-20 | 43027     | 2021-04-02
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         start_earliest | start_latest | last_confirmed | outcome
         2021-04-02     | 2021-06-20   | 2021-06-20     | present
-    """)
+    """,
+    )
 
 
 def test_the_residence_of_an_establishment_row_attests_only_before(residences):
@@ -66,11 +78,14 @@ def test_the_residence_of_an_establishment_row_attests_only_before(residences):
         org | residence | established | destination
         R1  | 66023     | 2021-05-03  | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | zone      | end_earliest | end_latest | outcome
         66023        | metropole | 2021-05-03   | 2021-05-03 | moved
         43027        | region    | 2021-05-03   |            | present
-    """)
+    """,
+    )
 
 
 def test_two_towns_of_one_region_are_two_spells_and_a_move_within(residences):
@@ -79,10 +94,13 @@ def test_two_towns_of_one_region_are_two_spells_and_a_move_within(residences):
         R1  | 2021-01-10 | 43027
         R1  | 2021-06-20 | 45072
     """)
-    assert_table(found.moves, """
+    assert_table(
+        found.moves,
+        """
         kind   | origin_region | destination_region
         within | 05            | 05
-    """)
+    """,
+    )
 
 
 def test_zones_are_compared_before_regions(residences):
@@ -91,10 +109,13 @@ def test_zones_are_compared_before_regions(residences):
         R1  | 2021-01-10 | 53052
         M1  | 2021-09-20 | 58227
     """)
-    assert_table(found.moves, """
+    assert_table(
+        found.moves,
+        """
         kind   | origin_region | destination_region
         return | 16            | 16
-    """)
+    """,
+    )
 
 
 def test_boundaries_are_dated_people_do_not_move_when_lines_do(residences):
@@ -104,10 +125,13 @@ def test_boundaries_are_dated_people_do_not_move_when_lines_do(residences):
         R1  | 2020-01-10 | 47017
         R1  | 2022-06-20 | 47017
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         spell | municipality | region | n_observations
         1     | 47017        | 05     | 2
-    """)
+    """,
+    )
 
 
 def test_a_repeated_address_is_not_news_within_the_grace_period(residences):
@@ -117,15 +141,21 @@ def test_a_repeated_address_is_not_news_within_the_grace_period(residences):
         R1  |            |             |           | 2021-05-03  | 43027
         M1  | 2021-08-15 | information | 66023     |             |
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | outcome
         66023        | moved
         43027        | present
-    """)
-    assert_table(found.conflicts, """
+    """,
+    )
+    assert_table(
+        found.conflicts,
+        """
         date       | rule
         2021-08-15 | old_address
-    """)
+    """,
+    )
 
 
 def test_beyond_the_grace_period_the_metropolitan_address_is_a_return(residences):
@@ -134,10 +164,13 @@ def test_beyond_the_grace_period_the_metropolitan_address_is_a_return(residences
         R1  |            |             |           | 2021-05-03  | 43027
         M1  | 2022-03-15 | information | 66023     |             |
     """)
-    assert_table(found.moves, """
+    assert_table(
+        found.moves,
+        """
         kind   | earliest   | latest
         return | 2021-05-03 | 2022-03-15
-    """)
+    """,
+    )
     assert found.conflicts.empty
 
 
@@ -147,10 +180,13 @@ def test_a_service_in_person_in_the_metropole_is_a_return_at_once(residences):
         R1  |            |            |           | 2021-05-03  | 43027
         M1  | 2021-08-15 | job_search | 66023     |             |
     """)
-    assert_table(found.moves, """
+    assert_table(
+        found.moves,
+        """
         kind   | earliest   | latest
         return | 2021-05-03 | 2021-08-15
-    """)
+    """,
+    )
 
 
 def test_two_reports_within_31_days_give_the_hull_and_a_conflict(residences):
@@ -159,14 +195,20 @@ def test_two_reports_within_31_days_give_the_hull_and_a_conflict(residences):
         M1  | 2021-05-03  | 43027
         R1  | 2021-05-20  | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         start_earliest | start_latest
         2021-05-03     | 2021-05-20
-    """)
-    assert_table(found.conflicts, """
+    """,
+    )
+    assert_table(
+        found.conflicts,
+        """
         rule                | kept
         establishment_dates | 2021-05-03/2021-05-20
-    """)
+    """,
+    )
 
 
 def test_two_reports_farther_apart_give_the_earlier_and_a_conflict(residences):
@@ -175,14 +217,20 @@ def test_two_reports_farther_apart_give_the_earlier_and_a_conflict(residences):
         R1  | 2021-09-20  | 43027
         M1  | 2021-05-03  | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         start_earliest | start_latest
         2021-05-03     | 2021-05-03
-    """)
-    assert_table(found.conflicts, """
+    """,
+    )
+    assert_table(
+        found.conflicts,
+        """
         rule                | kept
         establishment_dates | 2021-05-03/2021-05-03
-    """)
+    """,
+    )
 
 
 def test_two_reports_that_overlap_agree(residences):
@@ -191,10 +239,13 @@ def test_two_reports_that_overlap_agree(residences):
         M1  | 2021-05     | 43027
         R1  | 2021-05-20  | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         start_earliest | start_latest
         2021-05-20     | 2021-05-20
-    """)
+    """,
+    )
     assert found.conflicts.empty
 
 
@@ -204,15 +255,21 @@ def test_a_departure_row_with_a_date_ends_the_spell_on_that_date(residences):
         R1  | 2021-05-03  | 43027       |            |       |
         R1  |             |             | 2022-02-10 | 23027 | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | end_earliest | end_latest | outcome
         43027        | 2022-02-10   | 2022-02-10 | moved
         23027        | 2022-02-10   |            | present
-    """)
-    assert_table(found.moves, """
+    """,
+    )
+    assert_table(
+        found.moves,
+        """
         kind   | earliest   | latest
         onward | 2022-02-10 | 2022-02-10
-    """)
+    """,
+    )
 
 
 def test_a_departure_to_an_unknown_place_ends_the_spell_without_a_move(residences):
@@ -222,10 +279,13 @@ def test_a_departure_to_an_unknown_place_ends_the_spell_without_a_move(residence
         R1  |             |             | 2021-11-05 | present | 43027
         R1  |             |             | 2022-05-04 | left    | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | end_earliest | end_latest | outcome | destination_zone
         43027        | 2021-11-05   | 2022-05-04 | left    | unknown
-    """)
+    """,
+    )
     assert found.moves.empty
 
 
@@ -235,10 +295,13 @@ def test_leaving_quebec_is_a_move_out_of_quebec(residences):
         R1  | 2021-05-03  | 43027       |         |         |
         R1  |             |             | 2022-02 | outside | 43027
     """)
-    assert_table(found.moves, """
+    assert_table(
+        found.moves,
+        """
         kind          | destination_zone | earliest   | latest
         out_of_quebec | outside_quebec   | 2022-02-01 | 2022-02-28
-    """)
+    """,
+    )
 
 
 def test_a_destination_known_as_a_mixed_area_is_undetermined(residences):
@@ -247,10 +310,13 @@ def test_a_destination_known_as_a_mixed_area_is_undetermined(residences):
         R1  | 2021-05-03  | 43027       |            |         |
         R1  |             |             | 2022-02-10 | area 16 | 43027
     """)
-    assert_table(found.moves, """
+    assert_table(
+        found.moves,
+        """
         kind         | destination_region | destination_zone
         undetermined | 16                 | unknown
-    """)
+    """,
+    )
 
 
 def test_an_area_stays_where_the_person_is_already_known_to_be(residences):
@@ -259,10 +325,13 @@ def test_an_area_stays_where_the_person_is_already_known_to_be(residences):
         R1  | 2021-05-03  | 43027       |            |
         R1  |             |             | 2021-09-01 | area 05
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | last_confirmed | n_observations
         43027        | 2021-09-01     | 2
-    """)
+    """,
+    )
 
 
 def test_death_censors_and_is_no_move(residences):
@@ -271,10 +340,13 @@ def test_death_censors_and_is_no_move(residences):
         R1  | 2021-05-03  | 43027       |            |             |
         R1  |             |             | 2022-02-10 | death       | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         end_earliest | end_latest | outcome
         2022-02-10   | 2022-02-10 | deceased
-    """)
+    """,
+    )
     assert found.moves.empty
 
 
@@ -285,10 +357,13 @@ def test_a_failed_contact_after_the_last_presence_makes_the_spell_lost(residence
         R1  |             |             | 2021-11-05 | present     | 43027
         R1  |             |             | 2022-05-04 | not_reached | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         last_confirmed | end_earliest | end_latest | outcome
         2021-11-05     | 2021-11-05   |            | lost
-    """)
+    """,
+    )
 
 
 def test_a_presence_without_an_address_is_where_the_person_settled(residences):
@@ -297,10 +372,13 @@ def test_a_presence_without_an_address_is_where_the_person_settled(residences):
         R1  | 2021-05-03  | 43027       |            |
         R1  |             |             | 2022-05-04 | present
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | last_confirmed
         43027        | 2022-05-04
-    """)
+    """,
+    )
 
 
 def test_a_departure_dated_before_a_presence_and_told_after_it_is_known_by_the_day_it_was_told(residences):
@@ -310,15 +388,21 @@ def test_a_departure_dated_before_a_presence_and_told_after_it_is_known_by_the_d
         R1  |             |             | 2022-05-04 | present | 43027     |            |         |
         R2  |             |             |            |         | 43027     | 2022-03-01 | outside | 2022-07-15
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | end_earliest | end_latest | outcome
         43027        | 2022-05-04   | 2022-07-15 | moved
                      |              |            | present
-    """)
-    assert_table(found.conflicts, """
+    """,
+    )
+    assert_table(
+        found.conflicts,
+        """
         rule
         departure_before_presence
-    """)
+    """,
+    )
 
 
 def test_news_of_someone_already_known_elsewhere_begins_no_spell(residences):
@@ -328,11 +412,14 @@ def test_news_of_someone_already_known_elsewhere_begins_no_spell(residences):
         M1  |             |             | 2021-12-15 | job_search | 65005     |            |
         R1  |             |             |            |            | 43027     | 2022-05-04 | left
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | outcome
         43027        | moved
         65005        | present
-    """)
+    """,
+    )
 
 
 def test_what_happened_after_the_cutoff_is_not_known(residences):
@@ -341,7 +428,10 @@ def test_what_happened_after_the_cutoff_is_not_known(residences):
         R1  | 2021-05-03  | 43027       |            |       |
         R1  |             |             | 2024-02-10 | 23027 | 43027
     """)
-    assert_table(found.spells, """
+    assert_table(
+        found.spells,
+        """
         municipality | outcome
         43027        | present
-    """)
+    """,
+    )

@@ -25,7 +25,9 @@ def test_the_file_of_the_repository_names_every_setting():
 
 def test_all_faults_are_told_at_once(tmp_path):
     file = tmp_path / "study.toml"
-    file.write_text('perimeter = "RMR"\nhorizons = [12, 6]\nhorizon = 3\n[disclosure]\nthreshold = 3\n', encoding="utf-8")
+    file.write_text(
+        'perimeter = "RMR"\nhorizons = [12, 6]\nhorizon = 3\n[disclosure]\nthreshold = 3\n', encoding="utf-8"
+    )
     with pytest.raises(StudyError) as caught:
         Study.read(file)
     assert len(caught.value.faults) == 4

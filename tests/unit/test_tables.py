@@ -43,9 +43,7 @@ def test_a_value_outside_the_list_is_refused():
     spells = tables.stack([], tables.SPELLS)
     spells.loc[0] = None
     spells = tables.conform(
-        spells.assign(
-            person_id="P1", household_id="H1", spell=1, zone="moon", outcome="present", n_observations=1
-        ),
+        spells.assign(person_id="P1", household_id="H1", spell=1, zone="moon", outcome="present", n_observations=1),
         tables.SPELLS,
     )
     with pytest.raises(TableError, match="zone"):

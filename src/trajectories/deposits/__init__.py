@@ -2,8 +2,8 @@
 
 The input contract is a proposed, non-official schema (« schéma proposé, non officiel »). Files are found by walking a
 folder, read to sheets of text cells (`reading`, `text`, `layout`), gathered as distinct texts (`gathering`), understood
-through a crosswalk (`crosswalks`, `values`, `dates`, `organisations`), and each row gets its fate (`fates`). The equality
-rows read = accepted + quarantined + superseded + duplicate is asserted per file and in total.
+through a crosswalk (`crosswalks`, `values`, `dates`, `organisations`), and each row gets its fate (`fates`). The
+equality rows read = accepted + quarantined + superseded + duplicate is asserted per file and in total.
 """
 
 from .crosswalks import Crosswalk, CrosswalkError, load_crosswalk

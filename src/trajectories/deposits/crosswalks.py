@@ -40,6 +40,7 @@ LISTS: dict[str, tuple[str, ...] | None] = {
     "exit_reason": tables.EXIT_REASONS, "programme": None,
 }  # fmt: skip
 
+_KEYS = ("name", "title", "programmes", "from", "to", "columns", "values", "streams")
 _EXERCICE = re.compile(r"^(\d{4})-(\d{4})$")
 _NOT_A_WORD = re.compile(r"[^a-z0-9✓]+")
 
@@ -88,7 +89,9 @@ def header_key(text: str) -> str:
     >>> header_key("Date d'établissement") == header_key("DATE_D ETABLISSEMENT")
     True
     """
-    return word_key(text.replace("№", "no ").replace("N°", "no ").replace("n°", "no ").replace("#", "no ")).replace(" ", "")
+    return word_key(text.replace("№", "no ").replace("N°", "no ").replace("n°", "no ").replace("#", "no ")).replace(
+        " ", ""
+    )
 
 
 @functools.cache
@@ -121,17 +124,15 @@ def parse_crosswalk(text: str, source: str) -> Crosswalk:
     faults: list[str] = []
     name = content.get("name")
     if not isinstance(name, str) or not name.strip():
-        faults.append("name: a text is needed, such as name = \"pasi-2019\".")
-    for key in content:
-        if key not in ("name", "title", "programmes", "from", "to", "columns", "values", "streams"):
-            faults.append(f"{key}: this key is unknown.")
-    for key in ("from", "to"):
-        if key in content and not _exercice(content[key]):
-            faults.append(f"{key}: {content[key]!r} must be an exercice such as \"2019-2020\".")
+        faults.append('name: a text is needed, such as name = "pasi-2019".')
+    faults += [f"{key}: this key is unknown." for key in content if key not in _KEYS]
+    faults += [
+        f'{key}: {content[key]!r} must be an exercice such as "2019-2020".'
+        for key in ("from", "to")
+        if key in content and not _exercice(content[key])
+    ]
     columns = _section(content, "columns", faults)
-    for column in columns:
-        if column not in COLUMNS:
-            faults.append(f"columns.{column}: this is no canonical column.")
+    faults += [f"columns.{column}: this is no canonical column." for column in columns if column not in COLUMNS]
     headers = _inverted(columns, "columns", header_key, faults)
     if not headers and not faults:
         faults.append("columns: no header is given, so nothing could be read.")
@@ -148,7 +149,7 @@ def parse_crosswalk(text: str, source: str) -> Crosswalk:
             values[key] = MappingProxyType(_inverted(codes, f"values.{key}", word_key, faults))
     streams = content.get("streams", [])
     if not isinstance(streams, list) or any(not isinstance(s, dict) or not _exercice(s.get("from")) for s in streams):
-        faults.append("streams: each needs a `from` that is an exercice such as \"2019-2020\".")
+        faults.append('streams: each needs a `from` that is an exercice such as "2019-2020".')
         streams = []
     if faults:
         raise CrosswalkError(source, faults)

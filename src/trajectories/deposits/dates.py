@@ -1,9 +1,9 @@
 """Typed dates as intervals [first day, last day]: every form of the contract, nothing invented.
 
-A day is one day, `mars 2022` a month, `T2 2021-2022` a fiscal quarter (July to September 2021), `2021-2022` a fiscal year
-(1 April to 31 March), `2022` a year, a whole number outside 1900–2100 an Excel serial (days since 1899-12-30). The order of
-day and month is not guessed cell by cell: each form says which orders it allows, and the file decides. The clock of the
-machine is never read: two-digit years take the latest century that is not after a date the caller gives.
+A day is one day, `mars 2022` a month, `T2 2021-2022` a fiscal quarter (July to September 2021), `2021-2022` a fiscal
+year (1 April to 31 March), `2022` a year, a whole number outside 1900–2100 an Excel serial (days since 1899-12-30). The
+order of day and month is not guessed cell by cell: each form says which orders it allows, and the file decides. The
+clock of the machine is never read: two-digit years take the latest century that is not after a date the caller gives.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _UNIX_DAY_ZERO = dt.date(1970, 1, 1).toordinal()
 
 # Typed for « nothing »: missing, and no fault.
 NOTHING = frozenset((
-    "", "-", "--", "---", "—", "–", "?", "??", ".", "..", "...", "n/d", "nd", "n.d.", "n.d", "na", "n/a", "n.a.", "#n/a",
-    "s.o.", "s/o", "so", "sans objet", "non disponible", "inconnu", "inconnue", "null", "nan", "nat", "none", "aucun", "aucune",
+    "", "-", "--", "---", "—", "–", "?", "??", ".", "..", "...", "n/d", "nd", "n.d.", "n.d", "na", "n/a", "n.a.",
+    "#n/a", "s.o.", "s/o", "so",
+    "sans objet", "non disponible", "inconnu", "inconnue", "null", "nan", "nat", "none", "aucun", "aucune",
     "a venir", "a determiner", "0",
 ))  # fmt: skip
 
@@ -49,7 +50,9 @@ _WHOLE = re.compile(r"\d+")
 _DECIMAL = re.compile(r"(\d{4,5})[.,]\d*")
 _FISCAL = re.compile(r"(\d{4})\s*[-/–—]\s*(\d{4}|\d{2})")
 _QUARTER = re.compile(r"(?:\b[tq]\s*([1-4])\b|\b([1-4])\s*(?:er|re|e|eme|nd)?\s*trim\w*|\btrim\w*\.?\s*([1-4])\b)")
-_AROUND = re.compile(r"^(?:vers|environ|env\.?|circa|~|le|en|debut|mi|fin|courant|depuis|mois de|annee)[ -]+(?:de |d')?")
+_AROUND = re.compile(
+    r"^(?:vers|environ|env\.?|circa|~|le|en|debut|mi|fin|courant|depuis|mois de|annee)[ -]+(?:de |d')?"
+)
 _WEEKDAY = re.compile(r"^(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)\s*,?\s+")
 _DAY_WORD_YEAR = re.compile(r"(\d{1,2})(?:er)?[\s./-]*([a-z]{3,9})\.?[\s./,-]*(\d{4}|\d{2})" + _TIME)
 _WORD_DAY_YEAR = re.compile(r"([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?\s*,?\s+(\d{4})" + _TIME)
@@ -96,9 +99,13 @@ def parse_dates(values, *, day_first: bool = True, latest=None) -> pd.DataFrame:
     position, unique = pd.factorize(np.where(pd.isna(array), "", array).astype(str))
     limit = None if latest is None else pd.Timestamp(latest).to_datetime64().astype("datetime64[D]")
     table = DateTable([str(value) for value in unique])
-    first, last = table.take(position, np.full(len(position), day_first), None if limit is None else np.full(len(position), limit))
-    form = np.array([r.form if r else "missing" if m else "unreadable" for r, m in zip(table.readings, table.missing, strict=True)],
-                    dtype=object)  # fmt: skip
+    first, last = table.take(
+        position, np.full(len(position), day_first), None if limit is None else np.full(len(position), limit)
+    )
+    forms = [
+        r.form if r else "missing" if m else "unreadable" for r, m in zip(table.readings, table.missing, strict=True)
+    ]
+    form = np.array(forms, dtype=object)
     return pd.DataFrame({
         "earliest": first.astype("datetime64[ns]"), "latest": last.astype("datetime64[ns]"),
         "form": form[position] if len(form) else form,
@@ -138,7 +145,9 @@ class DateTable:
                         self._first[swapped, earlier, i], self._last[swapped, earlier, i] = other.first, other.last
         self._chosen_century = np.array([bool(r and r.two_digits) for r in self.readings], dtype=bool)
 
-    def take(self, position: np.ndarray, day_first: np.ndarray, latest: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def take(
+        self, position: np.ndarray, day_first: np.ndarray, latest: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """First and last days (datetime64[D]) at the positions, NaT where missing or unreadable."""
         swapped = (~day_first).astype(np.int8)
         earlier = np.zeros(len(position), dtype=np.int8)

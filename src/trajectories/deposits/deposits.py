@@ -61,7 +61,11 @@ class Deposits:
         off = table[table["n_read"] != table[list(_COUNTS[1:])].sum(axis=1)]
         if len(off):
             raise TableError(f"rows read and rows accounted for differ in {', '.join(off['file'])}.")
-        for name, rows in (("n_accepted", self.records), ("n_quarantined", self.quarantine), ("n_superseded", self.superseded)):
+        for name, rows in (
+            ("n_accepted", self.records),
+            ("n_quarantined", self.quarantine),
+            ("n_superseded", self.superseded),
+        ):
             counted = rows.groupby("file").size().reindex(self.files["file"], fill_value=0).to_numpy()
             if (counted != self.files[name].to_numpy()).any():
                 raise TableError(f"{name} does not equal the rows of its table: the tables are not of one run.")
@@ -98,7 +102,8 @@ def read_deposits(
     Examples
     --------
     >>> import tempfile; folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "EER01_2021-2022_T3.csv").write_text("no_dossier;date_service;municipalite_residence\\n7;2021-11-02;Rimouski\\n")
+    >>> text = "no_dossier;date_service;municipalite_residence\\n7;2021-11-02;Rimouski\\n"
+    >>> _ = (folder / "EER01_2021-2022_T3.csv").write_text(text)
     >>> read_deposits(folder).records[["organisation_id", "residence_code", "residence_zone"]].values.tolist()
     [['EER01', '10043', 'region']]
     """
@@ -132,18 +137,24 @@ def read_deposits(
     columns = read_values(gathered, crosswalk, accepted, findings)
     records = _records(gathered, reported, dates, places, columns, accepted)
     records["organisation_zone"] = organisation_zones(
-        records["organisation_id"].to_numpy(dtype=object), records["residence_zone"].to_numpy(dtype=object), registry, perimeter
+        records["organisation_id"].to_numpy(dtype=object),
+        records["residence_zone"].to_numpy(dtype=object),
+        registry,
+        perimeter,
     )
-    known_until = reported.period_end()[accepted].astype("datetime64[ns]")
+    facts = records[[name for name in records if name.endswith(("_earliest", "_latest", "_zone"))]].copy()
+    facts["known_until"] = reported.period_end()[accepted].astype("datetime64[ns]")
     for rule in RULES:
-        broken = rule.broken(records.assign(_known_until=known_until)).to_numpy(dtype=bool)
+        broken = rule.broken(facts).to_numpy(dtype=bool)
         findings.add(rule.code, rule.column, accepted[broken])
 
     done = Deposits(
         records=tables.check(tables.conform(records, tables.RECORDS), tables.RECORDS),
         quarantine=_checked(_addresses(gathered, quarantined).assign(reason=reasons[quarantined]), tables.QUARANTINE),
         issues=_checked(_issues(gathered, findings, accepted), tables.ISSUES),
-        files=_checked(_files(gathered, dates, crosswalk.name, superseded, quarantined, duplicate, repeated), tables.FILES),
+        files=_checked(
+            _files(gathered, dates, crosswalk.name, superseded, quarantined, duplicate, repeated), tables.FILES
+        ),
         superseded=_checked(
             _addresses(gathered, superseded).assign(
                 superseded_by=as_objects([note.file for note in gathered.files])[replaced_by[superseded]]

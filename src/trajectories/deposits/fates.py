@@ -1,7 +1,7 @@
 """What becomes of each row: the first that fits of superseded, quarantined, duplicate, accepted.
 
-A later deposit of the same organisation and quarter replaces the whole earlier one, also inside an annual workbook. With
-one deposit date for both, identical content is a duplicate (the first by path stays), else the last by path wins.
+A later deposit of the same organisation and quarter replaces the whole earlier one, also inside an annual workbook.
+With one deposit date for both, identical content is a duplicate (the first by path stays), else the last by path wins.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ a column. Rows keep the number of their sheet; sheets that hold no recognisable 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from .crosswalks import COLUMNS, DATES, Crosswalk
-from .layout import count_known, lay_out
-from .reading import Sheet, Source, UnreadableDeposit, find_deposits, read_source
+from .layout import ColumnOf, find_header, lay_out
+from .reading import Sheet, Source, UnreadableDepositError, find_deposits, read_source
 from .text import repaired
 
 Progress = Callable[[int, int, str], None]
@@ -101,16 +102,20 @@ def gather(folder: Path, crosswalk: Crosswalk, max_rows: int, progress: Progress
     parts: dict[str, list[np.ndarray]] = {column: [] for column in vocabularies}
     files, issues, sheets, numbers, kinds = [], [], [], [], []
 
-    def recognise(row: list[str]) -> int:
-        return count_known([repaired(cell) for cell in row], crosswalk)
+    @functools.lru_cache(maxsize=100_000)
+    def column_of(header: str) -> str | None:
+        return crosswalk.column(repaired(header))
+
+    def recognise(rows: list[list[str]]) -> int:
+        return find_header(rows, column_of)[1]
 
     for done, (file, path) in enumerate(found, start=1):
         note = FileNote(file)
         files.append(note)
         try:
             source = read_source(path, file, recognise, max_rows)
-            tables = _tables(source, crosswalk, issues)
-        except UnreadableDeposit as error:
+            tables = _tables(source, column_of, issues)
+        except UnreadableDepositError as error:
             note.message = str(error)
         except Exception as error:  # never a traceback for a file (deposit-schema.md, « What is never lost »)
             note.message = f"the file cannot be read ({type(error).__name__}): open it, save it again as .xlsx or .csv."
@@ -142,20 +147,20 @@ def _joined(parts: list[np.ndarray], dtype) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
 
 
-def _tables(source: Source, crosswalk: Crosswalk, issues: list[tuple]) -> list[tuple]:
+def _tables(source: Source, column_of: ColumnOf, issues: list[tuple]) -> list[tuple]:
     """The sheets with a header; what was skipped or set right goes to the issues."""
     tables = []
     for code, name in source.notes:
         issues.append((source.file, name, 0, code, None, None))
     for sheet in source.sheets:
-        table = lay_out(sheet, crosswalk)
+        table = lay_out(sheet, column_of)
         if table is None:
             if any(any(row) for row in sheet.rows):
                 issues.append((source.file, sheet.name, 0, "no_header", None, None))
             continue
         for header, column in zip(table.headers, table.columns, strict=True):
             if header and column is None:
-                reason = "repeated_column" if crosswalk.column(header) else "unknown_column"
+                reason = "repeated_column" if column_of(header) else "unknown_column"
                 issues.append((source.file, sheet.name, table.header_row, reason, header, None))
         tables.append((sheet, table))
     return tables

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..places.spelling import fold
-from .crosswalks import DATES, Crosswalk
+from .crosswalks import DATES
+from .dates import NOTHING
 from .reading import Sheet
 from .text import repaired
 
 # A header names at least this many known columns, within this many rows from the top.
 _FEWEST_COLUMNS = 3
 _DEEPEST_HEADER = 40
+_LONGEST_HEADER = 80
+
+ColumnOf = Callable[[str], str | None]
 
 PLAIN, RAGGED, TOTAL = 0, 1, 2
 
@@ -36,24 +41,36 @@ class Layout:
     kinds: list[int]
 
 
-def count_known(row: list[str], crosswalk: Crosswalk) -> int:
-    """How many distinct canonical columns the cells of a row name."""
-    return len({crosswalk.column(cell) for cell in row if cell} - {None})
+def find_header(rows: list[list[str]], column_of: ColumnOf) -> tuple[int, int]:
+    """
+    Position of the header among the first rows, and how many distinct columns it names (0: there is none).
+
+    It is the first row that names enough columns with at least half of its cells, else the row that names most.
+    """
+    best = (0, 0)
+    for at, row in enumerate(rows[:_DEEPEST_HEADER]):
+        cells = [cell for cell in row if cell and not cell.isspace()]
+        if len(cells) < _FEWEST_COLUMNS:
+            continue
+        known = len({column_of(cell) for cell in cells if len(cell) <= _LONGEST_HEADER} - {None})
+        if known >= _FEWEST_COLUMNS and 2 * known >= len(cells):
+            return at, known
+        if known > best[1]:
+            best = (at, known)
+    return best if best[1] >= _FEWEST_COLUMNS else (0, 0)
 
 
-def lay_out(sheet: Sheet, crosswalk: Crosswalk) -> Layout | None:
-    """The table of a sheet, or None where no header is recognised."""
-    top = [[repaired(cell) for cell in row] for row in sheet.rows[:_DEEPEST_HEADER]]
-    known = [count_known(row, crosswalk) for row in top]
-    if max(known, default=0) < _FEWEST_COLUMNS:
+def lay_out(sheet: Sheet, column_of: ColumnOf) -> Layout | None:
+    """The table of a sheet, or None where no header is recognised; `column_of` names the column of a typed header."""
+    at, known = find_header(sheet.rows, column_of)
+    if not known:
         return None
-    at = known.index(max(known))
-    headers = [cell.strip() for cell in top[at]]
+    headers = [repaired(cell).strip() for cell in sheet.rows[at]]
     while headers and not headers[-1]:
         headers.pop()
     columns: list[str | None] = []
     for header in headers:
-        column = crosswalk.column(header) if header else None
+        column = column_of(header) if header else None
         columns.append(None if column in columns else column)
 
     numbers, rows = [], []
@@ -73,9 +90,8 @@ def _kinds(rows: list[list[str]], width: int, header_width: int, columns: list[s
     for row in rows:
         kind = PLAIN
         if len(row) != width:
-            if any(cell.strip() for cell in row[width:]) or len(row) > usual:
-                kind = RAGGED
-            elif len(row) < width and _shifted(row, dated):
+            too_long = len(row) > usual or "".join(row[width:]).strip()
+            if too_long or (len(row) < width and _shifted(row, dated)):
                 kind = RAGGED
         joined = "".join(row)
         if ("otal" in joined or "otaux" in joined or "OTA" in joined) and _is_total(row, columns):
@@ -86,7 +102,8 @@ def _kinds(rows: list[list[str]], width: int, header_width: int, columns: list[s
 
 def _shifted(row: list[str], dated: list[int]) -> bool:
     """A row that is too short, with words where dates belong: its cells slid to the left."""
-    return any(i < len(row) and row[i].strip() and not any(map(str.isdigit, row[i])) for i in dated)
+    cells = [fold(row[i]).strip() for i in dated if i < len(row)]
+    return any(cell not in NOTHING and not any(map(str.isdigit, cell)) for cell in cells)
 
 
 def _is_total(row: list[str], columns: list[str | None]) -> bool:

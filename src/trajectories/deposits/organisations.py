@@ -19,7 +19,7 @@ from .crosswalks import word_key
 from .dates import DateTable, quarter_end
 from .gathering import Gathered, as_objects
 from .layout import PLAIN
-from .reading import REGISTRY, UnreadableDeposit, read_source
+from .reading import REGISTRY, UnreadableDepositError, read_source
 from .values import clean, fiscal_years, quarters
 
 _FILE_NAME = re.compile(r"^(?P<organisation>[^_]+(?:_[^_]+)*?)_\d{4}-\d{2,4}(?:_.*)?$")
@@ -30,7 +30,7 @@ _DAY = re.compile(r"(?<!\d)(20\d{2}-\d{2}-\d{2})(?!\d)")
 
 @dataclass(frozen=True)
 class Reported:
-    """Per row: the organisation, its name, the quarter, and the deposit date with whether it was given or fallen back on."""
+    """Per row: the organisation, its name, the quarter, the deposit date, and whether that was given."""
 
     organisation_id: np.ndarray
     organisation: np.ndarray
@@ -41,7 +41,7 @@ class Reported:
     issues: list[tuple]  # (reason, column, rows)
 
     def period_end(self) -> np.ndarray:
-        """Per row, the last day the deposit can speak of: the later of the quarter's end and the deposit (NaT: unknown)."""
+        """Per row, the last day it can speak of: the later of the quarter's end and the deposit (NaT: unknown)."""
         return np.fmax(_quarter_ends(self.fiscal_year, self.quarter), self.deposit_date)
 
 
@@ -90,7 +90,7 @@ def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
         fallback = np.where(pd.isna(by_sheet), by_file, by_sheet)
         typed = values[filled[column]]
         period[column] = np.where(pd.isna(typed), fallback, typed)
-    quarter = pd.array([None if pd.isna(q) else int(q) for q in period["quarter"]], dtype="Int64")
+    quarter = pd.to_numeric(pd.Series(period["quarter"]), errors="coerce").astype("Int64").array
     fiscal_year = np.where(pd.isna(period["fiscal_year"]), None, period["fiscal_year"])
 
     table = DateTable(gathered.texts["deposit_date"])
@@ -174,14 +174,22 @@ def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
     path = next((p for p in sorted(folder.iterdir()) if p.name.lower() == REGISTRY and p.is_file()), None)
     if path is None:
         return empty, None
-    wanted = {"code": "code", "codeorganisme": "code", "nom": "nom", "nomorganisme": "nom", "municipalite": "municipalite"}
+    wanted = {
+        "code": "code",
+        "codeorganisme": "code",
+        "nom": "nom",
+        "nomorganisme": "nom",
+        "municipalite": "municipalite",
+    }
 
     def keys(row: list[str]) -> list[str | None]:
         return [wanted.get(word_key(cell).replace(" ", "")) for cell in row]
 
     try:
-        source = read_source(path, REGISTRY, lambda row: len(set(keys(row)) - {None}), 100_000)
-    except UnreadableDeposit as error:
+        source = read_source(
+            path, REGISTRY, lambda rows: max((len(set(keys(row)) - {None}) for row in rows), default=0), 100_000
+        )
+    except UnreadableDepositError as error:
         return empty, str(error)
     header, *rows = source.sheets[0].rows or [[]]
     columns = keys(header)
@@ -194,15 +202,15 @@ def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
     return table.where(table.notna(), None).drop_duplicates("code"), None
 
 
-def organisation_zones(ids: np.ndarray, residence_zone: np.ndarray, registry: pd.DataFrame, perimeter: str) -> np.ndarray:
-    """The zone of each row's organisation: of its municipality in the registry, else of most of its rows' residences."""
+def organisation_zones(
+    ids: np.ndarray, residence_zone: np.ndarray, registry: pd.DataFrame, perimeter: str
+) -> np.ndarray:
+    """Each row's organisation's zone: of its municipality in the registry, else of most of its rows' residences."""
     position, unique = pd.factorize(ids)
     counts = [np.bincount(position[residence_zone == zone], minlength=len(unique)) for zone in (METROPOLE, REGION)]
     inside, outside = counts
     zone = np.where(inside > outside, METROPOLE, np.where(outside > inside, REGION, UNKNOWN)).astype(object)
     found = find_places(registry["municipalite"].to_numpy(dtype=object), perimeter=perimeter)
-    known = {
-        code: z for code, z in zip(registry["code"], found["zone"], strict=True) if z in (METROPOLE, REGION)
-    }
+    known = {code: z for code, z in zip(registry["code"], found["zone"], strict=True) if z in (METROPOLE, REGION)}
     zone = np.array([known.get(code, z) for code, z in zip(unique, zone, strict=True)], dtype=object)
     return zone[position] if len(unique) else np.empty(0, dtype=object)

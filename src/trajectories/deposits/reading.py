@@ -23,9 +23,10 @@ _NOT_TEXT = {
     b"%PDF": "a PDF document", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
     b"\x1f\x8b": "a compressed archive", b"7z\xbc\xaf": "a compressed archive", b"Rar!": "a compressed archive",
 }  # fmt: skip
+_CONTROLS = bytes(set(range(1, 32)) - {9, 10, 12, 13})
 
 
-class UnreadableDeposit(TrajectoriesError):
+class UnreadableDepositError(TrajectoriesError):
     """A deposit that cannot be read: what it is and what to do."""
 
 
@@ -68,21 +69,21 @@ def find_deposits(folder: Path) -> list[tuple[str, Path]]:
     return sorted(found)
 
 
-def read_source(path: Path, file: str, recognise: Callable[[list[str]], int], max_rows: int) -> Source:
+def read_source(path: Path, file: str, recognise: Callable[[list[list[str]]], int], max_rows: int) -> Source:
     """
     Read one deposit.
 
     Raises
     ------
-    UnreadableDeposit
+    UnreadableDepositError
         Empty, binary, encrypted, HTML, a damaged workbook: a sentence without the file's name.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UnreadableDeposit(f"the file cannot be opened ({error.strerror}): check its permissions.") from None
+        raise UnreadableDepositError(f"the file cannot be opened ({error.strerror}): check its permissions.") from None
     if not content.strip(b" \t\r\n\0\xef\xbb\xbf"):
-        raise UnreadableDeposit("the file is empty: ask the organisation to send it again.")
+        raise UnreadableDepositError("the file is empty: ask the organisation to send it again.")
     head = content[:8]
     if head.startswith(b"PK\x03\x04") or head == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         return _read_workbook(content, file, max_rows)
@@ -90,16 +91,18 @@ def read_source(path: Path, file: str, recognise: Callable[[list[str]], int], ma
         return _read_parquet(content, file, max_rows)
     for magic, kind in _NOT_TEXT.items():
         if head.startswith(magic):
-            raise UnreadableDeposit(f"this is {kind}, not a table: ask for an .xlsx or .csv file.")
+            raise UnreadableDepositError(f"this is {kind}, not a table: ask for an .xlsx or .csv file.")
     if path.suffix.lower() in (".parquet", ".xlsx", ".xlsm", ".ods"):
-        raise UnreadableDeposit(
+        raise UnreadableDepositError(
             f"this is not a valid {path.suffix.lower()} file (damaged, cut off or of another kind): ask for it again."
         )
     start = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml", b"<meta", b"<head")):
-        raise UnreadableDeposit("this is a web page (HTML or XML) saved as a table: open it and save it as .xlsx or .csv.")
+        raise UnreadableDepositError(
+            "this is a web page (HTML or XML) saved as a table: open it and save it as .xlsx or .csv."
+        )
     if _is_binary(content):
-        raise UnreadableDeposit("the content is binary, not text nor a workbook: ask for an .xlsx or .csv file.")
+        raise UnreadableDepositError("the content is binary, not text nor a workbook: ask for an .xlsx or .csv file.")
     text = read_text(content, recognise, max_rows)
     sheets = (Sheet("", text.rows),)
     return Source(file, sheets, text.encoding, text.separator, tuple((note, "") for note in text.notes))
@@ -108,7 +111,7 @@ def read_source(path: Path, file: str, recognise: Callable[[list[str]], int], ma
 def _is_binary(content: bytes) -> bool:
     """Control characters that no text holds (UTF-16 and stray NULs aside) in more than 1 % of the first bytes."""
     head = content[:8192]
-    controls = sum(byte < 32 and byte not in (0, 9, 10, 12, 13) for byte in head)
+    controls = len(head) - len(head.translate(None, _CONTROLS))
     zeros = head.count(0)
     utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff")) or max(head[0::2].count(0), head[1::2].count(0)) == zeros
     return controls > 0.01 * len(head) or (zeros > 0.1 * len(head) and not utf16)
@@ -121,10 +124,10 @@ def _read_workbook(content: bytes, file: str, max_rows: int) -> Source:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         names = list(workbook.sheet_names)
     except PasswordError:
-        raise UnreadableDeposit("the workbook is protected by a password: ask for it without one.") from None
+        raise UnreadableDepositError("the workbook is protected by a password: ask for it without one.") from None
     except BaseException as error:  # the reader is compiled code, whose panics are no Exception
         _let_through(error)
-        raise UnreadableDeposit(_damaged(content)) from None
+        raise UnreadableDepositError(_damaged(content)) from None
     shift = 1462 if _declares_1904(content) else 0
     sheets, notes = [], []
     for name in names:
@@ -139,7 +142,7 @@ def _read_workbook(content: bytes, file: str, max_rows: int) -> Source:
             rows = rows[:max_rows]
         sheets.append(Sheet(name, [[c if type(c) is str else as_text(c) for c in row] for row in rows], shift))
     if names and not sheets:
-        raise UnreadableDeposit(_damaged(content))
+        raise UnreadableDepositError(_damaged(content))
     return Source(file, tuple(sheets), None, None, tuple(notes))
 
 
@@ -174,7 +177,7 @@ def _read_parquet(content: bytes, file: str, max_rows: int) -> Source:
         table = pq.read_table(io.BytesIO(content))
         columns = [column.to_pylist() for column in table.columns]
     except (pa.ArrowException, OSError, ValueError):
-        raise UnreadableDeposit("the parquet file is damaged: ask for it again.") from None
+        raise UnreadableDepositError("the parquet file is damaged: ask for it again.") from None
     # the names of the columns stand where a spreadsheet would show its first row
     rows = [list(table.column_names)]
     rows += [[c if type(c) is str else as_text(c) for c in row] for row in zip(*columns, strict=True)]

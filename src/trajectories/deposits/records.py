@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
 from ..places import find_places, municipalities
 from ..places.outside import unknown_words
 from ..places.spelling import key_of
 from . import values
+from .countries import countries
 from .crosswalks import DATES, EVENT_DATES, PLACES, Crosswalk
 from .dates import DateTable
 from .gathering import Gathered, as_objects
@@ -40,7 +40,9 @@ class Findings:
         """List the cells of a column at the rows (positions, or a mask)."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         if len(rows):
-            typed = None if column in PRIVATE or column not in self.gathered.texts else self.gathered.typed(column, rows)
+            typed = (
+                None if column in PRIVATE or column not in self.gathered.texts else self.gathered.typed(column, rows)
+            )
             self.found.append((reason, column, rows, typed))
 
 
@@ -97,7 +99,7 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
     postal_texts, bad_postal = values.postal_codes(gathered.texts["postal_code"])
     findings.add("unreadable_postal_code", "postal_code", bad_postal[gathered.codes["postal_code"]])
 
-    residence = as_objects(gathered.texts["residence"])
+    alike = {name: _keys(gathered.texts[name]) for name in PLACES}
     found = {}
     for column in PLACES:
         typed = as_objects([text.strip() for text in gathered.texts[column]])
@@ -105,9 +107,7 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
         # the municipal code and the postal code are the residence's; a destination typed alike has them too
         same = np.ones(len(codes), dtype=bool)
         if column != "residence":
-            position = {text.strip(): i for i, text in enumerate(residence) if text.strip()}
-            twin = np.array([position.get(text, -1) for text in typed], dtype=np.int64)[codes]
-            same = (twin >= 0) & (twin == _first_alike(residence)[gathered.codes["residence"]])
+            same = alike[column][codes] == alike["residence"][gathered.codes["residence"]]
         own = np.where(same, gathered.codes["residence_code_typed"], 0)
         postal = np.where(same, gathered.codes["postal_code"], 0)
         key, inverse = _distinct(codes, own, postal)
@@ -117,17 +117,20 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
         against = exists[key[1]] & np.isin(names["match"], ["exact", "alias"]) & (names["code"] != code_texts[key[1]])
         findings.add("code_against_name", "residence_code_typed", against[inverse] & (column == "residence"))
         silent = np.array([key_of(text) in unknown_words() for text in typed[key[0]]], dtype=bool)
-        for match, reason in (("none", "place_not_found"), ("ambiguous", "place_ambiguous"), ("area_only", "place_area_only")):
+        for match, reason in (
+            ("none", "place_not_found"),
+            ("ambiguous", "place_ambiguous"),
+            ("area_only", "place_area_only"),
+        ):
             listed = (names["match"] == match) & ~silent & (names["zone"] != "outside_quebec")
             findings.add(reason, column, listed[inverse])
         found[column] = {name: array[inverse] for name, array in names.items()}
     return found
 
 
-def _first_alike(texts: np.ndarray) -> np.ndarray:
-    """Per distinct text, the position of the last that is the same without outer spaces."""
-    position = {text.strip(): i for i, text in enumerate(texts)}
-    return np.array([position[text.strip()] for text in texts], dtype=np.int64)
+def _keys(texts: list[str]) -> np.ndarray:
+    """Per distinct text, its key as a place: texts of one key are typed with the same words."""
+    return as_objects([key_of(text) for text in texts])
 
 
 def _distinct(*codes: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
@@ -139,11 +142,13 @@ def _distinct(*codes: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     return [array[first] for array in codes], inverse
 
 
-def read_values(gathered: Gathered, crosswalk: Crosswalk, rows: np.ndarray, findings: Findings) -> dict[str, np.ndarray]:
+def read_values(
+    gathered: Gathered, crosswalk: Crosswalk, rows: np.ndarray, findings: Findings
+) -> dict[str, np.ndarray]:
     """The columns that are neither dates nor places, at the rows."""
     words = {key: dict(crosswalk.values.get(key, {})) for key in (
-        "sex", "immigration_category", "education", "follow_up_status", "service", "establishment_reason", "exit_reason",
-        "yes_no", "needs", "french", "programme",
+        "sex", "immigration_category", "education", "follow_up_status", "service", "establishment_reason",
+        "exit_reason", "yes_no", "needs", "french", "programme",
     )}  # fmt: skip
     readers: dict[str, Callable[[list[str]], values.Result]] = {
         **{
@@ -157,8 +162,8 @@ def read_values(gathered: Gathered, crosswalk: Crosswalk, rows: np.ndarray, find
         "needs": lambda texts: values.coded_list(texts, words["needs"]),
         "french": lambda texts: values.french_levels(texts, words["french"]),
         "programme": lambda texts: values.named(texts, words["programme"]),
-        "birth_country": values.countries, "stream": values.streams,
-        **{column: values.plain for column in ("file_number", "household_number", "given_name", "family_name", *PLACES)},
+        "birth_country": countries, "stream": values.streams,
+        **{c: values.plain for c in ("file_number", "household_number", "given_name", "family_name", *PLACES)},
     }  # fmt: skip
     columns = {}
     for column, read in readers.items():

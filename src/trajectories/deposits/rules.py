@@ -23,7 +23,7 @@ class Rule(NamedTuple):
 
 
 def _before(first: str, second: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return lambda records: records[f"{first}_latest"] < records[f"{second}_earliest"]
+    return lambda facts: facts[f"{first}_latest"] < facts[f"{second}_earliest"]
 
 
 RULES = (
@@ -38,7 +38,7 @@ RULES = (
     Rule("exit_before_establishment", "exit_date", "Le départ de la région précède l'établissement (séjour négatif).",
          _before("exit_date", "establishment_date")),
     Rule("service_after_deposit", "service_date", "Le service est daté d'après le dépôt.",
-         lambda records: records["service_date_earliest"] > records["_known_until"]),
-    Rule("establishment_in_metropole", "destination", "La destination d'un établissement en région est dans la métropole.",
-         lambda records: records["establishment_date_earliest"].notna() & (records["destination_zone"] == METROPOLE)),
+         lambda facts: facts["service_date_earliest"] > facts["known_until"]),
+    Rule("establishment_in_metropole", "destination", "La destination de l'établissement est dans la métropole.",
+         lambda facts: facts["establishment_date_earliest"].notna() & (facts["destination_zone"] == METROPOLE)),
 )  # fmt: skip

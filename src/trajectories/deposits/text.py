@@ -11,8 +11,17 @@ import io
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 SEPARATORS = (";", ",", "\t", "|")
-_FRENCH = frozenset("éèêëàâçîïôûùüœÉÈÊÀÂÇÎÔŒ’«»–—№°")
+_FRENCH = frozenset("éèêëàâçîïôûùüœÉÈÊÀÂÇÎÔŒ’«»–—№°\xa0")
+# Per byte and encoding: 1 where it is a letter or sign of French, −1 where it is another sign, 0 in ASCII.
+_FRENCHNESS = {
+    encoding: np.array([0] * 128 + [
+        1 if bytes([byte]).decode(encoding, errors="replace") in _FRENCH else -1 for byte in range(128, 256)
+    ])
+    for encoding in ("cp1252", "mac_roman")
+}  # fmt: skip
 # The zone of C1 controls stands for the five bytes that cp1252 leaves undefined.
 _UNDEFINED = "".join(chr(code) for code in (0x81, 0x8D, 0x8F, 0x90, 0x9D))
 _LINES_OF_A_CELL = 60
@@ -49,16 +58,10 @@ def decode(content: bytes) -> tuple[str, str]:
         return content.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         pass
-    high = bytes(byte for byte in content if byte >= 0x80)
-    windows = high.decode("cp1252", errors="replace")
-    mac = high.decode("mac_roman")
-    if _frenchness(mac) > _frenchness(windows):
+    counts = np.bincount(np.frombuffer(content, dtype=np.uint8), minlength=256)
+    if counts @ _FRENCHNESS["mac_roman"] > counts @ _FRENCHNESS["cp1252"]:
         return content.decode("mac_roman"), "mac_roman"
     return content.decode("cp1252", errors="replace"), "cp1252"
-
-
-def _frenchness(text: str) -> int:
-    return sum(1 if letter in _FRENCH else -1 for letter in text)
 
 
 def repaired(cell: str) -> str:
@@ -84,11 +87,11 @@ def repaired(cell: str) -> str:
     return cell
 
 
-def read_text(content: bytes, recognise: Callable[[list[str]], int], max_rows: int) -> Text:
+def read_text(content: bytes, recognise: Callable[[list[list[str]]], int], max_rows: int) -> Text:
     """
     Rows of a text deposit.
 
-    `recognise` counts the headers it knows in a row: the separator is the one under which most headers are known.
+    `recognise` counts the headers it knows in the first rows: the separator is the one under which most are known.
     At most `max_rows` rows are read; the note `too_many_rows` says that there were more.
     """
     text, encoding = decode(content)
@@ -111,14 +114,14 @@ def _lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _separator(text: str, recognise: Callable[[list[str]], int]) -> str:
+def _separator(text: str, recognise: Callable[[list[list[str]]], int]) -> str:
     sample = "\n".join(_lines(text[:100_000])[:_SAMPLE_LINES])
     scores = {}
     for separator in SEPARATORS:
         rows = _quoted_rows(sample, separator, _SAMPLE_LINES)
         if rows is None:
             rows = [line.split(separator) for line in _lines(sample)]
-        scores[separator] = max(map(recognise, rows), default=0)
+        scores[separator] = recognise(rows)
     return max(SEPARATORS, key=scores.__getitem__)
 
 
@@ -132,7 +135,13 @@ def _quoted_rows(text: str, separator: str, max_rows: int) -> list[list[str]] | 
                 break
     except csv.Error:
         return None
-    if '"' in text and any(cell.count("\n") + cell.count("\r") > _LINES_OF_A_CELL for row in rows for cell in row):
+    # only a file with fewer rows than lines holds cells of several lines
+    several = len(rows) + _LINES_OF_A_CELL < max(text.count("\n"), text.count("\r"))
+    if (
+        several
+        and len(rows) <= max_rows
+        and any(cell.count("\n") + cell.count("\r") > _LINES_OF_A_CELL for row in rows for cell in row)
+    ):
         return None
     if rows and any("\n" in cell or "\r" in cell for cell in rows[-1]) and text.count('"') % 2:
         return None  # the last cell ran to the end of the file

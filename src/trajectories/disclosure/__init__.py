@@ -77,7 +77,8 @@ class Protected:
         return Protected(self.kind, self.frame[self.frame["group"] == group].reset_index(drop=True), self.rules)
 
     def _repr_html_(self) -> str:
-        body = self.frame.to_html(index=False, escape=True, na_rep="—", border=0)
+        told = self.frame.astype("object").where(self.frame.notna(), "—")
+        body = told.to_html(index=False, escape=True, border=0)
         return f"<p>{html.escape(self.kind)}: protected</p>{body}"
 
 

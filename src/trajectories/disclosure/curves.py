@@ -44,8 +44,10 @@ def protect_curve_counts(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -
     regions = [true for group, true in cumulative.items() if group in REGION_CODES]
     curves = []
     for group, true in cumulative.items():
-        if (_at_risk(true, causes) < 0).any():
-            raise DisclosureError(f"Curve of group {group}: more people leave than ever entered.")
+        leaving = true[[EXIT + cause for cause in causes]].sum(axis=1).diff()
+        leaving.iloc[0] = true[[EXIT + cause for cause in causes]].iloc[0].sum()
+        if (leaving > _at_risk(true, causes)).any():
+            raise DisclosureError(f"Curve of group {group}: in some month more people leave than are at risk.")
         width = _class_of_province(true, regions, rules.threshold) if group == PROVINCE else rules.threshold
         if width is not None:
             curves.append(_recomputed(group, true, width, causes, rules, at_risk))
@@ -87,7 +89,7 @@ def _recomputed(
     if last:
         n[0] = np.inf  # month 0 is the start: nobody can have left yet, the risk set opens after it
     survival = np.cumprod(1 - gone / n)
-    variance = np.cumsum(gone / (n * (n - gone)), where=np.isfinite(n), out=np.zeros(last)) if last else np.zeros(0)
+    variance = np.cumsum(gone / (n * (n - gone)))
     lower, upper = _log_log_limits(survival, variance)
     before = np.concatenate([[1.0], survival[:-1]])
     table = pd.DataFrame({"group": group, "month": months[:last], "survival": survival, "lower": lower, "upper": upper})

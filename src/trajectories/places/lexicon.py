@@ -27,7 +27,8 @@ _UNSURE_REGION_CODES = ("04", "10", "17", "18")
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Keys → codes. `bare` keys are without articles; `designations` tell a Ville from a Canton of the same name."""
+    """Keys → codes. `bare` keys are without articles; `towns` are the urban agglomerations that
+    stand in for an MRC (« Hors MRC (Longueuil) »); `designations` tell a Ville from a Canton of the same name."""
 
     official: dict[str, tuple[str, ...]]
     aliases: dict[str, tuple[str, ...]]
@@ -36,6 +37,7 @@ class Lexicon:
     prefixes: dict[str, tuple[str, ...]]
     areas: dict[str, str | None]
     mrc: dict[str, frozenset[str]]
+    towns: dict[str, frozenset[str]]
     designations: dict[str, frozenset[str]]
     regions: dict[str, str]
 
@@ -46,13 +48,16 @@ def lexicon() -> Lexicon:
     table = reference_municipalities()
     official: dict[str, set[str]] = defaultdict(set)
     mrc: dict[str, set[str]] = defaultdict(set)
+    towns: dict[str, set[str]] = defaultdict(set)
     designations: dict[str, set[str]] = defaultdict(set)
     for code, name, designation, county in zip(
         table.index, table["name"], table["designation"], table["mrc"], strict=True
     ):
         official[key_of(name)].add(code)
         designations[key_of(designation)].add(code)
-        if not county.startswith("Hors MRC"):
+        if county.startswith("Hors MRC"):
+            towns[key_of(county.removeprefix("Hors MRC"))].add(code)
+        else:
             mrc[key_of(county)].add(code)
     official = {key: _one_of_twins(codes) for key, codes in official.items()}
 
@@ -84,6 +89,7 @@ def lexicon() -> Lexicon:
         bare=_sorted(bare), prefixes=_sorted(prefixes),
         areas=_areas(mrc, table["region_code"].to_dict()),
         mrc={key: frozenset(codes) for key, codes in _with_bare(mrc).items()},
+        towns={key: frozenset(codes) for key, codes in towns.items()},
         designations={key: frozenset(codes) for key, codes in designations.items()},
         regions=table["region_code"].to_dict(),
     )  # fmt: skip

@@ -15,7 +15,7 @@ import pandas as pd
 from ..tables import OUTSIDE_QUEBEC, UNKNOWN
 from .lexicon import Lexicon, lexicon
 from .outside import outside_words, unknown_words
-from .spelling import spell, trimmed, without_articles
+from .spelling import key_of, spell, trimmed, without_articles
 from .territory import check_perimeter, read_reference, reference_municipalities, region_zones, zones
 
 _COLUMNS = ("code", "region", "zone", "match", "candidates")
@@ -60,9 +60,9 @@ def find_places(values, *, codes=None, postal_codes=None, perimeter: str = "RMR-
         if len(columns[-1]) != len(typed):
             raise ValueError(f"{name} has {len(columns[-1])} value(s) for {len(typed)} place(s): one each is needed.")
     # one number a distinct (value, code, postal code): everything below is done once for each
-    keys = pd.MultiIndex.from_arrays(columns)
-    position, unique = pd.factorize(keys, use_na_sentinel=False)
-    resolved = _resolve(unique, perimeter)
+    unique: dict[tuple, int] = {}
+    position = np.fromiter((unique.setdefault(key, len(unique)) for key in zip(*columns, strict=True)), np.int64)
+    resolved = _resolve(list(unique), perimeter)
     found = {"value": typed}
     for name, column in zip(_COLUMNS, resolved, strict=True):
         found[name] = column[position]
@@ -76,7 +76,7 @@ def _texts(values, name: str) -> np.ndarray:
     return np.where(pd.isna(array), None, array)
 
 
-def _resolve(unique: pd.MultiIndex, perimeter: str) -> list[np.ndarray]:
+def _resolve(unique: list[tuple], perimeter: str) -> list[np.ndarray]:
     names = lexicon()
     by_region = region_zones(perimeter)
     rows = []
@@ -125,6 +125,10 @@ def _by_name(typed: str) -> tuple:
     spelling = spell(typed)
     if not spelling.key:
         return _NOTHING
+    if "(" in typed and (whole := names.aliases.get(key_of(typed))):
+        if not spelling.qualifiers:  # « (Québec) » may be the town that a quarter lies in, or the province
+            whole = tuple(sorted({*whole, *names.official.get(spelling.key, ())}))
+        return _settled(whole, "alias", (), names)  # « Le Plateau (Gatineau) » is one name
     if (found := _in_lexicon(spelling.key, "", spelling.qualifiers, names)) is not None:
         return found
     key, sort = trimmed(spelling.key)
@@ -178,7 +182,8 @@ def _common_region(codes: frozenset[str], names: Lexicon) -> str | None:
 def _settled(codes: tuple[str, ...], match: str, qualifiers: tuple[str, ...], names: Lexicon) -> tuple:
     """One code, or homonyms settled by a qualifier (a region, an MRC, a designation, a code), or ambiguous."""
     if len(codes) == 1:
-        return (codes[0], None, UNKNOWN, match, ())
+        others = _contradicting(codes[0], qualifiers, names)
+        return (None, None, UNKNOWN, "ambiguous", others) if others else (codes[0], None, UNKNOWN, match, ())
     for qualifier in qualifiers:
         left = _qualified(codes, qualifier, names)
         if len(left) == 1:
@@ -187,11 +192,22 @@ def _settled(codes: tuple[str, ...], match: str, qualifiers: tuple[str, ...], na
     return (None, None, UNKNOWN, "ambiguous", codes)
 
 
+def _contradicting(code: str, qualifiers: tuple[str, ...], names: Lexicon) -> tuple[str, ...]:
+    """The code and the municipality a qualifier names, where the two are not of one place; nothing where they agree."""
+    for qualifier in qualifiers:
+        named = names.official.get(qualifier, ()) or names.aliases.get(qualifier, ())
+        if named and not _qualified((code,), qualifier, names):
+            return tuple(sorted({code, *named}))
+    return ()
+
+
 def _qualified(codes: tuple[str, ...], qualifier: str, names: Lexicon) -> tuple[str, ...]:
     if qualifier in codes:
         return (qualifier,)
     bare = without_articles(qualifier)
-    for group in (names.designations.get(qualifier), names.mrc.get(qualifier), names.mrc.get(bare)):
+    for group in (
+        names.designations.get(qualifier), names.mrc.get(qualifier), names.mrc.get(bare), names.towns.get(qualifier)
+    ):  # fmt: skip
         if group and (left := tuple(code for code in codes if code in group)):
             return left
     region = names.areas.get(qualifier)
@@ -237,4 +253,3 @@ def _by_postal_code(candidates: tuple[str, ...], area: str) -> tuple[str, ...]:
     table = reference_municipalities().loc[list(candidates)]
     fits = table["region_code"].isin(regions) & ((table["cmm"] == cmm) | (cmm == "mixed"))
     return tuple(table.index[fits])
-

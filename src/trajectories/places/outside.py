@@ -21,7 +21,12 @@ _PROVINCES = (
     "Territoires du Nord-Ouest", "TNO", "Toronto", "Ottawa", "Vancouver", "Calgary",
     "Edmonton", "Winnipeg", "Moncton", "Halifax", "Mississauga",
 )  # fmt: skip
-_COUNTRIES = ("États-Unis", "USA", "É.-U.", "US", "Etats Unis d'Amérique", "RDC", "Congo", "Royaume-Uni", "Angleterre")
+_COUNTRIES = (
+    "États-Unis", "USA", "É.-U.", "US", "États-Unis d'Amérique", "RDC", "Congo", "République démocratique du Congo",
+    "République du Congo", "Congo (RDC)", "Royaume-Uni", "Angleterre", "République centrafricaine", "Cap-Vert",
+    "Birmanie", "Viet Nam", "Vietnam", "République dominicaine", "Corée", "République tchèque", "Moldavie",
+    "Fédération de Russie",
+)  # fmt: skip
 _UNKNOWN = (
     "inconnu", "inconnue", "destination inconnue", "ne sait pas", "NSP", "non connu", "non connue", "non précisé",
     "non précisée", "indéterminé", "indéterminée", "à déterminer", "aucune information", "sans nouvelle",

@@ -27,10 +27,12 @@ _HEADS: dict[tuple[str, ...], str] = {
     ("arrondissement",): "borough", ("arr",): "borough",
     **{(word, small): "area" for word in ("mrc", "region") for small in ("de", "du", "des", "d")},
     ("municipalite", "regionale", "de", "comte", "de"): "area", ("mrc",): "area", ("region",): "area",
+    ("rss",): "area",  # regions of the health network, by number
 }  # fmt: skip
 _LONGEST_HEAD = max(map(len, _HEADS))
 
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss"})
+_COMBINING = re.compile("[\u0300-\u036f]+")
 _SUR = re.compile(r"\bs/\s*")
 _BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]?")
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
@@ -56,8 +58,7 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.translate(_LIGATURES))
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).lower()
+    return _COMBINING.sub("", unicodedata.normalize("NFKD", text.translate(_LIGATURES))).lower()
 
 
 def key_of(text: str) -> str:

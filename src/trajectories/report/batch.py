@@ -1,0 +1,321 @@
+"""Every region's page: each by papermill in a process of its own, those already made left alone, the index last.
+
+A region that fails is named and leaves no page; the others go on. Under `out`:
+
+- `shareable/`: the pages and `index.html`, whole files only, scanned at the end for what no page may hold;
+- `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..exceptions import NotebookError
+from ..folders import private_folder, replaced
+from ..study import REGION_CODES, Study
+from . import fingerprint as origins
+from .inputs import PROVINCE, Run, open_reports
+from .kernel import check_notebook
+from .words import words
+from .worker import Job, make_page
+
+NOTEBOOKS = ("province_report.ipynb", "region_report.ipynb")
+INDEX = "index.html"
+# A process that dies (killed for memory, say) takes its neighbours' futures with it: they are tried once more, alone.
+ATTEMPTS = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What became of one region.
+
+    Attributes
+    ----------
+    region : str
+    status : str
+        `done`, `skipped` (nothing had changed) or `failed`.
+    seconds : float
+    message : str or None
+        What went wrong, or what to know.
+    page : Path or None
+        Where the page is; None where there is none.
+    """
+
+    region: str
+    status: str
+    seconds: float
+    message: str | None
+    page: Path | None
+
+
+def run_reports(
+    study: Study,
+    *,
+    regions: Iterable[str],
+    tables: Path,
+    out: Path,
+    language: str = "fr",
+    jobs: int = 2,
+    force: bool = False,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+    notebooks: Path | None = None,
+) -> list[Outcome]:
+    """
+    Make the pages of the regions and the index.
+
+    Parameters
+    ----------
+    study : Study
+        Its publication rules, support and groups are used.
+    regions : iterable of str
+        Two-digit codes as text, `province`, names of the study's groups.
+    tables : path
+        The folder that the analysis wrote.
+    out : path
+        The reports folder.
+    language : str
+    jobs : int
+        Processes at a time.
+    force : bool
+        Make pages again that nothing asks for.
+    on_event : callable, optional
+        Called with `{"event": "start", "total"}` and, as each region ends, `{"event": "region", "region", "status",
+        "seconds", "message", "done", "total"}`.
+    notebooks : path, optional
+        The folder of region_report.ipynb and province_report.ipynb.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of `regions`; nothing is raised for a region that fails.
+
+    Raises
+    ------
+    NotebookError
+        A region or language is unknown, or a notebook cannot take its parameters.
+    StaleTableError
+        A table of the analysis is missing, or was written by another version.
+    """
+    regions = list(dict.fromkeys(regions))
+    _refuse_unknown(regions, study)
+    words(language)
+    tables, out = Path(tables).resolve(), Path(out).resolve()
+    Run.read(tables)
+    folder = _notebook_folder(notebooks)
+    sensitive = private_folder(out / "sensitive")
+    jobs_of = {region: _job(region, study, tables, out, language, folder) for region in regions}
+    manifest = _Manifest(sensitive / "manifest.json", out / "shareable")
+    fresh = {region: job for region, job in jobs_of.items() if manifest.is_fresh(job) and not force}
+    tell = _Teller(on_event, len(regions))
+    found = {region: tell(Outcome(region, "skipped", 0.0, None, job.page)) for region, job in fresh.items()}
+    for job, seconds, fault in _run([job for region, job in jobs_of.items() if region not in fresh], max(1, jobs)):
+        manifest.note(job, fault)
+        status, page = ("failed", None) if fault else ("done", job.page)
+        found[job.region] = tell(Outcome(job.region, status, seconds, fault, page))
+    _write_index(study, tables, out, language, folder, manifest)
+    for region, fault in scan(out / "shareable", jobs_of).items():
+        manifest.note(jobs_of[region], fault)
+        found[region] = Outcome(region, "failed", found[region].seconds, fault, None)
+    return [found[region] for region in regions]
+
+
+def page_name(region: str) -> str:
+    """
+    The file name of a group's page.
+
+    Examples
+    --------
+    >>> page_name("06"), page_name("province"), page_name("Est du Québec")
+    ('region-06.html', 'province.html', 'groupe-est-du-quebec.html')
+    """
+    if region in REGION_CODES:
+        return f"region-{region}.html"
+    if region == PROVINCE:
+        return "province.html"
+    plain = unicodedata.normalize("NFKD", region).encode("ascii", "ignore").decode()
+    return f"groupe-{re.sub(r'[^a-z0-9]+', '-', plain.lower()).strip('-')}.html"
+
+
+def scan(shareable: Path, jobs: Mapping[str, Job]) -> dict[str, str]:
+    """
+    Remove every file of the shareable folder that holds what may not leave; region → what was found.
+
+    A file that belongs to no region of this run is removed too, and raises once all are scanned.
+
+    Raises
+    ------
+    NotebookError
+        A file that is no region's page held something.
+    """
+    from .html import faults
+
+    owner = {job.page: region for region, job in jobs.items()}
+    found, others = {}, []
+    for path in sorted(p for p in shareable.rglob("*") if p.is_file()):
+        held = faults(path.read_text(encoding="utf-8", errors="replace"))
+        if not held:
+            continue
+        path.unlink()
+        sentence = f"{path.name} held {' and '.join(held)}, and was removed."
+        if path in owner:
+            found[owner[path]] = sentence
+        else:
+            others.append(sentence)
+    if others:
+        raise NotebookError(" ".join(others))
+    return found
+
+
+class _Manifest:
+    """The pages made, and from what; written after each, so that a run that is killed loses none."""
+
+    def __init__(self, path: Path, shareable: Path):
+        shareable.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.shareable = shareable
+        self.pages = origins.read_manifest(path)
+        # taken before the run: a table that changes under it makes the page stale, not fresh
+        self.seen: dict[str, dict[str, Any]] = {}
+
+    def is_fresh(self, job: Job) -> bool:
+        parameters = {name: value for name, value in job.parameters.items() if name != "tables"}
+        origin = origins.made_from(Path(job.parameters["tables"]), job.notebook, parameters)
+        self.seen.setdefault(job.region, origin)
+        known = self.pages.get(job.region)
+        return bool(
+            known
+            and known.get("fingerprint") == origins.fingerprint(origin)
+            and known.get("sha256") == origins.file_hash(job.page)
+        )
+
+    def note(self, job: Job, fault: str | None) -> None:
+        if fault:
+            self.pages.pop(job.region, None)
+        else:
+            origin = self.seen[job.region]
+            self.pages[job.region] = {
+                "page": job.page.name,
+                "sha256": origins.file_hash(job.page),
+                "fingerprint": origins.fingerprint(origin),
+                "made_from": origin,
+            }
+        origins.write_manifest(self.path, self.pages)
+
+
+class _Teller:
+    """Says each outcome to whoever listens."""
+
+    def __init__(self, on_event: Callable[[dict[str, Any]], None] | None, total: int):
+        self.on_event, self.total, self.done = on_event, total, 0
+        if on_event:
+            on_event({"event": "start", "total": total})
+
+    def __call__(self, outcome: Outcome) -> Outcome:
+        self.done += 1
+        if self.on_event:
+            said = {k: v for k, v in dataclasses.asdict(outcome).items() if k != "page"}
+            self.on_event({"event": "region", **said, "done": self.done, "total": self.total})
+        return outcome
+
+
+def _refuse_unknown(regions: list[str], study: Study) -> None:
+    known = {PROVINCE, *REGION_CODES, *study.groups}
+    unknown = [region for region in regions if region not in known]
+    if unknown:
+        raise NotebookError(
+            f"unknown region(s) {', '.join(map(repr, unknown))}: a region is a two-digit code between quotes, "
+            f"from '01' to '17', '{PROVINCE}', or a group of study.toml."
+        )
+
+
+def _notebook_folder(given: Path | None) -> Path:
+    """The folder of the report notebooks: given, installed with the package, or of the repository."""
+    places = [Path(given)] if given else [Path(__file__).parent / "notebooks", Path(__file__).parents[3] / "notebooks"]
+    for place in places:
+        if any((place / name).is_file() for name in NOTEBOOKS):
+            return place.resolve()
+    raise NotebookError(f"no report notebook in {' nor '.join(map(str, places))}: say where they are.")
+
+
+def _job(region: str, study: Study, tables: Path, out: Path, language: str, notebooks: Path) -> Job:
+    name = Path(page_name(region)).stem
+    return Job(
+        region=region,
+        notebook=notebooks / NOTEBOOKS[region in REGION_CODES],
+        parameters={
+            "region": region,
+            "tables": str(tables),
+            "language": language,
+            "rules": dataclasses.asdict(study.disclosure),
+            "support": study.support,
+        },
+        executed=private_folder(out / "sensitive" / "notebooks") / f"{name}.ipynb",
+        page=out / "shareable" / f"{name}.html",
+        log=private_folder(out / "sensitive" / "logs") / f"{region.replace('/', '-')}.txt",
+    )
+
+
+def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float, str | None]]:
+    """Each job's seconds and fault, as they end."""
+    context = multiprocessing.get_context("spawn")
+    for attempt in range(ATTEMPTS):
+        if not jobs:
+            return
+        broken: list[Job] = []
+        # the second time each has a pool of its own: who dies again dies alone
+        for batch in [jobs] if attempt == 0 else [[job] for job in jobs]:
+            with ProcessPoolExecutor(min(workers, len(batch)), mp_context=context) as pool:
+                if attempt == 0:
+                    # here, not in this process: reading a notebook needs Jupyter, which takes seconds to import
+                    for check in [pool.submit(check_notebook, *one) for one in _distinct(batch)]:
+                        check.result()
+                futures = {pool.submit(make_page, job): job for job in batch}
+                try:
+                    for future in as_completed(futures):
+                        try:
+                            yield (futures[future], *future.result())
+                        except BrokenProcessPool:
+                            broken.append(futures[future])
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+        jobs = broken
+    for job in jobs:
+        job.page.unlink(missing_ok=True)
+        yield job, 0.0, "the process that made this page died twice (memory?); nothing of it is kept."
+
+
+def _distinct(jobs: list[Job]) -> list[tuple[Path, Mapping[str, Any]]]:
+    """Each notebook once, with the parameters that it will be given."""
+    return list({job.notebook: (job.notebook, job.parameters) for job in jobs}.values())
+
+
+def _write_index(study: Study, tables: Path, out: Path, language: str, notebooks: Path, manifest: _Manifest) -> None:
+    """The index, with a link to every page that is fresh; the whole comes first."""
+    from .html import index
+
+    run = Run.read(tables)
+    groups = [PROVINCE, *(r for r in REGION_CODES if r in _groups_of(tables)), *study.groups]
+    jobs = {group: _job(group, study, tables, out, language, notebooks) for group in groups}
+    pages = {group: job.page.name for group, job in jobs.items() if manifest.is_fresh(job)}
+    rules = dataclasses.asdict(study.disclosure)
+    reports = open_reports(tables, groups, language=language, rules=rules, support=study.support)
+    with replaced(out / "sensitive" / INDEX) as scratch:
+        scratch.write_text(index(reports, pages, language=language, run=run), encoding="utf-8")
+    (out / "sensitive" / INDEX).replace(out / "shareable" / INDEX)
+
+
+def _groups_of(tables: Path) -> set[str]:
+    import pyarrow.parquet as pq
+
+    return set(pq.read_table(tables / "retention.parquet", columns=["group"])["group"].to_pylist())

@@ -68,6 +68,7 @@ def retention_curve(curve, retention, *, region: str, words: Words) -> Drawing |
             axes.annotate(
                 words.percent(rate), (horizon, rate), (0, 9), textcoords="offset points",
                 ha="right" if horizon == end else "center", weight="bold", color=INK,
+                bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
             )  # fmt: skip
         axes.set_xlim(0, end)
         axes.set_ylim(0, 1.0)
@@ -127,32 +128,44 @@ def _curve_alt(main: pd.DataFrame, region: str, last: int, words: Words) -> str:
     return words.say("figure.curve.alt", place=place, numbers=words.listing(numbers), months=words.months(last))
 
 
-def exits_by_destination(exits, *, region: str, words: Words) -> Drawing | None:
+def exits_by_destination(exits, *, region: str, words: Words, destinations=DESTINATIONS) -> Drawing | None:
     """
     Share of persons who had left at each horizon, one panel a destination, on one scale.
 
-    `exits` : Protected, table `exits` of one group. None where nothing may be published.
+    Parameters
+    ----------
+    exits : Protected
+        Table `exits` of one group.
+    region : str
+    words : Words
+    destinations : sequence of str
+        Codes of tables.EXITS, in the order of the panels.
+
+    Returns
+    -------
+    Drawing or None
+        None where nothing may be published.
     """
     shares = frame_of(exits).dropna(subset=["estimate"])
     if shares.empty:
         return None
     horizons = sorted(shares["horizon"].unique())
     # horizons of which nothing may be shown stand in the table, in words
-    rates = shares.pivot(index="horizon", columns="cause", values="estimate").reindex(columns=list(DESTINATIONS))
+    rates = shares.pivot(index="horizon", columns="cause", values="estimate").reindex(columns=list(destinations))
     top = float(np.nanmax(rates.to_numpy()))
     row, head = 30, 34
 
     def height(width: int) -> int:
         panel = head + row * len(horizons)
-        return panel + 12 if width == WIDE else (panel + 14) * len(DESTINATIONS)
+        return panel + 12 if width == WIDE else (panel + 14) * len(destinations)
 
     def paint(figure, width: int) -> None:
         wide = width == WIDE
         total = figure.get_figheight() * 72
         panel = row * len(horizons)
         labels, gap = 74, 26
-        span = (width - labels - gap * 2) / 3 if wide else width - labels - 8
-        for position, cause in enumerate(DESTINATIONS):
+        span = (width - labels - gap * (len(destinations) - 1)) / len(destinations) if wide else width - labels - 8
+        for position, cause in enumerate(destinations):
             x = labels + position * (span + gap) if wide else labels
             y = total - head - panel if wide else total - (position + 1) * (head + panel + 14) + 14
             axes = figure.add_axes((x / width, y / total, span / width, panel / total))
@@ -190,7 +203,17 @@ def origins(counts, *, region: str, words: Words) -> Drawing | None:
     """
     Where the persons came from: rounded numbers of stays by region of origin, the largest first.
 
-    `counts` : Protected, table `counts` of one group. None where no origin may be shown.
+    Parameters
+    ----------
+    counts : Protected
+        Table `counts` of one group.
+    region : str
+    words : Words
+
+    Returns
+    -------
+    Drawing or None
+        None where no origin may be shown.
     """
     table = frame_of(counts)
     rows = table[(table["table"] == "origin") & table["persons"].notna() & (table["persons"] > 0)]

@@ -107,8 +107,7 @@ def index(reports: Sequence[Report], pages: dict[str, str], *, language: str, ru
         ),
     )  # fmt: skip
     shell = _shell("index", said, run)
-    template = _exporter().environment.get_template("listing.html.j2")
-    html = _tidy(template.render(page=shell, body=body))
+    html = _tidy(_templates().get_template("listing.html.j2").render(page=shell, body=body))
     for fault in faults(html):
         raise NotebookError(f"the index holds {fault}: nothing is kept.")
     return html
@@ -194,6 +193,14 @@ class _MissingText(logging.Handler):
 @functools.cache
 def _missing_text() -> _MissingText:
     return _MissingText()
+
+
+@functools.cache
+def _templates():
+    """Our templates alone, without nbconvert, which takes seconds to import."""
+    import jinja2
+
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
 
 
 @functools.cache

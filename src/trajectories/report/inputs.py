@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,25 +118,44 @@ def open_report(
     ------
     StaleTableError
         A table is missing, or was written by another version.
+    NotebookError
+        No catalogue exists for the language.
     """
+    (report,) = open_reports(tables, [region], language=language, rules=rules, support=support)
+    return report
+
+
+def open_reports(
+    tables: str | Path,
+    regions: Iterable[str],
+    *,
+    language: str = "fr",
+    rules: Mapping[str, int] | None = None,
+    support: int = 20,
+) -> list[Report]:
+    """The reports of several regions, from tables loaded and protected once; otherwise as `open_report`."""
+    regions = list(regions)
+    if not all(isinstance(region, str) for region in regions):
+        raise TypeError(f"a region is text, such as '05': got {regions!r}.")
     folder = Path(tables)
-    disclosure = Disclosure(**(rules or {}))
-    if not isinstance(region, str):
-        raise TypeError(f"region must be text, such as '05': got {region!r}.")
+    said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
     frames = {"retention": load(RETENTION, folder), **{name: _read(folder, name) for name in NEEDED}}
     kept = {name: protect(frame, rules=disclosure, support=support) for name, frame in frames.items()}
-    return Report(
-        region=region,
-        words=words(language),
-        run=Run.read(folder),
-        rules=disclosure,
-        retention=kept["retention"].of(region),
-        exits=kept["exits"].of(region),
-        curve=kept["curves"].of(region),
-        counts=kept["counts"].of(region),
-        whole_counts=kept["counts"].of(PROVINCE),
-        everywhere=kept["retention"],
-    )
+    return [
+        Report(
+            region=region,
+            words=said,
+            run=run,
+            rules=disclosure,
+            retention=kept["retention"].of(region),
+            exits=kept["exits"].of(region),
+            curve=kept["curves"].of(region),
+            counts=kept["counts"].of(region),
+            whole_counts=kept["counts"].of(PROVINCE),
+            everywhere=kept["retention"],
+        )
+        for region in regions
+    ]
 
 
 def frame_of(table: Protected) -> pd.DataFrame:

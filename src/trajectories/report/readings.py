@@ -19,7 +19,7 @@ def state_of(report: Report) -> str:
     """`estimated` (a rate or a range may be shown), `too_small`, `insufficient` (too little follow-up) or `nobody`."""
     counts = frame_of(report.counts)
     total = counts[(counts["table"] == "stays") & (counts["key"] == "total")]["persons"]
-    if not len(total) or (pd.notna(total.iloc[0]) and total.iloc[0] == 0):
+    if (total == 0).fillna(False).any() or (total.empty and frame_of(report.retention).empty):
         return "nobody"
     if headline_row(report) is not None:
         return "estimated"

@@ -65,15 +65,16 @@ def in_brief(report: Report) -> Fragment:
         row = headline_row(report)
         months = words.months(row["horizon"])
         body.append(element("p", rate_text(row, words), class_="figure"))
+        staying = say(f"headline.staying.{report.run.scope}", place=place)
         if pd.isna(row["estimate"]):
-            sentence = say("headline.ranged", place=place, months=months)
+            sentence = say("headline.ranged", staying=staying, months=months)
         elif pd.notna(row["lower"]):
             sentence = say(
-                "headline.sentence", place=place, months=months,
+                "headline.sentence", staying=staying, months=months,
                 lower=words.percent(row["lower"]), upper=words.percent(row["upper"]),
             )  # fmt: skip
         else:
-            sentence = say("headline.sentence_plain", place=place, months=months)
+            sentence = say("headline.sentence_plain", staying=staying, months=months)
         body.append(element("p", sentence, class_="lead"))
         if report.run.provisional:
             body.append(
@@ -131,14 +132,16 @@ def where_to(report: Report) -> Fragment:
     shares = frame_of(report.exits)
     if state_of(report) != "estimated" or not told(shares).any():
         return nothing()
-    drawing = figures.exits_by_destination(report.exits, region=report.region, words=words)
+    # where staying in any region counts, going to another one is no exit
+    destinations = [c for c in figures.DESTINATIONS if c != "other_region" or report.run.scope == "region"]
+    drawing = figures.exits_by_destination(report.exits, region=report.region, words=words, destinations=destinations)
     rows = []
     for horizon, part in shares[told(shares)].groupby("horizon"):
         by_cause = part.set_index("cause")
-        rows.append([words.months(horizon), *(_share(report, by_cause, cause) for cause in figures.DESTINATIONS)])
+        rows.append([words.months(horizon), *(_share(report, by_cause, cause) for cause in destinations)])
     table = html_table(
         say("exits.caption", place=words.in_region(report.region)),
-        [say("column.horizon"), *(words.label("exit", cause) for cause in figures.DESTINATIONS)],
+        [say("column.horizon"), *(words.label("exit", cause) for cause in destinations)],
         rows,
         note=say("exits.note"),
     )
@@ -150,9 +153,9 @@ def where_to(report: Report) -> Fragment:
 def who_came(report: Report) -> Fragment:
     """Stays observed: how many, by pathway, fiscal year and region of origin."""
     say, words = report.words.say, report.words
-    if state_of(report) == "nobody":
-        return nothing()
     counts = frame_of(report.counts)
+    if state_of(report) == "nobody" or counts.empty:
+        return nothing()
     total = counts[(counts["table"] == "stays") & (counts["key"] == "total")]
     body: list[object] = []
     if len(total) and pd.notna(total["persons"].iloc[0]):

@@ -67,7 +67,7 @@ class Ledger:
 ROW_COLUMNS = (
     "file", "sheet", "row", "organisation_id", "true_person", "true_household", "kind", "fate", "event_date",
     "exit_date", "residence_code", "destination_code", "residence_form", "destination_form", "quarantine_reason",
-    "superseded_by", "note",
+    "superseded_by", "note", "service", "status",
 )  # fmt: skip
 
 
@@ -183,13 +183,13 @@ def _add(
     made, event = line.draft, line.draft.event if line.draft else None
     if made is None or event is None:
         nobody = (None, None, "total", fate, None, None, "", "", "", "")
-        ledger.add(item.path, name, number, sheet.organisation.code, *nobody, reason, item.superseded_by, "")
+        ledger.add(item.path, name, number, sheet.organisation.code, *nobody, reason, item.superseded_by, "", "", "")
         return
     target = event.destination or event.exit_destination
     ledger.add(
         item.path, name, number, sheet.organisation.code, event.person, event.household, event.kind, fate,
         _date(event), event.exit_date, event.residence, target if target.isdigit() else "", made.residence_form,
-        made.destination_form, reason, item.superseded_by, made.note,
+        made.destination_form, reason, item.superseded_by, made.note, event.service, event.status,
     )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ class Settings:
         Probability that a contact fails when the person has left, or is still there.
     follow_up_months : tuple of int
         The schedule of contacts, in months since establishment.
+    follow_up_jitter : tuple of int
+        A contact is made between so many days from its due date (both included; negative: before).
     late_registration : float
         Share of stays that the regional organisation meets only two to nine months after the establishment, if
         the person is still there (delayed entry); the metropole has then said nothing of the establishment.
@@ -79,6 +81,7 @@ class Settings:
     contact_failure_leavers: float = 0.55
     contact_failure_stayers: float = 0.12
     follow_up_months: tuple[int, ...] = (3, 6, 12, 24)
+    follow_up_jitter: tuple[int, int] = (-8, 8)
     late_registration: float = 0.06
     late_filing: float = 0.02
     metropole_reports: float = 0.75
@@ -131,6 +134,9 @@ def _faults(s: Settings) -> list[str]:
         faults.append(f"follow_up_months is {months!r}: give a tuple of whole numbers of months above 0.")
     elif list(months) != sorted(set(months)):
         faults.append(f"follow_up_months is {months!r}: the months must increase.")
+    jitter = s.follow_up_jitter
+    if not isinstance(jitter, tuple) or len(jitter) != 2 or not all(_whole(d) for d in jitter) or jitter[0] > jitter[1]:
+        faults.append(f"follow_up_jitter is {jitter!r}: give two whole numbers of days, the earlier first.")
     if s.contacts_succeed is True and s.contacts is False:
         faults.append("contacts_succeed needs contacts=True: a contact that does not exist can't succeed.")
     return faults

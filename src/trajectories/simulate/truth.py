@@ -34,8 +34,12 @@ class Truth:
         exit_destination, exit_reason, months (calendar months, inf if it never ends), job_found, job_found_later,
         housing_found, exploratory_visit, pairing, city_size, immigration_category, origin
     identities : organisation_id, file_number, household_number, true_person, true_household
-    rows : file, sheet, row, organisation_id, true_person, true_household, kind, fate, event_date, residence_code,
-        destination_code, residence_form, destination_form, quarantine_reason, superseded_by, note
+    rows : file, sheet ("" for text), row (as a spreadsheet shows it), organisation_id, true_person, true_household,
+        kind (service, establishment, follow_up, departure, total), fate (accepted, superseded, duplicate, quarantined),
+        event_date, exit_date, residence_code, destination_code, residence_form, destination_form (exact, variant,
+        slip, alias, qualified: determinable; homonym, area, sanitary, unknown, none: not; homonym_postal, postal: by
+        the postal code at most; outside: outside Québec), quarantine_reason, superseded_by, note (an odd fact, by its
+        defect's name), service (canonical code), status (present, left, not_reached)
     organisations : organisation_id, name, municipality, region, zone, opened, closed, stops_calling (dates, NaT: never)
     defects : name, scope, count
     """

@@ -20,7 +20,7 @@ from trajectories.survival.month_grid import UNKNOWN, MonthGrid, month_grid
 
 FIT_TOLERANCE = 1e-11  # of the curves in a cycle: EM is slow where the likelihood is flat
 REPLICATE_TOLERANCE = 1e-5  # moves se by 2e-5 at most (against 1e-8), far under the Monte-Carlo error of 500 replicates
-REPLICATE_STEPS = 300  # a straggler or two in a hundred go on for ever by 1e-5; they do not move se (by 3 % at most)
+REPLICATE_STEPS = 300  # one or two replicates in a hundred go on for long; stopping them moves se by under 3e-4
 CELLS_AT_ONCE = 400_000  # replicates × the larger of stays and patterns held in memory together
 
 
@@ -129,8 +129,8 @@ def interval_incidence(
         `.table`, a row per cause and month (from 1; from 0 if somebody without delayed entry left at 0): cause, month,
         n_risk, n_confirmed, incidence (0–1), se, lower, upper, known. Rows of cause 0 hold S = 1 − ΣF. n_risk counts
         stays (unweighted) with entry < month ≤ upper, or ≤ lower where no exit is known. n_confirmed counts stays with
-        lower ≥ month; for an exact exit, present strictly before it, so lower > month − up to the whole month. known is
-        `observed` where n_confirmed ≥ support, else `insufficient`.
+        lower ≥ month, whenever they entered; an exact exit at x was present strictly before it: in months before ⌈x⌉.
+        known is `observed` where n_confirmed ≥ support, else `insufficient`.
 
     Raises
     ------
@@ -147,11 +147,12 @@ def interval_incidence(
     Standard errors: standard deviation over replicates that resample whole clusters, each refitted. Limits: normal on
     the log-log scale of 1 − F (of S for cause 0) with that se, as for `kaplan_meier`, so that both agree where every
     exit is exact; percentiles of the replicates where the estimate is within one se of 0 or 1 on that scale.
-    Simulated (see tests/recovery), 95 % limits cover 91–95 % with 150 households, percentiles alone 89–94 %.
+    Simulated as in tests/recovery, 150 runs: 95 % limits covered 91–95 % with 150 households and 83–95 % with 40, where
+    percentiles everywhere would have covered 91–94 % and 79–95 %.
 
     R: none for competing causes with truncation; ``survfit(Surv(lower, upper, type = "interval2"))`` for one cause
     without entry. Largest difference from Turnbull solved to machine precision over tests/golden:
-    1e-8 on S where it is determined, 5e-8 on the log-likelihood.
+    2e-11 on S where it is determined, 3e-10 on the log-likelihood.
 
     Examples
     --------
@@ -261,9 +262,8 @@ def group_table(one: GroupFit, drawn: Floats | None, conf_level: float, support:
     grid = one.grid
     months = np.arange(grid.first_month, grid.last_month + 1)
     incidence = curves(one.hazards[..., None])[..., 0]
-    present = at_or_after(grid.right, months) - at_or_after(grid.enter - 1, months)
-    # Who enters and ends in one month was subtracted without having been added.
-    present += at_or_after((grid.enter - 1)[~grid.at_risk], months) - at_or_after(grid.right[~grid.at_risk], months)
+    risk = grid.at_risk
+    present = at_or_after(grid.right[risk], months) - at_or_after(grid.enter[risk], months + 1)
     confirmed = at_or_after(grid.confirmed, months)
     tables = []
     for c, name in enumerate((0, *grid.names)):
