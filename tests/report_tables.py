@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from trajectories.folders import private_folder
-from trajectories.tables import EXITS, RETENTION, conform, save
+from trajectories.tables import EXITS, RETENTION, conform
 
 PERSONS = {"05": 640, "03": 210, "09": 12, "10": 0}
 NAMES = {"05": "Estrie", "03": "Capitale-Nationale", "09": "Côte-Nord", "10": "Nord-du-Québec"}
@@ -35,7 +35,7 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
             retention += _rates(group, n, horizon, curve)
             exits += _exits(group, n, horizon, curve)
         counts += _counts(group, n)
-    save(conform(pd.DataFrame(retention), RETENTION), RETENTION, folder)
+    conform(pd.DataFrame(retention), RETENTION).to_parquet(folder / "retention.parquet")
     pd.DataFrame(exits).to_parquet(folder / "exits.parquet")
     pd.concat(curves, ignore_index=True).to_parquet(folder / "curves.parquet")
     table = pd.DataFrame(counts, columns=["group", "table", "key", "persons", "households"])
@@ -137,22 +137,22 @@ def _counts(group: str, n: int) -> list[tuple]:
         "pathway": {"secondary": 60, "primary": 25, "onward": 10, "return_stay": 5},
         "origin": {"06": 52, "13": 12, "16": 14, "15": 6, "14": 3, "outside_quebec": 9, "unknown": 4},
         "fiscal_year": {f"{year}-{year + 1}": 8 + year - 2018 for year in range(2018, 2026)},
-        "exit": {"metropole": 45, "other_region": 25, "outside_quebec": 10, "unknown_destination": 20},
+        "exit": {"metropole": 10, "other_region": 5, "outside_quebec": 5, "unknown_destination": 10, "none_known": 70},
         "lost": {"contact": 12, "silent": 20, "followed": 68},
-        "late_news": {"total": 1},
-        "excluded": {"start_wider_than_3_months": 1},
+        "late_news": {"late": 7, "other": 93},
+        "excluded": {"kept": 94, "start_wider_than_3_months": 5, "start_unbounded": 1},
     }
-    sizes = {"exit": 0.3, "late_news": 0.07, "excluded": 0.05}
     rows = [
         (group, table, key, persons, int(np.ceil(persons / 2.2)))
         for table, shares in tables.items()
-        for key, persons in _split(int(n * sizes.get(table, 1)), shares).items()
+        for key, persons in _split(n, shares).items()
     ]
     if group == "province":
         rows += [
             (group, "rows", key, count, None)
             for key, count in {
-                "read": 12340, "accepted": 11020, "quarantined": 310, "superseded": 760, "duplicate": 250, "excluded": 0,
+                "accepted": 11020, "quarantined": 310, "superseded": 760, "duplicate": 250, "excluded": 0,
+                "total": 12340,
             }.items()
         ]  # fmt: skip
         places = {"resolved": 10480, "ambiguous": 90, "area_only": 260, "none": 190}

@@ -215,10 +215,9 @@ def is_synthetic(raw: Path) -> bool:
 
 def has_deposits(raw: Path) -> bool:
     """Whether a raw folder holds any file that could be a deposit."""
-    from .deposits import DEPOSIT_SUFFIXES
+    from .deposits.reading import find_deposits
 
-    raw = Path(raw)
-    return raw.is_dir() and any(p.suffix.lower() in DEPOSIT_SUFFIXES for p in raw.rglob("*") if p.is_file())
+    return bool(find_deposits(Path(raw)))
 
 
 def sample_study(study: Study) -> Study:

@@ -9,7 +9,7 @@ from trajectories.simulate import Settings, simulate
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory):
-    return simulate(tmp_path_factory.mktemp("reporting"), Settings(defects="none", seed=21, households=1200))
+    return simulate(tmp_path_factory.mktemp("reporting"), Settings(defects="none", seed=21, households=900))
 
 
 def with_stay(truth, kind):
@@ -50,9 +50,8 @@ def test_almost_every_establishment_in_the_period_is_reported(truth):
     stays = stays[(stays["episode"] == 1)]
     rows = truth.rows[truth.rows["kind"] == "establishment"].dropna(subset=["true_person"])
     known = set(zip(rows["true_person"].astype(int), rows["event_date"], rows["destination_code"], strict=True))
-    found = [
-        key in known for key in zip(stays["true_person"], stays["establishment"], stays["municipality"], strict=True)
-    ]
+    keys = zip(stays["true_person"], stays["establishment"], stays["municipality"], strict=True)
+    found = [key in known for key in keys]
     assert np.mean(found) > 0.96
 
 
@@ -60,3 +59,11 @@ def test_most_are_seen_by_two_organisations(truth):
     settled = truth.stays.loc[truth.stays["pathway"] == "secondary", "true_household"].unique()
     seen = truth.identities[truth.identities["true_household"].isin(settled)]
     assert (seen.groupby("true_household")["organisation_id"].nunique() >= 2).mean() > 0.85
+
+
+def test_contacts_that_all_succeed_tell_every_state_on_the_anniversary(tmp_path):
+    """Of the stays contacted at 12 months, the share found present is the share truly still there."""
+    made = simulate(tmp_path, Settings(defects="none", seed=4, households=500, contacts_succeed=True))
+    contacts = with_stay(made, "follow_up")
+    gone = contacts["exit"] <= contacts["event_date"]
+    assert ((contacts["status"] == "left") == gone).mean() > 0.995

@@ -12,7 +12,7 @@ from trajectories.disclosure import protect
 from trajectories.disclosure import rates as rates_room
 from trajectories.study import Disclosure
 
-QUICK = settings(max_examples=100, deadline=None, derandomize=True)
+QUICK = settings(max_examples=50, deadline=None, derandomize=True)
 
 
 def series(exits, *, n=200, group="05", method="main", horizons=(3, 6, 12, 24, 36, 60), **columns):
@@ -100,9 +100,10 @@ def test_a_few_exits_give_a_range_and_none_is_shown():
     assert list(frame["at_most"].dropna()) == [1.0, 1.0, 0.90]
 
 
-def test_number_at_risk_beside_a_range_does_not_narrow_it():
+def test_numbers_beside_a_range_do_not_narrow_it():
     frame = protect(series([2, 9, 30], n=100)).frame  # at risk 98, 91, 70
     assert [None if pd.isna(n) else n for n in frame["n_at_risk_rounded"]] == [None, 90, 70]
+    assert [None if pd.isna(n) else n for n in frame["n_confirmed_rounded"]] == [None, 90, 70]
 
 
 def test_few_staying_give_a_ceiling():
@@ -295,6 +296,8 @@ def test_the_number_of_people_of_the_province_does_not_tell_a_region_s():
     ])  # fmt: skip
     frame = protect(raw).frame.set_index("group")
     assert pd.isna(frame.loc["province", "n_start_rounded"])
+    few = protect(raw.assign(estimate=[0.97, 0.5, 0.96])).frame.set_index("group")
+    assert few.loc["province", ["n_start_rounded", "n_at_risk_rounded"]].isna().all()
 
 
 # ── order, types ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -35,7 +35,7 @@ def levels(tmp_path_factory):
     made = {}
     for level in LEVELS:
         folder = tmp_path_factory.mktemp(level)
-        made[level] = folder, simulate(folder, Settings(households=350, organisations=30, seed=5, defects=level))
+        made[level] = folder, simulate(folder, Settings(households=300, organisations=30, seed=5, defects=level))
     return made
 
 
@@ -207,8 +207,10 @@ def test_every_contact_succeeds_when_it_is_said_so(tmp_path):
     rows = simulate(tmp_path, settings).rows
     status = rows.loc[rows["kind"] == "follow_up", "status"]
     assert set(status) == {"present", "left"}
-    left = rows[rows["status"] == "left"]
-    assert not left.duplicated(["organisation_id", "true_person", "exit_date"]).any() or left["exit_date"].isna().any()
+    assert (status == "left").sum() > 20
+    named = [(r.organisation_id, r.true_person, r.exit_date) for r in rows.itertuples() if r.status == "left"]
+    named = [key for key in named if not pd.isna(key[2])]
+    assert len(named) == len(set(named))  # a departure is found once
 
 
 def test_channels_can_be_switched_off(tmp_path):

@@ -9,8 +9,13 @@
    (flow.py). Where it has not: the smallest displayed cell of its group goes too (when its own group gives it away),
    or the province's cell of its key (when the province does), then the province's next smallest.
 4. A group under the threshold (its whole table is one small number) shows nothing in that table, zeros neither.
-   For it alone the number of people is supposed unknown, the others' known to the rounding base.
+   For it alone the number of people is supposed unknown, the other regions' known to the rounding base.
 5. Tables of rows of data (no households) know the threshold and the rounding only.
+
+What a reader can still learn: that a hidden cell is not 0 (unless its whole row is hidden), hence that a hidden sum of
+several is at least their number; the size of a second hidden cell, within the room of rule 3. What is not looked at:
+tables that part different people, overlapping groups (refused), a household whose members stand in two keys (counted
+in both: sums of households are then over-estimates), figures of earlier runs (the ledger, to come).
 """
 
 from __future__ import annotations

@@ -241,22 +241,23 @@ def _write_counts(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -> No
         values = raw[name].astype("Float64").fillna(0).round().astype("int64").to_numpy()
         show = told & ((values == 0) | (values >= rules.threshold)) & raw[name].notna().to_numpy()
         column = pd.Series(rounded(values, rules.round), index=raw.index).astype("Int64").where(show)
-        if name == "n_at_risk":
+        if name != "n_start":
             column = _hide_few_missing(raw, out, column, rules)
         out[f"{name}_rounded"] = _hide_count_of_province(raw, column, rules, once=name == "n_start")
 
 
-def _hide_few_missing(raw: pd.DataFrame, out: pd.DataFrame, at_risk: pd.Series, rules: Disclosure) -> pd.Series:
-    """No number at risk beside a range, where it falls by so little that it would narrow the range."""
+def _hide_few_missing(raw: pd.DataFrame, out: pd.DataFrame, inside: pd.Series, rules: Disclosure) -> pd.Series:
+    """No number at risk or confirmed beside a range, where so few are missing that it would narrow the range."""
     width = rules.threshold - 1
     for part in _series(raw, without=("horizon",)):
-        before = out.loc[part.index, "n_start_rounded"].dropna().max() if len(part) else pd.NA
-        for row in part.index[at_risk.loc[part.index].notna()]:
-            if out.loc[row, "reason"] == "few_exits" and before - at_risk[row] + rules.round - 1 < width:
-                at_risk[row] = pd.NA
+        before = out.loc[part.index, "n_start_rounded"].max()
+        for row in part.index[inside.loc[part.index].notna()]:
+            ranged = out.loc[row, "reason"] == "few_exits"
+            if ranged and (pd.isna(before) or before - inside[row] + rules.round - 1 < width):
+                inside[row] = pd.NA
             else:
-                before = at_risk[row]
-    return at_risk
+                before = inside[row]
+    return inside
 
 
 def _hide_count_of_province(raw: pd.DataFrame, column: pd.Series, rules: Disclosure, *, once: bool) -> pd.Series:

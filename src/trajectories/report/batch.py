@@ -67,7 +67,7 @@ def run_reports(
     language: str = "fr",
     jobs: int = 2,
     force: bool = False,
-    on_event: Callable[[dict[str, Any]], None] | None = None,
+    on_event: Callable[[Outcome], object] | None = None,
     notebooks: Path | None = None,
 ) -> list[Outcome]:
     """
@@ -89,8 +89,7 @@ def run_reports(
     force : bool
         Make pages again that nothing asks for.
     on_event : callable, optional
-        Called with `{"event": "start", "total"}` and, as each region ends, `{"event": "region", "region", "status",
-        "seconds", "message", "done", "total"}`.
+        Called with each `Outcome` as it comes.
     notebooks : path, optional
         The folder of region_report.ipynb and province_report.ipynb.
 
@@ -116,12 +115,16 @@ def run_reports(
     jobs_of = {region: _job(region, study, tables, out, language, folder) for region in regions}
     manifest = _Manifest(sensitive / "manifest.json", out / "shareable")
     fresh = {region: job for region, job in jobs_of.items() if manifest.is_fresh(job) and not force}
-    tell = _Teller(on_event, len(regions))
-    found = {region: tell(Outcome(region, "skipped", 0.0, None, job.page)) for region, job in fresh.items()}
+    tell = on_event or (lambda outcome: None)
+    found: dict[str, Outcome] = {}
+    for region, job in fresh.items():
+        found[region] = Outcome(region, "skipped", 0.0, None, job.page)
+        tell(found[region])
     for job, seconds, fault in _run([job for region, job in jobs_of.items() if region not in fresh], max(1, jobs)):
         manifest.note(job, fault)
         status, page = ("failed", None) if fault else ("done", job.page)
-        found[job.region] = tell(Outcome(job.region, status, seconds, fault, page))
+        found[job.region] = Outcome(job.region, status, seconds, fault, page)
+        tell(found[job.region])
     _write_index(study, tables, out, language, folder, manifest)
     for region, fault in scan(out / "shareable", jobs_of).items():
         manifest.note(jobs_of[region], fault)
@@ -210,22 +213,6 @@ class _Manifest:
                 "made_from": origin,
             }
         origins.write_manifest(self.path, self.pages)
-
-
-class _Teller:
-    """Says each outcome to whoever listens."""
-
-    def __init__(self, on_event: Callable[[dict[str, Any]], None] | None, total: int):
-        self.on_event, self.total, self.done = on_event, total, 0
-        if on_event:
-            on_event({"event": "start", "total": total})
-
-    def __call__(self, outcome: Outcome) -> Outcome:
-        self.done += 1
-        if self.on_event:
-            said = {k: v for k, v in dataclasses.asdict(outcome).items() if k != "page"}
-            self.on_event({"event": "region", **said, "done": self.done, "total": self.total})
-        return outcome
 
 
 def _refuse_unknown(regions: list[str], study: Study) -> None:

@@ -15,11 +15,13 @@ TOTAL = "total"
 # The order in which the rows of a table of counts are read; elsewhere that of the keys.
 ORDERS = {
     "pathway": PATHWAYS,
-    "exit": EXITS,
+    "exit": (*EXITS, "none_known"),
     "lost": ("followed", "contact", "silent"),
-    "rows": ("read", "accepted", "quarantined", "superseded", "duplicate", "excluded"),
+    "rows": ("accepted", "quarantined", "superseded", "duplicate", "excluded"),
     "places": ("resolved", "ambiguous", "area_only", "none"),
 }
+# Keys that only complete a table (who is in none of its other keys).
+COMPLEMENTS = {"late_news": ("other",), "excluded": ("kept",)}
 # Tables of counts that people look for in households too (targets are counted in households).
 HOUSEHOLDS_TOO = ("origin", "pathway", "fiscal_year", "exit")
 
@@ -37,7 +39,7 @@ def count_table(report: Report, *names: str, of: str | None = None) -> Markup | 
     rows = []
     people = names[0] in HOUSEHOLDS_TOO
     for name in names:
-        part = counts[counts["table"] == name]
+        part = counts[(counts["table"] == name) & ~counts["key"].isin(COMPLEMENTS.get(name, ()))]
         # a table of zeros, or with every cell hidden, says nothing
         if part["persons"].isna().all() or (part["persons"].notna().all() and part["persons"].sum() == 0):
             continue
@@ -57,7 +59,7 @@ def _key(words: Words, name: str, key: str) -> object:
     if name == "origin" and not words.has(f"origin.{key}"):
         return words.region(key)
     if key == TOTAL:
-        return words.say("late_news.total" if name == "late_news" else "counts.sum_of_displayed")
+        return words.say("counts.sum_of_displayed")
     return element("span", words.label(name, key), class_="year" if name == "fiscal_year" else None)
 
 

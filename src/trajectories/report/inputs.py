@@ -19,16 +19,27 @@ import pandas as pd
 from ..disclosure import Protected, protect
 from ..exceptions import DisclosureError, StaleTableError
 from ..study import REGION_CODES, Disclosure
-from ..tables import RETENTION, load
 from .words import Words, words
 
 PROVINCE = "province"
 NEEDED = {
+    "retention": (
+        "group",
+        "horizon",
+        "method",
+        "estimate",
+        "lower",
+        "upper",
+        "n_start",
+        "n_at_risk",
+        "n_confirmed",
+        "known",
+    ),
     "exits": ("group", "horizon", "cause", "estimate", "lower", "upper", "n_start", "n_at_risk"),
     "curves": ("group", "month", "survival", "lower", "upper", "n_risk"),
     "counts": ("group", "table", "key", "persons", "households"),
 }
-FILES = ("retention.parquet", *(f"{name}.parquet" for name in NEEDED), "run.json")
+FILES = (*(f"{name}.parquet" for name in NEEDED), "run.json")
 
 
 @dataclass(frozen=True)
@@ -139,8 +150,7 @@ def open_reports(
         raise TypeError(f"a region is text, such as '05': got {regions!r}.")
     folder = Path(tables)
     said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
-    frames = {"retention": load(RETENTION, folder), **{name: _read(folder, name) for name in NEEDED}}
-    kept = {name: protect(frame, rules=disclosure, support=support) for name, frame in frames.items()}
+    kept = {name: protect(_read(folder, name), rules=disclosure, support=support) for name in NEEDED}
     return [
         Report(
             region=region,

@@ -29,7 +29,7 @@ def scheduled(
     unreachable = rng.random() < s.hard_to_reach
     done: set[int] = set()
     for months in s.follow_up_months:
-        jitter, u = between(rng, *s.follow_up_jitter), rng.random()
+        jitter, u = 0 if s.contacts_succeed else between(rng, *s.follow_up_jitter), rng.random()
         details = rng.random(4)
         precision = PRECISION.draw(rng)
         for stay, opening, registered in known:

@@ -76,7 +76,7 @@ DEFECTS = (
     Defect("code_wrong", "row", "heavy", 0.003, where.code_wrong),
     Defect("date_two_digit_year", "row", "heavy", 0.01, row.date_two_digit_year),
     Defect("date_year_only", "row", "heavy", 0.005, row.date_year_only),
-    Defect("date_contradicts_the_file", "row", "heavy", 0.003, row.date_contradicts_the_file),
+    Defect("date_contradicts_the_file", "row", "heavy", 0.010, row.date_contradicts_the_file),
     Defect("date_to_come", "row", "heavy", 0.004, row.date_to_come),
     Defect("date_zero", "row", "heavy", 0.002, row.date_zero),
     Defect("service_before_arrival", "row", "heavy", 0.003, row.service_before_arrival),

@@ -38,7 +38,8 @@ class Settings:
     contacts : bool
         Scheduled contacts exist.
     contacts_succeed : bool
-        Every scheduled contact that is due is made and succeeds (overrides failures and ``stop_calling``).
+        Every scheduled contact that is due is made on its day and succeeds (overrides failures, ``stop_calling`` and
+        ``follow_up_jitter``: a contact some days off its anniversary is no longer a whole number of months).
     hearsay : bool
         Departures are heard of: departure rows, and services in the metropole after a return.
     stop_calling, closing : float

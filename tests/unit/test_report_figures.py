@@ -1,0 +1,79 @@
+"""Figures: protected numbers only, the same bytes twice, an alternative text that carries the numbers."""
+
+import re
+import sys
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from report_tables import write_tables
+
+from trajectories.exceptions import DisclosureError
+from trajectories.report import figures
+from trajectories.report.inputs import open_reports
+
+PAINTERS = {
+    "curve": lambda r: figures.retention_curve(r.curve, r.retention, region=r.region, words=r.words),
+    "exits": lambda r: figures.exits_by_destination(r.exits, region=r.region, words=r.words),
+    "origins": lambda r: figures.origins(r.counts, region=r.region, words=r.words),
+}
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    folder = write_tables(tmp_path_factory.mktemp("tables"))
+    return {report.region: report for report in open_reports(folder, ["05", "09", "10"])}
+
+
+@pytest.mark.parametrize("name", PAINTERS)
+def test_a_figure_refuses_what_was_not_protected(reports, name):
+    report = reports["05"]
+    raw = pd.DataFrame({"group": ["05"], "month": [0], "survival": [1.0], "estimate": [1.0], "persons": [3]})
+    unprotected = {
+        "curve": lambda: figures.retention_curve(raw, report.retention, region="05", words=report.words),
+        "exits": lambda: figures.exits_by_destination(raw, region="05", words=report.words),
+        "origins": lambda: figures.origins(raw, region="05", words=report.words),
+    }
+    with pytest.raises(DisclosureError, match="protected tables only, and was given a DataFrame"):
+        unprotected[name]()
+
+
+@pytest.mark.parametrize("name", PAINTERS)
+def test_the_same_numbers_give_the_same_bytes_and_leave_matplotlib_as_it_was(reports, name):
+    before = dict(matplotlib.rcParams)
+    first, second = PAINTERS[name](reports["05"]), PAINTERS[name](reports["05"])
+    assert first == second
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("name", PAINTERS)
+def test_a_drawing_is_text_and_lines_and_nothing_that_calls_or_dates(reports, name):
+    drawing = PAINTERS[name](reports["05"])
+    for svg in (drawing.svg, drawing.narrow):
+        assert "<text" in svg and svg.startswith("<svg viewBox=")
+        assert not re.search(r"https?:|<style|<metadata|<!--|dc:date|xmlns|DejaVu", svg)
+    html = str(drawing.html())
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:url\(#|href="#)([^)"]+)', html)) <= set(ids)
+    assert html.count('role="img"') == html.count(f'aria-label="{drawing.alt}"') == 2
+    assert f"<figcaption>{drawing.caption}</figcaption>" in html
+
+
+def test_alternative_texts_carry_the_main_numbers(reports):
+    alt = {name: paint(reports["05"]).alt for name, paint in PAINTERS.items()}
+    assert alt["curve"] == (
+        "Courbe du taux de rétention estimé en Estrie, du premier mois à 60\u00a0mois\u00a0: "
+        "80\u00a0% à 12\u00a0mois et 63\u00a0% à 60\u00a0mois."
+    )
+    assert "vers la région métropolitaine et" in alt["exits"] and "11\u00a0%" in alt["exits"]
+    assert "Montréal, environ 335 personnes" in alt["origins"]
+
+
+@pytest.mark.parametrize("region", ["09", "10"])
+@pytest.mark.parametrize("name", PAINTERS)
+def test_there_is_no_figure_where_nothing_may_be_shown(reports, region, name):
+    assert PAINTERS[name](reports[region]) is None

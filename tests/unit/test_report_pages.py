@@ -1,0 +1,213 @@
+"""Pages: what each kind of region says, what is escaped, what a page refuses to hold."""
+
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from report_tables import write_tables
+
+from trajectories.exceptions import NotebookError, StaleTableError
+from trajectories.report import html, open_report, sections
+from trajectories.report.inputs import open_reports
+from trajectories.report.markup import Fragment, Markup, element
+from trajectories.report.tables import html_table
+
+REGION = [
+    sections.opening, sections.in_brief, sections.how_long, sections.where_to, sections.who_came,
+    sections.data_quality, sections.definitions,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_tables(tmp_path_factory.mktemp("tables"))
+
+
+@pytest.fixture(scope="module")
+def reports(folder):
+    return {report.region: report for report in open_reports(folder, ["05", "09", "10", "14", "06", "province"])}
+
+
+def notebook(*fragments, extra=()):
+    """A notebook whose cells show fragments, as a kernel would leave them."""
+    cells = []
+    for fragment in fragments:
+        data, metadata = fragment._repr_mimebundle_()
+        output = nbformat.v4.new_output("execute_result", data=data, metadata=metadata, execution_count=1)
+        cells.append(nbformat.v4.new_code_cell("secret = 1", outputs=[output], execution_count=1))
+    return nbformat.v4.new_notebook(cells=[*cells, *extra])
+
+
+def page(report, *, extra=()):
+    parts = REGION[:4] + ([sections.comparison] if report.region == "province" else []) + REGION[4:]
+    shown = notebook(*(part(report) for part in parts), extra=extra)
+    return html.page(shown, region=report.region, language="fr", run=report.run)
+
+
+class Reader(HTMLParser):
+    """The text that a reader sees, and the tags in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.tags, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def text_of(html_text):
+    return re.sub(r"[ \n]+", " ", " ".join(Reader(html_text).text))
+
+
+def test_a_large_region_says_its_estimate_with_limits_and_the_flag(reports):
+    text = text_of(page(reports["05"]))
+    assert "Estrie" in text and "Région administrative 05" in text
+    assert (
+        "Part estimée des personnes suivies par le PASI qui demeurent encore en Estrie, sans interruption, 12\u00a0mois "
+        "après leur établissement. Limites à 95\u00a0%\u00a0: de 75\u00a0% à 85\u00a0%."
+    ) in text
+    for said in ("Données synthétiques", "Estimation provisoire.", "RMR-2021", "31\u00a0décembre 2025", "0.1.0",
+                 "taux de présence", "solde migratoire", "BDIM", "n’est pas le formulaire officiel"):  # fmt: skip
+        assert said in text
+
+
+def test_a_small_region_and_an_empty_one_say_so_and_show_no_figure(reports):
+    small, nobody = page(reports["09"]), page(reports["10"])
+    assert "sur la Côte-Nord sont trop peu nombreuses pour qu’un taux soit publié" in text_of(small)
+    assert "Aucun établissement dans le Nord-du-Québec n’est observé" in text_of(nobody)
+    for text in (small, nobody):
+        assert "<svg" not in text and "nan" not in text_of(text).lower() and "None" not in text_of(text)
+        assert re.findall(r"<section[^>]*>\s*<h2[^>]*>[^<]*</h2>\s*</section>", text) == []
+
+
+def test_regions_inside_or_cut_by_the_perimeter_say_so(reports):
+    assert "entièrement comprise dans la région métropolitaine" in text_of(page(reports["06"]))
+    assert "hors du périmètre RMR-2021" in text_of(page(reports["14"]))
+
+
+def test_the_province_shows_every_region_beside_the_others(reports):
+    text = text_of(page(reports["province"]))
+    assert "Ensemble des régions" in text and "Gaspésie–Îles-de-la-Madeleine" in text
+    assert "masqué" in text
+
+
+def test_scope_any_region_does_not_call_another_region_an_exit(tmp_path):
+    report = open_report(write_tables(tmp_path, scope="any_region"), "05")
+    text = page(report)
+    assert "se sont établies en Estrie et demeurent encore en région" in text_of(text)
+    assert "Autre région" not in text[text.index("s-departs") : text.index("Départs connus")]
+
+
+@pytest.mark.parametrize("region", ["05", "09", "province"])
+def test_a_page_is_one_accessible_file(reports, region):
+    text = page(reports[region])
+    tags = Reader(text).tags
+    assert text.startswith('<!DOCTYPE html>\n<html lang="fr-CA">')
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:" in text.replace("&#39;", "'")
+    levels = [int(tag[1]) for tag, _ in tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    assert text.count("<table") == text.count("<caption>")
+    assert all("scope" in attrs for tag, attrs in tags if tag == "th")
+    assert ("a", {"class": "skip", "href": "#contenu"}) in tags
+    assert not {"script", "link", "iframe", "img"} & {tag for tag, _ in tags}
+    assert "secret" not in text and "In [" not in text
+
+
+def test_the_same_page_twice_is_the_same_bytes(reports):
+    assert page(reports["05"]) == page(reports["05"])
+
+
+def test_everything_that_is_not_markup_is_escaped():
+    assert element("p", '<b> & "x"') == Markup("<p>&lt;b&gt; &amp; &#34;x&#34;</p>")
+    table = html_table("<i>", ["a<", "b"], [["<script>", "1"]], note="<x>")
+    assert "<script>" not in table and "<i>" not in table and "<x>" not in table
+
+
+def test_only_our_fragments_reach_a_page(reports):
+    stray = nbformat.v4.new_code_cell(
+        "print(1)",
+        outputs=[
+            nbformat.v4.new_output("stream", name="stdout", text="bavardage"),
+            nbformat.v4.new_output("stream", name="stderr", text="FutureWarning /home/moi/x.py"),
+            nbformat.v4.new_output("display_data", data={"text/html": "<p>étranger</p>"}),
+        ],
+    )
+    text = page(reports["05"], extra=[stray, nbformat.v4.new_markdown_cell("# note interne")])
+    assert not any(word in text for word in ("bavardage", "FutureWarning", "étranger", "note interne"))
+
+
+def test_a_failed_notebook_is_never_converted(reports):
+    failed = nbformat.v4.new_code_cell(
+        "1/0", outputs=[nbformat.v4.new_output("error", ename="ZeroDivisionError", evalue="x", traceback=["secret"])]
+    )
+    with pytest.raises(NotebookError, match=r"failed \(ZeroDivisionError\): a failed notebook is not converted"):
+        page(reports["05"], extra=[failed])
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ("<img src='data:,'>", "an image without alternative text"),
+        ("<script>1</script>", "a script"),
+        ("<p onclick='x()'>", "a script"),
+        ("<a href='https://example.org'>x</a>", "an address that would be called"),
+        ("<p>Traceback (most recent call last)</p>", "a traceback"),
+        ("<p>/home/someone/deposits</p>", "a path of the machine"),
+    ],
+)
+def test_a_page_that_holds_what_none_may_is_refused(reports, inside, said):
+    report = reports["05"]
+    shown = notebook(sections.opening(report), Fragment(Markup(inside)))
+    with pytest.raises(NotebookError, match=said):
+        html.page(shown, region="05", language="fr", run=report.run)
+
+
+def test_a_page_of_another_region_is_refused(reports):
+    with pytest.raises(NotebookError, match="the page of 05 says it is of 09"):
+        html.page(notebook(sections.opening(reports["09"])), region="05", language="fr", run=reports["05"].run)
+
+
+def test_the_index_links_every_page_the_whole_first(reports):
+    listed = [reports[code] for code in ("province", "05", "09", "10")]
+    pages = {"province": "province.html", "05": "region-05.html"}
+    text = html.index(listed, pages, language="fr", run=listed[0].run)
+    assert re.findall(r'<a href="([^"#]+)"', text) == ["province.html", "region-05.html"]
+    assert "masqué" in text and "aucun établissement observé" in text and "Données synthétiques" in text
+
+
+def test_real_data_bears_no_banner(tmp_path):
+    report = open_report(write_tables(tmp_path, synthetic=False, provisional=False), "05")
+    text = page(report)
+    assert "synthétiques" not in text and "provisoire" not in text
+
+
+def test_a_missing_or_older_table_is_a_sentence(tmp_path, folder):
+    with pytest.raises(StaleTableError, match=r"run\.json does not exist: run the analysis first"):
+        open_report(tmp_path, "05")
+    for name in folder.iterdir():
+        (tmp_path / name.name).write_bytes(name.read_bytes())
+    (tmp_path / "run.json").write_text(json.dumps({"perimeter": "CMM"}))
+    with pytest.raises(StaleTableError, match="run the analysis again"):
+        open_report(tmp_path, "05")
+    (tmp_path / "run.json").write_bytes((folder / "run.json").read_bytes())
+    (tmp_path / "counts.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StaleTableError, match="cannot be read"):
+        open_report(tmp_path, "05")
+
+
+def test_a_region_code_must_be_text(folder):
+    with pytest.raises(TypeError, match="a region is text"):
+        open_report(folder, 5)

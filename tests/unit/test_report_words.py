@@ -1,0 +1,99 @@
+"""The words of a report: Canadian French typography, and a catalogue with nothing missing and nothing unused."""
+
+import csv
+import datetime as dt
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import trajectories
+from trajectories.exceptions import NotebookError
+from trajectories.report.words import french, read_catalogue, words
+
+PACKAGE = Path(trajectories.__file__).parent
+REPORT = PACKAGE / "report"
+# Keys made from a code (`label("exit", code)`, `say(f"term.{name}")`): the family is named in the source.
+FAMILIES = re.compile(r'(?:label\("(\w+)"|f"([\w.]+)\.\{)')
+
+
+@pytest.fixture(scope="module")
+def fr():
+    return words("fr")
+
+
+def _keys():
+    return [
+        message.id if isinstance(message.id, str) else message.id[0] for message in read_catalogue("fr") if message.id
+    ]
+
+
+def _source():
+    return "\n".join(path.read_text(encoding="utf-8") for path in REPORT.glob("*.py"))
+
+
+def test_numbers_and_dates_are_canadian_french(fr):
+    assert fr.percent(0.125, 1) == "12,5\u00a0%"
+    assert fr.percent(0.82) == "82\u00a0%"
+    assert fr.number(12340) == "12\u00a0340"
+    assert fr.number(0.5, 2) == "0,50"
+    assert fr.number(None) == fr.percent(float("nan")) == "–"
+    assert fr.date(dt.date(2022, 3, 3)) == "3\u00a0mars 2022"
+    assert fr.date(dt.date(2022, 4, 1)) == "1er\u00a0avril 2022"
+    assert fr.months(12) == "12\u00a0mois"
+    assert fr.listing(["a", "b", "c"]) == "a, b et c"
+
+
+def test_no_break_spaces_stand_where_french_wants_them():
+    assert (
+        french("« Masqué » : 5 % de 3 $ ; vrai ! oui ?")
+        == "«\u00a0Masqué\u00a0»\u00a0: 5\u00a0% de 3\u00a0$; vrai! oui?"
+    )
+
+
+def test_no_message_breaks_the_typography():
+    for message in read_catalogue("fr"):
+        for text in [message.string] if isinstance(message.string, str) else message.string:
+            if message.id:
+                assert not re.search(r"[ \u202f][%$:»]|« |[\s\u00a0][;!?]|'|\.\.\.", text), (message.id, text)
+
+
+def test_every_message_said_in_the_source_exists_and_none_is_unused(fr):
+    source = _source()
+    # a key is a string of dotted words, wherever the source holds it
+    held = set(re.findall(r'"([a-z][\w]*(?:\.[\w-]+)*)"', source))
+    families = {first or second for first, second in FAMILIES.findall(source)} | {"origin", "in_region", "region"}
+    said = set(re.findall(r'\bsay(?:_many)?\(\s*"([^"]+)"', source))
+    assert [key for key in sorted(said) if not fr.has(key) and key != "months"] == []
+    unused = [
+        key for key in _keys()
+        if key not in held and key.rsplit(".", 1)[0] not in families and key.split(".")[0] not in families
+        and not re.fullmatch(r"term\.\w+\.meaning", key)
+    ]  # fmt: skip
+    assert unused == []
+
+
+def test_messages_name_only_values_by_name():
+    for message in read_catalogue("fr"):
+        for text in [message.string] if isinstance(message.string, str) else message.string:
+            if message.id:
+                assert all(name is None or name.isidentifier() for _, name, _, _ in string.Formatter().parse(text))
+
+
+def test_regions_bear_their_official_names(fr):
+    with (PACKAGE / "places" / "reference" / "municipalities.csv").open(encoding="utf-8") as file:
+        official = {row["region_code"]: row["region_name"] for row in csv.DictReader(file)}
+    assert {code: fr.region(code) for code in official} == official
+    assert all(fr.in_region(code).endswith(name) for code, name in official.items())
+    assert fr.in_region("Est") == "dans le regroupement Est"
+
+
+def test_an_unknown_language_is_refused_with_a_sentence():
+    with pytest.raises(NotebookError, match="no reports in the language 'de': the languages are fr"):
+        words("de")
+
+
+def test_a_missing_message_is_a_defect_not_a_blank(fr):
+    with pytest.raises(KeyError, match="not in the catalogue"):
+        fr.say("no.such.message")
