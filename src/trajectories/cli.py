@@ -235,16 +235,16 @@ def _groups(study: Study, regions: list[str] | None, every: bool) -> list[str]:
     """The pages asked for, all faults at once."""
     from .retention import PROVINCE, reported_groups
 
+    if study.groups:
+        _fail("The groups of study.toml have no page in this version: `trajectories.retention(groups=…)` takes them.")
     if every or not regions:
-        return list(reported_groups(study))
+        return list(reported_groups())
     faults = []
     for code in regions:
         if code in METROPOLITAN_REGIONS:
             faults.append(f"{code} is wholly in the metropole: nobody settles « en région » there.")
-        elif code not in (*REGION_CODES, PROVINCE, *study.groups):
-            faults.append(
-                f"{code!r} is no region: give a two-digit code from 01 to 17, {PROVINCE}, or a group of the study."
-            )
+        elif code not in (*REGION_CODES, PROVINCE):
+            faults.append(f"{code!r} is no region: give a two-digit code from 01 to 17, or {PROVINCE}.")
     if faults:
         raise TrajectoriesError(" ".join(f"--region {fault}" for fault in faults))
     return list(dict.fromkeys(regions))

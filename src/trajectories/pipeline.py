@@ -203,7 +203,6 @@ def _description(study: Study, notes: dict[str, str]) -> dict[str, Any]:
         "support": study.support,
         "replicates": study.replicates,
         "seed": study.seed,
-        "groups": {name: list(regions) for name, regions in study.groups.items()},
     }
 
 

@@ -35,9 +35,8 @@ def portrait(cohort: pd.DataFrame, contacts: pd.DataFrame, *, study: Study | Non
     stays = stays.reset_index(drop=True)
     keys = stays.assign(**_keys(stays, contacts))
     found = []
-    for group in reported_groups(study):
-        regions = study.groups.get(group, (group,))
-        members = keys if group == PROVINCE else keys[keys["region"].isin(regions)]
+    for group in reported_groups():
+        members = keys if group == PROVINCE else keys[keys["region"].eq(group)]
         found.extend(_counts(members, group))
     return pd.concat(found, ignore_index=True)[list(COLUMNS)]
 

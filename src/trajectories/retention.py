@@ -60,7 +60,7 @@ def retention(
         Its horizons, support, pathway, replicates and seed are used.
     groups : iterable of str, optional
         `province`, region codes, names of study.groups, or `column=value` (a column of the cohort); by default the
-        province, every region outside Montréal and Laval, and the study's groups.
+        province and every region outside Montréal and Laval.
 
     Returns
     -------
@@ -115,15 +115,14 @@ def estimate(
     )
 
 
-def reported_groups(study: Study) -> tuple[str, ...]:
-    """The groups of a run: the province, the regions outside Montréal and Laval, the study's own groups."""
-    regions = tuple(code for code in REGION_CODES if code not in METROPOLITAN_REGIONS)
-    return (PROVINCE, *regions, *study.groups)
+def reported_groups() -> tuple[str, ...]:
+    """The groups of a run: the province, and the regions outside Montréal and Laval."""
+    return (PROVINCE, *(code for code in REGION_CODES if code not in METROPOLITAN_REGIONS))
 
 
 def _members(stays: pd.DataFrame, study: Study, groups: Iterable[str] | None) -> Mapping[str, np.ndarray]:
     found = {}
-    for group in reported_groups(study) if groups is None else groups:
+    for group in reported_groups() if groups is None else groups:
         if group == PROVINCE:
             found[group] = np.ones(len(stays), dtype=bool)
         elif group in study.groups:

@@ -99,7 +99,9 @@ def test_empty_input():
 
 _NUMBERS = st.integers(0, 40).map(str)
 _PIECES = st.one_of(
-    st.sampled_from(["T2", "mars", "2021-2022", "trimestre", "1er", "février", "/", "-", ".", " ", "22", "2022", "vers", ":"]),
+    st.sampled_from(
+        ["T2", "mars", "2021-2022", "trimestre", "1er", "février", "/", "-", ".", " ", "22", "2022", "vers", ":"]
+    ),
     _NUMBERS,
 )
 

@@ -69,7 +69,9 @@ def _words(name):
 
 
 def test_french_levels():
-    levels, bad = values.french_levels(["0", "4", "5", "niveau 9", "8/12", "Débutante", "", "13", "fluent"], _words("french"))
+    levels, bad = values.french_levels(
+        ["0", "4", "5", "niveau 9", "8/12", "Débutante", "", "13", "fluent"], _words("french")
+    )
     assert levels.tolist() == [
         "none", "beginner", "intermediate", "advanced", "intermediate", "beginner", None, None, None,
     ]  # fmt: skip
@@ -94,7 +96,9 @@ def test_words(name, typed, code):
 
 
 def test_several_needs_in_one_cell():
-    found, bad = values.coded_list(["Emploi; logement", "emploi, LOGEMENT et garde", "emploi; lune", ""], _words("needs"))
+    found, bad = values.coded_list(
+        ["Emploi; logement", "emploi, LOGEMENT et garde", "emploi; lune", ""], _words("needs")
+    )
     assert found.tolist() == ["job;housing", "job;housing;childcare", "job", None]
     assert bad.tolist() == [False, False, True, False]
 
@@ -109,10 +113,18 @@ def test_numbers():
 def test_codes_periods_and_countries():
     assert values.municipal_codes(["1023", "66023.0", "", "abc"])[0].tolist() == ["01023", "66023", None, None]
     assert values.postal_codes(["j4p1a1", "J4P", "4JP"])[0].tolist() == ["J4P 1A1", "J4P", None]
-    assert values.fiscal_years(["2021-2022", "2021/22", "2021–2022", "2021-2023"])[0].tolist() == ["2021-2022"] * 3 + [None]
+    assert values.fiscal_years(["2021-2022", "2021/22", "2021–2022", "2021-2023"])[0].tolist() == ["2021-2022"] * 3 + [
+        None
+    ]
     assert values.quarters(["3", "T3", "3e trimestre", "T3 2021-2022", "5"])[0].tolist() == [3, 3, 3, 3, None]
     assert values.streams(["1", "volet 2", "V3", "autre"])[0].tolist() == ["V1", "V2", "V3", "autre"]
-    assert countries(["Côte d'Ivoire", "COTE IVOIRE", "le Liban", "CMR", ""])[0].tolist() == ["CIV", "CIV", "LBN", "CMR", None]
+    assert countries(["Côte d'Ivoire", "COTE IVOIRE", "le Liban", "CMR", ""])[0].tolist() == [
+        "CIV",
+        "CIV",
+        "LBN",
+        "CMR",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

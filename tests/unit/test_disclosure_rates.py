@@ -289,15 +289,17 @@ def test_the_province_stays_where_rounding_leaves_it_open():
     assert frame.loc["12", "reason"] == "few_exits"
 
 
-def test_the_number_of_people_of_the_province_does_not_tell_a_region_s():
+def test_the_number_of_people_of_the_province_does_not_tell_a_region_s(monkeypatch):
     raw = pd.concat([
-        series([30], n=100, group="01"), series([4], n=7, group="02", n_at_risk=3),
-        series([34], n=107, group="province"),
+        series([30], n=102, group="01"), series([1], n=9, group="02"), series([4], n=111, group="province"),
     ])  # fmt: skip
+    # 110 ± 2 less 100 ± 2 would be 6 to 14: no 1 to 5
     frame = protect(raw).frame.set_index("group")
-    assert pd.isna(frame.loc["province", "n_start_rounded"])
-    few = protect(raw.assign(estimate=[0.97, 0.5, 0.96])).frame.set_index("group")
-    assert few.loc["province", ["n_start_rounded", "n_at_risk_rounded"]].isna().all()
+    assert frame["reason"].to_dict() == {"01": None, "02": "denominator", "province": "few_exits"}
+    assert frame.loc["province", ["n_start_rounded", "n_at_risk_rounded", "n_confirmed_rounded"]].isna().all()
+    monkeypatch.setattr(rates_room, "_hide_count_of_province", lambda raw, column, rules, once: column)
+    frame = protect(raw).frame.set_index("group")
+    assert list(frame["n_start_rounded"].dropna()) == [100, 110]
 
 
 # ── order, types ─────────────────────────────────────────────────────────────────────────────────────────────

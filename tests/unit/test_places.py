@@ -58,7 +58,7 @@ UNDECIDED = {
     "Saint-Isidore": ("ambiguous", None, "unknown"),
     "Ville-Marie": ("ambiguous", None, "unknown"),
     "Bedford": ("ambiguous", "05", "region"),  # a town and its township: both in one region
-    "Saint-Jean-Baptiste (Québec)": ("ambiguous", None, "unknown"),  # the quarter of the town, or the province
+    "Saint-Jean-Baptiste (Québec)": ("ambiguous", None, "region"),  # a quarter of the town, or the province
     "Montérégie": ("area_only", "16", "unknown"),
     "Laurentides": ("area_only", "15", "unknown"),
     "Estrie": ("area_only", "05", "region"),
@@ -148,7 +148,9 @@ def test_order_and_index_of_the_input():
     assert find_places([]).empty
 
 
-@given(st.one_of(st.text(), st.text("() ,.-'/0123456789saintqé", max_size=20)), st.text(max_size=7), st.text(max_size=7))
+@given(
+    st.one_of(st.text(), st.text("() ,.-'/0123456789saintqé", max_size=20)), st.text(max_size=7), st.text(max_size=7)
+)
 def test_any_text_gives_a_row_that_keeps_the_schema(typed, code, postal):
     row = find_places([typed], codes=[code], postal_codes=[postal]).iloc[0]
     assert row["match"] is None or row["match"] in MATCHES
@@ -156,7 +158,9 @@ def test_any_text_gives_a_row_that_keeps_the_schema(typed, code, postal):
     assert (row["code"] is not None) == (row["match"] in ("exact", "alias", "fuzzy", "code", "postal"))
 
 
-@pytest.mark.parametrize("case", [str.upper, str.lower, lambda name: name.replace("-", " "), lambda name: f"{name} (QC)"])
+@pytest.mark.parametrize(
+    "case", [str.upper, str.lower, lambda name: name.replace("-", " "), lambda name: f"{name} (QC)"]
+)
 def test_every_official_name_is_found_however_it_is_typed(case):
     table = municipalities("CMM")
     found = find_places([case(name) for name in table["name"]], codes=table.index)

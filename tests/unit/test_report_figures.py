@@ -10,7 +10,6 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from report_tables import write_tables
-
 from trajectories.exceptions import DisclosureError
 from trajectories.report import figures
 from trajectories.report.inputs import open_reports

@@ -1,5 +1,6 @@
 """Pages: what each kind of region says, what is escaped, what a page refuses to hold."""
 
+import itertools
 import json
 import re
 import sys
@@ -11,7 +12,6 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from report_tables import write_tables
-
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import html, open_report, sections
 from trajectories.report.inputs import open_reports
@@ -73,8 +73,8 @@ def test_a_large_region_says_its_estimate_with_limits_and_the_flag(reports):
     text = text_of(page(reports["05"]))
     assert "Estrie" in text and "Région administrative 05" in text
     assert (
-        "Part estimée des personnes suivies par le PASI qui demeurent encore en Estrie, sans interruption, 12\u00a0mois "
-        "après leur établissement. Limites à 95\u00a0%\u00a0: de 75\u00a0% à 85\u00a0%."
+        "Part estimée des personnes suivies par le PASI qui demeurent encore en Estrie, sans interruption, "
+        "12\u00a0mois après leur établissement. Limites à 95\u00a0%\u00a0: de 75\u00a0% à 85\u00a0%."
     ) in text
     for said in ("Données synthétiques", "Estimation provisoire.", "RMR-2021", "31\u00a0décembre 2025", "0.1.0",
                  "taux de présence", "solde migratoire", "BDIM", "n’est pas le formulaire officiel"):  # fmt: skip
@@ -116,7 +116,7 @@ def test_a_page_is_one_accessible_file(reports, region):
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:" in text.replace("&#39;", "'")
     levels = [int(tag[1]) for tag, _ in tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     assert text.count("<table") == text.count("<caption>")

@@ -234,6 +234,16 @@ def test_a_folder_of_others_is_left_alone(tmp_path):
     assert (tmp_path / "raw" / "real.csv").exists()
 
 
+def test_a_simulation_replaces_an_earlier_one_but_not_what_was_added(tmp_path):
+    simulate(tmp_path, replace(SMALL, households=5))
+    simulate(tmp_path, replace(SMALL, households=4))
+    assert Truth.read(tmp_path / "truth").persons["true_household"].nunique() == 4
+    (tmp_path / "raw" / "added.csv").write_text("x")
+    with pytest.raises(FileExistsError, match=r"added\.csv"):
+        simulate(tmp_path, replace(SMALL, households=5))
+    assert (tmp_path / "raw" / "added.csv").exists()
+
+
 def test_settings_say_all_their_faults_at_once():
     with pytest.raises(SettingsError) as caught:
         Settings(households=0, defects="dirty", stop_calling=1.5, follow_up_months=(6, 3), end=dt.date(2018, 1, 15))

@@ -125,7 +125,9 @@ def fill_down(gathered: Gathered) -> dict[str, np.ndarray]:
         last = np.maximum.accumulate(np.where(starts, here, -1)) if n else here
         source = np.where(last >= first, last, here)
         for column in block:
-            filled[column] = gathered.codes[column][source]
+            # what a total or a shifted row holds there is no organisation: it belongs to the block above, or to none
+            own = (gathered.kind == PLAIN) | (last >= first)
+            filled[column] = np.where(own, gathered.codes[column][source], 0)
     return filled
 
 

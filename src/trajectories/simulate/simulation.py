@@ -28,8 +28,8 @@ from .truth import Truth, true_tables
 def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
     """Write synthetic deposits below `folder`/raw and their truth below `folder`/truth.
 
-    Both folders are replaced if they hold an earlier simulation (a `truth/settings.json`); other files in them are
-    never touched.
+    What an earlier simulation wrote there (`truth/manifest.txt`) is replaced; deposits of any other origin are never
+    touched.
 
     Parameters
     ----------
@@ -104,6 +104,7 @@ def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
         ),
     )
     truth.write(folder / "truth", settings)
+    _write_manifest(folder)
     return truth
 
 
@@ -118,15 +119,25 @@ def true_lives(settings: Settings, place: Geography) -> list[Life]:
 
 
 def _clear(folder: Path) -> None:
+    """Remove what an earlier simulation wrote, and nothing else; refuse where there is anything else."""
     raw, truth = folder / "raw", folder / "truth"
-    if raw.exists() and any(raw.iterdir()):
-        if not (truth / "settings.json").exists():
-            raise FileExistsError(
-                f"{raw} holds files that no simulation wrote: choose another folder, or empty it yourself."
-            )
-        shutil.rmtree(raw)
-    if (truth / "settings.json").exists():
+    manifest = truth / "manifest.txt"
+    ours = set(manifest.read_text(encoding="utf-8").splitlines()) if manifest.exists() else set()
+    there = {p.relative_to(raw).as_posix() for p in raw.rglob("*") if not p.is_dir()} if raw.exists() else set()
+    if there - ours:
+        raise FileExistsError(
+            f"{raw} holds files that no simulation wrote, such as {min(there - ours)}: choose another folder."
+        )
+    for name in there:
+        (raw / name).unlink()
+    if manifest.exists():
         shutil.rmtree(truth)
+
+
+def _write_manifest(folder: Path) -> None:
+    raw = folder / "raw"
+    names = sorted(p.relative_to(raw).as_posix() for p in raw.rglob("*") if p.is_file())
+    (folder / "truth" / "manifest.txt").write_bytes("".join(f"{n}\n" for n in names).encode("utf-8"))
 
 
 def _registry(network: Network) -> bytes:

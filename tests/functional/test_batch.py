@@ -1,0 +1,199 @@
+"""The batch as a user meets it: done, skipped and failed regions, refusals, and what is left on disk."""
+
+import json
+import re
+import stat
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from report_tables import write_tables
+from trajectories.exceptions import NotebookError, StaleTableError
+from trajectories.report import run_reports
+from trajectories.report.batch import scan
+from trajectories.report.kernel import kernel_manager_class, run_notebook
+from trajectories.study import Study
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+
+@pytest.fixture(scope="module")
+def notebooks(tmp_path_factory):
+    """The report notebooks, of which the region's fails for region 03."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    for path in NOTEBOOKS.glob("*_report.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        guard = 'if region == "03":\n    raise RuntimeError("panne voulue")'
+        notebook.cells.insert(3, nbformat.v4.new_code_cell(guard, id="guard"))
+        nbformat.write(notebook, folder / path.name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    out = tmp_path_factory.mktemp("reports")
+    write_tables(out / "sensitive" / "tables")
+    return out
+
+
+def go(place, notebooks, regions, **settings):
+    tables = place / "sensitive" / "tables"
+    return run_reports(Study(), regions=regions, tables=tables, out=place, notebooks=notebooks, **settings)
+
+
+@pytest.fixture(scope="module")
+def first(place, notebooks):
+    told = []
+    return go(place, notebooks, ["province", "06", "05", "03"], on_event=told.append), told
+
+
+def test_regions_end_done_and_the_one_that_fails_is_named(first, place):
+    outcomes, told = first
+    assert [(o.region, o.status) for o in outcomes] == [
+        ("province", "done"), ("06", "done"), ("05", "done"), ("03", "failed"),
+    ]  # fmt: skip
+    assert sorted(o.region for o in told) == ["03", "05", "06", "province"]
+    failed = outcomes[-1]
+    assert "panne voulue" in failed.message and "sensitive/logs/03.txt" in failed.message
+    assert failed.page is None and not (place / "shareable" / "region-03.html").exists()
+    assert "RuntimeError: panne voulue" in (place / "sensitive" / "logs" / "03.txt").read_text()
+    assert all(o.page.is_file() and o.seconds > 0 and o.message is None for o in outcomes[:-1])
+
+
+def test_a_region_stays_text_and_its_page_bears_its_name(first, place):
+    page = (place / "shareable" / "region-06.html").read_text()
+    assert "<h1>Montréal</h1>" in page and "Région administrative 06" in page and 'data-region="06"' in page
+    executed = nbformat.read(place / "sensitive" / "notebooks" / "region-06.ipynb", as_version=4)
+    injected = next(c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", []))
+    assert 'region = "06"' in injected.source
+
+
+def test_the_folders_hold_what_they_should(first, place):
+    shared = sorted(path.name for path in (place / "shareable").iterdir())
+    assert shared == ["index.html", "province.html", "region-05.html", "region-06.html"]
+    kept = sorted(path.name for path in (place / "sensitive" / "notebooks").iterdir())
+    assert kept == ["province.ipynb", "region-03.ipynb", "region-05.ipynb", "region-06.ipynb"]
+    for folder in (place / "sensitive", place / "sensitive" / "notebooks", place / "sensitive" / "logs"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    index = (place / "shareable" / "index.html").read_text()
+    # the failed region is listed, and not linked
+    assert re.findall(r'<a href="([^"#]+)"', index) == ["province.html", "region-05.html"]
+    assert "Capitale-Nationale" in index
+
+
+def test_the_manifest_says_what_a_page_came_from_and_no_path(first, place):
+    text = (place / "sensitive" / "manifest.json").read_text()
+    pages = json.loads(text)["pages"]
+    assert sorted(pages) == ["05", "06", "province"]
+    origin = pages["05"]["made_from"]
+    assert set(origin) == {"tables", "notebook", "source", "parameters", "libraries"}
+    assert origin["parameters"]["region"] == "05" and origin["parameters"]["support"] == 20
+    assert str(place) not in text and "/" not in text.replace("application/", "")
+
+
+def test_nothing_of_the_machine_is_on_a_page(first, place):
+    for path in (place / "shareable").iterdir():
+        text = path.read_text()
+        assert str(place) not in text and "<script" not in text and "http" not in text.replace("http-equiv", "")
+
+
+def test_an_unchanged_region_is_skipped_and_a_changed_page_is_made_again(first, place, notebooks):
+    page = place / "shareable" / "region-05.html"
+    before = page.read_bytes()
+    (outcome,) = go(place, notebooks, ["05"])
+    assert (outcome.status, outcome.page) == ("skipped", page.resolve())
+    page.write_bytes(before + b"<!-- -->")
+    (outcome,) = go(place, notebooks, ["05"])
+    assert outcome.status == "done" and page.read_bytes() == before
+
+
+def test_a_failed_region_leaves_no_old_page_behind(first, place, notebooks):
+    page = place / "shareable" / "region-03.html"
+    page.write_text("<p>ancienne page</p>")
+    (outcome,) = go(place, notebooks, ["03"], force=True, jobs=1)
+    assert outcome.status == "failed" and not page.exists()
+
+
+def test_unknown_regions_languages_and_missing_tables_are_refused(place, tmp_path, notebooks):
+    with pytest.raises(NotebookError, match=r"unknown region\(s\) '18', '5': a region is a two-digit code"):
+        go(place, notebooks, ["05", "18", "5"])
+    with pytest.raises(NotebookError, match="no reports in the language 'de'"):
+        go(place, notebooks, ["05"], language="de")
+    with pytest.raises(StaleTableError, match="run the analysis first"):
+        go(tmp_path, notebooks, ["05"])
+    with pytest.raises(NotebookError, match="no report notebook in"):
+        go(place, tmp_path, ["05"])
+
+
+@pytest.mark.parametrize(
+    ("source", "tags", "said"),
+    [
+        ('region = "05"', [], "has no cell tagged `parameters`: tag the cell that sets region"),
+        ('area = "05"', ["parameters"], "does not know the parameter.s. region, tables, language, rules, support"),
+    ],
+)
+def test_a_notebook_that_cannot_take_its_parameters_is_refused(place, tmp_path, source, tags, said):
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source, metadata={"tags": tags})],
+        metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
+    )
+    for name in ("region_report.ipynb", "province_report.ipynb"):
+        nbformat.write(notebook, tmp_path / name)
+    with pytest.raises(NotebookError, match=said):
+        go(place, tmp_path, ["05"], force=True)
+
+
+def test_the_scan_removes_what_may_not_leave(tmp_path):
+    (tmp_path / "province.html").write_text("<p>rien</p>")
+    (tmp_path / "notes.csv").write_text("a\nTraceback (most recent call last)\n")
+    with pytest.raises(NotebookError, match=r"notes\.csv held a traceback, and was removed"):
+        scan(tmp_path, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["province.html"]
+
+
+def test_the_kernel_that_runs_a_notebook_encrypts_every_channel(tmp_path):
+    """Seen from inside the kernel: its sockets are CurveZMQ servers."""
+    source = (
+        "import zmq\nfrom ipykernel.kernelapp import IPKernelApp\napp = IPKernelApp.instance()\n"
+        "channels = (app.shell_socket, app.control_socket, app.stdin_socket, app.iopub_socket, app.heartbeat.socket)\n"
+        "print([channel.get(zmq.MECHANISM) == zmq.CURVE and channel.get(zmq.CURVE_SERVER) for channel in channels])"
+    )
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell(source),
+        ],
+        metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    executed = run_notebook(tmp_path / "a.ipynb", tmp_path / "b.ipynb", {"x": 2})
+    assert executed.cells[-1].outputs[0].text.strip() == "[1, 1, 1, 1, 1]"
+
+
+def test_a_client_without_the_keys_hears_nothing():
+    from jupyter_client.blocking import BlockingKernelClient
+    from jupyter_core.utils import run_sync
+
+    manager = kernel_manager_class()()
+    assert manager.transport_encryption == "required"
+    run_sync(manager.start_kernel)()
+    try:
+        info = manager.get_connection_info()
+        stranger = BlockingKernelClient()
+        plain = {key: value for key, value in info.items() if not key.startswith("curve")}
+        assert len(plain) < len(info)
+        stranger.load_connection_info(plain)
+        stranger.start_channels()
+        with pytest.raises(RuntimeError, match="didn't respond|died before replying"):
+            stranger.wait_for_ready(timeout=3)
+        stranger.stop_channels()
+        friend = BlockingKernelClient()
+        friend.load_connection_info(info)
+        friend.start_channels()
+        friend.wait_for_ready(timeout=60)
+        friend.stop_channels()
+    finally:
+        run_sync(manager.shutdown_kernel)(now=True)

@@ -1,0 +1,155 @@
+"""The commands as a user meets them: what they make, what they say, and their exit status."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from trajectories import cli
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def deposits(tmp_path_factory):
+    """Deposits of 60 invented households, marked as synthetic."""
+    folder = tmp_path_factory.mktemp("deposits")
+    assert call("simulate", "--out", folder, "--households", 60, "--organisations", 6, "--defects", "none") == 0
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An empty folder with the repository's study.toml (fewer bootstrap replicates) and its notebooks."""
+    text = (ROOT / "study.toml").read_text(encoding="utf-8").replace("replicates = 500", "replicates = 20")
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRAJECTORIES_KEY", "a key for the tests only")
+    return tmp_path
+
+
+def call(*arguments):
+    """The exit status of a command; what it prints goes to the captured streams."""
+    before, sys.argv = sys.argv, ["trajectories", *map(str, arguments)]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return end.code or 0
+    finally:
+        sys.argv = before
+    return 0
+
+
+def test_deposits_in_reports_out(project, deposits, capsys):
+    shutil.copytree(deposits / "raw", project / "data" / "raw")
+    assert call("run", "--region", "03") == 0
+    out = capsys.readouterr().out
+    page = project / "reports" / "shareable" / "region-03.html"
+    assert page.exists()
+    assert "Capitale-Nationale" in page.read_text(encoding="utf-8")
+    # the accounting of rows is printed, and the last line is the index page
+    assert "rows read = " in out
+    assert out.splitlines()[-1] == str(project / "reports" / "shareable" / "index.html")
+    # real deposits: no banner, and folders that nobody else can open
+    assert "Données synthétiques" not in page.read_text(encoding="utf-8")
+    for folder in ("data/derived", "reports/sensitive"):
+        assert (project / folder).stat().st_mode & 0o777 == 0o700
+
+    assert call("report", "--region", "03") == 0
+    assert "03: skipped" in capsys.readouterr().err
+
+
+def test_synthetic_deposits_carry_the_banner_and_the_public_key(project, deposits, capsys):
+    raw = deposits / "raw"
+    assert call("run", "--raw", raw, "--region", "10") == 0
+    page = (project / "reports" / "shareable" / "region-10.html").read_text(encoding="utf-8")
+    assert "Données synthétiques" in page
+
+
+def test_a_corrupted_deposit_is_named_and_the_others_are_read(project, deposits, capsys):
+    shutil.copytree(deposits / "raw", project / "data" / "raw")
+    broken = project / "data" / "raw" / "OBR99_2021-2022_T1_2021-07-15.xlsx"
+    broken.write_bytes(b"PK\x03\x04 cut off")
+    assert call("build") == 1
+    captured = capsys.readouterr()
+    assert "OBR99_2021-2022_T1_2021-07-15.xlsx: " in captured.err
+    assert "Traceback" not in captured.err
+    assert "persons" in captured.out
+
+
+def test_an_empty_folder_is_a_sentence(project, capsys):
+    (project / "data" / "raw").mkdir(parents=True)
+    assert call("build") == 2
+    assert "holds no deposit" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_usable_row_is_a_sentence(project, capsys):
+    (project / "data" / "raw").mkdir(parents=True)
+    (project / "data" / "raw" / "notes.csv").write_text("", encoding="utf-8")
+    assert call("build") == 2
+    assert "holds a usable row" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("report", "--region", "99"), "'99' is no region"),
+        (("report", "--region", "6"), "'6' is no region"),
+        (("report", "--region", "06"), "wholly in the metropole"),
+        (("report", "--lang", "de"), "'de'"),
+        (("report", "--region", "03"), "run `trajectories build` first"),
+        (("build", "--study", "nowhere.toml"), "does not exist"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_sentence(project, capsys, arguments, said):
+    assert call(*arguments) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_an_unknown_perimeter_and_all_other_faults_are_told_at_once(project, capsys):
+    (project / "study.toml").write_text('perimeter = "RMR"\nscope = "ville"\nsupport = "many"\n', encoding="utf-8")
+    assert call("build") == 2
+    said = capsys.readouterr().err
+    assert "3 fault(s)" in said
+    assert all(key in said for key in ("perimeter", "scope", "support"))
+
+
+def test_tables_built_for_another_perimeter_are_refused(project, deposits, capsys):
+    assert call("build", "--raw", deposits / "raw") == 0
+    text = (project / "study.toml").read_text(encoding="utf-8")
+    (project / "study.toml").write_text(text.replace('"RMR-2021"\n', '"CMM"\n', 1), encoding="utf-8")
+    assert call("report", "--region", "03") == 2
+    assert "rebuild" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["build", "report", "run"])
+def test_a_dry_run_does_nothing(project, capsys, command):
+    before = sorted(project.rglob("*"))
+    assert call(command, "--dry-run") == 0
+    assert capsys.readouterr().out.strip()
+    assert sorted(project.rglob("*")) == before
+
+
+def test_the_simulator_never_writes_among_real_deposits(tmp_path, capsys):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "depot.csv").write_text("nom\n", encoding="utf-8")
+    assert call("simulate", "--out", tmp_path) == 2
+    assert "not synthetic" in capsys.readouterr().err
+
+
+def test_persons_left_out_by_request_are_counted(project, deposits, capsys):
+    from trajectories import read_deposits
+
+    records = read_deposits(deposits / "raw").records
+    one = records[records["file_number"].notna()].iloc[0]
+    line = f"{one['organisation_id']};{one['file_number']}\n"
+    (project / "data").mkdir(exist_ok=True)
+    (project / "data" / "exclusions.csv").write_text("code_organisme;no_dossier\n" + line, encoding="utf-8")
+    assert call("build", "--raw", deposits / "raw") == 0
+    out = capsys.readouterr().out
+    assert "left out by request" in out
+    assert one["file_number"] not in out
