@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .tables import CONFLICTS, METROPOLE, REGION, UNKNOWN, conform
+from .tables import CONFLICTS, METROPOLE, REGION, UNKNOWN, conform, first_known
 
 # Two reports of one establishment this close are one event told twice (design.md, rule 1).
 SAME_EVENT = pd.Timedelta(days=31)
@@ -65,10 +65,10 @@ def conflict_rows(rows: pd.DataFrame, rule: str, said: pd.Series, kept: pd.Serie
 
 def describe(rows: pd.DataFrame) -> pd.Series:
     """What an observation says, in codes: organisation, kind, place, interval (no personal value)."""
-    place = rows["municipality"].fillna(rows["region"]).fillna(rows["zone"])
+    place = first_known(rows["municipality"], rows["region"], rows["zone"])
     earliest = rows["earliest"].dt.strftime("%Y-%m-%d").fillna("?")
     latest = rows["latest"].dt.strftime("%Y-%m-%d")
-    organisation = rows["organisation_id"].fillna("?")
+    organisation = first_known(rows["organisation_id"], "?")
     return organisation + " " + rows["kind"] + " " + place + " " + earliest + "/" + latest
 
 

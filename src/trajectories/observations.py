@@ -27,6 +27,7 @@ from .tables import (
     PRESENT,
     REGION,
     UNKNOWN,
+    first_known,
     stack,
 )
 
@@ -72,7 +73,7 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
 
 
 def filed(rows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.Series:
-    """The day a row was filed: deposit date, else the quarter's end, else the row's last own date; at most the cut-off."""
+    """The day a row was filed: deposit date, else the quarter's end, else its last own date; at most the cut-off."""
     found = rows["deposit_date"].fillna(quarter_ends(rows)).fillna(_row_date(rows, "latest"))
     return found.fillna(rows["exit_date_latest"]).fillna(rows["establishment_date_latest"]).clip(upper=cutoff)
 
@@ -116,7 +117,7 @@ def _observation(
             "latest": latest,
             "municipality": rows[f"{place}_code"],
             "region": rows[f"{place}_region"],
-            "zone": rows[f"{place}_zone"].fillna(UNKNOWN),
+            "zone": first_known(rows[f"{place}_zone"], UNKNOWN),
             "kind": kind,
             "organisation_id": rows["organisation_id"],
             "organisation_zone": rows["organisation_zone"],

@@ -15,7 +15,7 @@ import pandas as pd
 from .deposits import Deposits
 from .retention import PROVINCE, observed_intervals, reported_groups
 from .study import Study
-from .tables import EXITS, LOST, OUTSIDE_QUEBEC, PATHWAYS, UNKNOWN
+from .tables import EXITS, LOST, OUTSIDE_QUEBEC, PATHWAYS, UNKNOWN, first_known
 
 COLUMNS = ("group", "table", "key", "persons", "households")
 
@@ -55,15 +55,15 @@ _TABLES = {
 
 def _keys(stays: pd.DataFrame, contacts: pd.DataFrame) -> dict[str, pd.Series]:
     zone = stays["origin_zone"]
-    origin = stays["origin_region"].where(~zone.eq(OUTSIDE_QUEBEC), OUTSIDE_QUEBEC).fillna(UNKNOWN)
+    origin = first_known(stays["origin_region"].where(~zone.eq(OUTSIDE_QUEBEC), OUTSIDE_QUEBEC), UNKNOWN)
     return {
         "pathway": stays["pathway"],
         "origin": origin,
         "fiscal_year": fiscal_years(stays["establishment_latest"]),
-        "exit": stays["exit"].fillna("none_known"),
-        "lost": stays["lost"].fillna("followed"),
+        "exit": first_known(stays["exit"], "none_known"),
+        "lost": first_known(stays["lost"], "followed"),
         "late_news": np.where(observed_intervals(stays, contacts)["late_news"], "late", "other"),
-        "excluded": stays["excluded"].fillna("kept"),
+        "excluded": first_known(stays["excluded"], "kept"),
     }
 
 

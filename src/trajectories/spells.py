@@ -25,6 +25,7 @@ from .tables import (
     SPELLS,
     UNKNOWN,
     conform,
+    first_known,
     stack,
 )
 
@@ -100,7 +101,7 @@ def _runs(kept: pd.DataFrame) -> pd.DataFrame:
     """The observations that place a person, numbered by run (column `run`, over all persons)."""
     claims = kept[~kept["marker"]].copy()
     claims["municipality"] = _areas_within(claims)
-    place = claims["municipality"].fillna("area " + claims["region"]).fillna("zone " + claims["zone"])
+    place = first_known(claims["municipality"], "area " + claims["region"], "zone " + claims["zone"])
     # a departure to an unknown place since the previous claim breaks the run, even back to the same town
     markers = np.cumsum(kept["marker"].to_numpy())[~kept["marker"].to_numpy()]
     same = (

@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from .exceptions import StaleTableError, TableError
@@ -315,6 +314,15 @@ def stack(frames: Iterable[pd.DataFrame], table: Table) -> pd.DataFrame:
     return conform(pd.concat(frames, ignore_index=True), table)
 
 
-def as_dates(values) -> pd.Series:
-    """Dates as the tables keep them: `datetime64[ns]` at midnight."""
-    return pd.Series(np.asarray(values, dtype="datetime64[D]").astype("datetime64[ns]"))
+def first_known(text: pd.Series, *others: pd.Series | str) -> pd.Series:
+    """
+    The first value of each row that is not missing, for text columns (`fillna` warns where a whole column is).
+
+    Examples
+    --------
+    >>> first_known(pd.Series([None, "a"]), pd.Series(["b", "c"])).tolist()
+    ['b', 'a']
+    """
+    for other in others:
+        text = text.where(text.notna(), other)
+    return text

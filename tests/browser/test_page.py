@@ -5,12 +5,9 @@ Needs a Chromium on the machine (none is downloaded); without one the tests skip
 
 import os
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 from report_tables import write_tables
 from trajectories.report import run_reports
 from trajectories.study import Study

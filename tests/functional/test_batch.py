@@ -3,13 +3,11 @@
 import json
 import re
 import stat
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import run_reports
@@ -187,7 +185,7 @@ def test_a_client_without_the_keys_hears_nothing():
         assert len(plain) < len(info)
         stranger.load_connection_info(plain)
         stranger.start_channels()
-        with pytest.raises(RuntimeError, match="didn't respond|died before replying"):
+        with pytest.raises(RuntimeError, match=r"didn't respond|died before replying"):
             stranger.wait_for_ready(timeout=3)
         stranger.stop_channels()
         friend = BlockingKernelClient()
@@ -197,3 +195,14 @@ def test_a_client_without_the_keys_hears_nothing():
         friend.stop_channels()
     finally:
         run_sync(manager.shutdown_kernel)(now=True)
+
+
+def test_a_process_that_dies_costs_its_own_region_only(place, tmp_path):
+    notebook = nbformat.read(NOTEBOOKS / "region_report.ipynb", as_version=4)
+    # the parent of the kernel is the process that makes the page
+    killer = 'import os\n\nif region == "11":\n    os.kill(os.getppid(), 9)'
+    notebook.cells.insert(3, nbformat.v4.new_code_cell(killer, id="killer"))
+    nbformat.write(notebook, tmp_path / "region_report.ipynb")
+    outcomes = go(place, tmp_path, ["11", "08"], force=True)
+    assert [(o.region, o.status) for o in outcomes] == [("11", "failed"), ("08", "done")]
+    assert "died twice" in outcomes[0].message

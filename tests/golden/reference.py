@@ -38,6 +38,6 @@ class Differences:
 
     def check(self) -> None:
         said = ", ".join(f"{name} {gap:.1e}" for name, gap in self.largest.items())
-        print(f"{self.topic}: largest difference {said}")  # noqa: T201 (`pytest -s` shows them)
+        print(f"{self.topic}: largest difference {said}")
         assert self.largest, f"{self.topic}: nothing was compared"
         assert max(self.largest.values()) <= self.tolerance, f"{self.topic}: {said}"

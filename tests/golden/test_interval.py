@@ -72,7 +72,7 @@ def test_bootstrap_by_household_agrees_with_the_jackknife_where_exits_are_exact(
     jackknife = kaplan_meier(d["time"], d["cause"], entry=d["entry"], cluster=d["household_id"]).set_index("time")
     s = curve.table.query("cause == 0").set_index("month")
     ratio = s["se"] / jackknife["se"]
-    print(f"bootstrap se / jackknife se: {ratio.min():.3f} to {ratio.max():.3f}")  # noqa: T201
+    print(f"bootstrap se / jackknife se: {ratio.min():.3f} to {ratio.max():.3f}")
     assert ratio.loc[3:].between(0.9, 1.1).all()  # ± 10 %: Monte-Carlo error of 1,000 replicates is 2.2 %
     assert np.abs(s["lower"] - jackknife["lower"]).max() < 0.01
     assert np.abs(s["upper"] - jackknife["upper"]).max() < 0.01

@@ -82,7 +82,7 @@ def test_the_bounds_hold_the_truth_when_contacts_fail_and_news_is_late(line, hor
 
 
 def test_a_horizon_beyond_the_last_scheduled_contact_is_refused(line):
-    estimates, found = province(line(**AS_USUAL), horizons=(12, 36))
+    _, found = province(line(**AS_USUAL), horizons=(12, 36))
     main = found.retention[found.retention["method"].eq("main")].set_index("horizon")
     assert main.at[36, "known"] == "insufficient"
     assert pd.isna(main.at[36, "estimate"])

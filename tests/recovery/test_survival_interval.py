@@ -58,8 +58,8 @@ def test_no_bias_and_limits_that_cover():
         sd.append(rows["se"].to_numpy())
     found, covered = np.array(found), np.array(covered)
     bias, error = found.mean(axis=0), found.std(axis=0, ddof=1)
-    print("bias", bias.round(4), "standard errors away", (bias / error * np.sqrt(runs)).round(1))  # noqa: T201
-    print("coverage", covered.mean(axis=0).round(2), "se said / seen", (np.mean(sd, axis=0) / error).round(2))  # noqa: T201
+    print("bias", bias.round(4), "standard errors away", (bias / error * np.sqrt(runs)).round(1))
+    print("coverage", covered.mean(axis=0).round(2), "se said / seen", (np.mean(sd, axis=0) / error).round(2))
     assert np.all(np.abs(bias) < 3.5 * error / np.sqrt(runs))  # nine numbers, 3.5 standard errors each
     assert np.all(np.abs(np.mean(sd, axis=0) / error - 1) < 0.3)
     assert covered.mean() > 0.90

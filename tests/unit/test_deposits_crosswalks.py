@@ -50,7 +50,8 @@ def test_all_faults_at_once():
         parse_crosswalk(text, "essai.toml")
     said = str(caught.value)
     for part in (
-        "name:", "titel", "from:", "columns.destination", "columns.exit_destination: 'VILLE' already leads to residence",
+        "name:", "titel", "from:", "columns.destination",
+        "columns.exit_destination: 'VILLE' already leads to residence",
         "columns.shoe_size", "values.sex.Z", "values.colours", "streams:",
     ):  # fmt: skip
         assert part in said

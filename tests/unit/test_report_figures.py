@@ -1,14 +1,11 @@
 """Figures: protected numbers only, the same bytes twice, an alternative text that carries the numbers."""
 
 import re
-import sys
-from pathlib import Path
 
 import matplotlib
 import pandas as pd
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 from report_tables import write_tables
 from trajectories.exceptions import DisclosureError
 from trajectories.report import figures

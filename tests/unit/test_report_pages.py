@@ -3,14 +3,11 @@
 import itertools
 import json
 import re
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import nbformat
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import html, open_report, sections

@@ -89,7 +89,6 @@ def test_regions_bear_their_official_names(fr):
         official = {row["region_code"]: row["region_name"] for row in csv.DictReader(file)}
     assert {code: fr.region(code) for code in official} == official
     assert all(fr.in_region(code).endswith(name) for code, name in official.items())
-    assert fr.in_region("Est") == "dans le regroupement Est"
 
 
 def test_an_unknown_language_is_refused_with_a_sentence():

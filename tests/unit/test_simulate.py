@@ -129,7 +129,7 @@ def test_fates_are_as_said(levels):
     assert set(rows["fate"]) == {"accepted", "superseded", "duplicate", "quarantined"}
     assert (rows["superseded_by"] != "").equals(rows["fate"] == "superseded")
     assert set(rows.loc[rows["fate"] == "quarantined", "quarantine_reason"]) == {
-        "total_row", "ragged_row", "no_identity", "no_date_no_place",
+        "total_row", "ragged", "no_identity", "no_date_no_place",
     }  # fmt: skip
     assert not rows.duplicated(["file", "sheet", "row"]).any()
 

@@ -20,7 +20,8 @@ def test_an_empty_table_keeps_its_schema(table, tmp_path):
 def test_codes_stay_text_through_parquet(tmp_path):
     spells = tables.conform(
         pd.DataFrame([{
-            "person_id": "P1", "household_id": "H1", "spell": 1, "municipality": "01023", "region": "06", "zone": "region",
+            "person_id": "P1", "household_id": "H1", "spell": 1, "municipality": "01023", "region": "06",
+            "zone": "region",
             "outcome": "present", "n_observations": 1, "start_latest": "2021-01-01",
         }]),
         tables.SPELLS,

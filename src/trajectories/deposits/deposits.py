@@ -11,6 +11,7 @@ import pandas as pd
 
 from .. import tables
 from ..exceptions import TableError, UnusableInputError
+from ..places.territory import check_perimeter
 from ..study import Study
 from . import fates
 from .crosswalks import DATES, PLACES, load_crosswalk
@@ -98,6 +99,8 @@ def read_deposits(
     ------
     UnusableInputError
         The folder does not exist.
+    ValueError
+        The perimeter is unknown.
 
     Examples
     --------
@@ -111,7 +114,7 @@ def read_deposits(
     if not folder.is_dir():
         raise UnusableInputError(f"{folder} is not a folder: name the folder of the deposits with --raw.")
     study = study or Study()
-    perimeter = perimeter or study.perimeter
+    perimeter = check_perimeter(perimeter or study.perimeter)
     crosswalk = load_crosswalk()
     gathered = gather(folder, crosswalk, study.max_rows_per_sheet, progress)
     registry, fault = read_registry(folder)

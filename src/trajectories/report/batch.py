@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -76,9 +74,9 @@ def run_reports(
     Parameters
     ----------
     study : Study
-        Its publication rules, support and groups are used.
+        Its publication rules and support are used.
     regions : iterable of str
-        Two-digit codes as text, `province`, names of the study's groups.
+        Two-digit codes as text, `province`.
     tables : path
         The folder that the analysis wrote.
     out : path
@@ -106,7 +104,7 @@ def run_reports(
         A table of the analysis is missing, or was written by another version.
     """
     regions = list(dict.fromkeys(regions))
-    _refuse_unknown(regions, study)
+    _refuse_unknown(regions)
     words(language)
     tables, out = Path(tables).resolve(), Path(out).resolve()
     Run.read(tables)
@@ -134,19 +132,14 @@ def run_reports(
 
 def page_name(region: str) -> str:
     """
-    The file name of a group's page.
+    The file name of a page.
 
     Examples
     --------
-    >>> page_name("06"), page_name("province"), page_name("Est du Québec")
-    ('region-06.html', 'province.html', 'groupe-est-du-quebec.html')
+    >>> page_name("06"), page_name("province")
+    ('region-06.html', 'province.html')
     """
-    if region in REGION_CODES:
-        return f"region-{region}.html"
-    if region == PROVINCE:
-        return "province.html"
-    plain = unicodedata.normalize("NFKD", region).encode("ascii", "ignore").decode()
-    return f"groupe-{re.sub(r'[^a-z0-9]+', '-', plain.lower()).strip('-')}.html"
+    return "province.html" if region == PROVINCE else f"region-{region}.html"
 
 
 def scan(shareable: Path, jobs: Mapping[str, Job]) -> dict[str, str]:
@@ -215,13 +208,12 @@ class _Manifest:
         origins.write_manifest(self.path, self.pages)
 
 
-def _refuse_unknown(regions: list[str], study: Study) -> None:
-    known = {PROVINCE, *REGION_CODES, *study.groups}
-    unknown = [region for region in regions if region not in known]
+def _refuse_unknown(regions: list[str]) -> None:
+    unknown = [region for region in regions if region not in (PROVINCE, *REGION_CODES)]
     if unknown:
         raise NotebookError(
             f"unknown region(s) {', '.join(map(repr, unknown))}: a region is a two-digit code between quotes, "
-            f"from '01' to '17', '{PROVINCE}', or a group of study.toml."
+            f"from '01' to '17', or '{PROVINCE}' for the whole."
         )
 
 
@@ -248,7 +240,7 @@ def _job(region: str, study: Study, tables: Path, out: Path, language: str, note
         },
         executed=private_folder(out / "sensitive" / "notebooks") / f"{name}.ipynb",
         page=out / "shareable" / f"{name}.html",
-        log=private_folder(out / "sensitive" / "logs") / f"{region.replace('/', '-')}.txt",
+        log=private_folder(out / "sensitive" / "logs") / f"{region}.txt",
     )
 
 
@@ -292,7 +284,7 @@ def _write_index(study: Study, tables: Path, out: Path, language: str, notebooks
     from .html import index
 
     run = Run.read(tables)
-    groups = [PROVINCE, *(r for r in REGION_CODES if r in _groups_of(tables)), *study.groups]
+    groups = [PROVINCE, *(r for r in REGION_CODES if r in _groups_of(tables))]
     jobs = {group: _job(group, study, tables, out, language, notebooks) for group in groups}
     pages = {group: job.page.name for group, job in jobs.items() if manifest.is_fresh(job)}
     rules = dataclasses.asdict(study.disclosure)

@@ -103,7 +103,7 @@ def index(reports: Sequence[Report], pages: dict[str, str], *, language: str, ru
             "section",
             element("p", said.say("index.what", months=said.months(HEADLINE_HORIZON)), class_="lead"),
             provisional if run.provisional else None,
-            html_table(said.say("index.caption"), header, rows),
+            html_table(said.say("index.caption"), header, rows, note=said.say("ranges.note")),
         ),
     )  # fmt: skip
     shell = _shell("index", said, run)

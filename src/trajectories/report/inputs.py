@@ -2,7 +2,7 @@
 
 `open_report` reads the folder that the analysis wrote (`<reports>/sensitive/tables/`), passes each table whole
 through `trajectories.disclosure.protect` (a hidden cell of one region must not be found by subtracting the others),
-and keeps of each what concerns one group. From there on only `Protected` tables travel; this room computes nothing.
+and keeps of each what concerns one region. From there on only `Protected` tables travel; this room computes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..disclosure import Protected, protect
 from ..exceptions import DisclosureError, StaleTableError
-from ..study import REGION_CODES, Disclosure
+from ..study import Disclosure
 from .words import Words, words
 
 PROVINCE = "province"
@@ -111,14 +111,14 @@ def open_report(
     support: int = 20,
 ) -> Report:
     """
-    Load and protect the tables of one region, of the whole (`province`), or of a named group of regions.
+    Load and protect the tables of one region, or of the whole (`province`).
 
     Parameters
     ----------
     tables : path
         The folder that the analysis wrote.
     region : str
-        Two-digit code as text ("05"), `province`, or a group's name.
+        Two-digit code as text ("05"), or `province`.
     language : str
     rules : mapping, optional
         Keys of `[disclosure]` in study.toml; the defaults of the study where absent.
@@ -183,11 +183,6 @@ def frame_of(table: Protected) -> pd.DataFrame:
             "pass it through `trajectories.protect` first."
         )
     return table.frame.rename(columns=lambda name: name.removesuffix("_rounded"))
-
-
-def is_region(code: str) -> bool:
-    """Whether the code is a region's (and not the whole, or a group's name)."""
-    return code in REGION_CODES
 
 
 def _read(folder: Path, name: str) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def rate_text(row: pd.Series, words: Words) -> str:
         if pd.isna(row["at_least"]):
             return words.say("at_most", upper=words.percent(row["at_most"]))
         return words.say("between", lower=words.percent(row["at_least"]), upper=words.percent(row["at_most"]))
-    return words.say("insufficient" if row["reason"] in _TOO_SHORT else "hidden")
+    return words.say("insufficient" if too_short(row) else "hidden")
 
 
 def limits_text(row: pd.Series, words: Words) -> str:
@@ -59,3 +59,8 @@ def limits_text(row: pd.Series, words: Words) -> str:
 def told(rates: pd.DataFrame) -> pd.Series:
     """Which rows may be told, as a rate or as a range."""
     return rates["estimate"].notna() | rates["at_most"].notna()
+
+
+def too_short(row: pd.Series) -> bool:
+    """Whether a number is missing because too few persons were followed that long."""
+    return row["reason"] in _TOO_SHORT

@@ -13,10 +13,11 @@ from markupsafe import Markup
 from ..study import METROPOLITAN_REGIONS, REGION_CODES
 from . import figures
 from .counting import count_table, pair
-from .inputs import PROVINCE, Report, frame_of, is_region
+from .inputs import PROVINCE, Report, frame_of
 from .markup import Fragment, element, join
-from .readings import headline_row, limits_text, rate_text, state_of, told
+from .readings import headline_row, limits_text, rate_text, state_of, told, too_short
 from .tables import definition_list, html_table
+from .words import Words
 
 # Regions that the metropolitan perimeter cuts in two: only their outer part is « en région » (domain facts §0).
 SPLIT_REGIONS = ("14", "15", "16")
@@ -28,10 +29,7 @@ def opening(report: Report) -> Fragment:
     """The title, with the region's name and code taken from the parameter, and what the page is about."""
     say, words, run = report.words.say, report.words, report.run
     code = report.region
-    if code == PROVINCE:
-        kind = say("opening.province")
-    else:
-        kind = say("opening.region", code=code) if is_region(code) else say("opening.group")
+    kind = say("opening.province") if code == PROVINCE else say("opening.region", code=code)
     facts = [
         (say("facts.cutoff"), words.date(run.cutoff)),
         (say("facts.perimeter"), words.label("perimeter", run.perimeter)),
@@ -65,7 +63,10 @@ def in_brief(report: Report) -> Fragment:
         row = headline_row(report)
         months = words.months(row["horizon"])
         body.append(element("p", rate_text(row, words), class_="figure"))
-        staying = say(f"headline.staying.{report.run.scope}", place=place)
+        everywhere = report.region == PROVINCE and report.run.scope == "region"
+        staying = say(
+            "headline.staying.own_region" if everywhere else f"headline.staying.{report.run.scope}", place=place
+        )
         if pd.isna(row["estimate"]):
             sentence = say("headline.ranged", staying=staying, months=months)
         elif pd.notna(row["lower"]):
@@ -111,7 +112,11 @@ def how_long(report: Report) -> Fragment:
         for _, row in main.iterrows()
     ]
     started = main["n_start"].dropna()
-    note = say("retention.note", n=words.number(started.iloc[0]) if len(started) else say("hidden"))
+    note = join(
+        say("retention.note", n=words.number(started.iloc[0]) if len(started) else say("hidden")),
+        " ",
+        say("ranges.note"),
+    )
     table = html_table(
         say("retention.caption", place=words.in_region(report.region)),
         [say("column.horizon"), say("column.retention"), say("column.limits"), say("column.at_risk")],
@@ -194,7 +199,7 @@ def definitions(report: Report) -> Fragment:
     """The parameters of the run, what retention is and is not, and where the layout of the deposits comes from."""
     say, words, run, rules = report.words.say, report.words, report.run, report.rules
     months = words.listing([words.number(month) for month in run.follow_up_months])
-    name = words.region(report.region) + (f" ({report.region})" if is_region(report.region) else "")
+    name = words.region(report.region) + ("" if report.region == PROVINCE else f" ({report.region})")
     pairs = [
         (say("facts.region"), name),
         (say("facts.perimeter"), join(words.label("perimeter", run.perimeter), f" ({run.perimeter})")),
@@ -229,14 +234,12 @@ def comparison(report: Report) -> Fragment:
         cells: list[object] = []
         for horizon in horizons:
             row = main.loc[(code, horizon)] if (code, horizon) in main.index else None
-            cells += [say("hidden"), "–"] if row is None else [rate_text(row, words), limits_text(row, words)]
+            cells.append(say("hidden") if row is None else _with_limits(row, words))
         rows.append([words.region(code), *cells])
-    header = [say("column.region")]
-    for horizon in horizons:
-        header += [say("column.retention_at", months=words.months(horizon)), say("column.limits")]
+    header = [say("column.region"), *(say("column.retention_at", months=words.months(h)) for h in horizons)]
     return _section(
         "regions", say("comparison.title"), element("p", say("comparison.what")),
-        html_table(say("comparison.caption"), header, rows, note=say("comparison.note")),
+        html_table(say("comparison.caption"), header, rows, note=join(say("comparison.note"), " ", say("ranges.note"))),
     )  # fmt: skip
 
 
@@ -251,15 +254,22 @@ def _section(name: str, title: str, *body: object, class_: str | None = None) ->
 
 
 def _at_risk(report: Report, row: pd.Series) -> str:
-    return report.words.number(row["n_at_risk"]) if pd.notna(row["n_at_risk"]) else report.words.say("hidden")
+    """The rounded number; a dash where nothing is told because nobody was followed that long."""
+    if pd.notna(row["n_at_risk"]) or too_short(row):
+        return report.words.number(row["n_at_risk"])
+    return report.words.say("hidden")
 
 
 def _share(report: Report, by_cause: pd.DataFrame, cause: str) -> object:
     if cause not in by_cause.index:
         return report.words.say("hidden")
-    row = by_cause.loc[cause]
-    limits = _small(limits_text(row, report.words)) if pd.notna(row["estimate"]) and pd.notna(row["lower"]) else None
-    return join(rate_text(row, report.words), limits)
+    return _with_limits(by_cause.loc[cause], report.words)
+
+
+def _with_limits(row: pd.Series, words: Words) -> object:
+    """A rate, and its limits under it where it has some."""
+    has_limits = pd.notna(row["estimate"]) and pd.notna(row["lower"])
+    return join(rate_text(row, words), _small(limits_text(row, words)) if has_limits else None)
 
 
 def _small(text: str) -> Markup:

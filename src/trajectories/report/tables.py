@@ -18,7 +18,7 @@ def html_table(
     header: Sequence[str],
     rows: Sequence[Sequence[object]],
     *,
-    note: str | None = None,
+    note: str | Markup | None = None,
     numeric: bool = True,
 ) -> Markup:
     """
@@ -31,7 +31,7 @@ def html_table(
         One title a column, the first one for the rows' names.
     rows : sequence of sequences
         Text or markup, as many as in the header.
-    note : str, optional
+    note : str or markup, optional
         A line under the table.
     numeric : bool
         Whether the columns after the first hold numbers (aligned to the right).

@@ -129,13 +129,12 @@ class Words:
         return format_list(items, locale=self.locale)
 
     def region(self, code: str) -> str:
-        """The name of a region, « Estrie », of the whole, or of a group of regions (its own name)."""
+        """The name of a region, « Estrie », or of the whole."""
         return self.label("region", code)
 
     def in_region(self, code: str) -> str:
         """The region where a sentence needs its preposition: « en Estrie »."""
-        key = f"in_region.{code}"
-        return self.say(key) if self.has(key) else self.say("in_group", name=code)
+        return self.say(f"in_region.{code}")
 
 
 def words(language: str) -> Words:

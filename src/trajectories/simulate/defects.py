@@ -94,7 +94,7 @@ DEFECTS = (
     Defect("title_rows", "sheet", "light", 1.0, sheet.title_rows),
     Defect("organisation_on_first_row_only", "sheet", "light", 1.0, sheet.organisation_on_first_row_only),
     Defect("total_row", "sheet", "light", 1.0, sheet.total_row),
-    Defect("ragged_row", "sheet", "heavy", 0.02, sheet.ragged_row),
+    Defect("ragged", "sheet", "heavy", 0.02, sheet.ragged),
     Defect("blank_rows", "sheet", "heavy", 0.05, sheet.blank_rows),
     Defect("trailing_empty_columns", "sheet", "heavy", 0.05, sheet.trailing_empty_columns),
     # Whole files (deposits.py does them).

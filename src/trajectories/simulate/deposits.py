@@ -165,9 +165,7 @@ def _record(ledger: Ledger, item: Deposit, sheet: Sheet) -> None:
     for number, line in enumerate(sheet.lines, 1):
         if line.kind in ("header", "title", "blank"):
             continue
-        reason = {"total": "total_row", "ragged": "ragged_row"}.get(
-            line.kind, line.draft.quarantine if line.draft else ""
-        )
+        reason = {"total": "total_row", "ragged": "ragged"}.get(line.kind, line.draft.quarantine if line.draft else "")
         # Filled down, the organisation's cells are the same on all rows: they can't tell two rows apart.
         key = tuple(str(c) for i, c in enumerate(line.cells) if i not in skipped)
         fate = "superseded" if item.superseded_by else "quarantined" if reason else (

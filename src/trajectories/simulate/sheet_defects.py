@@ -54,7 +54,7 @@ def organisation_on_first_row_only(sheet: Sheet, rng: np.random.Generator) -> bo
     return bool(spots) and len(rows) > 1
 
 
-def ragged_row(sheet: Sheet, rng: np.random.Generator) -> bool:
+def ragged(sheet: Sheet, rng: np.random.Generator) -> bool:
     """Cells shifted beyond repair: more cells than columns, an unquoted separator in several of them."""
     rows = [line for line in sheet.rows() if line.draft and not line.draft.quarantine and not line.copied]
     if sheet.habit.format != "csv" or not rows:

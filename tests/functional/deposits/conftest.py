@@ -1,6 +1,1 @@
 """The corpus of odd files stands beside the tests that use it."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))

@@ -14,7 +14,8 @@ HEADER = (
 ROWS = (
     ("EER01", "101", "Zoé", "Côté", "1990-05-17", "Montréal", "Francisation", "2021-11-02", "", "", "née à Lévis"),
     ("EER01", "102", "Ali", "Ben Salah", "1985-01-01", "Rimouski", "Jumelage", "2021-11-03", "", "", ""),
-    ("EER01", "103", "Inés", "Pérez", "1979-12-25", "Laval", "Accueil", "2021-12-01", "Trois-Rivières", "2021-12-13", ""),
+    ("EER01", "103", "Inés", "Pérez", "1979-12-25", "Laval", "Accueil", "2021-12-01", "Trois-Rivières",
+     "2021-12-13", ""),
 )  # fmt: skip
 NAME = "EER01_2021-2022_T3_2022-01-20"
 

@@ -206,7 +206,7 @@ def typed_rows():
 
 def test_workbook_with_typed_cells(tmp_path):
     corpus.put(tmp_path, corpus.workbook({"Feuil1": [corpus.HEADER, *typed_rows()]}), f"{corpus.NAME}.xlsx")
-    deposits, file = only(tmp_path)
+    deposits, _ = only(tmp_path)
     assert_read_whole(deposits)
     assert deposits.records["file_number"].tolist() == ["101", "102", "103"]
     assert deposits.records["birth_date_earliest"].dt.strftime("%Y-%m-%d").tolist() == [r[4] for r in corpus.ROWS]

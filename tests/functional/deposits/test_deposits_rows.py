@@ -169,7 +169,8 @@ def test_impossible_and_unknown_values_become_missing_and_are_listed(tmp_path):
 
 def test_code_against_name(tmp_path):
     header = ("no_dossier", "ville", "code_municipal", "date_service")
-    deposits = deposit(tmp_path, header, ("1", "Rimouski", "66023", "2021-11-02"), ("2", "Montérégie", "58012", "2021-11-02"),
+    deposits = deposit(tmp_path, header, ("1", "Rimouski", "66023", "2021-11-02"),
+                       ("2", "Montérégie", "58012", "2021-11-02"),
                        ("3", "Laval", "12", "2021-11-02"), ("4", "", "1023", "2021-11-02"))  # fmt: skip
     assert deposits.records["residence_code"].tolist() == ["10043", "58012", "65005", "01023"]
     assert deposits.issues[["row", "reason"]].values.tolist() == [[2, "code_against_name"], [4, "unreadable_code"]]
@@ -196,7 +197,8 @@ def test_destinations_of_departures(tmp_path):
 
 
 def test_facts_out_of_order_are_accepted_and_named(tmp_path):
-    header = ("no_dossier", "ville", "date_arrivee_quebec", "date_service", "date_depart_montreal", "date_etablissement",
+    header = ("no_dossier", "ville", "date_arrivee_quebec", "date_service", "date_depart_montreal",
+              "date_etablissement",
               "municipalite_destination", "date_depart_region")  # fmt: skip
     deposits = deposit(
         tmp_path,
@@ -205,7 +207,8 @@ def test_facts_out_of_order_are_accepted_and_named(tmp_path):
     )
     assert len(deposits.records) == 1
     assert said(deposits) == {
-        "service_before_arrival", "establishment_before_departure", "exit_before_establishment", "establishment_in_metropole",
+        "service_before_arrival", "establishment_before_departure", "exit_before_establishment",
+        "establishment_in_metropole",
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from trajectories.deposits import read_deposits
 from trajectories.simulate import Settings, simulate
 
 KEYS = ["file", "sheet", "row"]
-# Forms of a typed place that nothing on the row settles: they must stay unresolved (or be settled by the row's own code).
+# Forms of a typed place that nothing in the name settles: only the row's own code may.
 UNDETERMINABLE = ("area", "homonym")
 
 
