@@ -49,9 +49,11 @@ def main() -> None:
     except TrajectoriesError as error:
         _fail(str(error))
         sys.exit(UNUSABLE)
-    except KeyboardInterrupt:
-        _fail("Interrupted: what was finished is kept; run the same command to go on.")
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        # typer has turned Ctrl-C into this status already
+        if end.code == INTERRUPTED:
+            _fail("Interrupted: what was finished is kept; run the same command to go on.")
+        raise
 
 
 @app.callback(invoke_without_command=True)
@@ -97,6 +99,7 @@ def build(
     study: StudyOption = Path("study.toml"),
     raw: RawOption = None,
     derived: DerivedOption = None,
+    files: Annotated[bool, typer.Option("--files", help="Say what became of the rows of every file.")] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Deposits to tables."""
@@ -104,7 +107,7 @@ def build(
     if dry_run:
         typer.echo(f"Would read {settings.paths.raw} and write tables to {settings.paths.derived}.")
         return
-    raise typer.Exit(_build(settings))
+    raise typer.Exit(_build(settings, each_file=files))
 
 
 @app.command()
@@ -186,20 +189,25 @@ def lab(
 
 
 # ── steps that several commands share ─────────────────────────────────────────────────────────────────────
-def _build(study: Study) -> int:
+def _build(study: Study, each_file: bool = False) -> int:
     from . import pipeline
 
     with _stage("build") as say:
         built = pipeline.build(study, progress=say)
-    _accounting(built)
+    _accounting(built, each_file)
     for file in built.unreadable.itertuples():
         _fail(f"{file.file}: {file.message}")
     return SOME_FAILED if len(built.unreadable) else ALL_DONE
 
 
-def _accounting(built) -> None:
-    """Rows read = accepted + quarantined + superseded + duplicates, printed whole."""
+def _accounting(built, each_file: bool) -> None:
+    """Rows read = accepted + quarantined + superseded + duplicates, in total and, if asked, file by file."""
     files = built.deposits.files
+    for file in files.itertuples() if each_file else ():
+        typer.echo(
+            f"{file.file} ({file.status}): {file.n_read} read = {file.n_accepted} accepted + {file.n_quarantined} "
+            f"quarantined + {file.n_superseded} superseded + {file.n_duplicate} duplicate"
+        )
     sums = {
         name: int(files[f"n_{name}"].sum()) for name in ("read", "accepted", "quarantined", "superseded", "duplicate")
     }

@@ -146,7 +146,8 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> P
     """
     Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
 
-    Writes retention, exits, curves and counts (parquet) and `run.json` (what the run was asked).
+    Writes retention, exits, curves and counts (parquet), `accounting.csv` (what became of the rows of each file) and
+    `run.json` (what the run was asked).
 
     Raises
     ------
@@ -168,6 +169,8 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> P
     for name, frame in made.items():
         with replaced(folder / f"{name}.parquet") as scratch:
             frame.to_parquet(scratch, index=False)
+    with replaced(folder / "accounting.csv") as scratch:
+        tables.load(tables.FILES, study.paths.derived).to_csv(scratch, index=False)
     with replaced(folder / "run.json") as scratch:
         scratch.write_text(json.dumps(_description(study, notes), indent=1, sort_keys=True), encoding="utf-8")
     return folder

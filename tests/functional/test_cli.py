@@ -72,8 +72,9 @@ def test_a_corrupted_deposit_is_named_and_the_others_are_read(project, deposits,
     shutil.copytree(deposits / "raw", project / "data" / "raw")
     broken = project / "data" / "raw" / "OBR99_2021-2022_T1_2021-07-15.xlsx"
     broken.write_bytes(b"PK\x03\x04 cut off")
-    assert call("build") == 1
+    assert call("build", "--files") == 1
     captured = capsys.readouterr()
+    assert "OBR99_2021-2022_T1_2021-07-15.xlsx (unreadable): 0 read = 0 accepted" in captured.out
     assert "OBR99_2021-2022_T1_2021-07-15.xlsx: " in captured.err
     assert "Traceback" not in captured.err
     assert "persons" in captured.out
@@ -153,3 +154,27 @@ def test_persons_left_out_by_request_are_counted(project, deposits, capsys):
     out = capsys.readouterr().out
     assert "left out by request" in out
     assert one["file_number"] not in out
+
+
+def test_an_interrupted_run_says_so_and_ends_with_130(deposits, tmp_path):
+    import signal
+    import subprocess
+
+    (tmp_path / "study.toml").write_text("", encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "trajectories",
+        "build",
+        "--study",
+        tmp_path / "study.toml",
+        "--raw",
+        deposits / "raw",
+    ]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert run.stderr.readline()  # the first stage has begun
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate()
+    assert run.returncode == 130
+    assert "Interrupted" in said
+    assert "Traceback" not in said
