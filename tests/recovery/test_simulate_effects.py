@@ -12,9 +12,9 @@ import pytest
 
 from trajectories.simulate import Settings, effects
 from trajectories.simulate.geography import geography
+from trajectories.simulate.histories import true_lives
 from trajectories.simulate.organisations import found
-from trajectories.simulate.simulation import true_lives
-from trajectories.simulate.truth import true_tables
+from trajectories.simulate.simulation import true_tables
 
 WITHIN = 36.0  # months looked at
 

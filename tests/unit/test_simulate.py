@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from python_calamine import CalamineWorkbook
 
-from trajectories.simulate import DEFECTS, Settings, Truth, simulate
-from trajectories.simulate.clock import months_between
+from trajectories.months import months_between
+from trajectories.simulate import DEFECTS, Settings, SettingsError, Truth, simulate
 from trajectories.simulate.geography import geography
-from trajectories.simulate.settings import LEVELS, SettingsError
-from trajectories.simulate.wording import COLUMNS
+from trajectories.simulate.organisations import COLUMNS
+from trajectories.simulate.settings import LEVELS
 
 SMALL = Settings(households=40, organisations=6, seed=7)
 

@@ -1,15 +1,25 @@
 """Synthetic deposits with a known truth.
 
-The real records are confidential; these stand in for them. Households, persons and organisations are invented,
-live their true histories (`histories`, with the effects of `effects`), are seen by organisations (`reporting`,
-`contacts`, `hearsay`), which type what they know by habit and with slips (`habits`, `defects`) into files
-(`deposits`, `writing`). The truth is written beside (`truth`), so that every estimate can be held against it.
-The layout is the proposed, non-official schema of the input contract.
+The real records are confidential; these stand in for them, and every estimate can be held against the truth written
+beside them. The layout is the proposed, non-official schema of the input contract. The modules, in the order the data
+walks:
+
+settings       what a simulation is made with; its calendar of quarters; its random numbers
+effects        the planted effects: what lengthens a stay, what shifts arrivals and exits, what does nothing
+geography      the municipalities to live in
+population     invented households and persons, with their names, and when they come
+histories      the true lives: residences, stays, how each stay ends
+organisations  the partners: seats, openings and closings, typing habits, and the desk where events are noted
+reporting      what is seen of a life: services, establishments, scheduled contacts, hearsay, returns
+drafts         events to cells: files and their numbers, the words, the dates as typed
+defects        `DEFECTS`, the table where a defect is a line; how a person is mistyped
+row_defects    how a row's places, dates and facts are mistyped
+deposits       rows to sheets and their layout defects, sheets to files and bytes; the fate of each row
+simulation     `simulate`, the whole in one function; `Truth`, what it writes beside
 """
 
 from .defects import DEFECTS, Defect
 from .settings import Settings, SettingsError
-from .simulation import simulate
-from .truth import Truth
+from .simulation import Truth, simulate
 
 __all__ = ["DEFECTS", "Defect", "Settings", "SettingsError", "Truth", "simulate"]

@@ -1,30 +1,85 @@
-"""From events to cells: identities with their file numbers, then one draft a row, typed by the organisation's habit.
+"""From events to cells: the files with their numbers, then one draft a row, in the words of the organisation's habit.
 
-A draft keeps beside its cells what they mean, so that a defect can retype a cell and the truth still knows.
+The words of the deposits stand first: headers, services, categories, levels, statuses, dates. A draft keeps beside
+its cells what they mean, so that a defect can retype a cell and the truth still knows.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from functools import cache
 
-from . import dates, wording
-from .chance import FILING, POSTAL, generator
-from .clock import date_of, fiscal, quarter_of
-from .events import Event
-from .geography import Geography
-from .habits import Habit
-from .names import COUNTRIES
-from .organisations import Organisation
-from .population import Household, Person
-from .settings import Settings
-from .slips import drop_accents
+from .geography import Geography, drop_accents, geography
+from .organisations import Event, Habit, Organisation
+from .population import COUNTRIES, Household, Person
+from .settings import FILING, POSTAL, Settings, date_of, fiscal, generator, quarter_of
 
-# The cells that say who somebody is: typed once, when the file is opened, and repeated.
-IDENTITY = (
-    "prenom", "nom", "date_naissance", "sexe", "pays_naissance", "categorie_immigration", "date_arrivee_quebec",
-    "connaissance_francais", "scolarite",
+# The full French label of each column; other spellings are made from it (habits.header).
+LABELS = {
+    "code_organisme": "Code d'organisme", "nom_organisme": "Nom de l'organisme", "exercice": "Exercice",
+    "trimestre": "Trimestre", "no_dossier": "No dossier", "no_menage": "No ménage", "prenom": "Prénom", "nom": "Nom",
+    "date_naissance": "Date de naissance", "sexe": "Sexe", "pays_naissance": "Pays de naissance",
+    "categorie_immigration": "Catégorie d'immigration", "date_arrivee_quebec": "Date d'arrivée au Québec",
+    "connaissance_francais": "Connaissance du français", "scolarite": "Scolarité",
+    "taille_menage": "Taille du ménage", "municipalite_residence": "Municipalité de résidence",
+    "code_municipal": "Code municipal", "code_postal": "Code postal", "programme": "Programme", "volet": "Volet",
+    "service": "Service", "date_service": "Date du service", "date_depart_montreal": "Date de départ de Montréal",
+    "date_etablissement": "Date d'établissement", "municipalite_destination": "Municipalité de destination",
+    "motif_etablissement": "Motif d'établissement", "besoins": "Besoins", "emploi_obtenu": "Emploi obtenu",
+    "date_emploi": "Date d'emploi", "logement_trouve": "Logement trouvé", "date_logement": "Date de logement",
+    "date_suivi": "Date de suivi", "statut_suivi": "Statut du suivi",
+    "date_depart_region": "Date de départ de la région",
+    "destination_depart": "Destination de départ", "motif_depart": "Motif de départ", "remarques": "Remarques",
+}  # fmt: skip
+HEADER_SYNONYMS = {"sexe": "Genre", "no_dossier": "N° dossier", "prenom": "Prénoms", "nom": "Nom de famille"}
+SERVICES = {
+    "information": ("Information", "Séance d'information"),
+    "exploratory_visit": ("Visite exploratoire", "Visites exploratoires"),
+    "job_search": ("Recherche d'emploi", "Aide à l'emploi"),
+    "housing_search": ("Recherche de logement", "Aide à la recherche de logement"),
+    "reception": ("Accueil et installation", "Accueil"),
+    "personal_support": ("Accompagnement personnalisé", "Accompagnement"),
+    "objectif_integration": ("Objectif Intégration", "Séance Objectif Intégration"),
+    "pairing": ("Jumelage", "Jumelage interculturel"),
+    "francization": ("Francisation", "Cours de français"),
+    "family_support": ("Soutien aux familles", "Soutien à la famille"),
+    "post_settlement_follow_up": ("Suivi post-établissement", "Suivi"),
+    "other": ("Autre", "Autre service"),
+}
+CATEGORIES = {
+    "economic": ("Immigration économique", "Travailleur qualifié", "Économique"),
+    "family": ("Regroupement familial", "Parrainage", "Regroupement familial"),
+    "refugee": ("Réfugié", "Réfugiés et personnes en situation semblable", "Personne réfugiée"),
+    "other_permanent": ("Autres immigrants", "Autre immigration permanente", "Motifs humanitaires"),
+    "asylum_claimant": ("Demandeur d'asile", "Demandeurs d'asile", "Demande d'asile"),
+    "temporary_worker": (
+        "Travailleur temporaire",
+        "Travailleurs étrangers temporaires",
+        "Travailleur étranger temporaire",
+    ),
+    "student": ("Étudiant étranger", "Étudiants étrangers", "Étudiant"),
+}
+EDUCATION = {
+    "none": ("Aucune", "Aucun"),
+    "secondary": ("Secondaire", "Secondaire"),
+    "college": ("Collégial", "Collégiale"),
+    "university": ("Universitaire", "Université"),
+}
+FRENCH_WORDS = ("Aucune", "Débutant", "Intermédiaire", "Avancé")
+STATUS = {
+    "present": ("présent", "Présent", "PRÉSENT", "Présente"),
+    "left": ("parti", "Parti", "PARTI", "Partie"),
+    "not_reached": ("non joint", "Non rejoint", "injoignable", "Sans nouvelle"),
+}
+SEX = {"F": ("F", "Femme", "Féminin"), "M": ("M", "Homme", "Masculin")}
+YES_NO = {True: ("O", "Oui", "OUI"), False: ("N", "Non", "NON")}
+MONTHS = (
+    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+    "décembre",
 )  # fmt: skip
+_EXCEL_ZERO = dt.date(1899, 12, 30).toordinal()
+_EXCEL_1904 = dt.date(1904, 1, 1).toordinal()
 
 
 @dataclass
@@ -34,9 +89,6 @@ class Identity:
     organisation: int
     person: Person
     household: Household
-    opening: int
-    first_day: int
-    last_day: int
     cells: dict[str, object] = field(default_factory=dict)
     file_number: str = ""
     household_number: str = ""
@@ -86,9 +138,7 @@ def identify(
     for event in events:
         key = (event.person, event.opening)
         if key not in files:
-            files[key] = Identity(
-                organisation.index, people[event.person], homes[event.household], event.opening, event.day, event.day
-            )
+            files[key] = Identity(organisation.index, people[event.person], homes[event.household])
             n = len(files)
             year = date_of(event.day).year
             files[key].file_number = (f"{year}-{n:04d}", f"{n:05d}", f"D{n + 1000}")[habit.numbering]
@@ -96,24 +146,23 @@ def identify(
             files[key].household_number = (f"M{numbers[event.household]:04d}", f"{numbers[event.household]}",
                                            f"{year}-M{numbers[event.household]}")[habit.numbering]  # fmt: skip
             files[key].cells = _identity_cells(habit, files[key])
-        files[key].last_day = event.day
     return files
 
 
 def _identity_cells(habit: Habit, identity: Identity) -> dict[str, object]:
     person, household, v = identity.person, identity.household, habit.wording
     given, family = person.given_name, person.family_name
-    french: object = wording.french_words(person.french) if habit.french_words else person.french
+    french: object = french_words(person.french) if habit.french_words else person.french
     return {
         "prenom": given,
         "nom": family.upper() if habit.upper_names else family,
-        "date_naissance": dates.typed(person.birth, "day", habit.dates),
-        "sexe": wording.SEX[person.sex][v],
+        "date_naissance": typed_date(person.birth, "day", habit.dates),
+        "sexe": SEX[person.sex][v],
         "pays_naissance": COUNTRIES[person.birth_country][0],
-        "categorie_immigration": wording.CATEGORIES[household.category][v],
-        "date_arrivee_quebec": dates.typed(household.arrival, "day", habit.dates),
+        "categorie_immigration": CATEGORIES[household.category][v],
+        "date_arrivee_quebec": typed_date(household.arrival, "day", habit.dates),
         "connaissance_francais": french,
-        "scolarite": wording.EDUCATION[person.education][v % 2],
+        "scolarite": EDUCATION[person.education][v % 2],
     }
 
 
@@ -142,7 +191,7 @@ def draft(
         "date_naissance": (identity.person.birth, "day"),
         "date_arrivee_quebec": (identity.household.arrival, "day"),
     }
-    label = wording.programme(fiscal(quarter_of(e.day))[0], e.service) if e.service else ("", "")
+    label = programme(fiscal(quarter_of(e.day))[0], e.service) if e.service else ("", "")
     cells: dict[str, object] = {
         "code_organisme": organisation.code, "nom_organisme": organisation.name, "exercice": year,
         "trimestre": trimester if v != 1 else f"T{trimester}", "no_dossier": identity.file_number,
@@ -150,16 +199,16 @@ def draft(
         "municipalite_residence": place_text(place, habit, e.residence),
         "code_municipal": code_text(habit, e.residence),
         "code_postal": postal_code(settings.seed, e.household, e.residence),
-        "programme": label[0], "volet": label[1], "service": wording.SERVICES[e.service][v % 2] if e.service else "",
+        "programme": label[0], "volet": label[1], "service": SERVICES[e.service][v % 2] if e.service else "",
         "motif_etablissement": e.establishment_reason, "besoins": e.needs,
-        "emploi_obtenu": "" if e.job is None else wording.YES_NO[e.job][v],
-        "logement_trouve": "" if e.housing is None else wording.YES_NO[e.housing][v],
-        "statut_suivi": wording.STATUS[e.status][v] if e.status else "",
+        "emploi_obtenu": "" if e.job is None else YES_NO[e.job][v],
+        "logement_trouve": "" if e.housing is None else YES_NO[e.housing][v],
+        "statut_suivi": STATUS[e.status][v] if e.status else "",
         "motif_depart": e.exit_reason, "remarques": e.remarks,
     }  # fmt: skip
     for column, (day, precision) in days.items():
         if column not in identity.cells:
-            cells[column] = dates.typed(day, precision, habit.dates)
+            cells[column] = typed_date(day, precision, habit.dates)
     made = Draft(e, identity, quarter, habit, cells, days, note=e.note)
     if e.destination:
         cells["municipalite_destination"], made.destination_form = _destination(place, habit, e)
@@ -230,7 +279,63 @@ def code_text(habit: Habit, code: str) -> object:
 @cache
 def postal_code(seed: int, household: int, code: str) -> str:
     """The postal code of a household in a municipality; unknown to a third."""
-    from .geography import geography
-
     rng = generator(seed, POSTAL, household, int(code))
     return geography().postal_code(rng, code) if rng.random() < 0.67 else ""
+
+
+def french_words(level: int) -> str:
+    """Words for a level of the Échelle québécoise (1–4, 5–8, 9–12; 0: none)."""
+    return FRENCH_WORDS[(level + 3) // 4]
+
+
+def programme(fiscal_year: str, service: str) -> tuple[str, str]:
+    """Programme and volet of a service: the volets change meaning between programmes (domain.md §1.1)."""
+    if fiscal_year < "2019-2020":
+        return "Réussir l'intégration", "V2" if service == "reception" else "V1"
+    return "PASI", "V1" if service in ("personal_support", "objectif_integration", "information") else "V2"
+
+
+def header(column: str, habit: Habit) -> str:
+    """A column's name as the organisation writes it."""
+    if habit.header == "canonical":
+        return column
+    label = HEADER_SYNONYMS.get(column, LABELS[column]) if habit.synonyms else LABELS[column]
+    if habit.header == "upper":
+        return drop_accents(label).upper()
+    if habit.header == "plain":
+        return drop_accents(LABELS[column])
+    if habit.header == "spaced":
+        return f" {label.replace(chr(39), chr(0x2019))}\u00a0"
+    return label
+
+
+def typed_date(day: int, precision: str, form: str) -> object:
+    """A date as a cell: text, or for the Excel forms a date or a number.
+
+    >>> from trajectories.simulate.settings import day_of
+    >>> [typed_date(day_of(dt.date(2022, 3, 3)), p, "words") for p in ("day", "month", "quarter")]
+    ['3 mars 2022', 'mars 2022', 'T4 2021-2022']
+    """
+    date = date_of(day)
+    if precision == "year":
+        return str(date.year)
+    if precision == "month":
+        return f"{MONTHS[date.month - 1]} {date.year}"
+    if precision == "quarter":
+        year, n = fiscal(quarter_of(day))
+        return f"T{n} {year}"
+    if form == "iso":
+        return date.isoformat()
+    if form == "dmy":
+        return f"{date.day:02d}/{date.month:02d}/{date.year}"
+    if form == "mdy":
+        return f"{date.month:02d}/{date.day:02d}/{date.year}"
+    if form == "dmy_short":
+        return f"{date.day:02d}/{date.month:02d}/{date.year % 100:02d}"
+    if form == "words":
+        return f"{'1er' if date.day == 1 else date.day} {MONTHS[date.month - 1]} {date.year}"
+    if form == "serial":
+        return date.toordinal() - _EXCEL_ZERO
+    if form == "serial_1904":
+        return date.toordinal() - _EXCEL_1904
+    return date

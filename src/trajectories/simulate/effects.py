@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .clock import date_of
+from .settings import date_of
 
 CITY_SIZES = ("under_10000", "10000_49999", "50000_99999", "100000_and_over")
 CATEGORIES = (
     "economic", "family", "refugee", "other_permanent", "asylum_claimant", "temporary_worker", "student",
 )  # fmt: skip
-
 # Monthly hazard of the reference (city of 50,000–99,999, no job, not remote), up to and including that month.
 BASELINE = (
     (3, 0.0240), (6, 0.0225), (12, 0.0210), (18, 0.0160), (24, 0.0125), (36, 0.0085), (60, 0.0040), (96, 0.0009),
@@ -35,18 +34,15 @@ NULL_SERVICES = (
     "information", "job_search", "housing_search", "reception", "personal_support", "objectif_integration",
     "francization", "family_support", "post_settlement_follow_up",
 )  # fmt: skip
-
 PANDEMIC = (dt.date(2020, 3, 1), dt.date(2021, 6, 30))
 PANDEMIC_ARRIVALS = 0.55
 PANDEMIC_EXITS = 0.72
 AFTER_PANDEMIC = (dt.date(2021, 7, 1), dt.date(2022, 6, 30))
 AFTER_PANDEMIC_EXITS = 1.12
-
 EXIT_CAUSES = ("metropole", "other_region", "outside_quebec")
 CAUSE_SHARES = (0.56, 0.21, 0.23)
 OUTAOUAIS_SHARES = (0.44, 0.14, 0.42)  # Ottawa is across the river
 PANDEMIC_METROPOLE = 0.60  # share kept by the metropole as a destination meanwhile
-
 CATEGORY_BY_SIZE = {
     "under_10000": (0.34, 0.12, 0.16, 0.01, 0.02, 0.33, 0.02),
     "10000_49999": (0.41, 0.13, 0.23, 0.01, 0.03, 0.16, 0.03),

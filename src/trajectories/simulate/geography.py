@@ -6,6 +6,7 @@ unorganised territories receive nobody: no partner settles people there.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,9 +14,8 @@ from importlib.resources import files
 import numpy as np
 import pandas as pd
 
-from .chance import Choice, pick
 from .effects import CITY_SIZES
-from .slips import drop_accents
+from .settings import Choice, pick
 
 # Shares of the regions among establishments (domain.md §3.1, §3.3: very unequal, a few too small to publish).
 REGION_SHARES = {
@@ -27,6 +27,7 @@ _SETTLED = (
     "Municipalité de paroisse", "Municipalité de canton",
 )  # fmt: skip
 MONTREAL = "66023"
+_LATIN = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "–": "-", "’": "'"})
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,16 @@ class Geography:
             return ""
         letters = "ABCEGHJKLMNPRSTVWXYZ"
         return f"{pick(rng, known)} {int(rng.random() * 10)}{pick(rng, letters)}{int(rng.random() * 10)}"
+
+
+def drop_accents(text: str) -> str:
+    """The text without accents.
+
+    >>> drop_accents("Trois-Rivières")
+    'Trois-Rivieres'
+    """
+    decomposed = unicodedata.normalize("NFD", text.translate(_LATIN))
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def plain_name(text: str) -> str:

@@ -6,16 +6,15 @@ on a day of their own, drawn from the same hazard, and then is a unit alone (cor
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import effects
-from .chance import HISTORY, Choice, between, generator, pick
-from .clock import add_months, date_of, days_in_month
 from .geography import Geography
-from .population import Household, Person
-from .settings import Settings
+from .population import Calendar, Household, Person, draw_household
+from .settings import HISTORY, Choice, Settings, add_months, between, date_of, generator, pick
 
 _WITH_HOUSEHOLD = 0.92  # adults; children always
 _ABROAD = Choice(
@@ -79,6 +78,16 @@ class Life:
     residences: list[Residence] = field(default_factory=list)
     stays: list[Stay] = field(default_factory=list)
     deaths: dict[int, int] = field(default_factory=dict)
+
+
+def true_lives(settings: Settings, place: Geography) -> list[Life]:
+    """The true histories alone: no organisation has looked at them yet."""
+    calendar, lives, person = Calendar(settings), [], 1
+    for number in range(1, settings.households + 1):
+        household: Household = draw_household(settings, place, calendar, number, person)
+        person += len(household.members)
+        lives.append(live(settings, place, household))
+    return lives
 
 
 def live(settings: Settings, place: Geography, household: Household) -> Life:
@@ -230,7 +239,7 @@ def _hazards(place: Geography, code: str, start: int, job: bool, visited: bool, 
     ratio *= effects.JOB_AT_ESTABLISHMENT if job else 1.0
     ratio *= effects.EXPLORATORY_VISIT if visited else 1.0
     hazard = effects.MONTHLY * ratio
-    period = [effects.period_factor(add_months(start, m)) for m in range(effects.HORIZON)]
+    period = [effects.period_factor(day) for day in add_months(start, np.arange(effects.HORIZON))]
     hazard = hazard * np.array(period)
     if pairing is not None:
         # The month that holds the day counts as after it only if it is in its first half.
@@ -247,7 +256,7 @@ def _leave(rng: np.random.Generator, hazard: np.ndarray, start: int) -> int | No
     month = int(np.argmax(survival <= u))
     day = add_months(start, month)
     date = date_of(day)
-    return day + 1 + int(part * (days_in_month(date.year, date.month) - 1))
+    return day + 1 + int(part * (monthrange(date.year, date.month)[1] - 1))
 
 
 def _destination(

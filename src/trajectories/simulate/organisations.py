@@ -1,21 +1,63 @@
-"""The organisations: where they are, when they open, close, and stop calling. All invented."""
+"""The organisations, all invented: where they are, when they open and close, their habits, and their desk.
+
+Habits are the format, encoding, separator, columns and wording of one organisation's deposits. Options are dealt out
+in turn, not drawn, so that a level has each of its options even with few organisations. At its desk an organisation
+knows of a household what it has seen, and notes it as events: one a row of a deposit to be, before anybody types it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .chance import ORGANISATION, between, generator, pick
-from .clock import add_months, day_of
 from .geography import MONTREAL, REGION_SHARES, Geography
-from .settings import Settings
+from .histories import Life, Stay
+from .population import Person
+from .settings import ORGANISATION, REPORTING, TYPING, Settings, add_months, between, day_of, generator, pick
 
 _KINDS = ("Carrefour d'accueil", "Maison", "Service d'intégration", "Accueil", "Centre interculturel", "Rencontres")
 _OF = (
     "des Érables", "du Grand-Vent", "de la Boussole", "des Deux-Ponts", "du Bouleau", "de l'Étincelle",
     "des Passerelles", "du Nordet", "de la Lanterne", "des Rivages", "du Point-du-Jour", "de l'Outarde", "des Mélèzes",
 )  # fmt: skip
+COLUMNS = (
+    "code_organisme", "nom_organisme", "exercice", "trimestre", "no_dossier", "no_menage", "prenom", "nom",
+    "date_naissance", "sexe", "pays_naissance", "categorie_immigration", "date_arrivee_quebec",
+    "connaissance_francais", "scolarite", "taille_menage", "municipalite_residence", "code_municipal", "code_postal",
+    "programme", "volet", "service", "date_service", "date_depart_montreal", "date_etablissement",
+    "municipalite_destination", "motif_etablissement", "besoins", "emploi_obtenu", "date_emploi", "logement_trouve",
+    "date_logement", "date_suivi", "statut_suivi", "date_depart_region", "destination_depart", "motif_depart",
+    "remarques",
+)  # fmt: skip
+_OPTIONAL = (  # columns that some organisations do not keep
+    "code_municipal", "code_postal", "scolarite", "volet", "motif_etablissement", "besoins", "date_logement",
+    "logement_trouve", "remarques", "code_organisme", "nom_organisme",
+)  # fmt: skip
+_ENCODINGS = (
+    ("utf-8",),
+    ("utf-8-sig", "cp1252", "utf-8", "mac_roman", "cp1252"),
+    ("utf-8-sig", "cp1252", "utf-8", "mac_roman", "mojibake", "utf-16", "nfd", "cp1252"),
+)
+_SEPARATORS = ((",",), (";", ",", ";", "\t"), (";", ",", "\t", ";", "|"))
+_HEADERS = (
+    ("canonical",),
+    ("label", "canonical", "upper", "plain"),
+    ("label", "upper", "canonical", "plain", "spaced"),
+)
+_CSV_DATES = (("iso",), ("iso", "dmy", "words", "dmy"), ("iso", "dmy", "words", "dmy", "mdy", "dmy_short"))
+_XLSX_DATES = (
+    ("iso",),
+    ("excel", "iso", "serial", "dmy", "words"),
+    ("excel", "dmy", "serial", "serial_1904", "mdy", "words", "iso"),
+)
+_PLACES = (
+    ("official",),
+    ("official", "official", "upper", "plain", "saint"),
+    ("official", "upper", "plain", "saint", "official"),
+)
+CHANNELS = ("before", "organisations", "metropole", "stay", "registration", "services", "contacts", "news", "returns")
 
 
 @dataclass(frozen=True)
@@ -122,3 +164,181 @@ def _name(index: int, rng: np.random.Generator) -> str:
     kind = pick(rng, _KINDS)
     name = f"{kind} {_OF[index % len(_OF)]}"
     return name if index < len(_OF) else f"{name} {'I' * (index // len(_OF) + 1)}" if index < 39 else f"{name} {index}"
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How one organisation fills in and saves its deposits."""
+
+    format: str  # csv or xlsx
+    annual: bool
+    encoding: str
+    separator: str
+    header: str
+    dates: str
+    places: str
+    wording: int  # which variant of each word
+    french_words: bool
+    upper_names: bool
+    columns: tuple[str, ...]
+    title: bool
+    total: bool
+    first_row_only: bool  # the organisation's name only on the first row
+    drops_zeros: bool
+    numbering: int
+    synonyms: bool
+
+
+def habits(settings: Settings, network: Network) -> list[Habit]:
+    """The habits of all organisations, in their order."""
+    level = settings.level
+    rng = generator(settings.seed, TYPING)
+    order = rng.permutation(len(network.all)).tolist()
+    annual = set(order[: max(1, len(order) // 8)]) if len(order) >= 4 else set()
+    made: dict[int, Habit] = {}
+    csv_rank = xlsx_rank = 0
+    for rank, index in enumerate(order):
+        is_csv = (index not in annual and rank % 2 == 1) or (index not in annual and len(order) < 4 and rank % 2 == 0)
+        n = csv_rank if is_csv else xlsx_rank
+        csv_rank, xlsx_rank = csv_rank + is_csv, xlsx_rank + (not is_csv)
+        dates = _CSV_DATES[level] if is_csv else _XLSX_DATES[level]
+        made[index] = Habit(
+            format="csv" if is_csv else "xlsx",
+            annual=index in annual,
+            encoding=_ENCODINGS[level][n % len(_ENCODINGS[level])],
+            separator=_SEPARATORS[level][n % len(_SEPARATORS[level])],
+            header=_HEADERS[level][rank % len(_HEADERS[level])],
+            dates=dates[n % len(dates)],
+            places=_PLACES[level][rank % len(_PLACES[level])],
+            wording=rank % 3 if level else 0,
+            french_words=bool(level) and rank % 3 == 1,
+            upper_names=bool(level) and rank % 5 == 2,
+            columns=_columns(rng, level, index in annual, rank),
+            title=bool(level) and rank % 4 == 1,
+            total=bool(level) and rank % 5 == 1,
+            first_row_only=bool(level) and rank % 6 == 3,
+            drops_zeros=bool(level) and rank % 3 != 2,
+            numbering=index % 3,
+            synonyms=bool(level) and rank % 4 == 0,
+        )
+    return [made[i] for i in range(len(network.all))]
+
+
+def _columns(rng: np.random.Generator, level: int, annual: bool, rank: int) -> tuple[str, ...]:
+    u = rng.random(len(_OPTIONAL))
+    dropped = {c for c, v in zip(_OPTIONAL, u.tolist(), strict=True) if level and v < 0.25}
+    if {"code_organisme", "nom_organisme"} <= dropped:
+        dropped.discard("code_organisme")
+    if level and not annual and rank % 4 == 2:
+        dropped |= {"exercice", "trimestre"}  # the file name says it
+    kept = [c for c in COLUMNS if c not in dropped]
+    if level and rank % 3 == 2:
+        # Who first, then what, then the organisation: the order is each organisation's own.
+        start = between(rng, 1, 4)
+        kept = kept[start:] + kept[:start]
+    return tuple(kept)
+
+
+@dataclass
+class Event:
+    """One row in the making: everything true, dates as day numbers, places as municipality codes.
+
+    `opening` counts the files that an organisation opened for the person (1, 2 …); `day` is when the
+    organisation writes the row, which decides the quarter; `precision` is how well the organisation knows the date
+    of departure (day, month, quarter, year).
+    """
+
+    organisation: int
+    household: int
+    person: int
+    opening: int
+    kind: str  # service, establishment, follow_up, departure
+    day: int
+    residence: str
+    service: str = ""
+    service_date: int | None = None
+    departure_date: int | None = None
+    establishment_date: int | None = None
+    destination: str = ""
+    establishment_reason: str = ""
+    needs: str = ""
+    job: bool | None = None
+    job_date: int | None = None
+    housing: bool | None = None
+    housing_date: int | None = None
+    follow_up_date: int | None = None
+    status: str = ""
+    exit_date: int | None = None
+    exit_destination: str = ""  # a municipality code, or words
+    exit_reason: str = ""
+    remarks: str = ""
+    precision: str = "day"
+    size: int = 1
+    late: bool = False
+    note: str = field(default="")  # why the row is odd, where a defect of the facts made it
+
+
+@dataclass
+class Desk:
+    """What is needed to write about one household, and what has been written."""
+
+    settings: Settings
+    place: Geography
+    network: Network
+    life: Life
+    rate: Callable[[str], float]  # how often a fact is bent (defects.Mishaps.rate)
+    events: list[Event] = field(default_factory=list)
+    openings: dict[tuple[int, int], int] = field(default_factory=dict)
+    written: set[tuple[int, int, int, str]] = field(default_factory=set)
+    last_known: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.first, self.last = day_of(self.settings.start), day_of(self.settings.end)
+
+    def rng(self, channel: str, *key: int) -> np.random.Generator:
+        """The generator of one channel for this household (and one of its stays, one of its members)."""
+        return generator(self.settings.seed, REPORTING, self.life.household.number, CHANNELS.index(channel), *key)
+
+    def next_stay(self, stay: Stay) -> Stay | None:
+        """The person's following stay."""
+        return next((t for t in self.life.stays if t.person is stay.person and t.episode == stay.episode + 1), None)
+
+    def back_in_region(self, stay: Stay) -> int | None:
+        """When the person came back to the region of a stay, if that is what they did next."""
+        again = self.next_stay(stay)
+        return again.start if again and self.place.region[again.code] == self.place.region[stay.code] else None
+
+    def open_file(self, organisation: Organisation, person: Person) -> int:
+        """Open a file for a person (again, with a new number)."""
+        key = (organisation.index, person.number)
+        self.openings[key] = self.openings.get(key, 0) + 1
+        return self.openings[key]
+
+    def opened(self, organisation: Organisation, day: int) -> bool:
+        """Whether the organisation is open on a day and the day is in the period of the deposits."""
+        return self.first <= day <= self.last and organisation.active(day)
+
+    def write(
+        self, organisation: Organisation, person: Person, opening: int, kind: str, day: int, residence: str,
+        **facts: object,
+    ) -> Event | None:  # fmt: skip
+        """Add a row if the organisation is open and the day is in the period."""
+        if not self.opened(organisation, day):
+            return None
+        key = (organisation.index, person.number, day, str(facts.get("service")))
+        if kind == "service" and key in self.written:
+            return None  # the same service twice on a day is one service
+        self.written.add(key)
+        event = Event(
+            organisation.index, self.life.household.number, person.number, opening, kind, day, residence,
+            size=len(self.life.household.members), **facts,  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.events.append(event)
+        return event
+
+    def residence(self, person: int, day: int) -> str:
+        """The true municipality of a person on a day ("" outside Québec, or before arrival, or dead)."""
+        for r in self.life.residences:
+            if r.person == person and r.start <= day and (r.end is None or day < r.end):
+                return r.code
+        return ""

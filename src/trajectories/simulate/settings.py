@@ -1,10 +1,29 @@
-"""The settings of one simulation: a frozen value, checked whole, every fault said at once."""
+"""The settings of one simulation, the calendar of its quarters, and the random numbers that its seed gives.
+
+Settings are a frozen value, checked whole, every fault said at once.
+
+Calendar: a day is a whole number (days since 1970-01-01); months are calendar months (`trajectories.months`); a
+quarter is numbered year × 4 + 0…3 by the calendar; the fiscal year starts on 1 April.
+
+Chance: one generator a household or an organisation and a purpose, so that no draw disturbs another. A setting that
+changes how things are reported therefore leaves the true histories untouched, and a larger simulation begins with
+the same households as a smaller one. Only uniform draws are used, and multiplied: no exponential or logarithm, whose
+last bit may differ from one machine to the next.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from typing import Any, overload
 
+import numpy as np
+
+from trajectories import months as calendar
 from trajectories.exceptions import TrajectoriesError
 
 LEVELS = ("none", "light", "heavy")
@@ -15,12 +34,22 @@ _SHARES = (
 
 
 class SettingsError(TrajectoriesError, ValueError):
-    """Settings that make no sense; the message is one sentence a fault."""
+    """
+    Settings that make no sense; the message is one sentence a fault.
+
+    Examples
+    --------
+    >>> Settings(households=0)
+    Traceback (most recent call last):
+        ...
+    trajectories.simulate.settings.SettingsError: households is 0: give a whole number of at least 1.
+    """
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is simulated, and how it becomes known.
+    """
+    What is simulated, and how it becomes known.
 
     Only ``households``, ``organisations``, ``start``, ``end`` and ``seed`` touch the true histories: with these
     five equal, two simulations have the same persons, residences and stays, whatever is reported about them.
@@ -61,6 +90,11 @@ class Settings:
         Share of households that no contact ever reaches.
     news_stops_contacts : bool
         A departure row ends the scheduled contacts (default: it changes nothing in them).
+
+    Raises
+    ------
+    SettingsError
+        A setting makes no sense; all faults are said at once.
 
     Examples
     --------
@@ -145,3 +179,101 @@ def _faults(s: Settings) -> list[str]:
 
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+_EPOCH = dt.date(1970, 1, 1).toordinal()
+
+
+def day_of(date: dt.date) -> int:
+    """Number of a date."""
+    return date.toordinal() - _EPOCH
+
+
+@cache
+def date_of(day: int) -> dt.date:
+    """Date of a number."""
+    return dt.date.fromordinal(day + _EPOCH)
+
+
+@overload
+def add_months(day: int, months: int) -> int: ...
+
+
+@overload
+def add_months(day: int, months: np.ndarray) -> list[int]: ...
+
+
+def add_months(day, months):  # type: ignore[no-untyped-def]
+    """The same day some months later, or the last of a shorter month.
+
+    >>> date_of(add_months(day_of(dt.date(2023, 1, 31)), 1))
+    datetime.date(2023, 2, 28)
+    """
+    return calendar.add_months(day, months).astype(np.int64).tolist()
+
+
+def as_dates(days: Sequence[int | None]) -> np.ndarray:
+    """Day numbers as datetime64, None as NaT."""
+    nat = np.iinfo(np.int64).min
+    return np.array([nat if d is None else d for d in days], dtype=np.int64).astype("M8[D]").astype("M8[ns]")
+
+
+def quarter_of(day: int) -> int:
+    """Number of the quarter that holds a day."""
+    date = date_of(day)
+    return date.year * 4 + (date.month - 1) // 3
+
+
+def quarter_start(quarter: int) -> int:
+    """First day of a quarter."""
+    return day_of(dt.date(quarter // 4, quarter % 4 * 3 + 1, 1))
+
+
+def quarter_end(quarter: int) -> int:
+    """Last day of a quarter."""
+    return quarter_start(quarter + 1) - 1
+
+
+def fiscal(quarter: int) -> tuple[str, int]:
+    """Exercice and trimestre of a quarter.
+
+    >>> fiscal(2021 * 4 + 3)
+    ('2021-2022', 3)
+    """
+    year, n = divmod(quarter - 1, 4)
+    return f"{year}-{year + 1}", n + 1
+
+
+POPULATION, HISTORY, ORGANISATION, REPORTING, FILING, TYPING, LAYOUT, POSTAL = range(8)
+
+
+def generator(seed: int, purpose: int, *key: int) -> np.random.Generator:
+    """The generator of one purpose for one household or organisation."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, purpose, *key))))
+
+
+class Choice:
+    """A weighted choice that is drawn many times.
+
+    >>> Choice(["a", "b"], [0, 1]).draw(generator(1, POPULATION))
+    'b'
+    """
+
+    def __init__(self, values: Sequence[Any], weights: Sequence[float]) -> None:
+        kept = [(v, float(w)) for v, w in zip(values, weights, strict=True) if w > 0]
+        self.values = [v for v, _ in kept]
+        self.cumulative = list(accumulate(w for _, w in kept))
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """One value."""
+        return self.values[bisect_right(self.cumulative, rng.random() * self.cumulative[-1])]
+
+
+def pick(rng: np.random.Generator, values: Sequence[Any]) -> Any:
+    """One value, all equally likely."""
+    return values[int(rng.random() * len(values))]
+
+
+def between(rng: np.random.Generator, low: int, high: int) -> int:
+    """A whole number from low to high, both included."""
+    return low + int(rng.random() * (high - low + 1))

@@ -1,32 +1,39 @@
-"""The whole simulation in one function: read it aloud and you have the method."""
+"""The whole simulation in one function, and the truth that it writes beside the deposits.
+
+Read `simulate` aloud and you have the method. The truth says who, where, from when to when, and what became of each
+row. `months` of a stay whose person died is the length it would have had (death only censors); their `exit` is NaT.
+"""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+import json
 import shutil
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from .clock import day_of, quarter_of
+from trajectories.months import months_between
+
+from . import effects
 from .defects import Mishaps
-from .deposits import Ledger, deposit, write_all
+from .deposits import Deposit, deposit, write_all
 from .drafts import Identity, draft, file_events, identify, settle_forms
-from .events import Event
 from .geography import Geography, geography
-from .habits import Habit, habits
-from .histories import Life, live
-from .organisations import Network, found
-from .population import Calendar, Household, draw_household
+from .histories import Life, true_lives
+from .organisations import Event, Habit, Network, found, habits
 from .reporting import report
-from .settings import Settings
-from .truth import Truth, true_tables
+from .settings import Settings, as_dates, day_of, quarter_of
 
 
 def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
-    """Write synthetic deposits below `folder`/raw and their truth below `folder`/truth.
+    """
+    Write synthetic deposits below `folder`/raw and their truth below `folder`/truth.
 
     What an earlier simulation wrote there (`truth/manifest.txt`) is replaced; deposits of any other origin are never
     touched.
@@ -62,15 +69,12 @@ def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
     place = geography()
     network = found(settings, place)
     lives = true_lives(settings, place)
-    events = [event for life in lives for event in report(settings, place, network, life)]
-    counts: Counter[tuple[str, str]] = Counter()
-    for event in events:
-        if event.note:
-            counts[event.note, "fact"] += 1
-    ledger, identities = Ledger(), []
+    mishaps = Mishaps(settings, place)
+    events = [event for life in lives for event in report(settings, place, network, life, mishaps.rate)]
+    mishaps.counts.update((event.note, "fact") for event in events if event.note)
     raw = folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
-    (raw / "organismes.csv").write_bytes(_registry(network))
+    (raw / "organismes.csv").write_bytes(_registry(place, network))
     manners = habits(settings, network)
     quarters = range(quarter_of(day_of(settings.start)), quarter_of(day_of(settings.end)) + 1)
     by_organisation: dict[int, list[Event]] = {}
@@ -78,11 +82,11 @@ def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
         by_organisation.setdefault(event.organisation, []).append(event)
     people = {p.number: p for life in lives for p in life.household.members}
     homes = {life.household.number: life.household for life in lives}
-    deposits = []
+    identities: list[Identity] = []
+    deposits: list[Deposit] = []
     for organisation, habit in zip(network.all, manners, strict=True):
         mine = by_organisation.get(organisation.index, [])
         files = identify(habit, organisation, mine, people, homes)
-        mishaps = Mishaps(settings, place, counts)
         mishaps.to_identities(list(files.values()), habit.dates)
         drafts = [
             draft(settings, place, organisation, habit, files[event.person, event.opening], event, quarter)
@@ -92,30 +96,19 @@ def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
         for item in drafts:
             settle_forms(place, item)
         identities += list(files.values())
-        deposits += deposit(settings, place, organisation, habit, drafts, quarters, counts)
-    write_all(settings, raw, deposits, ledger, counts)
-    _count_habits(counts, manners)
+        deposits += deposit(settings, organisation, habit, drafts, quarters, mishaps)
+    rows = write_all(raw, deposits, mishaps)
+    _count_habits(mishaps.counts, manners)
+    counts = [(name, scope, n) for (name, scope), n in sorted(mishaps.counts.items()) if n]
     truth = Truth(
         **true_tables(place, network, lives),
         identities=_identities(network, identities),
-        rows=ledger.frame(),
-        defects=pd.DataFrame(
-            [(name, scope, n) for (name, scope), n in sorted(counts.items()) if n], columns=["name", "scope", "count"]
-        ),
+        rows=rows,
+        defects=pd.DataFrame(counts, columns=["name", "scope", "count"]),
     )
     truth.write(folder / "truth", settings)
     _write_manifest(folder)
     return truth
-
-
-def true_lives(settings: Settings, place: Geography) -> list[Life]:
-    """The true histories alone: no organisation has looked at them yet."""
-    calendar, lives, person = Calendar(settings), [], 1
-    for number in range(1, settings.households + 1):
-        household: Household = draw_household(settings, place, calendar, number, person)
-        person += len(household.members)
-        lives.append(live(settings, place, household))
-    return lives
 
 
 def _clear(folder: Path) -> None:
@@ -140,13 +133,181 @@ def _write_manifest(folder: Path) -> None:
     (folder / "truth" / "manifest.txt").write_bytes("".join(f"{n}\n" for n in names).encode("utf-8"))
 
 
-def _registry(network: Network) -> bytes:
-    place = geography()
+def _registry(place: Geography, network: Network) -> bytes:
+    """The list of organisations that comes with the deposits."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
     writer.writerow(["code", "nom", "municipalite"])
     writer.writerows([o.code, o.name, place.name[o.municipality]] for o in network.all)
     return buffer.getvalue().encode("utf-8")
+
+
+def _count_habits(counts: Counter[tuple[str, str]], manners: list[Habit]) -> None:
+    for habit in manners:
+        for name in ("format", "header", "dates", "places"):
+            counts[f"{name}={getattr(habit, name)}", "habit"] += 1
+        if habit.format == "csv":
+            counts[f"encoding={habit.encoding}", "habit"] += 1
+            counts[f"separator={habit.separator!r}", "habit"] += 1
+        for name in ("annual", "drops_zeros", "french_words", "upper_names", "synonyms"):
+            counts[name, "habit"] += getattr(habit, name)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """
+    What is true of one simulation, as tables.
+
+    Attributes
+    ----------
+    persons : true_person, true_household, role, given_name, family_name, birth_date, sex, birth_country,
+        immigration_category, arrival_date, french (0–12), education, death_date
+    residences : true_person, start, end (NaT: open), municipality, region, zone, place (outside Québec)
+    stays : true_person, true_household, group, episode, pathway, municipality, region, establishment, exit, exit_cause,
+        exit_destination, exit_reason, months (calendar months, inf if it never ends), job_found, job_found_later,
+        housing_found, exploratory_visit, pairing, city_size, immigration_category, origin
+    identities : organisation_id, file_number, household_number, true_person, true_household
+    rows : file, sheet ("" for text), row (as a spreadsheet shows it), organisation_id, true_person, true_household,
+        kind (service, establishment, follow_up, departure, total), fate (accepted, superseded, duplicate, quarantined),
+        event_date, exit_date, residence_code, destination_code, residence_form, destination_form (exact, variant,
+        slip, alias, qualified: determinable; homonym, area, sanitary, unknown, none: not; homonym_postal, postal: by
+        the postal code at most; outside: outside Québec), quarantine_reason, superseded_by, note (an odd fact, by its
+        defect's name), service (canonical code), status (present, left, not_reached)
+    organisations : organisation_id, name, municipality, region, zone, opened, closed, stops_calling (dates, NaT: never)
+    defects : name, scope, count
+    """
+
+    persons: pd.DataFrame
+    residences: pd.DataFrame
+    stays: pd.DataFrame
+    identities: pd.DataFrame
+    rows: pd.DataFrame
+    organisations: pd.DataFrame
+    defects: pd.DataFrame
+
+    def write(self, folder: Path, settings: Settings) -> None:
+        """
+        Write the tables as parquet, the planted effects and the settings as JSON.
+
+        Parameters
+        ----------
+        folder : Path
+            Where to write; made if it does not exist.
+        settings : Settings
+            What the simulation was made with, kept beside its truth.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for item in dataclasses.fields(self):
+            getattr(self, item.name).to_parquet(folder / f"{item.name}.parquet", index=False)
+        _json(folder / "effects.json", effects.as_json())
+        _json(folder / "settings.json", {k: v for k, v in dataclasses.asdict(settings).items()})
+
+    @classmethod
+    def read(cls, folder: Path | str) -> Truth:
+        """
+        Read the truth of an earlier simulation.
+
+        Parameters
+        ----------
+        folder : path
+            The folder that `write` filled: `truth` beside `raw`.
+
+        Returns
+        -------
+        Truth
+            The same tables, of the same types.
+
+        Raises
+        ------
+        FileNotFoundError
+            A table is missing: the folder is not a simulation's.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     truth = simulate(folder, Settings(households=5, organisations=2))
+        ...     Truth.read(Path(folder) / "truth").stays.equals(truth.stays)
+        True
+        """
+        return cls(**{f.name: pd.read_parquet(Path(folder) / f"{f.name}.parquet") for f in dataclasses.fields(cls)})
+
+
+def _json(path: Path, value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
+    path.write_bytes(text.encode("utf-8"))
+
+
+def true_tables(place: Geography, network: Network, lives: list[Life]) -> dict[str, pd.DataFrame]:
+    """Persons, residences, stays and organisations."""
+    everyone = [(life, p) for life in lives for p in life.household.members]
+    persons = pd.DataFrame(
+        {
+            "true_person": [p.number for _, p in everyone],
+            "true_household": [x.household.number for x, _ in everyone],
+            "role": [p.role for _, p in everyone],
+            "given_name": [p.given_name for _, p in everyone],
+            "family_name": [p.family_name for _, p in everyone],
+            "birth_date": as_dates([p.birth for _, p in everyone]),
+            "sex": [p.sex for _, p in everyone],
+            "birth_country": [p.birth_country for _, p in everyone],
+            "immigration_category": [x.household.category for x, _ in everyone],
+            "arrival_date": as_dates([x.household.arrival for x, _ in everyone]),
+            "french": [p.french for _, p in everyone],
+            "education": [p.education for _, p in everyone],
+            "death_date": as_dates([x.deaths.get(p.number) for x, p in everyone]),
+        }
+    )
+    lived = sorted((r for life in lives for r in life.residences), key=lambda r: (r.person, r.start))
+    residences = pd.DataFrame(
+        {
+            "true_person": [r.person for r in lived],
+            "start": as_dates([r.start for r in lived]),
+            "end": as_dates([r.end for r in lived]),
+            "municipality": [r.code for r in lived],
+            "region": [place.region.get(r.code, "") for r in lived],
+            "zone": [place.zone.get(r.code, "outside_quebec") for r in lived],
+            "place": [r.place for r in lived],
+        }
+    )
+    return {
+        "persons": persons,
+        "residences": residences,
+        "stays": _stays(place, lives),
+        "organisations": _partners(network),
+    }
+
+
+def _stays(place: Geography, lives: list[Life]) -> pd.DataFrame:
+    stays = sorted(
+        ((s, life) for life in lives for s in life.stays), key=lambda pair: (pair[0].person.number, pair[0].episode)
+    )
+    start, latent = as_dates([s.start for s, _ in stays]), as_dates([s.length_to for s, _ in stays])
+    return pd.DataFrame(
+        {
+            "true_person": [s.person.number for s, _ in stays],
+            "true_household": [x.household.number for _, x in stays],
+            "group": [s.group for s, _ in stays],
+            "episode": [s.episode for s, _ in stays],
+            "pathway": [s.pathway for s, _ in stays],
+            "municipality": [s.code for s, _ in stays],
+            "region": [place.region[s.code] for s, _ in stays],
+            "establishment": start,
+            "exit": as_dates([s.exit for s, _ in stays]),
+            "exit_cause": [s.cause for s, _ in stays],
+            "exit_destination": [s.place for s, _ in stays],
+            "exit_reason": [s.reason for s, _ in stays],
+            "months": np.where(np.isnat(latent), np.inf, months_between(start, latent)),
+            "job_found": [s.job for s, _ in stays],
+            "job_found_later": as_dates([s.job_later for s, _ in stays]),
+            "housing_found": [s.housing for s, _ in stays],
+            "exploratory_visit": [s.visited for s, _ in stays],
+            "pairing": as_dates([s.pairing for s, _ in stays]),
+            "city_size": [place.city_size(s.code) for s, _ in stays],
+            "immigration_category": [x.household.category for _, x in stays],
+            "origin": [s.origin for s, _ in stays],
+        }
+    )
 
 
 def _identities(network: Network, identities: list[Identity]) -> pd.DataFrame:
@@ -161,12 +322,16 @@ def _identities(network: Network, identities: list[Identity]) -> pd.DataFrame:
     )
 
 
-def _count_habits(counts: Counter[tuple[str, str]], manners: list[Habit]) -> None:
-    for habit in manners:
-        for name in ("format", "header", "dates", "places"):
-            counts[f"{name}={getattr(habit, name)}", "habit"] += 1
-        if habit.format == "csv":
-            counts[f"encoding={habit.encoding}", "habit"] += 1
-            counts[f"separator={habit.separator!r}", "habit"] += 1
-        for name in ("annual", "drops_zeros", "french_words", "upper_names", "synonyms"):
-            counts[name, "habit"] += getattr(habit, name)
+def _partners(network: Network) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "organisation_id": [o.code for o in network.all],
+            "name": [o.name for o in network.all],
+            "municipality": [o.municipality for o in network.all],
+            "region": [o.region for o in network.all],
+            "zone": [o.zone for o in network.all],
+            "opened": as_dates([o.opened for o in network.all]),
+            "closed": as_dates([o.closed for o in network.all]),
+            "stops_calling": as_dates([o.stops_calling for o in network.all]),
+        }
+    )
