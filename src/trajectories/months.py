@@ -19,9 +19,9 @@ TOLERANCE = 1e-9
 
 def _shift(year_month: np.ndarray, day: np.ndarray, by: np.ndarray) -> np.ndarray:
     """Days (datetime64[D]) of the dates (year_month, day) moved by whole months."""
-    target = (year_month + by).astype("datetime64[M]")
+    target = (year_month + by.astype("timedelta64[M]")).astype("datetime64[M]")
     first = target.astype("datetime64[D]")
-    length = ((target + 1).astype("datetime64[D]") - first).astype(np.int64)
+    length = ((target + np.timedelta64(1, "M")).astype("datetime64[D]") - first).astype(np.int64)
     return first + (np.minimum(day, length) - 1).astype("timedelta64[D]")
 
 

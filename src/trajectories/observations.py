@@ -92,7 +92,8 @@ def quarter_ends(rows: pd.DataFrame) -> pd.Series:
     quarter = rows["quarter"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     known = ~(np.isnan(year) | np.isnan(quarter))
     months = np.where(known, (year - 1970) * 12 + 3 + quarter * 3, 0).astype("int64")
-    ends = (months.astype("datetime64[M]").astype("datetime64[D]") - 1).astype("datetime64[ns]")
+    following = months.astype("datetime64[M]").astype("datetime64[D]")
+    ends = (following - np.timedelta64(1, "D")).astype("datetime64[ns]")
     return pd.Series(np.where(known, ends, np.datetime64("NaT", "ns")), index=rows.index)
 
 
