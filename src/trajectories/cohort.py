@@ -16,6 +16,7 @@ import pandas as pd
 from . import places
 from .contacts import build_contacts, lost_to_follow_up
 from .months import months_between
+from .observations import in_perimeter
 from .spells import Residences
 from .study import Study
 from .tables import COHORT, METROPOLE, OUTSIDE_QUEBEC, REGION, UNKNOWN, conform
@@ -49,15 +50,26 @@ def build_cohort(
     records, persons : DataFrame
         The tables of those names.
     study : Study, optional
-        Its perimeter, scope and follow-up schedule are used. All pathways are kept: `retention` selects.
+        Its scope and follow-up schedule are used. All pathways are kept: `retention` selects.
 
     Returns
     -------
     Cohort
         The tables `cohort` and `contacts`. Besides the declared columns the cohort has `lost_month` (the month of
         the first failed or missed contact of someone lost) and `origin_zone`.
+
+    Raises
+    ------
+    ValueError
+        The study asks for another perimeter than that of the residences.
     """
-    study = study or Study()
+    study = study or Study(perimeter=residences.perimeter)
+    if study.perimeter != residences.perimeter:
+        raise ValueError(
+            f"the residences are those of perimeter {residences.perimeter}, the study asks for {study.perimeter}: "
+            "build the spells again with this study."
+        )
+    records = in_perimeter(records, study.perimeter)
     cutoff = residences.cutoff
     stays = _stays(residences.spells, study.scope)
     stays = _first_contact(stays, residences.observations)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from .places.territory import region_zones, zones
 from .tables import (
     LEFT,
     METROPOLE,
@@ -70,6 +71,21 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     found = found[~(found["earliest"] > cutoff) & found["latest"].notna()]
     found["latest"] = found["latest"].clip(upper=cutoff)
     return found.sort_values(["person_id", "latest", "earliest", "kind", "record_id"], ignore_index=True)
+
+
+def in_perimeter(records: pd.DataFrame, perimeter: str) -> pd.DataFrame:
+    """
+    The records with the zones of a perimeter, from their municipalities and regions (never from the zones typed in).
+
+    A place known neither by town nor by region keeps its zone; so does an organisation.
+    """
+    areas = region_zones(perimeter)
+    found = {}
+    for place in ("residence", "destination", "exit_destination"):
+        code, region = records[f"{place}_code"], records[f"{place}_region"]
+        zone = records[f"{place}_zone"].where(region.isna(), region.map(areas))
+        found[f"{place}_zone"] = zone.where(code.isna(), pd.Series(zones(code, perimeter), index=records.index))
+    return records.assign(**found)
 
 
 def filed(rows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.Series:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .conflicts import SAME_EVENT, conflict_rows, describe, settle
-from .observations import build_observations, quarter_ends
+from .observations import build_observations, in_perimeter, quarter_ends
 from .study import Study
 from .tables import (
     CONFLICTS,
@@ -34,12 +34,13 @@ _FAR = pd.Timestamp("2200-01-01")
 
 @dataclass(frozen=True)
 class Residences:
-    """Where persons lived: the tables observations, spells, moves and conflicts, and the cut-off they run to."""
+    """Where persons lived: observations, spells, moves and conflicts, for one perimeter, up to the cut-off."""
 
     observations: pd.DataFrame
     spells: pd.DataFrame
     moves: pd.DataFrame
     conflicts: pd.DataFrame
+    perimeter: str
     cutoff: pd.Timestamp
 
 
@@ -66,12 +67,13 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
     records, persons : DataFrame
         The tables of those names.
     study : Study, optional
-        Its `cutoff` and `grace_days` are used.
+        Its `perimeter`, `cutoff` and `grace_days` are used. Zones are those of this perimeter, whatever perimeter
+        the records were read for.
 
     Returns
     -------
     Residences
-        observations (all of them), spells, moves, conflicts, cutoff.
+        observations (all of them), spells, moves, conflicts, perimeter, cutoff.
 
     Notes
     -----
@@ -80,7 +82,7 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
     """
     study = study or Study()
     cutoff = cutoff_of(study, records)
-    observations = build_observations(records, persons, cutoff)
+    observations = build_observations(in_perimeter(records, study.perimeter), persons, cutoff)
     kept, conflicts = settle(observations, study.grace_days)
     claims = _runs(kept)
     spells, dated = _spells(claims, kept, _arrivals(records, persons))
@@ -92,6 +94,7 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
         conform(spells, SPELLS),
         _moves(spells),
         stack([conflicts, *dated], CONFLICTS).sort_values(["person_id", "date", "rule", "said"], ignore_index=True),
+        study.perimeter,
         cutoff,
     )
 

@@ -111,6 +111,28 @@ def test_the_perimeter_decides_who_is_en_region(cohort):
     """)  # fmt: skip
 
 
+def test_zones_are_those_of_the_study_whatever_the_records_were_read_for():
+    from tables_in import records_and_persons
+
+    from trajectories import Study, build_cohort, build_spells
+
+    records, persons = records_and_persons(
+        """
+        org | established | destination
+        R1  | 2021-05-03  | 75017
+    """,
+        perimeter="RMR-2021",
+    )
+    found = build_spells(records, persons, study=Study(perimeter="CMM"))
+    assert_table(found.spells, """
+        municipality | zone
+        75017        | region
+    """)  # fmt: skip
+    assert build_cohort(found, records, persons).cohort["perimeter"].tolist() == ["CMM"]
+    with pytest.raises(ValueError, match="build the spells again"):
+        build_cohort(found, records, persons, study=Study(perimeter="RMR-2021"))
+
+
 def test_someone_first_seen_later_enters_late(cohort):
     found = cohort("""
         org | follow_up  | status  | residence | established | destination | service
