@@ -79,8 +79,7 @@ def build_cohort(
     stays["lost"], stays["lost_month"] = lost, month
     stays = _covariates(stays, records.merge(persons[["record_id", "person_id"]], on="record_id"))
     stays["perimeter"], stays["scope"] = study.perimeter, study.scope
-    more = ["lost_month", "origin_zone"]
-    return Cohort(conform(stays, COHORT)[[*COHORT.columns, *more]].reset_index(drop=True), contacts)
+    return Cohort(conform(stays, COHORT)[list(COHORT.columns)].reset_index(drop=True), contacts)
 
 
 def _stays(spells: pd.DataFrame, scope: str) -> pd.DataFrame:

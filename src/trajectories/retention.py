@@ -149,7 +149,9 @@ def observed_intervals(stays: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFr
     DataFrame
         One row a stay, in the order of `stays`: entry, and for each method `<method>_lower`, `<method>_upper`,
         `<method>_cause` on whole months (upper inf: right-censored; cause 0 with a finite upper: destination
-        unknown), and `late_news` (a departure first heard of after the last scheduled contact).
+        unknown), and `late_news` (a departure first heard of after the last scheduled contact). A stay that ends in
+        the month in which it came under observation has an upper (or, censored, a lower) that is not above its
+        entry: it is never at risk.
     """
     keys = ["person_id", "episode"]
     index = pd.MultiIndex.from_frame(stays[keys])
@@ -158,7 +160,7 @@ def observed_intervals(stays: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFr
         months = contacts.loc[contacts["kind"].isin(kinds)].groupby(keys)["month"].agg(how)
         return months.reindex(index).to_numpy(dtype=float)
 
-    entry = floor_month(stays["entry"])
+    entry = ceil_month(stays["entry"])
     left = stays["exit"].notna().to_numpy()
     cause = np.where(left, stays["exit"].map({name: k for k, name in enumerate(CAUSES, start=1)}).fillna(0), 0).astype(
         int
@@ -175,15 +177,17 @@ def observed_intervals(stays: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFr
     late = left & ~(heard <= last_contact)
     failed = _first_after(contacts, keys, index, confirmed)
 
-    lower, upper = _whole_months(stays, found_by_contact, entry)
+    lower, upper = _whole_months(stays, found_by_contact)
     lost = stays["lost"].notna().to_numpy()
     gone_by = np.maximum(np.round(stays["lost_month"].to_numpy(dtype=float)), confirmed + 1)
     to_cutoff = np.maximum(floor_month(stays["cutoff"]), confirmed)
     found = {"entry": entry, "late_news": late}
 
     def keep(method: str, exit_known: np.ndarray, low: np.ndarray, high: np.ndarray, censored: np.ndarray) -> None:
-        found[f"{method}_lower"] = np.where(exit_known, np.maximum(low, entry), np.maximum(censored, entry))
-        found[f"{method}_upper"] = np.where(exit_known, np.maximum(high, found[f"{method}_lower"] + 1), np.inf)
+        # an exit by the month of entry keeps its own month: put after it, it would be a death that nobody died
+        low = np.where(high > entry, np.maximum(low, entry), low)
+        found[f"{method}_lower"] = np.where(exit_known, low, np.maximum(censored, entry))
+        found[f"{method}_upper"] = np.where(exit_known, np.maximum(high, low + 1), np.inf)
         found[f"{method}_cause"] = np.where(exit_known, cause, 0)
 
     keep("main", left & ~late, lower, upper, confirmed)
@@ -202,9 +206,7 @@ def observed_intervals(stays: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFr
     return pd.DataFrame(found)
 
 
-def _whole_months(
-    stays: pd.DataFrame, found_by_contact: np.ndarray, entry: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _whole_months(stays: pd.DataFrame, found_by_contact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The interval of each exit on whole months: dated days go up, the ends of intervals to the nearest month."""
     low, high = stays["lower"].to_numpy(dtype=float), stays["upper"].to_numpy(dtype=float)
     dated = high - low <= TOLERANCE
@@ -213,7 +215,7 @@ def _whole_months(
     )
     # what a contact found is of a month that the contact closes, as for those it found present
     upper = np.fmin(upper, np.maximum(np.round(found_by_contact), 1))
-    upper = np.maximum(upper, np.maximum(entry, 0) + 1)
+    upper = np.maximum(upper, 1)
     lower = np.where(dated, upper - 1, np.minimum(np.round(low), upper - 1))
     return np.maximum(lower, 0), upper
 
@@ -268,7 +270,7 @@ def _fit(
     lower, upper, cause = (known[name].to_numpy() for name in columns)
     entry = known["entry"].to_numpy(dtype=float)
     # a stay that ends as it comes under observation is never at risk (counted in n_start all the same)
-    usable = (lower > entry) | np.isfinite(upper)
+    usable = np.where(np.isfinite(upper), upper, lower) > entry
     if not usable.any():
         return _nobody(last)
     fitted = interval_incidence(
