@@ -22,6 +22,7 @@ _ROOMS = {
     "read_deposits": "deposits",
     "Deposits": "deposits",
     "find_places": "places",
+    "explain_place": "places",
     "link_persons": "persons",
     "build_spells": "spells",
     "Residences": "spells",

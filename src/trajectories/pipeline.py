@@ -66,7 +66,7 @@ class Built:
         return files[files["status"].eq("unreadable")]
 
 
-def build(study: Study, *, progress: Callable[[str], None] | None = None, processes: int = 1) -> Built:
+def build(study: Study, *, progress: Callable[[str], None] | None = None) -> Built:
     """
     Deposits to tables: read, link, reconstruct, draw the cohort, and write every table below `study.paths.derived`.
 

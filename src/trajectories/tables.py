@@ -113,7 +113,7 @@ RECORDS = Table("records", {
     **_interval("exit_date"), **_place("exit_destination"), "exit_reason": Column(values=EXIT_REASONS),
 })  # fmt: skip
 QUARANTINE = Table("quarantine", _FINDING)
-ISSUES = Table("issues", _FINDING)
+ISSUES = Table("issues", {**_FINDING, "closest": Column()})
 SUPERSEDED = Table("superseded", {**_KEYS, "superseded_by": Column(required=True)})
 FILES = Table("files", {
     "file": Column(required=True), "status": Column(required=True, values=FILE_STATUSES), "encoding": Column(),

@@ -156,6 +156,14 @@ def test_persons_left_out_by_request_are_counted(project, deposits, capsys):
     assert one["file_number"] not in out
 
 
+def test_a_typed_place_is_explained(project, capsys):
+    assert call("places", "st jean s richelieu") == 0
+    assert "Saint-Jean-sur-Richelieu (56083" in capsys.readouterr().out
+    assert call("places", "Saint-Lambert", "--code", "87120", "--lang", "en") == 0
+    assert "87120" in capsys.readouterr().out
+    assert call("places", "Gaspé", "--lang", "de") == 2
+
+
 def test_an_interrupted_run_says_so_and_ends_with_130(deposits, tmp_path):
     import signal
     import subprocess

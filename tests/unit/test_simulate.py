@@ -35,7 +35,8 @@ def levels(tmp_path_factory):
     made = {}
     for level in LEVELS:
         folder = tmp_path_factory.mktemp(level)
-        made[level] = folder, simulate(folder, Settings(households=300, organisations=30, seed=5, defects=level))
+        households = 400 if level == "heavy" else 300  # its rarest defects want a few more
+        made[level] = folder, simulate(folder, Settings(households=households, organisations=30, seed=5, defects=level))
     return made
 
 

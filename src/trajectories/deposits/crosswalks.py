@@ -1,16 +1,18 @@
 """Crosswalks: from a partner's headers and words to canonical columns and codes.
 
-A crosswalk is a TOML file in `crosswalks/`; another reporting form costs one such file, never a change of code.
-It is checked whole when it is loaded, and every fault is told at once.
+A crosswalk is a TOML file; another reporting form costs one such file, never a change of code. The library ships
+those of `deposits/crosswalks/`; a study's own stand in the folder `crosswalks` beside the folder of its deposits
+(`data/crosswalks/*.toml` for `data/raw`). Each is checked whole when it is loaded, and every fault of every file is
+told at once with its line (`crosswalk_text`). Which one a file is read with is decided file by file (`choosing`).
 """
 
 from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 
 from .. import tables
@@ -32,40 +34,115 @@ COLUMNS = (
     "job_date", "housing_found", "housing_date", "follow_up_date", "follow_up_status", "exit_date", "exit_destination",
     "exit_reason", "remarks",
 )  # fmt: skip
-# Lists of values and the codes they may lead to; None: any code (programmes are names, not a closed list).
+# Lists of values and the codes they may lead to; None: any code (programmes and volets differ from form to form).
 LISTS: dict[str, tuple[str, ...] | None] = {
     "sex": tables.SEXES, "immigration_category": tables.CATEGORIES, "french": tables.FRENCH_LEVELS,
     "education": tables.EDUCATION_LEVELS, "yes_no": ("yes", "no"), "follow_up_status": tables.FOLLOW_UP_STATUSES,
     "service": tables.SERVICES, "needs": tables.NEEDS, "establishment_reason": tables.ESTABLISHMENT_REASONS,
-    "exit_reason": tables.EXIT_REASONS, "programme": None,
+    "exit_reason": tables.EXIT_REASONS, "programme": None, "stream": None,
 }  # fmt: skip
+# The list of values that a column draws from, where it has not the column's own name.
+LIST_OF = {"job_found": "yes_no", "housing_found": "yes_no"}
 
-_KEYS = ("name", "title", "programmes", "from", "to", "columns", "values", "streams")
-_EXERCICE = re.compile(r"^(\d{4})-(\d{4})$")
 _NOT_A_WORD = re.compile(r"[^a-z0-9✓]+")
 
 
 class CrosswalkError(TrajectoriesError, ValueError):
-    """A crosswalk holds faults: all of them at once, one sentence each."""
+    """Crosswalks hold faults: all of them at once, one sentence each, with its line."""
 
     def __init__(self, source: str, faults: list[str]):
+        self.source = source
         self.faults = tuple(faults)
         lines = "\n".join(f"  - {fault}" for fault in faults)
         super().__init__(f"crosswalk {source}: {len(faults)} fault(s) to correct:\n{lines}")
 
 
 @dataclass(frozen=True)
+class Streams:
+    """What the volets of one programme mean from one exercice to another: {"V1": code …}."""
+
+    programme: str
+    first: str
+    last: str | None
+    meanings: MappingProxyType
+
+    def covers(self, programme: str | None, fiscal_year: str | None) -> bool:
+        """Whether they may be those of the row; what the row does not say excludes nothing."""
+        if programme is not None and word_key(programme) != word_key(self.programme):
+            return False
+        return fiscal_year is None or (self.first <= fiscal_year and (self.last is None or fiscal_year <= self.last))
+
+
+@dataclass(frozen=True)
 class Crosswalk:
-    """Headers → columns, and per list of values, words → codes (both by `word_key`)."""
+    """
+    Headers → columns, and per list of values, words → codes (both by their keys).
+
+    Attributes
+    ----------
+    name, title, programmes, first, last
+        What it is called and where it holds: its programmes, its first and last exercice (None: no limit).
+    headers : mapping of `header_key` to column
+    values : mapping of list to mapping of `word_key` to code
+    labels : mapping of list to mapping of code to the word that a person is shown, the first of its list; also of
+        « columns », to mapping of column to header
+    streams : tuple of Streams
+    """
 
     name: str
     headers: MappingProxyType
     values: MappingProxyType
-    streams: tuple[MappingProxyType, ...] = ()
+    labels: MappingProxyType
+    streams: tuple[Streams, ...] = ()
+    title: str = ""
+    programmes: tuple[str, ...] = ()
+    first: str | None = None
+    last: str | None = None
 
     def column(self, header: str) -> str | None:
         """The canonical column that a typed header names, or None."""
         return self.headers.get(header_key(header))
+
+    def holds(self, programme: str | None, fiscal_year: str | None) -> bool:
+        """Whether it is valid for the programme and the exercice; what is not known excludes nothing."""
+        if programme is not None and self.programmes and programme not in self.programmes:
+            return False
+        if fiscal_year is None:
+            return True
+        return (self.first or "") <= fiscal_year and (self.last is None or fiscal_year <= self.last)
+
+
+@dataclass(frozen=True)
+class Crosswalks:
+    """The crosswalks of a run, the study's own before the library's."""
+
+    all: tuple[Crosswalk, ...]
+
+    def __getitem__(self, name: str) -> Crosswalk:
+        return next(crosswalk for crosswalk in self.all if crosswalk.name == name)
+
+    def column(self, header: str) -> str | None:
+        """The canonical column that a typed header names in the first crosswalk that knows it, or None."""
+        key = header_key(header)
+        return next((c.headers[key] for c in self.all if key in c.headers), None)
+
+    def meaning(self, programme: str | None, fiscal_year: str | None, volet: str) -> str | None:
+        """
+        What a volet means, keyed by programme and exercice: the numbers changed meaning between them.
+
+        None where the combination is unknown, or where what the row does not say leaves two meanings.
+
+        Examples
+        --------
+        >>> shipped = load_crosswalks()
+        >>> shipped.meaning("PASI", "2021-2022", "V3"), shipped.meaning("Réussir l'intégration", "2018-2019", "V3")
+        ('refugee_reception', 'asylum_claimants')
+        >>> shipped.meaning(None, "2019-2020", "V3") is None
+        True
+        """
+        tables_of = [s for crosswalk in self.all for s in crosswalk.streams if s.covers(programme, fiscal_year)]
+        found = {s.meanings.get(volet) for s in tables_of}
+        return found.pop() if len(found) == 1 else None
 
 
 def word_key(text: str) -> str:
@@ -80,6 +157,7 @@ def word_key(text: str) -> str:
     return _NOT_A_WORD.sub(" ", fold(text)).strip()
 
 
+@functools.lru_cache(maxsize=50_000)
 def header_key(text: str) -> str:
     """
     A typed header without case, accents, punctuation or spaces (« N° », « No » and « # » are one).
@@ -92,6 +170,12 @@ def header_key(text: str) -> str:
     return word_key(text.replace("№", "no ").replace("N°", "no ").replace("n°", "no ").replace("#", "no ")).replace(
         " ", ""
     )
+
+
+def shipped_crosswalks() -> tuple[str, ...]:
+    """The names of the crosswalks that the library ships, the latest programme first."""
+    folder = resources.files(__package__).joinpath("crosswalks")
+    return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")))
 
 
 @functools.cache
@@ -115,73 +199,47 @@ def load_crosswalk(name: str = "pasi-2019") -> Crosswalk:
     return parse_crosswalk(file.read_text(encoding="utf-8"), f"{name}.toml")
 
 
+def load_crosswalks(folder: str | Path | None = None) -> Crosswalks:
+    """
+    The crosswalks of a run: those of a folder, then those that the library ships.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Its `*.toml` are read; one with the name of a shipped crosswalk takes its place. A folder that does not exist
+        holds none.
+
+    Raises
+    ------
+    CrosswalkError
+        Every fault of every file at once, with its line.
+
+    Examples
+    --------
+    >>> [crosswalk.name for crosswalk in load_crosswalks().all]
+    ['pasi-2019', 'reussir-integration-2017']
+    """
+    own: list[Crosswalk] = []
+    faults: list[str] = []
+    for path in sorted(Path(folder).glob("*.toml")) if folder is not None else ():
+        try:
+            crosswalk = parse_crosswalk(path.read_text(encoding="utf-8-sig"), path.name)
+        except CrosswalkError as error:
+            faults += [f"{path.name}, {fault}" for fault in error.faults]
+        except (OSError, UnicodeDecodeError):
+            faults.append(f"{path.name}: the file cannot be read as UTF-8 text.")
+        else:
+            if crosswalk.name in {other.name for other in own}:
+                faults.append(f"{path.name}: another file of the folder has the name {crosswalk.name!r} too.")
+            own.append(crosswalk)
+    if faults:
+        raise CrosswalkError(f"folder {folder}", faults)
+    taken = {crosswalk.name for crosswalk in own}
+    return Crosswalks((*own, *(load_crosswalk(name) for name in shipped_crosswalks() if name not in taken)))
+
+
 def parse_crosswalk(text: str, source: str) -> Crosswalk:
     """Check the text of a crosswalk and build it; every fault at once in one CrosswalkError."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CrosswalkError(source, [f"this is not TOML: {error}."]) from None
-    faults: list[str] = []
-    name = content.get("name")
-    if not isinstance(name, str) or not name.strip():
-        faults.append('name: a text is needed, such as name = "pasi-2019".')
-    faults += [f"{key}: this key is unknown." for key in content if key not in _KEYS]
-    faults += [
-        f'{key}: {content[key]!r} must be an exercice such as "2019-2020".'
-        for key in ("from", "to")
-        if key in content and not _exercice(content[key])
-    ]
-    columns = _section(content, "columns", faults)
-    faults += [f"columns.{column}: this is no canonical column." for column in columns if column not in COLUMNS]
-    headers = _inverted(columns, "columns", header_key, faults)
-    if not headers and not faults:
-        faults.append("columns: no header is given, so nothing could be read.")
-    values = {}
-    for key, codes in _section(content, "values", faults).items():
-        if key not in LISTS:
-            faults.append(f"values.{key}: this is no list of values (known: {', '.join(LISTS)}).")
-        elif not isinstance(codes, dict):
-            faults.append(f"values.{key}: must be a section of codes, each with its list of words.")
-        else:
-            allowed = LISTS[key]
-            faults += [f"values.{key}.{code}: this is no code of the list."
-                       for code in codes if allowed is not None and code not in allowed]  # fmt: skip
-            values[key] = MappingProxyType(_inverted(codes, f"values.{key}", word_key, faults))
-    streams = content.get("streams", [])
-    if not isinstance(streams, list) or any(not isinstance(s, dict) or not _exercice(s.get("from")) for s in streams):
-        faults.append('streams: each needs a `from` that is an exercice such as "2019-2020".')
-        streams = []
-    if faults:
-        raise CrosswalkError(source, faults)
-    return Crosswalk(name, MappingProxyType(headers), MappingProxyType(values), tuple(map(MappingProxyType, streams)))
+    from .crosswalk_text import read_crosswalk
 
-
-def _exercice(value) -> bool:
-    found = _EXERCICE.match(value) if isinstance(value, str) else None
-    return bool(found) and int(found[2]) == int(found[1]) + 1
-
-
-def _section(content: dict, key: str, faults: list[str]) -> dict:
-    section = content.get(key, {})
-    if not isinstance(section, dict):
-        faults.append(f"{key}: must be a section [{key}].")
-        return {}
-    return section
-
-
-def _inverted(lists: dict, where: str, key_of, faults: list[str]) -> dict[str, str]:
-    """{code: [words]} turned into {key of word: code}; the code's own name is one of its words."""
-    inverted: dict[str, str] = {}
-    for code, words in lists.items():
-        if not isinstance(words, list) or any(not isinstance(word, str) for word in words):
-            faults.append(f"{where}.{code}: must be a list of texts.")
-            continue
-        for word in (*words, code):
-            key = key_of(word)
-            if not key:
-                faults.append(f"{where}.{code}: {word!r} has no letter or digit.")
-            elif word == code and key in inverted:
-                continue  # a code's name may be another's word (« other »); what is written wins
-            elif inverted.setdefault(key, code) != code:
-                faults.append(f"{where}.{code}: {word!r} already leads to {inverted[key]}.")
-    return inverted
+    return read_crosswalk(text, source)

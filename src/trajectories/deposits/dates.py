@@ -27,7 +27,7 @@ _UNIX_DAY_ZERO = dt.date(1970, 1, 1).toordinal()
 # Typed for « nothing »: missing, and no fault.
 NOTHING = frozenset((
     "", "-", "--", "---", "—", "–", "?", "??", ".", "..", "...", "n/d", "nd", "n.d.", "n.d", "na", "n/a", "n.a.",
-    "#n/a", "s.o.", "s/o", "so",
+    "n.a", "#n/a", "s.o.", "s.o", "s/o", "so",
     "sans objet", "non disponible", "inconnu", "inconnue", "null", "nan", "nat", "none", "aucun", "aucune",
     "a venir", "a determiner", "0",
 ))  # fmt: skip
@@ -40,22 +40,36 @@ _MONTHS = {
         ("novembre", "nov", "november"), ("decembre", "dec", "december"),
     ), start=1) for name in names},
 }  # fmt: skip
-_TIME = r"(?:[t ]+\d{1,2}[:h]\d{2}.*)?"
+_TIME = r"(?:[t ]+(?:a )?\d{1,2}[:h]\d{2}.*)?"
 _ISO = re.compile(r"(\d{4})([-/. ])(\d{1,2})\2(\d{1,2})" + _TIME)
 _NUMERIC = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})" + _TIME)
 _SHORT_ISO = re.compile(r"(\d{2})([-/.])(\d{1,2})\2(\d{1,2})" + _TIME)
 _YEAR_MONTH = re.compile(r"(\d{4})[-/. ](\d{1,2})")
 _MONTH_YEAR = re.compile(r"(\d{1,2})[-/. ](\d{4})")
 _WHOLE = re.compile(r"\d+")
-_DECIMAL = re.compile(r"(\d{4,5})[.,]\d*")
+_DECIMAL = re.compile(r"(\d{4,5}|\d{8})[.,]\d*")
 _FISCAL = re.compile(r"(\d{4})\s*[-/–—]\s*(\d{4}|\d{2})")
 _QUARTER = re.compile(r"(?:\b[tq]\s*([1-4])\b|\b([1-4])\s*(?:er|re|e|eme|nd)?\s*trim\w*|\btrim\w*\.?\s*([1-4])\b)")
 _AROUND = re.compile(
-    r"^(?:vers|environ|env\.?|circa|~|le|en|debut|mi|fin|courant|depuis|mois de|annee)[ -]+(?:de |d')?"
+    r"^(?:~ *|(?:(?:vers|environ|env\.?|circa|le|en|debut|mi|fin|courant|depuis|mois de|exercice|annee(?: financiere)?)"
+    r"[ -]+(?:de |d')?)+)"
 )
-_WEEKDAY = re.compile(r"^(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)\s*,?\s+")
-_DAY_WORD_YEAR = re.compile(r"(\d{1,2})(?:er)?[\s./-]*([a-z]{3,9})\.?[\s./,-]*(\d{4}|\d{2})" + _TIME)
+_DOUBT = re.compile(r" *\(?\b(?:approx\w*|environ|env|estimee?)\b\.?\)?$")
+_WEEKDAY = re.compile(
+    r"^(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche"
+    r"|(?:lun|mar|mer|jeu|ven|sam|dim|mon|tue|wed|thu|fri|sat|sun)(?=\.?,? +\d{1,2}[a-z]*[ -]+[a-z]))\.?\s*,?\s+"
+)
+# Written in place of a day or a month that is not known: the date is then as precise as the rest of it.
+_NOT_KNOWN = r"(?:00|xx|jj|mm|\?\?|--)"
+_NO_DAY = re.compile(rf"{_NOT_KNOWN}([-/.])(\d{{1,2}})\1(\d{{4}})|(\d{{4}})([-/.])(\d{{1,2}})\5{_NOT_KNOWN}")
+_NO_MONTH = re.compile(rf"{_NOT_KNOWN}([-/.]){_NOT_KNOWN}\1(\d{{4}})|(\d{{4}})([-/.]){_NOT_KNOWN}\4{_NOT_KNOWN}")
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-") | dict.fromkeys("∕⁄", "/") | {"_": " "})
+_SPACED = re.compile(r"(?<=\d) *([-/.]) *(?=\d)")
+_DAY_WORD_YEAR = re.compile(
+    r"(\d{1,2}|premier)\s?(?:er|st|nd|rd|th)?[\s./-]*([a-z]{3,9})\.?[\s./,-]*(\d{4}|\d{2})" + _TIME
+)
 _WORD_DAY_YEAR = re.compile(r"([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?\s*,?\s+(\d{4})" + _TIME)
+_YEAR_WORD = re.compile(r"(\d{4})[\s,./-]*([a-z]{3,9})\.?(?:[\s,./-]*(\d{1,2}))?")
 _WORD_YEAR = re.compile(r"([a-z]{3,9})\.?[\s./,-]*(\d{4}|\d{2})")
 
 
@@ -159,7 +173,12 @@ class DateTable:
 
 
 def _clean(text: str) -> str:
-    return " ".join(fold(text).split()).strip(" '\"=;,")
+    text = " ".join(fold(text.translate(_DASHES)).split()).strip(" '\"=;,[]").rstrip(" ?")
+    if text.startswith("(") and text.endswith(")"):
+        text = text[1:-1]
+    if text[-1:] == "." and text[-2:-1].isdigit():
+        text = text[:-1]
+    return _SPACED.sub(r"\1", _DOUBT.sub("", text)).strip().rstrip(" ?")
 
 
 def read_date(text: str, *, day_first: bool = True, century: int = 2000) -> Reading | None:
@@ -175,6 +194,10 @@ def read_date(text: str, *, day_first: bool = True, century: int = 2000) -> Read
 
 
 def _from_numbers(text: str, day_first: bool, century: int) -> Reading | None:
+    if found := _NO_MONTH.fullmatch(text):
+        return _unless_excel_zero(_year(int(found[2] or found[3])), text)
+    if found := _NO_DAY.fullmatch(text):
+        return _unless_excel_zero(_month(int(found[3] or found[4]), int(found[2] or found[6])), text)
     if found := _ISO.fullmatch(text):
         return _day(int(found[1]), int(found[3]), int(found[4]))
     if found := _NUMERIC.fullmatch(text):
@@ -211,7 +234,7 @@ def _from_integer(text: str) -> Reading | None:
         return _day(int(text[:4]), int(text[4:6]), int(text[6:]))
     number = int(text) if len(text) <= 5 else 0
     if FIRST_YEAR <= number <= LAST_YEAR:
-        return _span(dt.date(number, 1, 1), dt.date(number, 12, 31), "year")
+        return _year(number)
     if _FIRST_SERIAL <= number <= _LAST_SERIAL:
         day = _EXCEL_DAY_ZERO - _UNIX_DAY_ZERO + number
         return Reading(day, day, "serial")
@@ -226,12 +249,20 @@ def _from_words(text: str, day_first: bool, century: int) -> Reading | None:
             return _fiscal_quarter(int(year[1]), int(quarter[1] or quarter[2] or quarter[3]))
         return None
     if (found := _DAY_WORD_YEAR.fullmatch(text)) and found[2] in _MONTHS:
-        return _day(_full_year(found[3], century), _MONTHS[found[2]], int(found[1]), two_digits=len(found[3]) == 2)
+        return _day(_full_year(found[3], century), _MONTHS[found[2]], _number(found[1]), two_digits=len(found[3]) == 2)
     if (found := _WORD_DAY_YEAR.fullmatch(text)) and found[1] in _MONTHS:
         return _day(int(found[3]), _MONTHS[found[1]], int(found[2]))
+    if (found := _YEAR_WORD.fullmatch(text)) and found[2] in _MONTHS:
+        year, month = int(found[1]), _MONTHS[found[2]]
+        return _day(year, month, int(found[3])) if found[3] else _month(year, month)
     if (found := _WORD_YEAR.fullmatch(text)) and found[1] in _MONTHS:
         return _month(_full_year(found[2], century), _MONTHS[found[1]], two_digits=len(found[2]) == 2)
     return _from_numbers(text, day_first, century)
+
+
+def _unless_excel_zero(reading: Reading | None, text: str) -> Reading | None:
+    """The reading, but for day 0 of January 1900: what a spreadsheet shows of an empty date."""
+    return None if text.startswith("1900") or text.endswith("1900") else reading
 
 
 def _full_year(text: str, century: int) -> int:
@@ -252,6 +283,14 @@ def _span(first: dt.date, last: dt.date, form: str, **flags) -> Reading | None:
 def _day(year: int, month: int, day: int, **flags) -> Reading | None:
     date = dt.date(year, month, day)
     return _span(date, date, "day", **flags)
+
+
+def _number(text: str) -> int:
+    return 1 if text == "premier" else int(text)
+
+
+def _year(year: int) -> Reading | None:
+    return _span(dt.date(year, 1, 1), dt.date(year, 12, 31), "year") if year else None
 
 
 def _month(year: int, month: int, **flags) -> Reading | None:

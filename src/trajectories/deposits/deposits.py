@@ -14,14 +14,17 @@ from ..exceptions import TableError, UnusableInputError
 from ..places.territory import check_perimeter
 from ..study import Study
 from . import fates
-from .crosswalks import DATES, PLACES, load_crosswalk
+from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
 from .gathering import Gathered, Progress, as_objects, gather
 from .organisations import Reported, fill_down, organisation_zones, read_registry, who_reports
 from .reading import REGISTRY
-from .records import Dates, Findings, read_dates, read_places, read_values
+from .records import Dates, Findings, read_dates, read_places, read_values, usable_places
 from .rules import RULES
+from .wording import closest_known
 
 _COUNTS = ("n_read", "n_accepted", "n_quarantined", "n_superseded", "n_duplicate")
+CROSSWALKS = "crosswalks"
+_ROWS_CHECKED = 100_000
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,13 @@ class Deposits:
 
 
 def read_deposits(
-    folder: str | Path, *, study: Study | None = None, perimeter: str | None = None, progress: Progress | None = None
+    folder: str | Path,
+    *,
+    study: Study | None = None,
+    perimeter: str | None = None,
+    progress: Progress | None = None,
+    processes: int | None = None,
+    crosswalks: str | Path | None = None,
 ) -> Deposits:
     """
     Read every deposit below a folder.
@@ -89,6 +98,11 @@ def read_deposits(
         Wins over the study's.
     progress : callable, optional
         Called with (files done, files in all, path below the folder) after each file.
+    processes : int, optional
+        How many processes read files at the same time; None: one a core where there is enough to read. The result does
+        not depend on it. A script that reads much keeps its own work below `if __name__ == "__main__":`.
+    crosswalks : path, optional
+        Folder of the study's own crosswalks; None: `crosswalks` beside the folder of the deposits. It need not exist.
 
     Returns
     -------
@@ -100,7 +114,7 @@ def read_deposits(
     UnusableInputError
         The folder does not exist.
     ValueError
-        The perimeter is unknown.
+        The perimeter is unknown, or (CrosswalkError) a crosswalk holds faults.
 
     Examples
     --------
@@ -115,8 +129,8 @@ def read_deposits(
         raise UnusableInputError(f"{folder} is not a folder: name the folder of the deposits with --raw.")
     study = study or Study()
     perimeter = check_perimeter(perimeter or study.perimeter)
-    crosswalk = load_crosswalk()
-    gathered = gather(folder, crosswalk, study.max_rows_per_sheet, progress)
+    known = load_crosswalks(folder.absolute().parent / CROSSWALKS if crosswalks is None else crosswalks)
+    gathered = gather(folder, known, study.max_rows_per_sheet, progress, processes)
     registry, fault = read_registry(folder)
     if fault:
         gathered.issues.append((REGISTRY, "", 0, "registry_unusable", None, fault))
@@ -128,7 +142,7 @@ def read_deposits(
     gathered.issues += [(gathered.files[file].file, "", 0, reason, None, None) for file, reason in file_issues]
     dates = read_dates(gathered, reported, findings)
     places = read_places(gathered, perimeter, findings)
-    any_place = np.logical_or.reduce([~gathered.blank(column) for column in PLACES])
+    any_place = np.logical_or.reduce([usable_places(found) for found in places.values()])
     reasons = fates.quarantine_reasons(gathered, dates.any_event(), any_place)
 
     superseded = replaced_by >= 0
@@ -137,27 +151,24 @@ def read_deposits(
     duplicate = left & (repeated | fates.exact_duplicates(gathered, fill_down(gathered), left))
     accepted = np.flatnonzero(left & ~duplicate)
 
-    columns = read_values(gathered, crosswalk, accepted, findings)
-    records = _records(gathered, reported, dates, places, columns, accepted)
-    records["organisation_zone"] = organisation_zones(
-        records["organisation_id"].to_numpy(dtype=object),
-        records["residence_zone"].to_numpy(dtype=object),
-        registry,
-        perimeter,
+    columns = _columns(gathered, reported, dates, places, accepted)
+    columns |= read_values(gathered, known, reported.fiscal_year, accepted, findings)
+    columns["organisation_zone"] = organisation_zones(
+        columns["organisation_id"], columns["residence_zone"], registry, perimeter
     )
-    facts = records[[name for name in records if name.endswith(("_earliest", "_latest", "_zone"))]].copy()
+    # the columns stand as they are, one beside the other: pandas would copy them twice to stack them by type
+    facts = {name: values for name, values in columns.items() if name.endswith(("_earliest", "_latest", "_zone"))}
     facts["known_until"] = reported.period_end()[accepted].astype("datetime64[ns]")
+    facts = pd.DataFrame(facts, copy=False)
     for rule in RULES:
         broken = rule.broken(facts).to_numpy(dtype=bool)
         findings.add(rule.code, rule.column, accepted[broken])
 
     done = Deposits(
-        records=tables.check(tables.conform(records, tables.RECORDS), tables.RECORDS),
+        records=_checked_in_parts(_typed(columns, tables.RECORDS), tables.RECORDS),
         quarantine=_checked(_addresses(gathered, quarantined).assign(reason=reasons[quarantined]), tables.QUARANTINE),
-        issues=_checked(_issues(gathered, findings, accepted), tables.ISSUES),
-        files=_checked(
-            _files(gathered, dates, crosswalk.name, superseded, quarantined, duplicate, repeated), tables.FILES
-        ),
+        issues=_checked(_issues(gathered, known, findings, accepted), tables.ISSUES),
+        files=_checked(_files(gathered, dates, superseded, quarantined, duplicate, repeated), tables.FILES),
         superseded=_checked(
             _addresses(gathered, superseded).assign(
                 superseded_by=as_objects([note.file for note in gathered.files])[replaced_by[superseded]]
@@ -173,6 +184,13 @@ def _checked(frame: pd.DataFrame, table: tables.Table) -> pd.DataFrame:
     return tables.check(tables.conform(frame, table), table)
 
 
+def _checked_in_parts(frame: pd.DataFrame, table: tables.Table) -> pd.DataFrame:
+    """The frame itself, checked whole but part by part: pandera copies what it checks."""
+    for start in range(0, max(len(frame), 1), _ROWS_CHECKED):
+        tables.check(frame.iloc[start : start + _ROWS_CHECKED], table)
+    return frame
+
+
 def _addresses(gathered: Gathered, rows: np.ndarray) -> pd.DataFrame:
     """file, sheet and row of the rows (positions, or a mask)."""
     sheet = gathered.sheet[rows]
@@ -183,55 +201,81 @@ def _addresses(gathered: Gathered, rows: np.ndarray) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _records(
-    gathered: Gathered, reported: Reported, dates: Dates, places: dict, columns: dict[str, np.ndarray], rows: np.ndarray
-) -> pd.DataFrame:
-    frame = _addresses(gathered, rows)
-    done = {"record_id": _record_ids(gathered, rows), **{name: frame[name].to_numpy() for name in frame}}
+def _columns(
+    gathered: Gathered, reported: Reported, dates: Dates, places: dict, rows: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The columns of `records` that are not read from words, at the rows."""
+    addresses = _addresses(gathered, rows)
+    done = {"record_id": _record_ids(gathered, rows), **{name: addresses[name].to_numpy() for name in addresses}}
     done |= {
         "organisation_id": reported.organisation_id[rows], "organisation": reported.organisation[rows],
         "fiscal_year": reported.fiscal_year[rows], "quarter": reported.quarter[rows],
         "deposit_date": reported.deposit_date[rows].astype("datetime64[ns]"),
     }  # fmt: skip
-    done |= columns
     for column in DATES:
         done[f"{column}_earliest"] = dates.earliest[column][rows].astype("datetime64[ns]")
         done[f"{column}_latest"] = dates.latest[column][rows].astype("datetime64[ns]")
     for column in PLACES:
         done |= {f"{column}_{name}": array[rows] for name, array in places[column].items()}
-    return pd.DataFrame(done)
+    return done
+
+
+def _typed(columns: dict[str, np.ndarray], table: tables.Table) -> pd.DataFrame:
+    """The columns in the order of the table, not copied; those that are not of its type are brought to it."""
+    done = {}
+    for name, column in table.columns.items():
+        values = columns[name]
+        if column.type == "integer" and not column.required:
+            values = pd.array(values, dtype="Int64")
+        elif column.type == "boolean":
+            values = pd.array(values, dtype="boolean")
+        done[name] = values
+    return pd.DataFrame(done | {name: columns[name] for name in columns if name not in done}, copy=False)
 
 
 def _record_ids(gathered: Gathered, rows: np.ndarray) -> np.ndarray:
-    """A stable id of each row's address: 16 hexadecimal digits of SHA-256."""
-    prefixes = [
-        hashlib.sha256(f"{gathered.files[file].file}\x1f{name}\x1f".encode())
+    """
+    A stable id of each row's address, 16 hexadecimal digits.
+
+    The file and the sheet by SHA-256, the row by the finaliser of splitmix64 (Steele 2014), which is one to one: two
+    rows of one sheet never share an id.
+    """
+    sheets = np.array([
+        int.from_bytes(hashlib.sha256(f"{gathered.files[file].file}\x1f{name}".encode()).digest()[:8], "big")
         for file, name in zip(gathered.sheet_file, gathered.sheet_name, strict=True)
-    ]
-    ids = []
-    for sheet, number in zip(gathered.sheet[rows].tolist(), gathered.row[rows].tolist(), strict=True):
-        digest = prefixes[sheet].copy()
-        digest.update(b"%d" % number)
-        ids.append(digest.hexdigest()[:16])
-    return as_objects(ids)
+    ], dtype=np.uint64)  # fmt: skip
+    with np.errstate(over="ignore"):
+        mixed = sheets[gathered.sheet[rows]] + gathered.row[rows].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    digits = mixed.astype(">u8").tobytes().hex()
+    return as_objects([digits[at : at + 16] for at in range(0, len(digits), 16)])
 
 
-def _issues(gathered: Gathered, findings: Findings, accepted: np.ndarray) -> pd.DataFrame:
-    """Issues of files and sheets, and of the cells of accepted rows, in the order of their addresses."""
+def _issues(gathered: Gathered, known: Crosswalks, findings: Findings, accepted: np.ndarray) -> pd.DataFrame:
+    """
+    Issues of files and sheets, and of the cells of accepted rows, in the order of their addresses.
+
+    `closest` is the known value most like an unknown one.
+    """
     live = np.zeros(len(gathered.sheet), dtype=bool)
     live[accepted] = True
-    parts = [pd.DataFrame(gathered.issues, columns=["file", "sheet", "row", "reason", "column", "value"])]
+    parts = [pd.DataFrame(gathered.issues, columns=list(tables.ISSUES.columns)).assign(closest=None)]
     for reason, column, rows, typed in findings.found:
         kept = live[rows]
         value = None if typed is None else typed[kept]
-        parts.append(_addresses(gathered, rows[kept]).assign(reason=reason, column=column, value=value))
+        asked = reason == "unknown_value" and kept.any()
+        closest = closest_known(gathered, known, column, rows[kept]) if asked else None
+        part = _addresses(gathered, rows[kept]).assign(reason=reason, column=column, value=value, closest=closest)
+        parts.append(part.astype({"closest": object}))
     return tables.stack(parts, tables.ISSUES).sort_values(
         ["file", "sheet", "row", "column", "reason"], kind="stable", ignore_index=True
     )
 
 
 def _files(
-    gathered: Gathered, dates: Dates, crosswalk: str, superseded: np.ndarray, quarantined: np.ndarray,
+    gathered: Gathered, dates: Dates, superseded: np.ndarray, quarantined: np.ndarray,
     duplicate: np.ndarray, repeated: np.ndarray,
 ) -> pd.DataFrame:  # fmt: skip
     n = len(gathered.files)
@@ -250,10 +294,11 @@ def _files(
     return pd.DataFrame({
         "file": [note.file for note in gathered.files], "status": status,
         "encoding": [note.encoding for note in gathered.files],
-        "crosswalk": np.where(unreadable, None, crosswalk).astype(object),
+        "crosswalk": np.where(unreadable, None, as_objects([note.crosswalk for note in gathered.files])),
         "n_read": n_read, "n_accepted": n_read - count(superseded) - count(quarantined) - count(duplicate),
         "n_quarantined": count(quarantined), "n_superseded": count(superseded), "n_duplicate": count(duplicate),
         "message": message, "separator": [note.separator for note in gathered.files],
+        "decimal": [note.decimal for note in gathered.files], "quoting": [note.quoting for note in gathered.files],
         "n_sheets": [note.n_sheets for note in gathered.files],
         "date_order": np.where(unreadable, None, np.where(dates.day_first, "day_first", "month_first")),
     })  # fmt: skip

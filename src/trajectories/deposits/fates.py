@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .gathering import Gathered
-from .layout import RAGGED, TOTAL
+from .layout import HEADER, RAGGED, TOTAL
 from .organisations import Reported
 
 ACCEPTED, SUPERSEDED, QUARANTINED, DUPLICATE = "accepted", "superseded", "quarantined", "duplicate"
@@ -99,4 +99,5 @@ def quarantine_reasons(gathered: Gathered, any_date: np.ndarray, any_place: np.n
     reasons[nobody] = "no_identity"
     reasons[gathered.kind == RAGGED] = "ragged"
     reasons[gathered.kind == TOTAL] = "total_row"
+    reasons[gathered.kind == HEADER] = "header_row"
     return reasons

@@ -6,27 +6,28 @@ Row numbers are those a spreadsheet shows: titles, header and blank rows count, 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from ..places.spelling import fold
 from .crosswalks import DATES
 from .dates import NOTHING
-from .reading import Sheet
+from .grid import DEEPEST_HEADER, Coded, Grid, is_blank
 from .text import repaired
 
-# A header names at least this many known columns, within this many rows from the top.
+# A header names at least this many known columns.
 _FEWEST_COLUMNS = 3
-_DEEPEST_HEADER = 40
 _LONGEST_HEADER = 80
 
 ColumnOf = Callable[[str], str | None]
 
-PLAIN, RAGGED, TOTAL = 0, 1, 2
+PLAIN, RAGGED, TOTAL, HEADER = 0, 1, 2, 3
 
 _TOTAL = re.compile(r"^\W*(?:sous[ -]?total|grand total|totaux|total)\b")
 _WITHOUT_WORDS = re.compile(r"^[\W\d_]*(?:lignes?|personnes?|dossiers?|menages?|rows?)?\W*$")
+_NAMING = ("organisation_id", "organisation", "fiscal_year", "quarter")
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Layout:
     """The table of a sheet: canonical name (or None) and typed header of each column, and the rows below."""
 
     header_row: int
-    columns: tuple[str | None, ...]
+    names: tuple[str | None, ...]
     headers: tuple[str, ...]
-    numbers: list[int]
-    rows: list[list[str]]
-    kinds: list[int]
+    numbers: np.ndarray
+    kinds: np.ndarray
+    cells: list[Coded]
 
 
 def find_header(rows: list[list[str]], column_of: ColumnOf) -> tuple[int, int]:
@@ -48,8 +49,8 @@ def find_header(rows: list[list[str]], column_of: ColumnOf) -> tuple[int, int]:
     It is the first row that names enough columns with at least half of its cells, else the row that names most.
     """
     best = (0, 0)
-    for at, row in enumerate(rows[:_DEEPEST_HEADER]):
-        cells = [cell for cell in row if cell and not cell.isspace()]
+    for at, row in enumerate(rows[:DEEPEST_HEADER]):
+        cells = [cell for cell in row if not is_blank(cell)]
         if len(cells) < _FEWEST_COLUMNS:
             continue
         known = len({column_of(cell) for cell in cells if len(cell) <= _LONGEST_HEADER} - {None})
@@ -60,61 +61,81 @@ def find_header(rows: list[list[str]], column_of: ColumnOf) -> tuple[int, int]:
     return best if best[1] >= _FEWEST_COLUMNS else (0, 0)
 
 
-def lay_out(sheet: Sheet, column_of: ColumnOf) -> Layout | None:
+def lay_out(grid: Grid, column_of: ColumnOf) -> Layout | None:
     """The table of a sheet, or None where no header is recognised; `column_of` names the column of a typed header."""
-    at, known = find_header(sheet.rows, column_of)
+    head = grid.head(DEEPEST_HEADER)
+    at, known = find_header(head, column_of)
     if not known:
         return None
-    headers = [repaired(cell).strip() for cell in sheet.rows[at]]
+    headers = [repaired(cell).strip() for cell in head[at]]
     while headers and not headers[-1]:
         headers.pop()
-    columns: list[str | None] = []
+    names: list[str | None] = []
     for header in headers:
         column = column_of(header) if header else None
-        columns.append(None if column in columns else column)
+        names.append(None if column in names else column)
 
-    numbers, rows = [], []
-    for number, row in enumerate(sheet.rows[at + 1 :], start=at + 2):
-        if any(row) and not "".join(row).isspace():
-            numbers.append(number)
-            rows.append(row)
-    kinds = _kinds(rows, len(headers), len(sheet.rows[at]), columns)
-    return Layout(at + 1, tuple(columns), tuple(headers), numbers, rows, kinds)
+    below = slice(at + 1, None)
+    cells = [column.take(below) for column in grid.columns]
+    kinds = _kinds(cells, grid.lengths[below], len(headers), len(head[at]), names)
+    kinds[_again(cells, head[at])] = HEADER
+    return Layout(int(grid.numbers[at]), tuple(names), tuple(headers), grid.numbers[below], kinds, cells)
 
 
-def _kinds(rows: list[list[str]], width: int, header_width: int, columns: list[str | None]) -> list[int]:
-    lengths = Counter(map(len, rows))
-    usual = max(header_width, lengths.most_common(1)[0][0]) if lengths else header_width
-    dated = [i for i, column in enumerate(columns) if column in DATES]
-    kinds = []
-    for row in rows:
-        kind = PLAIN
-        if len(row) != width:
-            too_long = len(row) > usual or "".join(row[width:]).strip()
-            if too_long or (len(row) < width and _shifted(row, dated)):
-                kind = RAGGED
-        joined = "".join(row)
-        if ("otal" in joined or "otaux" in joined or "OTA" in joined) and _is_total(row, columns):
-            kind = TOTAL
-        kinds.append(kind)
+def _kinds(
+    cells: list[Coded], lengths: np.ndarray, width: int, header_width: int, names: list[str | None]
+) -> np.ndarray:
+    kinds = np.full(len(lengths), PLAIN, dtype=np.int8)
+    if not len(lengths):
+        return kinds
+    usual = max(header_width, int(np.bincount(lengths).argmax()))
+    ragged = lengths > usual
+    for column in cells[width:]:
+        ragged |= ~column.where(is_blank)  # a cell beyond the header
+    short = lengths < width
+    if short.any():  # words where dates belong: the cells of a row that is too short slid to the left
+        for column, name in zip(cells, names, strict=False):
+            if name in DATES:
+                ragged |= short & column.where(_is_no_date)
+    kinds[ragged] = RAGGED
+    suspects = np.zeros(len(lengths), dtype=bool)
+    for column in cells:
+        suspects |= column.where(_may_say_total)
+    for at in np.flatnonzero(suspects):
+        row = [column.texts[column.codes[at]] for column in cells[: lengths[at]]]
+        if _is_total(row, names):
+            kinds[at] = TOTAL
     return kinds
 
 
-def _shifted(row: list[str], dated: list[int]) -> bool:
-    """A row that is too short, with words where dates belong: its cells slid to the left."""
-    cells = [fold(row[i]).strip() for i in dated if i < len(row)]
-    return any(cell not in NOTHING and not any(map(str.isdigit, cell)) for cell in cells)
+def _again(cells: list[Coded], header: list[str]) -> np.ndarray:
+    """Rows that are the header once more, as where pages or files were pasted one under the other."""
+    again = np.ones(len(cells[0].codes) if cells else 0, dtype=bool)
+    for column, typed in zip(cells, header, strict=False):
+        again &= column.where(typed.__eq__)
+        if not again.any():
+            break
+    return again
 
 
-def _is_total(row: list[str], columns: list[str | None]) -> bool:
+def _is_no_date(text: str) -> bool:
+    folded = fold(text).strip()
+    return folded not in NOTHING and not any(map(str.isdigit, folded))
+
+
+def _may_say_total(text: str) -> bool:
+    return "tota" in text.lower()
+
+
+def _is_total(row: list[str], names: list[str | None]) -> bool:
     """A row that says « total » and otherwise holds only numbers and what names the deposit."""
-    naming = {i for i, c in enumerate(columns) if c in ("organisation_id", "organisation", "fiscal_year", "quarter")}
+    naming = {i for i, name in enumerate(names) if name in _NAMING}
     said = False
     for i, cell in enumerate(row):
         folded = fold(cell).strip()
         if not folded:
             continue
-        if _TOTAL.match(folded):
+        if _may_say_total(cell) and _TOTAL.match(folded):
             said = True
         elif i not in naming and not _WITHOUT_WORDS.match(folded):
             return False

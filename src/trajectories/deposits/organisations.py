@@ -18,8 +18,9 @@ from ..tables import METROPOLE, REGION, UNKNOWN
 from .crosswalks import word_key
 from .dates import DateTable, quarter_end
 from .gathering import Gathered, as_objects
+from .grid import UnreadableDepositError
 from .layout import PLAIN
-from .reading import REGISTRY, UnreadableDepositError, read_source
+from .reading import REGISTRY, read_source
 from .values import clean, fiscal_years, quarters
 
 _FILE_NAME = re.compile(r"^(?P<organisation>[^_]+(?:_[^_]+)*?)_\d{4}-\d{2,4}(?:_.*)?$")
@@ -189,11 +190,12 @@ def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
 
     try:
         source = read_source(
-            path, REGISTRY, lambda rows: max((len(set(keys(row)) - {None}) for row in rows), default=0), 100_000
+            path, REGISTRY, lambda rows: (0, max((len(set(keys(row)) - {None}) for row in rows), default=0)), 100_000
         )
     except UnreadableDepositError as error:
         return empty, str(error)
-    header, *rows = source.sheets[0].rows or [[]]
+    grid = source.sheets[0].grid
+    header, *rows = grid.head(len(grid.numbers)) or [[]]
     columns = keys(header)
     if not {"code", "municipalite"} <= set(columns):
         return empty, "the registry needs the columns code, nom and municipalite."

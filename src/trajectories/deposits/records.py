@@ -10,16 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from ..places import find_places, municipalities
 from ..places.outside import unknown_words
 from ..places.spelling import key_of
 from . import values
 from .countries import countries
-from .crosswalks import DATES, EVENT_DATES, PLACES, Crosswalk
+from .crosswalks import DATES, EVENT_DATES, PLACES, Crosswalks
 from .dates import DateTable
 from .gathering import Gathered, as_objects
 from .organisations import Reported
+from .wording import read_words
 
 # Never copied into the `value` of an issue.
 PRIVATE = frozenset(("given_name", "family_name", "birth_date", "file_number", "household_number", "remarks"))
@@ -113,19 +115,35 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
         key, inverse = _distinct(codes, own, postal)
         places = find_places(typed[key[0]], codes=np.where(exists[key[1]], code_texts[key[1]], None),
                              postal_codes=postal_texts[key[2]], perimeter=perimeter)  # fmt: skip
-        names = {name: places[name].to_numpy(dtype=object) for name in ("code", "region", "zone", "match")}
-        against = exists[key[1]] & np.isin(names["match"], ["exact", "alias"]) & (names["code"] != code_texts[key[1]])
+        names = {name: _or_none(places[name]) for name in ("code", "region", "zone", "match")}
+        against = (
+            exists[key[1]]
+            & np.isin(names["match"], ["exact", "alias", "fuzzy"])
+            & (names["code"] != code_texts[key[1]])
+        )
         findings.add("code_against_name", "residence_code_typed", against[inverse] & (column == "residence"))
         silent = np.array([key_of(text) in unknown_words() for text in typed[key[0]]], dtype=bool)
         for match, reason in (
             ("none", "place_not_found"),
             ("ambiguous", "place_ambiguous"),
             ("area_only", "place_area_only"),
+            ("fuzzy", "place_slip"),
         ):
             listed = (names["match"] == match) & ~silent & (names["zone"] != "outside_quebec")
             findings.add(reason, column, listed[inverse])
         found[column] = {name: array[inverse] for name, array in names.items()}
     return found
+
+
+def usable_places(found: dict[str, np.ndarray]) -> np.ndarray:
+    """Per row, whether a place column says anything of where: a municipality, an area, or outside Québec."""
+    match, zone = found["match"], found["zone"]
+    return (match != None) & ((match != "none") | (zone == "outside_quebec"))  # noqa: E711
+
+
+def _or_none(column: pd.Series) -> np.ndarray:
+    """A column as objects, with None for what is missing."""
+    return column.astype(object).where(column.notna(), None).to_numpy(dtype=object)
 
 
 def _keys(texts: list[str]) -> np.ndarray:
@@ -143,40 +161,22 @@ def _distinct(*codes: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def read_values(
-    gathered: Gathered, crosswalk: Crosswalk, rows: np.ndarray, findings: Findings
+    gathered: Gathered, crosswalks: Crosswalks, fiscal_year: np.ndarray, rows: np.ndarray, findings: Findings
 ) -> dict[str, np.ndarray]:
-    """The columns that are neither dates nor places, at the rows."""
-    words = {key: dict(crosswalk.values.get(key, {})) for key in (
-        "sex", "immigration_category", "education", "follow_up_status", "service", "establishment_reason",
-        "exit_reason", "yes_no", "needs", "french", "programme",
-    )}  # fmt: skip
+    """The columns that are neither dates nor places, at the rows; `fiscal_year` is that of every row gathered."""
+    columns = read_words(gathered, crosswalks, fiscal_year, rows, findings.add)
     readers: dict[str, Callable[[list[str]], values.Result]] = {
-        **{
-            column: lambda texts, column=column: values.coded(texts, words[column])
-            for column in (
-                "sex", "immigration_category", "education", "follow_up_status", "service", "establishment_reason",
-                "exit_reason",
-            )
-        },
-        **{column: lambda texts: values.yes_no(texts, words["yes_no"]) for column in ("job_found", "housing_found")},
-        "needs": lambda texts: values.coded_list(texts, words["needs"]),
-        "french": lambda texts: values.french_levels(texts, words["french"]),
-        "programme": lambda texts: values.named(texts, words["programme"]),
-        "birth_country": countries, "stream": values.streams,
+        "birth_country": countries, "residence_code_typed": values.municipal_codes, "postal_code": values.postal_codes,
         **{c: values.plain for c in ("file_number", "household_number", "given_name", "family_name", *PLACES)},
     }  # fmt: skip
-    columns = {}
     for column, read in readers.items():
         found, unreadable = read(gathered.texts[column])
-        findings.add("unknown_value", column, unreadable[gathered.codes[column]])
+        if column == "birth_country":  # the codes have their own findings, beside the places
+            findings.add("unknown_value", column, unreadable[gathered.codes[column]])
         columns[column] = found[gathered.codes[column][rows]]
     sizes, unreadable, impossible = values.whole_numbers(gathered.texts["household_size"], 1, LARGEST_HOUSEHOLD)
     codes = gathered.codes["household_size"]
     findings.add("unreadable_number", "household_size", unreadable[codes])
     findings.add("impossible_value", "household_size", impossible[codes])
-    columns["household_size"] = sizes[codes[rows]]
-    columns["residence_code_typed"] = values.municipal_codes(gathered.texts["residence_code_typed"])[0][
-        gathered.codes["residence_code_typed"][rows]
-    ]
-    columns["postal_code"] = values.postal_codes(gathered.texts["postal_code"])[0][gathered.codes["postal_code"][rows]]
+    columns["household_size"] = pd.array(sizes, dtype="Int64")[codes[rows]]
     return columns

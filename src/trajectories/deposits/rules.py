@@ -1,24 +1,57 @@
-"""Facts in an impossible order: named rules. The row is accepted as it is, and the issue says which rule it breaks.
+"""Facts in an impossible order: named rules, and the one table of every reason that something can be listed for.
 
-A rule holds only when it is certain whatever the true days are: the whole of one interval lies before the other.
+What a reason says, in French and English, and what becomes of the row stands in `reasons.toml`; docs/rules.md is made
+from it (`rules_page`). A rule of order is broken only when that is certain whatever the true days are: the whole of one
+interval lies before the other. Two of them, `birth_in_future` and `impossible_value`, are seen when the cell is read
+(`records`); the others are held against the accepted rows.
 """
 
 from __future__ import annotations
 
+import functools
+import re
+import tomllib
 from collections.abc import Callable
+from importlib import resources
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
 
 from ..tables import METROPOLE
 
+# What `check` says of a file that no walk through a folder would take for a deposit.
+NO_DEPOSIT = "the file is of no known kind: ask for an .xlsx or .csv file."
+CANNOT_OPEN = "the file cannot be opened ({}): check its permissions."
+ORDER, CELL, ROW, FILE = KINDS = ("order", "cell", "row", "file")
+# What becomes of the row: in French and in English.
+EFFECTS = {
+    "kept": ("la ligne est acceptée telle quelle", "the row is accepted as it is"),
+    "missing": ("la cellule compte comme vide, la ligne est acceptée", "the cell counts as blank, the row is accepted"),
+    "corrected": ("le fichier est lu, corrigé", "the file is read, set right"),
+    "quarantined": ("la ligne est mise de côté", "the row is quarantined"),
+    "skipped": ("rien n'en est lu", "nothing of it is read"),
+    "noted": ("c'est noté", "it is noted"),
+}
+
+
+class Reason(NamedTuple):
+    """A stable code, what it is about, the column it points at (None: any), what it says, and what to do (French)."""
+
+    code: str
+    kind: str
+    column: str | None
+    effect: str
+    french: str
+    english: str
+    remedy: str
+
 
 class Rule(NamedTuple):
-    """A stable code, the column the issue points at, what it says in French, and the rows it holds on."""
+    """A reason that is seen from the facts of an accepted row: its code, the column it points at, and the rows."""
 
     code: str
     column: str
-    sentence: str
     broken: Callable[[pd.DataFrame], pd.Series]
 
 
@@ -26,19 +59,97 @@ def _before(first: str, second: str) -> Callable[[pd.DataFrame], pd.Series]:
     return lambda facts: facts[f"{first}_latest"] < facts[f"{second}_earliest"]
 
 
+def _after_deposit(column: str) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda facts: facts[f"{column}_earliest"] > facts["known_until"]
+
+
 RULES = (
-    Rule("service_before_arrival", "service_date", "Le service précède l'arrivée au Québec.",
-         _before("service_date", "arrival_date")),
-    Rule("arrival_before_birth", "arrival_date", "L'arrivée au Québec précède la naissance.",
-         _before("arrival_date", "birth_date")),
-    Rule("establishment_before_departure", "establishment_date", "L'établissement précède le départ de Montréal.",
-         _before("establishment_date", "departure_date")),
-    Rule("establishment_before_arrival", "establishment_date", "L'établissement précède l'arrivée au Québec.",
-         _before("establishment_date", "arrival_date")),
-    Rule("exit_before_establishment", "exit_date", "Le départ de la région précède l'établissement (séjour négatif).",
-         _before("exit_date", "establishment_date")),
-    Rule("service_after_deposit", "service_date", "Le service est daté d'après le dépôt.",
-         lambda facts: facts["service_date_earliest"] > facts["known_until"]),
-    Rule("establishment_in_metropole", "destination", "La destination de l'établissement est dans la métropole.",
-         lambda facts: facts["establishment_date_earliest"].notna() & (facts["destination_zone"] == METROPOLE)),
-)  # fmt: skip
+    Rule("service_before_arrival", "service_date", _before("service_date", "arrival_date")),
+    Rule("arrival_before_birth", "arrival_date", _before("arrival_date", "birth_date")),
+    Rule("departure_before_arrival", "departure_date", _before("departure_date", "arrival_date")),
+    Rule("establishment_before_departure", "establishment_date", _before("establishment_date", "departure_date")),
+    Rule("establishment_before_arrival", "establishment_date", _before("establishment_date", "arrival_date")),
+    Rule("follow_up_before_establishment", "follow_up_date", _before("follow_up_date", "establishment_date")),
+    Rule("exit_before_establishment", "exit_date", _before("exit_date", "establishment_date")),
+    Rule("exit_before_arrival", "exit_date", _before("exit_date", "arrival_date")),
+    Rule("service_after_deposit", "service_date", _after_deposit("service_date")),
+    Rule("follow_up_after_deposit", "follow_up_date", _after_deposit("follow_up_date")),
+    Rule("exit_after_deposit", "exit_date", _after_deposit("exit_date")),
+    Rule(
+        "establishment_in_metropole",
+        "destination",
+        lambda facts: facts["establishment_date_earliest"].notna() & (facts["destination_zone"] == METROPOLE),
+    ),
+)
+
+
+@functools.cache
+def _table() -> dict:
+    return tomllib.loads(resources.files(__package__).joinpath("reasons.toml").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def reasons() -> MappingProxyType:
+    """
+    Every reason by its code, in the order of the table.
+
+    Examples
+    --------
+    >>> reasons()["birth_in_future"].effect
+    'missing'
+    """
+    table = _table()
+    return MappingProxyType({
+        code: Reason(code, kind, said.get("column"), said["effect"], said["fr"], said["en"], said["do"])
+        for kind in KINDS
+        for code, said in table[kind].items()
+    })  # fmt: skip
+
+
+def message_in_french(message: str) -> tuple[str, str]:
+    """
+    What `files.message` says, in French, and what to do; the last of the table for a sentence that it does not hold.
+
+    Examples
+    --------
+    >>> message_in_french("this is a picture, not a table: ask for an .xlsx or .csv file.")[0]
+    "Ce fichier n'est pas un tableau."
+    """
+    said = next((said for said in _table()["message"] if matches(said["en"], message)), _table()["message"][-1])
+    return said["fr"], said["do"]
+
+
+def matches(sentence: str, message: str) -> bool:
+    """Whether a message is the sentence of the table, {} standing for what varies."""
+    return re.fullmatch(".+".join(map(re.escape, sentence.split("{}"))), message, re.DOTALL) is not None
+
+
+_TITLES = {
+    ORDER: "Facts in an impossible order, and impossible facts",
+    CELL: "Cells that cannot be read, or contradict another",
+    ROW: "Rows that are set aside",
+    FILE: "Columns, sheets and files",
+}
+
+
+def rules_page() -> str:
+    """docs/rules.md, from the table."""
+    lines = [
+        "# Rules of the deposits",
+        "",
+        "Made from `src/trajectories/deposits/reasons.toml` by `rules_page` of `deposits/rules.py`: change it there.",
+        "The codes are those of the columns `reason` of `issues` and `quarantine`.",
+        "A rule of order counts as broken only when it is whatever the true days are: the whole interval of one date",
+        "lies before that of the other.",
+    ]
+    for kind in KINDS:
+        lines += ["", f"## {_TITLES[kind]}", "", "| code | column | in French | what it means | what happens |",
+                  "|---|---|---|---|---|"]  # fmt: skip
+        for reason in reasons().values():
+            if reason.kind == kind:
+                column = f"`{reason.column}`" if reason.column else ""
+                happens = EFFECTS[reason.effect][1]
+                lines.append(f"| `{reason.code}` | {column} | {reason.french} | {reason.english} | {happens} |")
+    lines += ["", "## Files that cannot be read", "", "| message | in French |", "|---|---|"]
+    lines += [f"| {said['en'].replace('{}', '…')} | {said['fr']} |" for said in _table()["message"]]
+    return "\n".join(lines) + "\n"

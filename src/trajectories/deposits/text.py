@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .grid import Grid, grid_of_rows
+from .regular import read_regular
+
 SEPARATORS = (";", ",", "\t", "|")
 _FRENCH = frozenset("éèêëàâçîïôûùüœÉÈÊÀÂÇÎÔŒ’«»–—№°\xa0")
 # Per byte and encoding: 1 where it is a letter or sign of French, −1 where it is another sign, 0 in ASCII.
@@ -29,11 +32,12 @@ _SAMPLE_LINES = 60
 
 
 class Text(NamedTuple):
-    """A text deposit as rows, how it was read, and codes of what had to be set right in it."""
+    """A text deposit by column, how it was read, and codes of what had to be set right in it."""
 
-    rows: list[list[str]]
+    grid: Grid
     encoding: str
     separator: str
+    quoting: str | None  # double: cells in quotes; broken: a quote was never closed, so none of them means anything
     notes: tuple[str, ...]
 
 
@@ -64,6 +68,11 @@ def decode(content: bytes) -> tuple[str, str]:
     return content.decode("cp1252", errors="replace"), "cp1252"
 
 
+def may_be_mojibake(text: str) -> bool:
+    """Whether a text holds a letter that UTF-8 read as cp1252 begins with."""
+    return "Ã" in text or "Â" in text or "â€" in text or "Å" in text
+
+
 def repaired(cell: str) -> str:
     """
     A cell whose UTF-8 was read as cp1252, brought back; any other cell as it is.
@@ -73,7 +82,7 @@ def repaired(cell: str) -> str:
     >>> repaired("MontrÃ©al"), repaired("SÃO")
     ('Montréal', 'SÃO')
     """
-    if not ("Ã" in cell or "Â" in cell or "â€" in cell or "Å" in cell):
+    if not may_be_mojibake(cell):
         return cell
     # « à » is C3 A0: the second half is a no-break space, which spreadsheets turn into a plain one
     for candidate in (cell, cell.replace("Ã ", "Ã\xa0")):
@@ -87,11 +96,11 @@ def repaired(cell: str) -> str:
     return cell
 
 
-def read_text(content: bytes, recognise: Callable[[list[list[str]]], int], max_rows: int) -> Text:
+def read_text(content: bytes, header_of: Callable[[list[list[str]]], tuple[int, int]], max_rows: int) -> Text:
     """
     Rows of a text deposit.
 
-    `recognise` counts the headers it knows in the first rows: the separator is the one under which most are known.
+    `header_of` counts the headers it knows in the first rows: the separator is the one under which most are known.
     At most `max_rows` rows are read; the note `too_many_rows` says that there were more.
     """
     text, encoding = decode(content)
@@ -99,29 +108,35 @@ def read_text(content: bytes, recognise: Callable[[list[list[str]]], int], max_r
     if "\0" in text:
         text = text.replace("\0", "")
         notes.append("nul_bytes")
-    separator = _separator(text, recognise)
-    rows = _quoted_rows(text, separator, max_rows)
-    if rows is None:
-        notes.append("unclosed_quote")
-        rows = [line.split(separator) for line in _lines(text)]
-    if len(rows) > max_rows:
-        notes.append("too_many_rows")
-        rows = rows[:max_rows]
-    return Text(rows, encoding, separator, tuple(notes))
+    text = text.rstrip("\r\n\x1a")  # control-Z ends a file of DOS
+    separator = _separator(text, header_of)
+    quoting = "double" if '"' in text else None
+    grid = read_regular(text, separator, max_rows)
+    if grid is None:
+        rows = _quoted_rows(text, separator, max_rows)
+        if rows is None:
+            rows = [line.split(separator) for line in _lines(text)]
+            if quoting:
+                notes.append("unclosed_quote")
+                quoting = "broken"
+        if len(rows) > max_rows:
+            notes.append("too_many_rows")
+        grid = grid_of_rows(enumerate(rows[:max_rows], start=1))
+    return Text(grid, encoding, separator, quoting, tuple(notes))
 
 
 def _lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _separator(text: str, recognise: Callable[[list[list[str]]], int]) -> str:
+def _separator(text: str, header_of: Callable[[list[list[str]]], tuple[int, int]]) -> str:
     sample = "\n".join(_lines(text[:100_000])[:_SAMPLE_LINES])
     scores = {}
     for separator in SEPARATORS:
         rows = _quoted_rows(sample, separator, _SAMPLE_LINES)
         if rows is None:
             rows = [line.split(separator) for line in _lines(sample)]
-        scores[separator] = recognise(rows)
+        scores[separator] = header_of(rows)[1]
     return max(SEPARATORS, key=scores.__getitem__)
 
 

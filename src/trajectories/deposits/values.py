@@ -7,12 +7,12 @@ or nothing could be read, and a mask of the second.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from ..places.spelling import fold
-from .crosswalks import word_key
+from .crosswalks import LIST_OF, Crosswalk, Crosswalks, word_key
 
 # Typed for « nothing » in a column of words: missing, and no fault.
 NOTHING = frozenset((
@@ -20,9 +20,24 @@ NOTHING = frozenset((
     "inconnue", "ne sait pas", "nsp", "null", "nan", "vide", "non renseigne", "n s p", "a venir", "a determiner",
 ))  # fmt: skip
 _SPLIT = re.compile(r"[;,/|+&\n\r]+|\s+et\s+")
-_FRACTION = re.compile(r"^(?:niveau|niv|n|stade)?\s*(\d{1,2})(?:[.,]0*)?(?:\s*/\s*12)?$")
+_LEVEL = re.compile(r"^(?:niveaux?|niv\.?|n)?\s*(\d{1,2})(?:[.,]0*)?(?:\s*/\s*12)?$")
+_LEVELS = re.compile(r"^(?:niveaux?|niv\.?|n)?\s*(\d{1,2})\s*(?:-|–|a|et|ou)\s*(\d{1,2})$")
+_STAGE = re.compile(r"^stade\s*([123]|i{1,3})\b")
+_STAGES = {"1": "beginner", "i": "beginner", "2": "intermediate", "ii": "intermediate", "3": "advanced",
+           "iii": "advanced"}  # fmt: skip
 _NUMBER = re.compile(r"^([-−]?\d{1,3})(?:[.,]0*)?\s*(?:personnes?|pers|membres?)?\.?$")
-_STREAM = re.compile(r"^(?:v|volet)?\s*([1-9])$")
+# « V2 », « volet no 2 », « 2 », « V2.7 » and « 2a » are of volet 2; a Roman number only where « volet » is written.
+_STREAM = re.compile(
+    r"^(?:(?:v|volet|vol\.?)?[\s.:_-]*(?:no|n°|#)?\s*([1-9])|volet\s+(i{1,3}|iv|v))(?:\.\d{1,2}|[a-d])?$"
+)
+_STREAM_AND_WORDS = re.compile(r"^(?:v|volet|vol\.?)\s*([1-9])\s*[:–—(,-]\s*[a-z]")
+_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
+# « réfugié(e) », « étudiant·e·s », « présent / présente »: endings that make a word of either gender or number.
+_ENDINGS = re.compile(r"(?<=[a-z]{3}) (?:e|s|es|ne|nes|le|les|trice|trices|euse|euses|ve|ves)(?: s)?(?= |$)")
+_NUMBERED = re.compile(r"^\d{1,2} (?=[a-z])")
+_BRACKETS = re.compile(r"\([^)]*\)")
+# A known value less alike than this (0–100) is not called close.
+CLOSE = 60
 _EXERCICE = re.compile(r"(?<!\d)(\d{4})\s*[-/–—_ ]\s*(\d{4}|\d{2})(?!\d)")
 _QUARTER = re.compile(r"^(?:t|q|trim\w*)?\W*([1-4])(?:er|re|e|eme|nd)?(?:\W+trim\w*)?(?:\W.*)?$")
 _POSTAL = re.compile(r"^[A-Z]\d[A-Z](?: ?\d[A-Z]\d)?$")
@@ -46,50 +61,80 @@ def read_each(texts: list[str], read: Callable[[str], object]) -> Result:
     return values, unreadable
 
 
-def coded(texts: list[str], words: dict[str, str]) -> Result:
+def look_up(text: str, words: Mapping[str, str]) -> str | None:
+    """
+    The code of one typed word, None where nothing is typed; written for both genders, numbered or explained as well.
+
+    Raises
+    ------
+    KeyError
+        The word is not known.
+
+    Examples
+    --------
+    >>> words = {"refugie": "refugee", "etudiant": "student"}
+    >>> look_up("Réfugié·e", words), look_up("3 - Étudiant (permis d'études)", words), look_up("s.o.", words)
+    ('refugee', 'student', None)
+    """
+    key = word_key(text)
+    if key in words:
+        return words[key]
+    if key in NOTHING:
+        return None
+    for other in (_ENDINGS.sub("", key), word_key(_BRACKETS.sub(" ", text)), _NUMBERED.sub("", key),
+                  _NUMBERED.sub("", word_key(_BRACKETS.sub(" ", text)))):  # fmt: skip
+        if other in words:
+            return words[other]
+    raise KeyError(text)
+
+
+def coded(texts: list[str], words: Mapping[str, str]) -> Result:
     """Words of a closed list → codes."""
-
-    def read(text: str):
-        key = word_key(text)
-        return words[key] if key in words or key not in NOTHING else None
-
-    return read_each(texts, read)
+    return read_each(texts, lambda text: look_up(text, words))
 
 
-def coded_list(texts: list[str], words: dict[str, str]) -> Result:
+def coded_list(texts: list[str], words: Mapping[str, str]) -> Result:
     """Several words in one cell → codes joined by ";" in the order typed; unreadable if one of them is."""
     values = np.full(len(texts), None, dtype=object)
     unreadable = np.zeros(len(texts), dtype=bool)
     for i, text in enumerate(texts):
         codes = {}
-        whole = word_key(text)
-        for part in [whole] if whole in words else map(word_key, _SPLIT.split(text)):
-            if part in words:
-                codes[words[part]] = None
-            elif part not in NOTHING:
+        for part in [text] if word_key(text) in words else _SPLIT.split(text):
+            try:
+                code = look_up(part, words)
+            except KeyError:
                 unreadable[i] = True
+            else:
+                codes |= {} if code is None else {code: None}
         values[i] = ";".join(codes) or None
     return values, unreadable
 
 
-def named(texts: list[str], words: dict[str, str]) -> Result:
+def named(texts: list[str], words: Mapping[str, str]) -> Result:
     """Words of an open list → codes; a word that is not in it stays as it was typed."""
     return read_each(texts, lambda text: words.get(word_key(text), clean(text)))
 
 
-def french_levels(texts: list[str], words: dict[str, str]) -> Result:
-    """Words, or a level 0–12 of the Échelle québécoise, also as `niveau 5` or `5/12`."""
+def french_levels(texts: list[str], words: Mapping[str, str]) -> Result:
+    """Words, or levels 0–12 of the Échelle québécoise: `niveau 5`, `5/12`, `5 à 8` (of one stage), `stade 2`."""
 
     def read(text: str):
-        if found := _FRACTION.match(fold(text).strip()):
+        folded = fold(text).strip()
+        if found := _STAGE.match(folded):
+            return _STAGES[found[1]]
+        if found := _LEVEL.match(folded):
             return words[str(int(found[1]))]
-        key = word_key(text)
-        return words[key] if key in words or key not in NOTHING else None
+        if (found := _LEVELS.match(folded)) and int(found[1]) < int(found[2]):
+            low, high = (words[str(int(found[side]))] for side in (1, 2))
+            if low != high:  # two stages are not one: nothing is guessed
+                raise ValueError(text)
+            return low
+        return look_up(text, words)
 
     return read_each(texts, read)
 
 
-def yes_no(texts: list[str], words: dict[str, str]) -> Result:
+def yes_no(texts: list[str], words: Mapping[str, str]) -> Result:
     """Yes and no → True and False."""
     values, unreadable = coded(texts, words)
     flags = {"yes": True, "no": False, None: None}
@@ -125,13 +170,99 @@ def plain(texts: list[str]) -> Result:
 
 
 def streams(texts: list[str]) -> Result:
-    """`V1`, `volet 1`, `1` → V1; anything else as typed (its meaning is keyed by programme and exercice)."""
+    """`V1`, `volet 1`, `1`, `Volet III`, `V3 - Accueil` → V1 …; anything else as typed (`stream_meanings` reads it)."""
 
     def read(text: str):
-        found = _STREAM.match(word_key(text))
-        return f"V{found[1]}" if found else clean(text)
+        if word_key(text) in NOTHING:
+            return None
+        folded = fold(text).strip()
+        if found := _STREAM.match(folded):
+            return f"V{found[1] or _ROMAN[found[2]]}"
+        if found := _STREAM_AND_WORDS.match(folded):
+            return f"V{found[1]}"
+        return clean(text)
 
     return read_each(texts, read)
+
+
+def stream_meanings(programmes, fiscal_years, volets, crosswalks: Crosswalks, crosswalk: Crosswalk) -> Result:
+    """
+    Volets → what they mean, by (programme, exercice, volet): the numbers changed meaning between programmes.
+
+    Parameters
+    ----------
+    programmes, fiscal_years, volets : arrays of text or None, shape (n,)
+        As `named`, `fiscal_years` and `streams` read them.
+    crosswalks : Crosswalks
+        Their tables of volets.
+    crosswalk : Crosswalk
+        That of the file: a volet typed in words is looked up in it.
+
+    Returns
+    -------
+    values, unreadable : ndarrays, shape (n,)
+        The second: the combination is unknown, or leaves two meanings.
+
+    Examples
+    --------
+    >>> from .crosswalks import load_crosswalk, load_crosswalks
+    >>> stream_meanings(["PASI", "PASI"], ["2021-2022"] * 2, ["V2", "V7"], load_crosswalks(), load_crosswalk())
+    (array(['full_participation', None], dtype=object), array([False,  True]))
+    """
+    words = crosswalk.values.get("stream", {})
+    done: dict[tuple, str | None] = {}
+    values = np.full(len(volets), None, dtype=object)
+    for i, (programme, year, volet) in enumerate(zip(programmes, fiscal_years, volets, strict=True)):
+        if volet is None:
+            continue
+        key = (programme, year, volet)
+        if key not in done:
+            done[key] = words.get(word_key(volet)) or crosswalks.meaning(programme, year, volet)
+        values[i] = done[key]
+    return values, np.array(
+        [v is None and volet is not None for v, volet in zip(values, volets, strict=True)], dtype=bool
+    )
+
+
+def closest_word(text: str, column: str, crosswalk: Crosswalk) -> str | None:
+    """
+    The known value most like what was typed in a column, as a person is shown it; None where none is close.
+
+    Examples
+    --------
+    >>> from .crosswalks import load_crosswalk
+    >>> closest_word("Refugier", "immigration_category", load_crosswalk())
+    'réfugié'
+    """
+    from rapidfuzz import fuzz, process
+
+    parts = [word_key(part) for part in (_SPLIT.split(text) if column == "needs" else [text])]
+    if column == "birth_country":
+        from .countries import country_words
+
+        known = {key: key for key in country_words() if len(key) > 3}
+        labels = known
+    else:
+        name = LIST_OF.get(column, column)
+        known, labels = crosswalk.values.get(name, {}), crosswalk.labels.get(name, {})
+    asked = next((part for part in parts if part not in known and part not in NOTHING), "")
+    if not re.search("[a-z]", asked):
+        return None  # a number is like no other number
+    found = process.extractOne(asked, known.keys(), scorer=fuzz.ratio, score_cutoff=CLOSE)
+    return labels.get(known[found[0]], known[found[0]]) if found else None
+
+
+def closest_words(columns, texts, crosswalks) -> np.ndarray:
+    """`closest_word` of many cells (their columns, texts and crosswalks); None where nothing was typed."""
+    known: dict[tuple, str | None] = {}
+    values = np.full(len(texts), None, dtype=object)
+    for i, (column, text, crosswalk) in enumerate(zip(columns, texts, crosswalks, strict=True)):
+        if isinstance(text, str) and crosswalk is not None:
+            key = (column, text, crosswalk.name)
+            if key not in known:
+                known[key] = closest_word(text, column, crosswalk)
+            values[i] = known[key]
+    return values
 
 
 def municipal_codes(texts: list[str]) -> Result:

@@ -2,10 +2,12 @@
 
 A municipality decides the region and the zone; a region alone gives a zone only where the whole of it lies on one
 side of the perimeter (06 and 13 inside it, 14–16 on both sides). Nothing is guessed: a homonym or a regional word
-stays `ambiguous` or `area_only`. One table, today's, decides for all dates (design.md, rule 3).
+stays `ambiguous` or `area_only`, and a typing slip that could be two names stays unresolved. One table, today's,
+decides for all dates (design.md, rule 3). `explain_place` says why.
 """
 
+from .explanation import PlaceExplanation, explain_place
 from .matching import find_places
 from .territory import city_sizes, municipalities, region_names, zones
 
-__all__ = ["city_sizes", "find_places", "municipalities", "region_names", "zones"]
+__all__ = ["PlaceExplanation", "city_sizes", "explain_place", "find_places", "municipalities", "region_names", "zones"]

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
-from .spelling import key_of, without_articles
+from .spelling import joined, key_of, without_articles
 from .territory import read_reference, reference_municipalities
 
 # One place under two codes (a village and the land around it): population sits on one of them (geo README, « Twins »).
@@ -19,6 +19,8 @@ _TWIN_DESIGNATIONS = {
     "Gouvernement régional", "Municipalité",
 }  # fmt: skip
 _NORTH = "10"
+_ESTRIE_SINCE_2021 = ("46", "47")  # Brome-Missisquoi and La Haute-Yamaska, of Montérégie before
+_SHORTEST_JOINED = 5  # letters: « D D O » without its small words is « O »
 _OTHER_CODES = re.compile(r"\b\d{5}\b")
 # Regions of the health network: 17 and 18 cut region 10 in two, and 04 covers 04 and 17, so these digits alone do not
 # say which administrative region is meant.
@@ -28,18 +30,23 @@ _UNSURE_REGION_CODES = ("04", "10", "17", "18")
 @dataclass(frozen=True)
 class Lexicon:
     """Keys → codes. `bare` keys are without articles; `towns` are the urban agglomerations that
-    stand in for an MRC (« Hors MRC (Longueuil) »); `designations` tell a Ville from a Canton of the same name."""
+    stand in for an MRC (« Hors MRC (Longueuil) »); `designations` tell a Ville from a Canton of the same name; `joined`
+    gives the key of what is typed in one word; `kinds` says what sort of alias a key is; `former_regions` is where
+    people placed, before 2021-07-28, what has been Estrie since (design.md, rule 3): it settles homonyms only."""
 
     official: dict[str, tuple[str, ...]]
     aliases: dict[str, tuple[str, ...]]
     boroughs: dict[str, tuple[str, ...]]
     bare: dict[str, tuple[str, ...]]
     prefixes: dict[str, tuple[str, ...]]
+    joined: dict[str, str]
+    kinds: dict[str, str]
     areas: dict[str, str | None]
     mrc: dict[str, frozenset[str]]
     towns: dict[str, frozenset[str]]
     designations: dict[str, frozenset[str]]
     regions: dict[str, str]
+    former_regions: dict[str, str]
 
 
 @functools.cache
@@ -63,8 +70,10 @@ def lexicon() -> Lexicon:
 
     aliases: dict[str, set[str]] = defaultdict(set)
     boroughs: dict[str, set[str]] = defaultdict(set)
+    kinds: dict[str, str] = {}
     for row in read_reference("aliases").itertuples(index=False):
         key = key_of(row.alias)
+        kinds.setdefault(key, row.kind)
         if row.kind == "arrondissement":
             boroughs[key].add(row.code)
         others = _OTHER_CODES.findall(row.also)
@@ -84,14 +93,15 @@ def lexicon() -> Lexicon:
             for length in range(2, len(words)):
                 prefixes[" ".join(words[:length])] |= codes
 
+    regions = table["region_code"].to_dict()
     return Lexicon(
         official=_sorted(official), aliases=_sorted(spelled), boroughs=_sorted(boroughs),
         bare=_sorted(bare), prefixes=_sorted(prefixes),
-        areas=_areas(mrc, table["region_code"].to_dict()),
+        joined=_joined(official | spelled), kinds=kinds, areas=_areas(mrc, regions),
         mrc={key: frozenset(codes) for key, codes in _with_bare(mrc).items()},
         towns={key: frozenset(codes) for key, codes in towns.items()},
         designations={key: frozenset(codes) for key, codes in designations.items()},
-        regions=table["region_code"].to_dict(),
+        regions=regions, former_regions={code: "16" for code in regions if code[:2] in _ESTRIE_SINCE_2021},
     )  # fmt: skip
 
 
@@ -106,6 +116,22 @@ def _one_of_twins(codes: set[str]) -> set[str]:
         and (population > 0).sum() == 1
     )
     return {population.idxmax()} if twins else codes
+
+
+def _joined(names: dict[str, set[str]]) -> dict[str, str]:
+    """Names without spaces → their key, where they mean one thing; « saint » also as it is abbreviated."""
+    keys: dict[str, set[str]] = defaultdict(set)
+    for key in names:
+        first, _, rest = key.partition(" ")
+        short = {"saint": "st ", "sainte": "ste "}.get(first)
+        for text in (key, f"{short}{rest}") if short and rest else (key,):
+            keys[text.replace(" ", "")].add(key)
+            keys[joined(text)].add(key)
+    single = {text: sorted(found) for text, found in keys.items()}
+    return {
+        text: found[0] for text, found in single.items()
+        if len(text) >= _SHORTEST_JOINED and all(names[key] == names[found[0]] for key in found)
+    }  # fmt: skip
 
 
 def _areas(mrc: dict[str, set[str]], regions: dict[str, str]) -> dict[str, str | None]:

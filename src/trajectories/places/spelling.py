@@ -15,36 +15,52 @@ _WORDS = {
     "cte": "comte", "riv": "riviere",
 }  # fmt: skip
 _ARTICLES = {"le", "la", "les", "l"}
+SMALL_WORDS = _ARTICLES | {"de", "du", "des", "d", "sur", "a", "au", "aux", "en", "et"}
 # Words that say only that this is in Québec, or what sort of thing it is, never which one.
 _TAILS = (("province", "de", "quebec"), ("p", "q"), ("pq",), ("qc",), ("que",), ("quebec",), ("canada",), ("ca",))
-# What stands before a name and says what sort of place it is; "" says nothing that a key needs.
-_HEADS: dict[tuple[str, ...], str] = {
-    **{("ville", small): "" for small in ("de", "du", "des", "d")},
-    **{("municipalite", small): "" for small in ("de", "du", "des", "d")},
-    **{(word, small): "" for word in ("paroisse", "canton", "village") for small in ("de", "du")},
-    ("city", "of"): "", ("quartier",): "", ("quartier", "de"): "", ("secteur",): "", ("secteur", "de"): "",
-    **{(word, small): "borough" for word in ("arrondissement", "arr") for small in ("de", "du", "des", "d")},
-    ("arrondissement",): "borough", ("arr",): "borough",
-    **{(word, small): "area" for word in ("mrc", "region") for small in ("de", "du", "des", "d")},
-    ("municipalite", "regionale", "de", "comte", "de"): "area", ("mrc",): "area", ("region",): "area",
-    ("rss",): "area",  # regions of the health network, by number
+_LAST_WORDS = frozenset(tail[-1] for tail in _TAILS)
+_OF = ("de", "du", "des", "d")
+# What stands before a name and says what sort of place it is: (sort, designation), both "" where a key needs nothing.
+_HEADS: dict[tuple[str, ...], tuple[str, str]] = {
+    **{(*words, of): ("", "") for words in (("municipalite",), ("mun",), ("secteur",), ("quartier",)) for of in _OF},
+    **{(word,): ("", "") for word in ("mun", "secteur", "quartier")},
+    **{(word, "of"): ("", "") for word in ("city", "town", "municipality", "village", "township", "parish")},
+    **{
+        (*municipality, word, of): ("", word)
+        for word in ("ville", "paroisse", "canton", "village")
+        for municipality in ((), ("municipalite", "de"), ("municipalite", "du"), ("municipalite", "de", "la"))
+        for of in _OF
+    },
+    ("cantons", "unis", "de"): ("", "cantons unis"), ("cantons", "unis", "des"): ("", "cantons unis"),
+    **{(word, of): ("borough", "") for word in ("arrondissement", "arrond", "arr") for of in _OF},
+    **{(word,): ("borough", "") for word in ("arrondissement", "arrond", "arr")},
+    **{(word, of): ("area", "") for word in ("mrc", "region", "agglomeration") for of in _OF},
+    **{("region", "administrative", of): ("area", "") for of in _OF},
+    ("municipalite", "regionale", "de", "comte", "de"): ("area", ""),
+    ("municipalite", "regionale", "de", "comte", "des"): ("area", ""),
+    **{words: ("area", "") for words in (("mrc",), ("region",), ("region", "administrative"))},
+    ("rss",): ("area", ""),  # regions of the health network, by number
 }  # fmt: skip
 _LONGEST_HEAD = max(map(len, _HEADS))
+_FIRST_WORDS = frozenset(head[0] for head in _HEADS)
 
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss"})
 _COMBINING = re.compile("[\u0300-\u036f]+")
 _SUR = re.compile(r"\bs/\s*")
 _BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]?")
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
-_POSTAL = re.compile(r"\b[a-z]\d[a-z][ -]?\d[a-z]\d\b")
+_POSTAL = re.compile(r"\b[abceghj-nprstvxy]\d[a-z](?:[ -]?\d[a-z]\d)?\b")
+_DIGIT, _LETTER = re.compile("[0-9]"), re.compile("[a-z]")
+_MUNICIPAL_CODE = re.compile(r"\b\d{5}\b")
 
 
 class Spelling(NamedTuple):
-    """One typed place: its key, the key without articles, and the keys of its qualifiers."""
+    """One typed place: its key, the keys of its qualifiers, whether a postal code or brackets were typed with it."""
 
     key: str
-    bare: str
-    qualifiers: tuple[str, ...]
+    qualifiers: tuple[str, ...] = ()
+    postal: bool = False
+    bracketed: bool = False
 
 
 def fold(text: str) -> str:
@@ -88,30 +104,56 @@ def _key(folded: str) -> str:
 
 
 def without_articles(key: str) -> str:
-    """The key without its leading article and the articles inside it."""
+    """
+    The key without its leading article and the articles inside it; « La-Saint-Paul » has none, it is a slip.
+
+    Examples
+    --------
+    >>> without_articles("la malbaie"), without_articles("la saint paul")
+    ('malbaie', 'la saint paul')
+    """
     words = key.split()
+    if len(words) > 1 and words[1] in ("saint", "sainte"):
+        return key
     kept = [word for word in words if word not in _ARTICLES]
     return " ".join(kept or words)
 
 
-def trimmed(key: str) -> tuple[str, str]:
+def joined(key: str) -> str:
     """
-    The key without « ville de », « MRC de », « QC », « Canada » around it (never empty), and the sort it names.
+    The key with neither spaces nor small words, for what is typed in one word or without its « de » and « sur ».
+
+    Examples
+    --------
+    >>> joined("saint jean sur richelieu"), joined("troisrivieres")
+    ('saintjeanrichelieu', 'troisrivieres')
+    """
+    return "".join(word for word in key.split() if word not in SMALL_WORDS)
+
+
+def trimmed(key: str) -> tuple[str, str, str]:
+    """
+    The key without « ville de », « MRC de », « QC », « Canada » around it (never empty), the sort of place (area,
+    borough) and the designation (ville, paroisse, canton, village) that the words before it name.
 
     Examples
     --------
     >>> trimmed("ville de quebec qc"), trimmed("mrc de portneuf")
-    (('quebec', ''), ('portneuf', 'area'))
+    (('quebec', '', 'ville'), ('portneuf', 'area', ''))
     """
     words = key.split()
-    sort = ""
-    for length in range(min(_LONGEST_HEAD, len(words) - 1), 0, -1):
+    sort = designation = ""
+    longest = min(_LONGEST_HEAD, len(words) - 1) if words and words[0] in _FIRST_WORDS else 0
+    for length in range(longest, 0, -1):
         if (head := tuple(words[:length])) in _HEADS:
-            sort, words = _HEADS[head], words[length:]
+            (sort, designation), words = _HEADS[head], words[length:]
             break
-    while tail := next((t for t in _TAILS if len(words) > len(t) and tuple(words[-len(t) :]) == t), None):
+    while words and words[-1] in _LAST_WORDS:
+        tail = next((t for t in _TAILS if len(words) > len(t) and tuple(words[-len(t) :]) == t), None)
+        if tail is None or words[-len(tail) - 1] in SMALL_WORDS:  # « Venise-en-Québec »
+            break
         words = words[: -len(tail)]
-    return " ".join(words), sort
+    return " ".join(words), sort, designation
 
 
 def spell(text: str) -> Spelling:
@@ -121,13 +163,18 @@ def spell(text: str) -> Spelling:
     Examples
     --------
     >>> spell("Saint-Isidore (Chaudière-Appalaches), QC")
-    Spelling(key='saint isidore', bare='saint isidore', qualifiers=('chaudiere appalaches',))
+    Spelling(key='saint isidore', qualifiers=('chaudiere appalaches',), postal=False, bracketed=True)
     """
     folded = fold(text)
-    if any(letter.isdigit() for letter in folded):
-        folded = _POSTAL.sub(" ", folded)
     qualifiers: list[str] = []
-    if "(" in folded or "[" in folded or "{" in folded:
+    postal = False
+    if _DIGIT.search(folded):
+        folded, postal = _POSTAL.subn(" ", folded)
+        if _LETTER.search(folded):  # « 56083 - Saint-Jean-sur-Richelieu »
+            qualifiers += _MUNICIPAL_CODE.findall(folded)
+            folded = _MUNICIPAL_CODE.sub(" ", folded)
+    bracketed = "(" in folded or "[" in folded or "{" in folded
+    if bracketed:
         qualifiers += _BRACKETS.findall(folded)
         folded = _BRACKETS.sub(" ", folded)
     if "," in folded or ";" in folded:
@@ -137,6 +184,6 @@ def spell(text: str) -> Spelling:
     if not key and qualifiers:
         key, qualifiers = _key(qualifiers[0]), qualifiers[1:]
     if not qualifiers:
-        return Spelling(key, without_articles(key), ())
-    keys = tuple(word for word in map(_key, qualifiers) if word and (word,) not in _TAILS)
-    return Spelling(key, without_articles(key), tuple(trimmed(word)[0] for word in keys))
+        return Spelling(key, (), bool(postal), bracketed)
+    words = (trimmed(word)[0] for word in map(_key, qualifiers) if word)
+    return Spelling(key, tuple(word for word in words if (word,) not in _TAILS), bool(postal), bracketed)

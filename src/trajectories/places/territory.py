@@ -119,6 +119,17 @@ def zones(codes, perimeter: str) -> np.ndarray:
 
 
 @functools.cache
+def _sides() -> dict[str, tuple[str, ...]]:
+    table = reference_municipalities()
+    return dict(zip(table.index, zip(*(table[flag] for flag in _FLAGS.values()), strict=True), strict=True))
+
+
+def same_side(codes) -> bool:
+    """Whether municipalities lie on one side of each of the three perimeters."""
+    return len({_sides()[code] for code in codes}) <= 1
+
+
+@functools.cache
 def _region_zones(perimeter: str) -> dict[str, str]:
     table = _territory(perimeter)
     sides = table.groupby("region")["zone"].agg(lambda zone: zone.iloc[0] if zone.nunique() == 1 else UNKNOWN)

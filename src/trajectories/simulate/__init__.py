@@ -12,9 +12,13 @@ histories      the true lives: residences, stays, how each stay ends
 organisations  the partners: seats, openings and closings, typing habits, and the desk where events are noted
 reporting      what is seen of a life: services, establishments, scheduled contacts, hearsay, returns
 drafts         events to cells: files and their numbers, the words, the dates as typed
-defects        `DEFECTS`, the table where a defect is a line; how a person is mistyped
-row_defects    how a row's places, dates and facts are mistyped
-deposits       rows to sheets and their layout defects, sheets to files and bytes; the fate of each row
+defects        `DEFECTS`, the table where a defect is a line
+identity_defects, place_defects, row_defects  how a person, a place, a row's dates and facts are mistyped
+event_defects  facts noted under another file, person or quarter
+sheets         rows to sheets, and what goes wrong in their layout
+saving         sheets to bytes
+deposits       sheets to files: quarters, annual workbooks, re-sent and copied files
+ledger         the truth of each row: where it stands, its fate
 simulation     `simulate`, the whole in one function; `Truth`, what it writes beside
 """
 

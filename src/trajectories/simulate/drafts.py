@@ -10,8 +10,8 @@ import datetime as dt
 from dataclasses import dataclass, field
 from functools import cache
 
-from .geography import Geography, drop_accents, geography
-from .organisations import Event, Habit, Organisation
+from .geography import Geography, drop_accents, geography, plain_name
+from .organisations import Event, Habit, Organisation, habit_in
 from .population import COUNTRIES, Household, Person
 from .settings import FILING, POSTAL, Settings, date_of, fiscal, generator, quarter_of
 
@@ -82,6 +82,14 @@ _EXCEL_ZERO = dt.date(1899, 12, 30).toordinal()
 _EXCEL_1904 = dt.date(1904, 1, 1).toordinal()
 
 
+PLACES = ("municipalite_residence", "municipalite_destination", "destination_depart")
+EVENT_DATES = (
+    "date_service", "date_etablissement", "date_suivi", "date_depart_region", "date_depart_montreal", "date_emploi",
+    "date_logement",
+)  # fmt: skip
+NO_DATE = ("à venir", "1900-01-00")  # typed where there is no date yet, and what Excel shows for 0
+
+
 @dataclass
 class Identity:
     """One file of one organisation: a person as it typed them."""
@@ -108,6 +116,8 @@ class Draft:
     destination_form: str = ""
     quarantine: str = ""
     note: str = ""
+    destination: str = ""  # a municipality typed as the destination where there was none
+    moved: set[str] = field(default_factory=set)  # date columns that say another day than the true one
 
 
 def file_events(
@@ -166,6 +176,20 @@ def _identity_cells(habit: Habit, identity: Identity) -> dict[str, object]:
     }
 
 
+def _in_the_form_of(now: Habit, before: Habit, identity: Identity) -> dict[str, object]:
+    """The identity's cells in the words of a changed form; what a defect has typed there stays."""
+    if now is before:
+        return identity.cells
+    old, new = _identity_cells(before, identity), _identity_cells(now, identity)
+    return {c: new[c] if value == old[c] else value for c, value in identity.cells.items()}
+
+
+def trimester_text(habit: Habit, quarter: int) -> object:
+    """The quarter of a row: 3 or T3."""
+    n = fiscal(quarter)[1]
+    return n if habit.wording != 1 else f"T{n}"
+
+
 def draft(
     settings: Settings,
     place: Geography,
@@ -176,8 +200,7 @@ def draft(
     quarter: int,
 ) -> Draft:
     """One event as the organisation types it, before any slip."""
-    e, v = event, habit.wording
-    year, trimester = fiscal(quarter)
+    e = event
     days = {
         column: (day, e.precision if column == "date_depart_region" else "day")
         for column, day in (
@@ -192,10 +215,12 @@ def draft(
         "date_arrivee_quebec": (identity.household.arrival, "day"),
     }
     label = programme(fiscal(quarter_of(e.day))[0], e.service) if e.service else ("", "")
+    identity_cells = _in_the_form_of(habit_in(habit, quarter), habit, identity)
+    habit, v = habit_in(habit, quarter), habit_in(habit, quarter).wording
     cells: dict[str, object] = {
-        "code_organisme": organisation.code, "nom_organisme": organisation.name, "exercice": year,
-        "trimestre": trimester if v != 1 else f"T{trimester}", "no_dossier": identity.file_number,
-        "no_menage": identity.household_number, **identity.cells, "taille_menage": e.size,
+        "code_organisme": organisation.code, "nom_organisme": organisation.name, "exercice": fiscal(quarter)[0],
+        "trimestre": trimester_text(habit, quarter), "no_dossier": identity.file_number,
+        "no_menage": identity.household_number, **identity_cells, "taille_menage": e.size,
         "municipalite_residence": place_text(place, habit, e.residence),
         "code_municipal": code_text(habit, e.residence),
         "code_postal": postal_code(settings.seed, e.household, e.residence),
@@ -220,21 +245,48 @@ def draft(
 def settle_forms(place: Geography, item: Draft) -> None:
     """Say which homonyms can still be told apart, once all cells are typed.
 
-    By their own code, by a postal code (`homonym_postal`), or not at all (`homonym`). A typed code belongs to a
-    destination only where it is typed as the residence is (the contract, « Places »).
+    By their own code, by a postal code whose first half leaves one alone (`homonym_postal`), or not at all
+    (`homonym`). A typed code belongs to a destination only where it is typed as the residence is (the contract,
+    « Places »). A former name counts as a name: Saint-Simon is also what Saint-Simon-de-Rimouski was called.
     """
-    cells, e, own = item.cells, item.event, ("exact", "variant", "slip", "homonym")
+    cells, e = item.cells, item.event
     coded = "code_municipal" in item.habit.columns and cells["code_municipal"] != ""
-    postal = "code_postal" in item.habit.columns and cells["code_postal"] != ""
-    ambiguous = "homonym_postal" if postal else "homonym"
-    if place.name[e.residence] in place.homonyms and item.residence_form in own and not coded:
-        item.residence_form = ambiguous
-    for column, code in (("municipalite_destination", e.destination), ("destination_depart", e.exit_destination)):
-        if place.name.get(code) not in place.homonyms or item.destination_form not in own:
-            continue
-        same = code == e.residence and cells[column] == cells["municipalite_residence"]
-        if not (same and coded):
-            item.destination_form = ambiguous if same else "homonym"
+    postal = str(cells["code_postal"]) if "code_postal" in item.habit.columns else ""
+    lived_in = str(cells["municipalite_residence"])
+    if not coded:
+        item.residence_form = _settled(place, e.residence, lived_in, item.residence_form, postal)
+    for column, code in (
+        ("municipalite_destination", item.destination or e.destination), ("destination_depart", e.exit_destination)
+    ):  # fmt: skip
+        typed = str(cells.get(column, ""))
+        same = code == e.residence and plain_name(typed) == plain_name(lived_in)
+        if typed and code in place.name and not (same and coded):
+            item.destination_form = _settled(place, code, typed, item.destination_form, postal if same else "")
+
+
+def settle_fate(item: Draft) -> None:
+    """Quarantine a row that several defects together have left with neither a usable date nor a usable place."""
+    cells = item.cells
+    dated = any(cells.get(c, "") not in ("", *NO_DATE) for c in EVENT_DATES)
+    placed = (cells["municipalite_residence"] != "" and item.residence_form not in ("postal", "none")) or (
+        item.destination_form not in ("", "unknown", "none")
+    )
+    if not (dated or placed or item.quarantine):
+        item.quarantine = "no_date_no_place"
+
+
+def _settled(place: Geography, code: str, typed: str, form: str, postal: str) -> str:
+    """The form of a place without a code: what it was, or a homonym of one sort or the other."""
+    if form in ("exact", "variant", "slip", "homonym"):
+        among = place.namesakes(code)
+    elif form == "alias" and typed.endswith("(Québec)"):
+        # « Saint-Jean-Baptiste (Québec) »: a quarter of the city, or the town of that name in the province.
+        among = place.sharing.get(plain_name(typed.removesuffix("(Québec)")), frozenset()) | {code}
+    else:
+        return form
+    if len(among) == 1:
+        return form
+    return "homonym_postal" if place.told_by_postal_code(code, among, postal) else "homonym"
 
 
 def _destination(place: Geography, habit: Habit, event: Event) -> tuple[str, str]:

@@ -50,6 +50,19 @@ class Geography:
     aliases: dict[str, list[tuple[str, str]]]
     spellings: tuple[str, ...]  # every known spelling, plain
     fsa: dict[tuple[str, str], list[str]]
+    sharing: dict[str, frozenset[str]]  # plain spelling: every municipality that goes by it
+    postal_areas: dict[str, tuple[frozenset[str], str]]  # first half of a postal code: regions, side of the CMM
+    cmm: dict[str, str]
+
+    def namesakes(self, code: str) -> frozenset[str]:
+        """Every municipality that the name of one may mean: itself alone, or homonyms, former names included."""
+        return self.sharing[plain_name(self.name[code])]
+
+    def told_by_postal_code(self, code: str, among: frozenset[str], postal: str) -> bool:
+        """Whether the first half of a postal code leaves a municipality alone among those that share a name."""
+        regions, side = self.postal_areas.get(postal[:3].upper(), (frozenset(), ""))
+        left = {c for c in among if self.region[c] in regions and (side == "mixed" or self.cmm[c] == side)}
+        return left == {code}
 
     def city_size(self, code: str) -> str:
         """Class of population of a municipality (cohort's `city_size`)."""
@@ -129,6 +142,7 @@ def geography() -> Geography:
     aliases: dict[str, list[tuple[str, str]]] = {}
     # A spelling that is also a town's own name, or a region's, would not say which.
     taken = set(plain) | set(words.map(plain_name))
+    every_alias = alias_table
     alias_table = alias_table[~alias_table["alias"].map(plain_name).isin(taken)]
     single = alias_table[
         (alias_table["n_codes"] == "1")
@@ -140,6 +154,11 @@ def geography() -> Geography:
     for row in fsa_table.itertuples(index=False):
         if row.cmm in ("0", "1") and row.region_code == row.regions_all:
             fsa.setdefault((row.region_code, row.cmm), []).append(row.fsa)
+    sharing: dict[str, set[str]] = {}
+    for key, code in zip(plain, table["code"], strict=True):
+        sharing.setdefault(key, set()).add(code)
+    for alias, code in every_alias[["alias", "code"]].itertuples(index=False):
+        sharing.setdefault(plain_name(alias), set()).add(code)
     ring = inside[inside["code"] != MONTREAL]
     return Geography(
         name=dict(zip(table["code"], table["name"], strict=True)),
@@ -161,4 +180,7 @@ def geography() -> Geography:
         aliases=aliases,
         spellings=tuple(sorted(taken | set(alias_table["alias"].map(plain_name)))),
         fsa=fsa,
+        sharing={key: frozenset(codes) for key, codes in sharing.items()},
+        postal_areas={r.fsa: (frozenset(r.regions_all.split("/")), r.cmm) for r in fsa_table.itertuples(index=False)},
+        cmm=dict(zip(table["code"], table["cmm"], strict=True)),
     )

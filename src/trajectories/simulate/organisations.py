@@ -8,7 +8,8 @@ knows of a household what it has seen, and notes it as events: one a row of a de
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -187,6 +188,19 @@ class Habit:
     drops_zeros: bool
     numbering: int
     synonyms: bool
+    drift: bool  # its form changes once
+
+
+_FORM_CHANGE = 2022 * 4 + 1  # the quarter that begins the exercice 2022-2023
+
+
+@cache
+def habit_in(habit: Habit, quarter: int) -> Habit:
+    """The habit of a quarter: from one exercice on, « Genre » for « Sexe », words for the levels of French, others
+    for the categories (domain.md §2.8); the columns and the form of the dates stay."""
+    if not habit.drift or quarter < _FORM_CHANGE:
+        return habit
+    return replace(habit, header="label", synonyms=True, french_words=True, wording=(habit.wording + 1) % 3)
 
 
 def habits(settings: Settings, network: Network) -> list[Habit]:
@@ -220,6 +234,7 @@ def habits(settings: Settings, network: Network) -> list[Habit]:
             drops_zeros=bool(level) and rank % 3 != 2,
             numbering=index % 3,
             synonyms=bool(level) and rank % 4 == 0,
+            drift=level == 2 and rank % 4 == 3,
         )
     return [made[i] for i in range(len(network.all))]
 

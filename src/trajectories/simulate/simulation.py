@@ -23,7 +23,8 @@ from trajectories.months import months_between
 from . import effects
 from .defects import Mishaps
 from .deposits import Deposit, deposit, write_all
-from .drafts import Identity, draft, file_events, identify, settle_forms
+from .drafts import Identity, draft, file_events, identify, settle_fate, settle_forms
+from .event_defects import count_what_is_there, note_under_the_spouse, reopen_files
 from .geography import Geography, geography
 from .histories import Life, true_lives
 from .organisations import Event, Habit, Network, found, habits
@@ -82,10 +83,13 @@ def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
         by_organisation.setdefault(event.organisation, []).append(event)
     people = {p.number: p for life in lives for p in life.household.members}
     homes = {life.household.number: life.household for life in lives}
+    life_of = {life.household.number: life for life in lives}
     identities: list[Identity] = []
     deposits: list[Deposit] = []
     for organisation, habit in zip(network.all, manners, strict=True):
         mine = by_organisation.get(organisation.index, [])
+        note_under_the_spouse(mine, organisation, life_of, mishaps)
+        reopen_files(mine, organisation, mishaps)
         files = identify(habit, organisation, mine, people, homes)
         mishaps.to_identities(list(files.values()), habit.dates)
         drafts = [
@@ -95,9 +99,11 @@ def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
         mishaps.to_rows(drafts)
         for item in drafts:
             settle_forms(place, item)
+            settle_fate(item)
         identities += list(files.values())
         deposits += deposit(settings, organisation, habit, drafts, quarters, mishaps)
     rows = write_all(raw, deposits, mishaps)
+    count_what_is_there(events, life_of, mishaps)
     _count_habits(mishaps.counts, manners)
     counts = [(name, scope, n) for (name, scope), n in sorted(mishaps.counts.items()) if n]
     truth = Truth(
@@ -149,7 +155,7 @@ def _count_habits(counts: Counter[tuple[str, str]], manners: list[Habit]) -> Non
         if habit.format == "csv":
             counts[f"encoding={habit.encoding}", "habit"] += 1
             counts[f"separator={habit.separator!r}", "habit"] += 1
-        for name in ("annual", "drops_zeros", "french_words", "upper_names", "synonyms"):
+        for name in ("annual", "drops_zeros", "french_words", "upper_names", "synonyms", "drift"):
             counts[name, "habit"] += getattr(habit, name)
 
 
@@ -168,11 +174,13 @@ class Truth:
         housing_found, exploratory_visit, pairing, city_size, immigration_category, origin
     identities : organisation_id, file_number, household_number, true_person, true_household
     rows : file, sheet ("" for text), row (as a spreadsheet shows it), organisation_id, true_person, true_household,
-        kind (service, establishment, follow_up, departure, total), fate (accepted, superseded, duplicate, quarantined),
-        event_date, exit_date, residence_code, destination_code, residence_form, destination_form (exact, variant,
-        slip, alias, qualified: determinable; homonym, area, sanitary, unknown, none: not; homonym_postal, postal: by
-        the postal code at most; outside: outside Québec), quarantine_reason, superseded_by, note (an odd fact, by its
-        defect's name), service (canonical code), status (present, left, not_reached)
+        kind (service, establishment, follow_up, departure; total and aggregate: nobody's), fate (accepted,
+        superseded, duplicate, quarantined), event_date, exit_date, residence_code, destination_code, residence_form,
+        destination_form (exact, variant, slip, alias, qualified: determinable; homonym, area, sanitary, unknown, none:
+        not; homonym_postal, postal: by the postal code at most; outside: outside Québec), quarantine_reason,
+        superseded_by, note (an odd fact, by its defect's name), service (canonical code), status (present, left,
+        not_reached), date_form (how event_date is typed: day, month, quarter, year, missing, unreadable, moved to
+        another day)
     organisations : organisation_id, name, municipality, region, zone, opened, closed, stops_calling (dates, NaT: never)
     defects : name, scope, count
     """

@@ -248,37 +248,7 @@ def test_parquet(tmp_path):
     assert_read_whole(only(tmp_path)[0])
 
 
-# ── files that cannot be read ─────────────────────────────────────────────────────────────────────────────
-
-UNREADABLE = {
-    "empty": (b"", ".csv", "empty"),
-    "blank": (b"\xef\xbb\xbf \r\n", ".csv", "empty"),
-    "binary": (bytes(range(256)) * 20, ".csv", "binary"),
-    "pdf": (b"%PDF-1.7 ...", ".csv", "PDF"),
-    "picture": (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, ".csv", "picture"),
-    "no header": (b"bonjour;monde\n1;2\n", ".csv", "header"),
-    "html as xls": (b"<html><table><tr><td>no_dossier</td></tr></table></html>", ".xls", "web page"),
-    "cut workbook": (corpus.workbook({"A": [corpus.HEADER, *corpus.ROWS]})[:900], ".xlsx", "damaged"),
-    "text as xlsx": (corpus.text().encode(), ".xlsx", "not a valid .xlsx"),
-    "zip without a workbook": (b"PK\x03\x04" + b"\0" * 200, ".xlsx", "damaged"),
-    "old workbook, damaged": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 700, ".xls", "damaged"),
-    "damaged parquet": (b"PAR1" + b"\0" * 100 + b"PAR1", ".parquet", "parquet"),
-    "text as parquet": (b"abc", ".parquet", "not a valid .parquet"),
-}
-
-
-@pytest.mark.parametrize(("content", "suffix", "word"), UNREADABLE.values(), ids=UNREADABLE)
-def test_unreadable_is_one_sentence_and_the_others_are_read(tmp_path, content, suffix, word):
-    corpus.put(tmp_path, content, f"a{suffix}")
-    corpus.put(tmp_path, corpus.text())
-    deposits = read_deposits(tmp_path)
-    assert len(deposits.records) == 3
-    line = deposits.files.set_index("file").loc[f"a{suffix}"]
-    assert line["status"] == "unreadable"
-    assert line["n_read"] == 0
-    assert word in line["message"]
-    assert "\n" not in line["message"]
-    assert line["message"].endswith(".")
+# ── folders ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may read every file")

@@ -1,12 +1,8 @@
 """Rows and cells: what is accepted, set aside, replaced or listed, and that nothing is lost."""
 
 import corpus
-import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from trajectories import tables
 from trajectories.deposits import read_deposits
 from trajectories.exceptions import TableError
 
@@ -289,43 +285,3 @@ def test_progress_is_told_per_file(tmp_path):
     told = []
     read_deposits(tmp_path, progress=lambda *now: told.append(now))
     assert told == [(1, 1, f"{corpus.NAME}.csv")]
-
-
-_SEEDS = [
-    corpus.text().encode("utf-8"),
-    corpus.text().encode("cp1252"),
-    corpus.text([*corpus.ROWS, ("Total", "3", *[""] * 9), corpus.ROWS[0]]).encode("mac_roman"),
-    corpus.text().encode("utf-16"),
-    corpus.workbook({"T3": [corpus.HEADER, *corpus.ROWS]}),
-]
-_EDITS = st.lists(
-    st.tuples(
-        st.floats(0, 1),
-        st.integers(0, 30),
-        st.one_of(st.binary(max_size=8), st.sampled_from([b'"', b";", b"\n", b"\0"])),
-    ),
-    max_size=6,
-)
-
-
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.sampled_from(_SEEDS),
-    _EDITS,
-    st.sampled_from([".csv", ".xlsx", ".xls", ".parquet", ".txt"]),
-    st.binary(max_size=300),
-)
-def test_rows_add_up_for_any_bytes(tmp_path_factory, seed, edits, suffix, noise):
-    folder = tmp_path_factory.mktemp("bytes")
-    content = bytearray(seed)
-    for where, length, new in edits:
-        at = int(where * len(content))
-        content[at : at + length] = new
-    corpus.put(folder, bytes(content), f"{corpus.NAME}{suffix}")
-    corpus.put(folder, noise, f"OBR02_2021-2022_T1{suffix}")
-    deposits = read_deposits(folder)
-    total = deposits.accounting().iloc[-1]
-    assert total["n_read"] == total[COUNTS[1:]].sum()
-    assert set(deposits.files.loc[deposits.files["message"].notna(), "status"]) <= {"unreadable"}
-    assert list(deposits.records)[: len(tables.RECORDS.columns)] == list(tables.RECORDS.columns)
-    assert isinstance(deposits.records["service_date_earliest"].dtype, type(pd.Series([pd.Timestamp(0)]).dtype))
