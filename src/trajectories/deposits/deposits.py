@@ -261,7 +261,7 @@ def _issues(gathered: Gathered, known: Crosswalks, findings: Findings, accepted:
     """
     live = np.zeros(len(gathered.sheet), dtype=bool)
     live[accepted] = True
-    parts = [pd.DataFrame(gathered.issues, columns=list(tables.ISSUES.columns)).assign(closest=None)]
+    parts = [pd.DataFrame(gathered.issues, columns=[c for c in tables.ISSUES.columns if c != "closest"])]
     for reason, column, rows, typed in findings.found:
         kept = live[rows]
         value = None if typed is None else typed[kept]
