@@ -174,7 +174,8 @@ def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
     An organisation's zone is that of its municipality; without a registry, that of most of its rows' residences.
     """
     empty = pd.DataFrame(columns=["code", "nom", "municipalite"], dtype=object)
-    path = next((p for p in sorted(folder.iterdir()) if p.name.lower() == REGISTRY and p.is_file()), None)
+    named = (p for p in sorted(folder.iterdir()) if p.name.lower() == REGISTRY)
+    path = next((p for p in named if p.is_file() and not p.is_symlink()), None)
     if path is None:
         return empty, None
     wanted = {
