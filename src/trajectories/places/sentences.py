@@ -16,8 +16,8 @@ WORDS: dict[str, dict[str, str]] = {
         "nothing": "aucune municipalité n’est retenue",
         "or": " ou ",
         "slip": "le nom connu le plus proche est «\u00a0{name}\u00a0», à {keystrokes} (ressemblance {score}\u00a0%)",
-        "second": "\u00a0; l’autre nom le plus proche, «\u00a0{name}\u00a0», est à {keystrokes}",
-        "alone": "\u00a0; aucun autre n’est proche",
+        "second": "; l’autre nom le plus proche, «\u00a0{name}\u00a0», est à {keystrokes}",
+        "alone": "; aucun autre n’est proche",
         "keystroke": "{number} frappe",
         "keystrokes": "{number} frappes",
         "against": " Le code tapé est celui de {place}\u00a0: {verdict}.",
@@ -90,7 +90,7 @@ REASONS: dict[str, dict[str, str]] = {
         "en": "Two names of this municipality are typed together.",
     },
     "qualifier": {
-        "fr": "Plusieurs municipalités ont ce nom\u00a0; ce qui est tapé avec lui désigne celle-ci.",
+        "fr": "Plusieurs municipalités ont ce nom; ce qui est tapé avec lui désigne celle-ci.",
         "en": "Several municipalities have this name; what is typed with it tells this one.",
     },
     "code_typed": {
@@ -98,11 +98,11 @@ REASONS: dict[str, dict[str, str]] = {
         "en": "Its municipal code was typed.",
     },
     "code": {
-        "fr": "Le nom seul n’y suffit pas\u00a0; le code municipal la désigne.",
+        "fr": "Le nom seul n’y suffit pas; le code municipal la désigne.",
         "en": "The name alone does not settle; the municipal code tells it.",
     },
     "postal": {
-        "fr": "Plusieurs municipalités ont ce nom\u00a0; le code postal n’en laisse qu’une.",
+        "fr": "Plusieurs municipalités ont ce nom; le code postal n’en laisse qu’une.",
         "en": "Several municipalities have this name; the postal code leaves one.",
     },
     "homonym": {
@@ -145,8 +145,7 @@ REASONS: dict[str, dict[str, str]] = {
         "en": "It is a typing slip, settled by what is typed with the name: {slip}.",
     },
     "slip_homonym": {
-        "fr": "C’est une faute de frappe dans un nom que plusieurs municipalités portent\u00a0: {candidates}\u00a0; "
-        "{slip}.",
+        "fr": "C’est une faute de frappe dans un nom que plusieurs municipalités portent\u00a0: {candidates}; {slip}.",
         "en": "It is a typing slip in a name that several municipalities have: {candidates}; {slip}.",
     },
     "slip_prefix": {
@@ -170,7 +169,7 @@ REASONS: dict[str, dict[str, str]] = {
         "en": "These mistyped words mean that the place is not known: {slip}.",
     },
     "slip_rivals": {
-        "fr": "Plusieurs noms sont trop proches pour choisir\u00a0: {candidates}\u00a0; {slip}.",
+        "fr": "Plusieurs noms sont trop proches pour choisir\u00a0: {candidates}; {slip}.",
         "en": "Several names are too near to choose: {candidates}; {slip}.",
     },
     "slip_unclear": {
