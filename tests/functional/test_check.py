@@ -63,7 +63,8 @@ def test_each_problem_has_its_cell_and_its_remedy(tmp_path, capsys):
     assert call("check", deposit(tmp_path, FAULTY)) == 1
     said = capsys.readouterr().out
     for part in (
-        "colonne J «\u00a0Couleur\u00a0»", "ligne 5", "cellule D3", "cellule E3", "2 cellules\u00a0: H3:H4", "cellule I3",
+        "colonne J «\u00a0Couleur\u00a0»", "ligne 5", "cellule D3", "cellule E3",
+        "2 cellules\u00a0: H3:H4", "cellule I3",
         "cellule K3", "cellule L3", "Accepté  : F, M, X", "AAAA-MM-JJ", "11 colonnes reconnues sur 12",
     ):  # fmt: skip
         assert part in said, part
