@@ -23,7 +23,11 @@ def simplify(name: str) -> str:
     >>> simplify("  Nguyễn-Thị  MAI ")
     'nguyen thi mai'
     """
-    letters = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    # twice: a mathematical or full-width letter shows its case only once it is taken apart
+    letters = name
+    for _ in range(2):
+        letters = unicodedata.normalize("NFKD", letters).casefold().translate(_LETTERS)
+    letters = unicodedata.normalize("NFKD", letters)
     kept = (c if c.isalnum() else " " for c in letters if not unicodedata.combining(c))
     return " ".join("".join(kept).split())
 
