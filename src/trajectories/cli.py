@@ -50,6 +50,10 @@ def main() -> None:
     except TrajectoriesError as error:
         _fail(str(error))
         sys.exit(UNUSABLE)
+    except OSError as error:
+        # a full disk, a folder that is a file, a place that may not be written to
+        _fail(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+        sys.exit(UNUSABLE)
     except SystemExit as end:
         # typer has turned Ctrl-C into this status already
         if end.code == INTERRUPTED:
@@ -314,7 +318,8 @@ def _report(study: Study, groups: list[str], language: str, jobs: int, force: bo
 
 def _groups(study: Study, regions: list[str] | None, every: bool) -> list[str]:
     """The pages asked for, all faults at once."""
-    from .retention import PROVINCE, reported_groups
+    from .retention import reported_groups
+    from .tables import PROVINCE
 
     if study.groups:
         _fail("The groups of study.toml have no page in this version: `trajectories.retention(groups=…)` takes them.")

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from .deposits import Deposits
-from .retention import PROVINCE, observed_intervals, reported_groups
+from .retention import observed_intervals, reported_groups
 from .study import Study
-from .tables import EXITS, LOST, OUTSIDE_QUEBEC, PATHWAYS, UNKNOWN, first_known
+from .tables import EXITS, LOST, OUTSIDE_QUEBEC, PATHWAYS, PROVINCE, UNKNOWN, first_known
 
 COLUMNS = ("group", "table", "key", "persons", "households")
 

@@ -22,10 +22,9 @@ import pandas as pd
 from .months import TOLERANCE, ceil_month, floor_month
 from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
 from .survival import interval_incidence
-from .tables import EXITS, RETENTION, stack
+from .tables import EXITS, PROVINCE, RETENTION, stack
 
 CAUSES = EXITS[:3]
-PROVINCE = "province"
 # The methods of this version; the observation model adds `with_services`.
 PROVISIONAL_METHODS = ("main", "plain", "no_news_present", "all_lost_left", "all_lost_stayed")
 _NOTES = {

@@ -174,10 +174,9 @@ def _spells(claims: pd.DataFrame, kept: pd.DataFrame, arrivals: pd.Series) -> tu
     # a spell without a confirmed day is at least after the last day confirmed before it
     before = gone_since.groupby(spells["person_id"]).ffill().shift().where(previous)
     arrival = spells["person_id"].map(arrivals).where(~previous)
-    first_known = spells["first_latest"]
     floor = before.fillna(arrival)
     start_earliest = spells["said_earliest"].fillna(spells["left_earliest"].where(previous)).fillna(floor)
-    start_latest = spells["said_latest"].fillna(first_known)
+    start_latest = spells["said_latest"].fillna(spells["first_latest"])
     start_earliest = start_earliest.where(~(before > start_earliest), before)
     spells["start_latest"] = start_latest
     spells["start_earliest"] = start_earliest.where(~(start_earliest > start_latest), start_latest)

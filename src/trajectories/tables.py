@@ -25,6 +25,8 @@ SCHEMA_VERSION = "1"
 
 # ── values that more than one room names ──────────────────────────────────────────────────────────────────
 METROPOLE, REGION, OUTSIDE_QUEBEC, UNKNOWN = ZONES = ("metropole", "region", "outside_quebec", "unknown")
+# The group that is everyone, beside the region codes.
+PROVINCE = "province"
 MATCHES = ("exact", "alias", "fuzzy", "code", "postal", "ambiguous", "area_only", "none")
 PRESENT, LEFT, NOT_REACHED = FOLLOW_UP_STATUSES = ("present", "left", "not_reached")
 OBSERVATION_KINDS = ("service", "establishment", "follow_up", "departure", "residence")

@@ -2,12 +2,11 @@
 
 import re
 import shutil
-import sys
 
 import openpyxl
 import pytest
 
-from trajectories import cli
+from commands import call
 from trajectories.deposits.check import check_file
 from trajectories.deposits.template import write_template
 
@@ -24,18 +23,6 @@ FAULTY = [
     ";;;F;1960-02-03;Laval;Accueil;2021-12-01;;;;",
 ]
 PERSONAL = ("Quetzalcoatl", "Vraisemblable", "2030-01-01", "1960-02-03", "Refugier", "2021-13", "102", "Rimouski")
-
-
-def call(*arguments):
-    """The exit status of a command; what it prints goes to the captured streams."""
-    before, sys.argv = sys.argv, ["trajectories", *map(str, arguments)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return end.code or 0
-    finally:
-        sys.argv = before
-    return 0
 
 
 def deposit(folder, rows, name=NAME, header=HEADER):

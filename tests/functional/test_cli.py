@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trajectories import cli
+from commands import call
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,18 +28,6 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRAJECTORIES_KEY", "a key for the tests only")
     return tmp_path
-
-
-def call(*arguments):
-    """The exit status of a command; what it prints goes to the captured streams."""
-    before, sys.argv = sys.argv, ["trajectories", *map(str, arguments)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return end.code or 0
-    finally:
-        sys.argv = before
-    return 0
 
 
 def test_deposits_in_reports_out(project, deposits, capsys):
@@ -154,6 +142,14 @@ def test_persons_left_out_by_request_are_counted(project, deposits, capsys):
     out = capsys.readouterr().out
     assert "left out by request" in out
     assert one["file_number"] not in out
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(project, deposits, capsys):
+    (project / "occupied").write_text("a file", encoding="utf-8")
+    assert call("build", "--raw", deposits / "raw", "--derived", project / "occupied") == 2
+    said = capsys.readouterr().err
+    assert "occupied" in said
+    assert "Traceback" not in said
 
 
 def test_a_typed_place_is_explained(project, capsys):

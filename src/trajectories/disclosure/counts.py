@@ -24,10 +24,10 @@ import pandas as pd
 
 from ..exceptions import DisclosureError
 from ..study import REGION_CODES, Disclosure
+from ..tables import PROVINCE
 from .flow import HUB, UNLIMITED, Arc, reach
 from .rules import rounded, rounding_interval, whole_counts
 
-PROVINCE = "province"
 TOTAL = "total"
 
 

@@ -20,8 +20,9 @@ from typing import Any
 from ..exceptions import NotebookError
 from ..folders import private_folder, replaced
 from ..study import REGION_CODES, Study
+from ..tables import PROVINCE
 from . import fingerprint as origins
-from .inputs import PROVINCE, Run, open_reports
+from .inputs import Run, open_reports
 from .kernel import check_notebook
 from .words import words
 from .worker import Job, make_page

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from ..tables import EXITS, PATHWAYS
-from .inputs import PROVINCE, Report, frame_of
+from ..tables import EXITS, PATHWAYS, PROVINCE
+from .inputs import Report, frame_of
 from .markup import element
 from .tables import html_table
 from .words import Words

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..exceptions import NotebookError
-from .inputs import PROVINCE, Report, Run, frame_of
+from ..tables import PROVINCE
+from .inputs import Report, Run, frame_of
 from .markup import MARK, element, join
 from .readings import HEADLINE_HORIZON, limits_text, rate_text, state_of
 from .tables import html_table

@@ -19,9 +19,9 @@ import pandas as pd
 from ..disclosure import Protected, protect
 from ..exceptions import DisclosureError, StaleTableError
 from ..study import Disclosure
+from ..tables import PROVINCE
 from .words import Words, words
 
-PROVINCE = "province"
 NEEDED = {
     "retention": (
         "group",

@@ -11,9 +11,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..study import METROPOLITAN_REGIONS, REGION_CODES
+from ..tables import PROVINCE
 from . import figures
 from .counting import count_table, pair
-from .inputs import PROVINCE, Report, frame_of
+from .inputs import Report, frame_of
 from .markup import Fragment, element, join
 from .readings import headline_row, limits_text, rate_text, state_of, told, too_short
 from .tables import definition_list, html_table
