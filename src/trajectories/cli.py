@@ -15,8 +15,9 @@ from typing import Annotated
 import typer
 
 from . import __version__
+from .cli_partners import partners, writing
 from .exceptions import TrajectoriesError
-from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
+from .study import METROPOLITAN_REGIONS, PATHWAYS, PERIMETERS, REGION_CODES, SCOPES, Study
 
 ALL_DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 # How many reports are made side by side unless told otherwise: one a core of the smallest machine we promise for.
@@ -30,6 +31,8 @@ app = typer.Typer(
     help="Montréal-to-region trajectories from PASI reporting records: deposits in, one report per region out.",
 )
 
+app.add_typer(partners)
+
 StudyOption = Annotated[Path, typer.Option("--study", help="The settings of the run.")]
 RawOption = Annotated[Path | None, typer.Option("--raw", help="Folder of the partners' deposits.")]
 DerivedOption = Annotated[Path | None, typer.Option("--derived", help="Folder of the tables.")]
@@ -40,7 +43,6 @@ AllOption = Annotated[bool, typer.Option("--all", help="Every region and the pro
 LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the reports: fr.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Reports made side by side.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has not changed.")]
-CrosswalksOption = Annotated[Path | None, typer.Option("--crosswalks", help="Folder of your own crosswalks.")]
 
 
 def main() -> None:
@@ -175,75 +177,80 @@ def run(
 
 
 @app.command()
-def check(
-    files: Annotated[list[Path], typer.Argument(help="The deposits to check.", metavar="FILE…", show_default=False)],
-    html: Annotated[Path | None, typer.Option("--html", help="Write the report as a page too.")] = None,
-    annotate: Annotated[
-        Path | None, typer.Option("--annotate", help="Write the workbook with its cells marked.")
-    ] = None,
-    show_values: Annotated[bool, typer.Option("--show-values", help="Show what is typed (personal data).")] = False,
-    crosswalks: CrosswalksOption = None,
-) -> None:
-    """What is wrong in a deposit, for the organisation that made it (in French); 0 clean, 1 problems, 2 unreadable."""
-    from .deposits.annotate import annotate as mark
-    from .deposits.check import check_file
-    from .deposits.check_words import as_page, as_text
-    from .folders import replaced
-
-    if annotate is not None and len(files) > 1:
-        raise TrajectoriesError("--annotate takes one file at a time: name one deposit.")
-    checked = [check_file(file, crosswalks=crosswalks) for file in files]
-    reports = [report for report, _ in checked]
-    typer.echo(as_text(reports, show_values=show_values), nl=False)
-    if html is not None:
-        with _writing(html), replaced(html) as scratch:
-            scratch.write_text(as_page(reports, show_values=show_values), encoding="utf-8")
-    if annotate is not None:
-        with _writing(annotate):
-            mark(files[0], annotate, *checked[0])
-    raise typer.Exit(max(report.status for report in reports))
-
-
-@app.command()
-def template(
-    out: Annotated[Path | None, typer.Argument(help="The .xlsx to write.", show_default=False)] = None,
-    organisation: Annotated[str | None, typer.Option("--organisation", help="The organisation's code.")] = None,
-) -> None:
-    """The workbook for partners to fill in: columns, drop-down lists, dictionary, examples."""
-    from .deposits.template import default_name, write_template
-
-    out = out or Path(default_name(organisation))
-    with _writing(out):
-        typer.echo(str(write_template(out, organisation)))
-
-
-@app.command()
-def crosswalk(
-    file: Annotated[Path, typer.Argument(help="A deposit with another form's headers.", show_default=False)],
-    crosswalks: CrosswalksOption = None,
-) -> None:
-    """Print a draft crosswalk for the headers of a file: the closest column of each, with its score."""
-    from .deposits.drafting import draft_crosswalk
-
-    typer.echo(draft_crosswalk(file, crosswalks=crosswalks), nl=False)
-
-
-@app.command()
-def places(
-    text: Annotated[str, typer.Argument(help="What was typed for a municipality.")],
-    code: Annotated[str | None, typer.Option(help="The municipal code typed with it.")] = None,
-    postal_code: Annotated[str | None, typer.Option(help="The postal code typed with it.")] = None,
+def cohort(
     study: StudyOption = Path("study.toml"),
-    lang: Annotated[str, typer.Option("--lang", help="fr or en.")] = "fr",
+    perimeter: Annotated[str | None, typer.Option("--perimeter", help=f"One of {', '.join(PERIMETERS)}.")] = None,
+    scope: Annotated[str | None, typer.Option("--scope", help=f"One of {', '.join(SCOPES)}.")] = None,
+    pathway: Annotated[str | None, typer.Option("--pathway", help=f"One of {', '.join(PATHWAYS)}; all if not.")] = None,
+    derived: DerivedOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the tables it writes.")] = None,
+    dry_run: DryRunOption = False,
 ) -> None:
-    """Say what a typed place is taken for, and why."""
-    from .places import explain_place
+    """Draw the cohort for another perimeter, scope or pathway, from the tables of a build."""
+    from . import pipeline
 
-    if lang not in ("fr", "en"):
-        raise TrajectoriesError(f"--lang {lang!r}: the explanation exists in fr and en.")
-    perimeter = Study.read(study).perimeter if study.exists() else Study().perimeter
-    found = explain_place(text, code=code, postal_code=postal_code, perimeter=perimeter)
-    typer.echo(found.french if lang == "fr" else found.english)
+    settings = Study.read(study).with_folders(derived=derived)
+    settings = settings.with_cohort(perimeter=perimeter, scope=scope, pathway=pathway)
+    asked = f"{settings.perimeter}_{settings.scope}" + (f"_{settings.pathway}" if settings.pathway else "")
+    out = out or settings.paths.derived / "cohorts" / asked
+    if dry_run:
+        typer.echo(f"Would read {settings.paths.derived} and write spells, moves, cohort and contacts to {out}.")
+        return
+    with _stage("cohort") as say:
+        drawn = pipeline.draw_cohort(settings, out, progress=say)
+    left_out = int(drawn.cohort["excluded"].notna().sum())
+    typer.echo(
+        f"Perimeter {settings.perimeter}, scope {settings.scope}, pathway {settings.pathway or 'all'}: "
+        f"{len(drawn.cohort):,} stays of {drawn.cohort['person_id'].nunique():,} persons, {left_out:,} left out of "
+        "retention (column excluded)."
+    )
+    typer.echo(str(out.resolve()))
+
+
+@app.command()
+def person(
+    person_id: Annotated[str, typer.Argument(help="An id of the table persons (P…).", metavar="ID")],
+    study: StudyOption = Path("study.toml"),
+    derived: DerivedOption = None,
+    reports: ReportsOption = None,
+) -> None:
+    """Write one person's story (observations, spells, what was decided and why) into sensitive/, for audit."""
+    from . import pipeline
+    from .audit import person_story
+
+    settings = Study.read(study).with_folders(derived=derived, reports=reports)
+    story = person_story(person_id, pipeline.load_tables(settings.paths.derived))
+    typer.echo(str(pipeline.write_sensitive(settings, "persons", f"{person_id}.txt", story)))
+
+
+@app.command()
+def train(
+    study: StudyOption = Path("study.toml"),
+    derived: DerivedOption = None,
+    out: Annotated[Path, typer.Option("--out", help="The model to write.")] = Path("data/linkage_model.json"),
+    version: Annotated[str, typer.Option("--version-name", help="Its name, written in the model.")] = "trained",
+    dry_run: DryRunOption = False,
+) -> None:
+    """Learn a linkage model from the records of a build, and say what changed; the shipped one stays the default."""
+    from . import tables
+    from .folders import replaced
+    from .persons import Model
+    from .persons.training import changes
+    from .persons.training import train as learn
+
+    settings = Study.read(study).with_folders(derived=derived)
+    if dry_run:
+        typer.echo(f"Would read {settings.paths.derived} and write {out}.")
+        return
+    model = learn(tables.load(tables.RECORDS, settings.paths.derived), version=version)
+    with writing(out), replaced(out) as scratch:
+        scratch.write_text(model.to_json(), encoding="utf-8")
+    for row in changes(Model.shipped(), model).query("moved").itertuples():
+        typer.echo(
+            f"{row.trait} / {row.level}: same person {row.m_before:.4g} → {row.m_after:.4g}, relatives "
+            f"{row.relative_before:.4g} → {row.relative_after:.4g}, strangers {row.u_before:.4g} → {row.u_after:.4g}"
+        )
+    typer.echo(f'{out.resolve()}: to use it, set linkage_model = "{out}" in study.toml and build again.')
 
 
 @app.command()
@@ -339,16 +346,6 @@ def _groups(study: Study, regions: list[str] | None, every: bool) -> list[str]:
 def _language(language: str) -> None:
     if language != "fr":
         raise TrajectoriesError(f"--lang {language!r}: reports exist in fr only in this version.")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """A file that cannot be written is a sentence."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise TrajectoriesError(f"{path} cannot be written ({error.strerror}): choose another place.") from None
 
 
 def _fail(sentence: str) -> None:

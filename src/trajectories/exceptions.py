@@ -44,3 +44,7 @@ class NotebookError(TrajectoriesError):
 
 class DisclosureError(TrajectoriesError):
     """Something unprotected was about to leave."""
+
+
+class LinkageModelError(TrajectoriesError, ValueError):
+    """A linkage model that cannot be used (not readable, or made for other comparisons)."""

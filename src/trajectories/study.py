@@ -61,6 +61,10 @@ class Study:
         Months since establishment: where retention is told; when partners are to call.
     support : int
         Persons needed at a horizon for it to be estimated.
+    match_threshold : float
+        Probability from which two files are of one person.
+    linkage_model : Path or None
+        A model that `trajectories train` made; None: the one that is shipped.
 
     Examples
     --------
@@ -80,6 +84,7 @@ class Study:
     grace_days: int = 183
     follow_up_months: tuple[int, ...] = (3, 6, 12, 24)
     match_threshold: float = 0.95
+    linkage_model: Path | None = None
     horizons: tuple[int, ...] = (3, 6, 12, 24, 36, 60)
     support: int = 20
     replicates: int = 500
@@ -137,6 +142,7 @@ class Study:
             "grace_days": checker.integer("grace_days", defaults.grace_days, 0, 3660),
             "follow_up_months": checker.months("follow_up_months", defaults.follow_up_months),
             "match_threshold": checker.number("match_threshold", defaults.match_threshold, 0.5, 1.0),
+            "linkage_model": base / checker.text("linkage_model", "") if "linkage_model" in content else None,
             "horizons": checker.months("horizons", defaults.horizons),
             "support": checker.integer("support", defaults.support, 1, 1_000_000),
             "replicates": checker.integer("replicates", defaults.replicates, 0, 100_000),
@@ -164,6 +170,21 @@ class Study:
         """The same study with other folders: what the command line says wins over the file."""
         given = {"raw": raw, "derived": derived, "reports": reports}
         return replace(self, paths=replace(self.paths, **{k: Path(v) for k, v in given.items() if v is not None}))
+
+    def with_cohort(
+        self, *, perimeter: str | None = None, scope: str | None = None, pathway: str | None = None
+    ) -> Study:
+        """The same study for another perimeter, scope or pathway (« all »: none is left out); all faults at once."""
+        asked = {"perimeter": perimeter, "scope": scope, "pathway": pathway}
+        checker = _Checker({key: value for key, value in asked.items() if value is not None}, prefix="--")
+        found = {
+            "perimeter": checker.choice("perimeter", PERIMETERS, self.perimeter),
+            "scope": checker.choice("scope", SCOPES, self.scope),
+            "pathway": checker.choice("pathway", (*PATHWAYS, "all"), self.pathway or "all"),
+        }
+        if checker.faults:
+            raise StudyError("The command line", checker.faults)
+        return replace(self, **{**found, "pathway": None if found["pathway"] == "all" else found["pathway"]})
 
 
 class _Checker:

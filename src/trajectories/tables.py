@@ -37,6 +37,7 @@ PATHWAYS = ("secondary", "primary", "onward", "return_stay")
 LOST = ("contact", "silent")
 CONTACT_KINDS = ("present", "left", "failed", "service", "news")
 CITY_SIZES = ("under_10k", "10k_50k", "50k_100k", "100k_plus")
+LINK_DECISIONS = ("linked", "refused", "below_threshold")
 FILE_STATUSES = ("read", "superseded", "duplicate", "unreadable")
 METHODS = ("main", "with_services", "plain", "no_news_present", "all_lost_left", "all_lost_stayed")
 SUPPORTS = ("observed", "hearsay", "insufficient")
@@ -125,7 +126,19 @@ FILES = Table("files", {
 })  # fmt: skip
 PERSONS = Table("persons", {
     "record_id": Column(required=True), "person_id": Column(required=True), "household_id": Column(required=True),
-    "match_probability": Column("number"),
+    "match_probability": Column("number"), "identity_id": Column(),
+})  # fmt: skip
+# Pairs of identities (one for an organisation and a file number) and what became of each; ids are pseudonyms.
+LINKS = Table("links", {
+    "left_id": Column(required=True), "right_id": Column(required=True), "weight": Column("number"),
+    "relative_weight": Column("number"), "same": Column("number", required=True),
+    "relative": Column("number", required=True), "decision": Column(required=True, values=LINK_DECISIONS),
+    "reason": Column(),
+})  # fmt: skip
+# Who is who where the threshold is lower or higher than the study's: for the sensitivity of the results to it.
+ALTERNATIVES = Table("alternatives", {
+    "threshold": Column("number", required=True), "record_id": Column(required=True),
+    "person_id": Column(required=True), "household_id": Column(required=True),
 })  # fmt: skip
 OBSERVATIONS = Table("observations", {
     "person_id": Column(required=True), **_SPAN, "municipality": Column(), "region": Column(),
@@ -184,7 +197,7 @@ RETENTION = Table("retention", {
 TABLES = {
     table.name: table
     for table in (
-        RECORDS, QUARANTINE, ISSUES, SUPERSEDED, FILES, PERSONS, OBSERVATIONS, SPELLS, MOVES, CONFLICTS,
+        RECORDS, QUARANTINE, ISSUES, SUPERSEDED, FILES, PERSONS, LINKS, ALTERNATIVES, OBSERVATIONS, SPELLS, MOVES, CONFLICTS,
         COHORT, CONTACTS, RETENTION,
     )
 }  # fmt: skip

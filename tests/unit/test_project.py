@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # conda-forge's names where they differ from the Python index's
-CONDA_NAMES = {"matplotlib": "matplotlib-base", "Babel": "babel", "Jinja2": "jinja2"}
+CONDA_NAMES = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "Babel": "babel", "Jinja2": "jinja2"}
 
 
 def constraints(lines):

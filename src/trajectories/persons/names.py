@@ -6,6 +6,7 @@ list of its words, which also makes swapped given and family names equal. Work i
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pandas as pd
@@ -45,3 +46,31 @@ def name_keys(given: pd.Series, family: pd.Series) -> pd.Series:
     unique = whole.unique()
     keys = {value: " ".join(sorted(simplify(value).split())) or None for value in unique}
     return whole.map(keys).astype("object")
+
+
+# One sound, many romanisations (« Chérif / Sharif », « Youssef / Yusuf », « Khadija / Hadidja »): rough on purpose,
+# since agreement by sound is weaker evidence than agreement by letters, and is weighed as such.
+_SOUNDS = tuple(
+    (re.compile(pattern), letter)
+    for pattern, letter in (
+        (r"sch|sh|ch|tch", "x"), (r"ph", "f"), (r"kh|gh|ck|q|k|c(?![eiy])", "k"), (r"ç|c|z|ts", "s"), (r"dj|j", "j"),
+        (r"w|ou|oo", "u"), (r"th", "t"), (r"dh", "d"), (r"h", ""), (r"y", "i"), (r"(.)\1+", r"\1"),
+        (r"(?<!^)[aeiou]", ""), (r"^[aeo]", "a"), (r"^[iu]", "i"), (r"(.)\1+", r"\1"),
+    )
+)  # fmt: skip
+
+
+def sound(word: str) -> str:
+    """
+    What a simplified word sounds like, whichever way it was romanised: consonants, and whether it begins with a vowel.
+
+    Examples
+    --------
+    >>> sound("youssef") == sound("yusuf"), sound("mohamed") == sound("muhammad"), sound("cherif") == sound("sharif")
+    (True, True, True)
+    >>> sound("lopez") == sound("garcia")
+    False
+    """
+    for pattern, letter in _SOUNDS:
+        word = pattern.sub(letter, word)
+    return word

@@ -1,0 +1,152 @@
+"""Scored pairs → persons: the strongest pair first, and never against what is known.
+
+What is known: two members of one household in one organisation are two persons; two file numbers of one organisation
+are two persons, unless it visibly opens files anew and the dates of the two files do not overlap; two full birth
+dates that no slip of the hand explains are two persons. Connected components alone would chain one wrong pair into a
+wrong cluster (measured on simulated deposits: precision .98 against .998).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from .components import connected_components
+
+LINKED, REFUSED, BELOW = "linked", "refused", "below_threshold"
+# Two files of one organisation are one person only where there is hardly a doubt.
+SAME_ORGANISATION_SURE = 0.99
+# A birth year worked out from an age may be one year off.
+VAGUE_YEARS = 1
+
+
+def cluster(pairs: pd.DataFrame, identities: pd.DataFrame, threshold: float) -> tuple[np.ndarray, pd.DataFrame]:
+    """
+    Say which identities are of one person.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        left, right, same (probability), and `decided` where a person has decided (True same, False different).
+    identities : DataFrame
+        `Identities.table`.
+    threshold : float
+        Pairs at or above it are linked, where nothing known forbids it.
+
+    Returns
+    -------
+    person : ndarray of int64, shape (n_identities,)
+        The smallest identity of each identity's person.
+    pairs : DataFrame
+        The same pairs with `decision` (linked / refused / below_threshold) and `reason` (why refused: the code of
+        the rule, None otherwise).
+    """
+    decided = pairs["decided"] if "decided" in pairs else pd.Series(None, index=pairs.index, dtype="object")
+    wanted = ((pairs["same"] >= threshold) | decided.eq(True)) & ~decided.eq(False)
+    forbidden = _Forbidden(identities, pairs[decided.eq(False)])
+    strongest = np.where(decided.eq(True), 2.0, pairs["same"])
+    order = np.lexsort((pairs["right"], pairs["left"], -strongest))
+    order = order[wanted.to_numpy()[order]]
+    left, right = pairs["left"].to_numpy()[order], pairs["right"].to_numpy()[order]
+    person = connected_components(left, right, len(identities))
+    doubtful = forbidden.components(person)
+    reason = np.full(len(pairs), None, dtype=object)
+    if doubtful.any():
+        held = doubtful[left]
+        free = connected_components(left[~held], right[~held], len(identities))
+        person, refused = _strongest_first(free, left[held], right[held], strongest[order][held], forbidden)
+        for position, why in refused:
+            reason[order[held][position]] = why
+    decision = np.where(~wanted, BELOW, np.where(pd.isna(reason), LINKED, REFUSED))
+    return person, pairs.assign(decision=decision, reason=reason)
+
+
+def _strongest_first(
+    person: np.ndarray, left: np.ndarray, right: np.ndarray, strength: np.ndarray, forbidden: _Forbidden
+) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    """Join one pair after the other, unless a rule forbids any two of those that would be together."""
+    members: dict[int, list[int]] = {}
+    of = person.copy()
+    refused = []
+    for position, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+        x, y = int(of[a]), int(of[b])
+        if x == y:
+            continue
+        ours, theirs = members.get(x, [x]), members.get(y, [y])
+        sure = strength[position] >= SAME_ORGANISATION_SURE
+        why = None if strength[position] > 1 else next(forbidden.between(ours, theirs, sure), None)
+        if why is not None:
+            refused.append((position, why))
+            continue
+        keep, lose = min(x, y), max(x, y)
+        members[keep] = sorted(ours + theirs)
+        members.pop(lose, None)
+        of[members[keep]] = keep
+    return of, refused
+
+
+class _Forbidden:
+    """What is known to be two persons."""
+
+    def __init__(self, identities: pd.DataFrame, decided_different: pd.DataFrame):
+        self.organisation = pd.factorize(identities["organisation"], sort=True)[0]
+        self.household = identities["household"].to_numpy()
+        self.birth = identities["birth"].fillna("").to_numpy(dtype=object)
+        self.swapped = identities["birth_swapped"].fillna("").to_numpy(dtype=object)
+        self.year = pd.to_numeric(identities["birth_year"]).to_numpy(dtype=float)
+        self.first = identities["first"].to_numpy()
+        self.last = identities["last"].to_numpy()
+        self.reopens = identities["reopened"].groupby(self.organisation).transform("any").to_numpy()
+        self.different = set(zip(decided_different["left"], decided_different["right"], strict=True))
+
+    def components(self, person: np.ndarray) -> np.ndarray:
+        """Which identities are in a component that some rule may forbid (the others need no second look)."""
+        doubtful = np.zeros(len(person), dtype=bool)
+        years = self.year
+        for column in (self.organisation, self.birth, np.where(np.isnan(years), -1, years)):
+            codes = pd.factorize(column)[0]
+            stated = (column != "") & (column != -1) if column is not self.organisation else np.full(len(codes), True)
+            table = pd.DataFrame({"person": person, "code": codes})[stated]
+            if column is self.organisation:
+                several = table[table.duplicated(keep=False)]["person"]
+            else:
+                distinct = table.drop_duplicates()
+                several = distinct[distinct.duplicated("person", keep=False)]["person"]
+            doubtful |= np.isin(person, several.unique())
+        if self.different:
+            doubtful |= np.isin(person, person[[a for a, _ in self.different]])
+        return doubtful
+
+    def between(self, ours: list[int], theirs: list[int], sure: bool) -> Iterator[str]:
+        """The rules that forbid two clusters to be one person."""
+        for a in ours:
+            for b in theirs:
+                if (min(a, b), max(a, b)) in self.different:
+                    yield "decided_different"
+                if self.organisation[a] == self.organisation[b]:
+                    apart = self.last[a] <= self.first[b] or self.last[b] <= self.first[a]
+                    if not (self.reopens[a] and apart and sure):
+                        same_household = self.household[a] >= 0 and self.household[a] == self.household[b]
+                        yield "same_household" if same_household else "same_organisation"
+                if self._births_apart(a, b):
+                    yield "birth_dates_apart"
+
+    def _births_apart(self, a: int, b: int) -> bool:
+        one, other = self.birth[a], self.birth[b]
+        if one and other:
+            return self.swapped[a] != other and _two_parts_differ(one, other)
+        return bool(abs(self.year[a] - self.year[b]) > VAGUE_YEARS)
+
+
+def _two_parts_differ(a: str, b: str) -> bool:
+    """
+    Whether more than one of year, month and day differ between two dates (YYYYMMDD): no slip explains it.
+
+    Examples
+    --------
+    >>> _two_parts_differ("19900509", "19900510"), _two_parts_differ("19900504", "19910514")
+    (False, True)
+    """
+    return (a[:4] != b[:4]) + (a[4:6] != b[4:6]) + (a[6:] != b[6:]) > 1

@@ -1,0 +1,130 @@
+"""How two identities are compared: for each trait a ladder of levels, from the strongest agreement down.
+
+Each level is a condition in SQL on the columns of `identities` (`_l` and `_r` are the two sides); the first that
+holds is the level of the pair. The weights of the levels are the model's (model.py), not this module's. A trait that
+one side does not state is no evidence either way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Functions the conditions share. `within`: the words of one name are all in the other (« Amina » and « Amina Sara »).
+MACROS = """
+CREATE OR REPLACE MACRO within(a, b) AS len(a) > 0 AND len(b) > 0 AND (list_has_all(a, b) OR list_has_all(b, a));
+CREATE OR REPLACE MACRO alike(a, b, sounds_a, sounds_b) AS
+    coalesce(a = b OR within(sounds_a, sounds_b) OR jaro_winkler_similarity(a, b) >= 0.9
+             OR (len(a) > 3 AND len(b) > 3 AND damerau_levenshtein(a, b) = 1), false);
+CREATE OR REPLACE MACRO one_part_differs(a, b) AS
+    (a[:4] = b[:4])::INT + (a[5:6] = b[5:6])::INT + (a[7:] = b[7:])::INT = 2;
+CREATE OR REPLACE MACRO days_between(a, b) AS abs(datediff('day', a, b));
+"""
+_GIVEN = "alike(given_l, given_r, given_sounds_l, given_sounds_r)"
+_FAMILY = "alike(family_l, family_r, family_sounds_l, family_sounds_r)"
+_SWAPPED = (
+    "alike(given_l, family_r, given_sounds_l, family_sounds_r) AND "
+    "alike(family_l, given_r, family_sounds_l, given_sounds_r)"
+)
+_ANY_VAGUE = "(birth_vague_l OR birth_vague_r)"
+
+
+@dataclass(frozen=True)
+class Level:
+    """One rung: its name (in the model, tables and figures) and its condition (None: whatever is left)."""
+
+    name: str
+    condition: str | None
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One trait: when it is no evidence, its levels from the strongest down, and the column of term frequencies."""
+
+    name: str
+    missing: str
+    levels: tuple[Level, ...]
+    frequency_of: str | None = None
+
+
+def _missing(*columns: str) -> str:
+    return " OR ".join(f"{c}_{side} IS NULL" for c in columns for side in "lr")
+
+
+TRAITS = (
+    Trait(
+        "name",
+        _missing("name"),
+        (
+            Level("same", "name_l = name_r"),
+            Level("shortened", f"{_GIVEN} AND {_FAMILY} AND (within(given_words_l, given_words_r) "
+                  "AND within(family_words_l, family_words_r))"),
+            Level("alike", f"({_GIVEN} AND {_FAMILY}) OR ({_SWAPPED})"),
+            Level("given_only", _GIVEN),
+            Level("family_only", _FAMILY),
+            Level("one_word", "list_has_any(list_concat(given_sounds_l, family_sounds_l), "
+                  "list_concat(given_sounds_r, family_sounds_r))"),
+            Level("different", None),
+        ),
+        "name",
+    ),
+    Trait(
+        "birth",
+        _missing("birth_year"),
+        (
+            Level("same_day", "birth_l = birth_r"),
+            Level("day_and_month_exchanged", "birth_l = birth_swapped_r"),
+            Level("one_part_differs", "one_part_differs(birth_l, birth_r)"),
+            Level("same_year_one_vague", f"{_ANY_VAGUE} AND birth_year_l = birth_year_r"),
+            Level("same_year", "birth_year_l = birth_year_r"),
+            Level("near_year", "abs(CAST(birth_year_l AS INTEGER) - CAST(birth_year_r AS INTEGER)) <= 3"),
+            Level("different", None),
+        ),
+    ),
+    Trait("sex", _missing("sex"), (Level("same", "sex_l = sex_r"), Level("different", None))),
+    Trait(
+        "country", _missing("country"), (Level("same", "country_l = country_r"), Level("different", None)), "country"
+    ),
+    Trait(
+        "arrival",
+        _missing("arrival_earliest", "arrival_latest"),
+        (
+            Level("same_day", "arrival_l = arrival_r"),
+            Level("compatible", "arrival_earliest_l <= arrival_latest_r AND arrival_earliest_r <= arrival_latest_l"),
+            Level("within_two_months", "days_between(arrival_earliest_l, arrival_earliest_r) <= 62"),
+            Level("different", None),
+        ),
+    ),
+    Trait(
+        "category",
+        _missing("category"),
+        (
+            Level("same", "category_l = category_r"),
+            # who came to study, work or seek asylum is later typed as what they became
+            Level("status_changed", "(category_l IN ('student', 'temporary_worker', 'asylum_claimant')) <> "
+                  "(category_r IN ('student', 'temporary_worker', 'asylum_claimant'))"),
+            Level("different", None),
+        ),
+    ),
+    Trait(
+        "size",
+        _missing("size"),
+        (Level("same", "size_l = size_r"), Level("one_apart", "abs(size_l - size_r) = 1"), Level("different", None)),
+    ),
+    Trait(
+        "places",
+        "len(regions_l) = 0 OR len(regions_r) = 0",
+        (
+            Level("same_town", "list_has_any(towns_l, towns_r)"),
+            Level("same_region", "list_has_any(regions_l, regions_r)"),
+            Level("different", None),
+        ),
+    ),
+    Trait(
+        "postal_code",
+        "len(postal_codes_l) = 0 OR len(postal_codes_r) = 0",
+        (Level("same", "list_has_any(postal_codes_l, postal_codes_r)"), Level("different", None)),
+    ),
+)  # fmt: skip
+
+# Judged after the others have been weighed (context.py): do the companions of the two households match?
+COMPANIONS = Trait("companions", "", (Level("linked", None), Level("unknown", None), Level("not_linked", None)))

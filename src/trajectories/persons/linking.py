@@ -1,0 +1,150 @@
+"""The linkage, step by step: identities → blocks → scored pairs → persons → households → the table `persons`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from ..tables import LINKS, PERSONS, conform
+from .blocking import PAIRS_PER_IDENTITY, Blocks, block, count_blocks
+from .clusters import LINKED, cluster
+from .households import households
+from .identities import GAP, Identities, identify
+from .model import Model
+from .pseudonyms import pseudonymise
+from .scoring import score
+
+# What DuckDB may hold in memory; the rest is spilled to the scratch folder.
+MEMORY = "4GB"
+
+
+@dataclass(frozen=True)
+class Links:
+    """
+    Every pair of identities worth comparing, with its probabilities: who is who follows, for any threshold.
+
+    Attributes
+    ----------
+    identities : Identities
+        Who each organisation has a file on.
+    pairs : DataFrame
+        What `score` returns, and `decided` (True same person, False two persons, None not reviewed).
+    blocks : Blocks
+        How many pairs each rule proposed, and left out.
+    model : Model
+        What the pairs were weighed by.
+    record_id : Series
+        The ids of the records, in their order.
+    """
+
+    identities: Identities
+    pairs: pd.DataFrame
+    blocks: Blocks
+    model: Model
+    record_id: pd.Series
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Who is who at one threshold: the table `persons`, and the table `links` (what became of each pair)."""
+
+    persons: pd.DataFrame
+    links: pd.DataFrame
+
+
+def link(records: pd.DataFrame, *, model: Model | None = None, scratch: Path | None = None) -> Links:
+    """
+    Compare the identities of the table `records`.
+
+    Parameters
+    ----------
+    records : DataFrame
+        The table `records`.
+    model : Model, optional
+        By default the one that is shipped.
+    scratch : Path, optional
+        Where DuckDB may spill (design: data/derived/tmp); by default it may not.
+    """
+    model = model or Model.shipped()
+    records = records.reset_index(drop=True)
+    found = identify(records)
+    with duckdb.connect() as connection:
+        # one thread: in which order equal sums are met must not depend on the machine
+        connection.execute(f"SET threads = 1; SET memory_limit = '{MEMORY}'; SET enable_progress_bar = false")
+        folder = "" if scratch is None else str(scratch)
+        connection.execute("SET temp_directory = '" + folder.replace("'", "''") + "'")
+        connection.register("identities", found.lists)
+        blocks = count_blocks(connection, PAIRS_PER_IDENTITY * len(found.table))
+        block(connection, blocks)
+        pairs = score(connection, model, found.table)
+    pairs["decided"] = pd.Series(None, index=pairs.index, dtype="object")
+    return Links(found, pairs, blocks, model, records["record_id"])
+
+
+def resolve(links: Links, threshold: float, key: bytes) -> Resolved:
+    """
+    Persons and households at a threshold.
+
+    A person's id is a keyed hash of the smallest identity of the cluster (organisation and file number, else the
+    normalised name and birth date), a household's of the smallest identity in it: not of file names or rows, so that
+    a deposit that is sent again keeps the ids.
+    """
+    table = links.identities.table
+    person, pairs = cluster(links.pairs, table, threshold)
+    household = households(person, table, pairs)
+    identity = table["key"].to_numpy(dtype=object)
+    # identities are in order of their keys: the smallest position in a cluster is the smallest key
+    person_id = _ids(identity, person, key, "P")
+    household_id = _ids("household" + GAP + identity, household, key, "H")
+    of = links.identities.of_record
+    persons = pd.DataFrame({
+        "record_id": links.record_id, "person_id": person_id[of], "household_id": household_id[of],
+        "match_probability": _certainty(person, pairs)[of], "identity_id": identity_ids(links, key)[of],
+    })  # fmt: skip
+    return Resolved(conform(persons, PERSONS), _links(pairs, identity_ids(links, key)))
+
+
+def identity_ids(links: Links, key: bytes) -> np.ndarray:
+    """The pseudonym of each identity: it survives a file sent again, and says nothing of the person."""
+    identity = links.identities.table["key"].to_numpy(dtype=object)
+    return np.asarray(pseudonymise("identity" + GAP + identity, key, "F"), dtype=object)
+
+
+def decide(links: Links, decisions: pd.DataFrame, key: bytes) -> Links:
+    """The links with what a reviewer decided of some pairs (columns left_id, right_id, same)."""
+    if decisions.empty:
+        return links
+    position = pd.Series(np.arange(len(links.identities.table)), index=identity_ids(links, key))
+    ends = np.column_stack([position.reindex(decisions[end]).to_numpy() for end in ("left_id", "right_id")])
+    known = ~np.isnan(ends).any(axis=1)
+    ends = np.sort(ends[known].astype(np.int64), axis=1)
+    said = pd.DataFrame({"left": ends[:, 0], "right": ends[:, 1], "said": decisions["same"].to_numpy()[known]})
+    said = said.drop_duplicates(["left", "right"], keep="last")
+    pairs = links.pairs.merge(said, on=["left", "right"], how="outer", sort=True)
+    pairs["decided"] = pairs.pop("said").astype("object").where(lambda s: s.notna(), None)
+    # a pair that no rule proposed has no weight: the reviewer's word is all there is
+    pairs = pairs.fillna({"same": 0.0, "relative": 0.0})
+    return replace(links, pairs=pairs)
+
+
+def _ids(identity: np.ndarray, smallest: np.ndarray, key: bytes, prefix: str) -> np.ndarray:
+    kept, codes = np.unique(smallest, return_inverse=True)
+    return np.asarray(pseudonymise(identity[kept], key, prefix), dtype=object)[codes]
+
+
+def _certainty(person: np.ndarray, pairs: pd.DataFrame) -> np.ndarray:
+    """How sure each identity belongs to its person: the probability of its strongest link there; 1 if it has none."""
+    linked = pairs[pairs["decision"].eq(LINKED) & (person[pairs["left"]] == person[pairs["right"]])]
+    found = np.full(len(person), -1.0)
+    for end in ("left", "right"):
+        np.maximum.at(found, linked[end].to_numpy(), linked["same"].to_numpy())
+    return np.where(found < 0, 1.0, found)
+
+
+def _links(pairs: pd.DataFrame, ids: np.ndarray) -> pd.DataFrame:
+    named = pairs.assign(left_id=ids[pairs["left"]], right_id=ids[pairs["right"]])
+    return conform(named.drop(columns=["left", "right", "decided"]), LINKS)

@@ -1,0 +1,188 @@
+"""Pairs of identities → the probabilities that they are one person, relatives, or strangers.
+
+splink compares each pair and weighs it (one person against strangers, with term frequencies); the weight of being
+relatives is added from the levels that splink found. Then the companions speak: whether other members of the two
+households match too.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from .comparisons import COMPANIONS, MACROS, TRAITS
+from .model import Model
+
+# Probabilities are compared with thresholds after rounding, so that the last bits of a sum decide nothing.
+DECIMALS = 6
+# Companions count as linked where the pair is this sure before any companion has spoken.
+COMPANIONS_SURE = 0.99
+# In a handful of files too a shared name proves nothing: the odds beforehand are those of at least so many.
+FEWEST = 10_000
+# Pairs that splink is given at a time: what it holds of each pair is wide.
+CHUNK = 1_000_000
+_LINKED, _UNKNOWN, _NOT_LINKED = range(3)
+
+
+def score(connection: duckdb.DuckDBPyConnection, model: Model, identities: pd.DataFrame) -> pd.DataFrame:
+    """
+    Weigh every pair of the table `pairs`, and those that their households suggest.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        With the tables `identities` and `pairs` (blocking.py).
+    model : Model
+        The weights.
+    identities : DataFrame
+        `Identities.table`: the household of each identity is read.
+
+    Returns
+    -------
+    DataFrame
+        In order of (left, right): left, right, weight (log2, same person against strangers), relative_weight (log2,
+        relatives against strangers), same, relative (probabilities, rounded to six decimals), companions (0 linked,
+        1 unknown, 2 not linked), and gamma_<trait> (splink's level, −1 where the trait is not stated).
+    """
+    connection.execute(MACROS)
+    pairs = compare(connection, model, "pairs")
+    household = identities["household"].to_numpy()
+    more = _suggested(pairs, household, model)
+    if len(more):
+        connection.register("suggested", more.assign(match_key="0"))
+        pairs = pd.concat([pairs, compare(connection, model, "suggested")], ignore_index=True)
+        connection.unregister("suggested")
+    pairs = pairs.sort_values(["left", "right"], ignore_index=True)
+    pairs["companions"] = _companions(pairs, household, model)
+    return _judged(pairs, model, len(household))
+
+
+def compare(connection: duckdb.DuckDBPyConnection, model: Model, table: str) -> pd.DataFrame:
+    """The levels (gamma_<trait>) and the weight of each pair of a table, by splink."""
+    from splink import DuckDBAPI, Linker
+
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    api = DuckDBAPI(connection)
+    linker = Linker(
+        api.register("identities"), model.splink_settings(), log_level=logging.ERROR, validate_settings=False
+    )
+    _register_frequencies(connection, model, api, linker)
+    gammas = ", ".join(f"gamma_{trait.name}::TINYINT AS gamma_{trait.name}" for trait in TRAITS)
+    total = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 (our own name)
+    found = []
+    for start in range(0, total, CHUNK):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE chunk AS SELECT * FROM {table} LIMIT {CHUNK} OFFSET {start}"  # noqa: S608
+        )
+        linker.table_management.register_blocked_pairs_for_predict(api.register("chunk"))
+        scored = linker.inference.predict(warning_mode="never")
+        found.append(
+            connection.execute(
+                f"SELECT identity_l AS left, identity_r AS right, match_weight AS weight, {gammas} "  # noqa: S608
+                f"FROM {scored.physical_name}"
+            ).df()
+        )
+        scored.drop_table_from_database_and_remove_from_cache()
+    return pd.concat(found, ignore_index=True) if found else _no_pairs()
+
+
+def _register_frequencies(connection: duckdb.DuckDBPyConnection, model: Model, api: Any, linker: Any) -> None:
+    """
+    How common each value is, for the traits where a rare value says more.
+
+    Shares are drawn towards the model's: among few identities, sharing a name would make it a common name.
+    """
+    for trait in TRAITS:
+        column = trait.frequency_of
+        if column is None:
+            continue
+        usual = float(model.of(trait)["u"].iloc[0])
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE frequencies_{column} AS "  # noqa: S608 (names of our own)
+            f"SELECT {column}, count(*) / (sum(count(*)) OVER () + {1 / usual!r}) AS tf_{column} "
+            f"FROM identities WHERE {column} IS NOT NULL GROUP BY {column}"
+        )
+        linker.table_management.register_term_frequency_lookup(api.register(f"frequencies_{column}"), column)
+
+
+def _no_pairs() -> pd.DataFrame:
+    columns = {"left": "int64", "right": "int64", "weight": "float64", **{f"gamma_{t.name}": "int8" for t in TRAITS}}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+
+
+def level_weight(pairs: pd.DataFrame, model: Model, hypothesis: str) -> np.ndarray:
+    """log2 of how much likelier the levels of each pair are under a hypothesis than for strangers."""
+    weight = np.zeros(len(pairs))
+    for trait in TRAITS:
+        # splink numbers the levels from the weakest (0); −1, not stated, takes the last place: no evidence
+        by_gamma = np.append(model.weights(trait, hypothesis)[::-1], 0.0)
+        weight += by_gamma[pairs[f"gamma_{trait.name}"].to_numpy()]
+    return weight
+
+
+def posterior(weight: np.ndarray, relative_weight: np.ndarray, model: Model, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The probabilities of being one person and of being relatives (Bayes over the three hypotheses)."""
+    among = max(n, FEWEST)
+    same = weight + np.log2(model.partners / among)
+    relative = relative_weight + np.log2(model.relatives / among)
+    top = np.maximum(np.maximum(same, relative), 0.0)
+    total = np.exp2(same - top) + np.exp2(relative - top) + np.exp2(-top)
+    return np.exp2(same - top) / total, np.exp2(relative - top) / total
+
+
+def _judged(pairs: pd.DataFrame, model: Model, n: int) -> pd.DataFrame:
+    companions = pairs["companions"].to_numpy()
+    weight = pairs["weight"].to_numpy() + model.weights(COMPANIONS, "same")[companions]
+    relative_weight = level_weight(pairs, model, "relative") + model.weights(COMPANIONS, "relative")[companions]
+    same, relative = posterior(weight, relative_weight, model, n)
+    return pairs.assign(
+        weight=weight.round(DECIMALS), relative_weight=relative_weight.round(DECIMALS),
+        same=same.round(DECIMALS), relative=relative.round(DECIMALS),
+    )  # fmt: skip
+
+
+# ── companions ────────────────────────────────────────────────────────────────────────────────────────────
+def _sure(pairs: pd.DataFrame, model: Model, n: int) -> np.ndarray:
+    same, _ = posterior(pairs["weight"].to_numpy(), level_weight(pairs, model, "relative"), model, n)
+    return same.round(DECIMALS) >= COMPANIONS_SURE
+
+
+def _suggested(pairs: pd.DataFrame, household: np.ndarray, model: Model) -> pd.DataFrame:
+    """The members of two households of which one pair is sure, wherever no rule has brought them together yet."""
+    sure = pairs[_sure(pairs, model, len(household))]
+    met = pd.DataFrame({"a": household[sure["left"]], "b": household[sure["right"]]})
+    met = met[(met["a"] >= 0) & (met["b"] >= 0) & (met["a"] != met["b"])].drop_duplicates()
+    members = pd.DataFrame({"household": household, "identity": np.arange(len(household))})
+    found = met.merge(members, left_on="a", right_on="household").merge(members, left_on="b", right_on="household")
+    ends = found[["identity_x", "identity_y"]].to_numpy()
+    made = pd.DataFrame({"join_key_l": ends.min(axis=1), "join_key_r": ends.max(axis=1)}).drop_duplicates()
+    known = pd.MultiIndex.from_frame(pairs[["left", "right"]])
+    return made[~pd.MultiIndex.from_frame(made).isin(known)].sort_values(["join_key_l", "join_key_r"])
+
+
+def _companions(pairs: pd.DataFrame, household: np.ndarray, model: Model) -> np.ndarray:
+    """For each pair, whether another member of the one household surely matches another member of the other."""
+    ends = pairs[["left", "right"]].to_numpy()
+    # one household on one side, whichever end of the pair its member is
+    left, right = np.take_along_axis(ends, household[ends].argsort(axis=1, kind="stable"), axis=1).T
+    ours, theirs = household[left], household[right]
+    both = (ours >= 0) & (theirs >= 0) & (ours != theirs)
+    sure = _sure(pairs, model, len(household)) & both
+    # sure pairs between the two households, without those that share an end with this one
+    between = _count(sure, ours, theirs)
+    of_left = _count(sure, left, theirs)
+    of_right = _count(sure, right, ours)
+    linked = both & (between - of_left - of_right + sure > 0)
+    size = np.bincount(household[household >= 0], minlength=1)
+    several = both & (size[np.maximum(ours, 0)] > 1) & (size[np.maximum(theirs, 0)] > 1)
+    return np.select([linked, several], [_LINKED, _NOT_LINKED], _UNKNOWN).astype(np.int8)
+
+
+def _count(flag: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """For each row, how many flagged rows have the same (a, b)."""
+    codes = pd.DataFrame({"a": a, "b": b}).groupby(["a", "b"], sort=False).ngroup().to_numpy()
+    return np.bincount(codes, weights=flag, minlength=codes.max(initial=-1) + 1)[codes].astype(np.int64)
