@@ -1,12 +1,17 @@
 """Deposits with a known truth, simulated, read, linked and reconstructed once a session."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import pandas as pd
 import pytest
 
-from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits
+from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
 from trajectories.persons import SAMPLE_KEY
+from trajectories.simulate.scoring import linked_rows, most_common
+from trajectories.simulate.scoring_stays import realised_retention
+
+STUDY = replace(Study(), replicates=0)
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,20 @@ class Line:
 
     def realised(self, horizon):
         """Share of the true stays begun before the cut-off that lasted beyond the horizon."""
-        stays = self.truth.stays
-        return (stays.loc[stays["establishment"] <= self.residences.cutoff, "months"] > horizon).mean()
+        return realised_retention(self.truth, self.residences.cutoff, horizon)
+
+    @cached_property
+    def scores(self):
+        """Every score of the tables against the truth (`trajectories.simulate.scoring*`)."""
+        known = (self.persons, self.truth, self.deposits.records)
+        cutoff = self.residences.cutoff
+        return {
+            **simulate.link_scores(*known),
+            **simulate.stay_scores(self.cohort, *known, cutoff=cutoff),
+            **simulate.move_scores(self.residences.moves, *known),
+            **simulate.exit_scores(self.cohort, *known, cutoff=cutoff),
+            **simulate.retention_scores(self.cohort, self.contacts, self.truth, cutoff=cutoff),
+        }
 
 
 def _regions():
@@ -46,26 +63,26 @@ def _regions():
 
 @pytest.fixture(scope="session")
 def line(tmp_path_factory):
-    """Runs the line on simulated deposits; the settings are the simulator's."""
-    from trajectories.simulate import Settings, simulate
+    """Runs the line on simulated deposits, or on the true persons (`perfect`); the settings are the simulator's."""
+    read, made = {}, {}
 
-    made = {}
-
-    def run(**settings):
-        key = tuple(sorted(settings.items()))
-        if key not in made:
+    def simulated(settings, key):
+        if key not in read:
             folder = tmp_path_factory.mktemp("line")
-            truth = simulate(folder, Settings(**settings))
-            study = replace(Study(), replicates=0)
-            deposits = read_deposits(folder / "raw", study=study)
-            persons = link_persons(deposits.records, key=SAMPLE_KEY)
-            residences = build_spells(deposits.records, persons, study=study)
-            cohort = build_cohort(residences, deposits.records, persons, study=study)
-            rows = truth.rows[["file", "sheet", "row", "true_person"]]
-            known = deposits.records[["record_id", "file", "sheet", "row"]].merge(rows, on=["file", "sheet", "row"])
-            known = known.merge(persons, on="record_id")
-            person_of = known.groupby("person_id")["true_person"].agg(lambda found: found.mode().iloc[0])
-            made[key] = Line(truth, deposits, persons, residences, cohort.cohort, cohort.contacts, person_of)
-        return made[key]
+            truth = simulate.simulate(folder, simulate.Settings(**settings))
+            read[key] = truth, read_deposits(folder / "raw", study=STUDY)
+        return read[key]
+
+    def run(*, perfect=False, **settings):
+        key = tuple(sorted(settings.items()))
+        if (key, perfect) not in made:
+            truth, deposits = simulated(settings, key)
+            records = deposits.records
+            persons = simulate.true_persons(truth, records) if perfect else link_persons(records, key=SAMPLE_KEY)
+            residences = build_spells(records, persons, study=STUDY)
+            cohort = build_cohort(residences, records, persons, study=STUDY)
+            person_of = most_common(linked_rows(persons, truth, records), "person_id", "true_person")
+            made[key, perfect] = Line(truth, deposits, persons, residences, cohort.cohort, cohort.contacts, person_of)
+        return made[key, perfect]
 
     return run

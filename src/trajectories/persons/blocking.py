@@ -92,4 +92,4 @@ def block(connection: duckdb.DuckDBPyConnection, blocks: Blocks) -> int:
         """,
         [blocks.largest],
     )
-    return connection.execute("SELECT count(*) FROM pairs").fetchone()[0]
+    return connection.execute("SELECT count(*) FROM pairs").fetchall()[0][0]

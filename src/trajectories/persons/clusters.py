@@ -57,8 +57,9 @@ def cluster(pairs: pd.DataFrame, identities: pd.DataFrame, threshold: float) -> 
         held = doubtful[left]
         free = connected_components(left[~held], right[~held], len(identities))
         person, refused = _strongest_first(free, left[held], right[held], strongest[order][held], forbidden)
+        looked_at = order[held]
         for position, why in refused:
-            reason[order[held][position]] = why
+            reason[looked_at[position]] = why
     decision = np.where(~wanted, BELOW, np.where(pd.isna(reason), LINKED, REFUSED))
     return person, pairs.assign(decision=decision, reason=reason)
 

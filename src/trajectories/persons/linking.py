@@ -18,6 +18,8 @@ from .model import Model
 from .pseudonyms import pseudonymise
 from .scoring import score
 
+# One thread: in which order equal sums are met must not depend on the machine.
+THREADS = 1
 # What DuckDB may hold in memory; the rest is spilled to the scratch folder.
 MEMORY = "4GB"
 
@@ -73,8 +75,7 @@ def link(records: pd.DataFrame, *, model: Model | None = None, scratch: Path | N
     records = records.reset_index(drop=True)
     found = identify(records)
     with duckdb.connect() as connection:
-        # one thread: in which order equal sums are met must not depend on the machine
-        connection.execute(f"SET threads = 1; SET memory_limit = '{MEMORY}'; SET enable_progress_bar = false")
+        connection.execute(f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'; SET enable_progress_bar = false")
         folder = "" if scratch is None else str(scratch)
         connection.execute("SET temp_directory = '" + folder.replace("'", "''") + "'")
         connection.register("identities", found.lists)

@@ -72,7 +72,7 @@ def compare(connection: duckdb.DuckDBPyConnection, model: Model, table: str) -> 
     )
     _register_frequencies(connection, model, api, linker)
     gammas = ", ".join(f"gamma_{trait.name}::TINYINT AS gamma_{trait.name}" for trait in TRAITS)
-    total = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 (our own name)
+    total = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # noqa: S608 (our own name)
     found = []
     for start in range(0, total, CHUNK):
         connection.execute(

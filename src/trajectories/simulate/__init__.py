@@ -20,10 +20,17 @@ saving         sheets to bytes
 deposits       sheets to files: quarters, annual workbooks, re-sent and copied files
 ledger         the truth of each row: where it stands, its fate
 simulation     `simulate`, the whole in one function; `Truth`, what it writes beside
+scoring, scoring_moves, scoring_stays  the tables of a build against that truth
 """
 
 from .defects import DEFECTS, Defect
+from .scoring import link_scores, true_persons
+from .scoring_moves import move_scores
+from .scoring_stays import exit_scores, retention_scores, stay_scores
 from .settings import Settings, SettingsError
 from .simulation import Truth, simulate
 
-__all__ = ["DEFECTS", "Defect", "Settings", "SettingsError", "Truth", "simulate"]
+__all__ = [
+    "DEFECTS", "Defect", "Settings", "SettingsError", "Truth", "exit_scores", "link_scores", "move_scores",
+    "retention_scores", "simulate", "stay_scores", "true_persons",
+]  # fmt: skip

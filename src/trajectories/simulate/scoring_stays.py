@@ -1,0 +1,271 @@
+"""The table `cohort` of a build and its retention against the simulator's truth: who stayed where, and until when.
+
+A person found stands for the true person of most of their records (`scoring.most_common`). « Rightly linked » are the
+true persons who are whole and pure (`scoring.whole_and_pure`): what is wrong of them is no fault of the linkage; what
+is wrong of everyone is the fault of the whole line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from ..months import months_between
+from ..study import Study
+from ..tables import EXITS, PROVINCE
+from .scoring import linked_rows, most_common, whole_and_pure
+from .scoring_moves import DAY, shown_residences
+from .simulation import Truth
+
+# In months: what a day at either end can make of a duration.
+SLACK = 0.05
+
+
+def stay_scores(
+    cohort: pd.DataFrame, persons: pd.DataFrame, truth: Truth, records: pd.DataFrame, *, cutoff: pd.Timestamp
+) -> dict[str, float]:
+    """
+    True stays that were found, and found stays that nobody lived.
+
+    A found stay and a true one are matched if they are of one person and one region and overlap: the true one began
+    by the day on which the found one is last known to have lasted, and had not ended when the found one can have
+    begun. Each is matched once, with the nearest in start: the other half of a stay cut in two is spurious.
+
+    Parameters
+    ----------
+    cohort, persons : DataFrame
+        The tables of those names.
+    truth, records
+        As for `scoring.known_rows`.
+    cutoff : Timestamp
+        The last day of observation (`Residences.cutoff`).
+
+    Returns
+    -------
+    dict of str to float
+        ``n_stays``, ``stays_found``: the true stays begun by the cut-off that some record tells of (`told_stays`), and
+        the share found; ``stays_found_of_linked``: of the persons rightly linked; ``all_stays_found``: of all
+        true stays begun by the cut-off, told or not. ``spurious_stays``: found stays without a match, for 100 persons
+        with records, and ``spurious_stays_of_linked``; a stay in no known region is none if the person lived en
+        région then.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from trajectories import build_cohort, build_spells, read_deposits
+    >>> from trajectories.simulate import Settings, simulate, true_persons
+    >>> with TemporaryDirectory() as folder:
+    ...     truth = simulate(folder, Settings(households=5, organisations=2, defects="none"))
+    ...     records = read_deposits(f"{folder}/raw").records
+    >>> persons = true_persons(truth, records)
+    >>> residences = build_spells(records, persons)
+    >>> cohort = build_cohort(residences, records, persons).cohort
+    >>> stay_scores(cohort, persons, truth, records, cutoff=residences.cutoff)["stays_found"]
+    1.0
+    """
+    rows = linked_rows(persons, truth, records)
+    pure = whole_and_pure(rows)
+    linked = pure.index[pure]
+    true, found, pairs = match_stays(cohort, rows, truth, cutoff)
+    told, of_linked = told_stays(true, truth, records), true["true_person"].isin(linked)
+    was_found = true["true_stay"].isin(pairs["true_stay"])
+    spurious = found[~found["stay"].isin(pairs["stay"]) & ~_somewhere(found, true)]
+    return {
+        "n_stays": float(told.sum()),
+        "stays_found": float(was_found[told].mean()),
+        "stays_found_of_linked": float(was_found[told & of_linked].mean()),
+        "all_stays_found": float(was_found.mean()),
+        "spurious_stays": 100 * len(spurious) / max(len(pure), 1),
+        "spurious_stays_of_linked": 100 * int(spurious["true_person"].isin(linked).sum()) / max(len(linked), 1),
+    }
+
+
+def match_stays(
+    cohort: pd.DataFrame, rows: pd.DataFrame, truth: Truth, cutoff: pd.Timestamp
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """
+    The true stays begun by the cut-off, the found ones, and those of both that are one (see `stay_scores`).
+
+    Parameters
+    ----------
+    cohort, truth, cutoff
+        As for `stay_scores`.
+    rows : DataFrame
+        true_person and person_id of each record (`scoring.linked_rows`).
+
+    Returns
+    -------
+    true, found, pairs : DataFrame
+        The true stays, with `true_stay` (their number) and `end` (exit or death); the cohort, with `stay` and
+        `true_person`; both side by side, the columns of the cohort that have a namesake ending in `_found`.
+    """
+    true = truth.stays[truth.stays["establishment"] <= cutoff].reset_index(drop=True)
+    deaths = truth.persons.set_index("true_person")["death_date"]
+    true = true.assign(end=true["exit"].fillna(true["true_person"].map(deaths))).reset_index(names="true_stay")
+    found = cohort.reset_index(drop=True).reset_index(names="stay")
+    found["true_person"] = found["person_id"].map(most_common(rows, "person_id", "true_person"))
+    pairs = true.merge(found, on=["true_person", "region"], suffixes=("", "_found"))
+    pairs = pairs[_overlap(pairs)]
+    gap = (pairs["establishment_latest"] - pairs["establishment"]).abs()
+    pairs = pairs.assign(gap=gap).sort_values(["gap", "true_stay", "stay"])
+    nearest = ~pairs["true_stay"].duplicated() & ~pairs["stay"].duplicated()
+    return true, found, pairs[nearest].drop(columns="gap").sort_values("true_stay", ignore_index=True)
+
+
+def told_stays(stays: pd.DataFrame, truth: Truth, records: pd.DataFrame) -> pd.Series:
+    """
+    Whether some record tells of each true stay: a residence of it is among `scoring_moves.shown_residences`.
+
+    Parameters
+    ----------
+    stays : DataFrame
+        True stays, as `match_stays` returns them.
+    truth, records
+        As for `scoring.known_rows`.
+
+    Returns
+    -------
+    Series of bool
+        In the order of the stays.
+    """
+    shown = shown_residences(truth, records)[["true_person", "region", "start"]]
+    pairs = stays.merge(shown, on=["true_person", "region"])
+    inside = (pairs["establishment"] <= pairs["start"]) & ~(pairs["end"] <= pairs["start"])
+    return stays["true_stay"].isin(pairs.loc[inside, "true_stay"])
+
+
+def exit_scores(
+    cohort: pd.DataFrame, persons: pd.DataFrame, truth: Truth, records: pd.DataFrame, *, cutoff: pd.Timestamp
+) -> dict[str, float]:
+    """
+    Whether the true end of a stay lies in the interval (lower, upper] of the one found.
+
+    Of the persons rightly linked: the stays found that are used for retention (`excluded` is null) and are said to
+    have ended. One that truly goes on, or ended by a death, lies outside.
+
+    Parameters
+    ----------
+    cohort, persons, truth, records, cutoff
+        As for `stay_scores`.
+
+    Returns
+    -------
+    dict of str to float
+        ``n_exits``; ``exits_inside``, the share inside; ``exit_causes_right``, of those with a known destination.
+
+    Examples
+    --------
+    See `stay_scores`: the same arguments.
+    """
+    rows = linked_rows(persons, truth, records)
+    pure = whole_and_pure(rows)
+    _, _, pairs = match_stays(cohort, rows, truth, cutoff)
+    said = pairs["exit_found"].notna() & pairs["excluded"].isna()
+    pairs = pairs[said & pairs["true_person"].isin(pure.index[pure])]
+    lasted = np.where(pairs["exit"].notna(), months_between(pairs["establishment"], pairs["exit"]), np.inf)
+    inside = (pairs["lower"] - SLACK <= lasted) & (lasted <= pairs["upper"] + SLACK)
+    known = pairs["exit_found"].isin(EXITS[:3])
+    return {
+        "n_exits": float(len(pairs)),
+        "exits_inside": float(inside.mean()),
+        "exit_causes_right": float(pairs["exit_found"].eq(pairs["exit_cause"])[known].mean()),
+    }
+
+
+def realised_retention(truth: Truth, cutoff: pd.Timestamp, horizon: float) -> float:
+    """
+    Share of the true stays begun by the cut-off that last beyond a horizon, known to anybody or not.
+
+    Parameters
+    ----------
+    truth, cutoff
+        As for `stay_scores`.
+    horizon : float
+        Months since the establishment. Those who die count by the length that their stay would have had.
+
+    Returns
+    -------
+    float
+        In 0–1.
+    """
+    stays = truth.stays
+    return float((stays.loc[stays["establishment"] <= cutoff, "months"] > horizon).mean())
+
+
+def retention_scores(
+    cohort: pd.DataFrame,
+    contacts: pd.DataFrame,
+    truth: Truth,
+    *,
+    cutoff: pd.Timestamp,
+    horizons: tuple[int, ...] = (12, 24),
+) -> dict[str, float]:
+    """
+    The estimated retention of the province (the main method, by `survival.interval_incidence`) and its error.
+
+    Parameters
+    ----------
+    cohort, contacts : DataFrame
+        The tables of those names.
+    truth, cutoff
+        As for `stay_scores`.
+    horizons : tuple of int
+        Months since the establishment.
+
+    Returns
+    -------
+    dict of str to float
+        For each horizon: ``s12`` (the estimate), ``s12_realised`` (`realised_retention`), ``s12_error`` (their
+        difference).
+
+    Examples
+    --------
+    See `stay_scores`: ``retention_scores(cohort.cohort, cohort.contacts, truth, cutoff=residences.cutoff)``.
+    """
+    from ..retention import retention
+
+    study = replace(Study(), replicates=0, horizons=tuple(horizons))
+    table = retention(cohort, contacts, study=study, groups=[PROVINCE])
+    estimates = table[table["method"].eq("main")].set_index("horizon")["estimate"]
+    return errors({horizon: float(estimates[horizon]) for horizon in horizons}, truth, cutoff)
+
+
+def errors(estimates: dict[int, float], truth: Truth, cutoff: pd.Timestamp) -> dict[str, float]:
+    """
+    Estimates of retention by horizon beside what was realised, as `retention_scores` returns them.
+
+    Parameters
+    ----------
+    estimates : dict of int to float
+        Horizon (months) to estimate.
+    truth, cutoff
+        As for `stay_scores`.
+
+    Returns
+    -------
+    dict of str to float
+        Three numbers a horizon.
+    """
+    found = {}
+    for horizon, estimate in estimates.items():
+        realised = realised_retention(truth, cutoff, horizon)
+        found |= {
+            f"s{horizon}": estimate, f"s{horizon}_realised": realised, f"s{horizon}_error": estimate - realised
+        }  # fmt: skip
+    return found
+
+
+def _overlap(pairs: pd.DataFrame) -> pd.Series:
+    """Whether a true stay and a found one can be one (see `stay_scores`)."""
+    can_begin = pairs["establishment_earliest"].fillna(pairs["establishment_latest"])
+    later = months_between(pairs["establishment_latest"], pairs["establishment"])
+    return ~(pairs["end"] + DAY < can_begin) & (later <= pairs["lower"] + SLACK)
+
+
+def _somewhere(found: pd.DataFrame, true: pd.DataFrame) -> pd.Series:
+    """Stays of no known region that overlap a true one."""
+    nowhere = found[found["region"].isna()].drop(columns="region")
+    pairs = true.merge(nowhere, on="true_person", suffixes=("", "_found"))
+    return found["stay"].isin(pairs.loc[_overlap(pairs), "stay"])

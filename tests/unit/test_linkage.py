@@ -1,0 +1,323 @@
+"""Who is who: what may be one person, what never is, and that neither order nor threads decide."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from identities import ZOE, records
+from trajectories import link_persons, read_deposits
+from trajectories.exceptions import LinkageModelError, UnusableInputError
+from trajectories.persons import LOOSE, SAMPLE_KEY, Model, blocking, decide, link, linking, match_weights, resolve
+from trajectories.persons.comparisons import COMPANIONS, TRAITS
+from trajectories.persons.households import households
+from trajectories.persons.identities import most_frequent
+from trajectories.persons.names import sound
+from trajectories.persons.review import FILE, read_decisions, review_table, write_review
+from trajectories.persons.scoring import level_weight
+from trajectories.persons.training import changes, train
+from trajectories.simulate import Settings, simulate
+
+HOME = {"country": "VNM", "arrival": "2020-03-04", "category": "economic", "size": 4, "town": "23027"}
+
+
+@pytest.fixture(scope="module")
+def deposited(tmp_path_factory):
+    """Records of 120 heavily mistyped households, and their truth."""
+    folder = tmp_path_factory.mktemp("linkage")
+    truth = simulate(folder, Settings(households=120, organisations=8, defects="heavy", seed=77))
+    return read_deposits(folder / "raw").records, truth
+
+
+@pytest.fixture(scope="module")
+def links(deposited):
+    return link(deposited[0])
+
+
+def same_person(*rows):
+    return pd.factorize(link_persons(records(*rows), key=SAMPLE_KEY)["person_id"])[0].tolist()
+
+
+def same_household(*rows):
+    return pd.factorize(link_persons(records(*rows), key=SAMPLE_KEY)["household_id"])[0].tolist()
+
+
+def in_two(one, other, **more):
+    """One identity in a metropolitan organisation, another in a regional one."""
+    return {"org": "M1", "file": "1", **one, **more}, {"org": "R1", "file": "9", **other, **more}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"given": "Amina Sara", "family": "Benali"}, {"given": "Amina", "family": "BENALI"}),
+        ({"given": "Juan", "family": "García López"}, {"given": "Juan", "family": "Garcia"}),
+        ({"given": "Juan", "family": "García-López"}, {"given": "JUAN", "family": "garcia lopez"}),
+        ({"given": "Benali", "family": "Amina"}, {"given": "Amina", "family": "Benali"}),
+        ({"given": "Youssef", "family": "Cherif"}, {"given": "Yusuf", "family": "Sharif"}),
+        ({"given": "Elias", "family": "Khoury"}, {"given": "Ekias", "family": "Khoury"}),
+        ({"given": "Olena", "family": "Shevchenko"}, {"given": "Olena", "family": "Tremblay"}),  # married
+    ],
+)
+def test_one_name_typed_in_two_ways_is_one_person(one, other):
+    assert same_person(*in_two(one, other, birth="1990-05-14", sex="F", **HOME)) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("1990-05-14", "1990", [0, 0]),  # the year alone
+        ("1990-05-14", "1990-01-01", [0, 0]),  # for want of better
+        ("1990-05-04", "1990-04-05", [0, 0]),  # day and month exchanged
+        ("1990-05-14", "1990-05-24", [0, 0]),  # one part differs
+        ("1990-05-14", "1988-11-02", [0, 1]),  # two birth dates
+    ],
+)
+def test_a_birth_date_typed_in_two_ways(one, other, expected):
+    name = {"given": "Zoé", "family": "Roy"}
+    assert same_person(*in_two({**name, "birth": one}, {**name, "birth": other}, sex="F", **HOME)) == expected
+
+
+def test_twins_and_spouses_are_relatives_and_no_match():
+    anna = {"given": "Anna", "family": "Roy", "birth": "2015-03-04", "sex": "F"}
+    marc = {"given": "Marc", "family": "Roy", "birth": "2015-03-04", "sex": "M"}
+    lea = {"given": "Léa", "family": "Roy", "birth": "2015-03-04", "sex": "F"}
+    assert same_person(*in_two(anna, marc, **HOME)) == [0, 1]
+    assert same_person(*in_two(anna, lea, **HOME)) == [0, 1]
+    # but one household, though no organisation knows both
+    assert same_household(*in_two(anna, marc, **HOME)) == [0, 0]
+
+
+def test_members_of_one_household_in_one_organisation_never_merge():
+    twin = {**ZOE, "sex": "F", **HOME, "menage": "M1"}
+    rows = [{"org": "R1", "file": "1", **twin}, {"org": "R1", "file": "2", **twin, "given": "Zoée"}]
+    other = {"org": "M1", "file": "7", **{**twin, "menage": "8"}}
+    assert len(set(same_person(*rows, other))) == 2
+
+
+def test_two_files_of_an_organisation_are_one_person_only_where_it_opens_files_anew():
+    slip = {**ZOE, "family": "Nguyen-Roi", "sex": "F", **HOME}
+    first = {"org": "R1", "file": "1", **ZOE, "sex": "F", **HOME, "date": "2020-01-10"}
+    again = {"org": "R1", "file": "8", **slip, "date": "2021-02-10"}
+    assert same_person(first, again) == [0, 1]
+    # the organisation has opened another person's file anew, under the very same name and birth date
+    known = {"given": "Max", "family": "Roy", "birth": "1988-02-03", "org": "R1"}
+    opened = [{**known, "file": "3", "date": "2019-05-01"}, {**known, "file": "4", "date": "2020-05-01"}]
+    assert same_person(*opened) == [0, 0]
+    assert same_person(first, again, *opened) == [0, 0, 1, 1]
+    # not where both files were in use at once
+    assert same_person({**first}, {**first, "date": "2022-01-01"}, again, *opened) == [0, 0, 1, 2, 2]
+
+
+def test_a_cluster_that_breaks_a_rule_is_split_and_says_why():
+    base = {"given": "Amina", "family": "Benali", "sex": "F", **HOME}
+    rows = records(
+        {"org": "M1", "file": "1", **base, "birth": "1990-05-14"},
+        {"org": "R1", "file": "2", **base, "birth": "1990"},
+        {"org": "R2", "file": "3", **base, "birth": "1990-11-27"},
+    )
+    found = resolve(link(rows), 0.9, SAMPLE_KEY)
+    assert found.persons["person_id"].nunique() == 2
+    refused = found.links[found.links["decision"].eq("refused")]
+    assert set(refused["reason"]) == {"birth_dates_apart"}
+
+
+def test_neither_order_nor_threads_change_who_is_who(deposited, monkeypatch):
+    rows, _ = deposited
+    expected = link_persons(rows, key=SAMPLE_KEY).set_index("record_id").sort_index()
+    shuffled = rows.sample(frac=1, random_state=3)
+    monkeypatch.setattr(linking, "THREADS", 3)
+    found = link_persons(shuffled, key=SAMPLE_KEY)
+    assert found["record_id"].tolist() == shuffled["record_id"].tolist()
+    pd.testing.assert_frame_equal(found.set_index("record_id").sort_index(), expected)
+
+
+def test_ids_and_links_hold_nothing_personal(deposited, links):
+    rows, _ = deposited
+    found = resolve(links, 0.95, SAMPLE_KEY)
+    text = " ".join(found.links.select_dtypes("object").stack().unique()).lower()
+    text += " ".join(found.persons.drop(columns="record_id").select_dtypes("object").stack().unique()).lower()
+    typed = pd.unique(rows[["given_name", "family_name"]].to_numpy().ravel())
+    assert not [value for value in typed if isinstance(value, str) and len(value) > 4 and value.lower() in text]
+    # a file number may be found by chance inside a hexadecimal id, never as a value
+    assert not set(rows["file_number"]) & set(found.persons.to_numpy().ravel())
+
+
+def test_no_member_of_a_household_of_an_organisation_is_merged_with_another(deposited, links):
+    rows, truth = deposited
+    files = ["organisation_id", "file_number"]
+    persons = resolve(links, LOOSE, SAMPLE_KEY).persons.assign(**rows[files]).drop_duplicates(files)
+    known = truth.identities.merge(persons, on=files)
+    assert known.groupby(["organisation_id", "person_id"])["true_person"].nunique().max() == 1
+
+
+def test_splink_weighs_as_the_model_says(deposited, links):
+    pairs = links.pairs[(links.pairs["gamma_name"] < 6) & (links.pairs["gamma_country"] < 1)]
+    companions = links.model.weights(COMPANIONS, "same")[pairs["companions"]]
+    # where no term frequency enters, the weight is the sum of the levels' weights
+    expected = level_weight(pairs, links.model, "same") + companions
+    assert len(pairs) > 20
+    np.testing.assert_allclose(pairs["weight"], expected, atol=1e-5)
+
+
+# ── blocking ──────────────────────────────────────────────────────────────────────────────────────────────
+def test_blocks_are_counted_before_any_pair_is_made_and_the_largest_left_out(deposited, monkeypatch):
+    rows, _ = deposited
+    whole = link(rows)
+    budget = int(whole.blocks.counts["pairs"].sum()) // 2
+    monkeypatch.setattr(linking, "PAIRS_PER_IDENTITY", budget / len(whole.identities.table))
+    part = link(rows)
+    assert part.blocks.counts["pairs"].sum() <= budget
+    assert part.blocks.largest < whole.blocks.largest
+    counted = part.blocks.counts[["pairs", "pairs_left_out"]].sum().sum()
+    assert counted == whole.blocks.counts["pairs"].sum()
+
+
+def test_every_true_pair_is_compared(deposited, links):
+    rows, truth = deposited
+    of = pd.DataFrame({**rows[["organisation_id", "file_number"]], "identity": links.identities.of_record})
+    known = truth.identities.merge(of.drop_duplicates(), on=["organisation_id", "file_number"])
+    both = known.merge(known, on="true_person")
+    both = both[both["identity_x"] < both["identity_y"]]
+    compared = pd.MultiIndex.from_frame(links.pairs[["left", "right"]])
+    missed = ~pd.MultiIndex.from_frame(both[["identity_x", "identity_y"]]).isin(compared)
+    assert missed.mean() < 0.01
+
+
+def test_a_rule_is_one_key_an_identity():
+    assert set(blocking.RULES) >= {"name", "birth_and_country", "arrival_and_country"}
+
+
+# ── households ────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_household_made_of_relatives_is_no_larger_than_it_says():
+    identities = pd.DataFrame({"household": [0, 1, 2], "size": [2.0, 2.0, 2.0]})
+    pairs = pd.DataFrame({"left": [0, 1, 0], "right": [1, 2, 2], "relative": [0.99, 0.98, 0.97]})
+    person = np.arange(3)
+    assert households(person, identities, pairs).tolist() == [0, 0, 0]
+    small = identities.assign(size=1.0)
+    assert households(person, small, pairs).tolist() == [0, 0, 2]
+    unsure = pairs.assign(relative=0.5)
+    assert households(person, identities, unsure).tolist() == [0, 1, 2]
+
+
+# ── clerical review ───────────────────────────────────────────────────────────────────────────────────────
+ALMOST = {"given": "Camille", "family": "Martin", "sex": "F"}
+PAIR = in_two({**ALMOST, "birth": "1991-10-21"}, {**ALMOST, "birth": "1991-05-21"})
+
+
+def reviewed(tmp_path, decision):
+    """Write the review of a doubtful pair, answer it, and link again as a re-sent file would be."""
+    rows = records(*PAIR)
+    found = link(rows)
+    write_review(review_table(found, resolve(found, 0.95, SAMPLE_KEY), SAMPLE_KEY), tmp_path)
+    path = tmp_path / FILE
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 2
+    path.write_text("\n".join([lines[0], decision + lines[1]]), encoding="utf-8-sig")
+    sent_again = rows.iloc[::-1].assign(file="again.xlsx", record_id=["n1", "n0"])
+    again = decide(link(sent_again), read_decisions(tmp_path), SAMPLE_KEY)
+    return again, resolve(again, 0.95, SAMPLE_KEY)
+
+
+def test_a_reviewers_decision_counts_on_the_next_run(tmp_path):
+    assert link_persons(records(*PAIR), key=SAMPLE_KEY)["person_id"].nunique() == 2
+    _, found = reviewed(tmp_path, "Même")
+    assert found.persons["person_id"].nunique() == 1
+    links, found = reviewed(tmp_path, "différent")
+    assert found.persons["person_id"].nunique() == 2
+    # the answer stays in the next file
+    assert review_table(links, found, SAMPLE_KEY)["decision"].tolist() == ["différent"]
+
+
+def test_a_decision_on_two_files_that_nothing_brought_together_counts_too():
+    rows = records(
+        {"org": "M1", "file": "1", "given": "Zoé", "family": "Roy"}, {"org": "R1", "file": "2", "given": "Max"}
+    )
+    found = link(rows)
+    ids = linking.identity_ids(found, SAMPLE_KEY)
+    said = pd.DataFrame({"left_id": [ids[1], "Fgone"], "right_id": [ids[0], ids[0]], "same": [True, True]})
+    assert resolve(decide(found, said, SAMPLE_KEY), 0.95, SAMPLE_KEY).persons["person_id"].nunique() == 1
+
+
+def test_a_decision_that_is_neither_is_a_sentence_that_names_the_line(tmp_path):
+    with pytest.raises(UnusableInputError, match="line 2"):
+        reviewed(tmp_path, "peut-être")
+    (tmp_path / FILE).write_text("a;b\n1;2\n", encoding="utf-8")
+    with pytest.raises(UnusableInputError, match="columns"):
+        read_decisions(tmp_path)
+    assert read_decisions(tmp_path / "nowhere").empty
+
+
+def test_the_review_neutralises_formulas_and_leaves_out_who_asked(tmp_path):
+    rows = records(*({**row, "given": "Camille", "file": '=HYPERLINK("x")'} for row in PAIR))
+    found = link(rows)
+    resolved = resolve(found, 0.95, SAMPLE_KEY)
+    text = write_review(review_table(found, resolved, SAMPLE_KEY), tmp_path).read_text(encoding="utf-8-sig")
+    assert ";=HYPERLINK" not in text
+    assert "'=HYPERLINK" in text
+    assert review_table(found, resolved, SAMPLE_KEY, without=["r1"]).empty
+
+
+# ── the model ─────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_shipped_model_is_whole_and_is_read_as_it_is_written():
+    model = Model.shipped()
+    assert Model.from_json(model.to_json(), "again").to_json() == model.to_json()
+    sums = model.levels.groupby("trait")[["m", "relative", "u"]].sum()
+    np.testing.assert_allclose(sums, 1, atol=0.01)
+    assert len(match_weights()) == sum(len(trait.levels) for trait in (*TRAITS, COMPANIONS))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": "1"}', "null"])
+def test_what_is_no_model_is_a_sentence(text, tmp_path):
+    (tmp_path / "m.json").write_text(text, encoding="utf-8")
+    with pytest.raises(LinkageModelError, match=r"m\.json"):
+        Model.read(tmp_path / "m.json")
+    with pytest.raises(LinkageModelError, match="cannot be read"):
+        Model.read(tmp_path / "none.json")
+
+
+def test_a_probability_of_zero_is_refused():
+    model = Model.shipped()
+    model.levels.loc[0, "m"] = 0.0
+    with pytest.raises(LinkageModelError, match="between 0 and 1"):
+        Model.from_json(model.to_json(), "m")
+
+
+def test_training_finds_the_shares_of_the_truth_and_keeps_what_it_never_sees(deposited):
+    rows, truth = deposited
+    before = Model.shipped()
+    after = train(rows, version="ours")
+    assert "organisations" in after.trained_on
+    moved = changes(before, after)
+    assert moved["moved"].any()
+    m = after.levels.set_index(["trait", "level"])["m"]
+    assert (m > 0).all()
+    # in these deposits 94 % of birth dates are typed alike, and nobody's country or sex is typed in two ways
+    assert 0.85 < m["birth", "same_day"] < 0.97
+    assert m["sex", "same"] > 0.99
+    # what companions say is kept
+    kept = moved["trait"].eq("companions")
+    assert not moved.loc[kept, "moved"].any()
+
+
+def test_too_few_households_to_train_on_is_a_sentence():
+    with pytest.raises(LinkageModelError, match="too few|at least"):
+        train(records(*PAIR))
+
+
+# ── small pieces ──────────────────────────────────────────────────────────────────────────────────────────
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-1, 4)), min_size=1, max_size=40))
+def test_the_most_frequent_code_of_each_group(rows):
+    group = np.unique([g for g, _ in rows], return_inverse=True)[1]
+    codes = np.array([c for _, c in rows])
+    found = most_frequent(group, codes)
+    for g in range(group.max() + 1):
+        known = codes[(group == g) & (codes >= 0)].tolist()
+        expected = min(known, key=lambda c: (-known.count(c), c)) if known else -1
+        assert found[g] == expected
+
+
+@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyzç", max_size=12))
+def test_a_sound_is_never_longer_than_its_word(word):
+    assert len(sound(word)) <= len(word)
