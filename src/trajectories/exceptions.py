@@ -48,3 +48,12 @@ class DisclosureError(TrajectoriesError):
 
 class LinkageModelError(TrajectoriesError, ValueError):
     """A linkage model that cannot be used (not readable, or made for other comparisons)."""
+
+
+class LinkageError(TrajectoriesError):
+    """The linkage could not be carried to its end; an engine's own message may hold values, and is not passed on."""
+
+    def __init__(self, kind: str):
+        super().__init__(
+            f"The linkage stopped ({kind}): free memory, or room in the folder data/derived/tmp, and build again."
+        )

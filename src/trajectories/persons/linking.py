@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from ..exceptions import LinkageError
 from ..tables import LINKS, PERSONS, conform
 from .blocking import PAIRS_PER_IDENTITY, Blocks, block, count_blocks
 from .clusters import LINKED, cluster
@@ -74,16 +77,27 @@ def link(records: pd.DataFrame, *, model: Model | None = None, scratch: Path | N
     model = model or Model.shipped()
     records = records.reset_index(drop=True)
     found = identify(records)
-    with duckdb.connect() as connection:
-        connection.execute(f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'; SET enable_progress_bar = false")
-        folder = "" if scratch is None else str(scratch)
-        connection.execute("SET temp_directory = '" + folder.replace("'", "''") + "'")
+    with _connected(scratch) as connection:
         connection.register("identities", found.lists)
         blocks = count_blocks(connection, PAIRS_PER_IDENTITY * len(found.table))
         block(connection, blocks)
         pairs = score(connection, model, found.table)
     pairs["decided"] = pd.Series(None, index=pairs.index, dtype="object")
     return Links(found, pairs, blocks, model, records["record_id"])
+
+
+@contextmanager
+def _connected(scratch: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in memory; what the engine says of an error may hold values, so its kind alone is passed on."""
+    folder = "" if scratch is None else str(scratch)
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'")
+            connection.execute("SET enable_progress_bar = false")
+            connection.execute("SET temp_directory = '" + folder.replace("'", "''") + "'")
+            yield connection
+    except duckdb.Error as error:
+        raise LinkageError(type(error).__name__) from None
 
 
 def resolve(links: Links, threshold: float, key: bytes) -> Resolved:

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from ..exceptions import LinkageError
 from .comparisons import COMPANIONS, MACROS, TRAITS
 from .model import Model
 
@@ -64,6 +65,7 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, identities: pd.Da
 def compare(connection: duckdb.DuckDBPyConnection, model: Model, table: str) -> pd.DataFrame:
     """The levels (gamma_<trait>) and the weight of each pair of a table, by splink."""
     from splink import DuckDBAPI, Linker
+    from splink.internals.exceptions import SplinkException
 
     logging.getLogger("splink").setLevel(logging.ERROR)
     api = DuckDBAPI(connection)
@@ -79,7 +81,10 @@ def compare(connection: duckdb.DuckDBPyConnection, model: Model, table: str) -> 
             f"CREATE OR REPLACE TEMP TABLE chunk AS SELECT * FROM {table} LIMIT {CHUNK} OFFSET {start}"  # noqa: S608
         )
         linker.table_management.register_blocked_pairs_for_predict(api.register("chunk"))
-        scored = linker.inference.predict(warning_mode="never")
+        try:
+            scored = linker.inference.predict(warning_mode="never")
+        except SplinkException as error:
+            raise LinkageError(type(error.__cause__ or error).__name__) from None
         found.append(
             connection.execute(
                 f"SELECT identity_l AS left, identity_r AS right, match_weight AS weight, {gammas} "  # noqa: S608
