@@ -23,11 +23,11 @@ RULES = {
         "SELECT identity, unnest(given_sounds) || '|' || least(birth, birth_swapped) AS key FROM identities "
         "WHERE birth_swapped IS NOT NULL"
     ),
-    "arrival_and_country": "SELECT identity, arrival || '|' || country AS key FROM identities",
-    "arrival_month_and_birth_year": (
-        "SELECT identity, strftime(arrival_earliest, '%Y%m') || '|' || birth_year || '|' || country AS key "
-        "FROM identities WHERE datediff('day', arrival_earliest, arrival_latest) <= 31"
+    "arrival_and_birth_year": "SELECT identity, arrival || '|' || country || '|' || birth_year AS key FROM identities",
+    "arrival_and_sound": (
+        "SELECT identity, arrival || '|' || unnest(list_concat(given_sounds, family_sounds)) AS key FROM identities"
     ),
+    "arrival_and_town": "SELECT identity, arrival || '|' || country || '|' || unnest(towns) AS key FROM identities",
     "sounds_and_birth_year": (
         "SELECT identity, birth_year || '|' || unnest(given_sounds) || '|' || family_sounds[1] AS key FROM identities"
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import numpy as np
 import pandas as pd
 
 # Letters that Unicode does not take apart into a base letter and an accent.
@@ -42,10 +43,14 @@ def name_keys(given: pd.Series, family: pd.Series) -> pd.Series:
     >>> name_keys(pd.Series(["Ana-Lucía", "Pérez"]), pd.Series(["Pérez", "Ana Lucia"])).tolist()
     ['ana lucia perez', 'ana lucia perez']
     """
-    whole = given.fillna("").astype(str) + " " + family.fillna("").astype(str)
-    unique = whole.unique()
-    keys = {value: " ".join(sorted(simplify(value).split())) or None for value in unique}
-    return whole.map(keys).astype("object")
+    # each spelling is simplified once, each pair of them sorted once
+    simple = {
+        name: simplify(name).split() for part in (given, family) for name in part.unique() if isinstance(name, str)
+    }
+    pairs = pd.MultiIndex.from_arrays([given, family])
+    codes, unique = pd.factorize(pairs)
+    keys = [" ".join(sorted(simple.get(g, []) + simple.get(f, []))) or None for g, f in unique]
+    return pd.Series(np.asarray([*keys, None], dtype=object)[codes], index=given.index)
 
 
 # One sound, many romanisations (« Chérif / Sharif », « Youssef / Yusuf », « Khadija / Hadidja »): rough on purpose,

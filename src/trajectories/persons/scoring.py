@@ -8,6 +8,7 @@ households match too.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -22,6 +23,8 @@ from .model import Model
 DECIMALS = 6
 # Companions count as linked where the pair is this sure before any companion has spoken.
 COMPANIONS_SURE = 0.99
+# Linked companions multiply the odds of one person by 3,500, and those of relatives no more.
+NEVER_SAME, NEVER_RELATIVES = 1e-6, 1e-2
 # In a handful of files too a shared name proves nothing: the odds beforehand are those of at least so many.
 FEWEST = 10_000
 # Pairs that splink is given at a time: what it holds of each pair is wide.
@@ -50,8 +53,9 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, identities: pd.Da
         1 unknown, 2 not linked), and gamma_<trait> (splink's level, −1 where the trait is not stated).
     """
     connection.execute(MACROS)
-    pairs = compare(connection, model, "pairs")
     household = identities["household"].to_numpy()
+    n = len(household)
+    pairs = compare(connection, model, "pairs", lambda found: _worth_keeping(found, model, n))
     more = _suggested(pairs, household, model)
     if len(more):
         connection.register("suggested", more.assign(match_key="0"))
@@ -62,8 +66,13 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, identities: pd.Da
     return _judged(pairs, model, len(household))
 
 
-def compare(connection: duckdb.DuckDBPyConnection, model: Model, table: str) -> pd.DataFrame:
-    """The levels (gamma_<trait>) and the weight of each pair of a table, by splink."""
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    model: Model,
+    table: str,
+    keep: Callable[[pd.DataFrame], pd.DataFrame] = lambda found: found,
+) -> pd.DataFrame:
+    """The levels (gamma_<trait>) and the weight of each pair of a table, by splink; `keep` takes some of each chunk."""
     from splink import DuckDBAPI, Linker
     from splink.internals.exceptions import SplinkException
 
@@ -85,12 +94,11 @@ def compare(connection: duckdb.DuckDBPyConnection, model: Model, table: str) -> 
             scored = linker.inference.predict(warning_mode="never")
         except SplinkException as error:
             raise LinkageError(type(error.__cause__ or error).__name__) from None
-        found.append(
-            connection.execute(
-                f"SELECT identity_l AS left, identity_r AS right, match_weight AS weight, {gammas} "  # noqa: S608
-                f"FROM {scored.physical_name}"
-            ).df()
-        )
+        chunk = connection.execute(
+            f"SELECT identity_l AS left, identity_r AS right, match_weight AS weight, {gammas} "  # noqa: S608
+            f"FROM {scored.physical_name}"
+        ).df()
+        found.append(keep(chunk))
         scored.drop_table_from_database_and_remove_from_cache()
     return pd.concat(found, ignore_index=True) if found else _no_pairs()
 
@@ -112,6 +120,12 @@ def _register_frequencies(connection: duckdb.DuckDBPyConnection, model: Model, a
             f"FROM identities WHERE {column} IS NOT NULL GROUP BY {column}"
         )
         linker.table_management.register_term_frequency_lookup(api.register(f"frequencies_{column}"), column)
+
+
+def _worth_keeping(pairs: pd.DataFrame, model: Model, n: int) -> pd.DataFrame:
+    """Without the pairs that no companion could make one person, nor surely relatives: most of a large linkage."""
+    same, relative = posterior(pairs["weight"].to_numpy(), level_weight(pairs, model, "relative"), model, n)
+    return pairs[(same >= NEVER_SAME) | (relative >= NEVER_RELATIVES)]
 
 
 def _no_pairs() -> pd.DataFrame:
