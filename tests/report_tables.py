@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from trajectories.folders import private_folder
+from trajectories.persons import match_weights
 from trajectories.tables import EXITS, RETENTION, conform
 
 PERSONS = {"05": 640, "03": 210, "09": 12, "10": 0}
@@ -23,7 +24,7 @@ _SHARES = {"metropole": 0.55, "other_region": 0.3, "outside_quebec": 0.15}
 
 
 def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: object) -> Path:
-    """Write the six files of an analysis into `folder`; `facts` replaces facts of run.json."""
+    """Write the files of an analysis into `folder`; `facts` replaces facts of run.json."""
     persons = dict(PERSONS if persons is None else persons)
     persons = {**persons, "province": sum(persons.values())}
     folder = private_folder(folder)
@@ -35,7 +36,10 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
             retention += _rates(group, n, horizon, curve)
             exits += _exits(group, n, horizon, curve)
         counts += _counts(group, n)
-    conform(pd.DataFrame(retention), RETENTION).to_parquet(folder / "retention.parquet")
+    rates = conform(pd.DataFrame(retention), RETENTION)
+    rates.to_parquet(folder / "retention.parquet")
+    _sensitivity(rates).to_parquet(folder / "sensitivity.parquet")
+    match_weights().to_parquet(folder / "weights.parquet")
     pd.DataFrame(exits).to_parquet(folder / "exits.parquet")
     pd.concat(curves, ignore_index=True).to_parquet(folder / "curves.parquet")
     table = pd.DataFrame(counts, columns=["group", "table", "key", "persons", "households"])
@@ -104,6 +108,19 @@ def _rates(group: str, n: int, horizon: int, curve: pd.DataFrame) -> list[dict]:
     return rows
 
 
+def _sensitivity(rates: pd.DataFrame) -> pd.DataFrame:
+    """One person in a hundred more, and three fewer, at the other thresholds."""
+    main = rates[rates["method"].eq("main")].drop(columns=["method", "lower", "upper", "se", "note"])
+    made = []
+    for setting, threshold, by in (("loose", 0.5, 0.01), ("study", 0.95, 0.0), ("strict", 0.999, -0.03)):
+        households = np.ceil(main["n_start"] / 2.2).astype(int)
+        made.append(main.assign(
+            setting=setting, threshold=threshold, estimate=(main["estimate"] + by).clip(upper=1.0),
+            persons=main["n_start"], households=households,
+        ))  # fmt: skip
+    return pd.concat(made, ignore_index=True)
+
+
 def _exits(group: str, n: int, horizon: int, curve: pd.DataFrame) -> list[dict]:
     at = curve.iloc[horizon]
     enough = at["n_risk"] >= 20
@@ -157,4 +174,14 @@ def _counts(group: str, n: int) -> list[tuple]:
         ]  # fmt: skip
         places = {"resolved": 10480, "ambiguous": 90, "area_only": 260, "none": 190}
         rows += [(group, "places", key, count, None) for key, count in places.items()]
+        known = {"one": (812, 420), "two": (2260, 1100), "three_or_more": (214, 130)}
+        rows += [(group, "linkage", key, *count) for key, count in known.items()]
+        decided = {
+            "links": {"linked": 2910, "refused": 7, "doubtful": 196},
+            "conflicts": {
+                "old_address": 124, "establishment_dates": 31, "presence_before_establishment": 3,
+                "departure_before_presence": 0, "departure_already_known": 18,
+            },
+        }  # fmt: skip
+        rows += [(group, name, key, count, None) for name, counts in decided.items() for key, count in counts.items()]
     return rows

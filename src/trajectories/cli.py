@@ -83,9 +83,9 @@ def simulate(
     dry_run: DryRunOption = False,
 ) -> None:
     """Invent deposits with a known truth."""
-    from .pipeline import SYNTHETIC_MARK, has_deposits, mark_synthetic
     from .simulate import Settings
     from .simulate import simulate as make
+    from .synthetic import SYNTHETIC_MARK, has_deposits, mark_synthetic
 
     settings = Settings(
         households=households, organisations=organisations, defects=defects, seed=seed,
@@ -154,7 +154,7 @@ def run(
     dry_run: DryRunOption = False,
 ) -> None:
     """Build and report; without any deposit, on the synthetic sample (which is made first)."""
-    from .pipeline import has_deposits, make_sample, sample_study
+    from .synthetic import has_deposits, make_sample, sample_study
 
     settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
     groups = _groups(settings, region, not region)

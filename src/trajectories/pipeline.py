@@ -19,16 +19,28 @@ from .cohort import Cohort, build_cohort
 from .deposits import Deposits, read_deposits
 from .exceptions import StaleTableError, UnusableInputError
 from .folders import private_folder, replaced
-from .persons import SAMPLE_KEY, excluded_records, link_persons, read_exclusions, secret_key
-from .portrait import accounting, portrait
+from .persons import (
+    LOOSE,
+    SAMPLE_KEY,
+    STRICT,
+    Links,
+    Model,
+    Resolved,
+    decide,
+    excluded_records,
+    link,
+    match_weights,
+    read_exclusions,
+    resolve,
+    secret_key,
+)
+from .persons.review import read_decisions, review_table, write_review
+from .portrait import accounting, decisions, portrait
 from .retention import estimate
+from .sensitivity import linkage_sensitivity
 from .spells import Residences, build_spells
-from .study import Paths, Study
-
-# Where the synthetic sample lives, beside the folders of real data (design.md, « Rooms »).
-SAMPLE_FOLDER = "sample"
-# Written into each folder of the sample: it is what tells synthetic tables from real ones.
-SYNTHETIC_MARK = "SYNTHETIC"
+from .study import Study
+from .synthetic import is_synthetic, make_sample
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,8 @@ class Tables:
 
     records: pd.DataFrame
     persons: pd.DataFrame
+    links: pd.DataFrame
+    alternatives: pd.DataFrame
     observations: pd.DataFrame
     spells: pd.DataFrame
     moves: pd.DataFrame
@@ -51,10 +65,12 @@ class Tables:
 
 @dataclass(frozen=True)
 class Built:
-    """What `build` made: deposits as read, residences, cohort, and how many rows were left out by request."""
+    """What `build` made: deposits as read, who is who, residences, cohort, and how many rows were left out."""
 
     deposits: Deposits
     persons: pd.DataFrame
+    links: pd.DataFrame
+    alternatives: pd.DataFrame
     residences: Residences
     cohort: Cohort
     n_excluded: int
@@ -83,19 +99,63 @@ def build(study: Study, *, progress: Callable[[str], None] | None = None) -> Bui
     if deposits.records.empty:
         raise UnusableInputError(_nothing_usable(study, deposits))
     say("persons")
-    persons = link_persons(deposits.records, key=key)
-    requests = read_exclusions(study.exclusions)
-    gone = excluded_records(deposits.records, persons, requests)
-    records = deposits.records[~deposits.records["record_id"].isin(gone)].reset_index(drop=True)
-    persons = persons[~persons["record_id"].isin(gone)].reset_index(drop=True)
+    linked = _linked(deposits.records, study, key)
+    resolved = resolve(linked, study.match_threshold, key)
+    gone = excluded_records(deposits.records, resolved.persons, read_exclusions(study.exclusions))
+    records, persons, alternatives = (
+        frame[~frame["record_id"].isin(gone)].reset_index(drop=True)
+        for frame in (deposits.records, resolved.persons, _alternatives(linked, study, key))
+    )
+    _review(linked, resolved, gone, study, key)
     say("spells")
     residences = build_spells(records, persons, study=study)
     say("cohort")
     cohort = build_cohort(residences, records, persons, study=study)
-    built = Built(replace(deposits, records=records), persons, residences, cohort, len(gone))
+    built = Built(
+        replace(deposits, records=records), persons, resolved.links, alternatives, residences, cohort, len(gone)
+    )
     say("tables")
     write_tables(built, study, synthetic)
     return built
+
+
+def _model(study: Study) -> Model:
+    return Model.shipped() if study.linkage_model is None else Model.read(study.linkage_model)
+
+
+def _choices(study: Study) -> dict[str, str]:
+    """What the tables of a build were made for: written in each, and compared before they are analysed."""
+    return {
+        "perimeter": study.perimeter, "scope": study.scope, "match_threshold": f"{study.match_threshold:g}",
+        "linkage_model": _model(study).version,
+    }  # fmt: skip
+
+
+def _linked(records: pd.DataFrame, study: Study, key: bytes) -> Links:
+    """Every pair of identities with its probabilities, and what a reviewer decided of some."""
+    scratch = private_folder(private_folder(study.paths.derived) / "tmp")
+    return decide(link(records, model=_model(study), scratch=scratch), read_decisions(review_folder(study)), key)
+
+
+def _alternatives(links: Links, study: Study, key: bytes) -> pd.DataFrame:
+    """Who is who at a lower and at a higher threshold than the study's."""
+    found = [
+        resolve(links, threshold, key).persons.assign(threshold=threshold)
+        for threshold in (LOOSE, STRICT)
+        if threshold != study.match_threshold
+    ]
+    return tables.stack(found, tables.ALTERNATIVES)[list(tables.ALTERNATIVES.columns)]
+
+
+def review_folder(study: Study) -> Path:
+    """Where the clerical review is written, and read back."""
+    return study.paths.reports / "sensitive" / "review"
+
+
+def _review(links: Links, resolved: Resolved, gone: pd.Series, study: Study, key: bytes) -> None:
+    """The doubtful pairs for a human to decide, without anyone who asked to be left out."""
+    private_folder(study.paths.reports / "sensitive")
+    write_review(review_table(links, resolved, key, without=gone), review_folder(study))
 
 
 def _nothing_usable(study: Study, deposits: Deposits) -> str:
@@ -110,9 +170,7 @@ def write_tables(built: Built, study: Study, synthetic: bool) -> None:
     """Every table as parquet in the derived folder, with the perimeter, scope and cut-off they were made for."""
     folder = private_folder(study.paths.derived)
     private_folder(folder / "tmp")
-    notes = {
-        "perimeter": study.perimeter,
-        "scope": study.scope,
+    notes = _choices(study) | {
         "cutoff": built.residences.cutoff.date().isoformat(),
         "synthetic": "yes" if synthetic else "no",
     }
@@ -123,6 +181,8 @@ def write_tables(built: Built, study: Study, synthetic: bool) -> None:
         "superseded": built.deposits.superseded,
         "files": built.deposits.files,
         "persons": built.persons,
+        "links": built.links,
+        "alternatives": built.alternatives,
         "observations": built.residences.observations,
         "spells": built.residences.spells,
         "moves": built.residences.moves,
@@ -137,6 +197,52 @@ def write_tables(built: Built, study: Study, synthetic: bool) -> None:
         counts.to_parquet(scratch, index=False)
 
 
+def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | None = None) -> Cohort:
+    """
+    The cohort for the study's perimeter, scope and pathway, from the records and persons of a build.
+
+    Writes spells, moves, conflicts, cohort and contacts below `out`; the build itself is left as it is.
+    """
+    say = progress or (lambda _: None)
+    notes = tables.read_metadata(tables.COHORT, study.paths.derived)
+    records = tables.load(tables.RECORDS, study.paths.derived)
+    persons = tables.load(tables.PERSONS, study.paths.derived)
+    say("spells")
+    residences = build_spells(records, persons, study=study)
+    say("cohort")
+    drawn = build_cohort(residences, records, persons, study=study)
+    if study.pathway is not None:
+        drawn = _of_pathway(drawn, study.pathway)
+    notes = {
+        "perimeter": study.perimeter, "scope": study.scope, "pathway": study.pathway or "all",
+        "cutoff": residences.cutoff.date().isoformat(), "synthetic": notes.get("synthetic", "no"),
+    }  # fmt: skip
+    say("tables")
+    made = {
+        "spells": residences.spells, "moves": residences.moves, "conflicts": residences.conflicts,
+        "cohort": drawn.cohort, "contacts": drawn.contacts,
+    }  # fmt: skip
+    if out.parent.parent == study.paths.derived:
+        private_folder(out.parent)
+    for name, frame in made.items():
+        tables.save(tables.conform(frame, tables.TABLES[name]), tables.TABLES[name], out, **notes)
+    return drawn
+
+
+def _of_pathway(drawn: Cohort, pathway: str) -> Cohort:
+    kept = drawn.cohort[drawn.cohort["pathway"].eq(pathway)].reset_index(drop=True)
+    contacts = drawn.contacts.merge(kept[["person_id", "episode"]], on=["person_id", "episode"])
+    return Cohort(kept, contacts)
+
+
+def write_sensitive(study: Study, folder: str, name: str, text: str) -> Path:
+    """Write a text below `<reports>/sensitive/<folder>`; the name is the caller's own, never a deposit's."""
+    path = private_folder(private_folder(study.paths.reports / "sensitive") / folder) / name
+    with replaced(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+    return path
+
+
 def load_tables(derived: Path) -> Tables:
     """The tables of a finished build (raises `StaleTableError` where one is missing or of another version)."""
     return Tables(**{name: tables.load(tables.TABLES[name], derived) for name in Tables.__dataclass_fields__})
@@ -146,8 +252,8 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> P
     """
     Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
 
-    Writes retention, exits, curves and counts (parquet), `accounting.csv` (what became of the rows of each file) and
-    `run.json` (what the run was asked).
+    Writes retention, exits, curves, counts, sensitivity (to the threshold of the linkage) and weights (of the linkage)
+    as parquet, `accounting.csv` (what became of the rows of each file) and `run.json` (what the run was asked).
 
     Raises
     ------
@@ -158,14 +264,29 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> P
     notes = _same_study(study)
     cohort = tables.load(tables.COHORT, study.paths.derived)
     contacts = tables.load(tables.CONTACTS, study.paths.derived)
+    records, persons, links, alternatives, conflicts = (
+        tables.load(table, study.paths.derived)
+        for table in (tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES, tables.CONFLICTS)
+    )
     say("estimates")
     estimates = estimate(cohort, contacts, study=study)
-    counts = pd.concat(
-        [portrait(cohort, contacts, study=study), pd.read_parquet(study.paths.derived / "accounting.parquet")],
-        ignore_index=True,
-    )
+    say("sensitivity")
+    known = {"cohort": Cohort(cohort, contacts), "retention": estimates.retention}
+    sensitivity = linkage_sensitivity(records, persons, alternatives, study=study, **known)
+    counted = [
+        portrait(cohort, contacts, study=study),
+        decisions(records, persons, links, conflicts, study=study),
+        pd.read_parquet(study.paths.derived / "accounting.parquet"),
+    ]
     folder = private_folder(private_folder(study.paths.reports / "sensitive") / "tables")
-    made = {"retention": estimates.retention, "exits": estimates.exits, "curves": estimates.curves, "counts": counts}
+    made = {
+        "retention": estimates.retention,
+        "exits": estimates.exits,
+        "curves": estimates.curves,
+        "sensitivity": sensitivity,
+        "counts": pd.concat(counted, ignore_index=True),
+        "weights": match_weights(_model(study)),
+    }
     for name, frame in made.items():
         with replaced(folder / f"{name}.parquet") as scratch:
             frame.to_parquet(scratch, index=False)
@@ -180,7 +301,7 @@ def _same_study(study: Study) -> dict[str, str]:
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
     if not notes:
         raise StaleTableError(f"{study.paths.derived} holds no build: run `trajectories build` first.")
-    asked = {"perimeter": study.perimeter, "scope": study.scope}
+    asked = _choices(study)
     if study.cutoff is not None:
         asked["cutoff"] = study.cutoff.isoformat()
     changed = [f"{key} {notes.get(key)} (asked: {value})" for key, value in asked.items() if notes.get(key) != value]
@@ -207,45 +328,6 @@ def _description(study: Study, notes: dict[str, str]) -> dict[str, Any]:
         "replicates": study.replicates,
         "seed": study.seed,
     }
-
-
-# ── the synthetic sample ──────────────────────────────────────────────────────────────────────────────────
-def is_synthetic(raw: Path) -> bool:
-    """Whether a raw folder is the simulator's (its mark stands beside it)."""
-    return (Path(raw).parent / SYNTHETIC_MARK).exists()
-
-
-def has_deposits(raw: Path) -> bool:
-    """Whether a raw folder holds any file that could be a deposit."""
-    from .deposits.reading import find_deposits
-
-    return bool(find_deposits(Path(raw)))
-
-
-def sample_study(study: Study) -> Study:
-    """The study, on the sample's folders: data/sample and reports/sample, beside the real ones."""
-    data = study.paths.raw.parent / SAMPLE_FOLDER
-    paths = Paths(raw=data / "raw", derived=data / "derived", reports=study.paths.reports / SAMPLE_FOLDER)
-    return replace(study, paths=paths)
-
-
-def make_sample(study: Study, **settings: Any) -> Study:
-    """Generate the synthetic sample where it does not exist yet; returns the study that reads it."""
-    from .simulate import Settings, simulate
-
-    on_sample = sample_study(study)
-    folder = on_sample.paths.raw.parent
-    if not (folder / SYNTHETIC_MARK).exists():
-        private_folder(folder)
-        simulate(folder, Settings(**settings))
-        mark_synthetic(folder)
-    return on_sample
-
-
-def mark_synthetic(folder: Path) -> None:
-    """Say in the folder that its deposits were invented: reports then carry the banner, ids the public key."""
-    sentence = "These deposits were invented by `trajectories simulate`.\n"
-    (Path(folder) / SYNTHETIC_MARK).write_text(sentence, encoding="utf-8")
 
 
 def sample(study: Study | None = None) -> Tables:

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from identities import ZOE, records
 from trajectories import tables
 from trajectories.exceptions import KeyFileError, UnusableInputError
 from trajectories.persons import SAMPLE_KEY, excluded_records, link_persons, pseudonyms, read_exclusions
 from trajectories.persons.components import connected_components
 from trajectories.persons.names import simplify
-
-from identities import ZOE, records
 
 
 def persons_of(*rows):

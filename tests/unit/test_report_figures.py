@@ -16,6 +16,7 @@ PAINTERS = {
     "exits": lambda r: figures.exits_by_destination(r.exits, region=r.region, words=r.words),
     "origins": lambda r: figures.origins(r.counts, region=r.region, words=r.words),
 }
+DRAWN = PAINTERS | {"weights": lambda r: figures.match_weights(r.weights, words=r.words)}
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +38,17 @@ def test_a_figure_refuses_what_was_not_protected(reports, name):
         unprotected[name]()
 
 
-@pytest.mark.parametrize("name", PAINTERS)
+@pytest.mark.parametrize("name", DRAWN)
 def test_the_same_numbers_give_the_same_bytes_and_leave_matplotlib_as_it_was(reports, name):
     before = dict(matplotlib.rcParams)
-    first, second = PAINTERS[name](reports["05"]), PAINTERS[name](reports["05"])
+    first, second = DRAWN[name](reports["05"]), DRAWN[name](reports["05"])
     assert first == second
     assert dict(matplotlib.rcParams) == before
 
 
-@pytest.mark.parametrize("name", PAINTERS)
+@pytest.mark.parametrize("name", DRAWN)
 def test_a_drawing_is_text_and_lines_and_nothing_that_calls_or_dates(reports, name):
-    drawing = PAINTERS[name](reports["05"])
+    drawing = DRAWN[name](reports["05"])
     for svg in (drawing.svg, drawing.narrow):
         assert "<text" in svg and svg.startswith("<svg viewBox=")
         assert not re.search(r"https?:|<style|<metadata|<!--|dc:date|xmlns|DejaVu", svg)
@@ -60,13 +61,29 @@ def test_a_drawing_is_text_and_lines_and_nothing_that_calls_or_dates(reports, na
 
 
 def test_alternative_texts_carry_the_main_numbers(reports):
-    alt = {name: paint(reports["05"]).alt for name, paint in PAINTERS.items()}
+    alt = {name: paint(reports["05"]).alt for name, paint in DRAWN.items()}
     assert alt["curve"] == (
         "Courbe du taux de rétention estimé en Estrie, du premier mois à 60\u00a0mois\u00a0: "
         "80\u00a0% à 12\u00a0mois et 63\u00a0% à 60\u00a0mois."
     )
     assert "vers la région métropolitaine et" in alt["exits"] and "11\u00a0%" in alt["exits"]
     assert "Montréal, environ 335 personnes" in alt["origins"]
+    assert (
+        "Date de naissance\u00a0: même jour, 5\u00a0800 fois plus probable que pour deux inconnus "
+        "(16 fois plus pour deux membres d’un même ménage)"
+    ) in alt["weights"]
+    assert alt["weights"].endswith("Le plus faible\u00a0: Nom\u00a0: différent, 510 fois moins probable.")
+
+
+def test_the_figure_of_weights_names_every_level_of_every_trait_and_both_marks(reports):
+    report = reports["05"]
+    drawing = DRAWN["weights"](report)
+    for svg in (drawing.svg, drawing.narrow):
+        for trait, levels in report.weights.groupby("trait"):
+            assert svg.count(f">{report.words.label('trait', trait)}<") == 1
+            for level in levels["level"]:
+                assert f">{report.words.label('level', f'{trait}.{level}')}<" in svg
+        assert ">une même personne<" in svg and ">un même ménage<" in svg
 
 
 @pytest.mark.parametrize("region", ["09", "10"])

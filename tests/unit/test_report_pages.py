@@ -98,6 +98,45 @@ def test_the_province_shows_every_region_beside_the_others(reports):
     assert "masqué" in text
 
 
+def test_the_quality_section_says_who_is_who_which_source_wins_and_what_the_threshold_changes(reports):
+    for region in ("05", "province"):
+        text = page(reports[region])
+        titles = re.findall(r"<h3>([^<]+)</h3>", text[text.index("s-qualite") : text.index("s-definitions")])
+        assert titles == [
+            "Reconnaître une même personne", "Sources en désaccord", "Si l’on reliait plus ou moins de dossiers",
+        ]  # fmt: skip
+        assert ('id="poids"' in text) == (region == "province")
+    text = text_of(page(reports["05"]))
+    assert "Trois organismes ou plus 215" in re.sub(r"\s+", " ", text)
+    assert "il les connaît comme deux personnes" in text
+    assert "ce n’est pas un retour" in text
+    # 640 persons: three in a hundred are nineteen persons, two classes of ten
+    assert (
+        "À 12\u00a0mois, ces deux calculs s’écartent du taux publié de l’équivalent de 20 personnes au plus\u00a0: "
+        "il reste entre 76\u00a0% et 84\u00a0%."
+    ) in text
+
+
+def test_small_counts_of_decisions_are_masked_and_no_rate_of_another_threshold_is_told(reports, folder):
+    text = page(reports["05"])
+    quality = text[text.index("s-qualite") : text.index("s-definitions")]
+    cells = dict(re.findall(r'<th scope="row"><span>([^<]+)</span></th><td>([^<]+)</td>', quality))
+    assert cells["Refusées\u00a0: deux personnes"] == "masqué"
+    assert cells["Non reliées, à relire par quelqu’un"] == "195"
+    seen = [number for name, number in cells.items() if name.startswith("La personne est vue sur place")]
+    assert seen == ["masqué"]
+    for region in ("09", "10"):
+        assert "Si l’on reliait" not in page(reports[region])
+
+
+def test_the_weights_of_the_figure_stand_in_a_table_too(reports):
+    text = page(reports["province"])
+    table = text[text.index("<details>") : text.index("</details>")]
+    assert table.count('<th scope="row">') == len(reports["province"].weights)
+    assert "Nom\u00a0: identique</th><td>×\u00a04\u00a0100</td><td>×\u00a04</td>" in table
+    assert "Date de naissance\u00a0: différente</th><td>÷\u00a0260</td><td>égal</td>" in table
+
+
 def test_scope_any_region_does_not_call_another_region_an_exit(tmp_path):
     report = open_report(write_tables(tmp_path, scope="any_region"), "05")
     text = page(report)

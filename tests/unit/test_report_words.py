@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 import trajectories
+from trajectories import conflicts
 from trajectories.exceptions import NotebookError
+from trajectories.persons import match_weights
+from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, PAIRS
+from trajectories.report.counting import ORDERS
+from trajectories.report.linkage import REFUSALS
+from trajectories.report.readings import times_text
 from trajectories.report.words import french, read_catalogue, words
 
 PACKAGE = Path(trajectories.__file__).parent
@@ -18,7 +24,7 @@ REPORT = PACKAGE / "report"
 FAMILIES = re.compile(r'(?:label\("(\w+)"|f"([\w.]+)\.\{)')
 
 # The tables of counts, whose keys are labelled by `counting.py` (portrait.py names them).
-COUNTED = {"origin", "lost", "late_news", "excluded", "rows", "places"}
+COUNTED = {"origin", "lost", "late_news", "excluded", "rows", "places", "linkage", "links", "conflicts"}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +81,33 @@ def test_every_message_said_in_the_source_exists_and_none_is_unused(fr):
         and not re.fullmatch(r"term\.\w+\.meaning", key)
     ]  # fmt: skip
     assert not unused, " ".join(unused)
+
+
+def test_every_decision_and_every_level_of_agreement_has_its_words(fr):
+    for table, keys in {"linkage": KNOWN_TO, "links": PAIRS, "conflicts": CONFLICT_RULES}.items():
+        assert ORDERS[table] == keys
+        assert [key for key in keys if not fr.has(f"{table}.{key}")] == []
+    levels = match_weights()
+    assert [trait for trait in levels["trait"].unique() if not fr.has(f"trait.{trait}")] == []
+    named = levels["trait"] + "." + levels["level"]
+    assert [level for level in named if not fr.has(f"level.{level}")] == []
+    assert [reason for reason in REFUSALS if not fr.has(f"refusal.{reason}")] == []
+
+
+def test_every_rule_that_the_line_can_cite_is_known_to_the_report():
+    cited = set(re.findall(r"`([a-z]+_[a-z_]+)`", conflicts.__doc__))
+    assert cited == set(CONFLICT_RULES)
+    source = (PACKAGE / "persons" / "clusters.py").read_text(encoding="utf-8")
+    assert all(f'"{reason}"' in source for reason in REFUSALS)
+
+
+@pytest.mark.parametrize(
+    ("weight", "said"),
+    [(0.0, "autant"), (-0.0, "autant"), (0.5, "1,4 fois plus"), (1.0, "2 fois plus"), (-3.5, "11 fois moins"),
+     (-9.0, "510 fois moins"), (12.0, "4\u00a0100 fois plus")],
+)  # fmt: skip
+def test_a_weight_is_told_as_times_with_two_digits(fr, weight, said):
+    assert times_text(weight, fr) == said
 
 
 def test_messages_name_only_values_by_name():

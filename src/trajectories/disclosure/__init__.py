@@ -1,9 +1,10 @@
 """Nothing leaves without passing here: `protect` turns a table of counts, rates or a curve into what may be shown.
 
 The rules, with the reason of each: counts.py (small cells, what stands beside them), rates.py (denominators, steps,
-bounds, destinations), curves.py (rounded counts, spacing), rules.py (the numbers). The report room takes `Protected`
-only. Tables that add up (the regions and the province) have to be protected together, in one call: apart, neither
-call could know what the other shows. `Protected.of` then takes one group's rows for its page.
+bounds, destinations), curves.py (rounded counts, spacing), thresholds.py (the same rate from nearly the same persons),
+rules.py (the numbers). The report room takes `Protected` only. Tables that add up (the regions and the province) have
+to be protected together, in one call: apart, neither call could know what the other shows. `Protected.of` then takes
+one group's rows for its page.
 
 What a reader can still learn is written in counts.py and rates.py; the tests try it by linear programming.
 """
@@ -21,6 +22,7 @@ from .counts import protect_counts
 from .curves import protect_curve_counts, protect_estimated_curve
 from .rates import COUNTS, NUMBERS, protect_rates
 from .rules import SMALLEST_AT_RISK, checked
+from .thresholds import protect_thresholds
 
 __all__ = ["Protected", "protect"]
 
@@ -31,6 +33,7 @@ _KINDS = {
     "estimated curve": {"group", "month", "survival", "lower", "upper", "n_risk", "n_exits"},
     "counts": {"group", "table", "key", "persons", "households"},
     "rates": {"group", "estimate", "lower", "upper", "n_start", "n_at_risk"},
+    "rates by threshold": {"group", "setting", "threshold", "horizon", "estimate", "n_start", "n_at_risk"},
 }
 
 
@@ -49,6 +52,8 @@ class Protected:
         rates: the context columns given (perimeter … horizon, known), estimate, lower, upper (0–1, whole percents),
         at_least, at_most (a range where the exact rate would tell a small count), n_start_rounded,
         n_at_risk_rounded, n_confirmed_rounded, shown, reason.
+        rates, by threshold: group, horizon, estimate (at the study's threshold), at_least, at_most, persons_at_most
+        (what the range stands for), shown, reason.
         curve: group, month, survival, lower, upper, n_risk_rounded, shown, and incidence_<cause>,
         n_exit_<cause>_rounded (from counts) or lost_left, lost_stayed, horizon (estimated).
     rules : Disclosure
@@ -92,7 +97,8 @@ def protect(table: pd.DataFrame, *, rules: Disclosure | None = None, support: in
         Counts (group, table, key, persons, households), rates (group, estimate, lower, upper, n_start, n_at_risk and
         any of perimeter, scope, pathway, measure, method, cause, horizon, known, n_confirmed, n_households), a curve
         of monthly counts (group, month, n_entry, n_censor, n_exit_<cause> …) or an estimated one (group, month,
-        survival, lower, upper, n_risk, n_exits and any of n_start, horizon, lost_left, lost_stayed). Not changed.
+        survival, lower, upper, n_risk, n_exits and any of n_start, horizon, lost_left, lost_stayed), or rates by
+        threshold of the linkage (group, setting, threshold, horizon, estimate, n_start, n_at_risk). Not changed.
         All groups that add up to one another have to be in it.
     rules : Disclosure, optional
         The study's; the defaults where not given.
@@ -139,6 +145,8 @@ def protect(table: pd.DataFrame, *, rules: Disclosure | None = None, support: in
             return Protected("counts", protect_counts(table, rules), rules)
         case "rates":
             return Protected("rates", protect_rates(table, rules, at_risk), rules)
+        case "rates by threshold":
+            return Protected("rates", protect_thresholds(table, rules, at_risk), rules)
         case "curve of counts":
             return Protected("curve", protect_curve_counts(table, rules, at_risk), rules)
         case _:

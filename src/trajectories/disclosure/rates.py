@@ -44,7 +44,7 @@ def protect_rates(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Da
     if raw.duplicated(keys).any():
         raise DisclosureError(f"{int(raw.duplicated(keys).sum())} rate(s) are given twice (same {', '.join(keys)}).")
     out = raw[context].copy()
-    out["reason"] = _ground(raw, rules, at_risk)
+    out["reason"] = ground(raw, rules, at_risk)
     out[["at_least", "at_most"]] = np.nan
     _hide_close_bounds(raw, out, rules)
     if "cause" in raw:
@@ -62,7 +62,8 @@ def protect_rates(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Da
     return out[[*context, *NUMBERS, *counts, "shown", "reason"]]
 
 
-def _ground(raw: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Series:
+def ground(raw: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Series:
+    """Why each rate rests on too few (rule 1); missing where it rests on enough."""
     start, risk = raw["n_start"].astype("Float64").fillna(0), raw["n_at_risk"].astype("Float64").fillna(0)
     reason = pd.Series(None, index=raw.index, dtype="object")
     unknown = raw["estimate"].isna() | (raw["known"] == "insufficient" if "known" in raw else False)

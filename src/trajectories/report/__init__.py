@@ -2,7 +2,8 @@
 
 In the order a page walks: `open_report` loads and protects the tables · `sections` says them, with the `figures` and
 `tables` of this room and the words of a catalogue · `html` makes the page of an executed notebook · `run_reports`
-does it for every region. This room computes no statistics, and accepts numbers from `Protected` tables only.
+does it for every region. This room computes no statistics, and accepts numbers from `Protected` tables only (and the
+weights of the linkage, which are a model's).
 """
 
 from . import sections

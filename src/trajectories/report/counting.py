@@ -19,9 +19,20 @@ ORDERS = {
     "lost": ("followed", "contact", "silent"),
     "rows": ("accepted", "quarantined", "superseded", "duplicate", "excluded"),
     "places": ("resolved", "ambiguous", "area_only", "none"),
+    "linkage": ("one", "two", "three_or_more"),
+    "links": ("linked", "refused", "doubtful"),
+    "conflicts": (
+        "old_address",
+        "establishment_dates",
+        "presence_before_establishment",
+        "departure_before_presence",
+        "departure_already_known",
+    ),
 }
 # Keys that only complete a table (who is in none of its other keys).
 COMPLEMENTS = {"late_news": ("other",), "excluded": ("kept",)}
+# Tables that count rows, places, pairs or decisions, not persons.
+NOT_PERSONS = ("rows", "places", "links", "conflicts")
 # Tables of counts that people look for in households too (targets are counted in households).
 HOUSEHOLDS_TOO = ("origin", "pathway", "fiscal_year", "exit")
 
@@ -50,7 +61,7 @@ def count_table(report: Report, *names: str, of: str | None = None) -> Markup | 
             rows.append([_key(words, name, row["key"]), *(_count(words, row[measure]) for measure in measures)])
     if not rows:
         return None
-    header = [say(f"key.{names[0]}"), say("column.rows" if names[0] in ("rows", "places") else "column.persons")]
+    header = [say(f"key.{names[0]}"), say("column.rows" if names[0] in NOT_PERSONS else "column.persons")]
     caption = say(f"counts.{names[0]}", place=words.in_region(report.region))
     return html_table(caption, header + ([say("column.households")] if people else []), rows)
 

@@ -38,8 +38,13 @@ NEEDED = {
     "exits": ("group", "horizon", "cause", "estimate", "lower", "upper", "n_start", "n_at_risk"),
     "curves": ("group", "month", "survival", "lower", "upper", "n_risk"),
     "counts": ("group", "table", "key", "persons", "households"),
+    "sensitivity": ("group", "setting", "threshold", "horizon", "estimate", "n_start", "n_at_risk"),
 }
-FILES = (*(f"{name}.parquet" for name in NEEDED), "run.json")
+# The numbers of a model, which are those of nobody: what each level of agreement weighs (persons.match_weights).
+MODEL = {"weights": ("trait", "level", "weight", "relative_weight")}
+# Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
+WEIGHT_STEPS = 2
+FILES = (*(f"{name}.parquet" for name in (*NEEDED, *MODEL)), "run.json")
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Report:
-    """One group's protected tables, the facts of the run, and the words to say them in."""
+    """One group's protected tables, the weights of the linkage, the facts of the run, and the words to say them in."""
 
     region: str
     words: Words
@@ -100,6 +105,8 @@ class Report:
     counts: Protected
     whole_counts: Protected
     everywhere: Protected
+    sensitivity: Protected
+    weights: pd.DataFrame
 
 
 def open_report(
@@ -151,6 +158,7 @@ def open_reports(
     folder = Path(tables)
     said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
     kept = {name: protect(_read(folder, name), rules=disclosure, support=support) for name in NEEDED}
+    weights = _weights(_read(folder, "weights"))
     return [
         Report(
             region=region,
@@ -163,6 +171,8 @@ def open_reports(
             counts=kept["counts"].of(region),
             whole_counts=kept["counts"].of(PROVINCE),
             everywhere=kept["retention"],
+            sensitivity=kept["sensitivity"].of(region),
+            weights=weights,
         )
         for region in regions
     ]
@@ -185,6 +195,12 @@ def frame_of(table: Protected) -> pd.DataFrame:
     return table.frame.rename(columns=lambda name: name.removesuffix("_rounded"))
 
 
+def _weights(frame: pd.DataFrame) -> pd.DataFrame:
+    measured = ["weight", "relative_weight"]
+    told = (frame[measured] * WEIGHT_STEPS).round() / WEIGHT_STEPS
+    return frame[["trait", "level"]].join(told)
+
+
 def _read(folder: Path, name: str) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -196,7 +212,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
         raise StaleTableError(f"{path} does not exist: run the analysis first (`trajectories report`).") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise StaleTableError(f"{path} cannot be read ({type(error).__name__}): run the analysis again.") from None
-    absent = [column for column in NEEDED[name] if column not in frame]
+    absent = [column for column in {**NEEDED, **MODEL}[name] if column not in frame]
     if absent:
         raise StaleTableError(f"{path} has no column {', '.join(absent)}: run the analysis again.")
     return frame

@@ -6,6 +6,8 @@ insuffisant » where too few persons could be followed that far.
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from .inputs import Report, frame_of
@@ -64,3 +66,28 @@ def told(rates: pd.DataFrame) -> pd.Series:
 def too_short(row: pd.Series) -> bool:
     """Whether a number is missing because too few persons were followed that long."""
     return row["reason"] in _TOO_SHORT
+
+
+def times_text(weight: float, words: Words) -> str:
+    """A weight (log2) in a sentence: « 1 000 fois plus », « 4 fois moins »."""
+    if weight == 0:
+        return words.say("times.same")
+    return words.say("times.more" if weight > 0 else "times.less", n=_two_digits(2.0 ** abs(weight), words))
+
+
+def factor_text(weight: float, words: Words) -> str:
+    """A weight (log2) in a table or on a scale: « × 1 000 », « ÷ 4 »."""
+    if weight == 0:
+        return words.say("factor.same")
+    return words.say("factor.more" if weight > 0 else "factor.less", n=_two_digits(2.0 ** abs(weight), words))
+
+
+def _two_digits(times: float, words: Words) -> str:
+    told = round(times, 1 - math.floor(math.log10(times)))
+    return words.number(told, 1 if told < 10 and told % 1 else 0)
+
+
+def level_text(row: pd.Series, words: Words) -> str:
+    """A trait and one of its levels of agreement: « Sexe : même »."""
+    level = words.label("level", f"{row['trait']}.{row['level']}")
+    return words.say("level.of_trait", trait=words.label("trait", row["trait"]), level=level)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ..study import METROPOLITAN_REGIONS, REGION_CODES
 from ..tables import PROVINCE
-from . import figures
+from . import figures, linkage
 from .counting import count_table, pair
 from .inputs import Report, frame_of
 from .markup import Fragment, element, join
@@ -185,7 +185,7 @@ def who_came(report: Report) -> Fragment:
 
 
 def data_quality(report: Report) -> Fragment:
-    """What the data lacks: persons lost from sight and late news here, rows and places for the whole."""
+    """What the data lacks: persons lost from sight here; rows, places and what was decided of them for the whole."""
     say = report.words.say
     body: list[object] = []
     if state_of(report) != "nobody":
@@ -193,6 +193,7 @@ def data_quality(report: Report) -> Fragment:
     body.append(pair(*(count_table(report, name, of=PROVINCE) for name in ("rows", "places"))))
     if report.region != PROVINCE:
         body.append(element("p", say("quality.whole"), class_="note"))
+    body += [linkage.recognised(report), linkage.disagreements(report), linkage.threshold(report)]
     return _section("qualite", say("quality.title"), element("p", say("quality.what")), *body)
 
 

@@ -1,0 +1,119 @@
+"""What retention becomes if more files, or fewer, are taken to be of one person.
+
+From the threshold on which two files are one person follow the persons, hence the spells, the cohort and every
+estimate. The line after the linkage is walked again at a lower and at a higher threshold than the study's
+(`persons.LOOSE`, `persons.STRICT`: between them lies what the choice can change), for the main estimate alone and
+without limits: what is looked for is how far the estimate moves, not how sure it is.
+
+Everything from spells to cohort is per person, so only the persons that the other threshold joins or parts are
+reconstructed again, and only the groups they settled in are estimated again.
+
+Nothing here may be shown before `protect`: the three cohorts are nearly the same persons (disclosure/thresholds.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from .cohort import Cohort, build_cohort
+from .retention import estimate, reported_groups
+from .spells import build_spells, cutoff_of
+from .study import Study
+from .tables import COHORT, CONTACTS, PROVINCE, stack
+
+LOOSER, OWN, STRICTER = "loose", "study", "strict"
+COLUMNS = (
+    "group", "threshold", "setting", "horizon", "estimate", "n_start", "n_at_risk", "n_confirmed", "known", "persons",
+    "households",
+)  # fmt: skip
+
+
+def linkage_sensitivity(
+    records: pd.DataFrame,
+    persons: pd.DataFrame,
+    alternatives: pd.DataFrame,
+    *,
+    study: Study,
+    cohort: Cohort | None = None,
+    retention: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """
+    The main estimate of the province and of each region at the study's threshold, below it and above it.
+
+    Parameters
+    ----------
+    records, persons, alternatives : DataFrame
+        The tables of those names: `persons` is who is who at the study's threshold, `alternatives` at the others.
+    study : Study
+        Its match_threshold, horizons, support and pathway are used.
+    cohort : Cohort, optional
+        The cohort at the study's threshold; made from the records where not given.
+    retention : DataFrame, optional
+        The table `retention` estimated from that cohort; estimated where not given.
+
+    Returns
+    -------
+    DataFrame
+        group, threshold (probability), setting (loose, study, strict), horizon (months), estimate (rate in 0–1),
+        n_start, n_at_risk, n_confirmed (stays), known, persons, households (behind the stays of the group).
+    """
+    study = replace(study, replicates=0, cutoff=cutoff_of(study, records).date())
+    own = cohort or _drawn(records, persons, study)
+    if retention is None:
+        retention = estimate(own.cohort, own.contacts, study=study).retention
+    main = retention[retention["method"].eq("main")]
+    found = [_rows(main, own.cohort, study, study.match_threshold, OWN)]
+    for threshold, others in alternatives.groupby("threshold", sort=True):
+        made, touched = _redrawn(own, records, persons, others, study)
+        kept = main[~main["group"].isin(touched)]
+        again = estimate(made.cohort, made.contacts, study=study, groups=touched).retention if touched else kept[:0]
+        rates = pd.concat([kept, again[again["method"].eq("main")]], ignore_index=True)
+        setting = LOOSER if threshold < study.match_threshold else STRICTER
+        found.append(_rows(rates, made.cohort, study, threshold, setting))
+    table = pd.concat(found, ignore_index=True)
+    return table.sort_values(["group", "horizon", "threshold"], ignore_index=True)[list(COLUMNS)]
+
+
+def _drawn(records: pd.DataFrame, persons: pd.DataFrame, study: Study) -> Cohort:
+    """The line from persons to stays."""
+    return build_cohort(build_spells(records, persons, study=study), records, persons, study=study)
+
+
+def _redrawn(
+    own: Cohort, records: pd.DataFrame, persons: pd.DataFrame, others: pd.DataFrame, study: Study
+) -> tuple[Cohort, list[str]]:
+    """The cohort at another threshold, and the groups whose stays are not those of the study's threshold."""
+    who = ["person_id", "household_id"]
+    here = persons.set_index("record_id")[who]
+    there = others.set_index("record_id")[who].reindex(here.index)
+    moved = here.ne(there).any(axis=1)
+    # every record of whoever gains or loses one, on both sides: the persons of these records are then whole on both
+    again = here["person_id"].isin(here.loc[moved, "person_id"])
+    again |= there["person_id"].isin(there.loc[moved, "person_id"])
+    if not again.any():
+        return own, []
+    gone = here.loc[again, "person_id"]
+    part = records[records["record_id"].isin(again.index[again])].reset_index(drop=True)
+    drawn = _drawn(part, there[again].reset_index(), study)
+    stays, contacts = (frame["person_id"].isin(gone) for frame in (own.cohort, own.contacts))
+    regions = {*own.cohort.loc[stays, "region"], *drawn.cohort["region"]}
+    made = Cohort(
+        stack([own.cohort[~stays], drawn.cohort], COHORT).sort_values(["person_id", "episode"], ignore_index=True),
+        stack([own.contacts[~contacts], drawn.contacts], CONTACTS),
+    )
+    return made, [group for group in reported_groups() if group == PROVINCE or group in regions]
+
+
+def _rows(rates: pd.DataFrame, cohort: pd.DataFrame, study: Study, threshold: float, setting: str) -> pd.DataFrame:
+    """The rates of one threshold, with how many persons and households stand behind each group."""
+    stays = cohort[cohort["excluded"].isna()]
+    if study.pathway is not None:
+        stays = stays[stays["pathway"].eq(study.pathway)]
+    behind = stays.groupby("region")[["person_id", "household_id"]].nunique()
+    behind.loc[PROVINCE] = stays[["person_id", "household_id"]].nunique()
+    behind = behind.rename(columns={"person_id": "persons", "household_id": "households"})
+    counted = behind.reindex(rates["group"], fill_value=0).reset_index(drop=True)
+    rates = rates[[name for name in COLUMNS if name in rates]].reset_index(drop=True)
+    return rates.join(counted).assign(threshold=threshold, setting=setting)

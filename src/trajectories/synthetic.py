@@ -1,0 +1,53 @@
+"""The synthetic sample: where it lives, how it is made, and how synthetic tables are told from real ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .folders import private_folder
+from .study import Paths, Study
+
+# Where the synthetic sample lives, beside the folders of real data (design.md, « Rooms »).
+SAMPLE_FOLDER = "sample"
+# Written into each folder of the sample: it is what tells synthetic tables from real ones.
+SYNTHETIC_MARK = "SYNTHETIC"
+
+
+def is_synthetic(raw: Path) -> bool:
+    """Whether a raw folder is the simulator's (its mark stands beside it)."""
+    return (Path(raw).parent / SYNTHETIC_MARK).exists()
+
+
+def has_deposits(raw: Path) -> bool:
+    """Whether a raw folder holds any file that could be a deposit."""
+    from .deposits.reading import find_deposits
+
+    return bool(find_deposits(Path(raw)))
+
+
+def sample_study(study: Study) -> Study:
+    """The study, on the sample's folders: data/sample and reports/sample, beside the real ones."""
+    data = study.paths.raw.parent / SAMPLE_FOLDER
+    paths = Paths(raw=data / "raw", derived=data / "derived", reports=study.paths.reports / SAMPLE_FOLDER)
+    return replace(study, paths=paths)
+
+
+def make_sample(study: Study, **settings: Any) -> Study:
+    """Generate the synthetic sample where it does not exist yet; returns the study that reads it."""
+    from .simulate import Settings, simulate
+
+    on_sample = sample_study(study)
+    folder = on_sample.paths.raw.parent
+    if not (folder / SYNTHETIC_MARK).exists():
+        private_folder(folder)
+        simulate(folder, Settings(**settings))
+        mark_synthetic(folder)
+    return on_sample
+
+
+def mark_synthetic(folder: Path) -> None:
+    """Say in the folder that its deposits were invented: reports then carry the banner, ids the public key."""
+    sentence = "These deposits were invented by `trajectories simulate`.\n"
+    (Path(folder) / SYNTHETIC_MARK).write_text(sentence, encoding="utf-8")

@@ -1,0 +1,86 @@
+"""The sensitivity to the threshold equals the whole line walked again with other persons."""
+
+import pandas as pd
+import pytest
+
+from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, retention, simulate
+from trajectories.persons import LOOSE, SAMPLE_KEY, STRICT
+from trajectories.retention import reported_groups
+from trajectories.sensitivity import COLUMNS, linkage_sensitivity
+
+STUDY = Study.from_mapping({"replicates": 0, "support": 5, "horizons": [3, 12]})
+NUMBERS = ["estimate", "n_start", "n_at_risk", "n_confirmed", "known"]
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sensitivity")
+    simulate.simulate(folder, simulate.Settings(households=80))
+    records = read_deposits(folder / "raw", study=STUDY).records
+    return records, link_persons(records, key=SAMPLE_KEY)
+
+
+@pytest.fixture(scope="module")
+def alternatives(line):
+    """Looser: two persons of two households taken for one. Stricter: a third of the persons part by organisation."""
+    records, persons = line
+    who = persons[["record_id", "person_id", "household_id"]]
+    one, other = who.drop_duplicates("household_id")["person_id"].iloc[[0, 5]]
+    loose = who.assign(person_id=who["person_id"].where(who["person_id"].ne(other), one))
+    loose["household_id"] = loose.groupby("person_id")["household_id"].transform("first")
+    chosen = who["person_id"].isin(sorted(who["person_id"].unique())[::3])
+    apart = who["person_id"] + "-" + who["record_id"].map(records.set_index("record_id")["organisation_id"])
+    strict = who.assign(person_id=who["person_id"].where(~chosen, apart))
+    return pd.concat([loose.assign(threshold=LOOSE), strict.assign(threshold=STRICT)], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def found(line, alternatives):
+    return linkage_sensitivity(*line, alternatives, study=STUDY)
+
+
+def walked(records, persons):
+    cohort = build_cohort(build_spells(records, persons, study=STUDY), records, persons, study=STUDY)
+    rates = retention(cohort.cohort, cohort.contacts, study=STUDY)
+    return cohort, rates[rates["method"].eq("main")].sort_values(["group", "horizon"], ignore_index=True)
+
+
+@pytest.mark.parametrize("setting", ["loose", "study", "strict"])
+def test_every_setting_is_what_the_whole_line_gives_with_those_persons(line, alternatives, found, setting):
+    records, persons = line
+    threshold = {"loose": LOOSE, "study": STUDY.match_threshold, "strict": STRICT}[setting]
+    others = alternatives[alternatives["threshold"].eq(threshold)].drop(columns="threshold").reset_index(drop=True)
+    cohort, rates = walked(records, persons if setting == "study" else others)
+    rows = found[found["setting"].eq(setting)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows[["group", "horizon", *NUMBERS]], rates[["group", "horizon", *NUMBERS]])
+    stays = cohort.cohort[cohort.cohort["excluded"].isna()]
+    province = rows[rows["group"].eq("province")]
+    assert province["persons"].unique() == stays["person_id"].nunique()
+    assert province["households"].unique() == stays["household_id"].nunique()
+
+
+def test_the_table_is_tidy_and_the_settings_differ(found):
+    assert tuple(found) == COLUMNS
+    assert len(found) == len(reported_groups()) * len(STUDY.horizons) * 3
+    assert not found.duplicated(["group", "setting", "horizon"]).any()
+    province = found[found["group"].eq("province")].groupby("setting")["persons"].first()
+    assert province["loose"] < province["study"] < province["strict"]
+
+
+def test_what_is_at_hand_is_used_and_changes_nothing(line, alternatives, found):
+    cohort, _ = walked(*line)
+    rates = retention(cohort.cohort, cohort.contacts, study=STUDY)
+    again = linkage_sensitivity(*line, alternatives, study=STUDY, cohort=cohort, retention=rates)
+    pd.testing.assert_frame_equal(again, found)
+
+
+def test_the_same_persons_give_the_same_rates_without_another_fit(line, monkeypatch):
+    records, persons = line
+    cohort, _ = walked(records, persons)
+    rates = retention(cohort.cohort, cohort.contacts, study=STUDY)
+    # the name of the room is the function's in the package
+    monkeypatch.setattr("trajectories.sensitivity.estimate", None)
+    same = persons.assign(threshold=LOOSE)
+    found = linkage_sensitivity(records, persons, same, study=STUDY, cohort=cohort, retention=rates)
+    loose, study = (found[found["setting"].eq(name)].reset_index(drop=True) for name in ("loose", "study"))
+    pd.testing.assert_frame_equal(loose[NUMBERS], study[NUMBERS])
