@@ -7,173 +7,255 @@ The rules are those of design.md (« Rules that decide correctness », 1 and 2).
   région; within the grace period, and unless the service was given in person in the metropole, it is no return;
 - `departure_before_presence`: a departure is dated before a presence in the place left, and was told after it; the
   presence is kept, the departure is known only by the day it was told;
-- `establishment_dates`: two establishment dates for one settling; the hull if they lie within 31 days, else the
-  earlier;
-- `presence_before_establishment`: someone is seen at the destination before the reported date of establishment;
-  the report is kept if the gap is within 31 days, else the presence.
+- `departure_already_known`: a departure is told of someone who is already known to be elsewhere, and it names a place
+  where no spell is;
+- `establishment_dates` and `presence_before_establishment`: see settling.py.
+
+An observation set aside that agrees with some spell of the person (its place, at its time) contradicts nothing and is
+not written down: every observation of a place is inside a spell or in `conflicts`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import pandas as pd
 
-from .tables import CONFLICTS, METROPOLE, REGION, UNKNOWN, conform, first_known
+from .coding import MISSING, NO_DAY, dates, days
+from .evidence import (
+    DEPARTURE,
+    ESTABLISHMENT,
+    FOLLOW_UP,
+    IN_METROPOLE,
+    IN_REGION,
+    NOWHERE_KNOWN,
+    RESIDENCE,
+    SERVICE,
+    Evidence,
+    describe,
+    last_before,
+    pairs,
+    said_day,
+)
+from .tables import METROPOLE
 
-# Two reports of one establishment this close are one event told twice (design.md, rule 1).
-SAME_EVENT = pd.Timedelta(days=31)
-EXPLICIT = ("establishment", "follow_up")
-DIRECT = ("service", "follow_up")
+# Rows of a table as one array a column: tables are made of them once, at the end.
+Rows = dict[str, np.ndarray]
 
 
-def settle(observations: pd.DataFrame, grace_days: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+@dataclass(frozen=True)
+class Aside:
+    """Observations that a rule set aside, at positions of the evidence, each because of another one."""
+
+    rule: str
+    found: Evidence
+    at: np.ndarray
+    because: np.ndarray
+
+    def unless_inside(self, spells: Rows) -> Rows:
+        """Columns of the table `conflicts`: those that no spell of the person contains."""
+        rows = self.found.take(self.at)
+        first, stop = (np.searchsorted(spells["person_id"], rows.person, side=side) for side in ("left", "right"))
+        which, spell = pairs(first, stop)
+        same_town = (rows.town[which] == spells["municipality"][spell]) & (rows.town[which] >= 0)
+        in_area = (
+            (rows.town[which] < 0)
+            & ((rows.region[which] < 0) | (rows.region[which] == spells["region"][spell]))
+            & ((rows.zone[which] == NOWHERE_KNOWN) | (rows.zone[which] == spells["zone"][spell]))
+        )
+        is_open = spells["end_latest"][spell] == NO_DAY
+        then = (rows.earliest[which] <= spells["end_latest"][spell]) | is_open
+        then &= rows.latest[which] >= spells["start_earliest"][spell]
+        outside = np.ones(len(rows), dtype=bool)
+        outside[which[(same_town | in_area) & then]] = False
+        at, because = self.at[outside], self.because[outside]
+        return conflict_rows(self.found, at, self.rule, describe(self.found, at), describe(self.found, because))
+
+
+@dataclass(frozen=True)
+class Settled:
+    """
+    What is left once sources that disagree are settled.
+
+    `claims` place a person; `gone` are departures to an unknown place and deaths: they end a spell and begin none.
+    `claims_before` says how many claims come before each of them. `conflicts` are columns of the table of that name;
+    `aside` are observations that become conflicts unless a spell contains them.
+    """
+
+    claims: Evidence
+    gone: Evidence
+    claims_before: np.ndarray
+    conflicts: list[Rows]
+    aside: list[Aside]
+
+
+def settle(found: Evidence, grace_days: int) -> Settled:
     """
     The observations that count, in order of person and date, and the decisions taken.
 
     Parameters
     ----------
-    observations : DataFrame
-        As `build_observations` returns them.
+    found : Evidence
+        All observations; rows that a rule dates or places anew are changed where they stand.
     grace_days : int
         How long after an explicit report a repeated old address is no news.
-
-    Returns
-    -------
-    kept : DataFrame
-        The observations that count, with `marker` True for departures to an unknown place (they end a spell and
-        begin none).
-    conflicts : DataFrame
-        The table `conflicts`.
     """
-    found, contradicted = _departures_before_presence(observations)
-    found = _in_order(found)
-    found = _present_somewhere(found)
-    found["marker"] = found["kind"].eq("departure") & (
-        (found["zone"].eq(UNKNOWN) & found["region"].isna()) | found["died"]
+    contradicted = departure_before_presence(found)
+    present_somewhere(found, grace_days)
+    departures = np.flatnonzero(found.of_kind(DEPARTURE))
+    died = found.asked("died", departures).to_numpy(dtype=bool)
+    nowhere = found.nowhere()
+    marker = np.zeros(len(found), dtype=bool)
+    marker[departures] = nowhere[departures] | died
+    counts = marker | ~nowhere
+    repeated, printed_before = old_address(found, counts, grace_days)
+    addresses = conflict_rows(
+        found, repeated.at, repeated.rule, describe(found, repeated.at), describe(found, repeated.because)
     )
-    found = found[found["marker"] | ~(found["zone"].eq(UNKNOWN) & found["region"].isna())]
-    old, addresses = _old_addresses(found, grace_days)
-    found = _news_already_known(found[~old])
-    return found.reset_index(drop=True), pd.concat([contradicted, addresses], ignore_index=True)
-
-
-def conflict_rows(rows: pd.DataFrame, rule: str, said: pd.Series, kept: pd.Series | str) -> pd.DataFrame:
-    """Rows of the table `conflicts`, dated by the latest day of the observation set aside."""
-    found = {"person_id": rows["person_id"], "date": rows["latest"], "rule": rule, "said": said, "kept": kept}
-    return conform(pd.DataFrame(found), CONFLICTS)
-
-
-def describe(rows: pd.DataFrame) -> pd.Series:
-    """What an observation says, in codes: organisation, kind, place, interval (no personal value)."""
-    place = first_known(rows["municipality"], rows["region"], rows["zone"])
-    earliest = rows["earliest"].dt.strftime("%Y-%m-%d").fillna("?")
-    latest = rows["latest"].dt.strftime("%Y-%m-%d")
-    organisation = first_known(rows["organisation_id"], "?")
-    return organisation + " " + rows["kind"] + " " + place + " " + earliest + "/" + latest
-
-
-def _in_order(found: pd.DataFrame) -> pd.DataFrame:
-    """By person and date; on one day the old address comes first and a departure last."""
-    rank = found["kind"].map({"residence": 0, "service": 1, "follow_up": 1, "establishment": 2, "departure": 3})
-    return (
-        found.assign(_rank=rank)
-        .sort_values(["person_id", "latest", "_rank", "earliest", "record_id"], ignore_index=True)
-        .drop(columns="_rank")
+    counts[repeated.at] = False
+    counts[printed_before.at] = False
+    known, unplaced = news_already_known(found, counts, marker, departures, died)
+    counts[known.at] = False
+    counts[unplaced] = False
+    gone, claims = np.flatnonzero(counts & marker), counts & ~marker
+    return Settled(
+        found.take(claims),
+        found.take(gone),
+        np.cumsum(claims, dtype=np.int32)[gone],
+        [contradicted, addresses],
+        [printed_before, known],
     )
 
 
-def _departures_before_presence(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Departures dated before a presence in the region left, of which the teller could have known."""
-    departure = found["kind"].eq("departure") & found["origin_region"].notna() & found["earliest"].notna()
-    left = found.loc[departure, ["person_id", "told", "origin_region", "latest"]].rename(
-        columns={"origin_region": "region"}
+def conflict_rows(found: Evidence, at: np.ndarray, rule: str, said: np.ndarray, kept: np.ndarray) -> Rows:
+    """Columns of the table `conflicts`, dated by the latest day of the observation set aside."""
+    return {
+        "person_id": found.observed.persons[found.person[at]],
+        "date": dates(found.latest[at]),
+        "rule": np.full(len(at), rule, dtype=object),
+        "said": said,
+        "kept": kept,
+    }
+
+
+def departure_before_presence(found: Evidence) -> Rows:
+    """Departures dated before a presence in the region left, of which the teller could have known: dated anew."""
+    left = np.flatnonzero(found.of_kind(DEPARTURE) & (found.earliest != NO_DAY))
+    region, _ = found.place_left(left)
+    left, region = left[region != MISSING], region[region != MISSING]
+    told = days(found.asked("told", left))
+    # a presence after the departure comes later in the order of the person's rows
+    which, later = pairs(left + 1, np.searchsorted(found.person, found.person[left], side="right"))
+    # who moved within a region is no longer in the place left, but where the departure led
+    arrived = np.where(
+        found.town[left][which] >= 0,
+        found.town[later] == found.town[left][which],
+        found.region[left][which] == region[which],
     )
-    at_place = found["zone"].eq(REGION)
-    seen = _last_known(left, found[at_place & found["kind"].isin(DIRECT)])
+    there = (found.zone[later] == IN_REGION) & (found.region[later] == region[which]) & ~arrived
+    knowable = there & (found.earliest[later] <= told[which])
+    kind = found.kind[later]
+    seen = _latest_of(found.earliest[later], knowable & ((kind == SERVICE) | (kind == FOLLOW_UP)), which, len(left))
     # who settled there again after that departure may well be present: nothing is contradicted
-    settled_again = _last_known(left, found[at_place & found["kind"].eq("establishment")]) > left["latest"]
-    against = left.index[(seen > left["latest"]) & ~settled_again]
-    if against.empty:
-        return found, conflict_rows(found.iloc[:0], "departure_before_presence", found["kind"].iloc[:0], "")
-    said = found.loc[against].sort_index()
-    seen_on = seen.loc[said.index]
-    found = found.copy()
-    found.loc[said.index, "latest"] = found.loc[said.index, ["told"]].assign(seen=seen_on).max(axis=1)
-    found.loc[said.index, "earliest"] = pd.NaT
-    kept = "presence " + seen_on.dt.strftime("%Y-%m-%d")
-    return found, conflict_rows(said, "departure_before_presence", describe(said), kept)
+    again = _latest_of(found.earliest[later], knowable & (kind == ESTABLISHMENT), which, len(left))
+    against = (seen > found.latest[left]) & ~(again > found.latest[left])
+    at, seen, told = left[against], seen[against], told[against]
+    conflicts = conflict_rows(found, at, "departure_before_presence", describe(found, at), "presence " + said_day(seen))
+    _dated(found, at, NO_DAY, told)
+    return conflicts
 
 
-def _last_known(left: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
-    """For each departure, the last day in the same region that lies before it was told."""
-    days = seen[["person_id", "region", "earliest"]].dropna().sort_values("earliest", kind="stable")
-    found = pd.merge_asof(
-        left.reset_index().sort_values("told", kind="stable"), days,
-        left_on="told", right_on="earliest", by=["person_id", "region"],
-    )  # fmt: skip
-    return found.set_index("index")["earliest"].reindex(left.index)
+def _latest_of(day: np.ndarray, flag: np.ndarray, which: np.ndarray, n: int) -> np.ndarray:
+    """For each of n, the last flagged day of its pairs; `NO_DAY` where there is none."""
+    latest = np.full(n, NO_DAY)
+    np.maximum.at(latest, which[flag], day[flag])
+    return latest
 
 
-def _present_somewhere(found: pd.DataFrame) -> pd.DataFrame:
-    """« Présent » without a known place: present where the person was last said to have settled or been."""
-    blank = found["kind"].eq("follow_up") & found["zone"].eq(UNKNOWN) & found["region"].isna()
-    if not blank.any():
-        return found
-    placed = found["kind"].isin(["establishment", "follow_up", "service"]) & ~found["zone"].eq(UNKNOWN)
-    last = _last(found, placed)
-    usable = blank & (last >= 0)
-    found = found.copy()
-    for column in ("municipality", "region", "zone"):
-        values = found[column].to_numpy(dtype=object, copy=True)
-        values[usable] = values[last[usable]]
-        found[column] = values
-    return found
+def _dated(found: Evidence, at: np.ndarray, earliest: np.ndarray, latest: np.ndarray) -> None:
+    """Date the rows at positions anew, and put the rows of those persons back in order."""
+    found.earliest[at], found.latest[at] = earliest, latest
+    theirs = _rows_of(found, at)
+    rows = found.take(theirs)
+    found.put(theirs, rows.take(rows.order()))
 
 
-def _last(found: pd.DataFrame, flag: pd.Series) -> np.ndarray:
-    """For each row, the position of the last flagged row of the same person before it; −1 where there is none."""
-    position = np.arange(len(found))
-    last = np.maximum.accumulate(np.where(flag, position, -1)) if len(found) else position
-    before = np.concatenate([[-1], last[:-1]])[: len(found)]
-    return np.where(before >= first_positions(found["person_id"]), before, -1)
+def _rows_of(found: Evidence, at: np.ndarray) -> np.ndarray:
+    """The positions of all rows of the persons of some rows."""
+    persons = np.unique(found.person[at])
+    return pairs(*(np.searchsorted(found.person, persons, side=side) for side in ("left", "right")))[1]
 
 
-def first_positions(persons: pd.Series) -> np.ndarray:
-    """For each row of a table in order of person, the position of the person's first row."""
-    values = persons.to_numpy()
-    new = np.concatenate([[True], values[1:] != values[:-1]])[: len(values)]
-    return np.maximum.accumulate(np.where(new, np.arange(len(values)), 0)) if len(values) else np.arange(0)
+def present_somewhere(found: Evidence, grace_days: int) -> None:
+    """
+    « Présent » without a known place: present where the person was last said to have settled or been.
+
+    An old address that is printed again (rule 2) does not say so. Which ones are old depends on earlier presences:
+    each round settles at least the next row of each person, until nothing changes.
+    """
+    blank = found.of_kind(FOLLOW_UP) & found.nowhere()
+    theirs = _rows_of(found, np.flatnonzero(blank))
+    rows, blank = found.take(theirs), blank[theirs]
+    placed = rows.of_kind(ESTABLISHMENT, FOLLOW_UP, SERVICE) & (rows.zone != NOWHERE_KNOWN)
+    at, old = np.flatnonzero(blank), np.zeros(0, dtype=int)
+    while len(at):
+        says = placed.copy()
+        says[old] = False
+        last = last_before(says, at, rows.person)
+        for place, none in ((rows.town, MISSING), (rows.region, MISSING), (rows.zone, NOWHERE_KNOWN)):
+            place[at] = np.where(last >= 0, place[last], none)
+        again, _ = old_address(rows, rows.of_kind(DEPARTURE) | ~rows.nowhere(), grace_days)
+        if np.array_equal(again.at, old):
+            break
+        old = again.at
+    found.put(theirs, rows)
 
 
-def _old_addresses(found: pd.DataFrame, grace_days: int) -> tuple[np.ndarray, pd.DataFrame]:
-    """Rule 2: metropolitan addresses that are printed again after someone settled en région."""
-    found = found.reset_index(drop=True)
-    anchor = found["kind"].isin((*EXPLICIT, "departure")) | found["in_person_metropole"]
-    last = _last(found, anchor)
+def old_address(found: Evidence, counts: np.ndarray, grace_days: int) -> tuple[Aside, Aside]:
+    """
+    Rule 2: metropolitan addresses that are printed again after someone settled en région.
+
+    The first are decisions against a source; the second the old addresses of establishment rows, which attest only
+    before: told again later, they are no news.
+    """
+    explicit = found.of_kind(ESTABLISHMENT, FOLLOW_UP)
+    service = found.of_kind(SERVICE) & (found.zone == IN_METROPOLE) & ~found.in_person
+    at = np.flatnonzero(counts & (service | found.of_kind(RESIDENCE)))
+    anchor = last_before(counts & (explicit | found.of_kind(DEPARTURE) | found.in_person), at, found.person)
+    settled = (anchor >= 0) & explicit[anchor] & (found.zone[anchor] == IN_REGION)
+    at, anchor = at[settled], anchor[settled]
+    printed = service[at]
+    before = ~printed & ~(found.earliest[at] > found.latest[anchor])
+    told_before = Aside("old_address", found, at[before], anchor[before])
+    soon = printed & (found.earliest[at] <= found.latest[anchor] + grace_days) & (found.earliest[at] != NO_DAY)
+    at, anchor = at[soon], anchor[soon]
+    own, other = (found.asked("organisation_id", rows).reset_index(drop=True).astype(object) for rows in (at, anchor))
+    stranger = own.ne(other).to_numpy() | found.asked("organisation_zone", at).eq(METROPOLE).to_numpy()
+    return Aside("old_address", found, at[stranger], anchor[stranger]), told_before
+
+
+def news_already_known(
+    found: Evidence, counts: np.ndarray, marker: np.ndarray, departures: np.ndarray, died: np.ndarray
+) -> tuple[Aside, np.ndarray]:
+    """
+    Departures told of someone who is already known to be elsewhere begin no new spell.
+
+    The first name a place; the second, as positions, name none, or come before any presence: they have no spell.
+    """
+    at, died = departures[counts[departures]], died[counts[departures]]
+    last = last_before(counts & ~marker, at, found.person)
     has = last >= 0
-    of = found.iloc[np.where(has, last, 0)].reset_index(drop=True)
-    settled = has & of["kind"].isin(EXPLICIT) & of["zone"].eq(REGION)
-    metropole = found["zone"].eq(METROPOLE) & ~found["in_person_metropole"]
-    stranger = found["organisation_id"].ne(of["organisation_id"]) | found["organisation_zone"].eq(METROPOLE)
-    soon = found["earliest"] <= of["latest"] + pd.Timedelta(days=grace_days)
-    repeated = settled & metropole & stranger & soon & found["kind"].eq("service")
-    # the old address of an establishment row attests only before: told again later, it is no news and no conflict
-    before = settled & found["kind"].eq("residence") & ~(found["earliest"] > of["latest"])
-    said = found[repeated]
-    decided = conflict_rows(said, "old_address", describe(said), describe(of)[repeated])
-    return (repeated | before).to_numpy(), decided
-
-
-def _news_already_known(found: pd.DataFrame) -> pd.DataFrame:
-    """Departures told of someone who is already known to be elsewhere begin no new spell."""
-    found = found.reset_index(drop=True)
-    last = _last(found, ~found["marker"])
-    has = last >= 0
-    of = found.iloc[np.where(has, last, 0)].reset_index(drop=True)
-    departure = found["kind"].eq("departure")
-    other_zone = found["origin_zone"].notna() & found["origin_zone"].ne(UNKNOWN) & found["origin_zone"].ne(of["zone"])
-    other_region = found["origin_region"].notna() & of["region"].notna() & found["origin_region"].ne(of["region"])
-    elsewhere = departure & has & (other_zone | other_region)
-    same = elsewhere & (found["marker"] | found["zone"].eq(of["zone"])) & ~found["died"]
-    # an area of the zone where the person already is says nothing new; a departure before any presence has no spell
-    return found[~(same | (found["marker"] & ~has))].reset_index(drop=True)
+    region, zone = found.place_left(at)
+    known_zone = (zone != MISSING) & (zone != NOWHERE_KNOWN) & (found.zone[last] != NOWHERE_KNOWN)
+    other_zone = known_zone & (zone != found.zone[last])
+    other_region = (region != MISSING) & (found.region[last] != MISSING) & (region != found.region[last])
+    elsewhere = has & (other_zone | other_region) & ~died
+    unplaced = at[marker[at] & (elsewhere | ~has)]
+    ends = counts & marker
+    ends[unplaced] = False
+    # an area of the zone where the person already is says nothing new; the very town is one more report of that spell
+    same_zone = elsewhere & ~marker[at] & (found.zone[at] == found.zone[last])
+    same_town = (found.town[at] == found.town[last]) & (found.town[at] >= 0)
+    same_town &= last_before(ends, at, found.person) < last
+    same = same_zone & ~same_town
+    return Aside("departure_already_known", found, at[same], last[same]), unplaced

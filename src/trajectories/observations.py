@@ -38,6 +38,15 @@ IN_PERSON = (
     "pairing", "francization", "family_support",
 )  # fmt: skip
 
+# What is read of a record: the other half of its columns is not carried along.
+_SPANS = ("service_date", "follow_up_date", "establishment_date", "departure_date", "exit_date", "arrival_date")
+READ = (
+    "record_id", "organisation_id", "organisation_zone", "fiscal_year", "quarter", "deposit_date", "service",
+    "follow_up_status", "exit_reason", *(f"{name}_{end}" for name in _SPANS for end in ("earliest", "latest")),
+    *(f"{place}{part}" for place in ("residence", "destination", "exit_destination")
+      for part in ("", "_code", "_region", "_zone")),
+)  # fmt: skip
+
 _MORE = ("told", "organisation_zone", "in_person_metropole", "origin_region", "origin_zone", "died")
 
 
@@ -49,7 +58,7 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     `in_person_metropole`, `origin_region` and `origin_zone` (of a departure: the place left) and `died`. Whatever
     happened after the cut-off is left out.
     """
-    rows = records.merge(persons[["record_id", "person_id"]], on="record_id", how="inner")
+    rows = records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id", how="inner")
     rows = rows.assign(
         told=filed(rows, cutoff), row_earliest=_row_date(rows, "earliest"), row_latest=_row_date(rows, "latest")
     )
@@ -104,7 +113,9 @@ def quarter_ends(rows: pd.DataFrame) -> pd.Series:
     >>> quarter_ends(rows).dt.strftime("%Y-%m-%d").tolist()
     ['2022-03-31', nan]
     """
-    year = pd.to_numeric(rows["fiscal_year"].str.slice(0, 4), errors="coerce").to_numpy(dtype=float)
+    which, named = pd.factorize(rows["fiscal_year"])
+    begins = pd.to_numeric(pd.Series(named, dtype="object").str.slice(0, 4), errors="coerce")
+    year = np.append(begins.to_numpy(dtype=float), np.nan)[which]
     quarter = rows["quarter"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     known = ~(np.isnan(year) | np.isnan(quarter))
     months = np.where(known, (year - 1970) * 12 + 3 + quarter * 3, 0).astype("int64")

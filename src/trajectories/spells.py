@@ -2,34 +2,40 @@
 
 A spell is a maximal run of observations in one municipality. Its start and its end are intervals: the earliest and
 the latest day that the evidence allows (design.md, rule 1). A move known only to lie between two observations stays
-an interval; a reported date of establishment or departure narrows it to that date's own precision. Everything is
-done on whole columns in order of person and date: there is no loop over persons.
+an interval; a reported date of establishment or departure narrows it to that date's own precision.
+
+The line is evidence.py (codes, in order) → conflicts.py (which observation counts) → runs.py → settling.py (the
+reported starts) → spans.py (the two intervals of each spell) → here, spells as a table → moves.py. Everything is done
+on whole arrays in order of person and date: there is no loop over persons.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from .conflicts import SAME_EVENT, conflict_rows, describe, settle
-from .observations import build_observations, in_perimeter, quarter_ends
+from .coding import NO_DAY, dates, days, decode
+from .conflicts import Rows, Settled, settle
+from .evidence import NOWHERE_KNOWN, Evidence, encode_observations
+from .moves import moves_table, number_within
+from .observations import READ, build_observations, in_perimeter, quarter_ends
+from .runs import Runs, find_runs
+from .settling import reported_starts
+from .spans import Span, ends, gone_after, reported_departures, starts
 from .study import Study
-from .tables import (
-    CONFLICTS,
-    METROPOLE,
-    MOVES,
-    OUTSIDE_QUEBEC,
-    REGION,
-    SPELLS,
-    UNKNOWN,
-    conform,
-    first_known,
-    stack,
-)
+from .tables import CONFLICTS, OUTCOMES, SPELLS, ZONES
 
+# Persons are worked on side by side, about so many rows at a time, in threads: numpy lets go of the interpreter
+# while it works on arrays. More threads than these would wait for one another where words are made.
+PART = 1 << 20
+WORKERS = min(4, os.cpu_count() or 1)
 _FAR = pd.Timestamp("2200-01-01")
+_MOVED, _PRESENT, _LOST, _LEFT, _DECEASED = range(len(OUTCOMES))
 
 
 @dataclass(frozen=True)
@@ -82,195 +88,140 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
     """
     study = study or Study()
     cutoff = cutoff_of(study, records)
-    observations = build_observations(in_perimeter(records, study.perimeter), persons, cutoff)
-    kept, conflicts = settle(observations, study.grace_days)
-    claims = _runs(kept)
-    spells, dated = _spells(claims, kept, _arrivals(records, persons))
-    spells = _open_ends(spells, _failed_contacts(records, persons, cutoff))
-    household = persons.drop_duplicates("person_id").set_index("person_id")["household_id"]
-    spells["household_id"] = spells["person_id"].map(household)
-    return Residences(
+    observations = build_observations(in_perimeter(records[list(READ)], study.perimeter), persons, cutoff)
+    spells, moves, conflicts = reconstruct(
         observations,
-        conform(spells, SPELLS),
-        _moves(spells),
-        stack([conflicts, *dated], CONFLICTS).sort_values(["person_id", "date", "rule", "said"], ignore_index=True),
-        study.perimeter,
-        cutoff,
+        grace_days=study.grace_days,
+        households=persons.drop_duplicates("person_id").set_index("person_id")["household_id"],
+        arrivals=_arrivals(records, persons),
+        failed=_failed_contacts(records, persons, cutoff),
+    )
+    return Residences(observations, spells, moves, conflicts, study.perimeter, cutoff)
+
+
+def reconstruct(
+    observations: pd.DataFrame,
+    *,
+    grace_days: int = Study.grace_days,
+    households: pd.Series | None = None,
+    arrivals: pd.Series | None = None,
+    failed: pd.Series | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """
+    Spells, moves and conflicts from observations.
+
+    Parameters
+    ----------
+    observations : DataFrame
+        As `build_observations` returns them, in any order; text columns may be categories, which is faster.
+    grace_days : int
+        How long after an explicit report a repeated old address is no news.
+    households, arrivals, failed : Series indexed by person_id, optional
+        The household (without it each person is one), the earliest day of arrival in Québec, and the last day on
+        which a scheduled contact failed.
+
+    Returns
+    -------
+    spells, moves, conflicts : DataFrame
+        The tables of those names.
+
+    Examples
+    --------
+    >>> seen = pd.DataFrame({"person_id": "p", "earliest": pd.to_datetime(["2021-01-10", "2021-06-20"]),
+    ...     "latest": pd.to_datetime(["2021-01-10", "2021-06-20"]), "municipality": ["66023", "43027"],
+    ...     "region": ["06", "05"], "zone": ["metropole", "region"], "kind": "service", "organisation_id": "R1",
+    ...     "record_id": ["r1", "r2"], "told": pd.Timestamp("2021-06-30"), "organisation_zone": "region",
+    ...     "in_person_metropole": False, "origin_region": None, "origin_zone": None, "died": False})
+    >>> spells, moves, conflicts = reconstruct(seen)
+    >>> moves[["kind", "earliest", "latest"]].astype(str).values.tolist()
+    [['secondary', '2021-01-10', '2021-06-20']]
+    """
+    observed = encode_observations(observations)
+    arrived, unreached = (_days_of(dates, observed.persons) for dates in (arrivals, failed))
+    with ThreadPoolExecutor(WORKERS) as executor:
+        done = list(executor.map(lambda part: _reconstruct(part, grace_days, arrived, unreached), observed.parts(PART)))
+    spells, conflicts = _joined([spells for spells, _ in done]), _joined([rows for _, found in done for rows in found])
+    household = observed.persons if households is None else households.reindex(observed.persons).to_numpy(dtype=object)
+    words = {
+        "person_id": observed.persons, "household_id": household, "municipality": observed.towns,
+        "region": observed.regions, "zone": ZONES,
+    }  # fmt: skip
+    return (
+        _spells_table(spells, words),
+        moves_table(spells, np.flatnonzero(spells["outcome"] == _MOVED), words),
+        pd.DataFrame(conflicts).sort_values(list(CONFLICTS.columns), ignore_index=True),
     )
 
 
-# ── runs ──────────────────────────────────────────────────────────────────────────────────────────────────
-def _runs(kept: pd.DataFrame) -> pd.DataFrame:
-    """The observations that place a person, numbered by run (column `run`, over all persons)."""
-    claims = kept[~kept["marker"]].copy()
-    claims["municipality"] = _areas_within(claims)
-    place = first_known(claims["municipality"], "area " + claims["region"], "zone " + claims["zone"])
-    # a departure to an unknown place since the previous claim breaks the run, even back to the same town
-    markers = np.cumsum(kept["marker"].to_numpy())[~kept["marker"].to_numpy()]
-    same = (
-        claims["person_id"].eq(claims["person_id"].shift())
-        & place.eq(place.shift())
-        & pd.Series(np.diff(markers, prepend=0) == 0, index=claims.index)
-    )
-    claims["run"] = (~same).cumsum() - 1
-    return claims
+def _joined(parts: list[Rows]) -> Rows:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _areas_within(claims: pd.DataFrame) -> pd.Series:
-    """
-    A region named instead of a town is where the person is already known to be, if that is in the region.
+def _reconstruct(
+    part: Callable[[], Evidence], grace_days: int, arrivals: np.ndarray, failed: np.ndarray
+) -> tuple[Rows, list[Rows]]:
+    """The rules one after the other, on the evidence of some persons: their spells, and the decisions taken."""
+    settled = settle(part(), grace_days)
+    runs = find_runs(settled)
+    said, decided = reported_starts(runs)
+    spells = _spells(runs, settled, Span(*said), arrivals, failed)
+    return spells, [*settled.conflicts, *decided, *(aside.unless_inside(spells) for aside in settled.aside)]
 
-    So is a town whose name several towns of the territory share: nothing says that it is another one.
-    """
-    municipality = claims["municipality"].copy()
-    for step in (1, -1):
-        near = claims.assign(municipality=municipality)
-        known = municipality.notna()
-        position = pd.Series(np.where(known, np.arange(len(claims)), np.nan), index=claims.index)
-        fill = (position.ffill() if step == 1 else position.bfill()).fillna(-1).astype(int).to_numpy()
-        of = near.iloc[np.maximum(fill, 0)]
-        fits = (
-            municipality.isna().to_numpy()
-            & (fill >= 0)
-            & (claims["person_id"].to_numpy() == of["person_id"].to_numpy())
-            & ((claims["region"].to_numpy() == of["region"].to_numpy()) | claims["region"].isna().to_numpy())
-            & ((claims["zone"].to_numpy() == of["zone"].to_numpy()) | claims["zone"].eq(UNKNOWN).to_numpy())
-        )
-        municipality = municipality.mask(fits, pd.Series(of["municipality"].to_numpy(), index=claims.index))
-    return municipality
+
+def _days_of(dates: pd.Series | None, persons: np.ndarray) -> np.ndarray:
+    """A date a person as day numbers, in the order of the codes of persons."""
+    return np.full(len(persons), NO_DAY) if dates is None else days(dates.reindex(persons))
 
 
 # ── spells ────────────────────────────────────────────────────────────────────────────────────────────────
-def _spells(claims: pd.DataFrame, kept: pd.DataFrame, arrivals: pd.Series) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """One row a run, with the interval of its start and of its end, and the decisions on dates."""
-    by_run = claims.groupby("run", sort=True)
-    spells = by_run.agg(
-        person_id=("person_id", "first"), municipality=("municipality", "first"), first_latest=("latest", "min"),
-        n_observations=("record_id", "size"),
+def _spells(runs: Runs, settled: Settled, said: Span, arrivals: np.ndarray, failed: np.ndarray) -> Rows:
+    """One spell a run, as codes and day numbers."""
+    claims = runs.claims
+    person = claims.person[runs.begins]
+    following = np.append(person[1:] == person[:-1], False)[: len(runs)]
+    previous = np.concatenate([[False], following[:-1]])[: len(runs)]
+    town, region, zone = (values[runs.begins] for values in (claims.town, claims.region, claims.zone))
+    first_seen = claims.latest[runs.begins]
+    confirmed = runs.last_confirmed()
+    left = reported_departures(runs, first_seen)
+    gone, died = gone_after(runs, settled)
+
+    arrival = np.where(previous, NO_DAY, arrivals[person])
+    start = starts(said, left.where(previous), arrival, confirmed, gone, first_seen, person)
+    next_seen = np.where(following, np.append(first_seen[1:], NO_DAY)[: len(runs)], NO_DAY)
+    end = ends(gone, said.next().where(following), left.next().where(following), next_seen, confirmed, start)
+
+    # gone to an unknown place and back: the spell ended, no move is known
+    back = following & gone.known & (runs.place == np.append(runs.place[1:], 0)[: len(runs)])
+    ended = (~following & gone.known) | back
+    lost = (confirmed != NO_DAY) & (failed[person] > confirmed)
+    outcome = np.select(
+        [ended & died, ended, following, lost], [_DECEASED, _LEFT, _MOVED, _LOST], _PRESENT
     )  # fmt: skip
-    # the place of a claim that names a town wins over that of an area filled in
-    exact = claims.assign(area=claims["zone"].eq(UNKNOWN) | claims["region"].isna())
-    first = exact.sort_values(["run", "area"], kind="stable").groupby("run").first()
-    spells["region"], spells["zone"] = first["region"], first["zone"]
-    direct = claims["kind"].isin(["service", "follow_up", "establishment", "departure"])
-    spells["last_confirmed"] = claims["earliest"].where(direct).groupby(claims["run"]).max()
-    attested = claims["earliest"].groupby(claims["run"]).max()
-    spells["last_confirmed"] = spells["last_confirmed"].fillna(attested)
-    spells["first_presence"] = (
-        claims["latest"].where(claims["kind"].isin(["service", "follow_up"])).groupby(claims["run"]).min()
-    )
-
-    establishment, decided = _establishment_dates(claims, spells)
-    spells[["said_earliest", "said_latest"]] = establishment
-    departure = claims[claims["kind"].eq("departure") & claims["earliest"].notna()].groupby("run").first()
-    spells[["left_earliest", "left_latest"]] = departure[["earliest", "latest"]].reindex(spells.index)
-
-    previous = spells["person_id"].eq(spells["person_id"].shift())
-    following = spells["person_id"].eq(spells["person_id"].shift(-1))
-    ends = _end_markers(kept, claims).reindex(spells.index)
-
-    # the start: what was reported; else between the last presence before and the first one here
-    gone_since = spells["last_confirmed"].where(~(ends["earliest"] > spells["last_confirmed"]), ends["earliest"])
-    # a spell without a confirmed day is at least after the last day confirmed before it
-    before = gone_since.groupby(spells["person_id"]).ffill().shift().where(previous)
-    arrival = spells["person_id"].map(arrivals).where(~previous)
-    floor = before.fillna(arrival)
-    start_earliest = spells["said_earliest"].fillna(spells["left_earliest"].where(previous)).fillna(floor)
-    start_latest = spells["said_latest"].fillna(spells["first_latest"])
-    start_earliest = start_earliest.where(~(before > start_earliest), before)
-    spells["start_latest"] = start_latest
-    spells["start_earliest"] = start_earliest.where(~(start_earliest > start_latest), start_latest)
-    # an arrival in Québec cannot be after the first presence: such a date is no bound
-    unlikely = ~previous & spells["said_earliest"].isna() & (arrival > start_latest)
-    spells.loc[unlikely, "start_earliest"] = pd.NaT
-
-    # the end: the departure that was reported, else the reported start of the next spell, else between two presences
-    next_said = spells[["said_earliest", "said_latest"]].shift(-1).where(following)
-    next_left = spells[["left_earliest", "left_latest"]].shift(-1).where(following)
-    next_first = spells["first_latest"].shift(-1).where(following)
-    # one source gives both ends of the interval: mixing them would make one that nobody said
-    told = ends["latest"].notna()
-    end_earliest = next_said["said_earliest"].where(~told, ends["earliest"])
-    end_latest = next_said["said_latest"].where(~told, ends["latest"]).fillna(next_first)
-    dated = next_left["left_latest"].notna() & ~(told & (ends["latest"] < next_left["left_earliest"]))
-    end_earliest = end_earliest.where(~dated, next_left["left_earliest"])
-    end_latest = end_latest.where(~dated, next_left["left_latest"])
-    end_latest = end_latest.where(~(next_first < end_latest), next_first)
-    confirmed = spells["last_confirmed"]
-    end_earliest = end_earliest.where(~(end_earliest < confirmed) & end_earliest.notna(), confirmed)
-    spells["end_latest"] = end_latest.where(~(end_latest < end_earliest), end_earliest)
-    spells["end_earliest"] = end_earliest
-
-    spells["destination_zone"] = spells["zone"].shift(-1).where(following)
-    returned = following & ends["latest"].notna() & spells["municipality"].eq(spells["municipality"].shift(-1))
-    marked = (~following & ends["latest"].notna()) | returned
-    died = marked & ends["died"].eq(True)
-    spells["outcome"] = np.select([died, marked, following], ["deceased", "left", "moved"], "present")
-    spells.loc[marked & ~died, "destination_zone"] = UNKNOWN
-    spells.loc[died, "destination_zone"] = None
-    spells["spell"] = spells.groupby("person_id").cumcount() + 1
-    return spells.reset_index(drop=True), decided
+    destination = np.where(following, np.append(zone[1:], -1)[: len(runs)], -1)
+    destination = np.where(ended, np.where(died, -1, NOWHERE_KNOWN), destination)
+    return {
+        "person_id": person, "household_id": person, "spell": number_within(person),
+        "municipality": town, "region": region, "zone": zone,
+        "start_earliest": start.earliest, "start_latest": start.latest,
+        "end_earliest": end.earliest, "end_latest": end.latest, "last_confirmed": confirmed,
+        "outcome": outcome, "destination_zone": destination, "n_observations": runs.sizes(),
+    }  # fmt: skip
 
 
-def _end_markers(kept: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
-    """The first departure to an unknown place after each run's last claim: its interval, and whether it is a death."""
-    run = pd.Series(np.nan, index=kept.index)
-    run.loc[claims.index] = claims["run"].to_numpy(dtype=float)
-    markers = kept.assign(run=run.ffill())
-    markers = markers[markers["marker"] & markers["run"].notna()]
-    first = markers.groupby("run")[["earliest", "latest", "died"]].agg(
-        earliest=("earliest", "first"), latest=("latest", "first"), died=("died", "max")
-    )
-    first.index = first.index.astype(int)
-    return first
+def _spells_table(spells: Rows, words: dict[str, np.ndarray]) -> pd.DataFrame:
+    """The table `spells`, from codes and day numbers."""
+    words = {**words, "outcome": OUTCOMES, "destination_zone": ZONES}
+    found = {}
+    for name, column in SPELLS.columns.items():
+        if column.type == "text":
+            found[name] = decode(spells[name], words[name])
+        else:
+            found[name] = dates(spells[name]) if column.type == "date" else spells[name]
+    return pd.DataFrame(found, copy=False)
 
 
-def _establishment_dates(claims: pd.DataFrame, spells: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """
-    The reported start of each run: one interval from all establishment rows of the run (design.md, rule 1).
-
-    Reports that overlap agree, and the narrowest common interval is kept. Reports that disagree by at most 31 days
-    are one event told twice: the hull. Farther apart, the earlier report. Both disagreements are written down.
-    """
-    said = claims[claims["kind"].eq("establishment")].sort_values(["run", "earliest", "latest", "record_id"])
-    first = said.groupby("run")[["earliest", "latest"]].first()
-    said = said.join(first, on="run", rsuffix="_first")
-    near = said["earliest"] - said["latest_first"] <= SAME_EVENT
-    close = said[near]
-    bounds = close.groupby("run").agg(
-        low=("earliest", "min"), high=("latest", "max"), inner_low=("earliest", "max"), inner_high=("latest", "min")
-    )
-    agree = bounds["inner_low"] <= bounds["inner_high"]
-    found = pd.DataFrame(
-        {
-            "earliest": bounds["inner_low"].where(agree, bounds["low"]),
-            "latest": bounds["inner_high"].where(agree, bounds["high"]),
-        }
-    ).reindex(spells.index)
-    disputed = said[~near | ~said["run"].map(agree).fillna(True).astype(bool)]
-    disputed = disputed[
-        (disputed["earliest"] != disputed["earliest_first"]) | (disputed["latest"] != disputed["latest_first"])
-    ]
-    decided = [conflict_rows(disputed, "establishment_dates", describe(disputed), _interval(found, disputed["run"]))]
-
-    # someone seen at the destination before the date of establishment
-    presence = spells["first_presence"]
-    early = presence < found["earliest"]
-    kept_report = found["earliest"] - presence <= SAME_EVENT
-    seen = claims[claims["run"].isin(found.index[early]) & claims["kind"].isin(["service", "follow_up"])]
-    seen = seen.groupby("run", as_index=False).first().set_index("run", drop=False)
-    found.loc[early & ~kept_report, ["earliest", "latest"]] = pd.NaT
-    kept = _interval(found, seen["run"]).where(kept_report.reindex(seen.index), "presence")
-    decided.append(conflict_rows(seen, "presence_before_establishment", describe(seen), kept))
-    return found, decided
-
-
-def _interval(found: pd.DataFrame, run: pd.Series) -> pd.Series:
-    of = found.reindex(run.to_numpy())
-    text = of["earliest"].dt.strftime("%Y-%m-%d") + "/" + of["latest"].dt.strftime("%Y-%m-%d")
-    return pd.Series(text.to_numpy(), index=run.index)
-
-
+# ── what records say of a person besides places ───────────────────────────────────────────────────────────
 def _arrivals(records: pd.DataFrame, persons: pd.DataFrame) -> pd.Series:
     """The earliest day each person may have arrived in Québec, by the most often typed arrival date."""
     typed = records[["record_id", "arrival_date_earliest"]].merge(persons[["record_id", "person_id"]], on="record_id")
@@ -287,58 +238,3 @@ def _failed_contacts(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.Ti
     )
     date = failed["follow_up_date_latest"].fillna(failed["service_date_latest"])
     return date[date <= cutoff].groupby(failed["person_id"]).max()
-
-
-def _open_ends(spells: pd.DataFrame, failed: pd.Series) -> pd.DataFrame:
-    lost = spells["outcome"].eq("present") & (spells["person_id"].map(failed) > spells["last_confirmed"])
-    return spells.assign(outcome=spells["outcome"].where(~lost, "lost"))
-
-
-# ── moves ─────────────────────────────────────────────────────────────────────────────────────────────────
-def _moves(spells: pd.DataFrame) -> pd.DataFrame:
-    """From each spell to the next one of the same person, with its kind (design.md, « Words »)."""
-    following = spells.shift(-1)
-    moved = spells["outcome"].eq("moved") & spells["person_id"].eq(following["person_id"])
-    origin, destination = spells[moved], following[moved]
-    moves = pd.DataFrame(
-        {
-            "person_id": origin["person_id"],
-            **{f"origin_{name}": origin[name] for name in ("municipality", "region", "zone")},
-            **{f"destination_{name}": destination[name] for name in ("municipality", "region", "zone")},
-            "earliest": origin["end_earliest"],
-            "latest": origin["end_latest"],
-        }
-    )
-    moves["kind"] = move_kinds(moves)
-    moves["move"] = moves.groupby("person_id").cumcount() + 1
-    return conform(moves.reset_index(drop=True), MOVES)
-
-
-def move_kinds(moves: pd.DataFrame) -> np.ndarray:
-    """
-    The kind of each move, zones compared before regions (from Sorel-Tracy to Longueuil, both region 16, is a return).
-
-    Examples
-    --------
-    >>> moves = pd.DataFrame({"origin_zone": ["metropole", "region"], "destination_zone": ["region", "metropole"],
-    ...                       "origin_region": ["16", "16"], "destination_region": ["16", "16"]})
-    >>> move_kinds(moves).tolist()
-    ['secondary', 'return']
-    """
-    origin, destination = moves["origin_zone"], moves["destination_zone"]
-    same_region = moves["origin_region"].eq(moves["destination_region"])
-    unknown_region = moves["origin_region"].isna() | moves["destination_region"].isna()
-    both_regional = origin.eq(REGION) & destination.eq(REGION)
-    return np.select(
-        [
-            origin.eq(UNKNOWN) | destination.eq(UNKNOWN),
-            destination.eq(OUTSIDE_QUEBEC),
-            origin.eq(OUTSIDE_QUEBEC),
-            origin.eq(METROPOLE) & destination.eq(REGION),
-            origin.eq(REGION) & destination.eq(METROPOLE),
-            both_regional & unknown_region,
-            both_regional & ~same_region,
-        ],
-        ["undetermined", "out_of_quebec", "arrival", "secondary", "return", "undetermined", "onward"],
-        "within",
-    )

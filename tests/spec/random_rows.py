@@ -38,7 +38,9 @@ def text_of(rows):
 
 
 def _row(rng):
-    day = dt.date(2020, 1, 1) + dt.timedelta(days=rng.choice((0, 5, 20, 30, 31, 32, 60, 61, 100, 182, 184, 300, 400, 700, 1100)))
+    day = dt.date(2020, 1, 1) + dt.timedelta(
+        days=rng.choice((0, 5, 20, 30, 31, 32, 60, 61, 100, 182, 184, 300, 400, 700, 1100))
+    )
     date = rng.choice((f"{day}", f"{day}", f"{day}", f"{day:%Y-%m}", f"{day:%Y}"))
     place, to = rng.choice(ANYWHERE), rng.choice(ELSEWHERE)
     kind = rng.random()

@@ -435,3 +435,270 @@ def test_what_happened_after_the_cutoff_is_not_known(residences):
         43027        | present
     """,
     )
+
+
+def test_a_second_departure_to_an_unknown_place_does_not_date_the_first(residences):
+    found = residences("""
+        org | established | destination | exit    | to      | residence | filed
+        R1  | 2021-05-03  | 43027       |         |         |           |
+        R1  |             |             |         | unknown | 43027     | 2022-02-02
+        R2  |             |             | 2022-04 | unknown | 43027     | 2022-06-30
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | end_earliest | end_latest | outcome
+        43027        | 2021-05-03   | 2022-02-02 | left
+    """,
+    )
+
+
+def test_a_departure_dated_after_a_presence_at_its_destination_is_not_the_start(residences):
+    found = residences("""
+        org | service    | what        | residence | exit       | to    | filed
+        R1  | 2021-02-02 | information | 43027     |            |       |
+        M1  | 2022-03-01 | job_search  | 66023     |            |       |
+        M1  |            |             |           | 2022-05-05 | 66023 | 2022-06-30
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_earliest | start_latest | end_earliest | end_latest
+        43027        |                | 2021-02-02   | 2021-02-02   | 2022-03-01
+        66023        | 2021-02-02     | 2022-03-01   | 2022-05-05   |
+    """,
+    )
+
+
+def test_gone_from_one_area_and_seen_in_another_is_a_move(residences):
+    found = residences("""
+        org | service    | residence | follow_up  | status
+        R1  | 2021-02-02 | area 05   |            |
+        R1  |            |           | 2021-06-01 | left
+        R2  | 2021-09-09 | area 03   |            |
+    """)
+    assert_table(
+        found.moves,
+        """
+        kind   | origin_region | destination_region | earliest   | latest
+        onward | 05            | 03                 | 2021-02-02 | 2021-06-01
+    """,
+    )
+
+
+def test_a_spell_begins_after_every_day_known_before_it(residences):
+    # the year 2021 of the second row does not undo the day of June on which the person was elsewhere
+    found = residences("""
+        org | service    | residence | established | destination
+        M1  | 2021-06-10 | 66023     |             |
+        R1  |            |           | 2021        | 43027
+        R2  | 2022-03-01 | 23027     |             |
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_earliest | start_latest | end_earliest | end_latest | last_confirmed
+        66023        |                | 2021-06-10   | 2021-06-10   | 2021-12-31 | 2021-06-10
+        43027        | 2021-06-10     | 2021-12-31   | 2021-06-10   | 2022-03-01 | 2021-01-01
+        23027        | 2021-06-10     | 2022-03-01   | 2022-03-01   |            | 2022-03-01
+    """,
+    )
+
+
+def test_a_dated_departure_bounds_the_next_start_even_after_an_undated_spell(residences):
+    found = residences("""
+        org | established | destination | exit       | to      | residence | filed      | service    | left_metropole
+        R1  | 2020-05-03  | 43027       |            |         |           |            |            |
+        R1  |             |             |            | 66023   | 43027     | 2021-03-01 |            |
+        M1  |             |             |            |         |           |            |            | 2021-04-10
+        R2  |             |             |            |         | 23027     |            | 2021-06-20 |
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_earliest | start_latest | end_earliest | end_latest
+        43027        | 2020-05-03     | 2020-05-03   | 2020-05-03   | 2021-03-01
+        66023        | 2020-05-03     | 2021-03-01   | 2021-04-10   | 2021-04-10
+        23027        | 2021-04-10     | 2021-06-20   | 2021-06-20   |
+    """,
+    )
+
+
+def test_a_report_kept_against_a_presence_ends_the_spell_before_it_as_it_begins_the_next(residences):
+    found = residences("""
+        org | service    | residence | established | destination
+        M1  | 2021-01-10 | 66023     |             |
+        R1  | 2021-04-20 | 43027     |             |
+        R1  |            |           | 2021-05     | 43027
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_earliest | start_latest | end_earliest | end_latest
+        66023        |                | 2021-01-10   | 2021-05-01   | 2021-05-31
+        43027        | 2021-05-01     | 2021-05-31   | 2021-05-01   |
+    """,
+    )
+    assert_table(
+        found.conflicts,
+        """
+        rule                          | kept
+        presence_before_establishment | 2021-05-01/2021-05-31
+    """,
+    )
+
+
+def test_who_was_said_to_have_gone_there_long_before_did_not_settle_on_the_reported_date(residences):
+    found = residences("""
+        org | exit       | to    | residence | established | destination
+        R1  | 2021-02-10 | 23027 | 43027     |             |
+        R2  |            |       |           | 2022-05-03  | 23027
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_latest | last_confirmed
+        23027        | 2021-02-10   | 2022-05-03
+    """,
+    )
+    assert_table(
+        found.conflicts,
+        """
+        rule                          | kept
+        presence_before_establishment | presence
+    """,
+    )
+
+
+def test_a_presence_where_a_move_within_the_region_led_contradicts_nothing(residences):
+    found = residences("""
+        org | established | destination | exit       | to    | residence | filed      | follow_up  | status
+        R1  | 2021-05-03  | 43027       |            |       |           |            |            |
+        R2  |             |             | 2022-03-01 | 45072 | 43027     | 2022-07-15 |            |
+        R1  |             |             |            |       | 45072     |            | 2022-05-04 | present
+    """)
+    assert_table(
+        found.moves,
+        """
+        kind   | destination_municipality | earliest   | latest
+        within | 45072                    | 2022-03-01 | 2022-03-01
+    """,
+    )
+    assert found.conflicts.empty
+
+
+def test_an_old_address_printed_again_does_not_say_where_someone_is_present(residences):
+    found = residences("""
+        org | service    | what        | residence | established | destination | follow_up  | status
+        R1  |            |             |           | 2021-05-03  | 43027       |            |
+        M1  | 2021-08-15 | information | 66023     |             |             |            |
+        R1  |            |             |           |             |             | 2021-09-01 | present
+        M1  | 2022-01-20 | information | 66023     |             |             |            |
+        R1  |            |             |           |             |             | 2022-03-01 | present
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | last_confirmed | outcome
+        43027        | 2022-03-01     | present
+    """,
+    )
+    assert_table(
+        found.conflicts,
+        """
+        date       | rule
+        2021-08-15 | old_address
+        2022-01-20 | old_address
+    """,
+    )
+
+
+def test_a_departure_set_aside_that_names_another_place_is_a_conflict(residences):
+    found = residences("""
+        org | established | destination | service    | what       | residence | exit       | to
+        R1  | 2021-05-03  | 43027       |            |            |           |            |
+        M1  |             |             | 2021-12-15 | job_search | 65005     |            |
+        R1  |             |             |            |            | 43027     | 2022-02-01 | 66023
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | outcome
+        43027        | moved
+        65005        | present
+    """,
+    )
+    assert_table(
+        found.conflicts,
+        """
+        rule                    | said                                           | kept
+        departure_already_known | R1 departure 66023 2022-02-01/2022-02-01 | M1 service 65005 2021-12-15/2021-12-15
+    """,
+    )
+
+
+def test_a_second_departure_to_the_very_town_is_one_more_report(residences):
+    found = residences("""
+        org | established | destination | exit    | to    | residence | filed
+        R1  | 2021-05-03  | 43027       |         |       |           |
+        R1  |             |             |         | 66023 | 43027     | 2022-02-20
+        R1  |             |             | 2022-02 | 66023 | 43027     | 2022-04-15
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_earliest | start_latest | n_observations
+        43027        | 2021-05-03     | 2021-05-03   | 1
+        66023        | 2022-02-01     | 2022-02-20   | 2
+    """,
+    )
+    assert found.conflicts.empty
+
+
+def test_an_old_address_told_only_after_the_settling_is_a_conflict(residences):
+    found = residences("""
+        org | established | destination | residence
+        R1  | 2021-05-03  | 43027       |
+        M1  | 2021-05-03  | 43027       | 66023
+        M1  | 2021-05-20  | 43027       | 65005
+    """)
+    assert_table(
+        found.conflicts[found.conflicts["rule"].eq("old_address")],
+        """
+        said                            | kept
+        M1 residence 65005 ?/2021-05-20 | M1 establishment 43027 2021-05-03/2021-05-03
+    """,
+    )
+
+
+def test_someone_known_only_in_a_mixed_area_is_not_known_to_be_elsewhere(residences):
+    found = residences("""
+        org | service    | residence | follow_up  | status
+        R1  | 2021-01-10 | area 16   |            |
+        R1  |            | 53052     | 2021-06-01 | left
+    """)
+    assert_table(
+        found.spells,
+        """
+        region | zone    | end_earliest | end_latest | outcome
+        16     | unknown | 2021-01-10   | 2021-06-01 | left
+    """,
+    )
+
+
+def test_an_area_beyond_another_one_stays_an_area(residences):
+    found = residences("""
+        org | service    | residence
+        M1  | 2021-01-10 | 58227
+        R1  | 2021-03-10 | area 05
+        R1  | 2021-06-01 | area 16
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | region | zone
+        58227        | 16     | metropole
+                     | 05     | region
+                     | 16     | unknown
+    """,
+    )

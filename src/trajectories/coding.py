@@ -1,0 +1,114 @@
+"""Text columns as small whole numbers and dates as day numbers, and back.
+
+Ten million observations are compared, sorted and grouped as arrays of codes; words come back only in the tables
+that are handed on. Codes follow the alphabetical order of their words, so that sorting codes is sorting words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+MISSING = -1
+_NS_PER_DAY = 86_400_000_000_000
+# The day number that a missing date falls on: one day before the first day that a `datetime64[ns]` can be. As the
+# earliest end of an interval it reads as it should: nothing bounds it from below.
+NO_DAY = np.int32(np.iinfo(np.int64).min // _NS_PER_DAY)
+
+
+def encode(texts: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Each text as the rank of its word; `MISSING` where there is none.
+
+    Parameters
+    ----------
+    texts : Series of text or of categories
+        Categories cost nothing; text is hashed once, unless it is in order already.
+
+    Returns
+    -------
+    codes : ndarray of int, shape (n,)
+    words : ndarray of object
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> codes, words = encode(pd.Series(["b", None, "a", "b"]))
+    >>> codes.tolist(), words.tolist()
+    ([1, -1, 0, 1], ['a', 'b'])
+    """
+    if isinstance(texts.dtype, pd.CategoricalDtype):
+        codes, words = texts.cat.codes.to_numpy(), texts.cat.categories
+        if not words.is_monotonic_increasing:
+            order = np.argsort(words.to_numpy(dtype=object))
+            rank = np.empty(len(order) + 1, codes.dtype)
+            rank[order], rank[MISSING] = np.arange(len(order)), MISSING
+            codes, words = rank[codes], words[order]
+        return codes, words.to_numpy(dtype=object)
+    return _encode_text(texts.to_numpy(dtype=object))
+
+
+def _encode_text(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    new = np.ones(len(texts), dtype=bool)
+    new[1:] = texts[1:] != texts[:-1]
+    words = pd.Index(texts[new], dtype=object)
+    # a column already in order, as person_id is in `observations`, needs no hashing
+    if not words.hasnans and words.is_monotonic_increasing and words.is_unique:
+        return np.cumsum(new, dtype=np.int32) - np.int32(1), words.to_numpy()
+    codes, words = pd.factorize(texts, sort=True)
+    return codes.astype(np.min_scalar_type(-max(len(words), 1))), np.asarray(words, dtype=object)
+
+
+def encode_as(texts: pd.Series, words) -> np.ndarray:
+    """
+    Each text as its place in a given vocabulary; `MISSING` where there is none or it is no word of it.
+
+    Examples
+    --------
+    >>> encode_as(pd.Series(["yes", None, "no"]), ["no", "yes"]).tolist()
+    [1, -1, 0]
+    """
+    if isinstance(texts.dtype, pd.CategoricalDtype):
+        place = pd.Index(words).get_indexer(texts.cat.categories).astype(np.int16)
+        return np.append(place, np.int16(MISSING))[texts.cat.codes.to_numpy()]
+    return pd.Categorical(texts, categories=words).codes
+
+
+def decode(codes: np.ndarray, words) -> np.ndarray:
+    """
+    The words of codes, as objects; None where missing.
+
+    Examples
+    --------
+    >>> decode(np.array([1, -1]), ["no", "yes"]).tolist()
+    ['yes', None]
+    """
+    return np.append(np.asarray(words, dtype=object), None).take(codes, mode="wrap")  # −1 is the last
+
+
+def days(dates: pd.Series) -> np.ndarray:
+    """
+    Dates as days since 1970, `NO_DAY` where missing.
+
+    Examples
+    --------
+    >>> days(pd.Series(pd.to_datetime(["1970-01-02", None]))).tolist() == [1, int(NO_DAY)]
+    True
+    """
+    stamps = dates.to_numpy(dtype="datetime64[ns]").view(np.int64)
+    return (stamps // _NS_PER_DAY).astype(np.int32)
+
+
+def dates(numbers: np.ndarray) -> np.ndarray:
+    """
+    Day numbers as `datetime64[ns]`, NaT for `NO_DAY`.
+
+    Examples
+    --------
+    >>> [str(day)[:10] for day in dates(np.array([1, NO_DAY], dtype=np.int32))]
+    ['1970-01-02', 'NaT']
+    """
+    stamps = numbers.astype(np.int64)
+    stamps *= _NS_PER_DAY
+    np.putmask(stamps, numbers == NO_DAY, np.iinfo(np.int64).min)
+    return stamps.view("datetime64[ns]")
