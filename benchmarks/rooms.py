@@ -1,6 +1,6 @@
 """Seconds and peak memory of each room on simulated deposits.
 
-    .venv/bin/python benchmarks/rooms.py [households]
+.venv/bin/python benchmarks/rooms.py [households]
 """
 
 import resource

@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from .coding import MISSING, NO_DAY, dates, days
 from .evidence import (
@@ -100,6 +101,7 @@ def settle(found: Evidence, grace_days: int) -> Settled:
     grace_days : int
         How long after an explicit report a repeated old address is no news.
     """
+    seen_within(found)
     contradicted = departure_before_presence(found)
     present_somewhere(found, grace_days)
     departures = np.flatnonzero(found.of_kind(DEPARTURE))
@@ -131,11 +133,52 @@ def conflict_rows(found: Evidence, at: np.ndarray, rule: str, said: np.ndarray, 
     """Columns of the table `conflicts`, dated by the latest day of the observation set aside."""
     return {
         "person_id": found.observed.persons[found.person[at]],
-        "date": dates(found.latest[at]),
+        "date": dates(found.as_observed("latest", at)),
         "rule": np.full(len(at), rule, dtype=object),
         "said": said,
         "kept": kept,
     }
+
+
+def seen_within(found: Evidence) -> None:
+    """
+    An observation that may be of several days is put at the first of them on which the person is otherwise there.
+
+    Someone who settled in a quarter and is seen in that town within it had settled by then; what was elsewhere before
+    the settling was so before that day. Put at the end of the quarter, they would come after what followed. Of a
+    service, an old address that is still good on some of the days says as much.
+    """
+    wide = np.flatnonzero(may_be_of_several_days(found) & (found.town >= 0) & (found.kind != RESIDENCE))
+    span = (np.searchsorted(found.person, found.person[wide], side=side) for side in ("left", "right"))
+    which, other = pairs(*span)
+    of = wide[which]
+    presence = found.of_kind(SERVICE, FOLLOW_UP)
+    within = (
+        (found.town[other] == found.town[of]) & ((found.kind[other] != RESIDENCE) | presence[of])
+        & (found.latest[other] >= found.earliest[of]) & (found.latest[other] < found.latest[of])
+    )  # fmt: skip
+    by = found.latest[wide].copy()
+    np.minimum.at(by, which[within], found.latest[other[within]])
+    moved = by < found.latest[wide]
+    at, by = wide[moved], by[moved]
+    settled = found.kind[at] == ESTABLISHMENT
+    old, until = _old_addresses_of(found, at[settled], by[settled])
+    _dated(found, np.concatenate([at, old]), None, np.concatenate([by, until]))
+
+
+def may_be_of_several_days(found: Evidence) -> np.ndarray:
+    """Whether the day of each observation is known only to lie in an interval."""
+    return (found.earliest != NO_DAY) & (found.earliest < found.latest)
+
+
+def _old_addresses_of(found: Evidence, at: np.ndarray, by: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The old addresses on the rows of some establishments, where they reach beyond the day of those."""
+    rows = _rows_of(found, at)
+    old = rows[found.kind[rows] == RESIDENCE]
+    day = pd.Series(by, index=found.asked("record_id", at).to_numpy()).groupby(level=0).min()
+    until = day.reindex(found.asked("record_id", old).to_numpy()).to_numpy()
+    reaches = (found.latest[old] > until) & (found.earliest[old] <= until)
+    return old[reaches], until[reaches].astype(np.int32)
 
 
 def departure_before_presence(found: Evidence) -> Rows:
@@ -172,9 +215,10 @@ def _latest_of(day: np.ndarray, flag: np.ndarray, which: np.ndarray, n: int) -> 
     return latest
 
 
-def _dated(found: Evidence, at: np.ndarray, earliest: np.ndarray, latest: np.ndarray) -> None:
-    """Date the rows at positions anew, and put the rows of those persons back in order."""
-    found.earliest[at], found.latest[at] = earliest, latest
+def _dated(found: Evidence, at: np.ndarray, earliest: np.ndarray | None, latest: np.ndarray) -> None:
+    """Date the rows at positions anew (None: from the same day), and put the rows of those persons back in order."""
+    found.latest[at] = latest
+    found.earliest[at] = np.minimum(found.earliest[at], latest) if earliest is None else earliest
     theirs = _rows_of(found, at)
     rows = found.take(theirs)
     found.put(theirs, rows.take(rows.order()))
@@ -219,15 +263,19 @@ def old_address(found: Evidence, counts: np.ndarray, grace_days: int) -> tuple[A
     before: told again later, they are no news.
     """
     explicit = found.of_kind(ESTABLISHMENT, FOLLOW_UP)
-    service = found.of_kind(SERVICE) & (found.zone == IN_METROPOLE) & ~found.in_person
+    # in person, but perhaps before the person settled: it shows no return
+    unsure = found.in_person & may_be_of_several_days(found)
+    certain = found.in_person & ~unsure
+    service = found.of_kind(SERVICE) & (found.zone == IN_METROPOLE) & ~certain
     at = np.flatnonzero(counts & (service | found.of_kind(RESIDENCE)))
-    anchor = last_before(counts & (explicit | found.of_kind(DEPARTURE) | found.in_person), at, found.person)
+    anchor = last_before(counts & (explicit | found.of_kind(DEPARTURE) | certain), at, found.person)
     settled = (anchor >= 0) & explicit[anchor] & (found.zone[anchor] == IN_REGION)
     at, anchor = at[settled], anchor[settled]
     printed = service[at]
     before = ~printed & ~(found.earliest[at] > found.latest[anchor])
     told_before = Aside("old_address", found, at[before], anchor[before])
-    soon = printed & (found.earliest[at] <= found.latest[anchor] + grace_days) & (found.earliest[at] != NO_DAY)
+    grace = np.where(unsure[at], 0, grace_days)
+    soon = printed & (found.earliest[at] <= found.latest[anchor] + grace) & (found.earliest[at] != NO_DAY)
     at, anchor = at[soon], anchor[soon]
     own, other = (found.asked("organisation_id", rows).reset_index(drop=True).astype(object) for rows in (at, anchor))
     stranger = own.ne(other).to_numpy() | found.asked("organisation_zone", at).eq(METROPOLE).to_numpy()
@@ -257,5 +305,7 @@ def news_already_known(
     same_zone = elsewhere & ~marker[at] & (found.zone[at] == found.zone[last])
     same_town = (found.town[at] == found.town[last]) & (found.town[at] >= 0)
     same_town &= last_before(ends, at, found.person) < last
-    same = same_zone & ~same_town
+    # told without a date of someone who has gone from there, it is of a move that is past
+    undated = elsewhere & ~marker[at] & (found.earliest[at] == NO_DAY)
+    same = (same_zone | undated) & ~same_town
     return Aside("departure_already_known", found, at[same], last[same]), unplaced

@@ -99,6 +99,10 @@ class Evidence:
         """A column of the observations that is not among the arrays, for the rows at these positions."""
         return self.observed.frame[column].iloc[self.row[at]]
 
+    def as_observed(self, column: str, at: np.ndarray) -> np.ndarray:
+        """What the table says in a column of the arrays, whatever a rule has put there since."""
+        return self.observed.columns[column][self.row[at]]
+
     def place_left(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Region and zone, as codes, of the place that departures left."""
         region = encode_as(self.asked("origin_region", at), self.observed.regions)
@@ -203,14 +207,15 @@ def pairs(first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def describe(found: Evidence, at: np.ndarray) -> np.ndarray:
-    """What observations say, in codes: organisation, kind, place, interval (no personal value)."""
+    """What observations say, in codes: organisation, kind, place, interval as it was said (no personal value)."""
     town, region = found.town[at], found.region[at]
     area = np.where(region >= 0, decode(region, found.observed.regions), decode(found.zone[at], ZONES))
     place = np.where(town >= 0, decode(town, found.observed.towns), area)
     organisation = found.asked("organisation_id", at).astype(object)
     organisation = organisation.where(organisation.notna(), "?").to_numpy()
     kind = decode(found.kind[at], KINDS)
-    return organisation + " " + kind + " " + place + " " + said_interval(found.earliest[at], found.latest[at])
+    said = said_interval(found.as_observed("earliest", at), found.as_observed("latest", at))
+    return organisation + " " + kind + " " + place + " " + said
 
 
 def said_interval(earliest: np.ndarray, latest: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ is fixed by the input contract (deposit-schema.md, « What a row attests »):
 - an establishment row: the destination, from that date; its residence may be the old address and attests only
   before (kind `residence`);
 - a follow-up « présent »: the residence (else the destination, else where the person was last settled);
+- of a service dated before the arrival in Québec, the date is not believed: the presence is of the row's quarter;
 - a departure row and « parti »: the place left is no presence; what they attest is the destination, from the date
   of departure (kind `departure`); a « non joint » attests nothing.
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from .places.spelling import key_of
 from .places.territory import region_zones, zones
 from .tables import (
     LEFT,
@@ -59,6 +61,7 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     happened after the cut-off is left out.
     """
     rows = records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id", how="inner")
+    rows = _destination_as_residence(rows)
     rows = rows.assign(
         told=filed(rows, cutoff), row_earliest=_row_date(rows, "earliest"), row_latest=_row_date(rows, "latest")
     )
@@ -80,6 +83,22 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     found = found[~(found["earliest"] > cutoff) & found["latest"].notna()]
     found["latest"] = found["latest"].clip(upper=cutoff)
     return found.sort_values(["person_id", "latest", "earliest", "kind", "record_id"], ignore_index=True)
+
+
+def _destination_as_residence(rows: pd.DataFrame) -> pd.DataFrame:
+    """A destination that several towns are called is the residence, where that is known and has this very name."""
+    parts = ("code", "region", "zone")
+    open_ = rows["destination"].notna() & rows["destination_code"].isna() & rows["residence_code"].notna()
+    named = rows.loc[open_, ["residence", "destination"]]
+    # « Disraeli (Ville) » is one of the towns called Disraeli
+    keys = {text: key_of(text.partition("(")[0]) for text in pd.unique(named.to_numpy().ravel()) if text is not None}
+    alike = named["residence"].map(keys).eq(named["destination"].map(keys))
+    at = alike.index[alike]
+    rows = rows.copy()
+    rows.loc[at, [f"destination_{part}" for part in parts]] = rows.loc[
+        at, [f"residence_{part}" for part in parts]
+    ].to_numpy()
+    return rows
 
 
 def in_perimeter(records: pd.DataFrame, perimeter: str) -> pd.DataFrame:
@@ -191,11 +210,22 @@ def _services(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows[~_is_establishment(rows) | _same_place(rows)]
     before = _is_establishment(rows) & (rows["service_date_latest"] < rows["establishment_date_earliest"])
     rows = rows[~before]
+    earliest, latest = _believable(rows)
     face_to_face = rows["service"].isin(IN_PERSON) & rows["organisation_zone"].eq(METROPOLE)
     return _observation(
-        rows, "service", "residence", rows["service_date_earliest"], rows["service_date_latest"],
+        rows, "service", "residence", earliest, latest,
         in_person_metropole=face_to_face & rows["residence_zone"].eq(METROPOLE),
     )  # fmt: skip
+
+
+def _believable(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """A service's date; where it is before the arrival in Québec, the row's quarter as far as it was told."""
+    earliest, latest = rows["service_date_earliest"], rows["service_date_latest"]
+    arrival = rows["arrival_date_earliest"]
+    contradicted = latest < arrival
+    begins = quarter_ends(rows).dt.to_period("Q").dt.start_time.fillna(arrival).clip(lower=arrival)
+    begins = begins.clip(upper=rows["told"])
+    return earliest.where(~contradicted, begins), latest.where(~contradicted, rows["told"])
 
 
 def _presences(rows: pd.DataFrame) -> pd.DataFrame:

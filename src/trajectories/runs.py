@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .coding import MISSING, NO_DAY
+from .coding import MISSING
 from .conflicts import Settled
-from .evidence import NOWHERE_KNOWN, RESIDENCE, Evidence, pairs
+from .evidence import NOWHERE_KNOWN, Evidence, pairs
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,8 @@ class Runs:
         return pairs(self.begins[runs], self.begins[runs] + self.sizes()[runs])[1]
 
     def last_confirmed(self) -> np.ndarray:
-        """The last day each person was certainly there: by a direct report, else by an address told afterwards."""
-        day = np.where(self.claims.kind == RESIDENCE, NO_DAY, self.claims.earliest)
-        day = np.maximum.reduceat(day, self.begins) if len(self) else day
-        attested = self.only(np.flatnonzero(day == NO_DAY))
-        np.maximum.at(day, self.run[attested], self.claims.earliest[attested])
-        return day
+        """The last day each person was certainly there: the latest of the first days of what is attested."""
+        return np.maximum.reduceat(self.claims.earliest, self.begins) if len(self) else self.claims.earliest
 
 
 def find_runs(settled: Settled) -> Runs:

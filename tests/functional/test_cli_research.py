@@ -97,7 +97,8 @@ def test_a_trained_model_says_what_changed_and_is_used_when_the_study_names_it(p
 
 
 def test_another_threshold_asks_for_another_build(project, capsys):
-    text = (project / "study.toml").read_text(encoding="utf-8").replace("match_threshold = 0.95", "match_threshold = 0.9")
+    text = (project / "study.toml").read_text(encoding="utf-8")
+    text = text.replace("match_threshold = 0.95", "match_threshold = 0.9")
     (project / "lower.toml").write_text(text, encoding="utf-8")
     assert call("report", "--study", project / "lower.toml") == 2
     assert "match_threshold 0.95 (asked: 0.9)" in capsys.readouterr().err

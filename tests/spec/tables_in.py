@@ -1,8 +1,10 @@
 """Reads the ASCII tables of the spec tests: rows of deposits in, expected rows out.
 
-A cell is text; a blank is missing. `date` columns take 2021-05-03, 2021-05 (the whole month), 2021 (the whole year).
-An organisation whose code starts with M is of the metropole, any other is of a region. A place is a municipality
-code; `area 05` names a region only; `outside` and `unknown` are what a destination may be.
+A cell is text; a blank is missing. `date` columns take 2021-05-03, 2021-05 (the whole month), 2021Q2 (the whole
+quarter of the calendar), 2021 (the whole year). An organisation whose code starts with M is of the metropole, any other
+is of a region. A place is a municipality code, which may be followed by what was typed (`31015 Disraeli (Ville)`);
+`area 05` names a region only, `called Disraeli` a name that several towns share; `outside` and `unknown` are what a
+destination may be. `quarter` is the row's fiscal quarter (`2022-2023 T3`).
 """
 
 import pandas as pd
@@ -51,7 +53,7 @@ def parse(text):
 
 def interval(cell):
     """The first and the last day that a date stands for."""
-    period = pd.Period(cell, freq={4: "Y", 7: "M", 10: "D"}[len(cell)])
+    period = pd.Period(cell, freq={4: "Y", 6: "Q", 7: "M", 10: "D"}[len(cell)])
     return period.start_time.normalize(), period.end_time.normalize()
 
 
@@ -63,7 +65,10 @@ def place(cell, perimeter):
         return None, region, zone, "area_only"
     if cell in ("outside", "unknown"):
         return None, None, {"outside": "outside_quebec", "unknown": "unknown"}[cell], "none"
+    if cell.startswith("called "):
+        return None, None, "region", "ambiguous"
     table = places.municipalities(perimeter)
+    cell = cell.split(" ")[0]
     return cell, table.at[cell, "region"], table.at[cell, "zone"], "code"
 
 
@@ -87,9 +92,11 @@ def records_and_persons(text, perimeter="RMR-2021"):
             if name in row:
                 code, region, zone, match = place(row[name], perimeter)
                 record |= {
-                    name: row[name], f"{name}_code": code, f"{name}_region": region, f"{name}_zone": zone,
+                    name: row[name].removeprefix("called ").lstrip("0123456789 ") or row[name], f"{name}_code": code, f"{name}_region": region, f"{name}_zone": zone,
                     f"{name}_match": match,
                 }  # fmt: skip
+        if "quarter" in row:
+            record["fiscal_year"], record["quarter"] = row["quarter"][:9], int(row["quarter"][-1])
         if "filed" in row:
             record["deposit_date"] = pd.Timestamp(row["filed"])
         for name in ("sex", "french", "immigration_category"):

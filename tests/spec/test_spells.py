@@ -702,3 +702,108 @@ def test_an_area_beyond_another_one_stays_an_area(residences):
                      | 16     | unknown
     """,
     )
+
+
+def test_a_quarter_of_establishment_ends_where_the_person_is_seen_there(residences):
+    # the quarter ends after the person had left again: put at its end, it would make a second stay
+    found = residences("""
+        org | service    | residence | established | destination
+        R1  |            |           | 2021Q1      | 43027
+        R1  | 2021-01-12 | 43027     |             |
+        M1  | 2021-03-09 | 66023     |             |
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_earliest | start_latest | end_earliest | end_latest
+        43027        | 2021-01-01     | 2021-01-12   | 2021-01-12   | 2021-03-09
+        66023        | 2021-01-12     | 2021-03-09   | 2021-03-09   |
+    """,
+    )
+
+
+def test_an_old_address_is_no_later_than_the_settling_it_was_typed_with(residences):
+    found = residences("""
+        org | residence | established | destination
+        M1  | 66023     | 2021-05     | 43027
+        R1  |           | 2021-05-10  | 43027
+    """)
+    assert_table(
+        found.moves,
+        """
+        kind      | origin_municipality | destination_municipality | earliest   | latest
+        secondary | 66023               | 43027                    | 2021-05-10 | 2021-05-10
+    """,
+    )
+
+
+def test_a_service_in_person_of_some_day_of_a_quarter_shows_no_return(residences):
+    # the service may have been given before the person settled
+    found = residences("""
+        org | what             | service    | residence | established | destination
+        M1  | personal_support | 2021-07-11 | 66023     |             |
+        R1  |                  |            |           | 2022-01-27  | 43027
+        R1  |                  | 2022-03-03 | 43027     |             |
+        M1  | personal_support | 2022Q1     | 66023     |             |
+        R1  |                  | 2022-07-20 | 43027     |             |
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | outcome
+        66023        | moved
+        43027        | present
+    """,
+    )
+
+
+def test_a_service_before_the_arrival_is_of_its_quarter(residences):
+    # its day cannot be right: the deposit's quarter can
+    found = residences("""
+        org | quarter      | service    | residence | arrived
+        R1  | 2022-2023 T4 | 2022-12-16 | 43027     | 2023-01-05
+        R1  | 2022-2023 T4 | 2023-02-10 | 43027     | 2023-01-05
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_earliest | start_latest | n_observations
+        43027        | 2023-01-05     | 2023-02-10   | 2
+    """,
+    )
+
+
+def test_a_name_that_several_towns_share_is_the_residence_of_that_very_name(residences):
+    # no old address, and no stay before this one
+    found = residences("""
+        org | residence              | established | destination
+        R1  | 31015 Disraeli (Ville) | 2021-05-10  | called DISRAELI
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_earliest | start_latest
+        31015        | 2021-05-10     | 2021-05-10
+    """,
+    )
+
+
+def test_a_departure_told_without_a_date_of_someone_long_gone_is_of_a_move_that_is_past(residences):
+    # « parti » for Sherbrooke, told when the person had left Sherbrooke too
+    found = residences("""
+        org | service    | residence | established | destination | status | to    | filed
+        R1  | 2021-01-10 | 23027     |             |             |        |       |
+        R2  |            |           | 2021-03-01  | 43027       |        |       |
+        R2  | 2021-04-05 | 43027     |             |             |        |       |
+        M1  |            |           | 2021-09-01  | 66023       |        |       |
+        R1  |            | 23027     |             |             | left   | 43027 | 2022-01-15
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | start_earliest | outcome
+        23027        |                | moved
+        43027        | 2021-03-01     | moved
+        66023        | 2021-09-01     | present
+    """,
+    )

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-# Pairs for each identity, on average: 5 million at 100,000 identities.
-PAIRS_PER_IDENTITY = 50
+# Pairs that are counted for each identity, at most; beyond 5 million in all, fewer, so that time grows as the deposits.
+PAIRS_PER_IDENTITY, MANY_PAIRS, PAIRS_PER_IDENTITY_OF_MANY = 50, 5_000_000, 8
 # Each rule stands for one way of being mistyped: what it needs is what is then still the same.
 RULES = {
     "name": "SELECT identity, name AS key FROM identities",
@@ -47,6 +47,18 @@ class Blocks:
 
     counts: pd.DataFrame
     largest: int
+
+
+def pair_budget(identities: int) -> int:
+    """
+    How many pairs may be counted.
+
+    Examples
+    --------
+    >>> pair_budget(10_000), pair_budget(100_000), pair_budget(1_000_000)
+    (500000, 5000000, 8000000)
+    """
+    return min(PAIRS_PER_IDENTITY * identities, max(MANY_PAIRS, PAIRS_PER_IDENTITY_OF_MANY * identities))
 
 
 def count_blocks(connection: duckdb.DuckDBPyConnection, budget: int) -> Blocks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import pandas as pd
 
 from ..exceptions import LinkageError
 from ..tables import LINKS, PERSONS, conform
-from .blocking import PAIRS_PER_IDENTITY, Blocks, block, count_blocks
+from .blocking import Blocks, block, count_blocks, pair_budget
 from .clusters import LINKED, cluster
 from .households import households
 from .identities import GAP, Identities, identify
@@ -21,8 +22,8 @@ from .model import Model
 from .pseudonyms import pseudonymise
 from .scoring import score
 
-# One thread: in which order equal sums are met must not depend on the machine.
-THREADS = 1
+# The result is the same on any number: each pair is weighed alone, and pairs are sorted before anything is decided.
+THREADS = min(4, os.cpu_count() or 1)
 # What DuckDB may hold in memory; the rest is spilled to the scratch folder.
 MEMORY = "4GB"
 
@@ -79,7 +80,7 @@ def link(records: pd.DataFrame, *, model: Model | None = None, scratch: Path | N
     found = identify(records)
     with _connected(scratch) as connection:
         connection.register("identities", found.lists)
-        blocks = count_blocks(connection, PAIRS_PER_IDENTITY * len(found.table))
+        blocks = count_blocks(connection, pair_budget(len(found.table)))
         block(connection, blocks)
         pairs = score(connection, model, found.table)
     pairs["decided"] = pd.Series(None, index=pairs.index, dtype="object")

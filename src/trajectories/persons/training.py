@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import LinkageModelError
-from .blocking import PAIRS_PER_IDENTITY, block, count_blocks
+from .blocking import block, count_blocks, pair_budget
 from .comparisons import COMPANIONS, MACROS, TRAITS
 from .identities import identify
 from .model import Model
@@ -68,7 +68,7 @@ def train(records: pd.DataFrame, *, start: Model | None = None, version: str = "
         learnt = _shares(relatives, start, "relative")
         learnt = learnt.where(~start.levels["trait"].isin(_OF_THE_ORGANISATION), start.levels["relative"])
         started = _with(_with(start, "u", _shares(strangers, start, "u")), "relative", learnt)
-        block(connection, count_blocks(connection, PAIRS_PER_IDENTITY * n))
+        block(connection, count_blocks(connection, pair_budget(n)))
         pairs = score(connection, started, found.table)
     trained_on = f"{n} identities of {found.table['organisation'].nunique()} organisations"
     return replace(_expectation_maximisation(pairs, started, n), version=version, trained_on=trained_on)
