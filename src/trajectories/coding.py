@@ -83,7 +83,10 @@ def decode(codes: np.ndarray, words) -> np.ndarray:
     >>> decode(np.array([1, -1]), ["no", "yes"]).tolist()
     ['yes', None]
     """
-    return np.append(np.asarray(words, dtype=object), None).take(codes, mode="wrap")  # −1 is the last
+    words = np.asarray(words, dtype=object)
+    if len(codes) and codes.min() >= 0:
+        return words.take(codes)
+    return np.append(words, None).take(codes, mode="wrap")  # −1 is the last
 
 
 def days(dates: pd.Series) -> np.ndarray:

@@ -160,10 +160,8 @@ def seen_within(found: Evidence) -> None:
     by = found.latest[wide].copy()
     np.minimum.at(by, which[within], found.latest[other[within]])
     moved = by < found.latest[wide]
-    at, by = wide[moved], by[moved]
-    settled = found.kind[at] == ESTABLISHMENT
-    old, until = _old_addresses_of(found, at[settled], by[settled])
-    _dated(found, np.concatenate([at, old]), None, np.concatenate([by, until]))
+    old, until = _old_addresses_of(found, wide[moved], by[moved])
+    _dated(found, np.concatenate([wide[moved], old]), None, np.concatenate([by[moved], until]))
 
 
 def may_be_of_several_days(found: Evidence) -> np.ndarray:
@@ -172,9 +170,11 @@ def may_be_of_several_days(found: Evidence) -> np.ndarray:
 
 
 def _old_addresses_of(found: Evidence, at: np.ndarray, by: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The old addresses on the rows of some establishments, where they reach beyond the day of those."""
-    rows = _rows_of(found, at)
+    """The old addresses on the rows of some observations, where they are said to reach beyond the day of those."""
+    rows = _rows_of(found, at[found.kind[at] == ESTABLISHMENT])
     old = rows[found.kind[rows] == RESIDENCE]
+    settled = np.isin(found.person[at], found.person[old]) & (found.kind[at] == ESTABLISHMENT)
+    at, by = at[settled], by[settled]
     day = pd.Series(by, index=found.asked("record_id", at).to_numpy()).groupby(level=0).min()
     until = day.reindex(found.asked("record_id", old).to_numpy()).to_numpy()
     reaches = (found.latest[old] > until) & (found.earliest[old] <= until)
@@ -301,9 +301,11 @@ def news_already_known(
     unplaced = at[marker[at] & (elsewhere | ~has)]
     ends = counts & marker
     ends[unplaced] = False
-    # an area of the zone where the person already is says nothing new; the very town is one more report of that spell
+    # another place of the zone where the person already is says nothing new; the very town, or the region that it is
+    # in, is one more report of that spell
     same_zone = elsewhere & ~marker[at] & (found.zone[at] == found.zone[last])
     same_town = (found.town[at] == found.town[last]) & (found.town[at] >= 0)
+    same_town |= (found.town[at] < 0) & (found.region[at] == found.region[last]) & (found.region[at] >= 0)
     same_town &= last_before(ends, at, found.person) < last
     # told without a date of someone who has gone from there, it is of a move that is past
     undated = elsewhere & ~marker[at] & (found.earliest[at] == NO_DAY)

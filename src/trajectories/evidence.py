@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from .coding import NO_DAY, days, decode, encode, encode_as
+from .coding import MISSING, NO_DAY, days, decode, encode, encode_as
 from .tables import ZONES
 
 # The kinds in their order within a day; a service and a contact on one day are a tie.
@@ -23,6 +23,7 @@ KINDS = ("residence", "service", "follow_up", "establishment", "departure")
 RESIDENCE, SERVICE, FOLLOW_UP, ESTABLISHMENT, DEPARTURE = range(len(KINDS))
 _RANK = np.array([0, 1, 1, 2, 3], dtype=np.int8)
 IN_METROPOLE, IN_REGION, OUTSIDE, NOWHERE_KNOWN = range(len(ZONES))
+_NOBODY_THERE = MISSING - 1
 # A packed key is a whole number of 64 bits, its sign apart.
 _KEY_BITS = 63
 _COLUMNS = ("person", "earliest", "latest", "town", "region", "zone", "kind", "in_person")
@@ -105,7 +106,10 @@ class Evidence:
 
     def place_left(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Region and zone, as codes, of the place that departures left."""
-        region = encode_as(self.asked("origin_region", at), self.observed.regions)
+        left = self.asked("origin_region", at)
+        region = encode_as(left, self.observed.regions).astype(np.int16)
+        # a region where nobody is known to be is another region than that of anybody
+        region[(region == MISSING) & left.notna().to_numpy()] = _NOBODY_THERE
         return region, encode_as(self.asked("origin_zone", at), ZONES)
 
     def order(self) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from .coding import MISSING, dates, decode
 from .evidence import IN_METROPOLE, IN_REGION, NOWHERE_KNOWN, OUTSIDE
@@ -55,9 +54,9 @@ def move_kinds(
     return np.select(list(rules.values()), [MOVE_KINDS.index(kind) for kind in rules], MOVE_KINDS.index("within"))
 
 
-def moves_table(spells: dict[str, np.ndarray], moved: np.ndarray, words: dict[str, np.ndarray]) -> pd.DataFrame:
+def moves_of(spells: dict[str, np.ndarray], moved: np.ndarray, words: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
-    The table `moves`, from spells as codes.
+    The columns of the table `moves`, from spells as codes.
 
     Parameters
     ----------
@@ -85,4 +84,4 @@ def moves_table(spells: dict[str, np.ndarray], moved: np.ndarray, words: dict[st
         "earliest": dates(spells["end_earliest"][moved]),
         "latest": dates(spells["end_latest"][moved]),
     }
-    return pd.DataFrame({name: found[name] for name in MOVES.columns}, copy=False)
+    return {name: found[name] for name in MOVES.columns}

@@ -12,7 +12,7 @@ on whole arrays in order of person and date: there is no loop over persons.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ import pandas as pd
 from .coding import NO_DAY, dates, days, decode
 from .conflicts import Rows, Settled, settle
 from .evidence import NOWHERE_KNOWN, Evidence, encode_observations
-from .moves import moves_table, number_within
+from .moves import moves_of, number_within
 from .observations import READ, build_observations, in_perimeter, quarter_ends
 from .runs import Runs, find_runs
 from .settling import reported_starts
@@ -138,22 +138,28 @@ def reconstruct(
     """
     observed = encode_observations(observations)
     arrived, unreached = (_days_of(dates, observed.persons) for dates in (arrivals, failed))
-    with ThreadPoolExecutor(WORKERS) as executor:
-        done = list(executor.map(lambda part: _reconstruct(part, grace_days, arrived, unreached), observed.parts(PART)))
-    spells, conflicts = _joined([spells for spells, _ in done]), _joined([rows for _, found in done for rows in found])
     household = observed.persons if households is None else households.reindex(observed.persons).to_numpy(dtype=object)
     words = {
         "person_id": observed.persons, "household_id": household, "municipality": observed.towns,
-        "region": observed.regions, "zone": ZONES,
+        "region": observed.regions, "zone": ZONES, "outcome": OUTCOMES, "destination_zone": ZONES,
     }  # fmt: skip
+
+    def work(part: Callable[[], Evidence]) -> tuple[Rows, Rows, list[Rows]]:
+        spells, conflicts = _reconstruct(part, grace_days, arrived, unreached)
+        moved = np.flatnonzero(spells["outcome"] == _MOVED)
+        return _spells_columns(spells, words), moves_of(spells, moved, words), conflicts
+
+    with ThreadPoolExecutor(WORKERS) as executor:
+        spells, moves, conflicts = zip(*executor.map(work, observed.parts(PART)), strict=True)
+    decided = pd.DataFrame(_joined([rows for found in conflicts for rows in found]))
     return (
-        _spells_table(spells, words),
-        moves_table(spells, np.flatnonzero(spells["outcome"] == _MOVED), words),
-        pd.DataFrame(conflicts).sort_values(list(CONFLICTS.columns), ignore_index=True),
+        pd.DataFrame(_joined(spells), copy=False),
+        pd.DataFrame(_joined(moves), copy=False),
+        decided.sort_values(list(CONFLICTS.columns), ignore_index=True),
     )
 
 
-def _joined(parts: list[Rows]) -> Rows:
+def _joined(parts: Sequence[Rows]) -> Rows:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -209,16 +215,15 @@ def _spells(runs: Runs, settled: Settled, said: Span, arrivals: np.ndarray, fail
     }  # fmt: skip
 
 
-def _spells_table(spells: Rows, words: dict[str, np.ndarray]) -> pd.DataFrame:
-    """The table `spells`, from codes and day numbers."""
-    words = {**words, "outcome": OUTCOMES, "destination_zone": ZONES}
+def _spells_columns(spells: Rows, words: dict[str, np.ndarray]) -> Rows:
+    """The columns of the table `spells`, from codes and day numbers."""
     found = {}
     for name, column in SPELLS.columns.items():
         if column.type == "text":
             found[name] = decode(spells[name], words[name])
         else:
             found[name] = dates(spells[name]) if column.type == "date" else spells[name]
-    return pd.DataFrame(found, copy=False)
+    return found
 
 
 # ── what records say of a person besides places ───────────────────────────────────────────────────────────

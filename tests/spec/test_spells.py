@@ -707,10 +707,10 @@ def test_an_area_beyond_another_one_stays_an_area(residences):
 def test_a_quarter_of_establishment_ends_where_the_person_is_seen_there(residences):
     # the quarter ends after the person had left again: put at its end, it would make a second stay
     found = residences("""
-        org | service    | residence | established | destination
-        R1  |            |           | 2021Q1      | 43027
-        R1  | 2021-01-12 | 43027     |             |
-        M1  | 2021-03-09 | 66023     |             |
+        org | service    | what      | residence | established | destination
+        R1  |            |           |           | 2021Q1      | 43027
+        R1  | 2021-01-12 |           | 43027     |             |
+        M1  | 2021-03-09 | reception | 66023     |             |
     """)
     assert_table(
         found.spells,
@@ -805,5 +805,21 @@ def test_a_departure_told_without_a_date_of_someone_long_gone_is_of_a_move_that_
         23027        |                | moved
         43027        | 2021-03-01     | moved
         66023        | 2021-09-01     | present
+    """,
+    )
+
+
+def test_a_region_where_nobody_is_seen_is_another_region_than_ones_own(residences):
+    # left Estrie, says an organisation, of someone who is seen in Québec that very day
+    found = residences("""
+        org | follow_up  | status | service    | residence
+        M1  | 2021-01-01 | left   |            | 43027
+        M1  |            |        | 2021-01-01 | 23027
+    """)
+    assert_table(
+        found.spells,
+        """
+        municipality | outcome
+        23027        | present
     """,
     )
