@@ -171,10 +171,12 @@ def may_be_of_several_days(found: Evidence) -> np.ndarray:
 
 def _old_addresses_of(found: Evidence, at: np.ndarray, by: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The old addresses on the rows of some observations, where they are said to reach beyond the day of those."""
-    rows = _rows_of(found, at[found.kind[at] == ESTABLISHMENT])
-    old = rows[found.kind[rows] == RESIDENCE]
-    settled = np.isin(found.person[at], found.person[old]) & (found.kind[at] == ESTABLISHMENT)
+    settled = found.kind[at] == ESTABLISHMENT
     at, by = at[settled], by[settled]
+    rows = _rows_of(found, at)
+    old = rows[found.kind[rows] == RESIDENCE]
+    with_old = np.isin(found.person[at], found.person[old])
+    at, by = at[with_old], by[with_old]
     day = pd.Series(by, index=found.asked("record_id", at).to_numpy()).groupby(level=0).min()
     until = day.reindex(found.asked("record_id", old).to_numpy()).to_numpy()
     reaches = (found.latest[old] > until) & (found.earliest[old] <= until)

@@ -113,9 +113,8 @@ class Evidence:
         return region, encode_as(self.asked("origin_zone", at), ZONES)
 
     def order(self) -> np.ndarray:
-        """The positions of the rows in order."""
-        order, tied = _packed_order(self.person, self.latest, self.kind)
-        return _ties_settled(order, tied, self.earliest, self.asked("record_id", slice(None)))
+        """The positions of the rows in order; those that tie keep theirs, which was in order before."""
+        return _packed_order(self.person, self.latest, self.kind)[0]
 
 
 def encode_observations(observations: pd.DataFrame) -> Observed:

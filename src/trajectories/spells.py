@@ -144,18 +144,14 @@ def reconstruct(
         "region": observed.regions, "zone": ZONES, "outcome": OUTCOMES, "destination_zone": ZONES,
     }  # fmt: skip
 
-    def work(part: Callable[[], Evidence]) -> tuple[Rows, Rows, list[Rows]]:
-        spells, conflicts = _reconstruct(part, grace_days, arrived, unreached)
-        moved = np.flatnonzero(spells["outcome"] == _MOVED)
-        return _spells_columns(spells, words), moves_of(spells, moved, words), conflicts
-
     with ThreadPoolExecutor(WORKERS) as executor:
-        spells, moves, conflicts = zip(*executor.map(work, observed.parts(PART)), strict=True)
-    decided = pd.DataFrame(_joined([rows for found in conflicts for rows in found]))
+        done = list(executor.map(lambda part: _reconstruct(part, grace_days, arrived, unreached), observed.parts(PART)))
+    spells, conflicts = _joined([spells for spells, _ in done]), _joined([rows for _, found in done for rows in found])
+    moved = np.flatnonzero(spells["outcome"] == _MOVED)
     return (
-        pd.DataFrame(_joined(spells), copy=False),
-        pd.DataFrame(_joined(moves), copy=False),
-        decided.sort_values(list(CONFLICTS.columns), ignore_index=True),
+        pd.DataFrame(_spells_columns(spells, words), copy=False),
+        pd.DataFrame(moves_of(spells, moved, words), copy=False),
+        pd.DataFrame(conflicts).sort_values(list(CONFLICTS.columns), ignore_index=True),
     )
 
 
