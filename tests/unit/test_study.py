@@ -18,9 +18,19 @@ def test_the_file_of_the_repository_holds_the_defaults():
 
 def test_the_file_of_the_repository_names_every_setting():
     text = (ROOT / "study.toml").read_text(encoding="utf-8")
-    named = set(tomllib.loads(text)) | {"cutoff"}
-    assert named == {name for name in Study.__dataclass_fields__}
-    assert "# cutoff = " in text
+    # those without a default that could be written down stand behind a #
+    optional = {"cutoff", "linkage_model"}
+    assert set(tomllib.loads(text)) | optional == set(Study.__dataclass_fields__)
+    assert all(f"# {name} = " in text for name in optional)
+
+
+def test_a_cohort_may_be_drawn_another_way():
+    asked = Study().with_cohort(perimeter="CMM", scope="any_region", pathway="secondary")
+    assert (asked.perimeter, asked.scope, asked.pathway) == ("CMM", "any_region", "secondary")
+    assert asked.with_cohort(pathway="all").pathway is None
+    assert Study().with_cohort() == Study()
+    with pytest.raises(StudyError, match="--pathway"):
+        Study().with_cohort(pathway="tertiary")
 
 
 def test_all_faults_are_told_at_once(tmp_path):
