@@ -94,7 +94,9 @@ def _connected(scratch: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         with duckdb.connect() as connection:
             connection.execute(f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'")
-            connection.execute("SET enable_progress_bar = false")
+            # In a notebook without ipywidgets even switching the bar off is refused: only where it is on.
+            if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
+                connection.execute("SET enable_progress_bar = false")
             connection.execute("SET temp_directory = '" + folder.replace("'", "''") + "'")
             yield connection
     except duckdb.Error as error:
