@@ -1,0 +1,480 @@
+"""The EM of the observation model: when exits happen, how contacts fail, and how departures are heard of.
+
+Parameters, for one weighting a column: hazards h_c on pieces of months, the four probabilities of a failed contact,
+and η_c, the discrete hazard of being first heard of d months after the exit (constant on the classes of `DELAYS`).
+Given them, the likelihood of a stay is the sum of its cells (cells.py), of which a kind has the probability
+
+    Π π^powers · Σ_c Σ_{t = low}^{high} S(t − 1) h_c(t) N_c(t),    or Π π^powers · S(high) for no exit,
+
+N_c(t) = η_c(u − t) Π_{d < u − t}(1 − η_c(d)) where the first news came in month u, Π_{d ≤ q − t}(1 − η_c(d)) where
+nothing was heard up to month q. All closed forms: an iteration costs O(coefficients + months² × causes) a weighting,
+however many months a stay is followed. The log-likelihood never falls: a step of SQUAREM (Varadhan & Roland 2008) that
+would lower it is not taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
+
+import numpy as np
+from scipy import optimize, sparse
+
+from trajectories.survival.ascertainment import Ascertained
+from trajectories.survival.cells import N_STATES, Cells
+from trajectories.survival.checks import Floats, Integers
+from trajectories.survival.em import TINY, curves
+
+# Months since the exit at which the hazard of being heard of changes; the last class is open.
+DELAYS = (0, 1, 2, 4, 7, 13)
+NEVER_ALL = 1e-12  # 1 − Σ_c h is kept at or above this
+LEAST = 1e-12  # the smallest value that an extrapolated parameter may take: 0 could never come back
+P = TypeVar("P", bound="Parameters")
+
+
+def delay_class(months: Integers) -> Integers:
+    """The class of so many months since the exit."""
+    return np.searchsorted(DELAYS, months, side="right") - 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """One column a weighting."""
+
+    hazards: Floats  # causes × pieces × B
+    failure: Floats  # 4 × B (cells.STATES)
+    hearing: Floats  # causes × classes × B
+
+    @property
+    def wide(self) -> int:
+        return self.failure.shape[1]
+
+    def columns(self, keep) -> Self:
+        return type(self)(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
+
+    def flat(self) -> Floats:
+        """One row a parameter, each between 0 and 1."""
+        return np.concatenate([values.reshape(-1, self.wide) for values in vars(self).values()])
+
+    def like(self, flat: Floats) -> Self:
+        """The parameters of a flat array, in the same shapes."""
+        shapes = [values.shape[:-1] for values in vars(self).values()]
+        parts = np.split(flat, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
+        return type(self)(*(part.reshape(*shape, -1) for part, shape in zip(parts, shapes, strict=True)))
+
+
+def joined(parts: Sequence[P]) -> P:
+    """Weightings side by side."""
+    columns = zip(*(vars(p).values() for p in parts), strict=True)
+    return type(parts[0])(*(np.concatenate(values, axis=-1) for values in columns))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weighted counts, one column a weighting."""
+
+    pattern: Floats  # patterns × B
+    enter: Floats  # months × B, by first month at risk
+    succeeded: Floats  # 4 × B
+
+    def columns(self, keep) -> Weights:
+        return Weights(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """
+    What is taken as given instead of learnt.
+
+    failure, hearing : held at the values they start from.
+    odds_gone : what the odds of having left are multiplied by at each failed contact.
+    odds_heard : the same for the odds of being heard of, a value a month since the start (from 0), or None.
+    """
+
+    failure: bool = False
+    hearing: bool = False
+    odds_gone: float = 1.0
+    odds_heard: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The E-step: expected numbers at the present parameters."""
+
+    log_likelihood: Floats
+    exits: Floats  # causes × months × B
+    censored: Floats  # months × B, by last month at risk
+    failed: Floats  # 4 × B
+    heard: Floats  # causes × delays × B: exits first heard of so many months later
+    unheard: Floats  # causes × delays × B: exits of which nothing was heard in so many months after them
+
+
+class ObservationEM:
+    """One EM step of the observation model for given cells."""
+
+    shape_cap = np.inf
+
+    def __init__(self, cells: Cells, names: int, pieces: Integers, assumed: Assumed = Assumed()):
+        self.cells, self.n_causes, self.assumed = cells, names, assumed
+        self.months = cells.last_month + 1  # months 0 … months − 1; nobody leaves in month 0
+        self.piece = np.searchsorted(pieces, np.arange(self.months), side="left")
+        self.n_pieces = int(self.piece.max(initial=0)) + 1
+        self.exit = np.flatnonzero(~cells.survivor)
+        self.stay = np.flatnonzero(cells.survivor)
+        self.matrix, self.transposed = cells.coefficients, cells.coefficients.T.tocsr()
+        self.width = self.months + 1
+        self.block = names + 1 if names > 1 else 1
+        row = cells.told[self.exit] * self.block + cells.cause[self.exit]
+        self.begins, self.ends = row * self.width + cells.low[self.exit], row * self.width + cells.high[self.exit] + 1
+        n_rows, n_exit = len(cells.telling) * self.block * self.width, len(self.exit)
+        one = np.ones(n_exit)
+        at = np.arange(n_exit)
+        self.cover = sparse.csr_matrix(
+            (np.concatenate([one, -one]), (np.concatenate([self.begins, self.ends]), np.concatenate([at, at]))),
+            shape=(n_rows, n_exit),
+        )
+        self.at_month = sparse.csr_matrix(
+            (np.ones(len(self.stay)), (cells.high[self.stay], np.arange(len(self.stay)))),
+            shape=(self.months, len(self.stay)),
+        )
+        # months from each month of exit to the news, or to the end of the silence; −1 where that is before the exit
+        by_news, until = cells.telling[:, 0] == 1, cells.telling[:, 1]
+        month = np.arange(self.months)
+        delay = until[:, None] - month
+        self.delay = np.where(delay >= 0, delay, -1)
+        self.by_news = by_news
+        self.longest = int(self.delay.max(initial=0)) + 1
+        self.class_of = delay_class(np.arange(self.longest))
+        places = np.arange(self.delay.size).reshape(self.delay.shape)
+        self.by_delay = [self._sums(places[chosen], self.delay[chosen]) for chosen in (by_news, ~by_news)]
+
+    def _sums(self, places: Integers, delay: Integers) -> sparse.csr_matrix:
+        """Adds (telling, month of exit) cells by delay."""
+        keep = delay >= 0
+        shape = (self.longest, self.delay.size)
+        return sparse.csr_matrix((np.ones(int(keep.sum())), (delay[keep], places[keep])), shape=shape)
+
+    # ── the model ─────────────────────────────────────────────────────────────────────────────────────────
+    def monthly(self, p: Parameters) -> Floats:
+        """Hazards by month, none in month 0."""
+        h = p.hazards[:, self.piece]
+        h[:, 0] = 0.0
+        return h
+
+    def telling(self, p: Parameters) -> Floats:
+        """N_c(t): telling × months of exit × causes × B."""
+        if self.assumed.odds_heard is not None:
+            return self._telling_by_month(p)
+        heard, silent = _heard_and_silent(p.hearing[:, self.class_of])
+        found = np.empty((*self.delay.shape, self.n_causes, p.wide))
+        found[self.by_news] = heard[self.delay[self.by_news]]
+        found[~self.by_news] = silent[self.delay[~self.by_news]]
+        return found
+
+    def _telling_by_month(self, p: Parameters) -> Floats:
+        """The same where the odds of being heard of also depend on the month since the start."""
+        odds = np.asarray(self.assumed.odds_heard, dtype=float)
+        found = np.empty((*self.delay.shape, self.n_causes, p.wide))
+        for t in range(self.months):
+            hazard = p.hearing[:, self.class_of]
+            factor = odds[np.minimum(t + np.arange(self.longest), len(odds) - 1)][None, :, None]
+            heard, silent = _heard_and_silent(factor * hazard / (1 - hazard + factor * hazard))
+            found[self.by_news, t] = heard[self.delay[self.by_news, t]]
+            found[~self.by_news, t] = silent[self.delay[~self.by_news, t]]
+        return found
+
+    def powers(self, p: Parameters) -> Floats:
+        """Π π^powers of each distinct powers × B."""
+        logs = np.log(np.maximum(p.failure, TINY))
+        if self.assumed.odds_gone != 1.0:
+            logs = logs + np.log(self.assumed.odds_gone) * np.array([0.0, 0.0, 1.0, 1.0])[:, None]
+        return np.exp(self.cells.failures @ logs)
+
+    def values(self, p: Parameters):
+        """The probability of each kind of cell, and what it is made of."""
+        h = self.monthly(p)
+        total = h.sum(axis=0)
+        after = np.cumprod(1.0 - total, axis=0)
+        density = h * np.concatenate([np.ones_like(after[:1]), after[:-1]])[None]
+        told = self.telling(p)
+        told *= density.transpose(1, 0, 2)[None]  # telling × months × causes × B, from here the probability of both
+        summed = np.zeros((len(told), self.block, self.width, p.wide))
+        by_cause = summed[:, : self.n_causes]
+        np.cumsum(told.swapaxes(1, 2)[:, :, ::-1], axis=2, out=by_cause[:, :, -2::-1])
+        if self.block > 1:
+            by_cause.sum(axis=1, out=summed[:, -1])
+        rows = summed.reshape(-1, p.wide)
+        power = self.powers(p)[self.cells.powers]
+        value = np.empty((len(self.cells.low), p.wide))
+        value[self.exit] = np.maximum(rows[self.begins] - rows[self.ends], 0.0)
+        value[self.stay] = after[self.cells.high[self.stay]]
+        value *= power
+        return value, power, told, after
+
+    def expect(self, p: Parameters, w: Weights) -> Expected:
+        """The E-step."""
+        value, power, told, after = self.values(p)
+        total = np.maximum(self.matrix @ value, TINY)
+        log_after = np.log(np.maximum(after, TINY))
+        entered = np.concatenate([np.zeros_like(log_after[:1]), log_after[:-1]])  # S before the first month at risk
+        loglik = (w.pattern * np.log(total)).sum(axis=0) - (w.enter * entered).sum(axis=0)
+        loglik += (w.succeeded * np.log(np.where(w.succeeded > 0, np.maximum(1 - p.failure, TINY), 1.0))).sum(axis=0)
+        back = self.transposed @ (w.pattern / total)
+        mass = value * back
+        failed = self.cells.failures.T @ self._by_powers(mass)
+        covered = np.cumsum(
+            (self.cover @ (power * back)[self.exit]).reshape(len(told), self.block, self.width, -1), axis=2
+        )[:, :, :-1]
+        covered = np.maximum(covered, 0.0)
+        share = covered[:, : self.n_causes] + covered[:, -1:] if self.block > 1 else covered
+        told *= share.swapaxes(1, 2)  # expected exits, telling × months × causes × B
+        flat = told.reshape(-1, self.n_causes * p.wide)
+        heard, unheard = (
+            (sums @ flat).reshape(self.longest, self.n_causes, p.wide).swapaxes(0, 1) for sums in self.by_delay
+        )
+        exits = told.sum(axis=0).swapaxes(0, 1)
+        return Expected(loglik, exits, self.at_month @ mass[self.stay], failed, heard, unheard)
+
+    def _by_powers(self, mass: Floats) -> Floats:
+        n = len(self.cells.failures)
+        kinds = np.arange(len(mass))
+        return sparse.csr_matrix((np.ones(len(mass)), (self.cells.powers, kinds)), shape=(n, len(mass))) @ mass
+
+    def maximise(self, e: Expected, p: Parameters, w: Weights) -> Parameters:
+        """The M-step; what nothing speaks of keeps its value, but for a hazard (0 where nobody is at risk)."""
+        failure, hearing = p.failure, p.hearing
+        if not self.assumed.failure:
+            tried = e.failed + w.succeeded
+            failure = np.divide(e.failed, tried, out=failure.copy(), where=tried > 0)
+        if not self.assumed.hearing:
+            # exposed to being heard of at a delay: all who were heard of then or later, or not heard of for so long
+            exposed = np.cumsum((e.heard + e.unheard)[:, ::-1], axis=1)[:, ::-1]
+            starts = [d for d in DELAYS if d < self.longest]
+            events, at_risk = (np.add.reduceat(x, starts, axis=1) for x in (e.heard, exposed))
+            hearing = hearing.copy()
+            part = hearing[:, : len(starts)]
+            hearing[:, : len(starts)] = np.minimum(np.divide(events, at_risk, out=part.copy(), where=at_risk > 0), 1.0)
+        return replace(p, hazards=self.hazards(e, w), failure=failure, hearing=hearing)
+
+    def at_risk(self, e: Expected, w: Weights) -> Floats:
+        """Expected numbers at risk, months × B."""
+        leaving = e.exits.sum(axis=0)
+        return np.cumsum((leaving + e.censored - w.enter)[::-1], axis=0)[::-1] + w.enter
+
+    def hazards(self, e: Expected, w: Weights) -> Floats:
+        """Exits over numbers at risk, by piece."""
+        n = np.maximum(self.at_risk(e, w), 0.0)
+        n[0] = 0.0
+        exits, risk = _by_piece(e.exits, self.piece, 1), _by_piece(n, self.piece, 0)
+        h = np.divide(exits, risk[None], out=np.zeros_like(exits), where=risk[None] > 0)
+        total = h.sum(axis=0)
+        return h * np.where(total > 1 - NEVER_ALL, (1 - NEVER_ALL) / np.maximum(total, TINY), 1.0)
+
+    def step(self, p: Parameters, w: Weights) -> tuple[Parameters, Floats]:
+        """The next parameters, and the log-likelihood of the present ones."""
+        e = self.expect(p, w)
+        return self.maximise(e, p, w), e.log_likelihood
+
+    def curves(self, p: Parameters) -> Floats:
+        """Cumulative incidence, causes × months × B."""
+        return curves(self.monthly(p))
+
+    # ── starts ────────────────────────────────────────────────────────────────────────────────────────────
+    def start(self, w: Weights) -> Parameters:
+        """Everything possible and nothing certain: a small hazard everywhere that anything may happen."""
+        wide = w.pattern.shape[1]
+        exposed = self.at_month @ np.ones((len(self.stay), wide))
+        months = np.maximum((np.arange(self.months)[:, None] * exposed).sum() / max(exposed.sum(), 1), 1.0)
+        hazards = np.full((self.n_causes, self.n_pieces, wide), min(0.5 / months, 0.5 / self.n_causes / 2))
+        failure = np.tile(np.array([[0.1], [0.3], [0.5], [0.7]]), (1, wide))
+        hearing = np.full((self.n_causes, len(DELAYS), wide), 0.1)
+        return Parameters(hazards, failure, hearing)
+
+    def perturbed(self, p: Parameters, rng: np.random.Generator) -> Parameters:
+        """Another start: odds moved by half a unit or so."""
+
+        def moved(values: Floats) -> Floats:
+            odds = values / (1 - values) * np.exp(rng.normal(0, 0.7, values.shape))
+            return odds / (1 + odds)
+
+        found = p.like(moved(p.flat()))
+        total = found.hazards.sum(axis=0)
+        return replace(found, hazards=found.hazards / np.maximum(total / 0.9, 1.0))
+
+    def project(self, p: Parameters) -> Parameters:
+        """What extrapolation must obey beside the bounds: nothing here."""
+        return p
+
+    # ── draws and profiles ────────────────────────────────────────────────────────────────────────────────
+    def draw(self, p: Parameters, pattern: Integers, rng: np.random.Generator) -> tuple[Integers, Integers]:
+        """A month and the place of a cause (−1: no exit) for each stay, given its pattern; p has one weighting."""
+        value, _, told, _ = self.values(p)
+        m, told = self.matrix, told[..., 0]
+        data = m.data * value[m.indices, 0]
+        total = np.maximum(np.add.reduceat(data, m.indptr[:-1]), TINY) if m.shape[0] else np.zeros(0)
+        running = np.concatenate([[0.0], np.cumsum(data / np.repeat(total, np.diff(m.indptr)))])
+        row = np.maximum(pattern, 0)
+        month, cause = np.zeros(len(row), np.int64), np.full(len(row), -1)
+        if not m.shape[0]:
+            return month, cause
+        begin, end = m.indptr[row], m.indptr[row + 1]
+        sought = running[begin] + (1 - rng.random(len(row))) * (running[end] - running[begin])
+        place = np.clip(np.searchsorted(running, sought, side="left") - 1, begin, end - 1)
+        kind = m.indices[place]
+        month[:] = self.cells.high[kind]
+        share, which = rng.random(len(row)), rng.random(len(row))
+        exits = np.flatnonzero(~self.cells.survivor[kind] & (pattern >= 0))
+        of = self.cells.told[kind[exits]] * self.block + self.cells.cause[kind[exits]]
+        for one in np.unique(of):
+            chosen = exits[of == one]
+            telling, c = divmod(int(one), self.block)
+            any_cause = self.block > 1 and c == self.n_causes
+            mass = told[telling].sum(axis=1) if any_cause else told[telling][:, c]
+            running = np.concatenate([[0.0], np.cumsum(mass)])
+            low, high = self.cells.low[kind[chosen]], self.cells.high[kind[chosen]]
+            sought = running[low] + (1 - share[chosen]) * (running[high + 1] - running[low])
+            when = np.clip(np.searchsorted(running, sought, side="left") - 1, low, high)
+            month[chosen], cause[chosen] = when, c
+            if any_cause:
+                shares = np.cumsum(told[telling][when], axis=1) / np.maximum(mass[when], TINY)[:, None]
+                cause[chosen] = np.minimum((shares < which[chosen][:, None]).sum(axis=1), self.n_causes - 1)
+        return month, cause
+
+    def constrained(self, p: Parameters, w: Weights, month: int, survival: float) -> float:
+        """The highest log-likelihood with S(month) = `survival`, from the parameters p (one weighting)."""
+        held = _Held(self, month, survival)
+        return float(fit(held, w, held.project(p), tolerance=1e-6, max_steps=1500).log_likelihood[0])
+
+
+class _Held:
+    """The same EM with S at one month held: hazards d/(n + λL), L months of a piece before it (Thomas & Grunkemeier)."""
+
+    def __init__(self, em: ObservationEM, month: int, survival: float):
+        self.em, self.goal = em, np.log(survival)
+        self.lengths = np.bincount(em.piece[1 : month + 1], minlength=em.n_pieces).astype(float)
+        self.expect, self.curves = em.expect, em.curves
+
+    def step(self, p: Parameters, w: Weights) -> tuple[Parameters, Floats]:
+        e = self.em.expect(p, w)
+        new = self.em.maximise(e, p, w)
+        n = np.maximum(self.em.at_risk(e, w), 0.0)
+        n[0] = 0.0
+        exits, risk = _by_piece(e.exits, self.em.piece, 1)[..., 0], _by_piece(n, self.em.piece, 0)[..., 0]
+        left, length = exits.sum(axis=0), self.lengths
+        some = (length > 0) & (left > 0)
+
+        def excess(pull: float) -> float:
+            return float((length[some] * np.log1p(-left[some] / (risk[some] + pull * length[some]))).sum()) - self.goal
+
+        # between the least that leaves anybody, and so much that nobody leaves
+        least = float(np.max((left[some] - risk[some]) / length[some], initial=-np.inf))
+        low, high = least + 1e-9 * max(abs(least), 1.0), max(2 * abs(least), 1.0)
+        while excess(high) < 0:
+            high *= 4
+        pull = optimize.brentq(excess, low, high, xtol=1e-10) if excess(low) < 0 else low
+        scaled = np.divide(exits, (risk + pull * length)[None], out=np.zeros_like(exits), where=(risk > 0)[None])
+        return replace(new, hazards=scaled[..., None]), e.log_likelihood
+
+    def project(self, p: Parameters) -> Parameters:
+        """Hazards up to the month multiplied by one number, so that S there is what is asked."""
+        total, before = p.hazards.sum(axis=0)[:, 0], self.lengths > 0
+        if not total[before].any():
+            return p
+
+        def excess(times: float) -> float:
+            return float((self.lengths[before] * np.log1p(-times * total[before])).sum()) - self.goal
+
+        most = (1 - NEVER_ALL) / total[before].max()
+        times = optimize.brentq(excess, 0.0, most, xtol=1e-14) if excess(most) < 0 else most
+        return replace(p, hazards=np.where(before[None, :, None], times, 1.0) * p.hazards)
+
+
+def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:
+    """The probability of being first heard of at each delay, and of not being heard of up to it: delays × causes × B.
+
+    The last row is for the delay −1, before the exit: nothing can be heard, and silence is certain.
+    """
+    silent = np.cumprod(1.0 - hazard, axis=1)
+    one = np.ones_like(silent[:, :1])
+    heard = hazard * np.concatenate([one, silent[:, :-1]], axis=1)
+    return tuple(np.concatenate(x, axis=1).swapaxes(0, 1) for x in ((heard, 0 * one), (silent, one)))
+
+
+def _by_piece(values: Floats, piece: Integers, axis: int) -> Floats:
+    """Sums over the months of each piece; month 0 holds nothing."""
+    starts = np.flatnonzero(np.concatenate([[True], piece[1:] != piece[:-1]]))
+    return np.add.reduceat(values, starts, axis=axis)
+
+
+def weigh(cells: Cells, known: Ascertained, stay_weights: Floats) -> Weights:
+    """Sums stay weights (stays × B) into those of patterns, entries and successes."""
+    used = cells.pattern >= 0
+    n, wide = len(used), stay_weights.shape[1]
+    rows = np.arange(n)
+
+    def add(place: Integers, chosen, size: int) -> Floats:
+        matrix = sparse.csr_matrix((np.ones(int(chosen.sum())), (place[chosen], rows[chosen])), shape=(size, n))
+        return matrix @ stay_weights
+
+    months = cells.last_month + 1
+    return Weights(
+        add(cells.pattern, used, cells.coefficients.shape[0]),
+        add(np.minimum(known.enter, months - 1), used, months),
+        cells.succeeded[used].T.astype(float) @ stay_weights[used] if used.any() else np.zeros((N_STATES, wide)),
+    )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Parameters, the log-likelihood at each cycle of the first weighting, and whether the curves had come to rest."""
+
+    parameters: Parameters
+    log_likelihood: Floats
+    path: list[float]
+    iterations: int
+    converged: bool
+
+
+def extrapolate(p0: Parameters, p1: Parameters, p2: Parameters) -> Parameters:
+    """SQUAREM's step S3, a weighting at a time, kept inside the parameters' bounds."""
+    x0, x1, x2 = p0.flat(), p1.flat(), p2.flat()
+    r, v = x1 - x0, x2 - 2 * x1 + x0
+    size = np.sqrt((v * v).sum(axis=0))
+    length = np.maximum(1.0, np.divide(np.sqrt((r * r).sum(axis=0)), size, out=np.ones_like(size), where=size > 0))
+    far = x0 + 2 * length * r + length**2 * v
+    far = np.where((far > 0) & (far < 1), far, np.where(far <= 0, 0.1 * x2, 1 - 0.1 * (1 - x2)))
+    # what is held, or nothing speaks of, stays where it is
+    far = np.where((x0 == x1) & (x1 == x2), x2, far)
+    found = p0.like(far)
+    total = found.hazards.sum(axis=0)
+    return replace(found, hazards=found.hazards * np.where(total > 1 - 1e-9, (1 - 1e-9) / np.maximum(total, TINY), 1.0))
+
+
+def fit(em: ObservationEM, w: Weights, start: Parameters, *, tolerance: float, max_steps: int = 3000) -> Fit:
+    """Iterates until no incidence moves by `tolerance` in a cycle of three EM steps, in any weighting."""
+    live, result, p0, steps = np.arange(start.wide), start, start, 0
+    path: list[float] = []
+    whole = w
+    flat = start.flat()
+    while steps < max_steps and len(live):
+        p1, _ = em.step(p0, w)
+        p2, ll1 = em.step(p1, w)
+        far = em.project(extrapolate(p0, p1, p2))
+        p3, ll_far = em.step(far, w)
+        steps += 3
+        good = ll_far >= ll1
+        new = p0.like(np.where(good, p3.flat(), p2.flat()))
+        moved = np.abs(em.curves(new) - em.curves(p0)).max(axis=(0, 1), initial=0.0)
+        flat[:, live] = new.flat()
+        if live[0] == 0:
+            path.append(float(np.where(good, ll_far, ll1)[0]))
+        going = moved >= tolerance
+        live = live[going]
+        if not going.all():
+            w, new = w.columns(going), new.columns(going)
+        p0 = new
+    result = start.like(flat)
+    loglik = em.expect(result, whole).log_likelihood
+    path.append(float(loglik[0]))
+    return Fit(result, loglik, path, steps, not len(live))
