@@ -74,7 +74,6 @@ def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = Tr
 
 def _stretches(known: Ascertained, by_month: bool) -> pd.DataFrame:
     """stay, low, high: months first … last cut where what the contacts say of an exit changes; and low = 0: no exit."""
-    n = known.n
     stays = np.flatnonzero(known.first <= known.last)
     if by_month:
         length = (known.last - known.first + 1)[stays]
@@ -94,12 +93,10 @@ def _stretches(known: Ascertained, by_month: bool) -> pd.DataFrame:
         stay, low, high = stay[:-1][same], at[:-1][same], at[1:][same] - 1
     # somebody not known to have left may also be there still, if there are months at risk to be there in
     open_ = np.flatnonzero(~known.known & (known.last >= known.enter))
-    pieces = pd.DataFrame({
+    return pd.DataFrame({
         "stay": np.concatenate([stay, open_]), "low": np.concatenate([low, np.zeros(len(open_), np.int64)]),
         "high": np.concatenate([high, known.last[open_]]), "coefficient": 1.0,
     })  # fmt: skip
-    assert n == 0 or pieces["stay"].between(0, n - 1).all()
-    return pieces
 
 
 def _pairs(pieces: pd.DataFrame, of_stay: Integers) -> tuple[Integers, Integers]:

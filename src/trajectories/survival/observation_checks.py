@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -54,13 +52,14 @@ def checks_of(
         by_period("exits_found_by_contact", found_at[mine & known.by_contact], int(name))
         by_period("exits_heard", known.news_month[mine & known.by_news].astype(float), int(name))
 
+    contacted = np.isin(np.arange(known.n), about.stay)
     never_at_risk = known.last < known.enter
     total = expected.exits.sum()
     told = float(mass[used & known.known].sum())
     failure = np.where(_tried(expected, known, em) > 0, p.failure[:, 0], np.nan)
     once = {
         "stays": float(known.n),
-        "no_later_news": float((used & ~known.known & (known.confirmed < 0) & ~np.isin(np.arange(known.n), about.stay)).sum()),
+        "no_later_news": float((used & ~known.known & ~contacted).sum()),
         "never_at_risk": float((~used & never_at_risk).sum()),
         "without_likelihood": float((~used & ~never_at_risk).sum()),
         "failures": float(failed.sum()),

@@ -348,7 +348,10 @@ class ObservationEM:
 
 
 class _Held:
-    """The same EM with S at one month held: hazards d/(n + λL), L months of a piece before it (Thomas & Grunkemeier)."""
+    """The same EM with S at one month held: hazards d/(n + λL), L months of the piece before it.
+
+    Thomas & Grunkemeier 1975, as for Kaplan–Meier.
+    """
 
     def __init__(self, em: ObservationEM, month: int, survival: float):
         self.em, self.goal = em, np.log(survival)

@@ -41,7 +41,7 @@ def pool(
     Examples
     --------
     >>> pool([1.0, 1.2, 0.8], [0.04, 0.05, 0.03]).round(4).to_dict()
-    {'estimate': 1.0, 'se': 0.3055, 'lower': 0.2797, 'upper': 1.7203, 'df': 7.0312, 'missing': 0.5714}
+    {'estimate': 1.0, 'se': 0.3055, 'lower': 0.2561, 'upper': 1.7439, 'df': 6.125, 'missing': 0.5714}
     """
     values = numbers("estimates", estimates)
     within = numbers("variances", variances, len(values))
