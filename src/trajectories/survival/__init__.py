@@ -4,7 +4,8 @@ from trajectories.survival.incidence import cumulative_incidence
 from trajectories.survival.interval import IntervalCurve, interval_incidence
 from trajectories.survival.kaplan_meier import kaplan_meier, quantiles
 from trajectories.survival.logrank import TestResult, logrank_test
-from trajectories.survival.observed import ObservedCurve, Reporting, observed_incidence
+from trajectories.survival.observation_parameters import Reporting
+from trajectories.survival.observed import ObservedCurve, observed_incidence
 from trajectories.survival.pooling import pool
 from trajectories.survival.restricted import restricted_mean, restricted_mean_difference
 from trajectories.survival.risk import life_table

@@ -7,7 +7,9 @@ import pandas as pd
 
 from trajectories.survival.ascertainment import FAILED, LEFT, PRESENT, Ascertained
 from trajectories.survival.checks import Floats, Integers
-from trajectories.survival.observation_em import Expected, Fit, ObservationEM, Parameters
+from trajectories.survival.observation_em import Expected, ObservationEM
+from trajectories.survival.observation_parameters import Parameters
+from trajectories.survival.squarem import Fit
 
 # Periods since the start that the counts are given for: months up to and including.
 PERIODS = (12, 24)

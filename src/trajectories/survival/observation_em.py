@@ -14,60 +14,18 @@ would lower it is not taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self, TypeVar
 
 import numpy as np
-from scipy import optimize, sparse
+from scipy import sparse
 
 from trajectories.survival.ascertainment import Ascertained
 from trajectories.survival.cells import N_STATES, Cells
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.em import TINY, curves
+from trajectories.survival.observation_parameters import DELAYS, Assumed, Parameters, delay_class
 
-# Months since the exit at which the hazard of being heard of changes; the last class is open.
-DELAYS = (0, 1, 2, 4, 7, 13)
 NEVER_ALL = 1e-12  # 1 − Σ_c h is kept at or above this
-LEAST = 1e-12  # the smallest value that an extrapolated parameter may take: 0 could never come back
-P = TypeVar("P", bound="Parameters")
-
-
-def delay_class(months: Integers) -> Integers:
-    """The class of so many months since the exit."""
-    return np.searchsorted(DELAYS, months, side="right") - 1
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """One column a weighting."""
-
-    hazards: Floats  # causes × pieces × B
-    failure: Floats  # 4 × B (cells.STATES)
-    hearing: Floats  # causes × classes × B
-
-    @property
-    def wide(self) -> int:
-        return self.failure.shape[1]
-
-    def columns(self, keep) -> Self:
-        return type(self)(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
-
-    def flat(self) -> Floats:
-        """One row a parameter, each between 0 and 1."""
-        return np.concatenate([values.reshape(-1, self.wide) for values in vars(self).values()])
-
-    def like(self, flat: Floats) -> Self:
-        """The parameters of a flat array, in the same shapes."""
-        shapes = [values.shape[:-1] for values in vars(self).values()]
-        parts = np.split(flat, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
-        return type(self)(*(part.reshape(*shape, -1) for part, shape in zip(parts, shapes, strict=True)))
-
-
-def joined(parts: Sequence[P]) -> P:
-    """Weightings side by side."""
-    columns = zip(*(vars(p).values() for p in parts), strict=True)
-    return type(parts[0])(*(np.concatenate(values, axis=-1) for values in columns))
 
 
 @dataclass(frozen=True)
@@ -80,22 +38,6 @@ class Weights:
 
     def columns(self, keep) -> Weights:
         return Weights(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
-
-
-@dataclass(frozen=True)
-class Assumed:
-    """
-    What is taken as given instead of learnt.
-
-    failure, hearing : held at the values they start from.
-    odds_gone : what the odds of having left are multiplied by at each failed contact.
-    odds_heard : the same for the odds of being heard of, a value a month since the start (from 0), or None.
-    """
-
-    failure: bool = False
-    hearing: bool = False
-    odds_gone: float = 1.0
-    odds_heard: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +57,8 @@ class ObservationEM:
 
     shape_cap = np.inf
 
-    def __init__(self, cells: Cells, names: int, pieces: Integers, assumed: Assumed = Assumed()):
-        self.cells, self.n_causes, self.assumed = cells, names, assumed
+    def __init__(self, cells: Cells, names: int, pieces: Integers, assumed: Assumed | None = None):
+        self.cells, self.n_causes, self.assumed = cells, names, assumed or Assumed()
         self.months = cells.last_month + 1  # months 0 … months − 1; nobody leaves in month 0
         self.piece = np.searchsorted(pieces, np.arange(self.months), side="left")
         self.n_pieces = int(self.piece.max(initial=0)) + 1
@@ -266,7 +208,7 @@ class ObservationEM:
         """Exits over numbers at risk, by piece."""
         n = np.maximum(self.at_risk(e, w), 0.0)
         n[0] = 0.0
-        exits, risk = _by_piece(e.exits, self.piece, 1), _by_piece(n, self.piece, 0)
+        exits, risk = by_piece(e.exits, self.piece, 1), by_piece(n, self.piece, 0)
         h = np.divide(exits, risk[None], out=np.zeros_like(exits), where=risk[None] > 0)
         total = h.sum(axis=0)
         return h * np.where(total > 1 - NEVER_ALL, (1 - NEVER_ALL) / np.maximum(total, TINY), 1.0)
@@ -306,7 +248,7 @@ class ObservationEM:
         """What extrapolation must obey beside the bounds: nothing here."""
         return p
 
-    # ── draws and profiles ────────────────────────────────────────────────────────────────────────────────
+    # ── draws ────────────────────────────────────────────────────────────────────────────────────────────
     def draw(self, p: Parameters, pattern: Integers, rng: np.random.Generator) -> tuple[Integers, Integers]:
         """A month and the place of a cause (−1: no exit) for each stay, given its pattern; p has one weighting."""
         value, _, told, _ = self.values(p)
@@ -341,57 +283,6 @@ class ObservationEM:
                 cause[chosen] = np.minimum((shares < which[chosen][:, None]).sum(axis=1), self.n_causes - 1)
         return month, cause
 
-    def constrained(self, p: Parameters, w: Weights, month: int, survival: float) -> float:
-        """The highest log-likelihood with S(month) = `survival`, from the parameters p (one weighting)."""
-        held = _Held(self, month, survival)
-        return float(fit(held, w, held.project(p), tolerance=1e-6, max_steps=1500).log_likelihood[0])
-
-
-class _Held:
-    """The same EM with S at one month held: hazards d/(n + λL), L months of the piece before it.
-
-    Thomas & Grunkemeier 1975, as for Kaplan–Meier.
-    """
-
-    def __init__(self, em: ObservationEM, month: int, survival: float):
-        self.em, self.goal = em, np.log(survival)
-        self.lengths = np.bincount(em.piece[1 : month + 1], minlength=em.n_pieces).astype(float)
-        self.expect, self.curves = em.expect, em.curves
-
-    def step(self, p: Parameters, w: Weights) -> tuple[Parameters, Floats]:
-        e = self.em.expect(p, w)
-        new = self.em.maximise(e, p, w)
-        n = np.maximum(self.em.at_risk(e, w), 0.0)
-        n[0] = 0.0
-        exits, risk = _by_piece(e.exits, self.em.piece, 1)[..., 0], _by_piece(n, self.em.piece, 0)[..., 0]
-        left, length = exits.sum(axis=0), self.lengths
-        some = (length > 0) & (left > 0)
-
-        def excess(pull: float) -> float:
-            return float((length[some] * np.log1p(-left[some] / (risk[some] + pull * length[some]))).sum()) - self.goal
-
-        # between the least that leaves anybody, and so much that nobody leaves
-        least = float(np.max((left[some] - risk[some]) / length[some], initial=-np.inf))
-        low, high = least + 1e-9 * max(abs(least), 1.0), max(2 * abs(least), 1.0)
-        while excess(high) < 0:
-            high *= 4
-        pull = optimize.brentq(excess, low, high, xtol=1e-10) if excess(low) < 0 else low
-        scaled = np.divide(exits, (risk + pull * length)[None], out=np.zeros_like(exits), where=(risk > 0)[None])
-        return replace(new, hazards=scaled[..., None]), e.log_likelihood
-
-    def project(self, p: Parameters) -> Parameters:
-        """Hazards up to the month multiplied by one number, so that S there is what is asked."""
-        total, before = p.hazards.sum(axis=0)[:, 0], self.lengths > 0
-        if not total[before].any():
-            return p
-
-        def excess(times: float) -> float:
-            return float((self.lengths[before] * np.log1p(-times * total[before])).sum()) - self.goal
-
-        most = (1 - NEVER_ALL) / total[before].max()
-        times = optimize.brentq(excess, 0.0, most, xtol=1e-14) if excess(most) < 0 else most
-        return replace(p, hazards=np.where(before[None, :, None], times, 1.0) * p.hazards)
-
 
 def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:
     """The probability of being first heard of at each delay, and of not being heard of up to it: delays × causes × B.
@@ -404,7 +295,7 @@ def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:
     return tuple(np.concatenate(x, axis=1).swapaxes(0, 1) for x in ((heard, 0 * one), (silent, one)))
 
 
-def _by_piece(values: Floats, piece: Integers, axis: int) -> Floats:
+def by_piece(values: Floats, piece: Integers, axis: int) -> Floats:
     """Sums over the months of each piece; month 0 holds nothing."""
     starts = np.flatnonzero(np.concatenate([[True], piece[1:] != piece[:-1]]))
     return np.add.reduceat(values, starts, axis=axis)
@@ -426,58 +317,3 @@ def weigh(cells: Cells, known: Ascertained, stay_weights: Floats) -> Weights:
         add(np.minimum(known.enter, months - 1), used, months),
         cells.succeeded[used].T.astype(float) @ stay_weights[used] if used.any() else np.zeros((N_STATES, wide)),
     )
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Parameters, the log-likelihood at each cycle of the first weighting, and whether the curves had come to rest."""
-
-    parameters: Parameters
-    log_likelihood: Floats
-    path: list[float]
-    iterations: int
-    converged: bool
-
-
-def extrapolate(p0: Parameters, p1: Parameters, p2: Parameters) -> Parameters:
-    """SQUAREM's step S3, a weighting at a time, kept inside the parameters' bounds."""
-    x0, x1, x2 = p0.flat(), p1.flat(), p2.flat()
-    r, v = x1 - x0, x2 - 2 * x1 + x0
-    size = np.sqrt((v * v).sum(axis=0))
-    length = np.maximum(1.0, np.divide(np.sqrt((r * r).sum(axis=0)), size, out=np.ones_like(size), where=size > 0))
-    far = x0 + 2 * length * r + length**2 * v
-    far = np.where((far > 0) & (far < 1), far, np.where(far <= 0, 0.1 * x2, 1 - 0.1 * (1 - x2)))
-    # what is held, or nothing speaks of, stays where it is
-    far = np.where((x0 == x1) & (x1 == x2), x2, far)
-    found = p0.like(far)
-    total = found.hazards.sum(axis=0)
-    return replace(found, hazards=found.hazards * np.where(total > 1 - 1e-9, (1 - 1e-9) / np.maximum(total, TINY), 1.0))
-
-
-def fit(em: ObservationEM, w: Weights, start: Parameters, *, tolerance: float, max_steps: int = 3000) -> Fit:
-    """Iterates until no incidence moves by `tolerance` in a cycle of three EM steps, in any weighting."""
-    live, result, p0, steps = np.arange(start.wide), start, start, 0
-    path: list[float] = []
-    whole = w
-    flat = start.flat()
-    while steps < max_steps and len(live):
-        p1, _ = em.step(p0, w)
-        p2, ll1 = em.step(p1, w)
-        far = em.project(extrapolate(p0, p1, p2))
-        p3, ll_far = em.step(far, w)
-        steps += 3
-        good = ll_far >= ll1
-        new = p0.like(np.where(good, p3.flat(), p2.flat()))
-        moved = np.abs(em.curves(new) - em.curves(p0)).max(axis=(0, 1), initial=0.0)
-        flat[:, live] = new.flat()
-        if live[0] == 0:
-            path.append(float(np.where(good, ll_far, ll1)[0]))
-        going = moved >= tolerance
-        live = live[going]
-        if not going.all():
-            w, new = w.columns(going), new.columns(going)
-        p0 = new
-    result = start.like(flat)
-    loglik = em.expect(result, whole).log_likelihood
-    path.append(float(loglik[0]))
-    return Fit(result, loglik, path, steps, not len(live))

@@ -8,77 +8,28 @@ and what is made of a fit: curves with household bootstrap limits, how departure
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from trajectories.survival.ascertainment import FAILED, LEFT, PRESENT, Ascertained, ascertain
+from trajectories.survival.ascertainment import LEFT, PRESENT, ascertain
 from trajectories.survival.cells import STATES, cells_of
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, weights_of
 from trajectories.survival.interval import at_or_after, bootstrap_limits
 from trajectories.survival.observation_checks import checks_of, notes_of
-from trajectories.survival.observation_em import (
-    DELAYS,
-    Assumed,
-    Fit,
-    ObservationEM,
-    Parameters,
-    Weights,
-    delay_class,
-    fit,
-    joined,
-    weigh,
-)
+from trajectories.survival.observation_em import ObservationEM, weigh
+from trajectories.survival.observation_parameters import Assumed, Parameters, Reporting, delay_class, joined
+from trajectories.survival.observed_fit import ObservedFit
+from trajectories.survival.profile import profile_limits
 from trajectories.survival.service_model import ServiceEM
 
 # Hazards are constant between these months: by month, a third of them would be 0, and S moves by 0.001 at most.
 PIECES = (1, 3, 6, 9, 12, 18, 24, 36, 48, 60)
 TOLERANCE = 1e-6  # no incidence moves by more in a cycle of three EM steps
-REPLICATE_TOLERANCE = 1e-5
-REPLICATE_STEPS = 600
-STARTS = 3  # perturbed ones, beside the plain one
-AT_ONCE = 24  # replicates fitted side by side: their arrays stay in the processor's cache
-WORKERS = 2
 LEARNT = 20  # exits found by a contact before any news, of a destination, for its hearing to be learnt
 HEARSAY = 12  # months before a horizon in which exits must be known for hearsay to carry it
-
-
-@dataclass(frozen=True)
-class Reporting:
-    """
-    How departures become known, as one fit found it: what a group too small to learn it borrows from a larger one.
-
-    Attributes
-    ----------
-    failure : array of shape (4, 1 + replicates), or None to be learnt
-        The probability of a failed contact: of someone still there after no failure and after one, of someone gone.
-    hearing : array of shape (causes, 6, 1 + replicates), or None to be learnt
-        The hazard of being first heard of 0, 1, 2–3, 4–6, 7–12, 13 and more months after the exit.
-    """
-
-    failure: Floats | None
-    hearing: Floats | None
-
-    @classmethod
-    def certain(cls, causes: int) -> Reporting:
-        """Everybody who leaves is heard of in the same month."""
-        return cls(None, np.concatenate([np.ones((causes, 1, 1)), np.zeros((causes, len(DELAYS) - 1, 1))], axis=1))
-
-    def column(self, which: int, p: Parameters) -> Parameters:
-        """The parameters with these in the place of its own: column 0 the estimate, then the replicates in turn."""
-
-        def take(mine: Floats | None, own: Floats) -> Floats:
-            if mine is None:
-                return own
-            replicates = mine.shape[-1] - 1
-            place = 0 if which == 0 or not replicates else 1 + (which - 1) % replicates
-            return np.broadcast_to(mine[..., place : place + 1], own.shape)
-
-        return replace(p, failure=take(self.failure, p.failure), hearing=take(self.hearing, p.hearing))
 
 
 @dataclass(frozen=True)
@@ -113,7 +64,7 @@ class ObservedCurve:
     reporting: Reporting
     path: tuple[float, ...] = field(repr=False)
     n_same_month: int = field(repr=False)
-    _model: _Model = field(repr=False)
+    _model: ObservedFit = field(repr=False)
 
     def draw(self, m: int = 20, seed: int = 1) -> NDArray[np.int64]:
         """
@@ -160,7 +111,8 @@ class ObservedCurve:
         row = self.table[self.table["cause"].eq(0) & self.table["month"].eq(month)]
         if not len(row):
             raise ValueError(f"month: 1 value, {month}, is not a month of the table")
-        return self._model.profile(month, float(row["se"].iloc[0]), conf_level, design_effect)
+        model, se = self._model, float(row["se"].iloc[0])
+        return profile_limits(model.em, model.parameters, model.weights, month, se, conf_level, design_effect)
 
 
 def observed_incidence(
@@ -271,138 +223,14 @@ def observed_incidence(
         em = ServiceEM(cells, known, roles, bounds, assumed)
     else:
         em = ObservationEM(cells, len(known.names), bounds, assumed)
-    model = _Model(known, em, mass, household, reporting, tolerance)
+    model = ObservedFit(known, em, mass, household, reporting, tolerance)
     model.estimate(seed)
     model.resample(replicates, seed)
     return _curve(model, conf_level, support)
 
 
-class _Model:
-    """Data, engine and fit of one call; what the methods of the curve go back to."""
-
-    def __init__(self, known: Ascertained, em: ObservationEM, mass: Floats, household: Integers,
-                 reporting: Reporting | None, tolerance: float):  # fmt: skip
-        self.known, self.cells, self.em, self.mass, self.household = known, em.cells, em, mass, household
-        self.reporting, self.tolerance = reporting, tolerance
-        self.fit: Fit
-        self.spread = 0.0
-        self.replicates: Parameters | None = None
-
-    @property
-    def parameters(self) -> Parameters:
-        return self.fit.parameters
-
-    def _borrowed(self, p: Parameters, which: int = 0) -> Parameters:
-        return p if self.reporting is None else self.reporting.column(which, p)
-
-    def estimate(self, seed: int) -> None:
-        """Fits from the plain start and from perturbed ones; the likeliest is kept, and their spread."""
-        w = weigh(self.cells, self.known, self.mass[:, None])
-        plain = self.em.start(w)
-        rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
-        starts = joined([plain, *(self.em.perturbed(plain, rng) for _ in range(STARTS))])
-        many = Weights(*(np.repeat(values, STARTS + 1, axis=-1) for values in vars(w).values()))
-        found = fit(self.em, many, self._borrowed(starts), tolerance=self.tolerance)
-        best = int(np.argmax(found.log_likelihood))
-        if found.log_likelihood[best] - found.log_likelihood[0] < 1e-6:
-            best = 0
-        curves = self.em.curves(found.parameters)
-        self.spread = float(np.abs(curves - curves[..., best : best + 1]).max(initial=0.0))
-        keep = np.array([best])
-        self.fit = Fit(found.parameters.columns(keep), found.log_likelihood[keep], found.path, found.iterations,
-                       found.converged)  # fmt: skip
-        self.weights = w
-
-    def resample(self, replicates: int, seed: int) -> None:
-        """Refits with whole households drawn again, from the estimate moved a little off its bounds."""
-        if not replicates:
-            return
-        _, owner = np.unique(self.household, return_inverse=True)
-        n = int(owner.max()) + 1
-        plain = self.em.start(self.weights)
-        middle = plain.like(0.9 * self.parameters.flat() + 0.1 * plain.flat())
-
-        def one(job: tuple[int, int, np.random.SeedSequence]) -> Parameters:
-            done, size, child = job
-            drawn = np.random.default_rng(child).multinomial(n, np.full(n, 1 / n), size=size)
-            w = weigh(self.cells, self.known, drawn.T[owner] * self.mass[:, None])
-            start = joined([self._borrowed(middle, 1 + done + k) for k in range(size)])
-            return fit(self.em, w, start, tolerance=REPLICATE_TOLERANCE, max_steps=REPLICATE_STEPS).parameters
-
-        begins = range(0, replicates, AT_ONCE)
-        children = np.random.SeedSequence(seed).spawn(len(begins) + 1)[1:]
-        jobs = [(begin, min(AT_ONCE, replicates - begin), child) for begin, child in zip(begins, children, strict=True)]
-        with ThreadPoolExecutor(WORKERS) as executor:
-            self.replicates = joined(list(executor.map(one, jobs)))
-
-    # ── draws ─────────────────────────────────────────────────────────────────────────────────────────────
-    def draw(self, m: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        found = np.zeros((m, self.known.n, 2), dtype=np.int64)
-        found[..., 0] = np.maximum(self.known.last, 0)
-        for k, p in enumerate(self._in_turn(m)):
-            month, cause = self.em.draw(p, self.cells.pattern, rng)
-            used = self.cells.pattern >= 0
-            found[k, used, 0], found[k, used, 1] = month[used], np.append(self.known.names, 0)[cause[used]]
-        return found
-
-    def _in_turn(self, m: int) -> Iterator[Parameters]:
-        for k in range(m):
-            many = self.replicates
-            yield self.parameters if many is None else many.columns(np.array([k % many.wide]))
-
-    # ── profiles ──────────────────────────────────────────────────────────────────────────────────────────
-    def profile(self, month: int, se: float, conf_level: float, design_effect: float | None) -> pd.Series:
-        estimate = float(1 - self.em.curves(self.parameters)[:, month, 0].sum())
-        best = float(self.fit.log_likelihood[0])
-        z = normal_quantile(conf_level)
-
-        def fall(survival: float) -> float:
-            """Twice the fall of the log-likelihood."""
-            return 2 * max(best - self.em.constrained(self.parameters, self.weights, month, survival), 0.0)
-
-        if not 0 < estimate < 1:
-            return pd.Series({"month": month, "estimate": estimate, "lower": np.nan, "upper": np.nan,
-                              "design_effect": np.nan})  # fmt: skip
-        scale = np.log(-np.log(estimate))  # limits are sought on the log-log scale, where the fall is a parabola
-
-        def at(distance: float) -> float:
-            return fall(float(np.exp(-np.exp(scale + distance))))
-
-        if design_effect is None:
-            width = se / (estimate * -np.log(estimate)) if np.isfinite(se) and se > 0 else np.nan
-            small = 0.5 * width if np.isfinite(width) else 0.1
-            curvature = (at(small) + at(-small)) / 2 / small**2
-            design_effect = max(width**2 * curvature, 1e-6) if np.isfinite(width) else 1.0
-        target = z**2 * design_effect
-        limits = [_reached(at, sign, target) for sign in (1.0, -1.0)]
-        lower, upper = (float(np.exp(-np.exp(scale + d))) for d in limits)
-        return pd.Series({"month": month, "estimate": estimate, "lower": lower, "upper": upper,
-                          "design_effect": design_effect})  # fmt: skip
-
-
-def _reached(at, sign: float, target: float) -> float:
-    """The distance at which the fall is `target`; doubled until it is passed, then by secants on its square root."""
-    near, far = 0.0, 0.25
-    while at(sign * far) < target:
-        near, far = far, 2 * far
-        if far > 8:
-            return sign * far
-    low, high = np.sqrt(at(sign * near)) if near else 0.0, np.sqrt(at(sign * far))
-    goal = np.sqrt(target)
-    for _ in range(12):
-        middle = near + (goal - low) / max(high - low, 1e-12) * (far - near)
-        value = np.sqrt(at(sign * middle))
-        if abs(value - goal) < 1e-3:
-            return sign * middle
-        if value < goal:
-            near, low = middle, value
-        else:
-            far, high = middle, value
-    return sign * (near + far) / 2
-
-
 # ── what is made of a fit ─────────────────────────────────────────────────────────────────────────────────
-def _curve(model: _Model, conf_level: float, support: int) -> ObservedCurve:
+def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve:
     known, em, p = model.known, model.em, model.parameters
     w = model.weights
     expected = em.expect(p, w)
@@ -450,7 +278,9 @@ def _percentiles(drawn: Floats | None, conf_level: float, n: int) -> Floats:
     return np.quantile(drawn, [tail, 1 - tail], axis=1)
 
 
-def _degrees(model: _Model, months: Integers, n_confirmed: Integers, checks: pd.DataFrame, support: int) -> NDArray:
+def _degrees(
+    model: ObservedFit, months: Integers, n_confirmed: Integers, checks: pd.DataFrame, support: int
+) -> NDArray:
     """How well each month is supported: by presences, by exits that were heard of, or not."""
     known, em = model.known, model.em
     told = weigh(model.cells, known, known.known[:, None].astype(float))
@@ -499,6 +329,3 @@ def _hearing(p: Parameters, drawn: Parameters | None, names: NDArray, conf_level
             "upper": upper,
         }))  # fmt: skip
     return pd.concat(tables, ignore_index=True)
-
-
-__all__ = ["FAILED", "ObservedCurve", "Reporting", "observed_incidence"]

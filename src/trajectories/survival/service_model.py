@@ -24,7 +24,8 @@ from trajectories.survival.ascertainment import Ascertained
 from trajectories.survival.cells import Cells
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.em import TINY
-from trajectories.survival.observation_em import Assumed, Expected, ObservationEM, Parameters, Weights
+from trajectories.survival.observation_em import Expected, ObservationEM, Weights
+from trajectories.survival.observation_parameters import Assumed, Parameters
 
 CAP = 200.0  # α beyond this is as good as no difference between persons
 FLOOR = 1e-3

@@ -1,0 +1,102 @@
+"""The parameters of the observation model, side by side for many weightings, and what may be taken as given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
+
+import numpy as np
+
+from trajectories.survival.checks import Floats, Integers
+
+# Months since the exit at which the hazard of being heard of changes; the last class is open.
+DELAYS = (0, 1, 2, 4, 7, 13)
+P = TypeVar("P", bound="Parameters")
+
+
+def delay_class(months: Integers) -> Integers:
+    """The class of so many months since the exit."""
+    return np.searchsorted(DELAYS, months, side="right") - 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """One column a weighting."""
+
+    hazards: Floats  # causes × pieces × B
+    failure: Floats  # 4 × B (cells.STATES)
+    hearing: Floats  # causes × classes × B
+
+    @property
+    def wide(self) -> int:
+        return self.failure.shape[1]
+
+    def columns(self, keep) -> Self:
+        return type(self)(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
+
+    def flat(self) -> Floats:
+        """One row a parameter, each between 0 and 1."""
+        return np.concatenate([values.reshape(-1, self.wide) for values in vars(self).values()])
+
+    def like(self, flat: Floats) -> Self:
+        """The parameters of a flat array, in the same shapes."""
+        shapes = [values.shape[:-1] for values in vars(self).values()]
+        parts = np.split(flat, np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1])
+        return type(self)(*(part.reshape(*shape, -1) for part, shape in zip(parts, shapes, strict=True)))
+
+
+def joined(parts: Sequence[P]) -> P:
+    """Weightings side by side."""
+    columns = zip(*(vars(p).values() for p in parts), strict=True)
+    return type(parts[0])(*(np.concatenate(values, axis=-1) for values in columns))
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """
+    What is taken as given instead of learnt.
+
+    failure, hearing : held at the values they start from.
+    odds_gone : what the odds of having left are multiplied by at each failed contact.
+    odds_heard : the same for the odds of being heard of, a value a month since the start (from 0), or None.
+    """
+
+    failure: bool = False
+    hearing: bool = False
+    odds_gone: float = 1.0
+    odds_heard: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """
+    How departures become known, as one fit found it: what a group too small to learn it borrows from a larger one.
+
+    Attributes
+    ----------
+    failure : array of shape (4, 1 + replicates), or None to be learnt
+        The probability of a failed contact: of someone still there after no failure and after one, of someone gone.
+    hearing : array of shape (causes, 6, 1 + replicates), or None to be learnt
+        The hazard of being first heard of 0, 1, 2–3, 4–6, 7–12, 13 and more months after the exit.
+    """
+
+    failure: Floats | None
+    hearing: Floats | None
+
+    @classmethod
+    def certain(cls, causes: int) -> Reporting:
+        """Everybody who leaves is heard of in the same month."""
+        return cls(None, np.concatenate([np.ones((causes, 1, 1)), np.zeros((causes, len(DELAYS) - 1, 1))], axis=1))
+
+    def column(self, which: int, p: Parameters) -> Parameters:
+        """The parameters with these in the place of its own: column 0 the estimate, then the replicates in turn."""
+
+        def take(mine: Floats | None, own: Floats) -> Floats:
+            if mine is None:
+                return own
+            replicates = mine.shape[-1] - 1
+            place = 0 if which == 0 or not replicates else 1 + (which - 1) % replicates
+            return np.broadcast_to(mine[..., place : place + 1], own.shape)
+
+        return replace(p, failure=take(self.failure, p.failure), hearing=take(self.hearing, p.hearing))
