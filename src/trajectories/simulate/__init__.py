@@ -10,7 +10,8 @@ geography      the municipalities to live in
 population     invented households and persons, with their names, and when they come
 histories      the true lives: residences, stays, how each stay ends
 organisations  the partners: seats, openings and closings, typing habits, and the desk where events are noted
-reporting      what is seen of a life: services, establishments, scheduled contacts, hearsay, returns
+reporting      what is seen of a life: services, establishments
+following      how the end of a stay becomes known: scheduled contacts, hearsay, returns
 drafts         events to cells: files and their numbers, the words, the dates as typed
 defects        `DEFECTS`, the table where a defect is a line
 identity_defects, place_defects, row_defects  how a person, a place, a row's dates and facts are mistyped
@@ -26,11 +27,11 @@ scoring, scoring_moves, scoring_stays  the tables of a build against that truth
 from .defects import DEFECTS, Defect
 from .scoring import link_scores, true_persons
 from .scoring_moves import move_scores
-from .scoring_stays import exit_scores, retention_scores, stay_scores
+from .scoring_stays import exit_scores, realised, retention_scores, stay_scores
 from .settings import Settings, SettingsError
 from .simulation import Truth, simulate
 
 __all__ = [
     "DEFECTS", "Defect", "Settings", "SettingsError", "Truth", "exit_scores", "link_scores", "move_scores",
-    "retention_scores", "simulate", "stay_scores", "true_persons",
+    "realised", "retention_scores", "simulate", "stay_scores", "true_persons",
 ]  # fmt: skip

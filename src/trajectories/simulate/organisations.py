@@ -58,7 +58,10 @@ _PLACES = (
     ("official", "official", "upper", "plain", "saint"),
     ("official", "upper", "plain", "saint", "official"),
 )
-CHANNELS = ("before", "organisations", "metropole", "stay", "registration", "services", "contacts", "news", "returns")
+CHANNELS = (
+    "before", "organisations", "metropole", "stay", "registration", "services", "contacts", "news", "returns",
+    "first_service", "reach", "attempts", "caused",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ is wrong of everyone is the fault of the whole line.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from ..months import months_between
-from ..study import Study
+from ..study import SCOPES, Study
 from ..tables import EXITS, PROVINCE
 from .scoring import linked_rows, most_common, whole_and_pure
 from .scoring_moves import DAY, shown_residences
@@ -21,6 +22,7 @@ from .simulation import Truth
 
 # In months: what a day at either end can make of a duration.
 SLACK = 0.05
+STILL_THERE = "still_there"
 
 
 def stay_scores(
@@ -192,6 +194,90 @@ def realised_retention(truth: Truth, cutoff: pd.Timestamp, horizon: float) -> fl
     """
     stays = truth.stays
     return float((stays.loc[stays["establishment"] <= cutoff, "months"] > horizon).mean())
+
+
+def realised(
+    truth: Truth,
+    months: Iterable[float],
+    *,
+    cutoff: pd.Timestamp,
+    since: pd.Timestamp | None = None,
+    scope: str = "region",
+    among: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """
+    The truth that an estimate is held against: who is still there, and who has left for where, known to anybody or not.
+
+    Parameters
+    ----------
+    truth : Truth
+        Of a simulation.
+    months : iterable of float
+        Months since the establishment.
+    cutoff, since : Timestamp
+        The stays begun by the one (`Residences.cutoff`) and from the other on (default: all).
+    scope : {"region", "any_region"}
+        Retention in the region, or anywhere en région: a move from one region to another is then no exit.
+    among : mapping of str to str, optional
+        Only the stays with these values in these columns of `truth.stays`, such as ``{"region": "03"}``.
+
+    Returns
+    -------
+    DataFrame
+        cause (`STILL_THERE` or an exit), month, share (0–1; the shares of a month sum to 1; NaN of no stay). Death only
+        censors: those who die count by the length their stay would have had, and an exit that the death forestalled
+        is shared out over the destinations as the others' by that month.
+
+    Raises
+    ------
+    ValueError
+        The scope is none of the two.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from trajectories.simulate import Settings, simulate
+    >>> with TemporaryDirectory() as folder:
+    ...     truth = simulate(folder, Settings(households=40, organisations=2))
+    >>> shares = realised(truth, [12], cutoff=pd.Timestamp("2025-12-31")).set_index("cause")["share"]
+    >>> float(shares.sum().round(9)), bool(shares["still_there"] > 0.7)
+    (1.0, True)
+    """
+    if scope not in SCOPES:
+        raise ValueError(f"scope is {scope!r}: choose one of {', '.join(SCOPES)}.")
+    stays = truth.stays if scope == "region" else _joined(truth.stays)
+    chosen = stays["establishment"] <= cutoff
+    if since is not None:
+        chosen &= stays["establishment"] >= since
+    for column, value in (among or {}).items():
+        chosen &= stays[column].eq(value)
+    lasted, cause = stays.loc[chosen, "months"], stays.loc[chosen, "exit_cause"]
+    found = []
+    for month in months:
+        staying = float((lasted > month).mean())
+        left = cause[lasted <= month].value_counts().reindex(EXITS[:3], fill_value=0)
+        shares = (1 - staying) * left / max(int(left.sum()), 1)
+        found += [(STILL_THERE, month, staying), *((exit_, month, float(share)) for exit_, share in shares.items())]
+    return pd.DataFrame(found, columns=["cause", "month", "share"])
+
+
+def _joined(stays: pd.DataFrame) -> pd.DataFrame:
+    """Stays that follow each other from one region to the next as one, from the first's start to the last's end."""
+    stays = stays.sort_values(["true_person", "episode"], ignore_index=True)
+    before = stays.shift()
+    goes_on = (
+        stays["true_person"].eq(before["true_person"])
+        & before["exit_cause"].eq("other_region")
+        & stays["establishment"].eq(before["exit"])
+    )
+    first = stays[~goes_on].reset_index(drop=True)
+    last = stays[~goes_on.shift(-1, fill_value=False)].reset_index(drop=True)
+    until_last = months_between(first["establishment"], last["establishment"])
+    exact = months_between(first["establishment"], last["exit"])
+    return first.assign(
+        exit=last["exit"], exit_cause=last["exit_cause"],
+        months=np.where(last["exit"].notna(), exact, until_last + last["months"]),
+    )  # fmt: skip
 
 
 def retention_scores(

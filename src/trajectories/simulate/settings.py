@@ -8,7 +8,7 @@ quarter is numbered year × 4 + 0…3 by the calendar; the fiscal year starts on
 Chance: one generator a household or an organisation and a purpose, so that no draw disturbs another. A setting that
 changes how things are reported therefore leaves the true histories untouched, and a larger simulation begins with
 the same households as a smaller one. Only uniform draws are used, and multiplied: no exponential or logarithm, whose
-last bit may differ from one machine to the next.
+last bit may differ from one machine to the next (`hearing_fades` alone, where it is set, takes a power).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import Any, overload
+from typing import Any, TypeGuard, overload
 
 import numpy as np
 
@@ -29,8 +29,12 @@ from trajectories.exceptions import TrajectoriesError
 LEVELS = ("none", "light", "heavy")
 _SHARES = (
     "stop_calling", "closing", "contact_failure_leavers", "contact_failure_stayers", "late_registration",
-    "late_filing", "metropole_reports", "hard_to_reach",
+    "late_filing", "metropole_reports", "hard_to_reach", "service_only", "departure_row_share", "hearing_fades",
+    "failure_trait",
 )  # fmt: skip
+_SWITCHES = ("contacts", "contacts_succeed", "hearsay", "heard_abroad", "news_stops_contacts")
+# What a contact that says « parti » does to the departure rows.
+AFTER_CONTACT = ("as_heard", "suppressed", "caused", "caused_other_member", "caused_other_organisation")
 
 
 class SettingsError(TrajectoriesError, ValueError):
@@ -67,12 +71,22 @@ class Settings:
     contacts : bool
         Scheduled contacts exist.
     contacts_succeed : bool
-        Every scheduled contact that is due is made on its day and succeeds (overrides failures, ``stop_calling`` and
-        ``follow_up_jitter``: a contact some days off its anniversary is no longer a whole number of months).
+        Every scheduled contact that is due is made on its day and succeeds (overrides failures of all kinds,
+        ``stop_calling``, ``contacts_follow_trouble`` and ``follow_up_jitter``: a contact some days off its
+        anniversary is no longer a whole number of months).
     hearsay : bool
         Departures are heard of: departure rows, and services in the metropole after a return.
-    stop_calling, closing : float
-        Share of the regional organisations that stop calling, and that close, within the period.
+    heard_abroad : bool
+        Departures from Québec are heard of as others are (False: no departure row by hearsay; contacts go on
+        finding them).
+    hearing_fades : float
+        What a year since the establishment multiplies the monthly chance of hearing by, smoothly: .5 halves it at
+        12 months, quarters it at 24 (departure rows only; 1: it never fades).
+    stop_calling : float
+        Share of the regional organisations that stop calling within the period.
+    closing : float
+        Share of the regional organisations that close within the period: from then on no row and no deposit, and no
+        other organisation takes over those they knew. Nothing in the deposits says so.
     contact_failure_leavers, contact_failure_stayers : float
         Probability that a contact fails when the person has left, or is still there.
     follow_up_months : tuple of int
@@ -84,12 +98,32 @@ class Settings:
         the person is still there (delayed entry); the metropole has then said nothing of the establishment.
     late_filing : float
         Share of rows filed in the deposit of the next quarter.
+    service_only : float
+        Share of stays whose establishment nobody reports, neither en région nor in the metropole. The first row of
+        the regional organisation is a service, at any time within the first year, if the person is still there
+        (delayed entry from an unknown start); its schedule of contacts counts from that day.
     metropole_reports : float
         Share of establishments that the organisation of the metropole reports too.
     hard_to_reach : float
-        Share of households that no contact ever reaches.
+        Share of households that no contact ever reaches, in any of their stays, left or not.
+    failure_trait : float
+        A trait that nobody records goes with leaving: of the contacts that would reach those who are still there but
+        leave before ``end``, this share fails too.
+    contacts_follow_trouble : float
+        How many times more often a contact that is due is tried with those who have left or will within 12 months
+        than with the others (above 1: the others' contacts are thinned; below 1: theirs). 1: all are tried.
     news_stops_contacts : bool
         A departure row ends the scheduled contacts (default: it changes nothing in them).
+    departure_row_after_contact : str
+        What a contact that says « parti » does to the departure rows.
+        ``as_heard``: nothing, they are those of hearsay.
+        ``suppressed``: that organisation writes no departure row of that stay from then on.
+        ``caused``: it writes one within 20 days, unless it has; its later one by hearsay is then not written.
+        ``caused_other_member``: of those whom one call finds gone, one is noted « parti »; the others get a departure
+        row instead.
+        ``caused_other_organisation``: the other organisation that last wrote of the person writes one within 20 days.
+    departure_row_share : float
+        Share of the departures found by contact that cause such a row (``caused…`` only).
 
     Raises
     ------
@@ -122,6 +156,13 @@ class Settings:
     metropole_reports: float = 0.75
     hard_to_reach: float = 0.0
     news_stops_contacts: bool = False
+    heard_abroad: bool = True
+    hearing_fades: float = 1.0
+    service_only: float = 0.0
+    failure_trait: float = 0.0
+    contacts_follow_trouble: float = 1.0
+    departure_row_after_contact: str = "as_heard"
+    departure_row_share: float = 1.0
 
     def __post_init__(self) -> None:
         faults = _faults(self)
@@ -157,13 +198,20 @@ def _faults(s: Settings) -> list[str]:
             faults.append(f"end ({s.end}) must come after start ({s.start}).")
     for name in _SHARES:
         value = getattr(s, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        if not _number(value) or not 0 <= value <= 1:
             faults.append(f"{name} is {value!r}: give a share between 0 and 1.")
     faults += [
         f"{name} is {getattr(s, name)!r}: give True or False."
-        for name in ("contacts", "contacts_succeed", "hearsay", "news_stops_contacts")
+        for name in _SWITCHES
         if not isinstance(getattr(s, name), bool)
     ]
+    if not _number(s.contacts_follow_trouble) or not 0 < s.contacts_follow_trouble < float("inf"):
+        faults.append(f"contacts_follow_trouble is {s.contacts_follow_trouble!r}: give a ratio above 0.")
+    if s.departure_row_after_contact not in AFTER_CONTACT:
+        faults.append(
+            f"departure_row_after_contact is {s.departure_row_after_contact!r}: "
+            f"choose one of {', '.join(AFTER_CONTACT)}."
+        )
     months = s.follow_up_months
     if not isinstance(months, tuple) or not all(_whole(m) and m > 0 for m in months):
         faults.append(f"follow_up_months is {months!r}: give a tuple of whole numbers of months above 0.")
@@ -179,6 +227,10 @@ def _faults(s: Settings) -> list[str]:
 
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _EPOCH = dt.date(1970, 1, 1).toordinal()
