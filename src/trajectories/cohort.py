@@ -2,43 +2,59 @@
 
 A stay is a maximal run of spells inside the scope's territory. With the establishment in [e₁, e₂] and the end in
 [f₁, f₂]: lower = f₁ − e₂, upper = f₂ − e₁, entry = first contact − e₂, none below 0, in calendar months
-(design.md, rule 1). Nobody is left out for having no later contact: that would condition on the future. Covariates
-are those known at most 31 days after the establishment: later ones would be immortal time.
+(design.md, rule 1). A stay is in the sample because the person was still there when somebody first noted it: an
+establishment noted five months late is at risk from its fifth month on. Nobody is left out for having no later
+contact: that would condition on the future. Covariates are those known at most 31 days after the establishment:
+later ones would be immortal time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from . import places
-from .contacts import build_contacts, lost_to_follow_up
+from .contacts import build_contacts, last_deposits, lost_to_follow_up, of_stay, rows_of_persons
 from .months import months_between
 from .observations import in_perimeter
 from .spells import Residences
 from .study import Study
-from .tables import COHORT, METROPOLE, OUTSIDE_QUEBEC, REGION, UNKNOWN, conform
+from .tables import COHORT, METROPOLE, OUTSIDE_QUEBEC, REGION, SET_ASIDE, UNKNOWN, conform, stack
 
 # A start known less precisely than this cannot say when a stay of three months ended (design.md, rule 1).
 WIDEST_START = 3.0
 # Covariates are taken at establishment, within the time that a first file takes to be filled in.
 AT_ESTABLISHMENT = pd.Timedelta(days=31)
 _KNOWN_LATER_IS_THE_SAME = ("immigration_category", "sex", "education", "household_size")
+OF_AGE = 18
+_OF_FIRST_SPELL = (
+    "person_id", "household_id", "region", "municipality", "establishment_earliest", "establishment_latest",
+)  # fmt: skip
 _AT_START_ONLY = ("french",)
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """The tables cohort (one row a stay) and contacts (what is known of each stay's course)."""
+    """
+    The tables cohort (one row a stay), contacts (what is known of each stay's course) and set_aside.
+
+    `set_aside` holds the contacts and news that do not enter, each with its reason (contacts.py).
+    """
 
     cohort: pd.DataFrame
     contacts: pd.DataFrame
+    set_aside: pd.DataFrame = field(default_factory=lambda: stack([], SET_ASIDE))
 
 
 def build_cohort(
-    residences: Residences, records: pd.DataFrame, persons: pd.DataFrame, *, study: Study | None = None
+    residences: Residences,
+    records: pd.DataFrame,
+    persons: pd.DataFrame,
+    *,
+    study: Study | None = None,
+    deposits: pd.Series | None = None,
 ) -> Cohort:
     """
     Draw the cohort of stays en région from reconstructed residences.
@@ -51,12 +67,15 @@ def build_cohort(
         The tables of those names.
     study : Study, optional
         Its scope and follow-up schedule are used. All pathways are kept: `retention` selects.
+    deposits : Series, optional
+        When each organisation stopped to deposit (`last_deposits`), where the records are those of some persons only;
+        found in the records where not given.
 
     Returns
     -------
     Cohort
-        The tables `cohort` and `contacts`. Besides the declared columns the cohort has `lost_month` (the month of
-        the first failed or missed contact of someone lost) and `origin_zone`.
+        The tables `cohort`, `contacts` and `set_aside`. `cutoff` and `heard_until` count, as `entry` and `lower`,
+        from the latest day of the establishment.
 
     Raises
     ------
@@ -72,14 +91,17 @@ def build_cohort(
     records = in_perimeter(records, study.perimeter)
     cutoff = residences.cutoff
     stays = _stays(residences.spells, study.scope)
-    stays = _first_contact(stays, residences.observations)
+    deposits = last_deposits(records) if deposits is None else deposits
+    rows = rows_of_persons(records, persons, cutoff, deposits)
+    stays = _first_contact(stays, residences.observations, rows, study.scope, cutoff)
     stays = _months(stays, cutoff)
-    contacts = build_contacts(stays, residences, records, persons, study.scope)
-    lost, month = lost_to_follow_up(stays, contacts, study.follow_up_months)
-    stays["lost"], stays["lost_month"] = lost, month
-    stays = _covariates(stays, records.merge(persons[["record_id", "person_id"]], on="record_id"))
+    stays = _heard_until(stays, rows, deposits, study.scope, cutoff)
+    contacts, aside = build_contacts(stays, rows, residences.observations, study.scope)
+    attempts = pd.concat([contacts, aside[aside["episode"].notna()].astype({"episode": "int64"})])
+    stays["lost"], stays["lost_month"] = lost_to_follow_up(stays, attempts, study.follow_up_months)
+    stays = _covariates(stays, records.merge(persons[["record_id", "person_id", "household_id"]], on="record_id"))
     stays["perimeter"], stays["scope"] = study.perimeter, study.scope
-    return Cohort(conform(stays, COHORT)[list(COHORT.columns)].reset_index(drop=True), contacts)
+    return Cohort(conform(stays, COHORT)[list(COHORT.columns)].reset_index(drop=True), contacts, aside)
 
 
 def _stays(spells: pd.DataFrame, scope: str) -> pd.DataFrame:
@@ -94,12 +116,12 @@ def _stays(spells: pd.DataFrame, scope: str) -> pd.DataFrame:
     number = (~continued).cumsum()
     part = spells[inside].assign(stay=number[inside], position=np.flatnonzero(inside))
     stays = part.groupby("stay").agg(
-        person_id=("person_id", "first"), household_id=("household_id", "first"), region=("region", "first"),
-        municipality=("municipality", "first"),
-        establishment_earliest=("start_earliest", "first"), establishment_latest=("start_latest", "first"),
-        first=("position", "first"), last=("position", "last"),
-        last_confirmed=("last_confirmed", "max"),
+        first=("position", "first"), last=("position", "last"), last_confirmed=("last_confirmed", "max")
     )  # fmt: skip
+    # the first spell's own values, missing ones too: a start that nothing bounds is not that of the next spell
+    start = spells.iloc[stays["first"].to_numpy()].set_axis(stays.index)
+    start = start.rename(columns={"start_earliest": "establishment_earliest", "start_latest": "establishment_latest"})
+    stays = stays.join(start[list(_OF_FIRST_SPELL)])
     final = spells.iloc[stays["last"].to_numpy()]
     stays["end_earliest"] = final["end_earliest"].to_numpy()
     stays["end_latest"] = final["end_latest"].to_numpy()
@@ -144,26 +166,31 @@ def _pathways(stays: pd.DataFrame) -> np.ndarray:
     )
 
 
-def _first_contact(stays: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
+def _first_contact(
+    stays: pd.DataFrame, observations: pd.DataFrame, rows: pd.DataFrame, scope: str, cutoff: pd.Timestamp
+) -> pd.DataFrame:
     """
     The day each stay came under observation, and the organisation that saw it first.
 
-    Someone whose establishment was reported came under observation at it; someone known before, in the metropole,
-    was already followed. Of someone first seen later, nothing is known before that day (delayed entry).
+    That is the day on which somebody noted that the person was there, not the one on which they had settled: of those
+    who had settled and left again before anybody noted it, nothing would be known (delayed entry). An establishment
+    noted before it happened, or without a day of its own in the quarter in which it happened, is observed from its
+    start. What was noted of the person elsewhere says nothing of when this stay would have been heard of.
     """
     seen = observations[observations["kind"].isin(["service", "establishment", "follow_up"])]
-    seen = seen[seen["zone"].eq(REGION)].sort_values(["earliest", "record_id"], kind="stable")
-    left = stays.reset_index().rename(columns={"index": "stay"})
-    left = left.assign(since=left["establishment_earliest"].fillna(left["establishment_latest"]))
+    seen = seen[seen["zone"].eq(REGION)].merge(rows[["record_id", "noted"]], on="record_id", how="left")
+    later = seen["kind"].eq("establishment") & (seen["noted"] > seen["earliest"])
+    seen["first_contact"] = seen["earliest"].where(~later, seen["noted"]).clip(upper=cutoff)
+    seen = seen.dropna(subset=["first_contact"]).sort_values(["first_contact", "record_id"], kind="stable")
+    begun = stays["establishment_earliest"].fillna(stays["establishment_latest"])
+    left = stays.assign(begun=begun).reset_index(names="stay")
+    by = ["person_id"] if scope == "any_region" else ["person_id", "place"]
     first = pd.merge_asof(
-        left.sort_values("since", kind="stable"),
-        seen[["person_id", "earliest", "organisation_id"]].rename(columns={"earliest": "first_contact"}),
-        left_on="since", right_on="first_contact", by="person_id", direction="forward",
-    ).set_index("stay")  # fmt: skip
-    return stays.assign(
-        first_contact=first["first_contact"].reindex(stays.index),
-        organisation_id=first["organisation_id"].reindex(stays.index),
-    )
+        left.assign(place=left["region"].fillna("")).sort_values("begun", kind="stable")[["stay", "begun", *by]],
+        seen.assign(place=seen["region"].fillna(""))[["first_contact", "organisation_id", *by]],
+        left_on="begun", right_on="first_contact", by=by, direction="forward",
+    ).set_index("stay")[["first_contact", "organisation_id"]]  # fmt: skip
+    return stays.assign(begun=begun).join(first)
 
 
 def _months(stays: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
@@ -175,13 +202,45 @@ def _months(stays: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     lower = np.maximum(np.nan_to_num(months_between(e2, confirmed)), 0)
     upper = np.where(exited, months_between(e1, stays["end_latest"]), np.inf)
     upper = np.maximum(np.where(np.isnan(upper), np.inf, upper), lower)
-    entry = np.clip(np.nan_to_num(months_between(e2, stays["first_contact"])), 0, lower)
+    entry = np.maximum(np.nan_to_num(months_between(e2, stays["first_contact"])), 0)
+    # who was noted after the end was never at risk; who was noted within the interval was there until then
+    entry = np.where(entry <= np.where(died, lower, upper), entry, lower)
+    lower = np.maximum(lower, entry)
     width = months_between(e1, e2)
     excluded = np.select([np.isnan(width), width > WIDEST_START], ["start_unbounded", "start_wider_than_3_months"], "")
     to_cutoff = np.maximum(months_between(e2, np.full(len(e2), cutoff.to_datetime64())), 0)
     return stays.assign(
-        entry=entry, lower=lower, upper=upper, cutoff=to_cutoff, excluded=np.where(excluded == "", None, excluded)
-    )
+        entry=entry, lower=lower, upper=upper, cutoff=to_cutoff, excluded=np.where(excluded == "", None, excluded),
+        confirmed=confirmed,
+    )  # fmt: skip
+
+
+def _heard_until(
+    stays: pd.DataFrame, rows: pd.DataFrame, deposits: pd.Series, scope: str, cutoff: pd.Timestamp
+) -> pd.DataFrame:
+    """
+    Until when each stay could be heard of: the C of the observation model, as a day and in months.
+
+    It is the cut-off, the death, or the last deposit of every organisation that could tell, whichever is first. An
+    organisation that could tell is one of the regions with a row about this person during this stay, or one that held
+    a scheduled contact: it has a file, and would write what it hears. A departure row is no such row: who tells because
+    something happened would not have told that nothing did. Beyond its last deposit, « no news » is not that
+    nothing happened but that nobody wrote: taken for hearing nothing, it would make stayers of leavers. Organisations
+    elsewhere do tell of a return, but only of those who come to them: that they file on does not mean that they would
+    have told of this stay. Where nobody could tell, the stay is heard of until its entry and says nothing.
+    A deposit counts to the end of its quarter, since what happened later is not in it.
+    """
+    tried = rows["follow_up_status"].notna()
+    own = ~rows["organisation_zone"].eq(METROPOLE) & ~rows["departs"]
+    files = rows[~rows["away"] & (own | tried)]
+    until = files["organisation_id"].map(deposits).astype("datetime64[ns]").fillna(cutoff)
+    last = until.groupby(of_stay(stays, files, scope)).max().reindex(stays.index)
+    seen = stays["first_contact"].fillna(stays["establishment_latest"])
+    day = last.where(~(last < seen), seen).fillna(seen).clip(upper=cutoff)
+    died = stays["outcome"].eq("deceased") & (stays["end_earliest"] < day)
+    day = day.where(~died, stays["end_earliest"])
+    months = np.nan_to_num(months_between(stays["establishment_latest"], day))
+    return stays.assign(heard_day=day, heard_until=np.minimum(np.maximum(months, stays["entry"]), stays["cutoff"]))
 
 
 def _covariates(stays: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -213,8 +272,27 @@ def _covariates(stays: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     found["years_since_arrival"] = months_between(stays["person_id"].map(arrival), start) / 12
     year = stays["establishment_earliest"].fillna(start).dt.year
     found["period"] = np.select([year < 2020, year <= 2021], ["before_2020", "2020_2021"], "from_2022")
+    found["role"] = _roles(stays, rows, birth)
     found["city_size"] = np.asarray(places.city_sizes(stays["municipality"]), dtype=object)
     return stays.assign(**{name: np.asarray(value, dtype=object) for name, value in found.items()})
+
+
+def _roles(stays: pd.DataFrame, rows: pd.DataFrame, birth: pd.Series) -> np.ndarray:
+    """
+    The role in the household as far as it follows from ages: the deposits do not tell of the link between persons.
+
+    Who is under 18 at the establishment is a child; the only one of a household who may be of age is its principal
+    applicant. Which of several adults that is nobody says: null. To take the one who was served first or most would
+    be to look ahead.
+    """
+    members = rows[["household_id", "person_id"]].drop_duplicates()
+    members["birth"] = members["person_id"].map(birth)
+    starts = stays[["household_id", "establishment_latest"]].reset_index(names="stay")
+    pairs = starts.merge(members, on="household_id")
+    of_age = ~(months_between(pairs["birth"], pairs["establishment_latest"]) < 12 * OF_AGE)
+    adults = pd.Series(of_age).groupby(pairs["stay"]).sum().reindex(stays.index).to_numpy()
+    months = months_between(stays["person_id"].map(birth), stays["establishment_latest"])
+    return np.select([months < 12 * OF_AGE, (months >= 12 * OF_AGE) & (adults == 1)], ["child", "principal"], None)
 
 
 def _as_of(keys: pd.DataFrame, known: pd.DataFrame, column: str, direction: str) -> pd.Series:

@@ -57,6 +57,7 @@ class Tables:
     conflicts: pd.DataFrame
     cohort: pd.DataFrame
     contacts: pd.DataFrame
+    set_aside: pd.DataFrame
     quarantine: pd.DataFrame
     issues: pd.DataFrame
     superseded: pd.DataFrame
@@ -189,6 +190,7 @@ def write_tables(built: Built, study: Study, synthetic: bool) -> None:
         "conflicts": built.residences.conflicts,
         "cohort": built.cohort.cohort,
         "contacts": built.cohort.contacts,
+        "set_aside": built.cohort.set_aside,
     }
     for name, frame in made.items():
         tables.save(tables.conform(frame, tables.TABLES[name]), tables.TABLES[name], folder, **notes)
@@ -252,8 +254,8 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> P
     """
     Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
 
-    Writes retention, exits, curves, counts, sensitivity (to the threshold of the linkage) and weights (of the linkage)
-    as parquet, `accounting.csv` (what became of the rows of each file) and `run.json` (what the run was asked).
+    Writes the tables of `retention.Estimates`, counts, sensitivity (to the threshold of the linkage) and weights (of
+    the linkage) as parquet, `accounting.csv` (what became of the rows of each file) and `run.json` (what was asked).
 
     Raises
     ------
@@ -280,9 +282,7 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> P
     ]
     folder = private_folder(private_folder(study.paths.reports / "sensitive") / "tables")
     made = {
-        "retention": estimates.retention,
-        "exits": estimates.exits,
-        "curves": estimates.curves,
+        **{name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__},
         "sensitivity": sensitivity,
         "counts": pd.concat(counted, ignore_index=True),
         "weights": match_weights(_model(study)),
@@ -320,7 +320,6 @@ def _description(study: Study, notes: dict[str, str]) -> dict[str, Any]:
         "pathway": study.pathway or "all",
         "cutoff": notes["cutoff"],
         "synthetic": notes["synthetic"] == "yes",
-        "provisional": True,
         "horizons": list(study.horizons),
         "follow_up_months": list(study.follow_up_months),
         "grace_days": study.grace_days,

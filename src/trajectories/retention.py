@@ -1,34 +1,42 @@
-"""Cohort → retention, exits by destination, bounds, as tidy tables.
+"""Cohort → retention, exits by destination, companions and assumptions, as tidy tables.
 
-The main estimate of this version is **provisional** (« estimation provisoire »): the interval-censored,
-left-truncated, competing-risks NPMLE on the outcomes of scheduled contacts. A departure first heard of after the
-last scheduled contact of a stay is censored there and counted apart: censoring stayers at their last contact while
-counting every exit ever heard of would destroy the estimate (design.md, rule 4). Contacts that fail more often for
-those who left still bias it upwards, so the bounds stand beside it; the observation model corrects for it and will
-take its place behind the same functions.
-
-A contact held near its due date is moved to the nearest whole month, whatever its outcome: rounding « parti » up and
-« présent » down would empty the risk set of exactly the month in which the departures are put.
+The main estimate is the observation model (docs/observation-model.md): scheduled contacts that fail, and news that
+comes late or never, each in the likelihood. A group too small to learn how its departures become known borrows that
+from the province; what its own reporting would have given stands beside. Companions and bounds are in companions.py,
+what moved assumptions would change in assumptions.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from .months import TOLERANCE, ceil_month, floor_month
+from .assumptions import moved_curves
+from .companions import COMPANIONS, companion, observed_intervals
+from .reported import CAUSES, Reported, reported
 from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
-from .survival import interval_incidence
-from .tables import EXITS, PROVINCE, RETENTION, stack
+from .tables import PROVINCE, RETENTION, stack
 
-CAUSES = EXITS[:3]
-# The methods of this version; the observation model adds `with_services`.
-PROVISIONAL_METHODS = ("main", "plain", "no_news_present", "all_lost_left", "all_lost_stayed")
+if TYPE_CHECKING:
+    from .survival import ObservedCurve
+
+# Starts of the province's fit beside the plain one; groups begin from what it taught.
+STARTS = 3
+# Exits found by a contact before any news, of a destination, under which its hearing is not learnt (observed.py).
+LEARNT = 20
+# Replicates of the estimate on the other reporting, at most: its limits are for a look beside the main ones.
+BESIDE = 100
+BOUNDS = ("all_lost_left", "all_lost_stayed")
+# The companion with services and the main estimate should agree within so many standard errors.
+GAP = 2.0
 _NOTES = {
-    "main": "provisional: scheduled contacts only, late news censored",
+    "own_reporting": "how departures become known learnt from the group alone",
+    "borrowed_reporting": "how departures become known borrowed from the province",
+    "with_services": "services, and their silence, taken as evidence too",
     "plain": "interval-censored estimate on every exit heard of",
     "no_news_present": "no news is taken as presence",
     "all_lost_left": "everyone lost is taken to have left",
@@ -38,11 +46,21 @@ _NOTES = {
 
 @dataclass(frozen=True)
 class Estimates:
-    """Tidy tables of one run: `retention`, `exits` (by destination) and `curves` (month by month)."""
+    """
+    Tidy tables of one run.
+
+    `retention`, `exits` (by destination), `curves` (month by month), `assumptions` (retention under each moved
+    assumption: group, horizon, assumption, estimate), `contact_failure` and `hearing` (how departures become known)
+    and `checks` (what each fit rests on), with the group in front.
+    """
 
     retention: pd.DataFrame
     exits: pd.DataFrame
     curves: pd.DataFrame
+    assumptions: pd.DataFrame
+    contact_failure: pd.DataFrame
+    hearing: pd.DataFrame
+    checks: pd.DataFrame
 
 
 def retention(
@@ -56,7 +74,7 @@ def retention(
     cohort, contacts : DataFrame
         The tables of those names.
     study : Study, optional
-        Its horizons, support, pathway, replicates and seed are used.
+        Its horizons, support, pathway, replicates, follow-up schedule and seed are used.
     groups : iterable of str, optional
         `province`, region codes, names of study.groups, or `column=value` (a column of the cohort); by default the
         province and every region outside Montréal and Laval.
@@ -65,9 +83,11 @@ def retention(
     -------
     DataFrame
         The table `retention`: perimeter, scope, pathway, group, horizon (months), method, estimate, se, lower,
-        upper (rates in 0–1), n_start, n_at_risk, n_confirmed (stays), known, note. Methods: `main`, `plain`,
-        `no_news_present`, `all_lost_left`, `all_lost_stayed`. Limits: household bootstrap, of `main` only. A
-        horizon that fewer than `support` stays are confirmed to have reached is `insufficient`, without estimate.
+        upper (rates in 0–1), n_start, n_at_risk, n_confirmed (stays), known, note, range_lower, range_upper,
+        reporting. Methods: `main`, the same with the other `reporting` (`own_reporting` or `borrowed_reporting`),
+        `with_services`, `plain`, `no_news_present`, `all_lost_left`, `all_lost_stayed`. Limits: household bootstrap.
+        The range is that of the moved assumptions (assumptions.py). A horizon that is `insufficient` has no estimate,
+        bounds only.
 
     Raises
     ------
@@ -90,28 +110,48 @@ def exits(
         n_at_risk, n_confirmed, known. With the retention of the same group and horizon the causes sum to 1: exits
         to an unknown destination are shared out as the known ones.
     """
-    return estimate(cohort, contacts, study=study, groups=groups).exits
+    return estimate(cohort, contacts, study=study, groups=groups, companions=False).exits
 
 
 def estimate(
-    cohort: pd.DataFrame, contacts: pd.DataFrame, *, study: Study | None = None, groups: Iterable[str] | None = None
+    cohort: pd.DataFrame,
+    contacts: pd.DataFrame,
+    *,
+    study: Study | None = None,
+    groups: Iterable[str] | None = None,
+    companions: bool = True,
 ) -> Estimates:
-    """All that `retention` and `exits` return, and the curves, from one fit a group and method."""
+    """
+    All that `retention` and `exits` return, the curves, and what they rest on, from one fit a group and method.
+
+    Without `companions` only the main method is fitted, and no assumption is moved.
+    """
     study = study or Study()
     stays = cohort[cohort["excluded"].isna()].reset_index(drop=True)
     if study.pathway is not None:
         stays = stays[stays["pathway"].eq(study.pathway)].reset_index(drop=True)
+    members = _members(stays, study, groups)
     known = observed_intervals(stays, contacts)
-    tables = {"retention": [], "exits": [], "curves": []}
-    for group, chosen in _members(stays, study, groups).items():
-        for name, frame in _group_tables(stays[chosen], known[chosen], group, study).items():
-            tables[name].append(frame)
+    everybody = reported(stays, contacts)
+    province = None
+    if len(stays):
+        wanted = PROVINCE in members
+        province = everybody.fit(study, replicates=study.replicates, starts=STARTS if wanted else 0)
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in Estimates.__dataclass_fields__}
+    for group, chosen in members.items():
+        fits = _fits(group, everybody.of(chosen), known[chosen], province, study, companions)
+        for name, frame in _group_tables(fits, known[chosen], study, companions).items():
+            tables[name].append(frame.assign(group=group) if "group" in frame else _first(frame, group))
     said = {"perimeter": study.perimeter, "scope": study.scope, "pathway": study.pathway or "all"}
-    return Estimates(
-        stack([frame.assign(**said) for frame in tables["retention"]], RETENTION)[list(RETENTION.columns)],
-        pd.concat(tables["exits"], ignore_index=True),
-        pd.concat(tables["curves"], ignore_index=True),
-    )
+    joined = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items() if name != "retention"}
+    rates = stack([frame.assign(**said) for frame in tables["retention"]], RETENTION)[list(RETENTION.columns)]
+    return Estimates(rates, **joined)
+
+
+def _first(frame: pd.DataFrame, group: str) -> pd.DataFrame:
+    frame = frame.copy()
+    frame.insert(0, "group", group)
+    return frame
 
 
 def reported_groups() -> tuple[str, ...]:
@@ -138,145 +178,90 @@ def _members(stays: pd.DataFrame, study: Study, groups: Iterable[str] | None) ->
     return found
 
 
-# ── what is known of each stay, in whole months ───────────────────────────────────────────────────────────
-def observed_intervals(stays: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
-    """
-    What each method takes as known of each stay.
+# ── the fits of one group ─────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class _Fits:
+    """The main fit of a group, on whose reporting it rests, the fitted tables by method, and the moved curves."""
 
-    Returns
-    -------
-    DataFrame
-        One row a stay, in the order of `stays`: entry, and for each method `<method>_lower`, `<method>_upper`,
-        `<method>_cause` on whole months (upper inf: right-censored; cause 0 with a finite upper: destination
-        unknown), and `late_news` (a departure first heard of after the last scheduled contact). A stay that ends in
-        the month in which it came under observation has an upper (or, censored, a lower) that is not above its
-        entry: it is never at risk.
-    """
-    keys = ["person_id", "episode"]
-    index = pd.MultiIndex.from_frame(stays[keys])
-
-    def of(kinds: tuple[str, ...], how: str) -> np.ndarray:
-        months = contacts.loc[contacts["kind"].isin(kinds)].groupby(keys)["month"].agg(how)
-        return months.reindex(index).to_numpy(dtype=float)
-
-    entry = ceil_month(stays["entry"])
-    left = stays["exit"].notna().to_numpy()
-    cause = np.where(left, stays["exit"].map({name: k for k, name in enumerate(CAUSES, start=1)}).fillna(0), 0).astype(
-        int
-    )
-    found_by_contact = of(("left",), "min")
-    last_contact = of(("present", "left", "failed"), "max")
-    # a « présent » after the departure became known is a contradiction: set aside
-    valid = contacts[contacts["kind"].eq("present")].merge(
-        pd.DataFrame({**stays[keys], "end": np.where(left, stays["upper"], np.inf)}), on=keys
-    )
-    present = valid[valid["month"] <= valid["end"] + TOLERANCE].groupby(keys)["month"].max()
-    confirmed = np.maximum(np.nan_to_num(np.round(present.reindex(index).to_numpy(dtype=float))), entry)
-    heard = np.fmin(found_by_contact, of(("news",), "min"))
-    late = left & ~(heard <= last_contact)
-    failed = _first_after(contacts, keys, index, confirmed)
-
-    lower, upper = _whole_months(stays, found_by_contact)
-    lost = stays["lost"].notna().to_numpy()
-    gone_by = np.maximum(np.round(stays["lost_month"].to_numpy(dtype=float)), confirmed + 1)
-    to_cutoff = np.maximum(floor_month(stays["cutoff"]), confirmed)
-    found = {"entry": entry, "late_news": late}
-
-    def keep(method: str, exit_known: np.ndarray, low: np.ndarray, high: np.ndarray, censored: np.ndarray) -> None:
-        # an exit by the month of entry keeps its own month: put after it, it would be a death that nobody died
-        low = np.where(high > entry, np.maximum(low, entry), low)
-        found[f"{method}_lower"] = np.where(exit_known, low, np.maximum(censored, entry))
-        found[f"{method}_upper"] = np.where(exit_known, np.maximum(high, low + 1), np.inf)
-        found[f"{method}_cause"] = np.where(exit_known, cause, 0)
-
-    keep("main", left & ~late, lower, upper, confirmed)
-    all_lower = np.maximum(np.round(stays["lower"].to_numpy(dtype=float)), entry)
-    keep("plain", left, lower, upper, all_lower)
-    keep("no_news_present", left, lower, upper, np.maximum(to_cutoff, all_lower))
-    # late news of someone whose last contact had failed: known gone, and gone by that failure in the lower bound
-    late_lost = late & ~np.isnan(failed)
-    found_left = left & (~late | late_lost)
-    by_failure = np.where(late_lost, np.fmin(upper, np.round(failed)), upper)
-    keep(
-        "all_lost_left", found_left | lost, np.where(late_lost | lost, np.minimum(lower, confirmed), lower),
-        np.where(lost & ~left, gone_by, by_failure), confirmed,
-    )  # fmt: skip
-    keep("all_lost_stayed", found_left, lower, upper, np.where(lost, to_cutoff, confirmed))
-    return pd.DataFrame(found)
+    stays: Reported
+    main: ObservedCurve | None
+    reporting: str
+    tables: dict[str, pd.DataFrame]
+    moved: dict[str, pd.Series]
 
 
-def _whole_months(stays: pd.DataFrame, found_by_contact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The interval of each exit on whole months: dated days go up, the ends of intervals to the nearest month."""
-    low, high = stays["lower"].to_numpy(dtype=float), stays["upper"].to_numpy(dtype=float)
-    dated = high - low <= TOLERANCE
-    upper = np.where(
-        dated, ceil_month(high), np.where(np.isinf(high), high, np.maximum(np.round(high), ceil_month(low)))
-    )
-    # what a contact found is of a month that the contact closes, as for those it found present
-    upper = np.fmin(upper, np.maximum(np.round(found_by_contact), 1))
-    upper = np.maximum(upper, 1)
-    lower = np.where(dated, upper - 1, np.minimum(np.round(low), upper - 1))
-    return np.maximum(lower, 0), upper
+def learns(fit: ObservedCurve) -> bool:
+    """Whether enough exits of each destination that has any were found by a contact for its hearing to be learnt."""
+    found = fit.checks[fit.checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
+    heard = fit.checks[fit.checks["check"].eq("exits_heard")].groupby("cause")["value"].sum()
+    known = (found + heard).drop(0)
+    return bool((found.drop(0)[known > 0] >= LEARNT).all() and known.any())
 
 
-def _first_after(contacts: pd.DataFrame, keys: list[str], index: pd.MultiIndex, since: np.ndarray) -> np.ndarray:
-    failed = contacts[contacts["kind"].eq("failed")].merge(
-        pd.DataFrame({"since": since}, index=index).reset_index(), on=keys
-    )
-    return failed[failed["month"] > failed["since"]].groupby(keys)["month"].min().reindex(index).to_numpy(dtype=float)
+def _fits(
+    group: str, stays: Reported, known: pd.DataFrame, province: ObservedCurve | None, study: Study, companions: bool
+) -> _Fits:
+    if province is None or not len(stays):
+        return _Fits(stays, None, "own", {}, {})
+    mine = group == PROVINCE or learns(stays.fit(study))
+    lent = None if mine else province.reporting
+    main = province if group == PROVINCE else stays.fit(study, replicates=study.replicates, reporting=lent)
+    reporting = "own" if mine else "borrowed"
+    if not companions:
+        return _Fits(stays, main, reporting, {"main": main.table}, {})
+    tables = {"main": main.table}
+    if group != PROVINCE:
+        fewer = min(study.replicates, BESIDE)
+        other = stays.fit(study, replicates=fewer, reporting=province.reporting if mine else None)
+        tables["borrowed_reporting" if mine else "own_reporting"] = other.table
+    tables["with_services"] = stays.fit(study, services=True, reporting=lent).table
+    for method in COMPANIONS:
+        fitted = companion(known, method, study)
+        if fitted is not None:
+            tables[method] = fitted
+    return _Fits(stays, main, reporting, tables, moved_curves(stays, main, study))
 
 
 # ── tables of one group ───────────────────────────────────────────────────────────────────────────────────
-def _group_tables(stays: pd.DataFrame, known: pd.DataFrame, group: str, study: Study) -> dict[str, pd.DataFrame]:
-    last = max(study.horizons)
-    fits = {
-        method: _fit(stays, known, method, study, last, study.replicates if method == "main" else 0)
-        for method in PROVISIONAL_METHODS
-    }
-    main = fits["main"]
-    # a bound is about the same follow-up as the estimate: where that is thin, so is the bound
-    followed = {method: main if method != "no_news_present" else fits[method] for method in fits}
-    retained = [
-        _at_horizons(fit[fit["cause"].eq(0)], study, len(stays), followed[method]).assign(
-            group=group, method=method, note=_NOTES[method]
-        )
-        for method, fit in fits.items()
+def _group_tables(fits: _Fits, known: pd.DataFrame, study: Study, companions: bool) -> dict[str, pd.DataFrame]:
+    last, n_start = max(study.horizons), len(fits.stays)
+    methods = ["main", *(m for m in fits.tables if m != "main")] if fits.tables else ["main"]
+    if companions:
+        methods = list(dict.fromkeys([*methods, "with_services", *COMPANIONS]))
+    months = {m: _on_months(fits.tables[m], last) if m in fits.tables else _nobody(last) for m in methods}
+    main = months["main"]
+    if all(bound in months for bound in BOUNDS):
+        _follow_both(months, study)
+    notes = _NOTES | {"main": _note(fits, months)}
+    rates = [
+        _at_horizons(table[table["cause"].eq(0)], study, n_start).assign(method=method, note=notes[method])
+        for method, table in months.items()
     ]
+    rates[0] = rates[0].assign(reporting=fits.reporting, **_range(fits, months, rates[0], study))
     left = [
-        _at_horizons(main[main["cause"].eq(k)], study, len(stays), main).assign(group=group, cause=name)
+        _at_horizons(main[main["cause"].eq(k)], study, n_start).assign(cause=name)
         for k, name in enumerate(CAUSES, start=1)
     ]
-    curve = main[main["cause"].eq(0)].rename(columns={"incidence": "survival"})
-    bounds = {
-        name: fits[method].loc[fits[method]["cause"].eq(0), "incidence"].to_numpy()
-        for name, method in (("lost_left", "all_lost_left"), ("lost_stayed", "all_lost_stayed"))
-    }
-    curve = curve.assign(group=group, n_exits=_known_exits(known, curve["month"]), **bounds)
-    curve["horizon"] = curve["month"].isin(study.horizons)
-    columns = ["group", "month", "survival", "lower", "upper", "n_risk", "n_confirmed", "n_exits", *bounds, "known"]
     return {
-        "retention": pd.concat(retained, ignore_index=True),
-        "exits": pd.concat(left, ignore_index=True),
-        "curves": curve[[*columns, "horizon"]].reset_index(drop=True),
+        "retention": _grouped(rates),
+        "exits": _grouped(left),
+        "curves": _curves(main, months, known, study),
+        "assumptions": _assumptions(fits, rates[0], study),
+        "contact_failure": _of_fit(fits, "contact_failure"),
+        "hearing": _of_fit(fits, "hearing"),
+        "checks": _of_fit(fits, "checks"),
     }
 
 
-def _fit(
-    stays: pd.DataFrame, known: pd.DataFrame, method: str, study: Study, last: int, replicates: int
-) -> pd.DataFrame:
-    """The fitted table of one method on months 0 … last; 1 for everyone where nobody can be followed."""
-    columns = [f"{method}_lower", f"{method}_upper", f"{method}_cause"]
-    lower, upper, cause = (known[name].to_numpy() for name in columns)
-    entry = known["entry"].to_numpy(dtype=float)
-    # a stay that ends as it comes under observation is never at risk (counted in n_start all the same)
-    usable = np.where(np.isfinite(upper), upper, lower) > entry
-    if not usable.any():
-        return _nobody(last)
-    fitted = interval_incidence(
-        lower[usable], upper[usable], cause[usable], entry=entry[usable],
-        cluster=stays["household_id"].to_numpy()[usable], replicates=replicates, seed=study.seed, support=study.support,
-    ).table  # fmt: skip
-    return _on_months(fitted, last)
+def _grouped(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True).assign(group="")
+
+
+def _of_fit(fits: _Fits, name: str) -> pd.DataFrame:
+    """What a fit says of reporting: the main one's, with whose it is."""
+    if fits.main is None:
+        return pd.DataFrame({"reporting": pd.Series(dtype="object")})
+    return getattr(fits.main, name).assign(reporting=fits.reporting)
 
 
 def _nobody(last: int) -> pd.DataFrame:
@@ -307,19 +292,87 @@ def _on_months(fitted: pd.DataFrame, last: int) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def _at_horizons(part: pd.DataFrame, study: Study, n_start: int, followed: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a fit at the study's horizons, without estimate where too few are confirmed to have reached them."""
+def _follow_both(months: dict[str, pd.DataFrame], study: Study) -> None:
+    """A bound is shown where both have enough stays at risk, wherever the estimate is: one alone would be no bound."""
+    fewest = np.minimum(*(months[bound]["n_risk"].to_numpy() for bound in BOUNDS))
+    for bound in BOUNDS:
+        enough = np.where(fewest >= study.support, "observed", "insufficient")
+        months[bound] = months[bound].assign(known=enough)
+
+
+def _at_horizons(part: pd.DataFrame, study: Study, n_start: int) -> pd.DataFrame:
+    """The rows of a fit at the study's horizons, without estimate where nothing carries it."""
     rows = part.set_index("month").loc[list(study.horizons)].reset_index().rename(columns={"month": "horizon"})
-    confirmed = followed[followed["cause"].eq(0)].set_index("month")["n_confirmed"].loc[list(study.horizons)]
-    thin = confirmed.to_numpy() < study.support
-    numbers = rows.assign(estimate=rows["incidence"], n_start=n_start, known=np.where(thin, "insufficient", "observed"))
+    numbers = rows.assign(estimate=rows["incidence"], n_start=n_start)
     numbers[["n_at_risk", "n_confirmed"]] = rows[["n_risk", "n_confirmed"]].astype("int64")
     shown = ["estimate", "se", "lower", "upper"]
-    numbers.loc[thin, shown] = np.nan
+    numbers.loc[rows["known"].eq("insufficient"), shown] = np.nan
     return numbers[["horizon", *shown, "n_start", "n_at_risk", "n_confirmed", "known"]]
 
 
-def _known_exits(known: pd.DataFrame, months: pd.Series) -> np.ndarray:
-    """How many stays are known, by the main method, to have ended by each month."""
-    ends = np.sort(known["main_upper"].to_numpy())
-    return np.searchsorted(ends, months.to_numpy(dtype=float), side="right")
+def _range(
+    fits: _Fits, months: dict[str, pd.DataFrame], rates: pd.DataFrame, study: Study
+) -> dict[str, np.ndarray | float]:
+    """The lowest and highest retention under the moved assumptions and with services, where there is an estimate."""
+    if not fits.moved:
+        return {"range_lower": np.nan, "range_upper": np.nan}
+    with_services = months["with_services"]
+    with_services = with_services[with_services["cause"].eq(0)].set_index("month")["incidence"]
+    each = [rates.set_index("horizon")["estimate"]]
+    each += [_at(curve, study) for curve in (*fits.moved.values(), with_services)]
+    every = np.vstack([values.to_numpy(dtype=float) for values in each])
+    shown = rates["estimate"].notna().to_numpy()
+    return {
+        "range_lower": np.where(shown, every.min(axis=0), np.nan),
+        "range_upper": np.where(shown, every.max(axis=0), np.nan),
+    }
+
+
+def _at(curve: pd.Series, study: Study) -> pd.Series:
+    """A curve at the horizons, flat after its last month."""
+    return curve.reindex(range(max(study.horizons) + 1)).ffill().fillna(1.0).loc[list(study.horizons)]
+
+
+def _assumptions(fits: _Fits, rates: pd.DataFrame, study: Study) -> pd.DataFrame:
+    shown = rates["estimate"].notna().to_numpy()
+    tables = [
+        pd.DataFrame({"horizon": list(study.horizons), "assumption": name,
+                      "estimate": np.where(shown, _at(curve, study), np.nan)})
+        for name, curve in fits.moved.items()
+    ]  # fmt: skip
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"assumption": pd.Series(dtype="object")})
+
+
+def _note(fits: _Fits, months: dict[str, pd.DataFrame]) -> str | None:
+    """What a reader of the main estimate must know: sentences, or nothing."""
+    if fits.main is None:
+        return None
+    notes = list(fits.main.notes)
+    if fits.reporting == "borrowed":
+        notes.insert(0, "How departures become known is borrowed from the province: too few were found by a contact.")
+    if services_apart(months).any():
+        notes.append("With services the estimate differs by over two standard errors.")
+    return " ".join(notes) or None
+
+
+def services_apart(months: dict[str, pd.DataFrame]) -> np.ndarray:
+    """Where the companion with services is over two standard errors from the main estimate, by month."""
+    if "with_services" not in months:
+        return np.zeros(1, dtype=bool)
+    main, other = (months[m][months[m]["cause"].eq(0)].set_index("month") for m in ("main", "with_services"))
+    judged = main["known"].ne("insufficient") & (main["se"] > 0)
+    return (((main["incidence"] - other["incidence"]).abs() > GAP * main["se"]) & judged).to_numpy()
+
+
+def _curves(main: pd.DataFrame, months: dict[str, pd.DataFrame], known: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The main curve month by month, the bounds beside it, and how many are known to have left by each month."""
+    curve = main[main["cause"].eq(0)].rename(columns={"incidence": "survival"})
+    bounds = {
+        name: months[method].loc[months[method]["cause"].eq(0), "incidence"].to_numpy() if method in months else np.nan
+        for name, method in (("lost_left", "all_lost_left"), ("lost_stayed", "all_lost_stayed"))
+    }
+    ends = np.sort(known["plain_upper"].to_numpy())
+    by_month = np.searchsorted(ends, curve["month"].to_numpy(dtype=float), side="right")
+    curve = curve.assign(group="", n_exits=by_month, horizon=curve["month"].isin(study.horizons), **bounds)
+    columns = ["group", "month", "survival", "lower", "upper", "n_risk", "n_confirmed", "n_exits", *bounds, "known"]
+    return curve[[*columns, "horizon"]].reset_index(drop=True)

@@ -6,7 +6,7 @@ estimate. The line after the linkage is walked again at a lower and at a higher 
 without limits: what is looked for is how far the estimate moves, not how sure it is.
 
 Everything from spells to cohort is per person, so only the persons that the other threshold joins or parts are
-reconstructed again, and only the groups they settled in are estimated again.
+reconstructed again. All groups are estimated again: a region may rest on how departures become known in the province.
 
 Nothing here may be shown before `protect`: the three cohorts are nearly the same persons (disclosure/thresholds.py).
 """
@@ -18,7 +18,8 @@ from dataclasses import replace
 import pandas as pd
 
 from .cohort import Cohort, build_cohort
-from .retention import estimate, reported_groups
+from .contacts import last_deposits
+from .retention import estimate
 from .spells import build_spells, cutoff_of
 from .study import Study
 from .tables import COHORT, CONTACTS, PROVINCE, stack
@@ -62,29 +63,28 @@ def linkage_sensitivity(
     study = replace(study, replicates=0, cutoff=cutoff_of(study, records).date())
     own = cohort or _drawn(records, persons, study)
     if retention is None:
-        retention = estimate(own.cohort, own.contacts, study=study).retention
+        retention = estimate(own.cohort, own.contacts, study=study, companions=False).retention
     main = retention[retention["method"].eq("main")]
     found = [_rows(main, own.cohort, study, study.match_threshold, OWN)]
     for threshold, others in alternatives.groupby("threshold", sort=True):
-        made, touched = _redrawn(own, records, persons, others, study)
-        kept = main[~main["group"].isin(touched)]
-        again = estimate(made.cohort, made.contacts, study=study, groups=touched).retention if touched else kept[:0]
-        rates = pd.concat([kept, again[again["method"].eq("main")]], ignore_index=True)
+        made = _redrawn(own, records, persons, others, study)
+        rates = main
+        if made is not own:
+            rates = estimate(made.cohort, made.contacts, study=study, companions=False).retention
         setting = LOOSER if threshold < study.match_threshold else STRICTER
         found.append(_rows(rates, made.cohort, study, threshold, setting))
     table = pd.concat(found, ignore_index=True)
     return table.sort_values(["group", "horizon", "threshold"], ignore_index=True)[list(COLUMNS)]
 
 
-def _drawn(records: pd.DataFrame, persons: pd.DataFrame, study: Study) -> Cohort:
+def _drawn(records: pd.DataFrame, persons: pd.DataFrame, study: Study, deposits: pd.Series | None = None) -> Cohort:
     """The line from persons to stays."""
-    return build_cohort(build_spells(records, persons, study=study), records, persons, study=study)
+    residences = build_spells(records, persons, study=study)
+    return build_cohort(residences, records, persons, study=study, deposits=deposits)
 
 
-def _redrawn(
-    own: Cohort, records: pd.DataFrame, persons: pd.DataFrame, others: pd.DataFrame, study: Study
-) -> tuple[Cohort, list[str]]:
-    """The cohort at another threshold, and the groups whose stays are not those of the study's threshold."""
+def _redrawn(own: Cohort, records: pd.DataFrame, persons: pd.DataFrame, others: pd.DataFrame, study: Study) -> Cohort:
+    """The cohort at another threshold; the very same one where no person is another."""
     who = ["person_id", "household_id"]
     here = persons.set_index("record_id")[who]
     there = others.set_index("record_id")[who].reindex(here.index)
@@ -93,17 +93,15 @@ def _redrawn(
     again = here["person_id"].isin(here.loc[moved, "person_id"])
     again |= there["person_id"].isin(there.loc[moved, "person_id"])
     if not again.any():
-        return own, []
+        return own
     gone = here.loc[again, "person_id"]
     part = records[records["record_id"].isin(again.index[again])].reset_index(drop=True)
-    drawn = _drawn(part, there[again].reset_index(), study)
+    drawn = _drawn(part, there[again].reset_index(), study, last_deposits(records))
     stays, contacts = (frame["person_id"].isin(gone) for frame in (own.cohort, own.contacts))
-    regions = {*own.cohort.loc[stays, "region"], *drawn.cohort["region"]}
-    made = Cohort(
+    return Cohort(
         stack([own.cohort[~stays], drawn.cohort], COHORT).sort_values(["person_id", "episode"], ignore_index=True),
         stack([own.contacts[~contacts], drawn.contacts], CONTACTS),
     )
-    return made, [group for group in reported_groups() if group == PROVINCE or group in regions]
 
 
 def _rows(rates: pd.DataFrame, cohort: pd.DataFrame, study: Study, threshold: float, setting: str) -> pd.DataFrame:

@@ -21,7 +21,7 @@ import pandas as pd
 from .exceptions import StaleTableError, TableError
 
 # Raised whenever a column changes its name or its meaning: older parquet is then refused with « rebuild ».
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "1.1"
 
 # ── values that more than one room names ──────────────────────────────────────────────────────────────────
 METROPOLE, REGION, OUTSIDE_QUEBEC, UNKNOWN = ZONES = ("metropole", "region", "outside_quebec", "unknown")
@@ -36,10 +36,21 @@ EXITS = ("metropole", "other_region", "outside_quebec", "unknown_destination")
 PATHWAYS = ("secondary", "primary", "onward", "return_stay")
 LOST = ("contact", "silent")
 CONTACT_KINDS = ("present", "left", "failed", "service", "news")
+# Why a contact, a service or news does not enter the observation model (contacts.py).
+ASIDE_REASONS = (
+    "heard_before", "repeats_contact", "after_departure", "contradicts", "after_heard_until", "death", "stays_inside",
+    "elsewhere", "no_stay",
+)  # fmt: skip
+ROLES = ("principal", "spouse", "child")
 CITY_SIZES = ("under_10k", "10k_50k", "50k_100k", "100k_plus")
 LINK_DECISIONS = ("linked", "refused", "below_threshold")
 FILE_STATUSES = ("read", "superseded", "duplicate", "unreadable")
-METHODS = ("main", "with_services", "plain", "no_news_present", "all_lost_left", "all_lost_stayed")
+METHODS = (
+    "main", "own_reporting", "borrowed_reporting", "with_services", "plain", "no_news_present", "all_lost_left",
+    "all_lost_stayed",
+)  # fmt: skip
+# Whose contact failures and hearing a main estimate rests on: the group's own, or the province's.
+REPORTINGS = ("own", "borrowed")
 SUPPORTS = ("observed", "hearsay", "insufficient")
 CATEGORIES = (
     "economic", "family", "refugee", "other_permanent", "asylum_claimant", "temporary_worker", "student",
@@ -172,8 +183,10 @@ COHORT = Table("cohort", {
     "origin_region": Column(), "origin_zone": Column(values=ZONES),
     "establishment_earliest": Column("date"), "establishment_latest": Column("date"),
     "entry": Column("number"), "lower": Column("number"), "upper": Column("number"), "cutoff": Column("number"),
+    "heard_until": Column("number"),
     "exit": Column(values=EXITS), "lost": Column(values=LOST), "lost_month": Column("number"), "excluded": Column(),
     "immigration_category": Column(values=CATEGORIES), "age": Column("number"), "sex": Column(values=SEXES),
+    "role": Column(values=ROLES),
     "french": Column(values=FRENCH_LEVELS), "education": Column(values=EDUCATION_LEVELS),
     "household_size": Column("integer"), "years_since_arrival": Column("number"),
     "job_found": Column("boolean"), "housing_found": Column("boolean"), "period": Column(),
@@ -183,7 +196,11 @@ CONTACTS = Table("contacts", {
     "person_id": Column(required=True), "episode": Column("integer", required=True),
     "month": Column("number", required=True),
     "kind": Column(required=True, values=CONTACT_KINDS), "organisation_id": Column(), "cause": Column(values=EXITS),
-    "departure_earliest": Column("number"), "departure_latest": Column("number"),
+    "departure_earliest": Column("number"), "departure_latest": Column("number"), "record_id": Column(),
+})  # fmt: skip
+SET_ASIDE = Table("set_aside", {
+    **CONTACTS.columns, "episode": Column("integer"), "month": Column("number"),
+    "reason": Column(required=True, values=ASIDE_REASONS),
 })  # fmt: skip
 RETENTION = Table("retention", {
     "perimeter": Column(required=True), "scope": Column(required=True), "pathway": Column(required=True),
@@ -191,14 +208,15 @@ RETENTION = Table("retention", {
     "method": Column(required=True, values=METHODS),
     "estimate": Column("number"), "se": Column("number"), "lower": Column("number"), "upper": Column("number"),
     "n_start": Column("integer", required=True), "n_at_risk": Column("integer"), "n_confirmed": Column("integer"),
-    "known": Column(values=SUPPORTS), "note": Column(),
+    "known": Column(values=SUPPORTS), "note": Column(), "range_lower": Column("number"),
+    "range_upper": Column("number"), "reporting": Column(values=REPORTINGS),
 })  # fmt: skip
 
 TABLES = {
     table.name: table
     for table in (
         RECORDS, QUARANTINE, ISSUES, SUPERSEDED, FILES, PERSONS, LINKS, ALTERNATIVES, OBSERVATIONS, SPELLS,
-        MOVES, CONFLICTS, COHORT, CONTACTS, RETENTION,
+        MOVES, CONFLICTS, COHORT, CONTACTS, SET_ASIDE, RETENTION,
     )
 }  # fmt: skip
 

@@ -20,11 +20,12 @@ DATES = (
     "exit_date",
     "arrival_date",
     "job_date",
+    "birth_date",
 )
 SHORT = {
     "service": "service_date", "established": "establishment_date", "left_metropole": "departure_date",
     "follow_up": "follow_up_date", "status": "follow_up_status", "exit": "exit_date", "to": "exit_destination",
-    "arrived": "arrival_date", "org": "organisation_id", "what": "service_code",
+    "arrived": "arrival_date", "born": "birth_date", "org": "organisation_id", "what": "service_code",
 }  # fmt: skip
 MONTREAL, LAVAL, SHERBROOKE, MAGOG, QUEBEC, SOREL, LONGUEUIL = (
     "66023",

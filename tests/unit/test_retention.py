@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from trajectories import Study, exits, retention, tables
-from trajectories.retention import CAUSES, estimate, observed_intervals
+from trajectories.companions import observed_intervals
+from trajectories.reported import CAUSES
+from trajectories.retention import estimate
 
 STUDY = Study.from_mapping({"horizons": [6, 12], "support": 1, "replicates": 0})
 
@@ -53,12 +55,14 @@ def test_contacts_near_the_due_month_are_of_that_month_whatever_their_outcome():
     assert main(found, 6)["estimate"] == pytest.approx(0.75)
 
 
-def test_late_news_is_censored_at_the_last_contact_and_counts_in_plain():
+def test_late_news_enters_the_main_estimate_and_the_plain_one_and_no_bound():
     late = {"lower": 6.0, "upper": 10.0, "exit": "metropole", "contacts": [(6, "present"), (15, "news")]}
     data = cohort(late, there(12), there(12), there(12))
     found = retention(*data, study=STUDY)
-    assert main(found, 12)["estimate"] == 1
+    # one of four is known to have left, and more may have, of whom nobody has heard
+    assert main(found, 12)["estimate"] < 0.8
     assert main(found, 12, "plain")["estimate"] == pytest.approx(0.75)
+    assert main(found, 12, "all_lost_left")["estimate"] == 1
     known = observed_intervals(*data)
     assert known["late_news"].tolist() == [True, False, False, False]
 

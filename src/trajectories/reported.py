@@ -1,0 +1,82 @@
+"""Cohort and contacts as the arrays that the main estimator is given (survival.observed_incidence)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .study import Study
+from .tables import EXITS
+
+if TYPE_CHECKING:
+    from .survival import ObservedCurve, Reporting
+
+# In the order of the estimator's causes 1, 2, 3; an exit to an unknown destination is summed over them.
+CAUSES = EXITS[:3]
+
+
+@dataclass(frozen=True)
+class Reported:
+    """Stays as one value each, and their contacts by position of the stay."""
+
+    contacts: pd.DataFrame
+    entry: np.ndarray
+    heard_until: np.ndarray
+    household: np.ndarray
+    role: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.entry)
+
+    def of(self, chosen: np.ndarray) -> Reported:
+        """Some of the stays."""
+        place = np.full(len(self), -1)
+        place[chosen] = np.arange(int(chosen.sum()))
+        rows = self.contacts[chosen[self.contacts["stay"].to_numpy()]]
+        rows = rows.assign(stay=place[rows["stay"].to_numpy()])
+        return Reported(rows, *(values[chosen] for values in (self.entry, self.heard_until, self.household, self.role)))
+
+    def fit(
+        self, study: Study, *, replicates: int = 0, reporting: Reporting | None = None, starts: int = 0, **assumed
+    ) -> ObservedCurve:
+        """The main estimator, or with `services=True` its companion, on these stays."""
+        from .survival import observed_incidence  # scipy costs half a second: not at `import trajectories`
+
+        return observed_incidence(
+            self.contacts, self.heard_until, entry=self.entry, cluster=self.household, role=self.role,
+            causes=range(1, len(CAUSES) + 1), replicates=replicates, seed=study.seed, support=study.support,
+            reporting=reporting, starts=starts, **assumed,
+        )  # fmt: skip
+
+
+def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
+    """
+    What the observation model reads.
+
+    Parameters
+    ----------
+    stays : DataFrame
+        Rows of the table `cohort` that enter.
+    contacts : DataFrame
+        The table `contacts`.
+    """
+    keys = ["person_id", "episode"]
+    position = pd.Series(np.arange(len(stays)), index=pd.MultiIndex.from_frame(stays[keys]))
+    place = position.reindex(pd.MultiIndex.from_frame(contacts[keys])).to_numpy(dtype=float)
+    rows = contacts[~np.isnan(place)]
+    cause = rows["cause"].map({name: k for k, name in enumerate(CAUSES, start=1)}).fillna(0).astype(int)
+    told = pd.DataFrame({
+        "stay": place[~np.isnan(place)].astype(np.int64), "month": rows["month"].to_numpy(dtype=float),
+        "kind": rows["kind"].to_numpy(dtype=object), "organisation": rows["organisation_id"].to_numpy(dtype=object),
+        "cause": cause.to_numpy(), "departure_earliest": rows["departure_earliest"].to_numpy(dtype=float),
+        "departure_latest": rows["departure_latest"].to_numpy(dtype=float),
+    })  # fmt: skip
+    entry = stays["entry"].to_numpy(dtype=float)
+    until = stays["heard_until"].fillna(stays["cutoff"]).to_numpy(dtype=float)
+    return Reported(
+        told, entry, np.maximum(until, entry), stays["household_id"].to_numpy(dtype=object),
+        stays["role"].fillna("principal").to_numpy(dtype=object),
+    )  # fmt: skip
