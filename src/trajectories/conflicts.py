@@ -17,10 +17,10 @@ not written down: every observation of a place is inside a spell or in `conflict
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from .coding import MISSING, NO_DAY, dates, days
 from .evidence import (
@@ -34,6 +34,8 @@ from .evidence import (
     SERVICE,
     Evidence,
     describe,
+    in_order,
+    joined,
     last_before,
     pairs,
     said_day,
@@ -45,6 +47,34 @@ Rows = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
+class Decision:
+    """Observations that a rule decides against, and what it keeps: other observations, or what is said of them."""
+
+    rule: str
+    against: Evidence
+    kept: Evidence | np.ndarray
+
+
+def in_words(decisions: Sequence[Decision]) -> Rows:
+    """Columns of the table `conflicts`, each dated by the latest day of the observation set aside."""
+    found = []
+    # a few words for many persons: each rule's are written all at once
+    for rule in dict.fromkeys(decision.rule for decision in decisions):
+        against, kept = zip(*((one.against, one.kept) for one in decisions if one.rule == rule), strict=True)
+        against = joined(against)
+        found.append(
+            {
+                "person_id": against.observed.persons[against.person],
+                "date": dates(against.as_observed("latest")),
+                "rule": np.full(len(against), rule, dtype=object),
+                "said": describe(against),
+                "kept": describe(joined(kept)) if isinstance(kept[0], Evidence) else np.concatenate(kept),
+            }
+        )
+    return {name: np.concatenate([rows[name] for rows in found]) for name in found[0]}
+
+
+@dataclass(frozen=True)
 class Aside:
     """Observations that a rule set aside, at positions of the evidence, each because of another one."""
 
@@ -53,8 +83,12 @@ class Aside:
     at: np.ndarray
     because: np.ndarray
 
-    def unless_inside(self, spells: Rows) -> Rows:
-        """Columns of the table `conflicts`: those that no spell of the person contains."""
+    def decision(self) -> Decision:
+        """Written down as they are."""
+        return Decision(self.rule, self.found.take(self.at), self.found.take(self.because))
+
+    def unless_inside(self, spells: Rows) -> Decision:
+        """Those that no spell of the person contains."""
         rows = self.found.take(self.at)
         first, stop = (np.searchsorted(spells["person_id"], rows.person, side=side) for side in ("left", "right"))
         which, spell = pairs(first, stop)
@@ -69,8 +103,7 @@ class Aside:
         then &= rows.latest[which] >= spells["start_earliest"][spell]
         outside = np.ones(len(rows), dtype=bool)
         outside[which[(same_town | in_area) & then]] = False
-        at, because = self.at[outside], self.because[outside]
-        return conflict_rows(self.found, at, self.rule, describe(self.found, at), describe(self.found, because))
+        return replace(self, at=self.at[outside], because=self.because[outside]).decision()
 
 
 @dataclass(frozen=True)
@@ -79,14 +112,14 @@ class Settled:
     What is left once sources that disagree are settled.
 
     `claims` place a person; `gone` are departures to an unknown place and deaths: they end a spell and begin none.
-    `claims_before` says how many claims come before each of them. `conflicts` are columns of the table of that name;
-    `aside` are observations that become conflicts unless a spell contains them.
+    `claims_before` says how many claims come before each of them. `conflicts` are decisions taken; `aside` are
+    observations that become conflicts unless a spell contains them.
     """
 
     claims: Evidence
     gone: Evidence
     claims_before: np.ndarray
-    conflicts: list[Rows]
+    conflicts: list[Decision]
     aside: list[Aside]
 
 
@@ -111,9 +144,6 @@ def settle(found: Evidence, grace_days: int) -> Settled:
     marker[departures] = nowhere[departures] | died
     counts = marker | ~nowhere
     repeated, printed_before = old_address(found, counts, grace_days)
-    addresses = conflict_rows(
-        found, repeated.at, repeated.rule, describe(found, repeated.at), describe(found, repeated.because)
-    )
     counts[repeated.at] = False
     counts[printed_before.at] = False
     known, unplaced = news_already_known(found, counts, marker, departures, died)
@@ -124,20 +154,9 @@ def settle(found: Evidence, grace_days: int) -> Settled:
         found.take(claims),
         found.take(gone),
         np.cumsum(claims, dtype=np.int32)[gone],
-        [contradicted, addresses],
+        [contradicted, repeated.decision()],
         [printed_before, known],
     )
-
-
-def conflict_rows(found: Evidence, at: np.ndarray, rule: str, said: np.ndarray, kept: np.ndarray) -> Rows:
-    """Columns of the table `conflicts`, dated by the latest day of the observation set aside."""
-    return {
-        "person_id": found.observed.persons[found.person[at]],
-        "date": dates(found.as_observed("latest", at)),
-        "rule": np.full(len(at), rule, dtype=object),
-        "said": said,
-        "kept": kept,
-    }
 
 
 def seen_within(found: Evidence) -> None:
@@ -149,8 +168,10 @@ def seen_within(found: Evidence) -> None:
     service, an old address that is still good on some of the days says as much.
     """
     wide = np.flatnonzero(may_be_of_several_days(found) & (found.town >= 0) & (found.kind != RESIDENCE))
-    span = (np.searchsorted(found.person, found.person[wide], side=side) for side in ("left", "right"))
-    which, other = pairs(*span)
+    # rows are in order of latest day: where even the one before is of no such day, none is
+    before = wide - 1
+    wide = wide[(found.person[before] == found.person[wide]) & (found.latest[before] >= found.earliest[wide])]
+    which, other = pairs(np.searchsorted(found.person, found.person[wide]), wide)
     of = wide[which]
     presence = found.of_kind(SERVICE, FOLLOW_UP)
     within = (
@@ -173,23 +194,30 @@ def _old_addresses_of(found: Evidence, at: np.ndarray, by: np.ndarray) -> tuple[
     """The old addresses on the rows of some observations, where they are said to reach beyond the day of those."""
     settled = found.kind[at] == ESTABLISHMENT
     at, by = at[settled], by[settled]
-    rows = _rows_of(found, at)
-    old = rows[found.kind[rows] == RESIDENCE]
-    with_old = np.isin(found.person[at], found.person[old])
-    at, by = at[with_old], by[with_old]
-    day = pd.Series(by, index=found.asked("record_id", at).to_numpy()).groupby(level=0).min()
-    until = day.reindex(found.asked("record_id", old).to_numpy()).to_numpy()
-    reaches = (found.latest[old] > until) & (found.earliest[old] <= until)
-    return old[reaches], until[reaches].astype(np.int32)
+    residence = np.flatnonzero(found.of_kind(RESIDENCE))
+    which, old = pairs(
+        *(np.searchsorted(found.person[residence], found.person[at], side=side) for side in ("left", "right"))
+    )
+    old = residence[old]
+    # only what lies beyond the day is asked on which row it was told
+    beyond = found.latest[old] > by[which]
+    which, old = which[beyond], old[beyond]
+    same = found.asked("record_id", at[which]).to_numpy() == found.asked("record_id", old).to_numpy()
+    old, of = np.unique(old[same], return_inverse=True)
+    until = np.full(len(old), np.iinfo(np.int32).max, dtype=np.int32)
+    np.minimum.at(until, of, by[which[same]])
+    reaches = found.earliest[old] <= until
+    return old[reaches], until[reaches]
 
 
-def departure_before_presence(found: Evidence) -> Rows:
+def departure_before_presence(found: Evidence) -> Decision:
     """Departures dated before a presence in the region left, of which the teller could have known: dated anew."""
     left = np.flatnonzero(found.of_kind(DEPARTURE) & (found.earliest != NO_DAY))
+    # a presence after the departure comes later in the order of the person's rows: most departures are the last
+    left = left[np.append(found.person[1:], MISSING)[left] == found.person[left]]
     region, _ = found.place_left(left)
     left, region = left[region != MISSING], region[region != MISSING]
     told = days(found.asked("told", left))
-    # a presence after the departure comes later in the order of the person's rows
     which, later = pairs(left + 1, np.searchsorted(found.person, found.person[left], side="right"))
     # who moved within a region is no longer in the place left, but where the departure led
     arrived = np.where(
@@ -205,9 +233,9 @@ def departure_before_presence(found: Evidence) -> Rows:
     again = _latest_of(found.earliest[later], knowable & (kind == ESTABLISHMENT), which, len(left))
     against = (seen > found.latest[left]) & ~(again > found.latest[left])
     at, seen, told = left[against], seen[against], told[against]
-    conflicts = conflict_rows(found, at, "departure_before_presence", describe(found, at), "presence " + said_day(seen))
+    decided = Decision("departure_before_presence", found.take(at), "presence " + said_day(seen))
     _dated(found, at, NO_DAY, told)
-    return conflicts
+    return decided
 
 
 def _latest_of(day: np.ndarray, flag: np.ndarray, which: np.ndarray, n: int) -> np.ndarray:
@@ -222,8 +250,10 @@ def _dated(found: Evidence, at: np.ndarray, earliest: np.ndarray | None, latest:
     found.latest[at] = latest
     found.earliest[at] = np.minimum(found.earliest[at], latest) if earliest is None else earliest
     theirs = _rows_of(found, at)
-    rows = found.take(theirs)
-    found.put(theirs, rows.take(rows.order()))
+    order = in_order(found.person[theirs], found.latest[theirs], found.kind[theirs]).rows()
+    # most rows stand where they stood
+    moved = np.flatnonzero(order != np.arange(len(order)))
+    found.put(theirs[moved], found.take(theirs[order[moved]]))
 
 
 def _rows_of(found: Evidence, at: np.ndarray) -> np.ndarray:

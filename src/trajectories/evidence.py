@@ -9,13 +9,15 @@ to another, so the sorted rows are cut between persons into parts that are worke
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from .coding import MISSING, NO_DAY, days, decode, encode, encode_as
+from .coding import MISSING, NO_DAY, blocks, days, decode, encode, encode_as
 from .tables import ZONES
 
 # The kinds in their order within a day; a service and a contact on one day are a tie.
@@ -26,34 +28,73 @@ IN_METROPOLE, IN_REGION, OUTSIDE, NOWHERE_KNOWN = range(len(ZONES))
 _NOBODY_THERE = MISSING - 1
 # A packed key is a whole number of 64 bits, its sign apart.
 _KEY_BITS = 63
-_COLUMNS = ("person", "earliest", "latest", "town", "region", "zone", "kind", "in_person")
+_RANK_BITS = 2
+# Columns are made, and persons worked on, side by side in threads: numpy lets go of the interpreter while it works on
+# arrays. More threads than these would wait for one another where words are made.
+WORKERS = min(4, os.cpu_count() or 1)
+_GATHERED = ("earliest", "latest", "town", "region", "zone", "kind", "in_person")
+_COLUMNS = ("person", *_GATHERED)
+
+
+@dataclass(frozen=True)
+class Order:
+    """
+    The rows in order of person, latest day and kind: one sorted whole number a row, in which these are packed.
+
+    The row's number fills the last `row_bits` of it, unless there is no room: then it stands in `row`.
+    """
+
+    key: np.ndarray
+    row: np.ndarray | None
+    row_bits: int
+    person_from: int
+
+    def person(self, at) -> np.ndarray:
+        """The code of the person, at a position or in a slice."""
+        return self.key[at] >> self.person_from
+
+    def rows(self, at: slice = slice(None)) -> np.ndarray:
+        """The numbers of the rows."""
+        return self.key[at] & ((1 << self.row_bits) - 1) if self.row is None else self.row[at]
+
+    def tied(self, at: slice) -> np.ndarray:
+        """Whether each row but the last is of the person, day and rank of the next."""
+        key = self.key[at] >> self.row_bits
+        return key[1:] == key[:-1]
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The table `observations`, what the codes of its text stand for, and its columns as arrays in its own order."""
+    """
+    The table `observations`, what the codes of its text stand for, and its columns as arrays in its own order.
+
+    `columns` is one array of rows: a row is fetched from memory at once, wherever it is in the table.
+    """
 
     frame: pd.DataFrame
     persons: np.ndarray
     towns: np.ndarray
     regions: np.ndarray
-    columns: dict[str, np.ndarray]
+    columns: np.ndarray
+    order: Order
 
     def parts(self, size: int) -> list[Callable[[], Evidence]]:
         """The evidence in order, cut between persons into parts of about so many rows, each made when it is called."""
-        order, tied = _packed_order(*(self.columns[name] for name in ("person", "latest", "kind")))
-        person, found, begin = self.columns["person"], [], 0
-        while begin < len(order):
-            end = min(begin + size, len(order))
-            while end < len(order) and person[order[end]] == person[order[end - 1]]:
+        n, person, found, begin = len(self.frame), self.order.person, [], 0
+        while begin < n:
+            end = min(begin + size, n)
+            while end < n and person(end) == person(end - 1):
                 end += 1
-            found.append(functools.partial(self._part, order[begin:end], tied[begin : end - 1]))
+            found.append(functools.partial(self._part, slice(begin, end)))
             begin = end
-        return found or [functools.partial(self._part, order, tied)]
+        return found or [functools.partial(self._part, slice(0))]
 
-    def _part(self, rows: np.ndarray, tied: np.ndarray) -> Evidence:
-        rows = _ties_settled(rows, tied, self.columns["earliest"], self.frame["record_id"])
-        return Evidence(*(self.columns[name].take(rows, mode="clip") for name in _COLUMNS), rows, self)
+    def _part(self, at: slice) -> Evidence:
+        rows, earliest = self.order.rows(at), self.columns["earliest"]
+        rows = _ties_settled(rows, self.order.tied(at), earliest, self.frame["record_id"])
+        found = self.columns.take(rows, mode="clip")
+        columns = {name: np.ascontiguousarray(found[name]) for name in _GATHERED}
+        return Evidence(self.order.person(at).astype(np.int32), **columns, row=rows, observed=self)
 
 
 @dataclass(frozen=True)
@@ -96,13 +137,13 @@ class Evidence:
         """Whether a row names no place at all, not even a region."""
         return (self.zone == NOWHERE_KNOWN) & (self.region < 0)
 
-    def asked(self, column: str, at: np.ndarray) -> pd.Series:
+    def asked(self, column: str, at: np.ndarray | slice) -> pd.Series:
         """A column of the observations that is not among the arrays, for the rows at these positions."""
-        return self.observed.frame[column].iloc[self.row[at]]
+        return pd.Series(self.observed.frame[column].array.take(self.row[at]), copy=False)
 
-    def as_observed(self, column: str, at: np.ndarray) -> np.ndarray:
+    def as_observed(self, column: str) -> np.ndarray:
         """What the table says in a column of the arrays, whatever a rule has put there since."""
-        return self.observed.columns[column][self.row[at]]
+        return self.observed.columns[column][self.row]
 
     def place_left(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Region and zone, as codes, of the place that departures left."""
@@ -111,10 +152,6 @@ class Evidence:
         # a region where nobody is known to be is another region than that of anybody
         region[(region == MISSING) & left.notna().to_numpy()] = _NOBODY_THERE
         return region, encode_as(self.asked("origin_zone", at), ZONES)
-
-    def order(self) -> np.ndarray:
-        """The positions of the rows in order; those that tie keep theirs, which was in order before."""
-        return _packed_order(self.person, self.latest, self.kind)[0]
 
 
 def encode_observations(observations: pd.DataFrame) -> Observed:
@@ -129,62 +166,113 @@ def encode_observations(observations: pd.DataFrame) -> Observed:
     >>> [part().row.tolist() for part in encode_observations(frame).parts(1)]
     [[1], [0]]
     """
-    person, persons = encode(observations["person_id"])
-    town, towns = encode(observations["municipality"])
-    region, regions = encode(observations["region"])
-    columns = {
-        "person": person,
-        "earliest": days(observations["earliest"]),
-        "latest": days(observations["latest"]),
-        "town": town,
-        "region": region,
-        "zone": encode_as(observations["zone"], ZONES).astype(np.int8),
-        "kind": encode_as(observations["kind"], KINDS).astype(np.int8),
-        "in_person": observations["in_person_metropole"].to_numpy(dtype=bool),
+    # the first columns make the order: it is found while the others are being made
+    works = {
+        "person": (encode, observations["person_id"]),
+        "latest": (days, observations["latest"]),
+        "kind": (_encode_small, observations["kind"], KINDS),
+        "earliest": (days, observations["earliest"]),
+        "town": (encode, observations["municipality"]),
+        "region": (encode, observations["region"]),
+        "zone": (_encode_small, observations["zone"], ZONES),
+        "in_person": (np.asarray, observations["in_person_metropole"], bool),
     }
-    return Observed(observations, persons, towns, regions, columns)
+
+    def column(name: str) -> np.ndarray:
+        found = begun[name].result()
+        return found[0] if isinstance(found, tuple) else found
+
+    with ThreadPoolExecutor(WORKERS) as executor:
+        begun = {name: executor.submit(*work) for name, work in works.items()}
+        rows = executor.submit(lambda: _as_rows({name: column(name) for name in _GATHERED}))
+        order = in_order(column("person"), column("latest"), column("kind"))
+        persons, towns, regions = (begun[name].result()[1] for name in ("person", "town", "region"))
+        return Observed(observations, persons, towns, regions, rows.result(), order)
 
 
-def _packed_order(person: np.ndarray, latest: np.ndarray, kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The row numbers in order of person, latest day and kind, and which of them are tied with the next."""
+def _as_rows(columns: dict[str, np.ndarray]) -> np.ndarray:
+    n, types = len(columns["latest"]), [(name, column.dtype) for name, column in columns.items()]
+    found = np.empty(n, np.dtype(types, align=True))
+    for rows in blocks(n):
+        for name, column in columns.items():
+            found[name][rows] = column[rows]
+    return found
+
+
+def _encode_small(texts: pd.Series, words) -> np.ndarray:
+    return encode_as(texts, words).astype(np.int8, copy=False)
+
+
+def in_order(person: np.ndarray, latest: np.ndarray, kind: np.ndarray) -> Order:
+    """
+    The order of rows by person, latest day and kind; those that tie keep theirs.
+
+    Examples
+    --------
+    >>> in_order(np.array([1, 0, 0]), np.array([5, 7, 6]), np.array([SERVICE, RESIDENCE, DEPARTURE])).rows().tolist()
+    [2, 1, 0]
+    """
     n = len(person)
     if not n:
-        return np.arange(0), np.zeros(0, dtype=bool)
-    day = latest - latest.min()
-    widths = [int(highest).bit_length() for highest in (day.max(), _RANK.max(), n)]
-    if int(person.max()).bit_length() + sum(widths) > _KEY_BITS:
-        order = np.lexsort((_RANK[kind], latest, person))
-        keys = (person[order], latest[order], _RANK[kind[order]])
-        return order, np.logical_and.reduce([key[1:] == key[:-1] for key in keys])
-    key = person.astype(np.int64)
-    for values, width in zip((day, _RANK[kind], np.arange(n, dtype=np.int32)), widths, strict=True):
-        key <<= width
-        key |= values
-    key.sort()
-    order = key & ((1 << widths[-1]) - 1)
-    key >>= widths[-1]
-    return order, key[1:] == key[:-1]
+        return Order(np.zeros(0, dtype=np.int64), None, 0, 0)
+    first_day, day_bits = latest.min(), int(latest.max() - latest.min()).bit_length()
+    row_bits = n.bit_length()
+    if int(person.max()).bit_length() + day_bits + _RANK_BITS + row_bits > _KEY_BITS:
+        row_bits = 0
+    person_from = day_bits + _RANK_BITS + row_bits
+    key = np.empty(n, dtype=np.int64)
+    for rows in blocks(n):
+        part = key[rows]
+        part[:] = person[rows]
+        part <<= day_bits
+        part |= latest[rows] - first_day
+        part <<= _RANK_BITS
+        part |= _RANK[kind[rows]]
+        part <<= row_bits
+        if row_bits:
+            part |= np.arange(rows.start, rows.start + len(part))
+    if row_bits:
+        key.sort()
+        return Order(key, None, row_bits, person_from)
+    row = np.argsort(key, kind="stable")
+    return Order(key[row], row, 0, person_from)
 
 
 def _ties_settled(order: np.ndarray, tied: np.ndarray, earliest: np.ndarray, records: pd.Series) -> np.ndarray:
-    """The row numbers, those tied in order of earliest day (unknown last) and record."""
+    """The row numbers, those tied with the next in order of earliest day (unknown last) and record."""
+    tied = np.concatenate([[False], tied, [False]])
+    # nearly all are two rows: these are compared, more are sorted
+    alone = tied[1:-1] & ~tied[2:] & ~tied[:-2]
+    at = np.flatnonzero(alone)
+    first, second = order[at], order[at + 1]
+    day, next_day = _unknown_last(earliest[first]), _unknown_last(earliest[second])
+    wrong = day > next_day
+    same = np.flatnonzero(day == next_day)
+    wrong[same] = _texts(records, first[same]) > _texts(records, second[same])
+    order[at[wrong]], order[at[wrong] + 1] = second[wrong], first[wrong]
+    tied[1:-1] &= ~alone
     if not tied.any():
         return order
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    apart = np.concatenate([[True], ~tied, [True]])
-    among = np.flatnonzero(~(apart[1:] & apart[:-1]))
+    among = np.flatnonzero(tied[1:] | tied[:-1])
     rows = order[among]
-    day = earliest[rows]
     keys = {
-        "group": np.cumsum(apart[among]),
-        "day": np.where(day == NO_DAY, np.iinfo(np.int32).max, day),
-        "record": pa.array(records.iloc[rows].to_numpy(dtype=object), type=pa.string()),
+        "group": np.cumsum(~tied[among]),
+        "day": _unknown_last(earliest[rows]),
+        "record": pa.array(_texts(records, rows), type=pa.string()),
     }
-    order = order.copy()
     order[among] = rows[pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys]).to_numpy()]
     return order
+
+
+def _unknown_last(day: np.ndarray) -> np.ndarray:
+    return np.where(day == NO_DAY, np.iinfo(np.int32).max, day)
+
+
+def _texts(column: pd.Series, rows: np.ndarray) -> np.ndarray:
+    return column.array.take(rows).to_numpy(dtype=object)
 
 
 def last_before(flag: np.ndarray, at: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -209,15 +297,19 @@ def pairs(first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return which, np.arange(len(which)) - np.repeat(begins - first, lengths)
 
 
-def describe(found: Evidence, at: np.ndarray) -> np.ndarray:
+def joined(parts: Sequence[Evidence]) -> Evidence:
+    """The rows of several parts, one after the other."""
+    return replace(parts[0], **{n: np.concatenate([getattr(part, n) for part in parts]) for n in (*_COLUMNS, "row")})
+
+
+def describe(found: Evidence) -> np.ndarray:
     """What observations say, in codes: organisation, kind, place, interval as it was said (no personal value)."""
-    town, region = found.town[at], found.region[at]
-    area = np.where(region >= 0, decode(region, found.observed.regions), decode(found.zone[at], ZONES))
-    place = np.where(town >= 0, decode(town, found.observed.towns), area)
-    organisation = found.asked("organisation_id", at).astype(object)
+    area = np.where(found.region >= 0, decode(found.region, found.observed.regions), decode(found.zone, ZONES))
+    place = np.where(found.town >= 0, decode(found.town, found.observed.towns), area)
+    organisation = found.asked("organisation_id", slice(None)).astype(object)
     organisation = organisation.where(organisation.notna(), "?").to_numpy()
-    kind = decode(found.kind[at], KINDS)
-    said = said_interval(found.as_observed("earliest", at), found.as_observed("latest", at))
+    kind = decode(found.kind, KINDS)
+    said = said_interval(found.as_observed("earliest"), found.as_observed("latest"))
     return organisation + " " + kind + " " + place + " " + said
 
 

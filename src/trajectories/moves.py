@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .coding import MISSING, dates, decode
+from .coding import MISSING
 from .evidence import IN_METROPOLE, IN_REGION, NOWHERE_KNOWN, OUTSIDE
-from .tables import MOVE_KINDS, MOVES
+from .tables import MOVE_KINDS
 
 
 def number_within(person: np.ndarray) -> np.ndarray:
@@ -54,9 +54,9 @@ def move_kinds(
     return np.select(list(rules.values()), [MOVE_KINDS.index(kind) for kind in rules], MOVE_KINDS.index("within"))
 
 
-def moves_of(spells: dict[str, np.ndarray], moved: np.ndarray, words: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def moves_of(spells: dict[str, np.ndarray], moved: np.ndarray) -> dict[str, np.ndarray]:
     """
-    The columns of the table `moves`, from spells as codes.
+    The columns of the table `moves`, from spells as codes; kinds are codes as well, places in `tables.MOVE_KINDS`.
 
     Parameters
     ----------
@@ -64,24 +64,18 @@ def moves_of(spells: dict[str, np.ndarray], moved: np.ndarray, words: dict[str, 
         person_id, municipality, region, zone as codes; end_earliest and end_latest as days; in order.
     moved : ndarray of int
         The positions of the spells that ended in the next one.
-    words : dict of arrays
-        What the codes of person_id, municipality, region and zone stand for.
     """
-    person = spells["person_id"][moved]
     sides = {"origin": moved, "destination": moved + 1}
-    region = {side: spells["region"][at] for side, at in sides.items()}
-    zone = {side: spells["zone"][at] for side, at in sides.items()}
-    kind = move_kinds(region["origin"], zone["origin"], region["destination"], zone["destination"])
     found = {
-        "person_id": decode(person, words["person_id"]),
-        "move": number_within(person),
-        **{
-            f"{side}_{name}": decode(spells[name][at], words[name])
-            for side, at in sides.items()
-            for name in ("municipality", "region", "zone")
-        },
-        "kind": decode(kind, MOVE_KINDS),
-        "earliest": dates(spells["end_earliest"][moved]),
-        "latest": dates(spells["end_latest"][moved]),
+        f"{side}_{name}": spells[name][at] for side, at in sides.items() for name in ("municipality", "region", "zone")
     }
-    return {name: found[name] for name in MOVES.columns}
+    person = spells["person_id"][moved]
+    kind = move_kinds(*(found[f"{side}_{name}"] for side in sides for name in ("region", "zone")))
+    return {
+        **found,
+        "person_id": person,
+        "move": number_within(person),
+        "kind": kind.astype(np.int8),
+        "earliest": spells["end_earliest"][moved],
+        "latest": spells["end_latest"][moved],
+    }

@@ -13,15 +13,15 @@ from __future__ import annotations
 import numpy as np
 
 from .coding import NO_DAY
-from .conflicts import Rows, conflict_rows
-from .evidence import ESTABLISHMENT, FOLLOW_UP, SERVICE, describe, said_interval
+from .conflicts import Decision
+from .evidence import ESTABLISHMENT, FOLLOW_UP, SERVICE, said_interval
 from .runs import Runs
 
 # Two reports of one establishment at most this many days apart are one event told twice (design.md, rule 1).
 SAME_EVENT = 31
 
 
-def reported_starts(runs: Runs) -> tuple[tuple[np.ndarray, np.ndarray], list[Rows]]:
+def reported_starts(runs: Runs) -> tuple[tuple[np.ndarray, np.ndarray], list[Decision]]:
     """
     The reported start of each run, and the decisions taken.
 
@@ -30,15 +30,14 @@ def reported_starts(runs: Runs) -> tuple[tuple[np.ndarray, np.ndarray], list[Row
     start : two ndarray of int32, shape (number of runs,)
         Earliest and latest day.
         `NO_DAY` where nothing was reported, or where a presence contradicts it.
-    conflicts : list of dict of arrays
-        Columns of the table `conflicts`.
+    conflicts : list of Decision
     """
     low, high, dates_decided = establishment_dates(runs)
     low, high, presence_decided = presence_before_establishment(runs, low, high)
     return (low, high), [dates_decided, presence_decided]
 
 
-def establishment_dates(runs: Runs) -> tuple[np.ndarray, np.ndarray, Rows]:
+def establishment_dates(runs: Runs) -> tuple[np.ndarray, np.ndarray, Decision]:
     """
     Reports that overlap agree, and the narrowest common interval is kept.
 
@@ -48,7 +47,7 @@ def establishment_dates(runs: Runs) -> tuple[np.ndarray, np.ndarray, Rows]:
     at = np.flatnonzero(claims.of_kind(ESTABLISHMENT))
     low, high = np.full((2, len(runs)), NO_DAY)
     if not len(at):
-        return low, high, conflict_rows(claims, at, "establishment_dates", at, at)
+        return low, high, Decision("establishment_dates", claims.take(at), said_interval(at, at))
     run, earliest, latest = runs.run[at], claims.earliest[at], claims.latest[at]
     new = np.concatenate([[True], run[1:] != run[:-1]])
     begins, group = np.flatnonzero(new), np.cumsum(new) - 1
@@ -65,10 +64,12 @@ def establishment_dates(runs: Runs) -> tuple[np.ndarray, np.ndarray, Rows]:
     disputed = (~near | ~agree[group]) & ((earliest != first) | (latest != first_end))
     against, of = at[disputed], run[disputed]
     kept = said_interval(low[of], high[of])
-    return low, high, conflict_rows(claims, against, "establishment_dates", describe(claims, against), kept)
+    return low, high, Decision("establishment_dates", claims.take(against), kept)
 
 
-def presence_before_establishment(runs: Runs, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, Rows]:
+def presence_before_establishment(
+    runs: Runs, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Decision]:
     """
     Someone seen at the destination before the reported date: the report up to 31 days, else the presence.
 
@@ -83,7 +84,7 @@ def presence_before_establishment(runs: Runs, low: np.ndarray, high: np.ndarray)
     seen = at[first]
     told_twice = low[run] - claims.latest[seen] <= SAME_EVENT
     kept = np.where(told_twice, said_interval(low[run], high[run]), "presence")
-    decided = conflict_rows(claims, seen, "presence_before_establishment", describe(claims, seen), kept)
+    decided = Decision("presence_before_establishment", claims.take(seen), kept)
     low, high = low.copy(), high.copy()
     low[run[~told_twice]], high[run[~told_twice]] = NO_DAY, NO_DAY
     return low, high, decided

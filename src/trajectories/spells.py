@@ -11,29 +11,27 @@ on whole arrays in order of person and date: there is no loop over persons.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from .coding import NO_DAY, dates, days, decode
-from .conflicts import Rows, Settled, settle
-from .evidence import NOWHERE_KNOWN, Evidence, encode_observations
+from .conflicts import Decision, Rows, Settled, in_words, settle
+from .evidence import NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
 from .moves import moves_of, number_within
 from .observations import READ, build_observations, in_perimeter, quarter_ends
 from .runs import Runs, find_runs
 from .settling import reported_starts
 from .spans import Span, ends, gone_after, reported_departures, starts
 from .study import Study
-from .tables import CONFLICTS, OUTCOMES, SPELLS, ZONES
+from .tables import CONFLICTS, MOVE_KINDS, MOVES, OUTCOMES, SPELLS, ZONES, Table
 
-# Persons are worked on side by side, about so many rows at a time, in threads: numpy lets go of the interpreter
-# while it works on arrays. More threads than these would wait for one another where words are made.
-PART = 1 << 20
-WORKERS = min(4, os.cpu_count() or 1)
+# Persons are worked on side by side, about so many rows at a time: few enough that the memory for one part's arrays
+# is that of the part before, not asked of the system again; enough that starting on a part costs little.
+PART = 1 << 18
 _FAR = pd.Timestamp("2200-01-01")
 _MOVED, _PRESENT, _LOST, _LEFT, _DECEASED = range(len(OUTCOMES))
 
@@ -139,35 +137,44 @@ def reconstruct(
     observed = encode_observations(observations)
     arrived, unreached = (_days_of(dates, observed.persons) for dates in (arrivals, failed))
     household = observed.persons if households is None else households.reindex(observed.persons).to_numpy(dtype=object)
+    places = {"municipality": observed.towns, "region": observed.regions, "zone": ZONES}
     words = {
-        "person_id": observed.persons, "household_id": household, "municipality": observed.towns,
-        "region": observed.regions, "zone": ZONES, "outcome": OUTCOMES, "destination_zone": ZONES,
+        "person_id": observed.persons, "household_id": household, **places, "outcome": OUTCOMES,
+        "destination_zone": ZONES, "kind": MOVE_KINDS,
+        **{f"{side}_{name}": those for side in ("origin", "destination") for name, those in places.items()},
     }  # fmt: skip
 
     with ThreadPoolExecutor(WORKERS) as executor:
-        done = list(executor.map(lambda part: _reconstruct(part, grace_days, arrived, unreached), observed.parts(PART)))
-    spells, conflicts = _joined([spells for spells, _ in done]), _joined([rows for _, found in done for rows in found])
-    moved = np.flatnonzero(spells["outcome"] == _MOVED)
-    return (
-        pd.DataFrame(_spells_columns(spells, words), copy=False),
-        pd.DataFrame(moves_of(spells, moved, words), copy=False),
-        pd.DataFrame(conflicts).sort_values(list(CONFLICTS.columns), ignore_index=True),
-    )
+        done = executor.map(lambda part: _reconstruct(part, grace_days, arrived, unreached), observed.parts(PART))
+        spells, moves, decisions = zip(*done, strict=True)
+        conflicts = executor.submit(_conflicts, [decision for some in decisions for decision in some])
+        return _table(SPELLS, spells, words, executor), _table(MOVES, moves, words, executor), conflicts.result()
 
 
-def _joined(parts: Sequence[Rows]) -> Rows:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def _table(table: Table, parts: Sequence[Rows], words: dict[str, np.ndarray], executor: Executor) -> pd.DataFrame:
+    """A table from the codes and day numbers of its parts, column by column."""
+
+    def column(name: str) -> np.ndarray:
+        values, said = np.concatenate([part[name] for part in parts]), table.columns[name].type
+        return decode(values, words[name]) if said == "text" else dates(values) if said == "date" else values
+
+    return pd.DataFrame(dict(zip(table.columns, executor.map(column, table.columns), strict=True)), copy=False)
+
+
+def _conflicts(decisions: Sequence[Decision]) -> pd.DataFrame:
+    return pd.DataFrame(in_words(decisions)).sort_values(list(CONFLICTS.columns), ignore_index=True)
 
 
 def _reconstruct(
     part: Callable[[], Evidence], grace_days: int, arrivals: np.ndarray, failed: np.ndarray
-) -> tuple[Rows, list[Rows]]:
-    """The rules one after the other, on the evidence of some persons: their spells, and the decisions taken."""
+) -> tuple[Rows, Rows, list[Decision]]:
+    """The rules one after the other, on the evidence of some persons: spells, moves, and the decisions taken."""
     settled = settle(part(), grace_days)
     runs = find_runs(settled)
     said, decided = reported_starts(runs)
     spells = _spells(runs, settled, Span(*said), arrivals, failed)
-    return spells, [*settled.conflicts, *decided, *(aside.unless_inside(spells) for aside in settled.aside)]
+    moves = moves_of(spells, np.flatnonzero(spells["outcome"] == _MOVED))
+    return spells, moves, [*settled.conflicts, *decided, *(aside.unless_inside(spells) for aside in settled.aside)]
 
 
 def _days_of(dates: pd.Series | None, persons: np.ndarray) -> np.ndarray:
@@ -207,19 +214,9 @@ def _spells(runs: Runs, settled: Settled, said: Span, arrivals: np.ndarray, fail
         "municipality": town, "region": region, "zone": zone,
         "start_earliest": start.earliest, "start_latest": start.latest,
         "end_earliest": end.earliest, "end_latest": end.latest, "last_confirmed": confirmed,
-        "outcome": outcome, "destination_zone": destination, "n_observations": runs.sizes(),
+        "outcome": outcome.astype(np.int8), "destination_zone": destination.astype(np.int8),
+        "n_observations": runs.sizes(),
     }  # fmt: skip
-
-
-def _spells_columns(spells: Rows, words: dict[str, np.ndarray]) -> Rows:
-    """The columns of the table `spells`, from codes and day numbers."""
-    found = {}
-    for name, column in SPELLS.columns.items():
-        if column.type == "text":
-            found[name] = decode(spells[name], words[name])
-        else:
-            found[name] = dates(spells[name]) if column.type == "date" else spells[name]
-    return found
 
 
 # ── what records say of a person besides places ───────────────────────────────────────────────────────────
