@@ -72,7 +72,8 @@ def _contacts(
     s = desk.settings
     rng, attempts = desk.rng("contacts", number), desk.rng("attempts", number)
     rng.random()  # unused: keeps the draws that follow where they have always been
-    unreachable = desk.rng("reach").random() < s.hard_to_reach  # the household, in all its stays
+    hard = desk.rng("reach").random() < s.hard_to_reach  # the household, in all its stays
+    out_of_reach = desk.rng("reach", number)
     done: set[int] = set()
     found: dict[int, Event] = {}
     for months in s.follow_up_months:
@@ -80,6 +81,7 @@ def _contacts(
         details = rng.random(4)
         precision = PRECISION.draw(rng)
         attempt = attempts.random()
+        misses = hard and out_of_reach.random() < s.hard_to_reach_failure
         for stay, opening, registered, since in known:
             person = stay.person.number
             day = add_months(since, months) + jitter
@@ -94,7 +96,7 @@ def _contacts(
                 continue
             dead = person in desk.life.deaths and desk.life.deaths[person] <= day
             left = not dead and stay.exit is not None and stay.exit <= day
-            fails = not s.contacts_succeed and (unreachable or u < _failing(s, stay, left, desk.last))
+            fails = not s.contacts_succeed and (misses or u < _failing(s, stay, left, desk.last))
             last = desk.last_known.get((person, stay.episode), stay.code)
             service = "post_settlement_follow_up"
             if fails:

@@ -29,8 +29,8 @@ from trajectories.exceptions import TrajectoriesError
 LEVELS = ("none", "light", "heavy")
 _SHARES = (
     "stop_calling", "closing", "contact_failure_leavers", "contact_failure_stayers", "late_registration",
-    "late_filing", "metropole_reports", "hard_to_reach", "service_only", "departure_row_share", "hearing_fades",
-    "failure_trait",
+    "late_filing", "metropole_reports", "hard_to_reach", "hard_to_reach_failure", "service_only",
+    "departure_row_share", "hearing_fades", "failure_trait",
 )  # fmt: skip
 _SWITCHES = ("contacts", "contacts_succeed", "hearsay", "heard_abroad", "news_stops_contacts")
 # What a contact that says « parti » does to the departure rows.
@@ -105,7 +105,10 @@ class Settings:
     metropole_reports : float
         Share of establishments that the organisation of the metropole reports too.
     hard_to_reach : float
-        Share of households that no contact ever reaches, in any of their stays, left or not.
+        Share of households that are always hard to reach, in any of their stays, left or not.
+    hard_to_reach_failure : float
+        Probability that a contact with them fails for that alone (with 1, no contact ever reaches them: nothing in
+        the deposits then tells who of them had left).
     failure_trait : float
         A trait that nobody records goes with leaving: of the contacts that would reach those who are still there but
         leave before ``end``, this share fails too.
@@ -155,6 +158,7 @@ class Settings:
     late_filing: float = 0.02
     metropole_reports: float = 0.75
     hard_to_reach: float = 0.0
+    hard_to_reach_failure: float = 0.6
     news_stops_contacts: bool = False
     heard_abroad: bool = True
     hearing_fades: float = 1.0
