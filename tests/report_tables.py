@@ -1,6 +1,7 @@
 """Plausible tables of an analysis, made up, for the tests of the reports: no statistics, only the right shapes.
 
-Region 05 is large, 03 middling, 09 small (12 persons), 10 has nobody.
+Region 05 is large, 03 middling, 09 small (12 persons), 10 has nobody. Presences are confirmed until month 26, hearsay
+carries the curve until month 70. Region 03 borrows how departures become known, and its services contradict it.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ import pandas as pd
 
 from trajectories.folders import private_folder
 from trajectories.persons import match_weights
-from trajectories.tables import EXITS, RETENTION, conform
+from trajectories.tables import EXITS, PROVINCE, RETENTION, conform
 
 PERSONS = {"05": 640, "03": 210, "09": 12, "10": 0}
 NAMES = {"05": "Estrie", "03": "Capitale-Nationale", "09": "Côte-Nord", "10": "Nord-du-Québec"}
 HORIZONS = (3, 6, 12, 24, 36, 60)
 MONTHS = 84
+CONFIRMED, HEARD = 26, 70
+BORROWS = ("03", "09")
+SIMPLER = ("plain", "no_news_present", "all_lost_left", "all_lost_stayed")
+SHIFTS = {
+    "main": 0.0, "own_reporting": -0.04, "borrowed_reporting": 0.02, "with_services": -0.01, "plain": -0.03,
+    "no_news_present": 0.07, "all_lost_left": -0.12, "all_lost_stayed": 0.05,
+}  # fmt: skip
 _SAID = {"perimeter": "RMR-2021", "scope": "region", "pathway": "all"}
 _SHARES = {"metropole": 0.55, "other_region": 0.3, "outside_quebec": 0.15}
 
@@ -28,7 +36,7 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
     persons = dict(PERSONS if persons is None else persons)
     persons = {**persons, "province": sum(persons.values())}
     folder = private_folder(folder)
-    retention, exits, curves, counts = [], [], [], []
+    retention, exits, curves, counts, checks = [], [], [], [], []
     for group, n in persons.items():
         curve = _curve(n)
         curves.append(curve.assign(group=group))
@@ -36,12 +44,14 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
             retention += _rates(group, n, horizon, curve)
             exits += _exits(group, n, horizon, curve)
         counts += _counts(group, n)
+        checks += _checks(group, n)
     rates = conform(pd.DataFrame(retention), RETENTION)
     rates.to_parquet(folder / "retention.parquet")
     _sensitivity(rates).to_parquet(folder / "sensitivity.parquet")
     match_weights().to_parquet(folder / "weights.parquet")
     pd.DataFrame(exits).to_parquet(folder / "exits.parquet")
     pd.concat(curves, ignore_index=True).to_parquet(folder / "curves.parquet")
+    pd.DataFrame(checks, columns=["group", "check", "cause", "period", "value"]).to_parquet(folder / "checks.parquet")
     table = pd.DataFrame(counts, columns=["group", "table", "key", "persons", "households"])
     table.astype({"persons": "Int64", "households": "Int64"}).to_parquet(folder / "counts.parquet")
     run = {
@@ -52,7 +62,6 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
         "grace_days": 183,
         "version": "0.1.0",
         "synthetic": True,
-        "provisional": True,
         **facts,
     }
     (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
@@ -76,41 +85,68 @@ def _curve(n: int) -> pd.DataFrame:
             "lost_left": np.clip(survival - 0.12 * np.minimum(1, month / 12), 0, 1) if n else np.nan,
             "lost_stayed": np.clip(survival + 0.05 * np.minimum(1, month / 12), 0, 1) if n else np.nan,
             "horizon": np.isin(month, HORIZONS),
+            "known": [_known(int(m), int(n)) for m, n in zip(month, risk, strict=True)],
         }
     )
 
 
+def _known(month: int, n_at_risk: int) -> str:
+    if n_at_risk < 20 or month > HEARD:
+        return "insufficient"
+    return "observed" if month <= CONFIRMED else "hearsay"
+
+
 def _rates(group: str, n: int, horizon: int, curve: pd.DataFrame) -> list[dict]:
     at = curve.iloc[horizon]
-    enough = at["n_risk"] >= 20
     rows = []
-    shifts = {"main": 0, "plain": -0.03, "no_news_present": 0.07, "all_lost_left": -0.12, "all_lost_stayed": 0.05}
-    for method, shift in shifts.items():
+    other = "own_reporting" if group in BORROWS else "borrowed_reporting"
+    absent = {"own_reporting", "borrowed_reporting"} - ({other} if group != PROVINCE else set())
+    for method, shift in SHIFTS.items():
+        if method in absent:
+            continue
         main = method == "main"
-        estimate = min(float(at["survival"]) + shift * min(1.0, horizon / 12), 1.0) if enough else np.nan
+        known = at["known"]
+        if method in SIMPLER:
+            # bounds rest on scheduled contacts; the others on whoever is at risk
+            last = CONFIRMED if method.startswith("all_lost") else MONTHS
+            known = "observed" if at["n_risk"] >= 20 and horizon <= last else "insufficient"
+        enough = known != "insufficient"
+        by = shift - (0.2 if group == "03" and method == "with_services" else 0)
+        survival = float(at["survival"])
         rows.append(
             {
                 **_SAID,
                 "group": group,
                 "horizon": horizon,
                 "method": method,
-                "estimate": estimate,
+                "estimate": min(survival + by * min(1.0, horizon / 12), 1.0) if enough else np.nan,
                 "se": (at["upper"] - at["lower"]) / 3.92 if main and enough else np.nan,
                 "lower": at["lower"] if main and enough else np.nan,
                 "upper": at["upper"] if main and enough else np.nan,
                 "n_start": n,
                 "n_at_risk": int(at["n_risk"]),
-                "n_confirmed": int(at["n_risk"] * 0.8),
-                "known": "observed" if enough else "insufficient",
+                "n_confirmed": int(at["n_risk"] * 0.8) if horizon <= CONFIRMED else 0,
+                "known": known,
                 "note": None,
+                "range_lower": survival - 0.053 * min(1, horizon / 24) if main and enough else np.nan,
+                "range_upper": min(survival + 0.034 * min(1, horizon / 24), 1.0) if main and enough else np.nan,
+                "reporting": ("borrowed" if group in BORROWS else "own") if main else None,
             }
         )
     return rows
 
 
+def _checks(group: str, n: int) -> list[tuple]:
+    known = _split(round(0.3 * n), {"exits_found_by_contact": 40, "exits_heard": 60})
+    rows = [(group, name, cause, "0-12", float(count) / 2) for name, count in known.items() for cause in (1, 2)]
+    return [*rows, (group, "share_never_heard", 0, None, 0.171), (group, "stays", 0, None, float(n))]
+
+
 def _sensitivity(rates: pd.DataFrame) -> pd.DataFrame:
     """One person in a hundred more, and three fewer, at the other thresholds."""
-    main = rates[rates["method"].eq("main")].drop(columns=["method", "lower", "upper", "se", "note"])
+    main = rates[rates["method"].eq("main")].drop(
+        columns=["method", "lower", "upper", "se", "note", "range_lower", "range_upper", "reporting"]
+    )
     made = []
     for setting, threshold, by in (("loose", 0.5, 0.01), ("study", 0.95, 0.0), ("strict", 0.999, -0.03)):
         households = np.ceil(main["n_start"] / 2.2).astype(int)
@@ -123,7 +159,7 @@ def _sensitivity(rates: pd.DataFrame) -> pd.DataFrame:
 
 def _exits(group: str, n: int, horizon: int, curve: pd.DataFrame) -> list[dict]:
     at = curve.iloc[horizon]
-    enough = at["n_risk"] >= 20
+    enough = at["known"] != "insufficient"
     return [
         {
             "group": group,
@@ -135,8 +171,8 @@ def _exits(group: str, n: int, horizon: int, curve: pd.DataFrame) -> list[dict]:
             "upper": (1 - at["survival"]) * _SHARES[cause] + 0.02 if enough else np.nan,
             "n_start": n,
             "n_at_risk": int(at["n_risk"]),
-            "n_confirmed": int(at["n_risk"] * 0.8),
-            "known": "observed" if enough else "insufficient",
+            "n_confirmed": int(at["n_risk"] * 0.8) if horizon <= CONFIRMED else 0,
+            "known": at["known"],
         }
         for cause in EXITS[:3]
     ]

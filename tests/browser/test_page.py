@@ -79,6 +79,12 @@ def test_no_page_scrolls_sideways(visit, name, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_every_table_fits_a_telephone(visit):
+    page = visit("region-05.html", 320)
+    wider = "[...document.querySelectorAll('.table')].filter(t => t.scrollWidth > t.clientWidth).map(t => t.ariaLabel)"
+    assert page.evaluate(wider) == []
+
+
 def test_a_telephone_sees_the_narrow_figure(visit):
     page = visit("region-05.html", 320)
     figure = page.get_by_role("img", name=ALT)

@@ -101,3 +101,20 @@ def test_a_change_travels_through_other_groups_when_its_own_key_is_full():
         (g1, "a", 3, UNLIMITED), (g1, "b", 6, 6), (g2, "a", 4, 4), (g2, "b", 5, 5), ("a", HUB, 0, 0), ("b", HUB, 0, 0),
     ]  # fmt: skip
     assert reach(arcs, g1, "a", (9, 9)) == (3, 4)
+
+
+def checks(share, known, group="05"):
+    rows = [
+        ("exits_found_by_contact", 1, "0-12", known - 12.0), ("exits_heard", 1, "0-12", 5.0),
+        ("exits_heard", 2, "13-24", 7.0), ("share_never_heard", 0, None, share), ("failures", 0, None, 3.0),
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["check", "cause", "period", "value"]).assign(group=group)
+
+
+def test_the_share_of_departures_nobody_heard_of_is_told_in_fives_and_beside_enough_known_ones():
+    parts = [checks(0.171, 30), checks(0.12, 400, "province"), checks(0.2, 29, "03"), checks(np.nan, 90, "07")]
+    done = protect(pd.concat(parts, ignore_index=True))
+    assert done.kind == "rates" and list(done.frame.columns) == ["group", "measure", "estimate", "shown"]
+    told = done.frame.set_index("group")["estimate"]
+    assert told.dropna().to_dict() == {"05": 0.15, "province": 0.10}
+    assert done.of("05").frame["shown"].item() and not done.of("03").frame["shown"].item()

@@ -236,6 +236,15 @@ def test_estimated_curve_stops_at_twenty_at_risk_and_needs_its_denominator():
     assert protect(estimated(np.arange(0, 100, 5), n=60), support=45).frame["month"].max() == 2
 
 
+def test_a_curve_keeps_what_carries_it_and_stops_where_nothing_does():
+    raw = estimated(np.arange(0, 60, 3), horizons=(8, 18))
+    raw["known"] = ["observed"] * 6 + ["hearsay"] * 8 + ["insufficient"] * 2 + ["hearsay"] * 4
+    frame = protect(raw).frame
+    assert list(frame["month"]) == [0, 4, 8, 12]  # 16 and 18 are carried again, past two months that nothing carries
+    assert list(frame["known"]) == ["observed", "observed", "hearsay", "hearsay"]
+    assert protect(raw.assign(known=None)).frame.empty
+
+
 def test_a_flat_curve_does_not_tell_when_the_first_left():
     assert list(protect(estimated([0, 0, 0, 0, 1, 1, 1])).frame["month"]) == [0]
 

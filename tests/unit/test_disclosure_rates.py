@@ -55,8 +55,9 @@ def test_a_schema_table_passes_and_leaves_only_what_may_be_shown():
     pd.testing.assert_frame_equal(raw, before)
     assert done.kind == "rates"
     assert list(done.frame.columns) == [
-        "perimeter", "scope", "pathway", "group", "method", "horizon", "known", "estimate", "lower", "upper",
-        "at_least", "at_most", "n_start_rounded", "n_at_risk_rounded", "n_confirmed_rounded", "shown", "reason",
+        "perimeter", "scope", "pathway", "group", "method", "horizon", "known", "reporting", "estimate", "lower",
+        "upper", "range_lower", "range_upper", "at_least", "at_most", "n_start_rounded", "n_at_risk_rounded",
+        "n_confirmed_rounded", "shown", "reason",
     ]  # fmt: skip
     assert list(done.frame["estimate"]) == [0.88, 0.80, 0.70, 0.55, 0.45, 0.35]
     assert done.frame["shown"].all()
@@ -167,6 +168,69 @@ def test_without_the_rule_of_steps_the_reader_finds_it(monkeypatch):
     frame = protect(raw).frame
     assert frame["shown"].all()
     assert round((1 - frame["estimate"].iloc[0]) * 100) == 3
+
+
+# ── range of the assumptions, reporting ──────────────────────────────────────────────────────────────────────
+
+
+def ranged(exits, low, high, *, n=200, **columns):
+    """A series whose exits could be so many fewer, or more, under other assumptions."""
+    frame = series(exits, n=n, **columns)
+    low, high = np.asarray(low) / n, np.asarray(high) / n
+    return frame.assign(range_lower=frame["estimate"] - high, range_upper=frame["estimate"] + low)
+
+
+def test_a_range_goes_outwards_and_only_beside_its_rate():
+    frame = protect(ranged([5, 30, 60], [9, 9, 9], [15, 15, 17])).frame  # a range, then two rates
+    assert frame.loc[0, ["range_lower", "range_upper"]].isna().all()
+    assert list(frame["range_lower"][1:]) == [0.77, 0.61]  # 0.775 and 0.615
+    assert list(frame["range_upper"][1:]) == [0.90, 0.75]  # 0.895 and 0.745
+    assert protect(ranged([30], 9, 15, known="insufficient")).frame["range_lower"].isna().all()
+
+
+@given(st.floats(0, 5), st.floats(0, 5), st.integers(40, 3000), st.floats(0.3, 0.7))
+@settings(QUICK, max_examples=150)
+def test_up_to_half_a_threshold_on_each_side_a_range_is_the_same_as_none(low, high, n, gone):
+    narrow = protect(ranged([round(n * gone)], low, high, n=n)).frame
+    pd.testing.assert_frame_equal(narrow, protect(ranged([round(n * gone)], 0, 0, n=n)).frame)
+    assert ((narrow["range_upper"] - narrow["range_lower"]) * n >= 10 - 1e-6).all()
+
+
+@given(st.floats(0, 60), st.floats(0, 60), st.integers(150, 3000))
+@QUICK
+def test_a_range_holds_what_was_found(low, high, n):
+    raw = ranged([n // 2], low, high, n=n)
+    frame = protect(raw).frame
+    assert (frame["range_lower"] <= raw["range_lower"]).all() and (frame["range_upper"] >= raw["range_upper"]).all()
+
+
+def test_whose_reporting_a_rate_rests_on_does_not_part_the_province_from_its_regions():
+    parts = {"01": ([4], 60, "borrowed"), "02": ([20], 60, "own"), "province": ([24], 120, "own")}
+    raw = pd.concat([series(exits, n=n, group=group, reporting=by) for group, (exits, n, by) in parts.items()])
+    frame = protect(raw).frame.set_index("group")
+    assert frame["reason"].to_dict() == {"01": "few_exits", "02": None, "province": "difference"}
+    assert frame["reporting"].to_dict() == {"01": "borrowed", "02": "own", "province": "own"}
+
+
+def test_no_reading_stands_for_a_rate_that_is_given_as_a_range(monkeypatch):
+    # 10 and 19 have left by the main one, 9 and 20 by the plain one: 10 and then 20 would tell that some ten left
+    raw = pd.concat([series([10, 19, 60]), series([9, 20, 61], method="plain")])
+    plain = protect(raw).frame.set_index(["method", "horizon"])["reason"]
+    assert plain.to_dict() == {
+        ("main", 3): None, ("main", 6): "few_exits", ("main", 12): None,
+        ("plain", 3): "few_exits", ("plain", 6): "few_exits", ("plain", 12): None,
+    }  # fmt: skip
+    monkeypatch.setattr(rates_room, "_beside", lambda part: True)
+    assert protect(raw).frame.set_index(["method", "horizon"]).loc[("plain", 6), "shown"]
+
+
+def test_readings_near_the_estimate_stand_beside_it_each_with_its_own_steps():
+    methods = {"main": 20, "with_services": 22, "own_reporting": 9, "plain": 20}
+    raw = pd.concat([series([exits], method=method) for method, exits in methods.items()])
+    frame = protect(raw).frame.set_index("method")
+    assert frame["reason"].to_dict() == {
+        "main": None, "with_services": None, "own_reporting": "few_exits", "plain": None,
+    }  # fmt: skip
 
 
 # ── bounds ───────────────────────────────────────────────────────────────────────────────────────────────────

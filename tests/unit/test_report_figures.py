@@ -9,10 +9,11 @@ import pytest
 from report_tables import write_tables
 from trajectories.exceptions import DisclosureError
 from trajectories.report import figures
+from trajectories.report.curve import retention_curve
 from trajectories.report.inputs import open_reports
 
 PAINTERS = {
-    "curve": lambda r: figures.retention_curve(r.curve, r.retention, region=r.region, words=r.words),
+    "curve": lambda r: retention_curve(r.curve, r.retention, region=r.region, words=r.words),
     "exits": lambda r: figures.exits_by_destination(r.exits, region=r.region, words=r.words),
     "origins": lambda r: figures.origins(r.counts, region=r.region, words=r.words),
 }
@@ -30,7 +31,7 @@ def test_a_figure_refuses_what_was_not_protected(reports, name):
     report = reports["05"]
     raw = pd.DataFrame({"group": ["05"], "month": [0], "survival": [1.0], "estimate": [1.0], "persons": [3]})
     unprotected = {
-        "curve": lambda: figures.retention_curve(raw, report.retention, region="05", words=report.words),
+        "curve": lambda: retention_curve(raw, report.retention, region="05", words=report.words),
         "exits": lambda: figures.exits_by_destination(raw, region="05", words=report.words),
         "origins": lambda: figures.origins(raw, region="05", words=report.words),
     }
@@ -64,7 +65,8 @@ def test_alternative_texts_carry_the_main_numbers(reports):
     alt = {name: paint(reports["05"]).alt for name, paint in DRAWN.items()}
     assert alt["curve"] == (
         "Courbe du taux de rétention estimé en Estrie, du premier mois à 60\u00a0mois\u00a0: "
-        "80\u00a0% à 12\u00a0mois et 63\u00a0% à 60\u00a0mois."
+        "80\u00a0% à 12\u00a0mois et 63\u00a0% à 60\u00a0mois. "
+        "Au-delà de 24\u00a0mois, elle est en tirets\u00a0: seul ce qu’on entend dire l’y porte."
     )
     assert "vers la région métropolitaine et" in alt["exits"] and "11\u00a0%" in alt["exits"]
     assert "Montréal, environ 335 personnes" in alt["origins"]
@@ -73,6 +75,28 @@ def test_alternative_texts_carry_the_main_numbers(reports):
         "(16 fois plus pour deux membres d’un même ménage)"
     ) in alt["weights"]
     assert alt["weights"].endswith("Le plus faible\u00a0: Nom\u00a0: différent, 510 fois moins probable.")
+
+
+def dashed(svg):
+    """The paths in dashes, the curve's colour and width."""
+    return [path for path in re.findall(r"<path [^>]*>", svg) if "stroke-dasharray" in path and "#123f6d" in path]
+
+
+def test_what_hearsay_carries_is_dashed_with_a_key_rings_and_words(reports, tmp_path):
+    drawing = DRAWN["curve"](reports["05"])
+    for svg in (drawing.svg, drawing.narrow):
+        assert len(dashed(svg)) == 2  # the curve, and the key
+        assert ">porté par ce qu’on entend dire<" in svg
+        assert svg.count("fill: #ffffff; stroke: #123f6d") >= 1  # the ring's own mark
+    assert "En tirets" in drawing.caption
+    folder = write_tables(tmp_path)
+    curves = pd.read_parquet(folder / "curves.parquet")
+    curves.loc[curves["known"].eq("hearsay"), "known"] = "insufficient"
+    curves.to_parquet(folder / "curves.parquet")
+    (report,) = open_reports(folder, ["05"])
+    shorter = DRAWN["curve"](report)
+    assert not dashed(shorter.svg) and "entend dire" not in shorter.svg + shorter.alt + shorter.caption
+    assert "du premier mois à 24\u00a0mois" in shorter.alt
 
 
 def test_the_figure_of_weights_names_every_level_of_every_trait_and_both_marks(reports):

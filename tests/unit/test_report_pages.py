@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 
 from report_tables import write_tables
@@ -28,7 +30,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reports(folder):
-    return {report.region: report for report in open_reports(folder, ["05", "09", "10", "14", "06", "province"])}
+    regions = ["05", "03", "09", "10", "14", "06", "province"]
+    return {report.region: report for report in open_reports(folder, regions)}
 
 
 def notebook(*fragments, extra=()):
@@ -73,9 +76,89 @@ def test_a_large_region_says_its_estimate_with_limits_and_the_flag(reports):
         "Part estimée des personnes suivies par le PASI qui demeurent encore en Estrie, sans interruption, "
         "12\u00a0mois après leur établissement. Limites à 95\u00a0%\u00a0: de 75\u00a0% à 85\u00a0%."
     ) in text
-    for said in ("Données synthétiques", "Estimation provisoire.", "RMR-2021", "31\u00a0décembre 2025", "0.1.0",
+    for said in ("Données synthétiques", "RMR-2021", "31\u00a0décembre 2025", "0.1.0",
                  "taux de présence", "solde migratoire", "BDIM", "n’est pas le formulaire officiel"):  # fmt: skip
         assert said in text
+
+
+def test_the_estimate_says_what_it_does_whose_reporting_it_rests_on_and_how_far_it_could_be(reports):
+    own, borrowed = (text_of(page(reports[region])) for region in ("05", "03"))
+    for text in (own, borrowed):
+        assert (
+            "tient compte des suivis qui échouent plus souvent auprès des personnes parties, et des départs appris"
+            in text
+        )
+    assert "Sous d’autres hypothèses, le taux irait de 77\u00a0% à 82\u00a0%." in own
+    # 210 persons: at least five on each side
+    assert "Sous d’autres hypothèses, le taux irait de 77\u00a0% à 83\u00a0%." in borrowed
+    said = "la façon dont les départs se font connaître est celle de l’ensemble du Québec"
+    assert said in borrowed and said not in own
+
+
+def rows_of(text, caption):
+    """The body of the table that bears the caption: its cells by row name."""
+    part = text[text.index(f"<caption>{caption}") :]
+    body = part[part.index("<tbody>") : part.index("</tbody>")]
+    rows = re.findall(r"<tr>(.*?)</tr>", body, re.S)
+    cells = [[text_of(cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)] for row in rows]
+    return {name: rest for name, *rest in cells}
+
+
+def header_of(text, caption):
+    part = text[text.index(f"<caption>{caption}") :]
+    return re.findall(r'<th scope="col">([^<]*)</th>', part[: part.index("</thead>")])
+
+
+def test_each_horizon_has_its_range_and_says_what_carries_it(reports, tmp_path):
+    text = page(reports["05"])
+    rows = rows_of(text, "Taux de rétention estimé en Estrie")
+    assert rows["24\u00a0mois"] == ["70\u00a0% 64\u00a0% – 77\u00a0%", "65\u00a0% – 74\u00a0%", "225"]
+    assert rows["36\u00a0mois †"][1] == "60\u00a0% – 70\u00a0%"
+    assert text.count("† Porté par ce qu’on entend dire\u00a0: trop peu de personnes") >= 1
+    folder = write_tables(tmp_path)
+    rates = pd.read_parquet(folder / "retention.parquet")
+    rates.loc[rates["method"].eq("main") & rates["horizon"].gt(24), ["estimate", "known"]] = [np.nan, "insufficient"]
+    rates.to_parquet(folder / "retention.parquet")
+    text = page(open_report(folder, "05"))
+    rows = rows_of(text, "Taux de rétention estimé en Estrie")
+    assert rows["36\u00a0mois"] == ["suivi insuffisant", "–", "–"]
+    # where nothing carries the estimate, no other reading stands in its place
+    assert list(rows_of(text, "Lectures plus simples, en Estrie"))[-1] == "24\u00a0mois"
+
+
+def test_only_readings_that_exist_have_a_column(reports):
+    informed = {
+        "05": ["Avec les services", "Selon les signalements de l’ensemble du Québec"],
+        "03": ["Avec les services", "Selon les seuls signalements de la région"],
+        "province": ["Avec les services"],
+    }
+    for region, names in informed.items():
+        text = page(reports[region])
+        assert header_of(text, "Le même calcul, renseigné autrement") == ["Durée", *names]
+        assert header_of(text, "Bornes du taux") == [
+            "Durée",
+            "Borne basse\u00a0: toutes parties",
+            "Borne haute\u00a0: toutes restées",
+        ]
+        assert header_of(text, "Lectures plus simples")[1] == "Calcul simple, sans correction"
+
+
+def test_bounds_stand_alone_where_the_follow_up_is_insufficient(tmp_path):
+    folder = write_tables(tmp_path)
+    rates = pd.read_parquet(folder / "retention.parquet")
+    rates.loc[rates["method"].eq("main"), ["estimate", "known"]] = [np.nan, "insufficient"]
+    rates.to_parquet(folder / "retention.parquet")
+    text = page(open_report(folder, "05"))
+    assert "insuffisant pour estimer un taux de rétention" in text_of(text)
+    assert rows_of(text, "Bornes du taux")["12\u00a0mois"] == ["68\u00a0%", "85\u00a0%"]
+    assert "Autres lectures" not in text and 'id="courbe"' not in text and "n’ont été appris" not in text
+
+
+def test_the_quality_section_tells_departures_never_heard_of_and_warns_where_services_disagree(reports):
+    never, warning = "environ 15\u00a0% des départs n’ont été appris par aucun organisme", "À lire avec prudence."
+    told = {region: text_of(page(reports[region])) for region in ("05", "03", "09", "10", "province")}
+    assert [region for region, text in told.items() if never in text] == ["05", "03", "province"]
+    assert [region for region, text in told.items() if warning in text] == ["03"]
 
 
 def test_a_small_region_and_an_empty_one_say_so_and_show_no_figure(reports):
@@ -225,9 +308,9 @@ def test_the_index_links_every_page_the_whole_first(reports):
 
 
 def test_real_data_bears_no_banner(tmp_path):
-    report = open_report(write_tables(tmp_path, synthetic=False, provisional=False), "05")
+    report = open_report(write_tables(tmp_path, synthetic=False), "05")
     text = page(report)
-    assert "synthétiques" not in text and "provisoire" not in text
+    assert "synthétiques" not in text
 
 
 def test_a_missing_or_older_table_is_a_sentence(tmp_path, folder):

@@ -2,9 +2,9 @@
 
 The rules, with the reason of each: counts.py (small cells, what stands beside them), rates.py (denominators, steps,
 bounds, destinations), curves.py (rounded counts, spacing), thresholds.py (the same rate from nearly the same persons),
-rules.py (the numbers). The report room takes `Protected` only. Tables that add up (the regions and the province) have
-to be protected together, in one call: apart, neither call could know what the other shows. `Protected.of` then takes
-one group's rows for its page.
+shares.py (departures nobody heard of), rules.py (the numbers). The report room takes `Protected` only. Tables that add
+up (the regions and the province) have to be protected together, in one call: apart, neither call could know what the
+other shows. `Protected.of` then takes one group's rows for its page.
 
 What a reader can still learn is written in counts.py and rates.py; the tests try it by linear programming.
 """
@@ -20,8 +20,9 @@ from ..exceptions import DisclosureError
 from ..study import Disclosure
 from .counts import protect_counts
 from .curves import protect_curve_counts, protect_estimated_curve
-from .rates import COUNTS, NUMBERS, protect_rates
+from .rates import COUNTS, EXACT, RANGE, protect_rates
 from .rules import SMALLEST_AT_RISK, checked
+from .shares import protect_shares
 from .thresholds import protect_thresholds
 
 __all__ = ["Protected", "protect"]
@@ -33,6 +34,7 @@ _KINDS = {
     "estimated curve": {"group", "month", "survival", "lower", "upper", "n_risk", "n_exits"},
     "counts": {"group", "table", "key", "persons", "households"},
     "rates": {"group", "estimate", "lower", "upper", "n_start", "n_at_risk"},
+    "shares": {"group", "check", "value"},
     "rates by threshold": {"group", "setting", "threshold", "horizon", "estimate", "n_start", "n_at_risk"},
 }
 
@@ -49,13 +51,15 @@ class Protected:
     frame : DataFrame
         Only what may be shown: a hidden number is missing and its row's `shown` is False.
         counts: group, table, key, persons_rounded, households_rounded, shown, sum_of_displayed (a total).
-        rates: the context columns given (perimeter … horizon, known), estimate, lower, upper (0–1, whole percents),
-        at_least, at_most (a range where the exact rate would tell a small count), n_start_rounded,
-        n_at_risk_rounded, n_confirmed_rounded, shown, reason.
+        rates: the context columns given (perimeter … horizon, known, reporting), estimate, lower, upper (0–1, whole
+        percents), range_lower, range_upper (under moved assumptions, where given), at_least, at_most (a range where
+        the exact rate would tell a small count), n_start_rounded, n_at_risk_rounded, n_confirmed_rounded, shown,
+        reason.
+        rates, of checks: group, measure, estimate (of departures nobody heard of; steps of five points), shown.
         rates, by threshold: group, horizon, estimate (at the study's threshold), at_least, at_most, persons_at_most
         (what the range stands for), shown, reason.
         curve: group, month, survival, lower, upper, n_risk_rounded, shown, and incidence_<cause>,
-        n_exit_<cause>_rounded (from counts) or lost_left, lost_stayed, horizon (estimated).
+        n_exit_<cause>_rounded (from counts) or lost_left, lost_stayed, horizon, known (estimated).
     rules : Disclosure
         The rules it was made with.
     """
@@ -73,7 +77,7 @@ class Protected:
         )  # fmt: skip
         if raw or "shown" not in self.frame:
             raise DisclosureError(f"This table is not protected ({', '.join(raw) or 'no column shown'}): use protect.")
-        exact = [name for name in ("persons_rounded", "households_rounded", *NUMBERS[:3]) if name in self.frame]
+        exact = [name for name in ("persons_rounded", "households_rounded", *EXACT, *RANGE) if name in self.frame]
         if self.frame.loc[~self.frame["shown"].astype(bool), exact].notna().to_numpy().any():
             raise DisclosureError("A number stands on a row that is not shown: use protect.")
 
@@ -95,10 +99,11 @@ def protect(table: pd.DataFrame, *, rules: Disclosure | None = None, support: in
     ----------
     table : DataFrame
         Counts (group, table, key, persons, households), rates (group, estimate, lower, upper, n_start, n_at_risk and
-        any of perimeter, scope, pathway, measure, method, cause, horizon, known, n_confirmed, n_households), a curve
-        of monthly counts (group, month, n_entry, n_censor, n_exit_<cause> …) or an estimated one (group, month,
-        survival, lower, upper, n_risk, n_exits and any of n_start, horizon, lost_left, lost_stayed), or rates by
-        threshold of the linkage (group, setting, threshold, horizon, estimate, n_start, n_at_risk). Not changed.
+        any of perimeter, scope, pathway, measure, method, cause, horizon, known, reporting, range_lower, range_upper,
+        n_confirmed, n_households), a curve of monthly counts (group, month, n_entry, n_censor, n_exit_<cause> …) or
+        an estimated one (group, month, survival, lower, upper, n_risk, n_exits and any of n_start, horizon, known,
+        lost_left, lost_stayed), rates by threshold of the linkage (group, setting, threshold, horizon, estimate,
+        n_start, n_at_risk), or the checks of a fit (group, check, value). Not changed.
         All groups that add up to one another have to be in it.
     rules : Disclosure, optional
         The study's; the defaults where not given.
@@ -145,6 +150,8 @@ def protect(table: pd.DataFrame, *, rules: Disclosure | None = None, support: in
             return Protected("counts", protect_counts(table, rules), rules)
         case "rates":
             return Protected("rates", protect_rates(table, rules, at_risk), rules)
+        case "shares":
+            return Protected("rates", protect_shares(table, rules), rules)
         case "rates by threshold":
             return Protected("rates", protect_thresholds(table, rules, at_risk), rules)
         case "curve of counts":

@@ -8,7 +8,8 @@ the rounded risk set. The province's classes are widened until they do not narro
 
 *Estimated (EM, weighted, bounds).* Its steps are no counts, so it is shown at some months only: first the horizons that
 the table of rates gives exactly (same rule, same function), then the months between them that at least `threshold`
-exits separate from the month shown before and from the next horizon shown. It stops where fewer than 20 are at risk.
+exits separate from the month shown before and from the next horizon shown. It stops where fewer than 20 are at risk,
+and before the first month that its table calls insufficient; what carries each month shown (`known`) stays beside it.
 The two bounds go where under `threshold` persons lie between them, and each keeps that distance between its own months.
 """
 
@@ -19,11 +20,13 @@ import pandas as pd
 
 from ..exceptions import DisclosureError
 from ..study import REGION_CODES, Disclosure
+from ..tables import SUPPORTS
 from .counts import PROVINCE
 from .rates import down, exact_steps, up
 from .rules import NO_EXITS, RATE_DECIMALS, class_ends, midpoints, rounded, whole_counts
 
 EXIT = "n_exit_"
+*_, INSUFFICIENT = SUPPORTS
 # The province's counts may need classes of 20, 30 … persons beside those of its regions; past this, no curve of it.
 WIDEST_CLASS = 10
 NORMAL_975 = 1.959963984540054  # the 97.5 % point of the normal law, for 95 % limits
@@ -121,7 +124,8 @@ def protect_estimated_curve(frame: pd.DataFrame, rules: Disclosure, at_risk: int
     ordered = frame.sort_values(["group", "month"], ignore_index=True)
     curves = [_thinned(part.reset_index(drop=True), rules, at_risk) for _, part in ordered.groupby("group", sort=True)]
     bounds = [name for name in ("lost_left", "lost_stayed") if name in frame]
-    columns = ["group", "month", "survival", "lower", "upper", *bounds, "n_risk_rounded", "horizon", "shown"]
+    known = [name for name in ("known",) if name in frame]
+    columns = ["group", "month", "survival", "lower", "upper", *bounds, "n_risk_rounded", "horizon", *known, "shown"]
     return pd.concat(curves, ignore_index=True)[columns] if curves else pd.DataFrame(columns=columns)
 
 
@@ -134,6 +138,8 @@ def _thinned(curve: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFra
     n = float(curve["n_start"].max() if "n_start" in curve else risk.max(initial=0.0))
     horizon = curve["horizon"].fillna(False).to_numpy(dtype=bool) if "horizon" in curve else np.zeros(len(curve), bool)
     open_ = ((risk >= at_risk) | (month == 0)) & np.isfinite(survival) & np.isfinite(exits)
+    if "known" in curve:
+        open_ &= (curve["known"].isin(SUPPORTS) & curve["known"].ne(INSUFFICIENT)).to_numpy()
     open_ &= np.logical_and.accumulate(open_) & (n >= max(rules.rate_denominator, rules.threshold))
     leaving = (1 - survival) * n
     start = open_ & (month == 0) & (leaving < NO_EXITS)
@@ -150,6 +156,8 @@ def _thinned(curve: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFra
     out["n_risk_rounded"] = pd.array(rounded(np.nan_to_num(risk), rules.round), dtype="Int64")
     out.loc[start, "n_risk_rounded"] = pd.NA  # the number at the start is the rates table's to tell
     out["horizon"] = horizon
+    if "known" in curve:
+        out["known"] = curve["known"]
     return out[shown].assign(shown=True)
 
 

@@ -5,7 +5,8 @@
 2. *Steps.* rate × n is a count of exits. Along the horizons of one series a rate is given exactly only where nobody,
    or at least `threshold` persons, left since the last one given exactly (the start, first); else only as a range
    « at least … at most … » that holds every number of exits from 1 to `threshold`: as with counts, 0 is shown, small
-   numbers are not. The range is computed from what is displayed alone.
+   numbers are not. The range is computed from what is displayed alone. A series beside `main` gives no exact
+   rate where main gives a range: being near, it would stand for it.
 3. *Bounds.* all_lost_left and all_lost_stayed apart by under `threshold` persons would tell how few are lost: both are
    hidden, and the third bound (no_news_present) too, which is hidden as well where it comes that near to one of them.
 4. *Exits by destination.* The reader knows S (the retention table) and S + ΣF = 1. A destination of few persons goes
@@ -13,6 +14,13 @@
    is the only one shown. Other horizons are shown where every destination has nobody or enough, and so between them.
 5. *Province and regions.* Where a region's figure is not exact, the province's is shown only if its own rounding and
    that of the displayed regions leave the difference open by 1 to `threshold` − 1 persons.
+6. *Range of the assumptions.* Shown where the estimate is, rounded outwards. It narrows as fewer persons are lost from
+   sight, so a narrow one would tell how few: on each side it reaches half a `threshold` of persons at least, which is
+   computed from what is displayed alone.
+
+Readings beside `main` (the other reporting, with services, plain) stand however near to it they come. Each is a model's
+estimate from the same persons: no group of persons is what lies between two of them, and near is not few (errors
+cancel: observation-model.md). It is the bounds that differ by persons (those lost), hence rule 3.
 """
 
 from __future__ import annotations
@@ -27,10 +35,12 @@ from ..study import REGION_CODES, Disclosure
 from .counts import PROVINCE
 from .rules import NO_EXITS, RATE_DECIMALS, rounded, rounding_interval
 
-# What may be said of a row besides its numbers; any other column (se, notes, …) stays behind.
-CONTEXT = ("perimeter", "scope", "pathway", "group", "measure", "method", "cause", "horizon", "known")
-NUMBERS = ("estimate", "lower", "upper", "at_least", "at_most")
+# What a row is of, and what may be said of it besides its numbers; any other column (se, notes, …) stays behind.
+KEYS = ("perimeter", "scope", "pathway", "group", "measure", "method", "cause", "horizon")
+CONTEXT = (*KEYS, "known", "reporting")
+EXACT, RANGE, STEPS = ("estimate", "lower", "upper"), ("range_lower", "range_upper"), ("at_least", "at_most")
 COUNTS = ("n_start", "n_at_risk", "n_confirmed")
+MAIN = "main"
 LEFT, STAYED, NO_NEWS = "all_lost_left", "all_lost_stayed", "no_news_present"
 # Why a number is not shown (machine-readable; the report has the words).
 REASONS = ("denominator", "households", "at_risk", "insufficient", "bounds", "few_exits", "difference")
@@ -39,7 +49,7 @@ REASONS = ("denominator", "households", "at_risk", "insufficient", "bounds", "fe
 def protect_rates(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFrame:
     """The table of rates as it may be shown; rows by their context columns."""
     context = [name for name in CONTEXT if name in frame]
-    keys = [name for name in context if name != "known"]
+    keys = [name for name in KEYS if name in frame]
     raw = frame.sort_values(keys, ignore_index=True)
     if raw.duplicated(keys).any():
         raise DisclosureError(f"{int(raw.duplicated(keys).sum())} rate(s) are given twice (same {', '.join(keys)}).")
@@ -51,15 +61,18 @@ def protect_rates(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Da
         for rows in _series(raw, without=("cause", "horizon")):
             _protect_destinations(raw, out, rows, rules)
     else:
-        for rows in _series(raw, without=("horizon",)):
-            _protect_steps(raw, out, rows, rules)
+        ranged: set[tuple] = set()
+        for rows in sorted(_series(raw, without=("horizon",)), key=_beside):
+            few = _protect_steps(raw, out, rows, rules, ranged)
+            ranged |= few if not _beside(rows) else set()
     _hide_differences(raw, out, rules)
-    _write_rates(raw, out)
+    _write_rates(raw, out, rules)
     _write_counts(raw, out, rules)
     out["shown"] = out["reason"].isna()
     out["reason"] = out["reason"].astype("object").where(out["reason"].notna(), None)
     counts = [f"{name}_rounded" for name in COUNTS if name in raw]
-    return out[[*context, *NUMBERS, *counts, "shown", "reason"]]
+    numbers = [*EXACT, *(name for name in RANGE if name in out), *STEPS]
+    return out[[*context, *numbers, *counts, "shown", "reason"]]
 
 
 def ground(raw: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Series:
@@ -80,7 +93,7 @@ def ground(raw: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Series:
 
 def _series(raw: pd.DataFrame, *, without: tuple[str, ...]) -> Iterator[pd.DataFrame]:
     """The rows of one series each: all that is said of one group by one method, say."""
-    by = [name for name in CONTEXT if name in raw and name not in (*without, "known")]
+    by = [name for name in KEYS if name in raw and name not in without]
     yield from (part for _, part in raw.groupby(by, dropna=False, sort=True)) if by else (raw,)
 
 
@@ -107,9 +120,9 @@ def _hide_close_bounds(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) 
                 out.loc[at[method], "reason"] = "bounds"
 
 
-def exact_steps(rates: np.ndarray, persons: np.ndarray, threshold: int, start: float = 1.0) -> np.ndarray:
+def exact_steps(rates: np.ndarray, persons: np.ndarray, threshold: int, closed=None) -> np.ndarray:
     """
-    Which rates of one series may be given exactly: nobody, or enough persons, since the last one given.
+    Which rates of one series may be given exactly: nobody, or enough persons, since the last one given; never `closed`.
 
     Examples
     --------
@@ -117,10 +130,11 @@ def exact_steps(rates: np.ndarray, persons: np.ndarray, threshold: int, start: f
     array([False,  True, False, False,  True])
     """
     exact = np.zeros(len(rates), dtype=bool)
-    last = start
+    closed = np.zeros(len(rates), dtype=bool) if closed is None else closed
+    last = 1.0
     for i, (rate, n) in enumerate(zip(rates, persons, strict=True)):
         step, staying = abs(last - rate) * n, rate * n
-        exact[i] = _none_or_enough(step, threshold) and _none_or_enough(staying, threshold)
+        exact[i] = not closed[i] and _none_or_enough(step, threshold) and _none_or_enough(staying, threshold)
         last = rate if exact[i] else last
     return exact
 
@@ -130,17 +144,27 @@ def _none_or_enough(persons, threshold: int):
     return (persons < NO_EXITS) | (persons >= threshold - NO_EXITS)
 
 
-def _protect_steps(raw: pd.DataFrame, out: pd.DataFrame, part: pd.DataFrame, rules: Disclosure) -> None:
-    """Rule 2 for one series: exact rates, or ranges computed from what is displayed."""
+def _beside(part: pd.DataFrame) -> bool:
+    """Whether a series stands beside the main one."""
+    return "method" in part and part["method"].iloc[0] != MAIN
+
+
+def _protect_steps(
+    raw: pd.DataFrame, out: pd.DataFrame, part: pd.DataFrame, rules: Disclosure, ranged: set[tuple]
+) -> set[tuple]:
+    """Rule 2 for one series: exact rates, or ranges computed from what is displayed; where it gives a range."""
     rows = part.index[out.loc[part.index, "reason"].isna()]
     rates, persons = (raw.loc[rows, name].to_numpy(dtype=float) for name in ("estimate", "n_start"))
+    about = [name for name in KEYS if name in raw and name != "method"]
+    places = list(raw.loc[rows, about].itertuples(index=False, name=None))
+    exact_ones = exact_steps(rates, persons, rules.threshold, [place in ranged for place in places])
     last = 1.0
-    for row, rate, n, exact in zip(rows, rates, persons, exact_steps(rates, persons, rules.threshold), strict=True):
+    for row, rate, n, exact in zip(rows, rates, persons, exact_ones, strict=True):
         if exact:
             last = rate
             continue
         told = round(last, RATE_DECIMALS)
-        fewest = int(rounding_interval(rounded([int(n)], rules.round), rules.round, rules.threshold)[0][0])
+        fewest = int(_fewest([int(n)], rules)[0])
         out.loc[row, "reason"] = "few_exits"
         if _none_or_enough(rate * n, rules.threshold):
             # rounding hid up to half a percent of the last rate, unless it is the start
@@ -149,6 +173,7 @@ def _protect_steps(raw: pd.DataFrame, out: pd.DataFrame, part: pd.DataFrame, rul
             out.loc[row, "at_most"] = told
         else:
             out.loc[row, "at_most"] = min(up(rules.threshold / fewest), told)
+    return {place for place, exact in zip(places, exact_ones, strict=True) if not exact}
 
 
 def _protect_destinations(raw: pd.DataFrame, out: pd.DataFrame, part: pd.DataFrame, rules: Disclosure) -> None:
@@ -226,12 +251,24 @@ def _hide_differences(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -
                 break
 
 
-def _write_rates(raw: pd.DataFrame, out: pd.DataFrame) -> None:
+def _write_rates(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -> None:
     shown = out["reason"].isna()
     out["estimate"] = raw["estimate"].astype(float).round(RATE_DECIMALS).where(shown)
     # limits go outwards: rounding may not make a result look surer
     out["lower"] = down(raw["lower"].astype(float)).where(shown)
     out["upper"] = up(raw["upper"].astype(float)).where(shown)
+    if all(name in raw for name in RANGE):
+        fewest = _fewest(raw["n_start"].where(shown, rules.threshold), rules)
+        least, most = (raw[name].astype(float).where(shown) for name in RANGE)
+        # from the displayed rate, which rounding moved by up to half a percent
+        reach = 0.5 * rules.threshold / fewest + 0.5 * 10.0**-RATE_DECIMALS
+        out["range_lower"] = np.clip(down(np.minimum(least, out["estimate"] - reach)), 0.0, 1.0).where(least.notna())
+        out["range_upper"] = np.clip(up(np.maximum(most, out["estimate"] + reach)), 0.0, 1.0).where(most.notna())
+
+
+def _fewest(persons, rules: Disclosure) -> np.ndarray:
+    """The smallest numbers that a reader can suppose behind the rounded ones."""
+    return rounding_interval(rounded(persons, rules.round), rules.round, rules.threshold)[0]
 
 
 def _write_counts(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -> None:

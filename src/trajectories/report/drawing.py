@@ -21,6 +21,7 @@ from .markup import attributes_of, element
 INK, MUTED, RULE = "#1f2a37", "#52606d", "#cbd2d9"
 CURVE, BAND, RIBBON, BOUND = "#123f6d", "#b5cbe0", "#e9ecef", "#6b7785"
 FONT_SIZE = 13.0
+LINE = 20.0  # height of a line of text in a figure
 
 # Drawing sizes in CSS pixels; the page shows the one that fits (page.css), so that text is never scaled.
 WIDE, NARROW = 720, 330

@@ -1,4 +1,4 @@
-"""The figures of a page: the retention curve, the exits by destination, the origins, the weights of the linkage.
+"""The figures of a page beside the curve (curve.py): exits by destination, origins, weights of the linkage.
 
 Each takes protected tables only (`inputs.py`; the weights are a model's, not anybody's), writes its own alternative
 text from the same numbers, and is read without a legend: labels stand on what they name. Fills differ in lightness, so
@@ -11,124 +11,16 @@ import numpy as np
 import pandas as pd
 
 from ..tables import EXITS
-from .drawing import BAND, BOUND, CURVE, FONT_SIZE, INK, MUTED, RIBBON, RULE, WIDE, Drawing, draw
+from .drawing import BOUND, CURVE, FONT_SIZE, INK, LINE, RULE, WIDE, Drawing, draw
 from .inputs import frame_of
 from .readings import factor_text, level_text, times_text
 from .words import Words
 
 # The destinations that the model tells apart; an unknown one is no cause of its own (observation-model.md).
 DESTINATIONS = EXITS[:3]
-_LINE = 20.0  # height of a line of text in a figure
 _SHOWN_ORIGINS = 8
 # Heights in the figure of weights: a level, a trait's name, the names of the two marks, the axis.
 _LEVEL, _TRAIT, _MARKS, _AXIS = 21, 32, 48, 30
-
-
-def retention_curve(curve, retention, *, region: str, words: Words) -> Drawing | None:
-    """
-    The retention curve with its limits, the bounds as a ribbon, and the rounded numbers at risk under it.
-
-    Parameters
-    ----------
-    curve, retention : Protected
-        Tables `curves` and `retention` of one group.
-    region : str
-        Region code, `province`, or the name of a group.
-
-    Returns
-    -------
-    Drawing or None
-        None where nothing of the curve may be published.
-    """
-    points = frame_of(curve).dropna(subset=["survival"])
-    if len(points) < 2:
-        return None
-    rates = frame_of(retention)
-    main = rates[(rates["method"] == "main") & rates["estimate"].notna()]
-    bounds = points[["month", "lost_left", "lost_stayed"]].dropna()
-    last = int(points["month"].max())
-    end = max(12, last)
-    ticks = [0, *(h for h in sorted(rates["horizon"].unique()) if 12 <= h <= end)]
-    at_risk = points.set_index("month")["n_risk"].astype("Float64")
-    at_risk[0] = rates["n_start"].astype("Float64").max()
-
-    def paint(figure, width: int) -> None:
-        wide = width == WIDE
-        height = figure.get_figheight() * 72
-        left, right, under = (52, 150, 92) if wide else (46, 26, 92)
-        axes = figure.add_axes((left / width, under / height, 1 - (left + right) / width, 1 - (under + 24) / height))
-        if len(bounds) > 1:
-            axes.fill_between(bounds["month"], bounds["lost_left"], bounds["lost_stayed"], color=RIBBON, linewidth=0)
-        limits = points.dropna(subset=["lower", "upper"])
-        axes.fill_between(limits["month"], limits["lower"], limits["upper"], color=BAND, linewidth=0)
-        if len(bounds) > 1:
-            for name in ("lost_left", "lost_stayed"):
-                axes.plot(bounds["month"], bounds[name], color=BOUND, linewidth=1.2, linestyle=(0, (4, 3)))
-        axes.plot(points["month"], points["survival"], color=CURVE, linewidth=2.6)
-        labelled = main[main["horizon"].isin(ticks)]
-        for horizon, rate in zip(labelled["horizon"], labelled["estimate"], strict=True):
-            axes.plot(horizon, rate, "o", color=CURVE, markersize=7, markeredgecolor="white", clip_on=False)
-            axes.annotate(
-                words.percent(rate), (horizon, rate), (0, 9), textcoords="offset points",
-                ha="right" if horizon == end else "center", weight="bold", color=INK,
-                bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
-            )  # fmt: skip
-        axes.set_xlim(0, end)
-        axes.set_ylim(0, 1.0)
-        axes.set_xticks(ticks, [words.number(tick) for tick in ticks])
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1], [words.percent(rate) for rate in (0, 0.25, 0.5, 0.75, 1)])
-        axes.tick_params(length=0, pad=6)
-        axes.grid(axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.set_xlabel(words.say("figure.curve.axis"), labelpad=6)
-        if wide:
-            _label_ends(axes, points, bounds, words)
-        # numbers at risk, under the months they belong to
-        line = 18 / height
-        figure.text(left / width, 1.9 * line, words.say("figure.curve.at_risk"), ha="left", color=MUTED)
-        for tick in ticks:
-            x = (left + (width - left - right) * tick / end) / width
-            told = at_risk.get(tick, default=None)
-            figure.text(x, 0.6 * line, words.number(told), ha="center", color=INK)
-
-    svg, narrow = draw("courbe", paint, lambda width: 430 if width == WIDE else 350)
-    return Drawing(
-        "courbe", svg, narrow, _curve_alt(main, region, last, words),
-        words.say("figure.curve.caption" if len(bounds) > 1 else "figure.curve.caption_plain"),
-    )  # fmt: skip
-
-
-def _label_ends(axes, points: pd.DataFrame, bounds: pd.DataFrame, words: Words) -> None:
-    """Names beside the right end of what they name, pushed apart where they would touch."""
-    final = points.iloc[-1]
-    wanted = [(float(final["survival"]), words.say("figure.curve.estimate"), CURVE, "bold")]
-    if pd.notna(final["upper"]):
-        wanted.append((float(final["upper"]), words.say("figure.curve.limits"), "#35678f", "normal"))
-    if len(bounds) > 1:
-        wanted.append((float(bounds["lost_stayed"].iloc[-1]), words.say("figure.curve.bound_high"), MUTED, "normal"))
-        wanted.append((float(bounds["lost_left"].iloc[-1]), words.say("figure.curve.bound_low"), MUTED, "normal"))
-    wanted.sort(key=lambda item: item[0])
-    step = _LINE / (axes.get_window_extent().height)
-    places = np.array([item[0] for item in wanted])
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + step)
-    places -= np.mean(places - [item[0] for item in wanted])
-    for place, (_, text, colour, weight) in zip(places, wanted, strict=True):
-        axes.annotate(
-            text, (final["month"], place), (12, 0), textcoords="offset points", va="center", color=colour,
-            weight=weight, annotation_clip=False,
-        )  # fmt: skip
-
-
-def _curve_alt(main: pd.DataFrame, region: str, last: int, words: Words) -> str:
-    told = main[main["horizon"] <= last].set_index("horizon")["estimate"]
-    # the two numbers a reader looks for: at one year, and at the last horizon
-    chosen = [h for h in dict.fromkeys([12, *told.index[-1:]]) if h in told.index] or list(told.index[:1])
-    numbers = [words.say("figure.rate_at", rate=words.percent(told[h]), months=words.months(h)) for h in chosen]
-    place = words.in_region(region)
-    if not numbers:
-        return words.say("figure.curve.alt_none", place=place, months=words.months(last))
-    return words.say("figure.curve.alt", place=place, numbers=words.listing(numbers), months=words.months(last))
 
 
 def exits_by_destination(exits, *, region: str, words: Words, destinations=DESTINATIONS) -> Drawing | None:
@@ -358,7 +250,7 @@ def _name_marks(axes, row: pd.Series, place: float, words: Words) -> None:
         (row["relative_weight"], "figure.weights.household", INK, "normal"),
     )
     for line, (at, key, colour, weight) in enumerate(names):
-        top = 10.0 + line * _LINE
+        top = 10.0 + line * LINE
         axes.plot([at, at], [top + 9, place - 7], color=BOUND, linewidth=1.0, zorder=1)
         right = at > sum(axes.get_xlim()) / 2
         axes.annotate(

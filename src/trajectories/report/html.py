@@ -18,7 +18,7 @@ from ..exceptions import NotebookError
 from ..tables import PROVINCE
 from .inputs import Report, Run, frame_of
 from .markup import MARK, element, join
-from .readings import HEADLINE_HORIZON, limits_text, rate_text, state_of
+from .readings import HEADLINE_HORIZON, by_hearsay, limits_text, marked, notes, rate_text, state_of
 from .tables import html_table
 from .words import Words, words
 
@@ -93,8 +93,7 @@ def index(reports: Sequence[Report], pages: dict[str, str], *, language: str, ru
         said.say("column.region"), said.say("column.code"),
         said.say("column.retention_at", months=said.months(HEADLINE_HORIZON)), said.say("column.limits"),
     ]  # fmt: skip
-    strong = element("strong", said.say("headline.provisional"))
-    provisional = element("p", strong, " ", said.say("headline.provisional_why"), class_="note")
+    heard = any(_headline_hearsay(report) for report in reports)
     body = join(
         element(
             "header", element("p", said.say("opening.series"), class_="series"), element("h1", said.say("index.title")),
@@ -103,8 +102,8 @@ def index(reports: Sequence[Report], pages: dict[str, str], *, language: str, ru
         element(
             "section",
             element("p", said.say("index.what", months=said.months(HEADLINE_HORIZON)), class_="lead"),
-            provisional if run.provisional else None,
-            html_table(said.say("index.caption"), header, rows, note=said.say("ranges.note")),
+            element("p", said.say("headline.method"), class_="note"),
+            html_table(said.say("index.caption"), header, rows, note=notes(said, "ranges.note", hearsay=heard)),
         ),
     )  # fmt: skip
     shell = _shell("index", said, run)
@@ -126,7 +125,7 @@ def faults(html: str) -> list[str]:
     return [name for name, pattern in FORBIDDEN.items() if pattern.search(html)]
 
 
-def _headline_cells(report: Report, said: Words) -> tuple[str, str]:
+def _headline_cells(report: Report, said: Words) -> tuple[object, str]:
     state = state_of(report)
     if state in ("nobody", "too_small"):
         return said.say(f"index.{state}"), said.number(None)
@@ -134,7 +133,14 @@ def _headline_cells(report: Report, said: Words) -> tuple[str, str]:
     row = rates[(rates["method"] == "main") & (rates["horizon"] == HEADLINE_HORIZON)]
     if row.empty:
         return said.say("insufficient"), said.number(None)
-    return rate_text(row.iloc[0], said), limits_text(row.iloc[0], said)
+    rate = marked(rate_text(row.iloc[0], said), by_hearsay(row).iloc[0], said)
+    return rate, limits_text(row.iloc[0], said)
+
+
+def _headline_hearsay(report: Report) -> bool:
+    rates = frame_of(report.retention)
+    headline = rates[(rates["method"] == "main") & (rates["horizon"] == HEADLINE_HORIZON)]
+    return state_of(report) == "estimated" and bool(by_hearsay(headline).any())
 
 
 def _shell(region: str, said: Words, run: Run) -> dict:

@@ -18,28 +18,22 @@ import pandas as pd
 
 from ..disclosure import Protected, protect
 from ..exceptions import DisclosureError, StaleTableError
+from ..retention import BOUNDS, GAP
 from ..study import Disclosure
 from ..tables import PROVINCE
 from .words import Words, words
 
 NEEDED = {
     "retention": (
-        "group",
-        "horizon",
-        "method",
-        "estimate",
-        "lower",
-        "upper",
-        "n_start",
-        "n_at_risk",
-        "n_confirmed",
-        "known",
+        "group", "horizon", "method", "estimate", "se", "lower", "upper", "n_start", "n_at_risk", "n_confirmed",
+        "known", "range_lower", "range_upper", "reporting",
     ),
     "exits": ("group", "horizon", "cause", "estimate", "lower", "upper", "n_start", "n_at_risk"),
-    "curves": ("group", "month", "survival", "lower", "upper", "n_risk"),
+    "curves": ("group", "month", "survival", "lower", "upper", "n_risk", "known"),
+    "checks": ("group", "check", "value"),
     "counts": ("group", "table", "key", "persons", "households"),
     "sensitivity": ("group", "setting", "threshold", "horizon", "estimate", "n_start", "n_at_risk"),
-}
+}  # fmt: skip
 # The numbers of a model, which are those of nobody: what each level of agreement weighs (persons.match_weights).
 MODEL = {"weights": ("trait", "level", "weight", "relative_weight")}
 # Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
@@ -60,7 +54,6 @@ class Run:
     grace_days: int
     version: str
     synthetic: bool
-    provisional: bool
 
     @classmethod
     def read(cls, folder: Path) -> Run:
@@ -106,6 +99,8 @@ class Report:
     whole_counts: Protected
     everywhere: Protected
     sensitivity: Protected
+    checks: Protected
+    services_apart: bool
     weights: pd.DataFrame
 
 
@@ -157,7 +152,10 @@ def open_reports(
         raise TypeError(f"a region is text, such as '05': got {regions!r}.")
     folder = Path(tables)
     said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
-    kept = {name: protect(_read(folder, name), rules=disclosure, support=support) for name in NEEDED}
+    raw = {name: _read(folder, name) for name in NEEDED}
+    raw["curves"] = _bounds_where_supported(raw["curves"], raw["retention"])
+    kept = {name: protect(frame, rules=disclosure, support=support) for name, frame in raw.items()}
+    apart = _services_apart(raw["retention"], kept["retention"].frame)
     weights = _weights(_read(folder, "weights"))
     return [
         Report(
@@ -172,6 +170,8 @@ def open_reports(
             whole_counts=kept["counts"].of(PROVINCE),
             everywhere=kept["retention"],
             sensitivity=kept["sensitivity"].of(region),
+            checks=kept["checks"].of(region),
+            services_apart=region in apart,
             weights=weights,
         )
         for region in regions
@@ -193,6 +193,23 @@ def frame_of(table: Protected) -> pd.DataFrame:
             "pass it through `trajectories.protect` first."
         )
     return table.frame.rename(columns=lambda name: name.removesuffix("_rounded"))
+
+
+def _bounds_where_supported(curves: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+    """The curves, their bounds up to the last horizon at which the table of rates has both."""
+    both = rates[rates["method"].isin(BOUNDS) & rates["estimate"].notna()].groupby(["group", "horizon"]).size()
+    last = both[both == len(BOUNDS)].reset_index().groupby("group")["horizon"].max()
+    beyond = ~(curves["month"] <= curves["group"].map(last))
+    return curves.assign(**{name: curves[name].mask(beyond) for name in ("lost_left", "lost_stayed") if name in curves})
+
+
+def _services_apart(raw: pd.DataFrame, told: pd.DataFrame) -> set[str]:
+    """The groups where, at a horizon whose rate is told, the companion with services is far from the estimate."""
+    keys = ["group", "horizon"]
+    main = raw[raw["method"].eq("main")].merge(told.loc[told["method"].eq("main") & told["shown"], keys], on=keys)
+    beside = main.merge(raw.loc[raw["method"].eq("with_services"), [*keys, "estimate"]], on=keys, suffixes=("", "_s"))
+    far = (beside["estimate"] - beside["estimate_s"]).abs() > GAP * beside["se"]
+    return set(beside.loc[far & (beside["se"] > 0), "group"])
 
 
 def _weights(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """How a protected number is read aloud: a rate, the range that stands for it, or why there is neither.
 
 A hidden number is never an empty cell: « masqué » where it is too small or would give another one away, « suivi
-insuffisant » where too few persons could be followed that far.
+insuffisant » where nothing carries the curve that far. What hearsay alone carries bears a mark, and a note under it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 
 import pandas as pd
+from markupsafe import Markup
 
+from ..tables import SUPPORTS
 from .inputs import Report, frame_of
+from .markup import element, join
 from .words import Words
 
 HEADLINE_HORIZON = 12
 _TOO_SHORT = ("insufficient", "at_risk")
+_, HEARSAY, _ = SUPPORTS
 
 
 def state_of(report: Report) -> str:
@@ -58,13 +62,38 @@ def limits_text(row: pd.Series, words: Words) -> str:
     return words.say("from_to", lower=words.percent(row["lower"]), upper=words.percent(row["upper"]))
 
 
+def range_text(row: pd.Series, words: Words) -> str:
+    """From where to where a rate goes as the assumptions are moved, where it is shown."""
+    if pd.isna(row["range_lower"]) or pd.isna(row["range_upper"]):
+        return words.number(None)
+    return words.say("from_to", lower=words.percent(row["range_lower"]), upper=words.percent(row["range_upper"]))
+
+
+def by_hearsay(rates: pd.DataFrame) -> pd.Series:
+    """Which rows are told and rest on hearsay, not on confirmed presences."""
+    return told(rates) & rates["known"].eq(HEARSAY)
+
+
+def marked(text: object, hearsay: bool, words: Words) -> Markup:
+    """What is told, with the mark of hearsay where it rests on that."""
+    return join(text, element("sup", words.say("hearsay.mark")) if hearsay else None)
+
+
+def notes(words: Words, *keys: str, hearsay: bool) -> Markup:
+    """The notes under a table, with that of the mark, on a line of its own, where the mark stands in the table."""
+    said = [words.say(key) for key in keys]
+    if hearsay:
+        said += [element("br")] * bool(keys) + [words.say("hearsay.note")]
+    return Markup(" ").join(said)
+
+
 def told(rates: pd.DataFrame) -> pd.Series:
     """Which rows may be told, as a rate or as a range."""
     return rates["estimate"].notna() | rates["at_most"].notna()
 
 
 def too_short(row: pd.Series) -> bool:
-    """Whether a number is missing because too few persons were followed that long."""
+    """Whether a number is missing because nothing carries it that far."""
     return row["reason"] in _TOO_SHORT
 
 

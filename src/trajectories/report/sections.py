@@ -12,18 +12,30 @@ from markupsafe import Markup
 
 from ..study import METROPOLITAN_REGIONS, REGION_CODES
 from ..tables import PROVINCE
-from . import figures, linkage
+from . import companions, figures, linkage
 from .counting import count_table, pair
+from .curve import retention_curve
 from .inputs import Report, frame_of
 from .markup import Fragment, element, join
-from .readings import headline_row, limits_text, rate_text, state_of, told, too_short
+from .readings import (
+    HEARSAY,
+    by_hearsay,
+    headline_row,
+    limits_text,
+    marked,
+    notes,
+    range_text,
+    rate_text,
+    state_of,
+    told,
+    too_short,
+)
 from .tables import definition_list, html_table
 from .words import Words
 
 # Regions that the metropolitan perimeter cuts in two: only their outer part is « en région » (domain facts §0).
 SPLIT_REGIONS = ("14", "15", "16")
 NOT_RETENTION = ("stock", "balance", "admission", "cause")
-COMPANIONS = ("all_lost_left", "all_lost_stayed", "plain", "no_news_present")
 
 
 def opening(report: Report) -> Fragment:
@@ -78,16 +90,7 @@ def in_brief(report: Report) -> Fragment:
         else:
             sentence = say("headline.sentence_plain", staying=staying, months=months)
         body.append(element("p", sentence, class_="lead"))
-        if report.run.provisional:
-            body.append(
-                element(
-                    "p",
-                    element("strong", say("headline.provisional")),
-                    " ",
-                    say("headline.provisional_why"),
-                    class_="note",
-                )
-            )
+        body.append(element("p", Markup(" ").join(_method(report, row)), class_="note"))
     else:
         body.append(
             element(
@@ -101,34 +104,58 @@ def in_brief(report: Report) -> Fragment:
     return _section("en-bref", say("headline.title"), *body, class_="brief")
 
 
-def how_long(report: Report) -> Fragment:
-    """The curve, the retention table at every horizon, and the other readings of the same data."""
-    if state_of(report) != "estimated":
-        return nothing()
+def _method(report: Report, row: pd.Series) -> list[str]:
+    """What the estimate does, what it rests on here, and how far its assumptions could move it."""
     say, words = report.words.say, report.words
-    rates = frame_of(report.retention)
-    main = rates[rates["method"] == "main"].sort_values("horizon")
-    rows = [
-        [words.months(row["horizon"]), rate_text(row, words), limits_text(row, words), _at_risk(report, row)]
-        for _, row in main.iterrows()
-    ]
-    started = main["n_start"].dropna()
-    note = join(
-        say("retention.note", n=words.number(started.iloc[0]) if len(started) else say("hidden")),
-        " ",
-        say("ranges.note"),
-    )
-    table = html_table(
-        say("retention.caption", place=words.in_region(report.region)),
-        [say("column.horizon"), say("column.retention"), say("column.limits"), say("column.at_risk")],
-        rows,
-        note=note,
-    )
-    drawing = figures.retention_curve(report.curve, report.retention, region=report.region, words=words)
+    said = [say("headline.method")]
+    if row["reporting"] == "borrowed":
+        said.append(say("headline.borrowed"))
+    if row["known"] == HEARSAY:
+        said.append(say("headline.hearsay"))
+    if pd.notna(row["range_lower"]):
+        lower, upper = words.percent(row["range_lower"]), words.percent(row["range_upper"])
+        said.append(say("headline.range", lower=lower, upper=upper))
+    return said
+
+
+def how_long(report: Report) -> Fragment:
+    """The curve, the retention table at every horizon, the bounds, and the other readings of the same data."""
+    say, words = report.words.say, report.words
+    state, bounds = state_of(report), companions.bounds(report)
+    if state == "insufficient" and bounds:
+        return _section("retention", say("retention.title"), element("p", say("retention.bounds_only")), bounds)
+    if state != "estimated":
+        return nothing()
+    drawing = retention_curve(report.curve, report.retention, region=report.region, words=words)
     return _section(
         "retention", say("retention.title"), element("p", say("retention.what")),
         drawing.html() if drawing else element("p", say("retention.no_curve"), class_="note"),
-        table, _companions(report, rates),
+        _by_horizon(report), bounds, companions.readings(report),
+    )  # fmt: skip
+
+
+def _by_horizon(report: Report) -> Markup:
+    """The estimate at every horizon, its limits, its range under moved assumptions, and what carries it."""
+    say, words = report.words.say, report.words
+    rates = frame_of(report.retention)
+    main = rates[rates["method"] == "main"].sort_values("horizon")
+    heard = by_hearsay(main)
+    rows = [
+        [
+            marked(words.months(row["horizon"]), heard[place], words), _with_limits(row, words),
+            range_text(row, words), _at_risk(report, row),
+        ]
+        for place, row in main.iterrows()
+    ]  # fmt: skip
+    started = main["n_start"].dropna()
+    start = say("retention.note", n=words.number(started.iloc[0]) if len(started) else say("hidden"))
+    ranged = say("range.note", n=words.number(report.rules.threshold)) if main["range_lower"].notna().any() else None
+    rest = notes(words, "ranges.note", hearsay=bool(heard.any()))
+    return html_table(
+        say("retention.caption", place=words.in_region(report.region)),
+        [say("column.horizon"), say("column.retention_limits"), say("column.range"), say("column.at_risk")],
+        rows,
+        note=Markup(" ").join(text for text in (start, ranged, rest) if text),
     )  # fmt: skip
 
 
@@ -141,15 +168,17 @@ def where_to(report: Report) -> Fragment:
     # where staying in any region counts, going to another one is no exit
     destinations = [c for c in figures.DESTINATIONS if c != "other_region" or report.run.scope == "region"]
     drawing = figures.exits_by_destination(report.exits, region=report.region, words=words, destinations=destinations)
+    heard = by_hearsay(shares)
     rows = []
     for horizon, part in shares[told(shares)].groupby("horizon"):
         by_cause = part.set_index("cause")
-        rows.append([words.months(horizon), *(_share(report, by_cause, cause) for cause in destinations)])
+        name = marked(words.months(horizon), heard[part.index].any(), words)
+        rows.append([name, *(_share(report, by_cause, cause) for cause in destinations)])
     table = html_table(
         say("exits.caption", place=words.in_region(report.region)),
         [say("column.horizon"), *(words.label("exit", cause) for cause in destinations)],
         rows,
-        note=say("exits.note"),
+        note=notes(words, "exits.note", hearsay=bool(heard.any())),
     )
     return _section("departs", say("exits.title"), element("p", say("exits.what")), drawing and drawing.html(), table,
         count_table(report, "exit"),
@@ -189,12 +218,29 @@ def data_quality(report: Report) -> Fragment:
     say = report.words.say
     body: list[object] = []
     if state_of(report) != "nobody":
-        body.append(count_table(report, "lost", "late_news", "excluded"))
+        body += [count_table(report, "lost", "late_news", "excluded"), *_reporting(report)]
     body.append(pair(*(count_table(report, name, of=PROVINCE) for name in ("rows", "places"))))
     if report.region != PROVINCE:
         body.append(element("p", say("quality.whole"), class_="note"))
     body += [linkage.recognised(report), linkage.disagreements(report), linkage.threshold(report)]
     return _section("qualite", say("quality.title"), element("p", say("quality.what")), *body)
+
+
+def _reporting(report: Report) -> list[Markup]:
+    """What the estimate says of departures that nobody heard of, and where services contradict it."""
+    say, words = report.words.say, report.words
+    said = []
+    row = headline_row(report)
+    if row is None or pd.isna(row["estimate"]):
+        return said
+    share = frame_of(report.checks)["estimate"].dropna()
+    if len(share):
+        key = "never_heard.some" if share.iloc[0] else "never_heard.none"
+        said.append(element("p", say(key, share=words.percent(share.iloc[0]))))
+    if report.services_apart:
+        warning = element("strong", say("services_apart.title"))
+        said.append(element("p", warning, " ", say("services_apart.what"), class_="warning"))
+    return said
 
 
 def definitions(report: Report) -> Fragment:
@@ -214,7 +260,7 @@ def definitions(report: Report) -> Fragment:
                                  base=rules.round, denominator=rules.rate_denominator)),
         (say("facts.version"), run.version),
     ]  # fmt: skip
-    terms = ["retention", "establishment", "at_risk", "lost", "limits", "bounds"]
+    terms = ["retention", "establishment", "estimate", "at_risk", "hearsay", "lost", "limits", "range", "bounds"]
     return _section(
         "definitions", say("definitions.title"),
         definition_list([(say(f"term.{name}"), say(f"term.{name}.meaning")) for name in terms]),
@@ -230,18 +276,21 @@ def comparison(report: Report) -> Fragment:
     say, words = report.words.say, report.words
     rates = frame_of(report.everywhere)
     horizons = [h for h in (12, 24) if h in set(rates["horizon"])]
-    main = rates[(rates["method"] == "main")].set_index(["group", "horizon"])
+    main = rates[(rates["method"] == "main") & rates["horizon"].isin(horizons)]
+    heard = by_hearsay(main).any()
+    main = main.set_index(["group", "horizon"])
     rows = []
     for code in [*(c for c in REGION_CODES if c not in METROPOLITAN_REGIONS), PROVINCE]:
         cells: list[object] = []
         for horizon in horizons:
             row = main.loc[(code, horizon)] if (code, horizon) in main.index else None
-            cells.append(say("hidden") if row is None else _with_limits(row, words))
+            cells.append(say("hidden") if row is None else _with_limits(row, words, hearsay=row["known"] == HEARSAY))
         rows.append([words.region(code), *cells])
     header = [say("column.region"), *(say("column.retention_at", months=words.months(h)) for h in horizons)]
+    note = notes(words, "comparison.note", "ranges.note", hearsay=bool(heard))
     return _section(
         "regions", say("comparison.title"), element("p", say("comparison.what")),
-        html_table(say("comparison.caption"), header, rows, note=join(say("comparison.note"), " ", say("ranges.note"))),
+        html_table(say("comparison.caption"), header, rows, note=note),
     )  # fmt: skip
 
 
@@ -268,28 +317,8 @@ def _share(report: Report, by_cause: pd.DataFrame, cause: str) -> object:
     return _with_limits(by_cause.loc[cause], report.words)
 
 
-def _with_limits(row: pd.Series, words: Words) -> object:
-    """A rate, and its limits under it where it has some."""
+def _with_limits(row: pd.Series, words: Words, *, hearsay: bool = False) -> Markup:
+    """A rate, its mark where hearsay carries it, and its limits under it where it has some."""
+    rate = marked(rate_text(row, words), hearsay, words)
     has_limits = pd.notna(row["estimate"]) and pd.notna(row["lower"])
-    return join(rate_text(row, words), _small(limits_text(row, words)) if has_limits else None)
-
-
-def _small(text: str) -> Markup:
-    return element("span", text, class_="limits")
-
-
-def _companions(report: Report, rates: pd.DataFrame) -> Markup | None:
-    """The bounds and the plain readings, at the horizons where at least one may be shown."""
-    say, words = report.words.say, report.words
-    beside = rates[rates["method"].isin(COMPANIONS)]
-    if not told(beside).any():
-        return None
-    rows = []
-    for horizon, part in beside.groupby("horizon"):
-        by_method = part.set_index("method")
-        rows.append([words.months(horizon), *(rate_text(by_method.loc[method], words) for method in COMPANIONS)])
-    header = [say("column.horizon"), *(words.label("method", method) for method in COMPANIONS)]
-    return join(
-        element("h3", say("companions.title")), element("p", say("companions.what")),
-        html_table(say("companions.caption", place=words.in_region(report.region)), header, rows),
-    )  # fmt: skip
+    return join(rate, element("span", limits_text(row, words), class_="limits") if has_limits else None)
