@@ -78,7 +78,8 @@ def run(job: tuple[str, dict], methods: bool = False, horizons: Iterable[int] = 
                   "known": main.loc[horizon, "known"]}  # fmt: skip
         rows.append({
             **common, "cause": "still_there", "estimate": main.loc[horizon, "estimate"],
-            "truth": true.loc[horizon, "still_there"], "plain": stayed.get("plain", pd.Series(dtype=float)).get(horizon),
+            "truth": true.loc[horizon, "still_there"],
+            "plain": stayed.loc[horizon, "plain"] if "plain" in stayed else np.nan,
             "range_lower": main.loc[horizon, "range_lower"], "range_upper": main.loc[horizon, "range_upper"],
         })  # fmt: skip
         rows += [

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from trajectories.survival.checks import Floats, Integers, causes, refuse, times
 from trajectories.survival.month_grid import UNKNOWN, snap
 
-PRESENT, LEFT, FAILED, SERVICE, NEWS = KINDS = ("present", "left", "failed", "service", "news")
+# `missed`: a contact that was due and that nobody made; it speaks only where a sensitivity says what it means.
+PRESENT, LEFT, FAILED, SERVICE, NEWS, MISSED = KINDS = ("present", "left", "failed", "service", "news", "missed")
 _REQUIRED = ("stay", "month", "kind")
 _NEVER = np.inf
 Flags = NDArray[np.bool_]
@@ -29,7 +30,7 @@ class Contacts:
 
     stay: Integers
     month: Floats
-    kind: NDArray[np.object_]  # present, left or failed
+    kind: NDArray[np.object_]  # present, left, failed or missed
     failed_before: Flags  # had the organisation's previous attempt at this person failed?
     may_fail: Flags  # does the organisation write its failures?
 
@@ -96,18 +97,17 @@ def ascertain(
     known = by_news | by_contact
     known_at = np.where(known, told["month"], _NEVER)
     dated = np.isfinite(told["departure_latest"])
-    # a « présent » that a known or dated departure excludes is a contradiction: the explicit report stands
+    # a « présent » of the day a departure becomes known or later, or after its date, is a contradiction: the explicit
+    # report stands
     gone = np.where(dated, np.ceil(np.minimum(told["departure_latest"], known_at)), known_at)
     month, stay = rows["month"].to_numpy(), rows["stay"].to_numpy()
     after = month > known_at[stay]
     present = rows["kind"].eq(PRESENT).to_numpy()
-    contradicts = present & (after | (np.floor(month) >= gone[stay]) & dated[stay])
-    contradicts |= present & by_contact[stay] & (month >= known_at[stay])
+    contradicts = present & ((month >= known_at[stay]) | (np.floor(month) >= gone[stay]) & dated[stay])
     counts["contradictions"] = int(contradicts.sum())
     counts["after_departure"] = int((after & ~contradicts).sum())
-    attempts = rows["kind"].isin((PRESENT, LEFT, FAILED)).to_numpy() & ~after & ~contradicts
+    attempts = rows["kind"].isin((PRESENT, LEFT, FAILED, MISSED)).to_numpy() & ~after & ~contradicts
     held = rows[attempts].sort_values(["stay", "month", "kind"], kind="stable")
-    held = held[~(held["kind"].eq(LEFT) & held.duplicated(["stay", "kind"]))]
     contact = Contacts(*(held[name].to_numpy() for name in ("stay", "month", "kind", "failed_before", "may_fail")))
     services = rows.loc[rows["kind"].eq(SERVICE) & ~after, ["stay", "month"]].reset_index(drop=True)
 
@@ -134,7 +134,7 @@ def _checked(contacts: pd.DataFrame, n: int) -> pd.DataFrame:
     refuse("contacts.stay", ~np.isin(stay, np.arange(n)), f"are not a position in the {n} stays")
     kind = contacts["kind"].astype(object).to_numpy()
     refuse("contacts.kind", ~np.isin(kind, KINDS), f"are none of {', '.join(KINDS)}")
-    rows = pd.DataFrame({"stay": stay.astype(np.int64), "kind": kind})
+    rows = pd.DataFrame({"stay": np.asarray(stay, dtype=np.int64), "kind": kind})
     rows["month"] = snap(times("contacts.month", contacts["month"])) if len(rows) else np.zeros(0)
     organisation = contacts["organisation"] if "organisation" in contacts.columns else pd.Series("", contacts.index)
     rows["organisation"] = organisation.astype(object).where(organisation.notna(), "").to_numpy()
@@ -143,6 +143,7 @@ def _checked(contacts: pd.DataFrame, n: int) -> pd.DataFrame:
     for name in ("departure_earliest", "departure_latest"):
         values = contacts[name].to_numpy(dtype=float) if name in contacts.columns else np.full(len(rows), np.nan)
         refuse(f"contacts.{name}", values < 0, "are negative")
+        refuse(f"contacts.{name}", np.isinf(values), "are infinite")
         rows[name] = snap(values)
     one = rows["departure_earliest"].isna() != rows["departure_latest"].isna()
     refuse("contacts.departure_earliest", one.to_numpy(), "are given without the other end of their interval")
@@ -158,7 +159,8 @@ def _causes(rows: pd.DataFrame, names: ArrayLike | None) -> tuple[Integers, NDAr
     if names is None:
         names = found if len(found) else np.array([1])
     else:
-        names = np.unique(np.asarray(names, dtype=np.int64))
+        names = np.unique(causes("causes", list(names), len(list(names))))
+        refuse("causes", names < 1, "are below 1")
         refuse("contacts.cause", ~np.isin(rows.loc[tells, "cause"], names), "are none of the causes given")
     place = np.searchsorted(names, np.where(tells, rows["cause"], names[0]))
     return np.where(tells, place, UNKNOWN), names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from trajectories.survival.ascertainment import FAILED, LEFT, PRESENT, Ascertained
+from trajectories.survival.ascertainment import FAILED, LEFT, MISSED, PRESENT, Ascertained
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.observation_em import Expected, ObservationEM
 from trajectories.survival.observation_parameters import Parameters
@@ -18,7 +18,7 @@ AGREE = 1e-4  # starts that end farther apart than this have not found one maxim
 
 
 def checks_of(
-    known: Ascertained, em: ObservationEM, p: Parameters, expected: Expected, mass: Floats, spread: float, fit: Fit
+    known: Ascertained, em: ObservationEM, p: Parameters, expected: Expected, mass: Floats, fit: Fit
 ) -> pd.DataFrame:
     """
     The checks of a fit.
@@ -54,8 +54,11 @@ def checks_of(
         by_period("exits_found_by_contact", found_at[mine & known.by_contact], int(name))
         by_period("exits_heard", known.news_month[mine & known.by_news].astype(float), int(name))
 
-    contacted = np.isin(np.arange(known.n), about.stay)
-    never_at_risk = known.last < known.enter
+    contacted = np.isin(np.arange(known.n), about.stay[about.kind != MISSED])
+    # entered and ended in one month; who is known to have left in an earlier one cannot have come under observation
+    never_at_risk = (known.last < known.enter) & ~(known.known & (known.last < known.enter - 1))
+    # what is borrowed may leave no way in which a stay could have become known as it did
+    impossible = used & ~(np.append(em.likelihoods(p), 1.0)[em.cells.pattern] > 0)
     total = expected.exits.sum()
     told = float(mass[used & known.known].sum())
     failure = np.where(_tried(expected, known, em) > 0, p.failure[:, 0], np.nan)
@@ -63,13 +66,13 @@ def checks_of(
         "stays": float(known.n),
         "no_later_news": float((used & ~known.known & ~contacted).sum()),
         "never_at_risk": float((~used & never_at_risk).sum()),
-        "without_likelihood": float((~used & ~never_at_risk).sum()),
+        "without_likelihood": float((~used & ~never_at_risk).sum() + impossible.sum()),
         "failures": float(failed.sum()),
         "presences": float((about.kind == PRESENT).sum()),
         "gone_fail_less": float(bool((failure[2:] <= failure[:2]).any())),
         "share_never_heard": float(max(total - told, 0.0) / total) if total > 0 else 0.0,
         **{name: float(count) for name, count in known.counts.items()},
-        "spread": spread,
+        "spread": np.nan,  # filled in where the supported months are known
         "iterations": float(fit.iterations),
         "converged": float(fit.converged),
     }  # fmt: skip
@@ -107,6 +110,12 @@ def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: boo
         notes.append("All scheduled contacts failed: they say nothing of who had left, and are not used.")
     if not attempts:
         notes.append("There is no scheduled contact: nothing says how many departures are never heard of.")
+    exits = value_of(checks, "exits_found_by_contact") + value_of(checks, "exits_heard")
+    named = exits - value_of(checks, "exits_found_by_contact", 0) - value_of(checks, "exits_heard", 0)
+    if not exits:
+        notes.append("No exit is known." + ("" if borrowed else " Everybody is taken to have stayed."))
+    elif not named and len(known.names) > 1:
+        notes.append("No destination is known: how exits are shared between causes is a convention.")
     for name in known.names:
         found, heard = (int(value_of(checks, check, int(name))) for check in ("exits_found_by_contact", "exits_heard"))
         if not borrowed and found < least and found + heard:
@@ -114,8 +123,8 @@ def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: boo
                 f"Cause {int(name)}: {found} exits were found by a contact before any news, under {least}: how such "
                 "exits are heard of is not learnt here."
             )
-        if not found + heard:
-            notes.append(f"Cause {int(name)}: no exit is known, its incidence is that of unknown destinations at most.")
+        if named and not found + heard:
+            notes.append(f"Cause {int(name)}: no exit is known." + ("" if borrowed else " Its incidence is 0."))
     if n("contradictions"):
         notes.append(f"{n('contradictions')} presences after a known departure contradict it and were set aside.")
     if n("after_cutoff"):

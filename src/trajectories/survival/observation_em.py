@@ -23,6 +23,7 @@ from trajectories.survival.ascertainment import Ascertained
 from trajectories.survival.cells import N_STATES, Cells
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.em import TINY, curves
+from trajectories.survival.month_grid import UNKNOWN
 from trajectories.survival.observation_parameters import DELAYS, Assumed, Parameters, delay_class
 
 NEVER_ALL = 1e-12  # 1 − Σ_c h is kept at or above this
@@ -35,6 +36,7 @@ class Weights:
     pattern: Floats  # patterns × B
     enter: Floats  # months × B, by first month at risk
     succeeded: Floats  # 4 × B
+    told: Floats  # (causes, and no cause named) × B: exits that are known
 
     def columns(self, keep) -> Weights:
         return Weights(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
@@ -65,6 +67,11 @@ class ObservationEM:
         self.exit = np.flatnonzero(~cells.survivor)
         self.stay = np.flatnonzero(cells.survivor)
         self.matrix, self.transposed = cells.coefficients, cells.coefficients.T.tocsr()
+        kinds = np.arange(len(cells.low))
+        self.of_powers = sparse.csr_matrix(
+            (np.ones(len(kinds)), (cells.powers, kinds)), shape=(len(cells.failures), len(kinds))
+        )
+        self._told: tuple[Floats, Floats] | None = None
         self.width = self.months + 1
         self.block = names + 1 if names > 1 else 1
         row = cells.told[self.exit] * self.block + cells.cause[self.exit]
@@ -108,23 +115,28 @@ class ObservationEM:
         """N_c(t): telling × months of exit × causes × B."""
         if self.assumed.odds_heard is not None:
             return self._telling_by_month(p)
-        heard, silent = _heard_and_silent(p.hearing[:, self.class_of])
+        heard, silent = _heard_and_silent(p.hearing[:, self.class_of].swapaxes(0, 1))
         found = np.empty((*self.delay.shape, self.n_causes, p.wide))
         found[self.by_news] = heard[self.delay[self.by_news]]
         found[~self.by_news] = silent[self.delay[~self.by_news]]
         return found
 
     def _telling_by_month(self, p: Parameters) -> Floats:
-        """The same where the odds of being heard of also depend on the month since the start."""
+        """The same where the odds of being heard of depend on the month since the start too (kept while they stand)."""
+        kept = self._told  # read once: replicates are fitted in several threads
+        if kept is not None and np.array_equal(kept[0], p.hearing):
+            return kept[1].copy()
         odds = np.asarray(self.assumed.odds_heard, dtype=float)
+        month = np.arange(self.months)[:, None] + np.arange(self.longest)
+        factor = odds[np.minimum(month, len(odds) - 1)][..., None, None]  # months of exit × delays
+        hazard = p.hearing[:, self.class_of].swapaxes(0, 1)
+        heard, silent = _heard_and_silent(factor * hazard / (1 - hazard + factor * hazard))
         found = np.empty((*self.delay.shape, self.n_causes, p.wide))
-        for t in range(self.months):
-            hazard = p.hearing[:, self.class_of]
-            factor = odds[np.minimum(t + np.arange(self.longest), len(odds) - 1)][None, :, None]
-            heard, silent = _heard_and_silent(factor * hazard / (1 - hazard + factor * hazard))
-            found[self.by_news, t] = heard[self.delay[self.by_news, t]]
-            found[~self.by_news, t] = silent[self.delay[~self.by_news, t]]
-        return found
+        for news, table in ((True, heard), (False, silent)):
+            row, exit_month = np.nonzero(np.broadcast_to((self.by_news == news)[:, None], self.delay.shape))
+            found[row, exit_month] = table[exit_month, self.delay[row, exit_month]]
+        self._told = (p.hearing.copy(), found)
+        return found.copy()
 
     def powers(self, p: Parameters) -> Floats:
         """Π π^powers of each distinct powers × B."""
@@ -154,17 +166,30 @@ class ObservationEM:
         value *= power
         return value, power, told, after
 
+    def coefficients(self, p: Parameters) -> sparse.csr_matrix:
+        """The coefficients of each pattern; p has one weighting."""
+        return self.matrix
+
+    def likelihoods(self, p: Parameters) -> Floats:
+        """The probability of each pattern; p has one weighting."""
+        return (self.coefficients(p) @ self.values(p)[0])[:, 0]
+
     def expect(self, p: Parameters, w: Weights) -> Expected:
         """The E-step."""
+        return self._expected(p, w, self.matrix, self.transposed)[0]
+
+    def _expected(self, p: Parameters, w: Weights, matrix, transposed) -> tuple[Expected, Floats, Floats]:
+        """The E-step with any coefficients; the probability of each kind of cell, and weight over that of a pattern."""
         value, power, told, after = self.values(p)
-        total = np.maximum(self.matrix @ value, TINY)
+        total = np.maximum(matrix @ value, TINY)
         log_after = np.log(np.maximum(after, TINY))
         entered = np.concatenate([np.zeros_like(log_after[:1]), log_after[:-1]])  # S before the first month at risk
         loglik = (w.pattern * np.log(total)).sum(axis=0) - (w.enter * entered).sum(axis=0)
         loglik += (w.succeeded * np.log(np.where(w.succeeded > 0, np.maximum(1 - p.failure, TINY), 1.0))).sum(axis=0)
-        back = self.transposed @ (w.pattern / total)
+        ratio = w.pattern / total
+        back = transposed @ ratio
         mass = value * back
-        failed = self.cells.failures.T @ self._by_powers(mass)
+        failed = self.cells.failures.T @ (self.of_powers @ mass)
         covered = np.cumsum(
             (self.cover @ (power * back)[self.exit]).reshape(len(told), self.block, self.width, -1), axis=2
         )[:, :, :-1]
@@ -176,12 +201,7 @@ class ObservationEM:
             (sums @ flat).reshape(self.longest, self.n_causes, p.wide).swapaxes(0, 1) for sums in self.by_delay
         )
         exits = told.sum(axis=0).swapaxes(0, 1)
-        return Expected(loglik, exits, self.at_month @ mass[self.stay], failed, heard, unheard)
-
-    def _by_powers(self, mass: Floats) -> Floats:
-        n = len(self.cells.failures)
-        kinds = np.arange(len(mass))
-        return sparse.csr_matrix((np.ones(len(mass)), (self.cells.powers, kinds)), shape=(n, len(mass))) @ mass
+        return Expected(loglik, exits, self.at_month @ mass[self.stay], failed, heard, unheard), value, ratio
 
     def maximise(self, e: Expected, p: Parameters, w: Weights) -> Parameters:
         """The M-step; what nothing speaks of keeps its value, but for a hazard (0 where nobody is at risk)."""
@@ -189,7 +209,7 @@ class ObservationEM:
         if not self.assumed.failure:
             tried = e.failed + w.succeeded
             failure = np.divide(e.failed, tried, out=failure.copy(), where=tried > 0)
-        if not self.assumed.hearing:
+        if self.assumed.hearing is None:
             # exposed to being heard of at a delay: all who were heard of then or later, or not heard of for so long
             exposed = np.cumsum((e.heard + e.unheard)[:, ::-1], axis=1)[:, ::-1]
             starts = [d for d in DELAYS if d < self.longest]
@@ -244,6 +264,17 @@ class ObservationEM:
         total = found.hazards.sum(axis=0)
         return replace(found, hazards=found.hazards / np.maximum(total / 0.9, 1.0))
 
+    def restrict(self, p: Parameters, w: Weights) -> Parameters:
+        """No hazard of a cause that nobody is known to have left for.
+
+        Its hearing is not known then, and exits that nobody ever hears of would be as likely as stays that go on.
+        """
+        named = w.told[:-1] > 0
+        possible = named | (~named.any(axis=0) & (w.told[-1] > 0))
+        if self.assumed.hearing is not None:
+            possible |= self.assumed.hearing[:, None]
+        return replace(p, hazards=p.hazards * possible[:, None])
+
     def project(self, p: Parameters) -> Parameters:
         """What extrapolation must obey beside the bounds: nothing here."""
         return p
@@ -252,7 +283,7 @@ class ObservationEM:
     def draw(self, p: Parameters, pattern: Integers, rng: np.random.Generator) -> tuple[Integers, Integers]:
         """A month and the place of a cause (−1: no exit) for each stay, given its pattern; p has one weighting."""
         value, _, told, _ = self.values(p)
-        m, told = self.matrix, told[..., 0]
+        m, told = self.coefficients(p), told[..., 0]
         data = m.data * value[m.indices, 0]
         total = np.maximum(np.add.reduceat(data, m.indptr[:-1]), TINY) if m.shape[0] else np.zeros(0)
         running = np.concatenate([[0.0], np.cumsum(data / np.repeat(total, np.diff(m.indptr)))])
@@ -285,14 +316,14 @@ class ObservationEM:
 
 
 def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:
-    """The probability of being first heard of at each delay, and of not being heard of up to it: delays × causes × B.
+    """The probability of being first heard of at each delay, and of silence up to it: … × delays × causes × B.
 
-    The last row is for the delay −1, before the exit: nothing can be heard, and silence is certain.
+    The last delay stands for −1, before the exit: nothing can be heard, and silence is certain.
     """
-    silent = np.cumprod(1.0 - hazard, axis=1)
-    one = np.ones_like(silent[:, :1])
-    heard = hazard * np.concatenate([one, silent[:, :-1]], axis=1)
-    return tuple(np.concatenate(x, axis=1).swapaxes(0, 1) for x in ((heard, 0 * one), (silent, one)))
+    silent = np.cumprod(1.0 - hazard, axis=-3)
+    one = np.ones_like(silent[..., :1, :, :])
+    heard = hazard * np.concatenate([one, silent[..., :-1, :, :]], axis=-3)
+    return np.concatenate([heard, 0 * one], axis=-3), np.concatenate([silent, one], axis=-3)
 
 
 def by_piece(values: Floats, piece: Integers, axis: int) -> Floats:
@@ -312,8 +343,10 @@ def weigh(cells: Cells, known: Ascertained, stay_weights: Floats) -> Weights:
         return matrix @ stay_weights
 
     months = cells.last_month + 1
+    n_causes = len(known.names)
     return Weights(
         add(cells.pattern, used, cells.coefficients.shape[0]),
         add(np.minimum(known.enter, months - 1), used, months),
         cells.succeeded[used].T.astype(float) @ stay_weights[used] if used.any() else np.zeros((N_STATES, wide)),
+        add(np.where(known.cause == UNKNOWN, n_causes, known.cause), used & known.known, n_causes + 1),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajectories.survival.checks import Floats, Integers
 
@@ -57,13 +58,14 @@ class Assumed:
     """
     What is taken as given instead of learnt.
 
-    failure, hearing : held at the values they start from.
+    failure : held at the values it starts from.
+    hearing : the causes (True) whose hearing is known from elsewhere, or None; then no hearing is learnt.
     odds_gone : what the odds of having left are multiplied by at each failed contact.
     odds_heard : the same for the odds of being heard of, a value a month since the start (from 0), or None.
     """
 
     failure: bool = False
-    hearing: bool = False
+    hearing: NDArray[np.bool_] | None = None
     odds_gone: float = 1.0
     odds_heard: Floats | None = None
 
@@ -78,7 +80,8 @@ class Reporting:
     failure : array of shape (4, 1 + replicates), or None to be learnt
         The probability of a failed contact: of someone still there after no failure and after one, of someone gone.
     hearing : array of shape (causes, 6, 1 + replicates), or None to be learnt
-        The hazard of being first heard of 0, 1, 2–3, 4–6, 7–12, 13 and more months after the exit.
+        The hazard of being first heard of 0, 1, 2–3, 4–6, 7–12, 13 and more months after the exit; missing for a cause
+        that nobody left for.
     """
 
     failure: Floats | None
@@ -89,6 +92,18 @@ class Reporting:
         """Everybody who leaves is heard of in the same month."""
         return cls(None, np.concatenate([np.ones((causes, 1, 1)), np.zeros((causes, len(DELAYS) - 1, 1))], axis=1))
 
+    def check(self, causes: int) -> None:
+        """Raises where it is not of as many causes."""
+        if self.hearing is not None and np.shape(self.hearing)[:2] != (causes, len(DELAYS)):
+            raise ValueError(f"reporting: hearing of {np.shape(self.hearing)[0]} causes, {causes} in the data")
+        if self.failure is not None and np.shape(self.failure)[:1] != (4,):
+            raise ValueError(f"reporting: {np.shape(self.failure)[0]} probabilities of failure, 4 expected")
+
+    @property
+    def hears(self) -> NDArray[np.bool_] | None:
+        """The causes whose hearing it gives."""
+        return None if self.hearing is None else ~np.isnan(self.hearing[:, 0, 0])
+
     def column(self, which: int, p: Parameters) -> Parameters:
         """The parameters with these in the place of its own: column 0 the estimate, then the replicates in turn."""
 
@@ -97,6 +112,8 @@ class Reporting:
                 return own
             replicates = mine.shape[-1] - 1
             place = 0 if which == 0 or not replicates else 1 + (which - 1) % replicates
-            return np.broadcast_to(mine[..., place : place + 1], own.shape)
+            first, found = mine[..., :1], mine[..., place : place + 1]
+            found = np.where(np.isnan(found), first, found)
+            return np.where(np.isnan(found), own, found)
 
         return replace(p, failure=take(self.failure, p.failure), hearing=take(self.hearing, p.hearing))

@@ -16,12 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from trajectories.survival.ascertainment import LEFT, PRESENT, ascertain
 from trajectories.survival.cells import STATES, cells_of
-from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, weights_of
+from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, numbers, refuse, weights_of
 from trajectories.survival.interval import at_or_after, bootstrap_limits
 from trajectories.survival.observation_checks import checks_of, notes_of
-from trajectories.survival.observation_em import ObservationEM, weigh
-from trajectories.survival.observation_parameters import Assumed, Parameters, Reporting, delay_class, joined
-from trajectories.survival.observed_fit import ObservedFit
+from trajectories.survival.observation_em import Expected, ObservationEM, weigh
+from trajectories.survival.observation_parameters import Assumed, Parameters, Reporting, delay_class
+from trajectories.survival.observed_fit import STARTS, ObservedFit
 from trajectories.survival.profile import profile_limits
 from trajectories.survival.service_model import ServiceEM
 
@@ -112,7 +112,8 @@ class ObservedCurve:
         if not len(row):
             raise ValueError(f"month: 1 value, {month}, is not a month of the table")
         model, se = self._model, float(row["se"].iloc[0])
-        return profile_limits(model.em, model.parameters, model.weights, month, se, conf_level, design_effect)
+        start = model.em.restrict(model.interior(), model.weights)
+        return profile_limits(model.em, model.parameters, model.weights, start, month, se, conf_level, design_effect)
 
 
 def observed_incidence(
@@ -133,7 +134,9 @@ def observed_incidence(
     reporting: Reporting | None = None,
     odds_gone: float = 1.0,
     odds_heard: ArrayLike | None = None,
+    odds_missed: float = 1.0,
     tolerance: float = TOLERANCE,
+    starts: int = STARTS,
 ) -> ObservedCurve:
     """
     Cumulative incidence of exits that become known by contacts that fail and news that comes late or never.
@@ -166,11 +169,15 @@ def observed_incidence(
         before for it to be carried by `hearsay`.
     reporting : Reporting, optional
         Borrowed from a larger group; replicate k uses its replicate k.
-    odds_gone, odds_heard
+    odds_gone, odds_heard, odds_missed
         Sensitivity: the odds of having left are multiplied so at each failed contact; the odds of being heard of, so in
-        each month since the start (from month 0; the last value goes on).
+        each month since the start (from month 0; the last value goes on); the odds of having left, so at each contact
+        that was due and not made (rows of kind `missed`). With the first two, what `reporting` does not give is held as
+        the fit without them finds it.
     tolerance : float
         The fit has come to rest when no incidence moves by more in a cycle of three EM steps.
+    starts : int
+        Perturbed starts beside the plain one: their spread is a check.
 
     Returns
     -------
@@ -191,6 +198,9 @@ def observed_incidence(
     resampling households only. No R function gives it; it reduces to the interval-censored, left-truncated,
     competing-risks NPMLE (`interval_incidence`), to Kaplan–Meier and Aalen–Johansen, as tests/golden shows.
 
+    lower and upper are normal on the log-log scale with the bootstrap's se. In tests/recovery 95 % limits of
+    S(12) and S(24) covered 96 and 94 % at 5,000 stays (140 runs; percentiles 92 and 94 %), 90 to 92 % at 60 stays.
+
     References
     ----------
     Turnbull 1976; Frydman 1994; Hudgens, Satten & Longini 2001; Pan & Chappell 1999; Kalbfleisch & Lawless 1989;
@@ -209,24 +219,50 @@ def observed_incidence(
     mass = weights_of(weights, known.n)
     household = np.arange(known.n) if cluster is None else labels("cluster", cluster, known.n)[0]
     roles = np.zeros(known.n, np.int64) if role is None else labels("role", role, known.n)[0]
-    bounds = np.asarray(PIECES if pieces is None else list(pieces), dtype=np.int64)
-    assumed = Assumed(
-        reporting is not None and reporting.failure is not None,
-        reporting is not None and reporting.hearing is not None,
-        float(odds_gone),
-        None if odds_heard is None else np.asarray(odds_heard, dtype=float),
-    )
+    bounds = _pieces(pieces)
+    given = Reporting(None, None) if reporting is None else reporting
+    given.check(len(known.names))
+    gone, missed = _odds("odds_gone", odds_gone), _odds("odds_missed", odds_missed)
+    heard = _odds("odds_heard", 1.0 if odds_heard is None else odds_heard)
     # failures among contacts that never reached anybody say nothing of who had left
     reached = np.isin(known.contacts.kind, (PRESENT, LEFT)).any()
-    cells = cells_of(known, by_month=services, use_failures=bool(reached) or assumed.failure)
-    if services:
-        em = ServiceEM(cells, known, roles, bounds, assumed)
-    else:
-        em = ObservationEM(cells, len(known.names), bounds, assumed)
-    model = ObservedFit(known, em, mass, household, reporting, tolerance)
-    model.estimate(seed)
-    model.resample(replicates, seed)
-    return _curve(model, conf_level, support)
+    cells = cells_of(known, services, bool(reached) or given.failure is not None, missed[0])
+
+    def fitted(held: Reporting, *odds) -> ObservedFit:
+        assumed = Assumed(held.failure is not None, held.hears, *odds)
+        if services:
+            em = ServiceEM(cells, known, roles, bounds, assumed)
+        else:
+            em = ObservationEM(cells, len(known.names), bounds, assumed)
+        model = ObservedFit(known, em, mass, household, held, tolerance)
+        model.estimate(seed, starts)
+        model.resample(replicates, seed)
+        return model
+
+    if (gone == 1).all() and (heard == 1).all():
+        return _curve(fitted(given), conf_level, support)
+    # a sensitivity moves what is learnt of reporting, and would be undone if it were learnt again
+    if given.failure is None or given.hearing is None:
+        own = fitted(given).found
+        given = Reporting(*(mine if there is None else there for there, mine in
+                            ((given.failure, own.failure), (given.hearing, own.hearing))))  # fmt: skip
+    return _curve(fitted(given, gone[0], None if (heard == 1).all() else heard), conf_level, support)
+
+
+def _pieces(pieces: ArrayLike | None) -> Integers:
+    """The last months of the pieces of constant hazard."""
+    values = list(PIECES if pieces is None else pieces)
+    bounds = numbers("pieces", values, len(values))
+    refuse("pieces", (bounds < 1) | (bounds != np.floor(bounds)), "are not whole months from 1 up")
+    if (np.diff(bounds) <= 0).any():
+        raise ValueError(f"pieces: {len(values)} values given, not in rising order")
+    return bounds.astype(np.int64)
+
+
+def _odds(name: str, values: ArrayLike) -> Floats:
+    odds = numbers(name, np.atleast_1d(values))
+    refuse(name, (odds <= 0) | np.isinf(odds), "are not above 0")
+    return odds
 
 
 # ── what is made of a fit ─────────────────────────────────────────────────────────────────────────────────
@@ -241,8 +277,12 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
     reached = np.where(known.known, known.last, np.minimum(known.last, np.floor(known.cutoff).astype(np.int64)))[used]
     n_risk = at_or_after(reached, months) - at_or_after(known.enter[used], months + 1)
     n_confirmed = at_or_after(np.rint(known.confirmed[used]).astype(np.int64), months)
-    checks = checks_of(known, em, p, expected, model.mass, model.spread, model.fit)
+    checks = checks_of(known, em, p, expected, model.mass, model.fit)
     degree = _degrees(model, months, n_confirmed, checks, support)
+    # months that nothing supports are not printed: starts need not agree there
+    supported = degree != "insufficient"
+    spread = model.spread[months][supported if supported.any() else slice(None)].max(initial=0.0)
+    checks.loc[checks["check"].eq("spread"), "value"] = spread
     tables = []
     for c in range(len(known.names) + 1):
         values = np.clip((1 - incidence.sum(axis=0) if c == 0 else incidence[c - 1])[months], 0.0, 1.0)
@@ -256,16 +296,15 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
             "n_confirmed": n_confirmed, "incidence": values, "se": se, "lower": lower, "upper": upper, "known": degree,
             "percentile_lower": percentile[0], "percentile_upper": percentile[1],
         }))  # fmt: skip
-    both = p if model.replicates is None else joined([p, model.replicates])
     return ObservedCurve(
         pd.concat(tables, ignore_index=True),
         _contact_failure(p, model.replicates, expected.failed[:, 0], w.succeeded[:, 0], conf_level),
-        _hearing(p, model.replicates, known.names, conf_level),
+        _hearing(model, expected, conf_level),
         checks,
         notes_of(checks, known, LEARNT, model.reporting is not None and model.reporting.hearing is not None),
         float(model.fit.log_likelihood[0]),
-        Reporting(both.failure, both.hearing),
-        tuple(model.fit.path),
+        model.found,
+        tuple(float(value[0]) for value in model.fit.path),
         int((known.first > known.last).sum()),
         model,
     )
@@ -313,9 +352,18 @@ def _contact_failure(
     })  # fmt: skip
 
 
-def _hearing(p: Parameters, drawn: Parameters | None, names: NDArray, conf_level: float) -> pd.DataFrame:
+def _hearing(model: ObservedFit, expected: Expected, conf_level: float) -> pd.DataFrame:
+    p, drawn, names = model.parameters, model.replicates, model.known.names
     months = np.arange(25)
     of = delay_class(months)
+    # a delay that no exit was exposed to is not learnt: its hazard is what the fit started from
+    exposed = (expected.heard + expected.unheard)[..., 0]
+    ever = np.zeros((len(names), len(months)), dtype=bool)
+    ever[:, : exposed.shape[1]] = np.cumsum(exposed[:, ::-1], axis=1)[:, ::-1][:, : len(months)] > 0
+    first = np.searchsorted(of, np.arange(of.max() + 1))
+    learnt = ever[:, first[of]]
+    if model.em.assumed.hearing is not None:
+        learnt |= model.em.assumed.hearing[:, None]
 
     def share(hearing: Floats) -> Floats:
         return 1 - np.cumprod(1 - hearing[of], axis=0)
@@ -325,7 +373,8 @@ def _hearing(p: Parameters, drawn: Parameters | None, names: NDArray, conf_level
         many = None if drawn is None else share(drawn.hearing[c])
         se, lower, upper = _spread(many, conf_level, len(months))
         tables.append(pd.DataFrame({
-            "cause": int(name), "month": months, "share": share(p.hearing[c])[:, 0], "se": se, "lower": lower,
-            "upper": upper,
+            "cause": int(name), "month": months, "share": np.where(learnt[c], share(p.hearing[c])[:, 0], np.nan),
+            "se": np.where(learnt[c], se, np.nan), "lower": np.where(learnt[c], lower, np.nan),
+            "upper": np.where(learnt[c], upper, np.nan),
         }))  # fmt: skip
     return pd.concat(tables, ignore_index=True)

@@ -29,32 +29,45 @@ class ObservedFit:
         self.known, self.cells, self.em, self.mass, self.household = known, em.cells, em, mass, household
         self.reporting, self.tolerance = reporting, tolerance
         self.fit: Fit
-        self.spread = 0.0
+        self.spread: Floats  # between starts, by month
         self.replicates: Parameters | None = None
 
     @property
     def parameters(self) -> Parameters:
         return self.fit.parameters
 
+    @property
+    def found(self) -> Reporting:
+        """How departures become known: the estimate, then each replicate."""
+        both = self.parameters if self.replicates is None else joined([self.parameters, self.replicates])
+        leaves = both.hazards.sum(axis=1) > 0
+        return Reporting(both.failure, np.where(leaves[:, None], both.hearing, np.nan))
+
+    def interior(self) -> Parameters:
+        """The estimate moved a little off its bounds, which EM does not leave."""
+        plain = self.em.start(self.weights)
+        return self._borrowed(plain.like(0.9 * self.parameters.flat() + 0.1 * plain.flat()))
+
     def _borrowed(self, p: Parameters, which: int = 0) -> Parameters:
         return p if self.reporting is None else self.reporting.column(which, p)
 
-    def estimate(self, seed: int) -> None:
+    def estimate(self, seed: int, starts: int) -> None:
         """Fits from the plain start and from perturbed ones; the likeliest is kept, and their spread."""
         w = weigh(self.cells, self.known, self.mass[:, None])
         plain = self.em.start(w)
         rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
-        starts = joined([plain, *(self.em.perturbed(plain, rng) for _ in range(STARTS))])
-        many = Weights(*(np.repeat(values, STARTS + 1, axis=-1) for values in vars(w).values()))
-        found = fit(self.em, many, self._borrowed(starts), tolerance=self.tolerance)
+        begin = joined([plain, *(self.em.perturbed(plain, rng) for _ in range(starts))])
+        many = Weights(*(np.repeat(values, starts + 1, axis=-1) for values in vars(w).values()))
+        begin = self.em.restrict(self._borrowed(begin), many)
+        found = fit(self.em, many, begin, tolerance=self.tolerance)
         best = int(np.argmax(found.log_likelihood))
         if found.log_likelihood[best] - found.log_likelihood[0] < 1e-6:
             best = 0
         curves = self.em.curves(found.parameters)
-        self.spread = float(np.abs(curves - curves[..., best : best + 1]).max(initial=0.0))
+        self.spread = np.abs(curves - curves[..., best : best + 1]).max(axis=(0, 2))
         keep = np.array([best])
-        self.fit = Fit(found.parameters.columns(keep), found.log_likelihood[keep], found.path, found.iterations,
-                       found.converged)  # fmt: skip
+        self.fit = Fit(found.parameters.columns(keep), found.log_likelihood[keep], [x[keep] for x in found.path],
+                       found.iterations, found.converged)  # fmt: skip
         self.weights = w
 
     def resample(self, replicates: int, seed: int) -> None:
@@ -63,14 +76,14 @@ class ObservedFit:
             return
         _, owner = np.unique(self.household, return_inverse=True)
         n = int(owner.max()) + 1
-        plain = self.em.start(self.weights)
-        middle = plain.like(0.9 * self.parameters.flat() + 0.1 * plain.flat())
+        middle = self.interior()
 
         def one(job: tuple[int, int, np.random.SeedSequence]) -> Parameters:
             done, size, child = job
             drawn = np.random.default_rng(child).multinomial(n, np.full(n, 1 / n), size=size)
             w = weigh(self.cells, self.known, drawn.T[owner] * self.mass[:, None])
             start = joined([self._borrowed(middle, 1 + done + k) for k in range(size)])
+            start = self.em.restrict(start, w)
             return fit(self.em, w, start, tolerance=REPLICATE_TOLERANCE, max_steps=REPLICATE_STEPS).parameters
 
         begins = range(0, replicates, AT_ONCE)

@@ -15,9 +15,10 @@ from trajectories.survival.squarem import fit
 
 
 def profile_limits(
-    em: ObservationEM, p: Parameters, w: Weights, month: int, se: float, conf_level: float, design_effect: float | None
-) -> pd.Series:
-    """See `ObservedCurve.profile`; se is that of the household bootstrap (nan without)."""
+    em: ObservationEM, p: Parameters, w: Weights, start: Parameters, month: int, se: float, conf_level: float,
+    design_effect: float | None,
+) -> pd.Series:  # fmt: skip
+    """See `ObservedCurve.profile`; p maximises, start is in the interior, se of the household bootstrap (or nan)."""
     estimate = float(1 - em.curves(p)[:, month, 0].sum())
     best = float(em.expect(p, w).log_likelihood[0])
     z = normal_quantile(conf_level)
@@ -29,7 +30,7 @@ def profile_limits(
     def at(distance: float) -> float:
         """Twice the fall of the log-likelihood."""
         held = Held(em, month, float(np.exp(-np.exp(scale + distance))))
-        highest = fit(held, w, held.project(p), tolerance=1e-6, max_steps=1500).log_likelihood[0]
+        highest = fit(held, w, held.project(start), tolerance=1e-6, max_steps=1500).log_likelihood[0]
         return 2 * max(best - float(highest), 0.0)
 
     if design_effect is None:

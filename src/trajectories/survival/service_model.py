@@ -32,6 +32,13 @@ FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
+class ServiceExpected(Expected):
+    """The E-step, and for each weighting what services need: mass of each coefficient, share never a client, Λ."""
+
+    served: tuple[tuple[Floats, Floats, Floats], ...]
+
+
+@dataclass(frozen=True)
 class ServiceParameters(Parameters):
     """The parameters of the observation model and those of services, one column a weighting."""
 
@@ -88,9 +95,8 @@ class ServiceEM(ObservationEM):
             np.minimum(until[:, None], ends) - np.maximum(since[:, None], self.edges), 0.0, None
         )  # coefficients × pieces
         self.possible = until >= latest[self.row]
-        self.base = m.data.copy()
         # a stay that was served after every month in which it may have ended cannot be explained
-        explained = np.bincount(self.row, self.base * self.possible, m.shape[0]) > 0
+        explained = np.bincount(self.row, m.data * self.possible, m.shape[0]) > 0
         pattern = cells.pattern.copy()
         pattern[stay[~explained]] = -1
         self.cells = replace(cells, pattern=pattern)
@@ -98,15 +104,12 @@ class ServiceEM(ObservationEM):
     def start(self, w: Weights) -> ServiceParameters:
         p = super().start(w)
         wide = p.wide
-        exposure = max(float(self.exposure[self._longest()].sum()), 1.0)
+        longest = np.maximum.reduceat(self.exposure, self.matrix.indptr[:-1], axis=0) if len(self.n) else self.exposure
+        exposure = max(float(longest.sum()), 1.0)
         rate = np.full((self.n_roles, self.n_pieces, wide), max(self.n.sum() / exposure, 1e-4))
         return ServiceParameters(
             p.hazards, p.failure, p.hearing, rate, np.full((self.n_roles, wide), 0.2), np.ones((1, wide))
         )
-
-    def _longest(self) -> Integers:
-        """The last coefficient of each stay: its longest exposure."""
-        return self.matrix.indptr[1:] - 1
 
     def factors(self, p: ServiceParameters, b: int) -> tuple[Floats, Floats, Floats]:
         """The factor of each coefficient, the share of it that is never a client, and Λ."""
@@ -120,29 +123,29 @@ class ServiceEM(ObservationEM):
         factor = np.where(n == 0, never + served, served * self.possible)
         return factor, np.where(n == 0, never / np.maximum(never + served, TINY), 0.0), load
 
-    def expect(self, p: Parameters, w: Weights) -> Expected:
+    def _with(self, factor: Floats) -> sparse.csr_matrix:
+        """The coefficients with the factor of services."""
+        m = self.matrix
+        return sparse.csr_matrix((m.data * factor, m.indices, m.indptr), shape=m.shape)
+
+    def expect(self, p: ServiceParameters, w: Weights) -> ServiceExpected:
         """The E-step, a weighting at a time: the coefficients depend on the parameters."""
-        parts, self.latest = [], []
+        parts, served = [], []
         for b in range(p.wide):
-            one, mine = p.columns(np.array([b])), w.columns(np.array([b]))
-            factor, absent, load = self.factors(one, 0)
-            self.matrix = sparse.csr_matrix((self.base * factor, self.matrix.indices, self.matrix.indptr),
-                                            shape=self.matrix.shape)  # fmt: skip
-            self.transposed = self.matrix.T.tocsr()
-            e = super().expect(one, mine)
-            value = super().values(one)[0][:, 0]
-            mass = self.matrix.data * value[self.matrix.indices]
-            total = np.maximum(np.bincount(self.row, mass, self.matrix.shape[0]), TINY)
-            self.latest.append((mass * (mine.pattern[:, 0] / total)[self.row], absent, load))
+            factor, absent, load = self.factors(p, b)
+            matrix = self._with(factor)
+            keep = np.array([b])
+            e, value, ratio = self._expected(p.columns(keep), w.columns(keep), matrix, matrix.T)
+            served.append((matrix.data * value[matrix.indices, 0] * ratio[self.row, 0], absent, load))
             parts.append(e)
         columns = zip(*(vars(e).values() for e in parts), strict=True)
-        return Expected(*(np.concatenate(values, axis=-1) for values in columns))
+        return ServiceExpected(*(np.concatenate(values, axis=-1) for values in columns), tuple(served))
 
-    def maximise(self, e: Expected, p: Parameters, w: Weights) -> Parameters:
+    def maximise(self, e: ServiceExpected, p: ServiceParameters, w: Weights) -> ServiceParameters:
         base = super().maximise(e, p, w)
         rate, never, shape = p.rate.copy(), p.never.copy(), p.shape.copy()
         role, n = self.role[self.row], self.n[self.row]
-        for b, (mass, absent, load) in enumerate(self.latest):
+        for b, (mass, absent, load) in enumerate(e.served):
             a = shape[0, b]
             client = mass * (1 - absent)
             weight = w.pattern[:, b]
@@ -160,11 +163,8 @@ class ServiceEM(ObservationEM):
                 shape[0, b] = _shape(own)
         return replace(base, rate=rate, never=never, shape=shape)
 
-    def draw(self, p: Parameters, pattern: Integers, rng: np.random.Generator):
-        factor, _, _ = self.factors(p, 0)
-        self.matrix = sparse.csr_matrix((self.base * factor, self.matrix.indices, self.matrix.indptr),
-                                        shape=self.matrix.shape)  # fmt: skip
-        return super().draw(p, pattern, rng)
+    def coefficients(self, p: ServiceParameters) -> sparse.csr_matrix:
+        return self._with(self.factors(p, 0)[0])
 
 
 def _shape(own: float) -> float:

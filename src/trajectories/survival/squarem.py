@@ -26,11 +26,11 @@ class Steps(Protocol):
 
 @dataclass(frozen=True)
 class Fit:
-    """Parameters, the log-likelihood at each cycle of the first weighting, and whether the curves had come to rest."""
+    """Parameters, the log-likelihoods at each cycle and at the end, and whether the curves had come to rest."""
 
     parameters: Parameters
     log_likelihood: Floats
-    path: list[float]
+    path: list[Floats]
     iterations: int
     converged: bool
 
@@ -53,7 +53,8 @@ def extrapolate(p0: Parameters, p1: Parameters, p2: Parameters) -> Parameters:
 def fit(em: Steps, w, start: Parameters, *, tolerance: float, max_steps: int = 3000) -> Fit:
     """Iterates until no incidence moves by `tolerance` in a cycle of three EM steps, in any weighting."""
     live, result, p0, steps = np.arange(start.wide), start, start, 0
-    path: list[float] = []
+    path: list[Floats] = []
+    reached = np.full(start.wide, np.nan)
     whole = w
     flat = start.flat()
     while steps < max_steps and len(live):
@@ -66,8 +67,8 @@ def fit(em: Steps, w, start: Parameters, *, tolerance: float, max_steps: int = 3
         new = p0.like(np.where(good, p3.flat(), p2.flat()))
         moved = np.abs(em.curves(new) - em.curves(p0)).max(axis=(0, 1), initial=0.0)
         flat[:, live] = new.flat()
-        if live[0] == 0:
-            path.append(float(np.where(good, ll_far, ll1)[0]))
+        reached[live] = np.where(good, ll_far, ll1)
+        path.append(reached.copy())
         going = moved >= tolerance
         live = live[going]
         if not going.all():
@@ -75,5 +76,5 @@ def fit(em: Steps, w, start: Parameters, *, tolerance: float, max_steps: int = 3
         p0 = new
     result = start.like(flat)
     loglik = em.expect(result, whole).log_likelihood
-    path.append(float(loglik[0]))
+    path.append(loglik)
     return Fit(result, loglik, path, steps, not len(live))

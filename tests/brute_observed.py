@@ -1,0 +1,135 @@
+"""The observation model's likelihood by its document's formulas, month by month and contact by contact: no cells, no
+algebra, nothing shared with the package."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+DELAYS = (0, 1, 2, 4, 7, 13)
+NAN = float("nan")
+
+
+def eta(hearing, c, delay):
+    """The hazard of being first heard of at a delay."""
+    return hearing[c][sum(delay >= d for d in DELAYS) - 1]
+
+
+def clearest(row):
+    """Of several rows of one day, the one that gives a date, and a destination, speaks."""
+    dated = not math.isnan(row["latest"])
+    return not dated, row["cause"] == 0, (row["latest"], row["earliest"]) if dated else (0, 0), row["cause"]
+
+
+def stay_weights(rows, entry, cutoff, parameters, *, last=60, writes=frozenset(), services=None):
+    """
+    What each fate of a stay weighs: {(month, place of the cause): weight, (last, -1): weight of no exit}.
+
+    Parameters
+    ----------
+    rows : list of dict
+        month, kind, organisation, cause (0 unknown), earliest, latest.
+    entry, cutoff : float
+    parameters : dict
+        hazard (causes × months from 0), failure ((gone, previous failed) → probability), hearing (causes × 6).
+    last : int
+        Months after it are one.
+    writes : set
+        Organisations that write « non joint ».
+    services : dict, optional
+        rate (a function of the month), never, shape.
+    """
+    hazard, failure, hearing = parameters["hazard"], parameters["failure"], parameters["hearing"]
+    n_causes = len(hazard)
+    state, rows = {}, sorted((dict(row) for row in rows), key=lambda row: (row["month"], row["kind"]))
+    for row in rows:
+        if row["kind"] in ("present", "left", "failed"):
+            row["state"] = state.get(row["organisation"], 0)
+            state[row["organisation"]] = int(row["kind"] == "failed")
+    rows = [row for row in rows if row["month"] <= cutoff and (row["month"] > entry or entry == 0)]
+
+    lefts = [row for row in rows if row["kind"] == "left"]
+    news = [row for row in rows if row["kind"] == "news"]
+    first_left = min((row["month"] for row in lefts), default=math.inf)
+    first_news = min((row["month"] for row in news), default=math.inf)
+    until = min(cutoff, first_left)
+    by_news = first_news <= until
+    told = None
+    if by_news:
+        told = min((row for row in news if row["month"] == first_news), key=clearest)
+    elif lefts:
+        told = min((row for row in lefts if row["month"] == first_left), key=clearest)
+    known_at = told["month"] if told else math.inf
+    heard = [row for row in rows if row["kind"] in ("present", "left", "failed") and row["month"] <= known_at]
+    if told:  # set aside: found present when, or after, the departure was known, or after its date
+        dated = not math.isnan(told["latest"])
+        gone = math.ceil(min(told["latest"], known_at)) if dated else math.inf
+        heard = [
+            row
+            for row in heard
+            if row["kind"] != "present" or (row["month"] < known_at and math.floor(row["month"]) < gone)
+        ]
+    served = [
+        row["month"] for row in rows if row["kind"] == "service" and row["month"] > entry and row["month"] <= known_at
+    ]
+
+    def of_contacts(t):
+        product = 1.0
+        for row in heard:
+            share = min(max(row["month"] - t + 1, 0.0), 1.0)
+            there, gone = (failure[g, row["state"]] if row["organisation"] in writes else 0.0 for g in (0, 1))
+            product *= {
+                "present": (1 - share) * (1 - there),
+                "left": share * (1 - gone),
+                "failed": share * gone + (1 - share) * there,
+            }[row["kind"]]
+        return product
+
+    def of_news(t, c):
+        if by_news:
+            delay = math.ceil(first_news) - t
+            if delay < 0:
+                return 0.0
+            return eta(hearing, c, delay) * math.prod(1 - eta(hearing, c, d) for d in range(delay))
+        if t > until:
+            return 1.0
+        return math.prod(1 - eta(hearing, c, d) for d in range(math.floor(until) - t + 1))
+
+    def of_services(end):
+        if services is None:
+            return 1.0
+        end = max(end, entry)
+        if any(month > end for month in served):
+            return 0.0
+        load = integral(services["rate"], entry, end)
+        alpha, never, n = services["shape"], services["never"], len(served)
+        if n == 0:
+            return never + (1 - never) * (alpha / (alpha + load)) ** alpha
+        rates = math.prod(services["rate"](month) for month in served)
+        return ((1 - never) * math.gamma(alpha + n) / math.gamma(alpha) * alpha**-n
+                * (alpha / (alpha + load)) ** (alpha + n) * rates)  # fmt: skip
+
+    begin = math.ceil(entry) + 1
+    surviving, found = 1.0, {}
+    for t in range(begin, last + 1):
+        for c in range(n_causes):
+            possible = told is None or told["cause"] in (0, c + 1)
+            if told and not math.isnan(told["latest"]):
+                low, high = told["earliest"], told["latest"]
+                low = math.floor(low) + 1 if low < high else math.ceil(low)
+                possible = possible and max(low, 1) <= t <= max(math.ceil(high), 1)
+            if possible:
+                found[t, c] = (surviving * hazard[c][t] * of_contacts(t) * of_news(t, c)
+                               * of_services(min(t - 0.5, cutoff)))  # fmt: skip
+        surviving *= 1 - sum(hazard[c][t] for c in range(n_causes))
+    if told is None:
+        found[last, -1] = surviving * of_contacts(math.inf) * of_services(cutoff)
+    return found
+
+
+def integral(rate, low, high, cuts=(0, 1, 3, 6, 9, 12, 18, 24, 36, 48, 60, 240)):
+    """∫ rate, constant between the cuts (from just after one up to and including the next)."""
+    total = 0.0
+    for a, b in pairwise(cuts):
+        total += rate(b) * max(min(high, b) - max(low, a), 0.0)
+    return total

@@ -1,0 +1,75 @@
+"""The main estimate against what really happened, on deposits read and linked by the library.
+
+Three situations, a switch for each thing that bends them, and three ways in which the model is wrong on purpose.
+Errors are estimate − realised share of the simulated persons. Two seeds of each situation run with every test; all
+seeds at both levels of defects, the switches and the wrong models are slow.
+"""
+
+import pytest
+from reported_departures import SITUATIONS, SWITCHES, WRONG, run, runs, summary
+
+SEEDS = range(501, 511)
+# A single run, by horizon: the share that is still there.
+ONE = {12: 0.02, 24: 0.03, 48: 0.05}
+MEAN = {12: 0.01, 24: 0.015}
+BY_DESTINATION = 0.03
+
+
+def check_one(table):
+    """Every estimate that is printed is near the truth, and 48 months is refused where nothing carries it."""
+    for row in table.dropna(subset=["estimate"]).itertuples():
+        allowed = ONE[row.horizon] if row.cause == "still_there" else max(BY_DESTINATION, ONE[row.horizon])
+        assert abs(row.error) <= allowed, (row.name, row.seed, row.defects, row.cause, row.horizon, row.error)
+
+
+@pytest.mark.parametrize(("seed", "defects"), [(401, "none"), (402, "light")])
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_retention_is_right_whichever_way_departures_are_reported(situation, seed, defects):
+    table = run((situation, {**SITUATIONS[situation], "seed": seed, "defects": defects}))
+    print(table[["cause", "horizon", "known", "estimate", "truth", "error"]].round(4).to_string())
+    check_one(table)
+    at_48 = table[table["horizon"].eq(48)]
+    if situation == "contacts":
+        assert at_48["known"].eq("insufficient").all() and at_48["estimate"].isna().all()
+
+
+@pytest.mark.slow
+def test_ten_seeds_of_each_situation_at_none_and_light():
+    table = runs(
+        (f"{situation}, {defects}", {**SITUATIONS[situation], "seed": seed, "defects": defects})
+        for situation in SITUATIONS
+        for defects in ("none", "light")
+        for seed in SEEDS
+    )
+    print(summary(table).to_string())
+    means = table[table["cause"].eq("still_there")].groupby(["name", "horizon"])["error"].mean()
+    for (name, horizon), error in means.dropna().items():
+        assert abs(error) <= MEAN.get(horizon, ONE[48]), (name, horizon, error)
+    check_one(table)
+
+
+@pytest.mark.slow
+def test_the_plain_estimate_fails_beside_it():
+    table = runs([(s, {**SITUATIONS[s], "seed": SEEDS[0]}) for s in SITUATIONS], companions=True)
+    plain = table[table["cause"].eq("still_there")].set_index(["name", "horizon"])
+    plain = plain["plain"] - plain["truth"]
+    print(plain.round(4).to_string())
+    assert plain["contacts", 24] > 0.03
+    assert plain["contacts to month 12", 24] < -0.03
+    assert plain["both", 48] < -0.2
+
+
+@pytest.mark.slow
+def test_each_switch_alone():
+    table = runs((name, {**SWITCHES[name], "seed": SEEDS[0]}) for name in SWITCHES)
+    print(summary(table).to_string())
+    check_one(table)
+
+
+@pytest.mark.slow
+def test_the_printed_range_holds_the_truth_where_the_model_is_wrong():
+    table = runs(((name, {**WRONG[name], "seed": SEEDS[0]}) for name in WRONG), companions=True)
+    table = table[table["cause"].eq("still_there")].dropna(subset=["estimate"])
+    print(table[["name", "horizon", "known", "error", "range_lower", "truth", "range_upper"]].round(4).to_string())
+    inside = (table["range_lower"] <= table["truth"]) & (table["truth"] <= table["range_upper"])
+    assert inside.all()
