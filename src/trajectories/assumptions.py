@@ -26,6 +26,9 @@ ASSUMPTIONS = (
     "failed_contacts_left_less", "failed_contacts_left_more", "heard_less_after_contacts", "heard_more_after_contacts",
     "hearing_fades", "contacts_follow_trouble",
 )  # fmt: skip
+# Who is doing badly leaves within so many months; and at most so many of those due are called.
+LEAD = 12
+MOST = 0.98
 _LAST = 240
 
 
@@ -56,8 +59,8 @@ def moved_curves(stays: Reported, fit: ObservedCurve, study: Study) -> dict[str,
     }
     found = {}
     for name, odds in moved.items():
-        about = _with_missed(stays, study) if name == "contacts_follow_trouble" else (stays, {})
-        curve = about[0].fit(study, reporting=fit.reporting, **odds, **about[1])
+        about = _with_hints(stays, fit, study) if name == "contacts_follow_trouble" else stays
+        curve = about.fit(study, reporting=fit.reporting, **odds)
         found[name] = curve.table[curve.table["cause"].eq(0)].set_index("month")["incidence"]
     return found
 
@@ -68,31 +71,31 @@ def last_contact(fit: ObservedCurve) -> int:
     return int(rows["month"].max()) if len(rows) else 0
 
 
-def _with_missed(stays: Reported, study: Study) -> tuple[Reported, dict[str, float]]:
+def _with_hints(stays: Reported, fit: ObservedCurve, study: Study) -> Reported:
     """
-    The stays with the contacts that were due and that nobody made, and what these say of who had left.
+    The stays, with what each contact that was due says if `STEP` times as many are made to those doing badly.
 
-    Where the odds of being called are doubled for those who had left, those not called had left less often, and those
-    called in vain more often.
+    Doing badly is to have left, or to leave within `LEAD` months: whoever was not called was then less likely to.
     """
-    rows = stays.contacts
+    rows, n = stays.contacts, len(stays)
     held = rows[rows["kind"].isin(["present", "left", "failed"])]
     known = rows[rows["kind"].isin(["left", "news"])].groupby("stay")["month"].min()
-    until = np.minimum(stays.heard_until, known.reindex(range(len(stays))).fillna(np.inf).to_numpy())
-    n = len(stays)
-    missed, due_in_all = [], 0
+    until = np.minimum(stays.heard_until, known.reindex(range(n)).fillna(np.inf).to_numpy())
+    survival = fit.table[fit.table["cause"].eq(0)].set_index("month")["incidence"]
+    hints = []
     for due in study.follow_up_months:
-        near = held.loc[(held["month"] - due).abs() <= _slack(due), "stay"].unique()
-        tried = np.isin(np.arange(n), near)
-        expected = (until >= due) & (stays.entry < due)
-        due_in_all += int((tried | expected).sum())
-        missed.append(pd.DataFrame({"stay": np.flatnonzero(expected & ~tried), "month": float(due), "kind": "missed"}))
-    extra = pd.concat(missed, ignore_index=True) if missed else rows[:0]
-    share = 1 - len(extra) / due_in_all if due_in_all else 1.0
-    called = share + (1 - share) / STEP  # of those who had left, relative to the others
-    odds = {"odds_missed": 1 / (STEP * share + 1 - share), "odds_gone": 1 / called}
-    added = pd.concat([rows, extra.reindex(columns=rows.columns).assign(cause=0)], ignore_index=True)
-    return Reported(added, stays.entry, stays.heard_until, stays.household, stays.role), odds
+        tried = np.isin(np.arange(n), held.loc[(held["month"] - due).abs() <= _slack(due), "stay"].unique())
+        expected = tried | ((until >= due) & (stays.entry < due))
+        badly = 1 - float(survival.get(min(due + LEAD, survival.index.max()), 1.0))
+        # of those due, the share called is that of the others and STEP times that of those doing badly
+        others = min(tried.sum() / max(expected.sum(), 1) / (1 + (STEP - 1) * badly), MOST / STEP)
+        odds = np.where(tried, STEP, (1 - STEP * others) / (1 - others))
+        month = np.minimum(due + LEAD, stays.heard_until)
+        hint = pd.DataFrame({"stay": np.arange(n), "month": month, "odds": odds})
+        hints.append(hint[expected & (month > stays.entry)])
+    more = pd.concat(hints, ignore_index=True).assign(kind="hint", cause=0)
+    joined = pd.concat([rows, more], ignore_index=True)
+    return Reported(joined, stays.entry, stays.heard_until, stays.household, stays.role)
 
 
 def _slack(due: float) -> float:

@@ -24,10 +24,8 @@ from .tables import PROVINCE, RETENTION, stack
 if TYPE_CHECKING:
     from .survival import ObservedCurve
 
-# Starts of the province's fit beside the plain one; groups begin from what it taught.
+# Starts of a main fit beside the plain one: the likelihood may have more than one maximum.
 STARTS = 3
-# Exits found by a contact before any news, of a destination, under which its hearing is not learnt (observed.py).
-LEARNT = 20
 # Replicates of the estimate on the other reporting, at most: its limits are for a look beside the main ones.
 BESIDE = 100
 BOUNDS = ("all_lost_left", "all_lost_stayed")
@@ -192,6 +190,8 @@ class _Fits:
 
 def learns(fit: ObservedCurve) -> bool:
     """Whether enough exits of each destination that has any were found by a contact for its hearing to be learnt."""
+    from .survival.observed import LEARNT
+
     found = fit.checks[fit.checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
     heard = fit.checks[fit.checks["check"].eq("exits_heard")].groupby("cause")["value"].sum()
     known = (found + heard).drop(0)
@@ -205,7 +205,9 @@ def _fits(
         return _Fits(stays, None, "own", {}, {})
     mine = group == PROVINCE or learns(stays.fit(study))
     lent = None if mine else province.reporting
-    main = province if group == PROVINCE else stays.fit(study, replicates=study.replicates, reporting=lent)
+    main = province
+    if group != PROVINCE:
+        main = stays.fit(study, replicates=study.replicates, reporting=lent, starts=STARTS)
     reporting = "own" if mine else "borrowed"
     if not companions:
         return _Fits(stays, main, reporting, {"main": main.table}, {})

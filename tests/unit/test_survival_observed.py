@@ -321,15 +321,16 @@ def test_odds_move_the_curve_the_way_they_say():
     pd.testing.assert_frame_equal(ones.table, one.table)
 
 
-def test_contacts_that_nobody_made_speak_only_where_they_are_said_to():
+def test_a_hint_moves_the_odds_of_having_left_by_its_month():
     given = stays(300, np.random.default_rng(15)).arguments() | {"starts": 0}
     rows = given["contacts"]
     dropped = rows["month"].eq(12) & rows["kind"].ne("news") & (rows["stay"] % 3 == 0)
     given["contacts"] = rows[~dropped]
-    more = given | {"contacts": rows.assign(kind=rows["kind"].mask(dropped, "missed"))}
     base = observed_incidence(**given)
-    held = more | {"reporting": base.reporting}
-    s = [survival(observed_incidence(**held, odds_missed=k))[12] for k in (0.5, 1.0, 2.0)]
+    s = []
+    for odds in (0.5, 1.0, 2.0):
+        hints = rows.assign(kind=rows["kind"].mask(dropped, "hint"), odds=odds)
+        s.append(survival(observed_incidence(**given | {"contacts": hints, "reporting": base.reporting}))[12])
     assert s[1] == pytest.approx(survival(base)[12], abs=1e-4)
     assert s[0] > s[1] > s[2]
 

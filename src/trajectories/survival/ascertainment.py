@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from trajectories.survival.checks import Floats, Integers, causes, refuse, times
 from trajectories.survival.month_grid import UNKNOWN, snap
 
-# `missed`: a contact that was due and that nobody made; it speaks only where a sensitivity says what it means.
-PRESENT, LEFT, FAILED, SERVICE, NEWS, MISSED = KINDS = ("present", "left", "failed", "service", "news", "missed")
+# A `hint` is no observation: a sensitivity's word that the odds of having left by a month are so many times as large.
+PRESENT, LEFT, FAILED, SERVICE, NEWS, HINT = KINDS = ("present", "left", "failed", "service", "news", "hint")
 _REQUIRED = ("stay", "month", "kind")
 _NEVER = np.inf
 Flags = NDArray[np.bool_]
@@ -30,9 +30,10 @@ class Contacts:
 
     stay: Integers
     month: Floats
-    kind: NDArray[np.object_]  # present, left, failed or missed
+    kind: NDArray[np.object_]  # present, left, failed or hint
     failed_before: Flags  # had the organisation's previous attempt at this person failed?
     may_fail: Flags  # does the organisation write its failures?
+    odds: Floats  # of a hint
 
     def where(self, chosen: Flags) -> Contacts:
         return Contacts(*(values[chosen] for values in vars(self).values()))
@@ -106,9 +107,10 @@ def ascertain(
     contradicts = present & ((month >= known_at[stay]) | (np.floor(month) >= gone[stay]) & dated[stay])
     counts["contradictions"] = int(contradicts.sum())
     counts["after_departure"] = int((after & ~contradicts).sum())
-    attempts = rows["kind"].isin((PRESENT, LEFT, FAILED, MISSED)).to_numpy() & ~after & ~contradicts
+    attempts = rows["kind"].isin((PRESENT, LEFT, FAILED, HINT)).to_numpy() & ~after & ~contradicts
     held = rows[attempts].sort_values(["stay", "month", "kind"], kind="stable")
-    contact = Contacts(*(held[name].to_numpy() for name in ("stay", "month", "kind", "failed_before", "may_fail")))
+    columns = ("stay", "month", "kind", "failed_before", "may_fail", "odds")
+    contact = Contacts(*(held[name].to_numpy() for name in columns))
     services = rows.loc[rows["kind"].eq(SERVICE) & ~after, ["stay", "month"]].reset_index(drop=True)
 
     confirmed = np.full(n, -1.0)
@@ -140,6 +142,9 @@ def _checked(contacts: pd.DataFrame, n: int) -> pd.DataFrame:
     rows["organisation"] = organisation.astype(object).where(organisation.notna(), "").to_numpy()
     cause = contacts["cause"] if "cause" in contacts.columns else pd.Series(0, contacts.index)
     rows["cause"] = causes("contacts.cause", cause.fillna(0), n_rows) if (n_rows := len(rows)) else np.zeros(0, int)
+    odds = contacts["odds"].to_numpy(dtype=float) if "odds" in contacts.columns else np.ones(len(rows))
+    rows["odds"] = np.where(kind == HINT, odds, 1.0)
+    refuse("contacts.odds", ~((rows["odds"] > 0) & np.isfinite(rows["odds"])).to_numpy(), "of hints are not above 0")
     for name in ("departure_earliest", "departure_latest"):
         values = contacts[name].to_numpy(dtype=float) if name in contacts.columns else np.full(len(rows), np.nan)
         refuse(f"contacts.{name}", values < 0, "are negative")

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from trajectories.survival.ascertainment import FAILED, LEFT, MISSED, PRESENT, Ascertained
+from trajectories.survival.ascertainment import FAILED, HINT, LEFT, PRESENT, Ascertained
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.month_grid import UNKNOWN
 
@@ -52,7 +52,7 @@ class Cells:
         return int(self.high.max(initial=1))
 
 
-def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = True, odds_missed: float = 1.0) -> Cells:
+def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = True) -> Cells:
     """
     The cells of every stay.
 
@@ -64,11 +64,9 @@ def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = Tr
         A cell a month, for what depends on the month itself (services); stays are then not merged.
     use_failures : bool
         Without it, what an attempt found counts and that it might have failed does not.
-    odds_missed : float
-        What a contact that was due and not made multiplies the odds of having left by.
     """
     pieces = _stretches(known, by_month)
-    pieces = _contact_factors(pieces, known, odds_missed)
+    pieces = _contact_factors(pieces, known)
     failed = known.contacts.where((known.contacts.kind == FAILED) & use_failures)
     pieces = _failure_powers(pieces, failed)
     return _assembled(pieces, known, _succeeded(known, use_failures), merge=not by_month)
@@ -120,13 +118,13 @@ def _gone_share(low: Integers, month: Floats) -> Floats:
     return np.where(low == 0, 0.0, np.clip(month - low + 1, 0.0, 1.0))
 
 
-def _contact_factors(pieces: pd.DataFrame, known: Ascertained, odds_missed: float) -> pd.DataFrame:
-    """Presences leave 1 − γ of a month, a contact that finds somebody gone γ, a missed one what it is said to mean."""
-    spoke = known.contacts.where(np.isin(known.contacts.kind, (PRESENT, LEFT, MISSED)))
+def _contact_factors(pieces: pd.DataFrame, known: Ascertained) -> pd.DataFrame:
+    """Presences leave 1 − γ of a month, a contact that finds somebody gone γ, a hint 1 − γ and its odds times γ."""
+    spoke = known.contacts.where(np.isin(known.contacts.kind, (PRESENT, LEFT, HINT)))
     piece, contact = _pairs(pieces, spoke.stay)
     gone = _gone_share(pieces["low"].to_numpy()[piece], spoke.month[contact])
     share = np.where(spoke.kind[contact] == LEFT, gone, 1.0 - gone)
-    share += np.where(spoke.kind[contact] == MISSED, odds_missed * gone, 0.0)
+    share += np.where(spoke.kind[contact] == HINT, spoke.odds[contact] * gone, 0.0)
     coefficient = np.ones(len(pieces))
     np.multiply.at(coefficient, piece, share)
     pieces = pieces.assign(coefficient=coefficient)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from trajectories.survival.ascertainment import FAILED, LEFT, MISSED, PRESENT, Ascertained
+from trajectories.survival.ascertainment import FAILED, HINT, LEFT, PRESENT, Ascertained
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.observation_em import Expected, ObservationEM
 from trajectories.survival.observation_parameters import Parameters
@@ -54,7 +54,7 @@ def checks_of(
         by_period("exits_found_by_contact", found_at[mine & known.by_contact], int(name))
         by_period("exits_heard", known.news_month[mine & known.by_news].astype(float), int(name))
 
-    contacted = np.isin(np.arange(known.n), about.stay[about.kind != MISSED])
+    contacted = np.isin(np.arange(known.n), about.stay[about.kind != HINT])
     # entered and ended in one month; who is known to have left in an earlier one cannot have come under observation
     never_at_risk = (known.last < known.enter) & ~(known.known & (known.last < known.enter - 1))
     # what is borrowed may leave no way in which a stay could have become known as it did

@@ -29,6 +29,9 @@ from trajectories.survival.service_model import ServiceEM
 PIECES = (1, 3, 6, 9, 12, 18, 24, 36, 48, 60)
 TOLERANCE = 1e-6  # no incidence moves by more in a cycle of three EM steps
 LEARNT = 20  # exits found by a contact before any news, of a destination, for its hearing to be learnt
+# The share of the exits for a cause that must be heard of within a year for hearsay to tell how many there are: with
+# less, ten times as many as are heard of would have to be believed.
+EARSHOT = 0.1
 HEARSAY = 12  # months before a horizon in which exits must be known for hearsay to carry it
 
 
@@ -134,7 +137,6 @@ def observed_incidence(
     reporting: Reporting | None = None,
     odds_gone: float = 1.0,
     odds_heard: ArrayLike | None = None,
-    odds_missed: float = 1.0,
     tolerance: float = TOLERANCE,
     starts: int = STARTS,
 ) -> ObservedCurve:
@@ -169,11 +171,11 @@ def observed_incidence(
         before for it to be carried by `hearsay`.
     reporting : Reporting, optional
         Borrowed from a larger group; replicate k uses its replicate k.
-    odds_gone, odds_heard, odds_missed
+    odds_gone, odds_heard
         Sensitivity: the odds of having left are multiplied so at each failed contact; the odds of being heard of, so in
-        each month since the start (from month 0; the last value goes on); the odds of having left, so at each contact
-        that was due and not made (rows of kind `missed`). With the first two, what `reporting` does not give is held as
-        the fit without them finds it.
+        each month since the start (from month 0; the last value goes on). What `reporting` does not give is held as the
+        fit without them finds it. (Rows of kind `hint`, with a column `odds`, multiply the odds of having left by their
+        month.)
     tolerance : float
         The fit has come to rest when no incidence moves by more in a cycle of three EM steps.
     starts : int
@@ -222,11 +224,11 @@ def observed_incidence(
     bounds = _pieces(pieces)
     given = Reporting(None, None) if reporting is None else reporting
     given.check(len(known.names))
-    gone, missed = _odds("odds_gone", odds_gone), _odds("odds_missed", odds_missed)
+    gone = _odds("odds_gone", odds_gone)
     heard = _odds("odds_heard", 1.0 if odds_heard is None else odds_heard)
     # failures among contacts that never reached anybody say nothing of who had left
     reached = np.isin(known.contacts.kind, (PRESENT, LEFT)).any()
-    cells = cells_of(known, services, bool(reached) or given.failure is not None, missed[0])
+    cells = cells_of(known, services, bool(reached) or given.failure is not None)
 
     def fitted(held: Reporting, *odds) -> ObservedFit:
         assumed = Assumed(held.failure is not None, held.hears, *odds)
@@ -326,10 +328,18 @@ def _degrees(
     exits = em.expect(model.parameters, told).exits.sum(axis=0)[:, 0]
     running = np.concatenate([[0.0], np.cumsum(exits)])
     recent = running[months + 1] - running[np.maximum(months + 1 - HEARSAY, 0)]
-    found = checks.loc[checks["check"].eq("exits_found_by_contact"), "value"].sum()
-    learnt = found >= LEARNT or (model.reporting is not None and model.reporting.hearing is not None)
-    heard = (recent >= support) & learnt & (model.weights.pattern.sum() > 0)
+    heard = (recent >= support) & _within_earshot(model, checks)
     return np.where(n_confirmed >= support, "observed", np.where(heard, "hearsay", "insufficient"))
+
+
+def _within_earshot(model: ObservedFit, checks: pd.DataFrame) -> bool:
+    """Whether hearsay can tell how many left: each destination's hearing is learnt, and not next to nothing."""
+    borrowed = model.reporting is not None and model.reporting.hearing is not None
+    found = checks[checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
+    share = 1 - np.cumprod(1 - model.parameters.hearing[:, delay_class(np.arange(HEARSAY + 1)), 0], axis=1)[:, -1]
+    leaving = model.em.curves(model.parameters)[:, -1, 0] > 0
+    learnt = found.reindex(model.known.names, fill_value=0).to_numpy() >= LEARNT
+    return bool(leaving.any() and ((learnt | borrowed) & (share >= EARSHOT))[leaving].all())
 
 
 def _spread(drawn: Floats | None, conf_level: float, n: int) -> Floats:
