@@ -18,7 +18,7 @@ from .reported import Reported
 from .study import Study
 
 if TYPE_CHECKING:
-    from .survival import ObservedCurve
+    from .survival import ObservedCurve, Reporting
 
 # Odds are halved and doubled: as far as a reader who knows the field would go.
 STEP = 2.0
@@ -32,9 +32,13 @@ MOST = 0.98
 _LAST = 240
 
 
-def moved_curves(stays: Reported, fit: ObservedCurve, study: Study) -> dict[str, pd.Series]:
+def moved_curves(
+    stays: Reported, fit: ObservedCurve, study: Study, lent: Reporting | None = None
+) -> dict[str, pd.Series]:
     """
-    S by month under each assumption of `ASSUMPTIONS`, with the reporting of `fit` held.
+    S by month under each assumption of `ASSUMPTIONS`.
+
+    How departures become known is held as `fit` found it; where whom contacts follow is moved, it is learnt again.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ def moved_curves(stays: Reported, fit: ObservedCurve, study: Study) -> dict[str,
     fit : ObservedCurve
         The main fit of these stays.
     study : Study
+    lent : Reporting, optional
+        What the fit borrowed.
     """
     last = last_contact(fit)
     month = np.arange(_LAST)
@@ -59,8 +65,10 @@ def moved_curves(stays: Reported, fit: ObservedCurve, study: Study) -> dict[str,
     }
     found = {}
     for name, odds in moved.items():
-        about = _with_hints(stays, fit, study) if name == "contacts_follow_trouble" else stays
-        curve = about.fit(study, reporting=fit.reporting, **odds)
+        if name == "contacts_follow_trouble":
+            curve = _with_hints(stays, fit, study).fit(study, reporting=lent)
+        else:
+            curve = stays.fit(study, reporting=fit.reporting, **odds)
         found[name] = curve.table[curve.table["cause"].eq(0)].set_index("month")["incidence"]
     return found
 
@@ -87,9 +95,11 @@ def _with_hints(stays: Reported, fit: ObservedCurve, study: Study) -> Reported:
         tried = np.isin(np.arange(n), held.loc[(held["month"] - due).abs() <= _slack(due), "stay"].unique())
         expected = tried | ((until >= due) & (stays.entry < due))
         badly = 1 - float(survival.get(min(due + LEAD, survival.index.max()), 1.0))
-        # of those due, the share called is that of the others and STEP times that of those doing badly
-        others = min(tried.sum() / max(expected.sum(), 1) / (1 + (STEP - 1) * badly), MOST / STEP)
-        odds = np.where(tried, STEP, (1 - STEP * others) / (1 - others))
+        # the share called of those due is that of those doing badly, at most MOST, and that of the others
+        called = tried.sum() / max(expected.sum(), 1)
+        theirs = min(STEP * called / (1 + (STEP - 1) * badly), max(MOST, called))
+        others = (called - badly * theirs) / max(1 - badly, 1e-9)
+        odds = np.where(tried, theirs / others, (1 - theirs) / (1 - others)) if 0 < others < 1 else 1.0
         month = np.minimum(due + LEAD, stays.heard_until)
         hint = pd.DataFrame({"stay": np.arange(n), "month": month, "odds": odds})
         hints.append(hint[expected & (month > stays.entry)])

@@ -221,7 +221,7 @@ def _fits(
         fitted = companion(known, method, study)
         if fitted is not None:
             tables[method] = fitted
-    return _Fits(stays, main, reporting, tables, moved_curves(stays, main, study))
+    return _Fits(stays, main, reporting, tables, moved_curves(stays, main, study, lent))
 
 
 # ── tables of one group ───────────────────────────────────────────────────────────────────────────────────

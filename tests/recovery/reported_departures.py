@@ -40,7 +40,7 @@ SWITCHES = {
 # What the model takes to be otherwise than it is: the printed range must hold the truth.
 WRONG = {
     "hearing fades": {"hearing_fades": 0.7},
-    "contacts to those doing badly": {"contacts_follow_trouble": 2.0},
+    "contacts to those doing badly": {"contacts_follow_trouble": 1.5},
     "failures tied to a hidden trait": {"failure_trait": 0.2},
 }
 
