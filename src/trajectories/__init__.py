@@ -28,6 +28,7 @@ _ROOMS = {
     "Residences": "spells",
     "build_cohort": "cohort",
     "Cohort": "cohort",
+    "how_departures_become_known": "hearing",
     "protect": "disclosure",
     "build": "pipeline",
     "analyse": "pipeline",

@@ -22,6 +22,8 @@ deposits       sheets to files: quarters, annual workbooks, re-sent and copied f
 ledger         the truth of each row: where it stands, its fate
 simulation     `simulate`, the whole in one function; `Truth`, what it writes beside
 scoring, scoring_moves, scoring_stays  the tables of a build against that truth
+told_stays     stays and what is told of them as arrays, without deposits: for the estimator alone
+shortcuts      the curves that hasty readings of such stays would print
 """
 
 from .defects import DEFECTS, Defect
@@ -29,9 +31,12 @@ from .scoring import link_scores, true_persons
 from .scoring_moves import move_scores
 from .scoring_stays import exit_scores, realised, retention_scores, stay_scores
 from .settings import Settings, SettingsError
+from .shortcuts import SHORTCUTS, main_curve, shortcut_curve
 from .simulation import Truth, simulate
+from .told_stays import ToldStays, told_stays
 
 __all__ = [
-    "DEFECTS", "Defect", "Settings", "SettingsError", "Truth", "exit_scores", "link_scores", "move_scores",
-    "realised", "retention_scores", "simulate", "stay_scores", "true_persons",
+    "DEFECTS", "SHORTCUTS", "Defect", "Settings", "SettingsError", "ToldStays", "Truth", "exit_scores", "link_scores",
+    "main_curve", "move_scores", "realised", "retention_scores", "shortcut_curve", "simulate", "stay_scores",
+    "told_stays", "true_persons",
 ]  # fmt: skip
