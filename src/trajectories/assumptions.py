@@ -2,9 +2,10 @@
 
 What the model takes to be so, nobody can see: that those whom a contact failed to reach had left as often as the
 failures of the others say, that a departure is heard of as easily in the fourth year as in the first, that contacts
-are made whoever is doing badly. Each is moved by a stated amount, with how departures become known held as it was
-found, and the curve is fitted again. The lowest and the highest of these curves are the range that is printed beside
-the limits: limits say what chance may have done, the range what the assumptions may have.
+are made whoever is doing badly, that nobody is out of reach of every contact. Each is moved by a stated amount, with
+how departures become known held as it was found (learnt again by the last two), and the curve is fitted again. The
+lowest and the highest of these curves are the range that is printed beside the limits: limits say what chance may
+have done, the range what the assumptions may have.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 STEP = 2.0
 ASSUMPTIONS = (
     "failed_contacts_left_less", "failed_contacts_left_more", "heard_less_after_contacts", "heard_more_after_contacts",
-    "hearing_fades", "contacts_follow_trouble",
+    "hearing_fades", "contacts_follow_trouble", "some_never_reached",
 )  # fmt: skip
 # Who is doing badly leaves within so many months; and at most so many of those due are called.
 LEAD = 12
@@ -32,13 +33,11 @@ MOST = 0.98
 _LAST = 240
 
 
-def moved_curves(
-    stays: Reported, fit: ObservedCurve, study: Study, lent: Reporting | None = None
-) -> dict[str, pd.Series]:
+def moved_fits(
+    stays: Reported, fit: ObservedCurve, study: Study, lent: tuple[Reporting, Reporting] | None = None
+) -> dict[str, ObservedCurve]:
     """
-    S by month under each assumption of `ASSUMPTIONS`.
-
-    How departures become known is held as `fit` found it; where whom contacts follow is moved, it is learnt again.
+    The fit under each assumption of `ASSUMPTIONS`.
 
     Parameters
     ----------
@@ -47,30 +46,34 @@ def moved_curves(
     fit : ObservedCurve
         The main fit of these stays.
     study : Study
-    lent : Reporting, optional
-        What the fit borrowed.
+    lent : pair of Reporting, optional
+        What the fit borrowed, and what it would have where some are never reached.
     """
     last = last_contact(fit)
     month = np.arange(_LAST)
     told = stays.contacts.loc[stays.contacts["kind"].eq("news"), "month"]
     middle = float(told.median()) if len(told) else 0.0
-    moved = {
+    borrowed, borrowed_never = lent or (None, None)
+    odds = {
         "failed_contacts_left_less": {"odds_gone": 1 / STEP},
         "failed_contacts_left_more": {"odds_gone": STEP},
         "heard_less_after_contacts": {"odds_heard": np.where(month > last, 1 / STEP, 1.0)},
         "heard_more_after_contacts": {"odds_heard": np.where(month > last, STEP, 1.0)},
         # halved in a year, around the month in which the news that taught it came
         "hearing_fades": {"odds_heard": STEP ** (-(month - middle) / 12)},
-        "contacts_follow_trouble": {},
     }
-    found = {}
-    for name, odds in moved.items():
-        if name == "contacts_follow_trouble":
-            curve = _with_hints(stays, fit, study).fit(study, reporting=lent)
-        else:
-            curve = stays.fit(study, reporting=fit.reporting, **odds)
-        found[name] = curve.table[curve.table["cause"].eq(0)].set_index("month")["incidence"]
+    found = {name: stays.fit(study, reporting=fit.reporting, **moved) for name, moved in odds.items()}
+    found["contacts_follow_trouble"] = _with_hints(stays, fit, study).fit(study, reporting=borrowed)
+    found["some_never_reached"] = stays.fit(study, reporting=borrowed_never, some_never=True)
     return found
+
+
+def moved_curves(
+    stays: Reported, fit: ObservedCurve, study: Study, lent: tuple[Reporting, Reporting] | None = None
+) -> dict[str, pd.Series]:
+    """S by month under each assumption; arguments as for `moved_fits`."""
+    fits = moved_fits(stays, fit, study, lent)
+    return {name: one.table[one.table["cause"].eq(0)].set_index("month")["incidence"] for name, one in fits.items()}
 
 
 def last_contact(fit: ObservedCurve) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .assumptions import moved_curves
+from .assumptions import moved_fits
 from .companions import COMPANIONS, companion, observed_intervals
 from .reported import CAUSES, Reported, reported
 from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
@@ -31,6 +31,8 @@ BESIDE = 100
 BOUNDS = ("all_lost_left", "all_lost_stayed")
 # The companion with services and the main estimate should agree within so many standard errors.
 GAP = 2.0
+# A rise of the log-likelihood by more says that some are never reached (chance alone: once in a thousand).
+CLEAR = 5.0
 _NOTES = {
     "own_reporting": "how departures become known learnt from the group alone",
     "borrowed_reporting": "how departures become known borrowed from the province",
@@ -131,13 +133,14 @@ def estimate(
     members = _members(stays, study, groups)
     known = observed_intervals(stays, contacts)
     everybody = reported(stays, contacts)
-    province = None
+    province, never = None, None
     if len(stays):
         wanted = PROVINCE in members
         province = everybody.fit(study, replicates=study.replicates, starts=STARTS if wanted else 0)
+        never = everybody.fit(study, some_never=True) if companions else None
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in Estimates.__dataclass_fields__}
     for group, chosen in members.items():
-        fits = _fits(group, everybody.of(chosen), known[chosen], province, study, companions)
+        fits = _fits(group, everybody.of(chosen), known[chosen], province, never, study)
         for name, frame in _group_tables(fits, known[chosen], study, companions).items():
             tables[name].append(frame.assign(group=group) if "group" in frame else _first(frame, group))
     said = {"perimeter": study.perimeter, "scope": study.scope, "pathway": study.pathway or "all"}
@@ -179,13 +182,13 @@ def _members(stays: pd.DataFrame, study: Study, groups: Iterable[str] | None) ->
 # ── the fits of one group ─────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True)
 class _Fits:
-    """The main fit of a group, on whose reporting it rests, the fitted tables by method, and the moved curves."""
+    """The main fit of a group, on whose reporting it rests, the fitted tables by method, and the moved fits."""
 
     stays: Reported
     main: ObservedCurve | None
     reporting: str
     tables: dict[str, pd.DataFrame]
-    moved: dict[str, pd.Series]
+    moved: dict[str, ObservedCurve]
 
 
 def learns(fit: ObservedCurve) -> bool:
@@ -199,8 +202,10 @@ def learns(fit: ObservedCurve) -> bool:
 
 
 def _fits(
-    group: str, stays: Reported, known: pd.DataFrame, province: ObservedCurve | None, study: Study, companions: bool
-) -> _Fits:
+    group: str, stays: Reported, known: pd.DataFrame, province: ObservedCurve | None, never: ObservedCurve | None,
+    study: Study,
+) -> _Fits:  # fmt: skip
+    """The fits of one group; `never` is the province's where some are never reached, None for the main method only."""
     if province is None or not len(stays):
         return _Fits(stays, None, "own", {}, {})
     mine = group == PROVINCE or learns(stays.fit(study))
@@ -209,9 +214,9 @@ def _fits(
     if group != PROVINCE:
         main = stays.fit(study, replicates=study.replicates, reporting=lent, starts=STARTS)
     reporting = "own" if mine else "borrowed"
-    if not companions:
-        return _Fits(stays, main, reporting, {"main": main.table}, {})
     tables = {"main": main.table}
+    if never is None:
+        return _Fits(stays, main, reporting, tables, {})
     if group != PROVINCE:
         fewer = min(study.replicates, BESIDE)
         other = stays.fit(study, replicates=fewer, reporting=province.reporting if mine else None)
@@ -221,7 +226,8 @@ def _fits(
         fitted = companion(known, method, study)
         if fitted is not None:
             tables[method] = fitted
-    return _Fits(stays, main, reporting, tables, moved_curves(stays, main, study, lent))
+    moved = moved_fits(stays, main, study, None if mine else (province.reporting, never.reporting))
+    return _Fits(stays, main, reporting, tables, moved)
 
 
 # ── tables of one group ───────────────────────────────────────────────────────────────────────────────────
@@ -321,13 +327,17 @@ def _range(
     with_services = months["with_services"]
     with_services = with_services[with_services["cause"].eq(0)].set_index("month")["incidence"]
     each = [rates.set_index("horizon")["estimate"]]
-    each += [_at(curve, study) for curve in (*fits.moved.values(), with_services)]
+    each += [_at(curve, study) for curve in (*map(_survival, fits.moved.values()), with_services)]
     every = np.vstack([values.to_numpy(dtype=float) for values in each])
     shown = rates["estimate"].notna().to_numpy()
     return {
         "range_lower": np.where(shown, every.min(axis=0), np.nan),
         "range_upper": np.where(shown, every.max(axis=0), np.nan),
     }
+
+
+def _survival(fit: ObservedCurve) -> pd.Series:
+    return fit.table[fit.table["cause"].eq(0)].set_index("month")["incidence"]
 
 
 def _at(curve: pd.Series, study: Study) -> pd.Series:
@@ -339,8 +349,8 @@ def _assumptions(fits: _Fits, rates: pd.DataFrame, study: Study) -> pd.DataFrame
     shown = rates["estimate"].notna().to_numpy()
     tables = [
         pd.DataFrame({"horizon": list(study.horizons), "assumption": name,
-                      "estimate": np.where(shown, _at(curve, study), np.nan)})
-        for name, curve in fits.moved.items()
+                      "estimate": np.where(shown, _at(_survival(fit), study), np.nan)})
+        for name, fit in fits.moved.items()
     ]  # fmt: skip
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"assumption": pd.Series(dtype="object")})
 
@@ -352,6 +362,10 @@ def _note(fits: _Fits, months: dict[str, pd.DataFrame]) -> str | None:
     notes = list(fits.main.notes)
     if fits.reporting == "borrowed":
         notes.insert(0, "How departures become known is borrowed from the province: too few were found by a contact.")
+    never = fits.moved.get("some_never_reached")
+    if never is not None and fits.reporting == "own" and never.log_likelihood - fits.main.log_likelihood > CLEAR:
+        share = never.checks.loc[never.checks["check"].eq("never_reached"), "value"].iloc[0]
+        notes.append(f"Contacts seem never to reach {share:.0%} of the persons: the rate may be the range's other end.")
     if services_apart(months).any():
         notes.append("With services the estimate differs by over two standard errors.")
     return " ".join(notes) or None

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
+from trajectories.companions import observed_intervals
 from trajectories.retention import estimate
 
 CERTAIN = {"defects": "none", "contacts_succeed": True}
@@ -81,21 +82,24 @@ def test_the_bounds_hold_the_truth_when_contacts_fail_and_news_is_late(line, hor
     assert low <= run.realised(horizon) <= high
 
 
-def test_a_horizon_beyond_the_last_scheduled_contact_is_refused(line):
+def test_a_horizon_beyond_the_last_scheduled_contact_is_carried_by_hearsay_or_refused(line):
     _, found = province(line(**AS_USUAL), horizons=(12, 36))
+    main = found.retention[found.retention["method"].eq("main")].set_index("horizon")
+    assert main.at[36, "known"] == "hearsay"
+    assert main.at[36, "range_lower"] < main.at[36, "estimate"] < main.at[36, "range_upper"]
+    _, found = province(line(**AS_USUAL, hearsay=False), horizons=(12, 36))
     main = found.retention[found.retention["method"].eq("main")].set_index("horizon")
     assert main.at[36, "known"] == "insufficient"
     assert pd.isna(main.at[36, "estimate"])
 
 
-def test_late_news_is_censored_and_counted_apart(line):
-    from trajectories.retention import observed_intervals
-
+def test_the_companions_leave_late_news_apart(line):
     run = line(**AS_USUAL)
     known = observed_intervals(run.cohort, run.contacts)
     assert known["late_news"].sum() > 50
-    assert (known.loc[known["late_news"], "main_upper"] == float("inf")).all()
-    at_risk = known[known["main_upper"] > known["entry"]]
+    bound = known.loc[known["late_news"], "all_lost_stayed_upper"]
+    assert (bound == float("inf")).mean() > 0.5
+    at_risk = known[known["plain_upper"] > known["entry"]]
     assert len(at_risk) > 0.99 * len(known)
-    assert (at_risk["main_lower"] >= at_risk["entry"]).all()
-    assert (known["main_upper"] > known["main_lower"]).all()
+    assert (at_risk["plain_lower"] >= at_risk["entry"]).all()
+    assert (known["plain_upper"] > known["plain_lower"]).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from brute_observed import stay_weights
 from reported_stays import FAILURE, HEARING, SURVIVAL, stays
+from trajectories.simulate import told_stays
 from trajectories.survival import Reporting, observed_fit, observed_incidence, pool
 from trajectories.survival.observed import PIECES
 
@@ -95,6 +97,43 @@ def test_likelihood_is_that_of_enumeration(seed, services):
     assert ((total > 0) == (used | never_at_risk))[~never_at_risk].all()
     assert used.sum() > 20
     assert abs(np.log(total[used]).sum() - curve.log_likelihood) < 1e-8
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_likelihood_where_some_are_never_reached_is_that_of_enumeration(seed):
+    contacts, cutoff, entry, _ = random_stays(seed)
+    silent = contacts["stay"].mod(3).eq(0) & contacts["kind"].isin(["present", "left"])
+    contacts = contacts.assign(kind=contacts["kind"].mask(silent, "failed"))
+    given = Reporting(np.array([[0.1], [0.3], [0.5], [0.6], [0.3]]), None)
+    curve = observed_incidence(contacts, cutoff, entry=entry, causes=[1, 2], reporting=given, tolerance=1e-2, starts=0,
+                               some_never=True)  # fmt: skip
+    known, p = curve._model.known, curve._model.parameters
+    curve._model.fit = replace(curve._model.fit, parameters=replace(p, failure=p.failure[:4]))
+    attempts = pd.DataFrame({"stay": known.contacts.stay, "failed": known.contacts.kind == "failed",
+                             "may_fail": known.contacts.may_fail})  # fmt: skip
+    attempts = attempts[attempts["may_fail"]].groupby("stay")["failed"].agg(["all", "size"])
+    tried, nobody = attempts.reindex(range(len(cutoff)))["size"].notna(), attempts["all"].reindex(range(len(cutoff)))
+    usual = np.array([sum(fate.values()) for fate in enumerated(curve, contacts, cutoff, entry)])
+    without = contacts[contacts["kind"].ne("failed")]
+    spared = np.array([sum(fate.values()) for fate in enumerated(curve, without, cutoff, entry)])
+    never = p.failure[4, 0]
+    total = np.where(tried, (1 - never) * usual + np.where(nobody.eq(True), never * spared, 0.0), usual)
+    used = curve._model.cells.pattern >= 0
+    assert never == 0.3 and nobody.eq(True).sum() > 3
+    assert abs(np.log(total[used]).sum() - curve.log_likelihood) < 1e-8
+
+
+def test_households_out_of_reach_are_not_taken_for_leavers_where_there_may_be_some():
+    told = told_stays(4000, 104, hard_to_reach=0.15, hard_to_reach_failure=1.0)
+    usual, moved = (observed_incidence(**told.arguments(), some_never=never) for never in (False, True))
+    assert survival(usual)[24] - told.survival[24] < -0.08
+    assert abs(survival(moved)[24] - told.survival[24]) < 0.03
+    assert value(moved, "never_reached") == pytest.approx(0.15, abs=0.02)
+    assert moved.log_likelihood > usual.log_likelihood + 50
+    nobody = told_stays(4000, 104)
+    usual, moved = (observed_incidence(**nobody.arguments(), some_never=never) for never in (False, True))
+    assert value(moved, "never_reached") < 0.02
+    assert abs(survival(moved)[24] - survival(usual)[24]) < 0.005
 
 
 @pytest.mark.parametrize("services", [False, True])

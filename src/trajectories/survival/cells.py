@@ -24,6 +24,8 @@ from trajectories.survival.month_grid import UNKNOWN
 # The probabilities of a failed contact: still there or gone, by whether the previous attempt failed.
 STATES = ((0, 0), (0, 1), (1, 0), (1, 1))
 N_STATES = len(STATES)
+# Where some may never be reached, two more powers: of their share, and of one less it.
+NEVER, NOT_NEVER = N_STATES, N_STATES + 1
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,19 @@ class Cells:
     low: Integers
     high: Integers
     powers: Integers
-    failures: Integers  # distinct powers × 4
+    failures: Integers  # distinct powers × 4, or × 6 where some may never be reached
     telling: Integers  # distinct (by news?, month) × 2
     coefficients: sparse.csr_matrix  # patterns × kinds
     pattern: Integers  # of each stay; −1 where nothing that was said is possible
     survivor: NDArray[np.bool_]  # kinds that are no exit
-    succeeded: Integers  # stays × 4: attempts that reached somebody
+    succeeded: Integers  # stays × 4 (5): attempts that reached somebody (and whether any did)
 
     @property
     def last_month(self) -> int:
         return int(self.high.max(initial=1))
 
 
-def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = True) -> Cells:
+def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = True, some_never: bool = False) -> Cells:
     """
     The cells of every stay.
 
@@ -64,12 +66,21 @@ def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = Tr
         A cell a month, for what depends on the month itself (services); stays are then not merged.
     use_failures : bool
         Without it, what an attempt found counts and that it might have failed does not.
+    some_never : bool
+        A share of the stays may be out of reach of every contact, in the region or gone.
     """
     pieces = _stretches(known, by_month)
     pieces = _contact_factors(pieces, known)
     failed = known.contacts.where((known.contacts.kind == FAILED) & use_failures)
+    out_of_reach = pieces
     pieces = _failure_powers(pieces, failed)
-    return _assembled(pieces, known, _succeeded(known, use_failures), merge=not by_month)
+    succeeded = _succeeded(known, use_failures)
+    if some_never:
+        reached = succeeded.any(axis=1)
+        tried = np.bincount(failed.stay, minlength=known.n) > 0
+        pieces = _with_never(pieces, out_of_reach, tried & ~reached)
+        succeeded = np.column_stack([succeeded, reached])
+    return _assembled(pieces, known, succeeded, merge=not by_month)
 
 
 def _stretches(known: Ascertained, by_month: bool) -> pd.DataFrame:
@@ -106,7 +117,7 @@ def _stretches(known: Ascertained, by_month: bool) -> pd.DataFrame:
 def _pairs(pieces: pd.DataFrame, of_stay: Integers) -> tuple[Integers, Integers]:
     """Every piece with every contact of its stay, as positions (contacts are in order of stay)."""
     stay = pieces["stay"].to_numpy()
-    begin, end = np.searchsorted(of_stay, stay, "left"), np.searchsorted(of_stay, stay, "right")
+    begin, end = (np.searchsorted(of_stay, stay, "left"), np.searchsorted(of_stay, stay, "right"))
     length = end - begin
     piece = np.repeat(np.arange(len(pieces)), length)
     contact = np.arange(len(piece)) - np.repeat(np.cumsum(length) - length, length) + np.repeat(begin, length)
@@ -163,6 +174,18 @@ def _failure_powers(pieces: pd.DataFrame, failed) -> pd.DataFrame:
     return pieces
 
 
+def _with_never(pieces: pd.DataFrame, without: pd.DataFrame, nobody: NDArray[np.bool_]) -> pd.DataFrame:
+    """
+    Stays that no attempt reached may be of those whom none ever does: then the failures say nothing.
+
+    The contact factor is κ + (1 − κ) Π π where all attempts failed, and 1 − κ times the rest where one did not.
+    """
+    mine = nobody[pieces["stay"].to_numpy()]
+    pieces = pieces.assign(**{f"power_{NEVER}": 0, f"power_{NOT_NEVER}": mine.astype(np.int64)})
+    never = without[nobody[without["stay"].to_numpy()]].assign(**{f"power_{s}": 0 for s in range(NOT_NEVER + 1)})
+    return pd.concat([pieces, never.assign(**{f"power_{NEVER}": 1})], ignore_index=True)
+
+
 def _succeeded(known: Ascertained, use_failures: bool) -> Integers:
     """Attempts that reached somebody, of organisations that write their failures: stays × 4."""
     about = known.contacts
@@ -173,7 +196,7 @@ def _succeeded(known: Ascertained, use_failures: bool) -> Integers:
 
 
 def _assembled(pieces: pd.DataFrame, known: Ascertained, succeeded: Integers, merge: bool) -> Cells:
-    names = [f"power_{s}" for s in range(N_STATES)]
+    names = sorted(name for name in pieces.columns if name.startswith("power_"))
     stay = pieces["stay"].to_numpy()
     survivor = pieces["low"].to_numpy() == 0
     powers, power = _distinct(*(pieces[name].to_numpy() for name in names))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from trajectories.survival.ascertainment import FAILED, HINT, LEFT, PRESENT, Ascertained
+from trajectories.survival.cells import N_STATES, NEVER
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.observation_em import Expected, ObservationEM
 from trajectories.survival.observation_parameters import Parameters
@@ -27,11 +28,13 @@ def checks_of(
     -------
     DataFrame
         check, cause (0: all, or unknown), period (months since the start, or None), value. By period:
-        failures_followed_by_presence (what π₀ is learnt from), failures_before_known_exit (π₁); by cause and period:
-        exits_found_by_contact (before any news: what η is learnt from) and exits_heard. Then once: stays, no_later_news
-        (stays of which nothing is known after their entry), never_at_risk, without_likelihood, gone_fail_less (π₁ ≤
-        π₀), share_never_heard (of the mass of exits), contradictions and the other rows set aside, failures (recorded),
-        service_shape (α; `service_shape_at_cap`), spread (between starts, largest on a curve), iterations, converged.
+        failures_followed_by_presence (what π₀ is learnt from), failures_before_known_exit (π₁); by cause and
+        period: exits_found_by_contact (before any news: what η is learnt from) and exits_heard. Then once:
+        stays, no_later_news (stays of which nothing is known after their entry), never_at_risk,
+        without_likelihood, gone_fail_less (π₁ ≤ π₀), share_never_heard (of the mass of exits), contradictions
+        and the other rows set aside, failures (recorded), never_reached (the share, where it is fitted),
+        service_shape (α; `service_shape_at_cap`), spread (between starts, largest on a curve), iterations,
+        converged.
     """
     about = known.contacts
     rows: list[tuple[str, int, str | None, float]] = []
@@ -61,7 +64,7 @@ def checks_of(
     impossible = used & ~(np.append(em.likelihoods(p), 1.0)[em.cells.pattern] > 0)
     total = expected.exits.sum()
     told = float(mass[used & known.known].sum())
-    failure = np.where(_tried(expected, known, em) > 0, p.failure[:, 0], np.nan)
+    failure = np.where(_tried(expected, known, em) > 0, p.failure[:, 0], np.nan)[:N_STATES]
     once = {
         "stays": float(known.n),
         "no_later_news": float((used & ~known.known & ~contacted).sum()),
@@ -76,6 +79,8 @@ def checks_of(
         "iterations": float(fit.iterations),
         "converged": float(fit.converged),
     }  # fmt: skip
+    if em.some_never:
+        once["never_reached"] = float(p.failure[NEVER, 0])
     shape = getattr(p, "shape", None)
     if shape is not None:
         once["service_shape"] = float(shape[0, 0])

@@ -20,7 +20,7 @@ import numpy as np
 from scipy import sparse
 
 from trajectories.survival.ascertainment import Ascertained
-from trajectories.survival.cells import N_STATES, Cells
+from trajectories.survival.cells import N_STATES, NEVER, Cells
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.em import TINY, curves
 from trajectories.survival.month_grid import UNKNOWN
@@ -49,7 +49,8 @@ class Expected:
     log_likelihood: Floats
     exits: Floats  # causes × months × B
     censored: Floats  # months × B, by last month at risk
-    failed: Floats  # 4 × B
+    failed: Floats  # 4 × B (5 × B)
+    spared: Floats  # the same: of those whom no attempt reached, who is not out of reach
     heard: Floats  # causes × delays × B: exits first heard of so many months later
     unheard: Floats  # causes × delays × B: exits of which nothing was heard in so many months after them
 
@@ -61,6 +62,7 @@ class ObservationEM:
 
     def __init__(self, cells: Cells, names: int, pieces: Integers, assumed: Assumed | None = None):
         self.cells, self.n_causes, self.assumed = cells, names, assumed or Assumed()
+        self.some_never = cells.succeeded.shape[1] > NEVER
         self.months = cells.last_month + 1  # months 0 … months − 1; nobody leaves in month 0
         self.piece = np.searchsorted(pieces, np.arange(self.months), side="left")
         self.n_pieces = int(self.piece.max(initial=0)) + 1
@@ -75,7 +77,7 @@ class ObservationEM:
         self.width = self.months + 1
         self.block = names + 1 if names > 1 else 1
         row = cells.told[self.exit] * self.block + cells.cause[self.exit]
-        self.begins, self.ends = row * self.width + cells.low[self.exit], row * self.width + cells.high[self.exit] + 1
+        self.begins, self.ends = (row * self.width + cells.low[self.exit], row * self.width + cells.high[self.exit] + 1)
         n_rows, n_exit = len(cells.telling) * self.block * self.width, len(self.exit)
         one = np.ones(n_exit)
         at = np.arange(n_exit)
@@ -142,7 +144,9 @@ class ObservationEM:
         """Π π^powers of each distinct powers × B."""
         logs = np.log(np.maximum(p.failure, TINY))
         if self.assumed.odds_gone != 1.0:
-            logs = logs + np.log(self.assumed.odds_gone) * np.array([0.0, 0.0, 1.0, 1.0])[:, None]
+            logs[2:N_STATES] += np.log(self.assumed.odds_gone)
+        if self.some_never:
+            logs = np.concatenate([logs, np.log(np.maximum(1 - p.failure[NEVER:], TINY))])
         return np.exp(self.cells.failures @ logs)
 
     def values(self, p: Parameters):
@@ -190,6 +194,9 @@ class ObservationEM:
         back = transposed @ ratio
         mass = value * back
         failed = self.cells.failures.T @ (self.of_powers @ mass)
+        spared = np.zeros_like(w.succeeded)
+        if self.some_never:
+            failed, spared[NEVER] = failed[:-1], failed[-1]
         covered = np.cumsum(
             (self.cover @ (power * back)[self.exit]).reshape(len(told), self.block, self.width, -1), axis=2
         )[:, :, :-1]
@@ -201,13 +208,13 @@ class ObservationEM:
             (sums @ flat).reshape(self.longest, self.n_causes, p.wide).swapaxes(0, 1) for sums in self.by_delay
         )
         exits = told.sum(axis=0).swapaxes(0, 1)
-        return Expected(loglik, exits, self.at_month @ mass[self.stay], failed, heard, unheard), value, ratio
+        return (Expected(loglik, exits, self.at_month @ mass[self.stay], failed, spared, heard, unheard), value, ratio)
 
     def maximise(self, e: Expected, p: Parameters, w: Weights) -> Parameters:
         """The M-step; what nothing speaks of keeps its value, but for a hazard (0 where nobody is at risk)."""
         failure, hearing = p.failure, p.hearing
         if not self.assumed.failure:
-            tried = e.failed + w.succeeded
+            tried = e.failed + e.spared + w.succeeded
             failure = np.divide(e.failed, tried, out=failure.copy(), where=tried > 0)
         if self.assumed.hearing is None:
             # exposed to being heard of at a delay: all who were heard of then or later, or not heard of for so long
@@ -249,7 +256,7 @@ class ObservationEM:
         exposed = self.at_month @ np.ones((len(self.stay), wide))
         months = np.maximum((np.arange(self.months)[:, None] * exposed).sum() / max(exposed.sum(), 1), 1.0)
         hazards = np.full((self.n_causes, self.n_pieces, wide), min(0.5 / months, 0.5 / self.n_causes / 2))
-        failure = np.tile(np.array([[0.1], [0.3], [0.5], [0.7]]), (1, wide))
+        failure = np.tile(np.array([[0.1], [0.3], [0.5], [0.7], [0.05]])[: 4 + self.some_never], (1, wide))
         hearing = np.full((self.n_causes, len(DELAYS), wide), 0.1)
         return Parameters(hazards, failure, hearing)
 
@@ -347,6 +354,8 @@ def weigh(cells: Cells, known: Ascertained, stay_weights: Floats) -> Weights:
     return Weights(
         add(cells.pattern, used, cells.coefficients.shape[0]),
         add(np.minimum(known.enter, months - 1), used, months),
-        cells.succeeded[used].T.astype(float) @ stay_weights[used] if used.any() else np.zeros((N_STATES, wide)),
+        cells.succeeded[used].T.astype(float) @ stay_weights[used]
+        if used.any()
+        else np.zeros((cells.succeeded.shape[1], wide)),
         add(np.where(known.cause == UNKNOWN, n_causes, known.cause), used & known.known, n_causes + 1),
     )

@@ -137,6 +137,7 @@ def observed_incidence(
     reporting: Reporting | None = None,
     odds_gone: float = 1.0,
     odds_heard: ArrayLike | None = None,
+    some_never: bool = False,
     tolerance: float = TOLERANCE,
     starts: int = STARTS,
 ) -> ObservedCurve:
@@ -176,6 +177,10 @@ def observed_incidence(
         each month since the start (from month 0; the last value goes on). What `reporting` does not give is held as the
         fit without them finds it. (Rows of kind `hint`, with a column `odds`, multiply the odds of having left by their
         month.)
+    some_never : bool
+        Sensitivity: a share of the stays, learnt too (check `never_reached`), is out of reach of every contact, in the
+        region or gone: the failures of those whom no attempt reached then say less. Without it whoever is never reached
+        is taken to have left early.
     tolerance : float
         The fit has come to rest when no incidence moves by more in a cycle of three EM steps.
     starts : int
@@ -223,12 +228,12 @@ def observed_incidence(
     roles = np.zeros(known.n, np.int64) if role is None else labels("role", role, known.n)[0]
     bounds = _pieces(pieces)
     given = Reporting(None, None) if reporting is None else reporting
-    given.check(len(known.names))
+    given.check(len(known.names), some_never)
     gone = _odds("odds_gone", odds_gone)
     heard = _odds("odds_heard", 1.0 if odds_heard is None else odds_heard)
     # failures among contacts that never reached anybody say nothing of who had left
     reached = np.isin(known.contacts.kind, (PRESENT, LEFT)).any()
-    cells = cells_of(known, services, bool(reached) or given.failure is not None)
+    cells = cells_of(known, services, bool(reached) or given.failure is not None, some_never)
 
     def fitted(held: Reporting, *odds) -> ObservedFit:
         assumed = Assumed(held.failure is not None, held.hears, *odds)
@@ -300,7 +305,9 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
         }))  # fmt: skip
     return ObservedCurve(
         pd.concat(tables, ignore_index=True),
-        _contact_failure(p, model.replicates, expected.failed[:, 0], w.succeeded[:, 0], conf_level),
+        _contact_failure(
+            p, model.replicates, expected.failed[: len(STATES), 0], w.succeeded[: len(STATES), 0], conf_level
+        ),
         _hearing(model, expected, conf_level),
         checks,
         notes_of(checks, known, LEARNT, model.reporting is not None and model.reporting.hearing is not None),
@@ -352,12 +359,13 @@ def _spread(drawn: Floats | None, conf_level: float, n: int) -> Floats:
 def _contact_failure(
     p: Parameters, drawn: Parameters | None, failed: Floats, succeeded: Floats, conf_level: float
 ) -> pd.DataFrame:
-    se, lower, upper = _spread(None if drawn is None else drawn.failure, conf_level, len(STATES))
+    of_contacts = None if drawn is None else drawn.failure[: len(STATES)]
+    se, lower, upper = _spread(of_contacts, conf_level, len(STATES))
     tried = failed + succeeded
     return pd.DataFrame({
         "presence": ["gone" if gone else "there" for gone, _ in STATES],
         "previous_failed": [bool(previous) for _, previous in STATES],
-        "probability": np.where(tried > 0, p.failure[:, 0], np.nan),
+        "probability": np.where(tried > 0, p.failure[: len(STATES), 0], np.nan),
         "se": se, "lower": lower, "upper": upper, "n_failed": failed, "n_attempts": tried,
     })  # fmt: skip
 
