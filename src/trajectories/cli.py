@@ -308,7 +308,7 @@ def _report(study: Study, groups: list[str], language: str, jobs: int, force: bo
     from .report.batch import run_reports
 
     with _stage("analyse") as say:
-        tables = pipeline.analyse(study, progress=say)
+        tables = pipeline.analyse(study, progress=say, force=force)
     with _bar(len(groups)) as advance:
         outcomes = run_reports(
             study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,

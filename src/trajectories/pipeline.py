@@ -6,6 +6,7 @@ call these functions; nothing else knows the order.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from . import tables
 from .cohort import Cohort, build_cohort
 from .deposits import Deposits, read_deposits
 from .exceptions import StaleTableError, UnusableInputError
+from .fingerprint import PACKAGE, file_hash, fingerprint, source_hash
 from .folders import private_folder, replaced
 from .persons import (
     LOOSE,
@@ -41,6 +43,11 @@ from .sensitivity import linkage_sensitivity
 from .spells import Residences, build_spells
 from .study import Study
 from .synthetic import is_synthetic, make_sample
+
+# What an analysis wrote, and from what: the reason to make it again.
+STAMP = "analysis.json"
+# Settings that say where things are, not what they are.
+_WHERE = ("paths", "exclusions", "linkage_model")
 
 
 @dataclass(frozen=True)
@@ -250,12 +257,13 @@ def load_tables(derived: Path) -> Tables:
     return Tables(**{name: tables.load(tables.TABLES[name], derived) for name in Tables.__dataclass_fields__})
 
 
-def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> Path:
+def analyse(study: Study, *, progress: Callable[[str], None] | None = None, force: bool = False) -> Path:
     """
     Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
 
     Writes the tables of `retention.Estimates`, counts, sensitivity (to the threshold of the linkage) and weights (of
     the linkage) as parquet, `accounting.csv` (what became of the rows of each file) and `run.json` (what was asked).
+    Where none of what they come from has changed, and `force` is not asked, they are left as they are.
 
     Raises
     ------
@@ -264,6 +272,11 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> P
     """
     say = progress or (lambda _: None)
     notes = _same_study(study)
+    folder = private_folder(private_folder(study.paths.reports / "sensitive") / "tables")
+    origin = fingerprint(_analysed_from(study, notes))
+    if not force and _is_made(folder, origin):
+        say("estimates (unchanged)")
+        return folder
     cohort = tables.load(tables.COHORT, study.paths.derived)
     contacts = tables.load(tables.CONTACTS, study.paths.derived)
     records, persons, links, alternatives, conflicts = (
@@ -280,7 +293,6 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> P
         decisions(records, persons, links, conflicts, study=study),
         pd.read_parquet(study.paths.derived / "accounting.parquet"),
     ]
-    folder = private_folder(private_folder(study.paths.reports / "sensitive") / "tables")
     made = {
         **{name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__},
         "sensitivity": sensitivity,
@@ -294,7 +306,36 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None) -> P
         tables.load(tables.FILES, study.paths.derived).to_csv(scratch, index=False)
     with replaced(folder / "run.json") as scratch:
         scratch.write_text(json.dumps(_description(study, notes), indent=1, sort_keys=True), encoding="utf-8")
+    written = [*(f"{name}.parquet" for name in made), "accounting.csv", "run.json"]
+    with replaced(folder / STAMP) as scratch:
+        hashes = {name: file_hash(folder / name) for name in written}
+        scratch.write_text(json.dumps({"from": origin, "files": hashes}, indent=1, sort_keys=True), encoding="utf-8")
     return folder
+
+
+def _analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
+    """All that the estimates depend on: tables, settings, the library's source, the libraries that compute."""
+    names = [*(t.name for t in (tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES, tables.CONFLICTS,
+                                tables.COHORT, tables.CONTACTS, tables.FILES)), "accounting"]  # fmt: skip
+    asked = {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
+    rooms = [path.name for path in PACKAGE.iterdir() if path.name not in ("report", "cli.py", "__pycache__")]
+    return {
+        "tables": {name: file_hash(study.paths.derived / f"{name}.parquet") for name in names},
+        "study": asked,
+        "notes": notes,
+        "model": _model(study).to_json(),
+        "source": source_hash(rooms),
+        "libraries": {name: importlib.metadata.version(name) for name in ("numpy", "pandas", "pyarrow", "scipy")},
+    }
+
+
+def _is_made(folder: Path, origin: str) -> bool:
+    """Whether the folder holds, whole, what an analysis of the same origin wrote."""
+    try:
+        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        return stamp["from"] == origin and all(file_hash(folder / n) == h for n, h in stamp["files"].items())
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _same_study(study: Study) -> dict[str, str]:

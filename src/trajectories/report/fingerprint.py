@@ -7,7 +7,6 @@ a machine.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -15,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..fingerprint import file_hash, fingerprint, source_hash
 from ..folders import replaced
 from .inputs import FILES
 
-PACKAGE = Path(__file__).parents[1]
 # The libraries whose version can change a page.
 SHAPING = (
     "babel", "ipykernel", "Jinja2", "jupyter_client", "MarkupSafe", "matplotlib", "nbclient", "nbconvert", "nbformat",
@@ -28,49 +27,21 @@ SHAPING = (
 SOURCES = ("disclosure", "report", "exceptions.py", "folders.py", "study.py", "tables.py")
 VERSION = 1
 
+__all__ = ["file_hash", "fingerprint", "made_from", "read_manifest", "write_manifest"]
+
 
 def made_from(tables: Path, notebook: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Hashes of everything that a page comes from; `parameters` without folders, which change nothing."""
     return {
         "tables": {name: file_hash(tables / name) for name in FILES},
         "notebook": file_hash(notebook),
-        "source": source_hash(),
+        "source": source_hash(SOURCES),
         "parameters": dict(parameters),
         "libraries": {
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in SHAPING},
         },
     }
-
-
-def fingerprint(origin: Mapping[str, Any]) -> str:
-    """
-    One hash of `made_from`.
-
-    Examples
-    --------
-    >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
-    True
-    """
-    return hashlib.sha256(json.dumps(origin, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def file_hash(path: Path) -> str | None:
-    """SHA-256 of a file; None where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def source_hash() -> str:
-    """SHA-256 of the library's own files that shape a page, names and contents."""
-    files = [
-        path for name in SOURCES for path in ((PACKAGE / name).rglob("*") if "." not in name else [PACKAGE / name])
-    ]
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
