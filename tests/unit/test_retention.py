@@ -104,7 +104,7 @@ def test_groups_are_regions_names_and_columns():
     study = Study.from_mapping({"horizons": [6], "support": 1, "replicates": 0, "groups": {"Est": ["03", "05"]}})
     found = retention(*data, study=study, groups=["03", "Est", "pathway=secondary"])
     assert main(found, 6, group="03")["estimate"] == 1
-    assert main(found, 6, group="Est")["estimate"] == pytest.approx(2 / 3)
+    assert main(found, 6, group="Est")["estimate"] == pytest.approx(2 / 3, abs=1e-3)
     assert main(found, 6, group="pathway=secondary")["n_start"] == 3
     with pytest.raises(ValueError, match="column=value"):
         retention(*data, study=study, groups=["Nulle part"])

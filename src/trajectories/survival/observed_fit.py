@@ -19,6 +19,8 @@ REPLICATE_STEPS = 600
 STARTS = 3  # perturbed ones, beside the plain one
 AT_ONCE = 24  # replicates fitted side by side: their arrays stay in the processor's cache
 WORKERS = 2
+# What is lent is never certain: a 0 or a 1 learnt from some would make what was told of others impossible.
+LENT = (1e-4, 0.95)
 
 
 class ObservedFit:
@@ -41,7 +43,8 @@ class ObservedFit:
         """How departures become known: the estimate, then each replicate."""
         both = self.parameters if self.replicates is None else joined([self.parameters, self.replicates])
         leaves = both.hazards.sum(axis=1) > 0
-        return Reporting(both.failure, np.where(leaves[:, None], both.hearing, np.nan))
+        hearing = np.clip(both.hearing, *LENT)
+        return Reporting(np.clip(both.failure, *LENT), np.where(leaves[:, None], hearing, np.nan))
 
     def interior(self) -> Parameters:
         """The estimate moved a little off its bounds, which EM does not leave."""
