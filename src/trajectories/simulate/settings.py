@@ -107,8 +107,7 @@ class Settings:
     hard_to_reach : float
         Share of households that are always hard to reach, in any of their stays, left or not.
     hard_to_reach_failure : float
-        Probability that a contact with them fails for that alone (with 1, no contact ever reaches them: nothing in
-        the deposits then tells who of them had left).
+        Probability that a contact with them fails for that alone (with 1, no contact ever reaches them).
     failure_trait : float
         A trait that nobody records goes with leaving: of the contacts that would reach those who are still there but
         leave before ``end``, this share fails too.
