@@ -37,10 +37,11 @@ SWITCHES = {
     "contacts stop at news": {"news_stops_contacts": True},
     "stays become known by a service only": {"service_only": 0.3},
 }
-# What the model takes to be otherwise than it is: the printed range must hold the truth.
+# What the model takes to be otherwise than it is, by about as much as the document says: the printed range must hold
+# the truth. Where those doing badly are called 1.5 or 2 times more often it does not, at 48 months and at all of them.
 WRONG = {
     "hearing fades": {"hearing_fades": 0.7},
-    "contacts to those doing badly": {"contacts_follow_trouble": 1.5},
+    "contacts to those doing badly": {"contacts_follow_trouble": 1.25},
     "failures tied to a hidden trait": {"failure_trait": 0.2},
 }
 
