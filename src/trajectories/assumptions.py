@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from .contacts import ATTEMPTS, SLACK_MONTHS
 from .reported import Reported
 from .study import Study
 
@@ -72,8 +73,7 @@ def moved_curves(
     stays: Reported, fit: ObservedCurve, study: Study, lent: tuple[Reporting, Reporting] | None = None
 ) -> dict[str, pd.Series]:
     """S by month under each assumption; arguments as for `moved_fits`."""
-    fits = moved_fits(stays, fit, study, lent)
-    return {name: one.table[one.table["cause"].eq(0)].set_index("month")["incidence"] for name, one in fits.items()}
+    return {name: one.survival for name, one in moved_fits(stays, fit, study, lent).items()}
 
 
 def last_contact(fit: ObservedCurve) -> int:
@@ -89,13 +89,13 @@ def _with_hints(stays: Reported, fit: ObservedCurve, study: Study) -> Reported:
     Doing badly is to have left, or to leave within `LEAD` months: whoever was not called was then less likely to.
     """
     rows, n = stays.contacts, len(stays)
-    held = rows[rows["kind"].isin(["present", "left", "failed"])]
+    held = rows[rows["kind"].isin(ATTEMPTS)]
     known = rows[rows["kind"].isin(["left", "news"])].groupby("stay")["month"].min()
     until = np.minimum(stays.heard_until, known.reindex(range(n)).fillna(np.inf).to_numpy())
-    survival = fit.table[fit.table["cause"].eq(0)].set_index("month")["incidence"]
+    survival = fit.survival
     hints = []
     for due in study.follow_up_months:
-        tried = np.isin(np.arange(n), held.loc[(held["month"] - due).abs() <= _slack(due), "stay"].unique())
+        tried = np.isin(np.arange(n), held.loc[(held["month"] - due).abs() <= SLACK_MONTHS, "stay"].unique())
         expected = tried | ((until >= due) & (stays.entry < due))
         badly = 1 - float(survival.get(min(due + LEAD, survival.index.max()), 1.0))
         # the share called of those due is that of those doing badly, at most MOST, and that of the others
@@ -109,8 +109,3 @@ def _with_hints(stays: Reported, fit: ObservedCurve, study: Study) -> Reported:
     more = pd.concat(hints, ignore_index=True).assign(kind="hint", cause=0)
     joined = pd.concat([rows, more], ignore_index=True)
     return Reported(joined, stays.entry, stays.heard_until, stays.household, stays.role)
-
-
-def _slack(due: float) -> float:
-    """How far from its due month a contact may be held and still be that contact."""
-    return max(1.0, due / 6)

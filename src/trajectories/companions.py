@@ -19,6 +19,7 @@ import pandas as pd
 from .months import TOLERANCE, ceil_month, floor_month
 from .reported import CAUSES
 from .study import Study
+from .survival import interval_incidence
 
 COMPANIONS = ("plain", "no_news_present", "all_lost_left", "all_lost_stayed")
 
@@ -111,8 +112,6 @@ def _first_after(contacts: pd.DataFrame, keys: list[str], index: pd.MultiIndex, 
 
 def companion(known: pd.DataFrame, method: str, study: Study) -> pd.DataFrame | None:
     """The fitted table (`interval_incidence`) of one companion; None where nobody can be followed."""
-    from .survival import interval_incidence  # scipy costs half a second: not at `import trajectories`
-
     columns = [f"{method}_lower", f"{method}_upper", f"{method}_cause"]
     lower, upper, cause = (known[name].to_numpy() for name in columns)
     entry = known["entry"].to_numpy(dtype=float)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from .reported import CAUSES, Reported, reported
+from .reported import CAUSES, Reported, reported, stays_that_enter
 from .retention import learns
 from .study import Study
 from .survival import ObservedCurve, Reporting
@@ -91,9 +91,7 @@ def how_departures_become_known(
     {'there': 0.1, 'gone': 0.5}
     """
     study = study or Study()
-    stays = cohort[cohort["excluded"].isna()].reset_index(drop=True)
-    if study.pathway is not None:
-        stays = stays[stays["pathway"].eq(study.pathway)].reset_index(drop=True)
+    stays = stays_that_enter(cohort, study)
     groups = _groups(stays, by, organisations)
     everybody = reported(stays, contacts)
     if not len(stays):

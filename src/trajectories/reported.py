@@ -52,6 +52,14 @@ class Reported:
         )  # fmt: skip
 
 
+def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The stays that retention is about: none excluded, and of the study's pathway where it names one."""
+    stays = cohort[cohort["excluded"].isna()]
+    if study.pathway is not None:
+        stays = stays[stays["pathway"].eq(study.pathway)]
+    return stays.reset_index(drop=True)
+
+
 def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
     """
     What the observation model reads.

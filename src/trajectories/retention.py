@@ -17,7 +17,7 @@ import pandas as pd
 
 from .assumptions import moved_fits
 from .companions import COMPANIONS, companion, observed_intervals
-from .reported import CAUSES, Reported, reported
+from .reported import CAUSES, Reported, reported, stays_that_enter
 from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
 from .tables import PROVINCE, RETENTION, stack
 
@@ -127,9 +127,7 @@ def estimate(
     Without `companions` only the main method is fitted, and no assumption is moved.
     """
     study = study or Study()
-    stays = cohort[cohort["excluded"].isna()].reset_index(drop=True)
-    if study.pathway is not None:
-        stays = stays[stays["pathway"].eq(study.pathway)].reset_index(drop=True)
+    stays = stays_that_enter(cohort, study)
     members = _members(stays, study, groups)
     known = observed_intervals(stays, contacts)
     everybody = reported(stays, contacts)
@@ -324,20 +322,16 @@ def _range(
     """The lowest and highest retention under the moved assumptions and with services, where there is an estimate."""
     if not fits.moved:
         return {"range_lower": np.nan, "range_upper": np.nan}
+    curves = [fit.survival for fit in fits.moved.values()]
     with_services = months["with_services"]
-    with_services = with_services[with_services["cause"].eq(0)].set_index("month")["incidence"]
-    each = [rates.set_index("horizon")["estimate"]]
-    each += [_at(curve, study) for curve in (*map(_survival, fits.moved.values()), with_services)]
+    curves.append(with_services[with_services["cause"].eq(0)].set_index("month")["incidence"])
+    each = [rates.set_index("horizon")["estimate"], *(_at(curve, study) for curve in curves)]
     every = np.vstack([values.to_numpy(dtype=float) for values in each])
     shown = rates["estimate"].notna().to_numpy()
     return {
         "range_lower": np.where(shown, every.min(axis=0), np.nan),
         "range_upper": np.where(shown, every.max(axis=0), np.nan),
     }
-
-
-def _survival(fit: ObservedCurve) -> pd.Series:
-    return fit.table[fit.table["cause"].eq(0)].set_index("month")["incidence"]
 
 
 def _at(curve: pd.Series, study: Study) -> pd.Series:
@@ -349,7 +343,7 @@ def _assumptions(fits: _Fits, rates: pd.DataFrame, study: Study) -> pd.DataFrame
     shown = rates["estimate"].notna().to_numpy()
     tables = [
         pd.DataFrame({"horizon": list(study.horizons), "assumption": name,
-                      "estimate": np.where(shown, _at(_survival(fit), study), np.nan)})
+                      "estimate": np.where(shown, _at(fit.survival, study), np.nan)})
         for name, fit in fits.moved.items()
     ]  # fmt: skip
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"assumption": pd.Series(dtype="object")})
@@ -380,11 +374,17 @@ def services_apart(months: dict[str, pd.DataFrame]) -> np.ndarray:
     return (((main["incidence"] - other["incidence"]).abs() > GAP * main["se"]) & judged).to_numpy()
 
 
+def _bound(table: pd.DataFrame) -> np.ndarray:
+    """S by month where both bounds are supported."""
+    rows = table[table["cause"].eq(0)]
+    return rows["incidence"].where(rows["known"].ne("insufficient")).to_numpy()
+
+
 def _curves(main: pd.DataFrame, months: dict[str, pd.DataFrame], known: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The main curve month by month, the bounds beside it, and how many are known to have left by each month."""
     curve = main[main["cause"].eq(0)].rename(columns={"incidence": "survival"})
     bounds = {
-        name: months[method].loc[months[method]["cause"].eq(0), "incidence"].to_numpy() if method in months else np.nan
+        name: _bound(months[method]) if method in months else np.nan
         for name, method in (("lost_left", "all_lost_left"), ("lost_stayed", "all_lost_stayed"))
     }
     ends = np.sort(known["plain_upper"].to_numpy())

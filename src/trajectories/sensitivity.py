@@ -19,6 +19,7 @@ import pandas as pd
 
 from .cohort import Cohort, build_cohort
 from .contacts import last_deposits
+from .reported import stays_that_enter
 from .retention import estimate
 from .spells import build_spells, cutoff_of
 from .study import Study
@@ -106,9 +107,7 @@ def _redrawn(own: Cohort, records: pd.DataFrame, persons: pd.DataFrame, others: 
 
 def _rows(rates: pd.DataFrame, cohort: pd.DataFrame, study: Study, threshold: float, setting: str) -> pd.DataFrame:
     """The rates of one threshold, with how many persons and households stand behind each group."""
-    stays = cohort[cohort["excluded"].isna()]
-    if study.pathway is not None:
-        stays = stays[stays["pathway"].eq(study.pathway)]
+    stays = stays_that_enter(cohort, study)
     behind = stays.groupby("region")[["person_id", "household_id"]].nunique()
     behind.loc[PROVINCE] = stays[["person_id", "household_id"]].nunique()
     behind = behind.rename(columns={"person_id": "persons", "household_id": "households"})

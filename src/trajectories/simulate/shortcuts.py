@@ -104,6 +104,5 @@ def main_curve(told: ToldStays, **options) -> pd.Series:
     """
     from trajectories.survival import observed_incidence
 
-    table = observed_incidence(**({"starts": 0} | told.arguments() | options)).table
-    curve = table[table["cause"].eq(0)].set_index("month")["incidence"]
+    curve = observed_incidence(**({"starts": 0} | told.arguments() | options)).survival
     return pd.concat([pd.Series({0: 1.0}), curve]).rename_axis("month")

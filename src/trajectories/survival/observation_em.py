@@ -22,11 +22,9 @@ from scipy import sparse
 from trajectories.survival.ascertainment import Ascertained
 from trajectories.survival.cells import N_STATES, NEVER, Cells
 from trajectories.survival.checks import Floats, Integers
-from trajectories.survival.em import TINY, curves
+from trajectories.survival.em import EVERYONE_LEAVES, TINY, curves
 from trajectories.survival.month_grid import UNKNOWN
 from trajectories.survival.observation_parameters import DELAYS, Assumed, Parameters, delay_class
-
-NEVER_ALL = 1e-12  # 1 − Σ_c h is kept at or above this
 
 
 @dataclass(frozen=True)
@@ -238,7 +236,7 @@ class ObservationEM:
         exits, risk = by_piece(e.exits, self.piece, 1), by_piece(n, self.piece, 0)
         h = np.divide(exits, risk[None], out=np.zeros_like(exits), where=risk[None] > 0)
         total = h.sum(axis=0)
-        return h * np.where(total > 1 - NEVER_ALL, (1 - NEVER_ALL) / np.maximum(total, TINY), 1.0)
+        return h * np.where(total > 1 - EVERYONE_LEAVES, (1 - EVERYONE_LEAVES) / np.maximum(total, TINY), 1.0)
 
     def step(self, p: Parameters, w: Weights) -> tuple[Parameters, Floats]:
         """The next parameters, and the log-likelihood of the present ones."""

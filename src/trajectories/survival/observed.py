@@ -69,6 +69,11 @@ class ObservedCurve:
     n_same_month: int = field(repr=False)
     _model: ObservedFit = field(repr=False)
 
+    @property
+    def survival(self) -> pd.Series:
+        """S by month, from month 1."""
+        return self.table[self.table["cause"].eq(0)].set_index("month")["incidence"]
+
     def draw(self, m: int = 20, seed: int = 1) -> NDArray[np.int64]:
         """
         Each stay's month and cause, drawn from their distribution given all that is known of it.
@@ -297,7 +302,7 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
         if drawn is not None:
             replicate = (1 - drawn.sum(axis=0) if c == 0 else drawn[c - 1])[months]
         se, lower, upper = bootstrap_limits(values, replicate, conf_level, is_survival=c == 0)
-        percentile = _percentiles(replicate, conf_level, len(months))
+        percentile = _spread(replicate, conf_level, len(months))[1:]
         tables.append(pd.DataFrame({
             "cause": 0 if c == 0 else int(known.names[c - 1]), "month": months, "n_risk": n_risk,
             "n_confirmed": n_confirmed, "incidence": values, "se": se, "lower": lower, "upper": upper, "known": degree,
@@ -317,13 +322,6 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
         int((known.first > known.last).sum()),
         model,
     )
-
-
-def _percentiles(drawn: Floats | None, conf_level: float, n: int) -> Floats:
-    if drawn is None or drawn.shape[1] < 2:
-        return np.full((2, n), np.nan)
-    tail = (1 - conf_level) / 2
-    return np.quantile(drawn, [tail, 1 - tail], axis=1)
 
 
 def _degrees(
@@ -353,7 +351,8 @@ def _spread(drawn: Floats | None, conf_level: float, n: int) -> Floats:
     """se, lower, upper from replicates (values × replicates)."""
     if drawn is None or drawn.shape[1] < 2:
         return np.full((3, n), np.nan)
-    return np.vstack([drawn.std(axis=1, ddof=1), _percentiles(drawn, conf_level, n)])
+    tail = (1 - conf_level) / 2
+    return np.vstack([drawn.std(axis=1, ddof=1), np.quantile(drawn, [tail, 1 - tail], axis=1)])
 
 
 def _contact_failure(

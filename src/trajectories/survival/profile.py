@@ -9,7 +9,8 @@ import pandas as pd
 from scipy import optimize
 
 from trajectories.survival.checks import Floats, normal_quantile
-from trajectories.survival.observation_em import NEVER_ALL, ObservationEM, Weights, by_piece
+from trajectories.survival.em import EVERYONE_LEAVES
+from trajectories.survival.observation_em import ObservationEM, Weights, by_piece
 from trajectories.survival.observation_parameters import Parameters
 from trajectories.survival.squarem import fit
 
@@ -103,6 +104,6 @@ class Held:
         def excess(times: float) -> float:
             return float((self.lengths[before] * np.log1p(-times * total[before])).sum()) - self.goal
 
-        most = (1 - NEVER_ALL) / total[before].max()
+        most = (1 - EVERYONE_LEAVES) / total[before].max()
         times = optimize.brentq(excess, 0.0, most, xtol=1e-14) if excess(most) < 0 else most
         return replace(p, hazards=np.where(before[None, :, None], times, 1.0) * p.hazards)
