@@ -767,10 +767,12 @@ def test_news_told_again_changes_nothing_but_what_is_set_aside(seed, scope):
     theirs = persons[persons["record_id"].isin(ids)]
     again = drawn(more, pd.concat([persons, theirs.assign(record_id=theirs["record_id"].map(ids))]), scope)
     # told twice, a departure from two places may end two spells: contacts are about the stays that there are
-    whole = ["person_id", "episode", "establishment_earliest", "establishment_latest", "lower", "upper", "exit"]
+    whole = ["person_id", "episode", "municipality", "establishment_earliest", "establishment_latest", "lower", "upper",
+             "exit", "heard_until"]  # fmt: skip
     either = pd.concat([first.cohort[whole], again.cohort[whole]])
     other = set(either.loc[~either.duplicated(keep=False), "person_id"])
-    assert len(other) <= 0.2 * first.cohort["person_id"].nunique()
+    # most persons are left to compare: 2 to 25 % are set apart, by the draw
+    assert len(other) <= 0.3 * first.cohort["person_id"].nunique()
     one, two = (
         found.contacts.loc[~found.contacts["person_id"].isin(other), NO_ID].reset_index(drop=True)
         for found in (first, again)
