@@ -1,4 +1,8 @@
-"""The synthetic cohort, R's numbers on it (tests/golden/data/README.md), and the largest differences."""
+"""The synthetic data, R's numbers on them (tests/golden/data/README.md), and the largest differences.
+
+Each module of golden tests has `COMPARISONS`, a name → function without arguments that returns the `Differences` of one
+of R's results; the tests check them, and notebooks/90_validation.ipynb shows them (validation.py).
+"""
 
 from __future__ import annotations
 
@@ -19,15 +23,29 @@ def cohort() -> pd.DataFrame:
 
 
 @cache
+def spells() -> pd.DataFrame:
+    return pd.read_csv(DATA / "spells.csv")
+
+
+@cache
+def panel() -> pd.DataFrame:
+    return pd.read_csv(DATA / "panel.csv")
+
+
+@cache
 def results(topic: str) -> dict[str, Any]:
     return json.loads((DATA / f"{topic}.json").read_text())["results"]
 
 
 class Differences:
-    """Collects absolute differences by name; says them; fails above the tolerance."""
+    """Collects absolute differences by name; says them; fails above the tolerance.
 
-    def __init__(self, topic: str, tolerance: float):
+    `topic` is R's result (« km by_region »); `estimator` the public name compared, `reference` what made the numbers.
+    """
+
+    def __init__(self, topic: str, tolerance: float, estimator: str = "", reference: str = ""):
         self.topic, self.tolerance, self.largest = topic, tolerance, {}
+        self.estimator, self.reference = estimator, reference
 
     def add(self, name: str, ours: Any, theirs: Any) -> None:
         a, b = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
@@ -36,8 +54,15 @@ class Differences:
         gap = np.nanmax(np.abs(a - b), initial=0.0)
         self.largest[name] = max(self.largest.get(name, 0.0), float(gap))
 
+    @property
+    def said(self) -> str:
+        return ", ".join(f"{name} {gap:.1e}" for name, gap in self.largest.items())
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.largest) and max(self.largest.values()) <= self.tolerance
+
     def check(self) -> None:
-        said = ", ".join(f"{name} {gap:.1e}" for name, gap in self.largest.items())
-        print(f"{self.topic}: largest difference {said}")
+        print(f"{self.topic}: largest difference {self.said}")
         assert self.largest, f"{self.topic}: nothing was compared"
-        assert max(self.largest.values()) <= self.tolerance, f"{self.topic}: {said}"
+        assert self.holds, f"{self.topic}: {self.said}"
