@@ -26,13 +26,41 @@ def arrays(rows):
     return {"time": entry + stay, "cause": cause, "entry": entry, "weights": weight, "group": group}
 
 
+COUNTS = ("time", "group", "bounds", "causes", "n_risk", "n_event", "n_censor", "enters", "ends")
+
+
 @settings(max_examples=60, deadline=None)
 @given(persons)
 def test_counting_by_months_and_by_sorting_agree(rows):
-    s = sample(**arrays(rows))
-    by_month, by_sorting = risk_sets(s, sort=False), risk_sets(s, sort=True)
-    for name, value in vars(by_month).items():
-        np.testing.assert_array_equal(value, getattr(by_sorting, name), err_msg=name)
+    a = arrays(rows)
+    fractional, alone = a | {"weights": a["weights"] / 7}, {k: v for k, v in a.items() if k != "weights"}
+    for columns in (a, fractional, alone):
+        s = sample(**columns)
+        by_month, by_sorting = risk_sets(s, sort=False), risk_sets(s, sort=True)
+        for name in COUNTS:
+            ours, others = getattr(by_month, name), getattr(by_sorting, name)
+            assert ours.dtype == others.dtype, name
+            np.testing.assert_allclose(ours, others, rtol=0, atol=0 if s.whole else 1e-12, err_msg=name)
+
+
+@settings(max_examples=60, deadline=None)
+@given(persons, st.integers(1, 3), st.sampled_from([0.0, 1.0]))
+def test_tests_on_any_floats_and_on_months_agree(rows, rows_at_once, rho):
+    """The same months, moved by a quarter: whole months are counted, the others are sorted, in slices."""
+    a = arrays(rows)
+    one, two = (
+        logrank_test(a["time"] + move, a["cause"], a["group"], entry=a["entry"] + move, strata=a["weights"], rho=rho)
+        for move in (0, 0.25)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trajectories.survival.compared.ROWS_AT_ONCE", rows_at_once)
+        three = logrank_test(
+            a["time"] + 0.25, a["cause"], a["group"], entry=a["entry"] + 0.25, strata=a["weights"], rho=rho
+        )
+    for other in (two, three):
+        np.testing.assert_allclose(one.covariance, other.covariance, atol=1e-12)
+        np.testing.assert_allclose(one.table[["n", "observed", "expected"]], other.table.iloc[:, 1:], atol=1e-12)
+        assert one.df == other.df
 
 
 @settings(max_examples=60, deadline=None)

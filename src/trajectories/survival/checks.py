@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+PLAIN = tuple(np.dtype(x) for x in ("bool", "int8", "int16", "int32", "int64"))  # nothing missing, nothing to round
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,28 @@ class Sample:
     """Checked arrays, one value a person; persons of weight 0 are left out."""
 
     time: Floats
-    cause: Integers
+    cause: Integers  # where only an event matters: 0 or 1
     entry: Floats | None
     weights: Floats
     whole: bool  # all weights are whole numbers: frequencies, and the model's standard error holds
     group: Integers
     levels: NDArray[Any] | None  # the labels `group` counts; None where no group was given
     cluster: Integers | None
+    unweighted: bool = False  # every person counts once: weights need not be read
+
+    @cached_property
+    def causes(self) -> Integers:
+        """The causes seen, in order; 1 if none is (the curve of cause 1, at 0)."""
+        largest = int(self.cause.max())
+        seen = np.flatnonzero(np.bincount(self.cause)) if largest <= len(self.cause) + 255 else np.unique(self.cause)
+        return seen[seen > 0] if largest else np.array([1])
+
+    @cached_property
+    def kinds(self) -> Integers:
+        """What ended each person: 0 = censored, j = the j-th of `causes`."""
+        if self.causes[-1] == len(self.causes):
+            return self.cause
+        return np.searchsorted(self.causes, self.cause, side="right")
 
     @property
     def robust(self) -> bool:
@@ -69,17 +86,20 @@ def numbers(name: str, values: ArrayLike, like: int | None = None) -> Floats:
 def times(name: str, values: ArrayLike, like: int | None = None, infinite: bool = False) -> Floats:
     """Non-negative numbers, finite unless `infinite`."""
     array = numbers(name, values, like)
-    refuse(name, array < 0, "are negative")
-    if not infinite:
+    if len(array) and array.min() < 0:
+        refuse(name, array < 0, "are negative")
+    if not infinite and len(array) and array.max() == np.inf:
         refuse(name, np.isinf(array), "are infinite")
     return array
 
 
 def causes(name: str, values: ArrayLike, like: int) -> Integers:
     """0 = none, k ≥ 1 = cause k."""
-    array = numbers(name, values, like)
-    refuse(name, (array < 0) | (array != np.floor(array)) | np.isinf(array), "are not whole numbers from 0 up")
-    return array.astype(np.int64)
+    plain = getattr(values, "dtype", None) in PLAIN and np.shape(values) == (like,)
+    array = np.asarray(values) if plain else numbers(name, values, like)
+    if not plain or array.min(initial=0) < 0:
+        refuse(name, (array < 0) | (array != np.floor(array)) | np.isinf(array), "are not whole numbers from 0 up")
+    return array.astype(np.int64, copy=False)
 
 
 def labels(name: str, values: ArrayLike, like: int) -> tuple[Integers, NDArray[Any]]:
@@ -119,16 +139,18 @@ def sample(
     starts = None if entry is None else times("entry", entry, n)
     if starts is not None:
         refuse("time", ends <= starts, "are not after their entry")
-    mass = weights_of(weights, n)
-    codes, levels = (np.zeros(n, np.int64), None) if group is None else labels("group", group, n)
+    if cause_name == "event":
+        kinds = (kinds > 0).astype(np.int64)
+    mass = np.broadcast_to(1.0, n) if weights is None else weights_of(weights, n)
+    codes, levels = (np.broadcast_to(0, n), None) if group is None else labels("group", group, n)
     clusters = None if cluster is None else labels("cluster", cluster, n)[0]
-    whole = bool(np.all(mass == np.floor(mass)))
-    if not mass.all():
+    whole = weights is None or bool(np.all(mass == np.floor(mass)))
+    if weights is not None and not mass.all():
         used = mass > 0
         ends, kinds, mass, codes = ends[used], kinds[used], mass[used], codes[used]
         starts = None if starts is None else starts[used]
         clusters = None if clusters is None else clusters[used]
-    return Sample(ends, kinds, starts, mass, whole, codes, levels, clusters)
+    return Sample(ends, kinds, starts, mass, whole, codes, levels, clusters, weights is None)
 
 
 def one_of(name: str, value: str, allowed: Iterable[str]) -> str:

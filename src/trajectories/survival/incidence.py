@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from trajectories.survival.checks import Floats, Sample, one_of, sample
 from trajectories.survival.jackknife import influence_variance
 from trajectories.survival.kaplan_meier import divide, survival_of
 from trajectories.survival.limits import incidence_limits
-from trajectories.survival.risk import RiskSets, risk_sets, with_groups
+from trajectories.survival.risk import RiskSets, Steps, risk_sets, with_groups
 
 ROUNDING = 1e-12
 VARIANCES = ("greenwood", "aalen", "jackknife")
@@ -79,71 +79,83 @@ def cumulative_incidence(
     kind = "jackknife" if given.robust else variance
     survival = survival_of(counts)
     before = counts.before(survival, 1.0)
-    tables = []
-    for k, d in zip(counts.causes, counts.n_event, strict=True):
-        incidence = counts.along(np.cumsum, before * divide(d, counts.n_risk))
+    shape = (len(counts.causes), len(counts.time))
+    columns = {name: np.empty(shape) for name in ("incidence", "se", "lower", "upper")}
+    for i, (k, d) in enumerate(zip(counts.causes, counts.n_event, strict=True)):
+        steps = counts.steps(d > 0)  # between them neither the incidence nor its variance moves
+        share = divide(d[steps.at].astype(float), counts.n_risk[steps.at])
+        incidence = steps.along(np.cumsum, before[steps.at] * share)
         incidence[incidence > 1 - ROUNDING] = 1.0  # a sum of shares may be 1 − 1e-16
         if kind == "jackknife":
-            spread = jackknife_variance(given, counts, int(k), d, incidence, before)
+            everywhere = steps.carried(incidence)
+            spread = jackknife_variance(given, counts, int(k), d, everywhere, before)[steps.at]
         elif kind == "aalen":
-            spread = aalen_variance(counts, d, incidence, survival, before)
+            spread = aalen_variance(counts, steps, d, incidence, survival, before)
         else:
-            spread = greenwood_variance(counts, d, incidence, before)
-        se = np.where((incidence > 0) & (incidence < 1), np.sqrt(np.maximum(spread, 0.0)), 0.0)
-        lower, upper = incidence_limits(incidence, se, conf_level)
-        columns = {
-            "cause": np.full(len(d), k),
-            "time": counts.time,
-            "n_risk": counts.n_risk,
-            "n_event": d,
-            "incidence": incidence,
-            "se": se,
-            "lower": lower,
-            "upper": upper,
-        }
-        tables.append(with_groups(columns, given, counts.group))
-    table = pd.concat(tables, ignore_index=True)
-    return table if given.levels is None else in_order_of_groups(table, given, counts)
+            spread = greenwood_variance(counts, steps, share, incidence, before)
+        se = np.sqrt(np.maximum(spread, 0.0))
+        se[(incidence == 0) | (incidence == 1)] = 0.0
+        moving = (incidence, se, *incidence_limits(incidence, se, conf_level))
+        for column, values in zip(columns.values(), moving, strict=True):
+            steps.carried(values, out=column[i])
+    fixed = {
+        "cause": np.broadcast_to(counts.causes[:, None], shape),
+        "time": np.broadcast_to(counts.time, shape),
+        "n_risk": np.broadcast_to(counts.n_risk, shape),
+        "n_event": counts.n_event,
+    }
+    return in_order(fixed | columns, given, counts)
 
 
-def in_order_of_groups(table: pd.DataFrame, given: Sample, counts: RiskSets) -> pd.DataFrame:
-    """Group first, then cause, then time; the order of the levels, not of their spelling."""
-    order = np.argsort(np.tile(counts.group, len(counts.causes)), kind="stable")
-    return table.iloc[order].reset_index(drop=True)
+def in_order(columns: dict[str, NDArray], given: Sample, counts: RiskSets) -> pd.DataFrame:
+    """A table of causes × rows: group, then cause, then time."""
+    group = np.broadcast_to(counts.group, (len(counts.causes), len(counts.time)))
+    flat = {name: values.reshape(-1) for name, values in columns.items()}
+    if given.levels is None:
+        return with_groups(flat, given, group)
+    order = np.argsort(group.reshape(-1), kind="stable")
+    return with_groups({name: values[order] for name, values in flat.items()}, given, group.reshape(-1)[order])
 
 
-def moments(counts: RiskSets, level: Floats, a: Floats, b: Floats, c: Floats) -> Floats:
-    """Σ_{u≤t} [a(u) − 2 b(u) D + c(u) D²] with D = level(t) − level(u), by prefix sums."""
+def moments(steps: Steps, level: Floats, a: Floats, b: Floats, c: Floats) -> Floats:
+    """Σ_{u≤t} [a(u) − 2 b(u) D + c(u) D²] at each step t, with D = level(t) − level(u), by prefix sums.
+
+    `a` and `b` are 0 but at the steps; `c`, of all rows, is added up from each step to the next, as D is one there.
+    """
+    c = np.add.reduceat(c, steps.at) if len(c) > len(level) else c
 
     def add(values: Floats) -> Floats:
-        return counts.along(np.cumsum, values)
+        return steps.along(np.cumsum, values)
 
-    constant = add(a + 2 * b * level + c * level**2)
-    slope = add(b + c * level)
-    return constant - 2 * level * slope + level**2 * add(c)
+    weighted = c * level
+    constant = add(a + level * (2 * b + weighted))
+    slope = add(b + weighted)
+    return constant + level * (level * add(c) - 2 * slope)
 
 
-def greenwood_variance(counts: RiskSets, d: Floats, incidence: Floats, before: Floats) -> Floats:
+def greenwood_variance(counts: RiskSets, steps: Steps, share: Floats, incidence: Floats, before: Floats) -> Floats:
     """Σ_u gᵀ Cov(h) g with multinomial Cov, g_j = ∂F_k(t)/∂h_j(u) = 1{j=k} S(u−) − (F_k(t) − F_k(u))/(1 − h(u))."""
-    n, out = counts.n_risk, counts.n_event.sum(axis=0)
-    h = divide(d, n)
-    a = divide(before**2 * h * (1 - h), n)
-    b = divide(before * h, n)
-    return moments(counts, incidence, a, b, divide(out, n * (n - out)))
+    n, out = counts.n_risk, counts.all_events
+    level = before[steps.at]
+    b = level * share / n[steps.at]
+    return moments(steps, incidence, b * level * (1 - share), b, divide(out, n * (n - out)))
 
 
-def aalen_variance(counts: RiskSets, d: Floats, incidence: Floats, survival: Floats, before: Floats) -> Floats:
+def aalen_variance(
+    counts: RiskSets, steps: Steps, d: NDArray, incidence: Floats, survival: Floats, before: Floats
+) -> Floats:
     """The same g, with causes independent and variance d(n − d)/(n − 1)/n² each (cuminc)."""
-    n, other = counts.n_risk, counts.n_event.sum(axis=0) - d
+    n = counts.n_risk
 
-    def spread(events: Floats) -> Floats:
+    def spread(events: NDArray) -> Floats:
         # A single person at risk who leaves counts for 1, not for 0/0.
         return divide(events * np.where(n > 1, divide(n - events, n - 1), 1.0), n * n)
 
     ratio = divide(before, survival)  # 0 once S = 0: F moves no more
     a = before**2 * spread(d)
     b = before * ratio * spread(d)
-    return moments(counts, incidence, a, b, ratio**2 * (spread(d) + spread(other)))
+    c = ratio**2 * (spread(d) + spread(counts.all_events - d))
+    return moments(steps, incidence, a[steps.at], b[steps.at], c)
 
 
 def jackknife_variance(
@@ -154,7 +166,7 @@ def jackknife_variance(
     With B(t) = Σ d/(n(n − d)), the influence on log S(u−) of somebody at risk since e is B(u−) − B(e), and a constant
     after the end; so that on F_k is a linear form in 1, F_k(t) and G(t) = Σ [B(u−) dF_k(u) − S(u−) d_k/n²].
     """
-    n, out = counts.n_risk, counts.n_event.sum(axis=0)
+    n, out = counts.n_risk, counts.all_events
     total = counts.along(np.cumsum, divide(out, n * (n - out)))
     step = before * divide(d, n)
     total_before = counts.before(total, 0.0)

@@ -14,23 +14,25 @@ from numpy.typing import ArrayLike
 from trajectories.survival.checks import Floats, Sample, sample, times
 from trajectories.survival.jackknife import influence_variance
 from trajectories.survival.limits import survival_limits
-from trajectories.survival.risk import TIE, RiskSets, risk_sets, with_groups
+from trajectories.survival.ordering import TIE
+from trajectories.survival.risk import RiskSets, risk_sets, with_groups
 
 
 def divide(top: Floats, bottom: Floats) -> Floats:
     """top / bottom, 0 where the bottom is 0 (nobody is left whom the ratio would concern)."""
+    if np.all(bottom):
+        return top / bottom
     return np.divide(top, bottom, out=np.zeros(np.broadcast(top, bottom).shape), where=bottom != 0)
 
 
 def survival_of(counts: RiskSets) -> Floats:
     """Π(1 − d/n) at each row."""
-    n = counts.n_risk
-    return counts.along(np.cumprod, divide(n - counts.n_event.sum(axis=0), n))
+    return counts.along(np.cumprod, divide(counts.n_risk - counts.all_events, counts.n_risk))
 
 
 def hazard_influence(given: Sample, counts: RiskSets, left: Floats) -> Floats:
     """Jackknife variance of Σ d/left/n …: of −log S for left = n − d, of Nelson–Aalen's sum for left = n."""
-    d, n = counts.n_event.sum(axis=0), counts.n_risk
+    d, n = counts.all_events, counts.n_risk
     step = divide(d, n * left)
     total = counts.along(np.cumsum, step)
     at_entry = counts.before(total, 0.0)[counts.enters]
@@ -100,26 +102,30 @@ def kaplan_meier(
     """
     given = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=group, cause_name="event")
     counts = risk_sets(given)
-    d, n = counts.n_event.sum(axis=0), counts.n_risk
-    survival = survival_of(counts)
+    d, n = counts.all_events.astype(float), counts.n_risk.astype(float)
+    left, hazard = n - d, divide(d, n)
+    survival = counts.along(np.cumprod, divide(left, n))
     if given.robust:
-        se = survival * np.sqrt(hazard_influence(given, counts, n - d))
+        se = survival * np.sqrt(hazard_influence(given, counts, left))
         hazard_se = np.sqrt(hazard_influence(given, counts, n))
     else:
-        greenwood = counts.along(np.cumsum, divide(d, n * (n - d)))
-        se = np.where(survival > 0, survival * np.sqrt(greenwood), np.nan)
-        hazard_se = np.sqrt(counts.along(np.cumsum, divide(d, n * n)))
+        se = counts.along(np.cumsum, divide(hazard, left))
+        np.sqrt(se, out=se)
+        se *= survival
+        se[survival == 0] = np.nan
+        hazard_se = counts.along(np.cumsum, divide(hazard, n))
+        np.sqrt(hazard_se, out=hazard_se)
     lower, upper = survival_limits(survival, se, conf_level, conf_type)
     columns = {
         "time": counts.time,
-        "n_risk": n,
-        "n_event": d,
+        "n_risk": counts.n_risk,
+        "n_event": counts.all_events,
         "n_censor": counts.n_censor,
         "survival": survival,
         "se": se,
         "lower": lower,
         "upper": upper,
-        "cumulative_hazard": counts.along(np.cumsum, divide(d, n)),
+        "cumulative_hazard": counts.along(np.cumsum, hazard),
         "cumulative_hazard_se": hazard_se,
     }
     return with_groups(columns, given, counts.group)

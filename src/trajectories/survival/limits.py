@@ -27,11 +27,18 @@ def survival_limits(
     """
     one_of("conf_type", conf_type, CONF_TYPES)
     z = normal_quantile(conf_level)
+    survival, se = np.asarray(survival, dtype=float), np.asarray(se, dtype=float)
     inside = (survival > 0) & (survival < 1)
-    s = np.where(inside, survival, 0.5)
+    s = survival if inside.all() else np.where(inside, survival, 0.5)
     if conf_type == "log-log":
-        width = np.minimum(z * se / (s * -np.log(s)), LARGEST)
-        lower, upper = s ** np.exp(width), s ** np.exp(-width)
+        hazard = np.log(s)
+        factor = s * hazard
+        np.divide(se, factor, out=factor)
+        factor *= -z
+        np.exp(np.minimum(factor, LARGEST, out=factor), out=factor)
+        lower, upper = hazard * factor, np.divide(hazard, factor, out=hazard)
+        np.exp(lower, out=lower)
+        np.exp(upper, out=upper)
     elif conf_type == "log":
         width = np.minimum(z * se / s, LARGEST)
         lower, upper = s * np.exp(-width), np.minimum(s * np.exp(width), 1.0)
@@ -40,8 +47,11 @@ def survival_limits(
     else:
         odds, width = np.log(s / (1 - s)), np.minimum(z * se / (s * (1 - s)), LARGEST)
         lower, upper = 1 / (1 + np.exp(width - odds)), 1 / (1 + np.exp(-width - odds))
-    edge = np.where(survival >= 1, 1.0, np.nan)
-    return np.where(inside, lower, edge), np.where(inside, upper, edge)
+    outside = np.flatnonzero(~inside.ravel())  # few, if any
+    edge = np.where(survival.ravel()[outside] >= 1, 1.0, np.nan)
+    for limit in (lower, upper):
+        limit.ravel()[outside] = edge
+    return lower, upper
 
 
 def incidence_limits(incidence: Floats, se: Floats, conf_level: float = 0.95) -> tuple[Floats, Floats]:

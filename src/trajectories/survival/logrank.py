@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trajectories.survival.checks import Floats, Integers, Sample, labels, sample
 from trajectories.survival.chi2 import chi2_tail
+from trajectories.survival.compared import group_counts, slices
 from trajectories.survival.jackknife import cluster_sums
 from trajectories.survival.kaplan_meier import divide, survival_of
 from trajectories.survival.risk import RiskSets, risk_sets
@@ -94,19 +95,29 @@ def logrank_test(
     if weights is not None:
         codes = codes[np.asarray(weights, dtype=float) > 0]
     k = len(levels)
-    counts = risk_sets(given)
-    at_risk, observed = by_group(given, counts, codes, k)
-    n, d = at_risk.sum(axis=0), observed.sum(axis=0)
-    share = divide(at_risk, n)
-    weight = counts.before(survival_of(counts), 1.0) ** rho
+    counts = risk_sets(given) if rho or given.robust or not given.unweighted else None
+    weight = None if counts is None else counts.before(survival_of(counts), 1.0) ** rho
 
-    seen, expected = (weight * observed).sum(axis=1), (weight * d * share).sum(axis=1)
+    seen, expected, covariance = np.zeros(k), np.zeros(k), np.zeros((k, k))
+    for part in slices(given, codes, k, counts):
+        factor = 1.0 if weight is None else weight[part.rows]
+        d, n = part.n_event.sum(axis=0), part.n_risk
+        share = part.at_risk / n
+        out = factor * d
+        seen += (factor * part.n_event).sum(axis=1)
+        mean = (share * out).sum(axis=1)
+        expected += np.append(mean, out.sum() - mean.sum())
+        if not given.robust:
+            spread = factor * out * divide(n - d, n - 1)
+            across = share * spread
+            # einsum for two or three groups: there, the threads of a matrix product cost more than they save
+            product = across @ share.T if k > 3 else np.einsum("it,jt->ij", across, share)
+            covariance[:-1, :-1] += np.diag(across.sum(axis=1)) - product
+    covariance[:-1, -1] = covariance[-1, :-1] = -covariance[:-1, :-1].sum(axis=1)
+    covariance[-1, -1] = covariance[:-1, :-1].sum()
     if given.robust:
-        influence = cluster_sums(score_residuals(given, counts, codes, weight, share), given.cluster)
+        influence = cluster_sums(score_residuals(given, counts, codes, k, weight), given.cluster)
         covariance = influence.T @ influence
-    else:
-        spread = weight**2 * divide(d * (n - d), n - 1)
-        covariance = np.diag(share @ spread) - (share * spread) @ share.T
     statistic, df = quadratic_form(seen - expected, covariance)
     table = pd.DataFrame(
         {"group": levels, "n": np.bincount(codes, given.weights, k), "observed": seen, "expected": expected}
@@ -114,29 +125,17 @@ def logrank_test(
     return TestResult(statistic, df, chi2_tail(statistic, df), table, covariance)
 
 
-def by_group(given: Sample, counts: RiskSets, codes: Integers, k: int) -> tuple[Floats, Floats]:
-    """Numbers at risk and events of each group at every row of the stratum: k × rows."""
-    rows = len(counts.time)
-
-    def add(row: Integers, mass: Floats) -> Floats:
-        return np.bincount(codes * rows + row, mass, k * rows).reshape(k, rows)
-
-    ended = add(counts.ends, given.weights)
-    at_risk = np.cumsum(add(counts.enters, given.weights), axis=1) - np.cumsum(ended, axis=1) + ended
-    if not given.whole:
-        at_risk = np.maximum(at_risk, 0.0)  # rounding of a difference of sums
-    return at_risk, add(counts.ends, given.weights * (given.cause > 0))
-
-
-def score_residuals(given: Sample, counts: RiskSets, codes: Integers, weight: Floats, share: Floats) -> Floats:
+def score_residuals(given: Sample, counts: RiskSets, codes: Integers, k: int, weight: Floats) -> Floats:
     """w_i ∫ K(t)(Z_i − p(t)) dM_i(t), n × k."""
-    hazard = weight * divide(counts.n_event.sum(axis=0), counts.n_risk)
+    at_risk = group_counts(given, counts, codes, k)
+    share = divide(at_risk, at_risk.sum(axis=0))
+    hazard = weight * divide(counts.all_events, counts.n_risk)
     total = counts.along(np.cumsum, hazard)
     mean = counts.along(np.cumsum, share * hazard)
     spent = total[counts.ends] - counts.before(total, 0.0)[counts.enters]
     drift = (mean[:, counts.ends] - counts.before(mean, 0.0)[:, counts.enters]).T
     own = np.where(given.cause > 0, weight[counts.ends], 0.0)
-    member = np.eye(len(share))[codes]
+    member = np.eye(k)[codes]
     return given.weights[:, None] * (member * (own - spent)[:, None] - own[:, None] * share[:, counts.ends].T + drift)
 
 

@@ -9,39 +9,34 @@ as in R (survival's `timefix`: 0.1 + 0.2 and 0.3 are one time). Both ways give t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from trajectories.survival.checks import Floats, Integers, Sample, refuse, sample
+from trajectories.survival.ordering import added_in_ties, in_order_of_groups, starts_of_ties, tie_width
 
-TIE = float(np.sqrt(np.finfo(float).eps))  # R's tolerance for « the same time »
 LONGEST_GRID = 100_000  # whole numbers above this (days over centuries) are sorted rather than counted
 
 
 @dataclass(frozen=True)
-class RiskSets:
-    """Counts per row (group, time), the group's rows together and in time; and where each person's rows are."""
+class Rows:
+    """Rows of several groups, one group after the other: those of group g are bounds[g]:bounds[g + 1]."""
 
-    time: Floats
-    group: Integers
-    bounds: Integers  # rows of group g are bounds[g]:bounds[g + 1]
-    causes: Integers
-    n_risk: NDArray[np.number]
-    n_event: NDArray[np.number]  # causes × rows
-    n_censor: NDArray[np.number]
-    n_entry: NDArray[np.number]
-    enters: Integers  # the first row at which a person is at risk
-    ends: Integers  # the row of a person's time
+    bounds: Integers
 
     def along(self, accumulate: Callable[..., NDArray], values: NDArray) -> NDArray:
         """`accumulate` (np.cumsum, np.cumprod) along the rows of each group, from its first row."""
         if len(self.bounds) == 2:
             return accumulate(values, axis=-1)
-        pairs = zip(self.bounds[:-1], self.bounds[1:], strict=True)
-        return np.concatenate([accumulate(values[..., a:b], axis=-1) for a, b in pairs], axis=-1)
+        out = np.empty_like(values)
+        for a, b in pairwise(self.bounds):
+            accumulate(values[..., a:b], axis=-1, out=out[..., a:b])
+        return out
 
     def before(self, values: NDArray, start: float) -> NDArray:
         """The value of the row before, in the same group; `start` at a group's first row: f(t−)."""
@@ -49,6 +44,64 @@ class RiskSets:
         shifted[..., 1:] = values[..., :-1]
         shifted[..., self.bounds[:-1][np.diff(self.bounds) > 0]] = start
         return shifted
+
+
+@dataclass(frozen=True)
+class Steps(Rows):
+    """Some rows of a table: its groups' first ones, and those where a curve moves."""
+
+    at: Integers
+    n_rows: int
+
+    @cached_property
+    def _step_of_row(self) -> Integers:
+        moves = np.zeros(self.n_rows, dtype=bool)
+        moves[self.at] = True
+        return np.cumsum(moves) - 1
+
+    def carried(self, values: NDArray, out: NDArray | None = None) -> NDArray:
+        """Values at every row of the table: each stays until the next step."""
+        return np.take(values, self._step_of_row, out=out, mode="clip")  # `clip` writes into `out` without a copy
+
+
+@dataclass(frozen=True)
+class RiskSets(Rows):
+    """Counts per row (group, time), the group's rows together and in time; and where each person's rows are."""
+
+    time: Floats
+    group: Integers
+    causes: Integers
+    n_risk: NDArray[np.number]
+    n_event: NDArray[np.number]  # causes × rows
+    n_censor: NDArray[np.number]
+    persons: Callable[[], tuple[Integers, Integers]] = field(repr=False, compare=False)
+
+    @cached_property
+    def _rows_of_persons(self) -> tuple[Integers, Integers]:
+        return self.persons()
+
+    @property
+    def enters(self) -> Integers:
+        """The first row at which each person is at risk."""
+        return self._rows_of_persons[0]
+
+    @property
+    def ends(self) -> Integers:
+        """The row of each person's time."""
+        return self._rows_of_persons[1]
+
+    @cached_property
+    def all_events(self) -> NDArray[np.number]:
+        """Events of any cause at each row."""
+        return self.n_event[0] if len(self.n_event) == 1 else self.n_event.sum(axis=0)
+
+    def steps(self, moves: NDArray[np.bool_]) -> Steps:
+        """The rows where `moves`, and the first one of each group."""
+        first = self.bounds[:-1][np.diff(self.bounds) > 0]
+        chosen = moves.copy()
+        chosen[first] = True
+        at = np.flatnonzero(chosen)
+        return Steps(np.searchsorted(at, self.bounds), at, len(moves))
 
 
 def ranks_by_month(time: Floats, entry: Floats | None) -> tuple[Floats, Integers, Integers]:
@@ -59,13 +112,15 @@ def ranks_by_month(time: Floats, entry: Floats | None) -> tuple[Floats, Integers
 
 
 def ranks_by_sorting(time: Floats, entry: Floats | None) -> tuple[Floats, Integers, Integers]:
-    """Any times: distinct values in order, those closer than `TIE` being one (the smallest of them)."""
-    values = np.unique(time if entry is None else np.concatenate([time, entry]))
-    gaps = np.diff(values)
-    new = np.concatenate([[True], (gaps > TIE) & (gaps > TIE * values.mean())])
-    heads = values[new]
-    ends = np.searchsorted(heads, time, side="right") - 1
-    starts = np.full(len(time), -1) if entry is None else np.searchsorted(heads, entry, side="right") - 1
+    """Any times: those closer than `tie_width` are one (the smallest), and an entry as near to it is at it."""
+    order = np.argsort(time)
+    ordered = time[order]
+    width = tie_width(time)
+    new = starts_of_ties(ordered, width)
+    heads = ordered[new]
+    ends = np.empty(len(time), np.int64)
+    ends[order] = np.cumsum(new) - 1
+    starts = np.full(len(time), -1) if entry is None else positions(heads, entry + width) - 1
     refuse("time", ends <= starts, "are not after their entry (to 1.5e-8)")
     return heads, ends, starts
 
@@ -73,54 +128,149 @@ def ranks_by_sorting(time: Floats, entry: Floats | None) -> tuple[Floats, Intege
 def whole_months(time: Floats, entry: Floats | None) -> bool:
     """True where counting by `bincount` is exact."""
     both = (time,) if entry is None else (time, entry)
-    return time.max() <= LONGEST_GRID and all(bool(np.all(x == np.floor(x))) for x in both)
+    return time.max() <= LONGEST_GRID and all(np.array_equal(x, np.floor(x)) for x in both)
 
 
 def risk_sets(given: Sample, *, sort: bool | None = None) -> RiskSets:
     """The count table of a checked sample; `sort` forces one of the two ways (None: the one that fits)."""
-    by_sorting = not whole_months(given.time, given.entry) if sort is None else sort
-    ranks = ranks_by_sorting if by_sorting else ranks_by_month
-    heads, end_rank, start_rank = ranks(given.time, given.entry)
+    if sort is False or (sort is None and whole_months(given.time, given.entry)):
+        return counted_by_rank(given, *ranks_by_month(given.time, given.entry))
+    if given.unweighted and (ordered := in_order(given, given.kinds, len(given.causes) + 1)):
+        return counted_in_order(given, ordered)
+    return counted_by_rank(given, *ranks_by_sorting(given.time, given.entry))
+
+
+def counted_by_rank(given: Sample, heads: Floats, end: Integers, start: Integers) -> RiskSets:
+    """Counts by `bincount` of the ranks, among the times `heads`, at which persons end and after which they start."""
     n_heads, n_groups = len(heads), given.n_groups
+    enter = start + 1
+    if n_groups > 1:
+        key = given.group * n_heads
+        end, enter = key + end, key + enter
+    keys = np.arange(n_groups * n_heads) if n_groups * n_heads <= 4 * len(end) + 10_000 else np.unique(end)
+    if len(keys) < n_groups * n_heads:  # many groups that share few times
+        end, enter = np.searchsorted(keys, end), np.searchsorted(keys, enter)
 
-    key = given.group * n_heads + end_rank
-    if n_groups * n_heads <= 4 * len(key) + 10_000:
-        seen = np.bincount(key, minlength=n_groups * n_heads) > 0
-        rows = np.flatnonzero(seen)
-        ends = (np.cumsum(seen) - 1)[key]
+    mass = None if given.unweighted else given.weights
+    n_kinds = len(given.causes) + 1
+    kinds = np.bincount(end * n_kinds + given.kinds, mass, len(keys) * n_kinds).reshape(-1, n_kinds).T
+    ended = kinds.sum(axis=0)
+    n_risk = np.cumsum(np.bincount(enter, mass, len(keys))) - np.cumsum(ended) + ended
+    persons = np.bincount(end, minlength=len(keys))
+    rows = np.flatnonzero(persons)
+    if given.whole:
+        kinds, n_risk = (np.rint(x[..., rows]).astype(np.int64) for x in (kinds, n_risk))
     else:
-        rows, ends = np.unique(key, return_inverse=True)
-    enters = np.searchsorted(rows, given.group * n_heads + start_rank + 1)
-    n_rows = len(rows)
+        # Weights that are not whole numbers leave a rounding error in a difference of sums. Where everyone at risk
+        # leaves, the numbers must be equal, or a curve that is 0 would be 1e-17.
+        after = np.cumsum(np.bincount(enter, minlength=len(keys))) - np.cumsum(persons)
+        kinds, n_risk = kinds[:, rows], np.where(after == 0, ended, n_risk)[rows]
+    names = keys[rows]
+    group = names // n_heads
+    next_row = np.cumsum(persons > 0) - (persons > 0)  # the row of a key, or the first one after it
+    return RiskSets(
+        np.searchsorted(group, np.arange(n_groups + 1)),
+        heads[names % n_heads],
+        group,
+        given.causes,
+        n_risk,
+        kinds[1:],
+        kinds[0],
+        lambda: (next_row[enter], next_row[end]),
+    )
 
-    kinds, kind = np.unique(given.cause, return_inverse=True)
-    by_kind = np.bincount(kind * n_rows + ends, given.weights, len(kinds) * n_rows).reshape(len(kinds), n_rows)
-    listed = kinds > 0
-    n_event = by_kind[listed] if listed.any() else np.zeros((1, n_rows))
-    names = kinds[listed] if listed.any() else np.array([1])  # no event at all: the curve of cause 1, at 0
-    ended = by_kind.sum(axis=0)
-    n_entry = np.bincount(enters, given.weights, n_rows)
-    n_risk = np.cumsum(n_entry) - np.cumsum(ended) + ended
-    # Weights that are not whole numbers leave a rounding error in a difference of sums. Where everyone at risk
-    # leaves, the numbers must be equal, or a curve that is 0 would be 1e-17.
-    persons = np.cumsum(np.bincount(enters, minlength=n_rows) - np.bincount(ends, minlength=n_rows))
-    last = persons == 0
-    n_risk[last] = ended[last]
 
-    def whole(counts: Floats) -> NDArray[np.number]:
-        return np.rint(counts).astype(np.int64) if given.whole else counts
+@dataclass(frozen=True)
+class InOrder:
+    """Everybody's end in the order of time, group after group, from one sort; and the ties among them."""
 
-    group = rows // n_heads
-    bounds = np.searchsorted(group, np.arange(n_groups + 1))
-    censored = by_kind[~listed].sum(axis=0)
-    counts = (whole(x) for x in (n_risk, n_event, censored, n_entry))
-    return RiskSets(heads[rows % n_heads], group, bounds, names, *counts, enters, ends)
+    time: Floats
+    marks: NDArray[np.unsignedinteger]  # what ended then
+    cuts: Integers  # ends of group g are cuts[g]:cuts[g + 1]
+    first: Integers  # where each tie begins: its row
+    new: NDArray[np.bool_]
+    before: Integers | None  # late entries before each end, over all groups; None where nobody enters late
+    entering: NDArray[np.unsignedinteger]  # the marks of the late entries, in their order
+
+
+def in_order(given: Sample, marks: NDArray[np.integer], n_marks: int) -> InOrder | None:
+    """Sorts unweighted persons, who carry one of `n_marks` marks.
+
+    None if somebody's entry may be one with their own time: then every rank has to be looked at.
+    """
+    values, group, width, n = given.time, given.group, tie_width(given.time), len(given.time)
+    late = np.zeros(0, np.int64) if given.entry is None else np.flatnonzero(given.entry > 0)
+    marks = marks.astype(np.uint8 if 2 * n_marks <= 256 else np.uint64, copy=False)
+    if len(late):
+        # As near to a time, an entry is at that time: after what ends then. At 0, one is at risk from the first row.
+        values = np.concatenate([values, given.entry[late] + width])
+        marks = np.concatenate([marks, marks[late] + marks.dtype.type(n_marks)])
+        group = np.concatenate([group, group[late]]) if given.n_groups > 1 else group
+    values, marks, cuts = in_order_of_groups(values, marks, 2 * n_marks, group, given.n_groups)
+    before, entering = None, marks[:0]
+    if len(late):
+        is_end = marks < n_marks
+        at = np.flatnonzero(is_end)
+        entering = marks[~is_end] - marks.dtype.type(n_marks)
+        values, marks, before = values[at], marks[at], at - np.arange(n)
+        cuts = np.searchsorted(at, cuts)
+
+    new = starts_of_ties(values, width)
+    new[cuts[:-1][np.diff(cuts) > 0]] = True
+    first = np.flatnonzero(new)
+    if given.entry is not None:
+        size = np.diff(first, append=n)
+        several = np.flatnonzero(size > 1)
+        spans = values[first[several] + size[several] - 1] - values[first[several]]
+        if (given.time - given.entry).min() <= width + spans.max(initial=0.0):
+            return None
+    return InOrder(values, marks, cuts, first, new, before, entering)
+
+
+def counted_in_order(given: Sample, ordered: InOrder) -> RiskSets:
+    """The counts of persons whose marks are their `kinds`."""
+    first, n_groups = ordered.first, given.n_groups
+    n_event = np.empty((len(given.causes), len(first)), np.int64)
+    n_censor = np.diff(first, append=len(ordered.time))
+    for k, row in enumerate(n_event, start=1):
+        row[:] = added_in_ties(ordered.marks == k, ordered.new, first)
+        n_censor -= row
+    head, bounds = ordered.time[first], np.searchsorted(first, ordered.cuts)
+
+    # At risk at a row: those of its group who have entered, less those who ended before it.
+    n_risk = np.negative(first)
+    n_late = np.zeros(n_groups, np.int64)
+    if ordered.before is not None:
+        n_risk += ordered.before[first]
+        n_late = np.bincount(given.group[given.entry > 0], minlength=n_groups)
+    for row, stop, upto in zip(pairwise(bounds), ordered.cuts[1:], np.cumsum(n_late), strict=True):
+        n_risk[slice(*row)] += stop - upto
+
+    def persons() -> tuple[Integers, Integers]:
+        ends, enters = np.empty(len(given.time), np.int64), bounds[given.group]
+        for g, row in enumerate(pairwise(bounds)):
+            mine = np.flatnonzero(given.group == g) if n_groups > 1 else slice(None)
+            ends[mine] = row[0] + positions(head[slice(*row)], given.time[mine]) - 1
+            if given.entry is not None:
+                enters[mine] = row[0] + positions(head[slice(*row)], given.entry[mine] + tie_width(given.time))
+        return enters, ends
+
+    row_group = np.repeat(np.arange(n_groups), np.diff(bounds))
+    return RiskSets(bounds, head, row_group, given.causes, n_risk, n_event, n_censor, persons)
+
+
+def positions(heads: Floats, values: Floats) -> Integers:
+    """How many heads are ≤ each value; looked up in order, which is several times faster."""
+    order = np.argsort(values)
+    found = np.empty(len(values), np.int64)
+    found[order] = np.searchsorted(heads, values[order], side="right")
+    return found
 
 
 def with_groups(columns: dict[str, NDArray], given: Sample, rows: Integers) -> pd.DataFrame:
     """A table of `columns`, with the labels of `rows` (group codes) as its first column where groups were given."""
     first = {} if given.levels is None else {"group": given.levels[rows]}
-    return pd.DataFrame({**first, **columns})
+    return pd.DataFrame({**first, **columns}, copy=False)
 
 
 def life_table(
@@ -174,7 +324,7 @@ def life_table(
         "n_risk": counts.n_risk,
         "n_event": counts.n_event.sum(axis=0),
         "n_censor": counts.n_censor,
-        "n_entry": counts.n_entry,
+        "n_entry": np.bincount(counts.enters, given.weights, len(counts.time)).astype(counts.n_risk.dtype),
     }
     columns |= {f"n_event_{k}": row for k, row in zip(counts.causes, counts.n_event, strict=True)}
     return with_groups(columns, given, counts.group)
