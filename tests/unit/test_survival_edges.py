@@ -18,6 +18,7 @@ from trajectories.survival import (
     restricted_mean,
     restricted_mean_difference,
 )
+from trajectories.survival.ordering import sorted_together
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -136,3 +137,69 @@ def test_the_global_random_state_is_not_touched():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     interval_incidence([0, 3, 6], [3, 6, np.inf], [1, 2, 0], replicates=20).draw(2)
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_one_tie_of_everybody():
+    """All leave, or are censored, at one time."""
+    for time in ([5, 5, 5, 5], [5.5] * 4):
+        curve = kaplan_meier(time, [1, 1, 0, 0])
+        assert curve[["n_risk", "n_event", "n_censor", "survival"]].to_numpy().tolist() == [[4, 2, 2, 0.5]]
+        table = cumulative_incidence(time, [1, 2, 0, 0])
+        assert table["incidence"].tolist() == [0.25, 0.25]
+        test = logrank_test(time, [1, 1, 0, 0], ["a", "a", "b", "b"])
+        # hypergeometric: 2 of 4 leave, 2 are of group a
+        assert test.table["expected"].tolist() == [1, 1]
+        np.testing.assert_allclose(test.covariance[0, 0], 2 * 2 / 3 * 0.25)
+        assert restricted_mean(time, [1, 1, 0, 0], 9)["mean"].tolist() == [time[0] + 0.5 * (9 - time[0])]
+
+
+def test_a_group_with_one_member():
+    time, event, group = [3.5, 5, 7, 2], [1, 1, 0, 1], ["a", "a", "a", "b"]
+    curve = kaplan_meier(time, event, group=group).groupby("group")["survival"].last()
+    assert curve.tolist() == [pytest.approx(1 / 3), 0.0]
+    assert cumulative_incidence(time, event, group=group).query("group == 'b'")["incidence"].tolist() == [1.0]
+    assert logrank_test(time, event, group).df == 1
+    means = restricted_mean(time, event, 6, group=group)
+    assert means["mean"].tolist() == [pytest.approx(3.5 + 1.5 * 2 / 3 + 1 / 3), 2.0]
+    assert means["se"].tolist()[1] == 0
+
+
+@pytest.mark.parametrize("move", [0, 0.5])
+def test_an_empty_risk_set_in_the_middle(move):
+    """Two are followed to 4, one of whom leaves; the others enter at 6: the curve stays level in between."""
+    time, event, entry = (
+        np.array([3, 4, 9, 12]) + move,
+        [1, 0, 1, 0],
+        np.array([0, 0, 6, 6]) + move * np.array([0, 0, 1, 1]),
+    )
+    curve = kaplan_meier(time, event, entry=entry)
+    assert curve["n_risk"].tolist() == [2, 1, 2, 1]
+    assert curve["survival"].tolist() == [0.5, 0.5, 0.25, 0.25]
+    assert cumulative_incidence(time, event, entry=entry)["incidence"].tolist() == [0.5, 0.5, 0.75, 0.75]
+    # the censored one of the first two would make the curve 0 otherwise: with nobody left it is level, not 0
+    alone = kaplan_meier(time[2:], event[2:], entry=entry[2:])
+    assert alone["survival"].tolist() == [0.5, 0.5]
+
+
+def test_infinite_weights_are_refused():
+    for estimator in (kaplan_meier, cumulative_incidence):
+        with pytest.raises(ValueError, match="weights: 1 of 2 values are infinite"):
+            estimator([1, 2], [1, 0], weights=[1, np.inf])
+    with pytest.raises(ValueError, match="weights: 1 of 2 values are infinite"):
+        logrank_test([1, 2], [1, 0], ["a", "b"], weights=[1, np.inf])
+
+
+@pytest.mark.parametrize("n_marks", [2, 3, 17, 40, 300])
+def test_sorting_together_is_exact_for_any_floats(n_marks):
+    rng = np.random.default_rng(5)
+    for values in (
+        rng.exponential(30, 500),
+        np.array([0.0, -0.0, 5e-324, 1e-310, 1e-300, 0.5, 3.0, 1e200, 1.7e308]),
+        np.round(rng.exponential(3, 500), 1),
+        np.zeros(3),
+    ):
+        marks = rng.integers(0, n_marks, len(values)).astype(np.uint16)
+        ordered, carried = sorted_together(values, marks, n_marks)
+        np.testing.assert_array_equal(ordered, np.sort(values))
+        pairs = sorted(zip(values.tolist(), marks.tolist(), strict=True))
+        assert sorted(zip(ordered.tolist(), carried.tolist(), strict=True)) == pairs

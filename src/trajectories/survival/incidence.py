@@ -61,7 +61,8 @@ def cumulative_incidence(
     Aalen & Johansen (1978). Variances: `greenwood`, multinomial increments (Andersen et al. 1993, IV.4; R's etm);
     `aalen`, independent causes with the tie correction d(n − d)/(n − 1) (Aalen 1978; R's cuminc); `jackknife`, the
     sum over persons or clusters of squared influence (R's survfit). At F = 0, se and limits are 0;
-    at F = 1 the se is 0 and limits are missing.
+    at F = 1 the se is 0 and limits are missing. Once everyone at risk has left, nobody who enters later adds to F. No
+    event: cause 1, at 0. One person, or a group of one, is a curve of one step.
 
     R: ``etmCIF(Surv(entry, time, cause != 0) ~ group, etype = cause)``, ``cuminc(time, cause, group)``,
     ``survfit(Surv(entry, time, factor(cause)) ~ group, id = person, cluster = household)``. Largest difference seen

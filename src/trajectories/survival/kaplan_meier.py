@@ -90,7 +90,9 @@ def kaplan_meier(
     S(t) = Π_{u≤t}(1 − d(u)/n(u)) (Kaplan & Meier 1958); Λ(t) = Σ d/n (Nelson 1972, Aalen 1978). Variance: Greenwood's
     (1926), S² Σ d/(n(n − d)), and Σ d/n² for Λ; with `cluster`, or weights that are not whole numbers, the
     infinitesimal jackknife Σ_c(Σ_{i∈c} w_i ∂S/∂w_i)², without small-sample factor. No event: S = 1, limits 1 and 1,
-    se 0. At S = 0 Greenwood's se is 0·∞: se and limits are missing, as in R.
+    se 0. At S = 0 Greenwood's se is 0·∞: se and limits are missing, as in R. One person, or a group of one, is a curve
+    of one step. Where nobody is at risk for a while (delayed entry) the curve stays level; once everyone at risk has
+    left it is 0, whoever enters later. Times closer than 1.5e-8 (absolute, or relative to the mean) are ties, as in R.
 
     R: ``survfit(Surv(entry, time, event) ~ group, weights = weights, cluster = cluster, conf.type = "log-log")``.
     Largest difference seen over tests/golden: 3e-12 (weighted counts), 4e-15 (the rest).

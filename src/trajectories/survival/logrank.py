@@ -79,7 +79,8 @@ def logrank_test(
     (O − E)ᵀ V⁻ (O − E) with hypergeometric V = Σ D(N − D)/(N − 1) (diag p − ppᵀ) (Mantel 1966; Harrington & Fleming
     1982). Robust: Σ over clusters of the products of summed score residuals at 0 (Lin & Wei 1989), the robust score
     test of a Cox model with Breslow's ties: ``coxph(…, cluster = household, ties = "breslow", iter.max = 0)$rscore``.
-    No event: statistic 0, p 1.
+    No event, one group, or groups never at risk together: statistic 0, p 1. A time with one person at risk has no
+    variance; all ties are one time. A group counts while it has somebody at risk.
 
     R: ``survdiff(Surv(time, event) ~ group + strata(strata), rho = rho)``. Largest difference seen over tests/golden:
     8e-14 (statistic), 5e-13 (expected); the robust form is not in them.

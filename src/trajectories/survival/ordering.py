@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trajectories.survival.checks import Floats, Integers
 
 TIE = float(np.sqrt(np.finfo(float).eps))  # R's tolerance for « the same time »
-SPARE_BITS = 5  # a range of 2¹²⁷ between the smallest and the largest time remains
+SPARE_BITS = 7  # a range of 2³¹ between the smallest and the largest time remains
 EXPONENT_BITS, BIAS = 11, 1023
 SMALLEST = float(np.finfo(float).tiny)  # below it a double has fewer digits
 
@@ -28,9 +28,9 @@ def tie_width(values: Floats) -> float:
 def sorted_together(values: Floats, marks: NDArray[np.unsignedinteger], n_marks: int) -> tuple[Floats, NDArray]:
     """Values from 0 up in order, and their marks (0 … n_marks − 1) in the same order."""
     bits = max(n_marks - 1, 1).bit_length()
-    largest = int(np.frexp(values.max())[1])
-    scale = 2.0 ** min(2 ** (EXPONENT_BITS + 1 - bits) - BIAS - largest, 0)
-    if bits <= SPARE_BITS:
+    scale = 2.0 ** min(2 ** (EXPONENT_BITS + 1 - bits) - BIAS - int(np.frexp(values.max())[1]), 0)
+    smallest = values.min() or values.min(where=values > 0, initial=np.inf)
+    if bits <= SPARE_BITS and smallest * scale >= SMALLEST:  # no time is rounded by scaling
         ordered = values * scale
         ordered += 0.0  # −0 becomes 0
         packed = ordered.view(np.uint64)
@@ -39,10 +39,8 @@ def sorted_together(values: Floats, marks: NDArray[np.unsignedinteger], n_marks:
         packed.sort()
         marks_in_order = (packed & np.uint64(2**bits - 1)).astype(marks.dtype)
         packed >>= np.uint64(bits)
-        smallest = ordered[min(np.searchsorted(ordered, 0.0, side="right"), len(ordered) - 1)]
-        if smallest == 0 or smallest >= SMALLEST:  # else scaling has rounded it
-            ordered /= scale
-            return ordered, marks_in_order
+        ordered /= scale
+        return ordered, marks_in_order
     order = np.argsort(values, kind="stable")
     return values[order], marks[order]
 

@@ -79,7 +79,8 @@ def restricted_mean(
     Notes
     -----
     se² = Σ_{t≤τ} A(t)² d/(n(n − d)), A(t) = ∫_t^τ S (Klein & Moeschberger 2003, 4.5); with `cluster`, or weights that
-    are not whole numbers, the infinitesimal jackknife. R: ``summary(survfit(…), rmean = tau)``, ``survRM2::rmst2``.
+    are not whole numbers, the infinitesimal jackknife. No event, or everyone censored: τ, se 0; one person who leaves:
+    their time, se 0. After S = 0 nothing is added. R: ``summary(survfit(…), rmean = tau)``, ``survRM2::rmst2``.
     Largest difference seen over tests/golden: 8e-14 (the jackknife is not in them).
 
     Examples
