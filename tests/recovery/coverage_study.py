@@ -16,7 +16,7 @@ import pandas as pd
 SEED = 20_261_125
 # 100 replications at a true 95 %: 5 of them out are expected, 11 are 2.8 standard errors more.
 SHORT, SHORT_RANGE = 100, (0.89, 1.0)
-# 1,000 replications tell a coverage to ± .007, so of fifty that are 95 % one would fall outside 93–97 %; 4,000, ± .0034.
+# 1,000 replications tell a coverage to ± .007: of fifty that are 95 % one would fall outside 93–97 %. 4,000: ± .0034.
 LONG, LONG_RANGE = 4000, (0.93, 0.97)
 LONG_AND_SLOW = 1000  # where each replication is a bootstrap, and the range 90–98 %
 BIAS_ERRORS = 3.5  # of Monte-Carlo errors: several quantities are looked at, none may be this far

@@ -1,6 +1,14 @@
 """Survival estimators on arrays: they know times, causes, entries and clusters, not where those come from.
 
-What needs scipy is imported when it is first used: importing this costs numpy and pandas only.
+Curves and tests: `kaplan_meier`, `quantiles`, `cumulative_incidence`, `restricted_mean`, `logrank_test`, `gray_test`.
+Times known as intervals: `turnbull`, `interval_incidence`, `observed_incidence`. Several states and moves:
+`transition_probabilities`, `state_occupation`, `mean_cumulative`, `panel_markov`. Regression: `cox`, `fine_gray`,
+`discrete_hazard`, `accelerated_failure`, `mixture_cure`. Of any of them: `bootstrap`, `pool`.
+
+At risk at t means entry < t ≤ time everywhere (`risk.py`). Each function names its variance, its reference, the R call
+that gives the same number and the largest difference seen; notebooks/90_validation.ipynb measures them again.
+
+What needs scipy, statsmodels or lifelines is imported when first used: importing this costs numpy and pandas only.
 """
 
 from __future__ import annotations
@@ -8,18 +16,28 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from trajectories.survival.bootstrap import bootstrap
+from trajectories.survival.cox import CoxFit, cox
+from trajectories.survival.fine_gray import FineGrayFit, fine_gray
+from trajectories.survival.gray import gray_test
 from trajectories.survival.incidence import cumulative_incidence
 from trajectories.survival.interval import IntervalCurve, interval_incidence
 from trajectories.survival.kaplan_meier import kaplan_meier, quantiles
 from trajectories.survival.logrank import TestResult, logrank_test
+from trajectories.survival.mean_cumulative import mean_cumulative
+from trajectories.survival.multistate import cumulative_transition_hazards, transition_probabilities
+from trajectories.survival.occupation import state_occupation
+from trajectories.survival.panel_markov import PanelFit, panel_markov
 from trajectories.survival.restricted import restricted_mean, restricted_mean_difference
 from trajectories.survival.risk import life_table
+from trajectories.survival.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
 
 if TYPE_CHECKING:
     from trajectories.survival.observation_parameters import Reporting
     from trajectories.survival.observed import ObservedCurve, observed_incidence
     from trajectories.survival.pooling import pool
 
+# No name here may be that of a module: importing the module would take its place.
 _LATER = {
     "ObservedCurve": "observed",
     "Reporting": "observation_parameters",
@@ -28,20 +46,35 @@ _LATER = {
 }
 
 __all__ = [
+    "CoxFit",
+    "FineGrayFit",
     "IntervalCurve",
     "ObservedCurve",
+    "PanelFit",
     "Reporting",
     "TestResult",
+    "bootstrap",
+    "cox",
     "cumulative_incidence",
+    "cumulative_transition_hazards",
+    "fine_gray",
+    "gray_test",
     "interval_incidence",
     "kaplan_meier",
+    "kuhn_tucker_gap",
     "life_table",
     "logrank_test",
+    "mean_cumulative",
     "observed_incidence",
+    "panel_markov",
     "pool",
     "quantiles",
     "restricted_mean",
     "restricted_mean_difference",
+    "state_occupation",
+    "transition_probabilities",
+    "turnbull",
+    "turnbull_log_likelihood",
 ]
 
 

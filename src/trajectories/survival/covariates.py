@@ -1,0 +1,209 @@
+"""The design matrix of a regression: columns of numbers, or a formula, read and checked by name.
+
+A formula is read by formulaic, without an intercept (a hazard has its baseline instead): a factor of k levels gives
+k − 1 columns `name[level]` against its first level. What is wrong is said with the column's name.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from trajectories.survival.checks import Floats, Sample, numbers, refuse, sample
+
+Covariates = str | Sequence[str]
+
+
+def column(data: pd.DataFrame, name: str, role: str) -> pd.Series:
+    """A column of `data`, or a sentence that says it is not there."""
+    if name not in data.columns:
+        raise ValueError(f"{role}: no column {name!r} in data; its columns are {', '.join(map(str, data.columns))}")
+    return data[name]
+
+
+def said_of(error: ValueError, names: dict[str, str | None]) -> ValueError:
+    """« time: 3 of 40 … » becomes « months (time): 3 of 40 … » where the caller's column has another name."""
+    role, _, what = str(error).partition(":")
+    name = names.get(role)
+    return error if name is None or name == role else ValueError(f"{name} ({role}):{what}")
+
+
+@dataclass(frozen=True)
+class Strata:
+    """One column, or several whose labels are joined."""
+
+    columns: tuple[str, ...]
+
+    def of(self, data: pd.DataFrame) -> pd.Series | None:
+        """The label of each row; nothing where there are no strata."""
+        parts = [column(data, name, "strata") for name in self.columns]
+        for part in parts:
+            refuse(str(part.name), part.isna().to_numpy(), "are missing")
+        if len(parts) < 2:
+            return parts[0] if parts else None
+        return pd.Series([", ".join(map(str, labels)) for labels in zip(*parts, strict=True)], index=data.index)
+
+
+NO_STRATA = Strata(())
+
+
+def read_sample(
+    data: pd.DataFrame,
+    *,
+    time: str,
+    event: str,
+    entry: str | None = None,
+    weights: str | None = None,
+    cluster: str | None = None,
+    strata: Strata = NO_STRATA,
+    event_name: str = "event",
+) -> tuple[Sample, pd.DataFrame]:
+    """The checked arrays of a model and the rows of `data` they come from (those of weight 0 are left out)."""
+    names = {"time": time, event_name: event, "entry": entry, "weights": weights, "cluster": cluster}
+    given = {role: column(data, name, role) for role, name in names.items() if name is not None}
+    group = strata.of(data)
+    try:
+        checked = sample(
+            given["time"],
+            given[event_name],
+            entry=given.get("entry"),
+            weights=given.get("weights"),
+            cluster=given.get("cluster"),
+            group=group,
+            cause_name=event_name,
+        )
+    except ValueError as error:
+        raise said_of(error, names) from None
+    used = None if weights is None else given["weights"].to_numpy(dtype=float) > 0
+    return checked, data if used is None or used.all() else data[used]
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a row of data becomes covariates: `names` of the terms, and the columns they are made from."""
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    _spec: Any = field(default=None, repr=False)  # formulaic's; None where the terms are columns
+    _levels: dict[str, frozenset[Any]] = field(default_factory=dict, repr=False)
+
+    def matrix(self, data: pd.DataFrame) -> Floats:
+        """Terms × rows."""
+        if self._spec is None:
+            return np.array([number(data, name) for name in self.columns])
+        frame = variables(data, self.columns)
+        for name, levels in self._levels.items():
+            refuse(name, ~frame[name].isin(levels).to_numpy(), "are no level of the fit")
+        return evaluated(self._spec, frame)[1]
+
+
+def design(data: pd.DataFrame, covariates: Covariates) -> tuple[Design, Floats]:
+    """The design that `covariates` (a list of columns or a formula) describe, and its matrix, terms × rows."""
+    if not isinstance(covariates, str):
+        names = tuple(covariates)
+        if not names:
+            raise ValueError("covariates: 0 columns given, at least 1 expected")
+        doubles = sorted({name for name in names if names.count(name) > 1})
+        if doubles:
+            raise ValueError(f"covariates: {', '.join(doubles)} is given twice")
+        simple = Design(names, names)
+        return simple, simple.matrix(data)
+    return by_formula(data, covariates)
+
+
+def by_formula(data: pd.DataFrame, text: str) -> tuple[Design, Floats]:
+    """A formula's design: `age + region`, `~ age * sex`."""
+    from formulaic import Formula, SimpleFormula
+    from formulaic.errors import FormulaicError
+
+    try:
+        # With the intercept a factor loses its first level; the intercept itself is dropped further down.
+        formula = Formula(f"{text} + 1" if text.strip(" ~") else "1")
+    except FormulaicError as error:
+        first = str(error).strip().splitlines()[0]
+        raise ValueError(f"covariates: the formula {text!r} cannot be read: {first}") from None
+    if not isinstance(formula, SimpleFormula):
+        raise ValueError(f"covariates: the formula {text!r} has a left side or parts; the terms alone are expected")
+    # formulaic does not list the columns inside `bs(age)` or `center(age)`: every word that is a column counts.
+    words = {word for term in formula for factor in term.factors for word in re.findall(r"\w+", factor.expr)}
+    columns = tuple(sorted(formula.required_variables | (words & set(data.columns))))
+    frame = variables(data, columns)
+    spec, matrix, names = first_evaluated(formula, frame)
+    factors = {c: frozenset(frame[c]) for c in columns if not pd.api.types.is_numeric_dtype(frame[c])}
+    if not names:
+        raise ValueError(f"covariates: the formula {text!r} has no term, at least 1 expected")
+    return Design(names, columns, spec, factors), matrix
+
+
+def number(data: pd.DataFrame, name: str) -> Floats:
+    """A column of finite numbers (or true and false)."""
+    values = column(data, name, "covariates")
+    if isinstance(values, pd.DataFrame):
+        raise ValueError(f"covariates: data has {values.shape[1]} columns named {name!r}")
+    refuse(name, values.isna().to_numpy(), "are missing")
+    if not pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_object_dtype(values):
+        raise ValueError(f"{name}: it holds {values.dtype}, not numbers; a factor is written in a formula, {name!r}")
+    try:
+        array = numbers(name, values)
+    except ValueError as error:
+        raise ValueError(f"{error}; a factor is written in a formula, {name!r}") from None
+    refuse(name, np.isinf(array), "are infinite")
+    return array
+
+
+def variables(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The columns a formula reads, without missing values, in types formulaic knows."""
+    read = {}
+    for name in columns:
+        values = column(data, name, "covariates")
+        refuse(name, values.isna().to_numpy(), "are missing")
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            values = values.cat.remove_unused_categories()  # a level nobody has is no column
+        elif pd.api.types.is_numeric_dtype(values):
+            if pd.api.types.is_extension_array_dtype(values):
+                values = values.astype(values.dtype.numpy_dtype)
+            refuse(name, np.isinf(values.to_numpy(dtype=float)), "are infinite")
+        elif not (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
+            raise ValueError(f"{name}: it holds {values.dtype}, neither numbers nor labels")
+        else:
+            values = values.astype(object)
+        read[name] = values
+    return pd.DataFrame(read, index=data.index)
+
+
+def first_evaluated(formula: Any, frame: pd.DataFrame) -> tuple[Any, Floats, tuple[str, ...]]:
+    """formulaic's specification (levels, centres), the matrix and the terms' names."""
+    from formulaic.errors import FormulaicError
+
+    try:
+        with np.errstate(all="ignore"):  # log(0): said below, with the term's name
+            built = formula.get_model_matrix(frame, context={})
+    except FormulaicError as error:
+        raise ValueError(f"covariates: {error}") from None
+    names, matrix = evaluated(built.model_spec, frame, built)
+    return built.model_spec, matrix, names
+
+
+def evaluated(spec: Any, frame: pd.DataFrame, built: Any = None) -> tuple[tuple[str, ...], Floats]:
+    """Names and values (terms × rows), the intercept dropped."""
+    from formulaic.errors import DataMismatchWarning
+
+    if built is None:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("error", DataMismatchWarning)
+            try:
+                built = spec.get_model_matrix(frame, context={})
+            except DataMismatchWarning as error:
+                raise ValueError(f"covariates: {str(error).partition(' They are')[0]}") from None
+    kept = [c for c in built.columns if c != "Intercept"]
+    names = tuple(str(c).replace("[T.", "[") for c in kept)
+    matrix = np.ascontiguousarray(built[kept].to_numpy(dtype=float).T)
+    for name, values in zip(names, matrix, strict=True):
+        refuse(name, ~np.isfinite(values), "are missing or infinite")
+    return names, matrix
