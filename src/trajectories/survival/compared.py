@@ -39,60 +39,43 @@ def slices(given: Sample, codes: Integers, k: int, counts: RiskSets | None = Non
 
 
 def slices_in_order(given: Sample, ordered: InOrder, codes: Integers, k: int) -> Iterator[Slice]:
-    """Counts along the sorted ends and entries; marks are group, + k for those who leave."""
-    first, n_rows, n = ordered.first, len(ordered.first), len(ordered.time)
-    late = np.zeros(0, bool) if given.entry is None else given.entry > 0
+    """Counts along the sorted ends and entries; marks are group, + k for those who leave, + 2 k for who enters."""
+    first, n_rows = ordered.first, len(ordered.first)
     from_start = np.bincount(given.group * k + codes, minlength=given.n_groups * k)
-    if late.any():
+    if ordered.place is not None:
+        late = given.entry > 0
         from_start = from_start - np.bincount((given.group * k + codes)[late], minlength=given.n_groups * k)
     # Everyone ends in their stratum: whoever started in an earlier one has ended before this one begins.
     started = np.cumsum(from_start.reshape(-1, k), axis=0)
     row_cuts = np.searchsorted(first, ordered.cuts)
-    last_in = 0
-    ended_before, entered_before = np.zeros(k, np.int64), np.zeros(k, np.int64)
+    so_far, begin = np.zeros(k, np.int64), 0  # by group, entries less ends before the slice
     for a in range(0, n_rows, ROWS_AT_ONCE):
         b = min(a + ROWS_AT_ONCE, n_rows)
-        begin, end = first[a], first[b] if b < n_rows else n
-        marks, place = ordered.marks[begin:end], first[a:b] - begin
-        leaves, group = marks >= k, (marks % k).astype(np.int64)
-        if len(place) == len(marks):
-            rows = np.flatnonzero(leaves)
-            leaver_row = np.arange(len(rows))
-        else:
-            row_of = (np.cumsum(ordered.new[begin:end]) - 1)[leaves]
-            other = np.diff(row_of, prepend=-1) > 0
-            rows, leaver_row = row_of[other], np.cumsum(other) - 1
+        end = int(ordered.placed(first[b])) if b < n_rows else len(ordered.marks)
+        marks, place = ordered.marks[begin:end], ordered.placed(first[a:b]) - begin
+        group, leaver = (marks % k).astype(np.int64), np.flatnonzero((marks >= k) & (marks < 2 * k))
+        leaver_row = np.searchsorted(place, leaver, side="right") - 1
+        other = np.diff(leaver_row, prepend=-1) > 0
+        rows, leaver_row = leaver_row[other], np.cumsum(other) - 1
         place = place[rows]
         stratum = np.searchsorted(row_cuts, a + rows, side="right") - 1 if len(row_cuts) > 2 else 0
-        entering = ordered.entering[:0]
-        if ordered.before is not None:
-            first_in, last_in = last_in, ordered.before[end] if end < n else len(ordered.entering)
-            entering, entered_place = (
-                ordered.entering[first_in:last_in] % k,
-                ordered.before[begin:end][place] - first_in,
-            )
 
-        def at_risk(mine: NDArray[np.bool_], came: NDArray[np.bool_], j: int | slice) -> Integers:
-            here = started[stratum, j] + (entered_before[j] - ended_before[j]) - running(mine)[place]  # noqa: B023
-            return here + running(came)[entered_place] if len(entering) else here  # noqa: B023
-
+        change = np.where(marks < 2 * k, -1, 1).astype(np.int8)
         table = np.empty((k - 1, len(rows)))
         for j in range(k - 1):
-            table[j] = at_risk(group == j, entering == j, j)
-        n_risk = started.sum(axis=1)[stratum] + (entered_before.sum() - ended_before.sum()) - place
-        if len(entering):
-            n_risk = n_risk + entered_place
-        n_event = np.bincount(group[leaves] * len(rows) + leaver_row, minlength=k * len(rows)).reshape(k, -1)
+            table[j] = started[stratum, j] + so_far[j] + running(change * (group == j), place)
+        n_risk = started.sum(axis=1)[stratum] + so_far.sum() + running(change, place)
+        n_event = np.bincount(group[leaver] * len(rows) + leaver_row, minlength=k * len(rows)).reshape(k, -1)
         yield Slice(a + rows, n_risk.astype(float), table, n_event)
-        ended_before = ended_before + np.bincount(group, minlength=k)
-        entered_before = entered_before + np.bincount(entering, minlength=k)
+        so_far = so_far + np.bincount(group, change, k).astype(np.int64)
+        begin = end
 
 
-def running(flags: NDArray[np.bool_]) -> Integers:
-    """How many are True before each place, and at the end."""
-    counts = np.zeros(len(flags) + 1, np.int32)
-    np.cumsum(flags, out=counts[1:])
-    return counts
+def running(change: NDArray[np.int8], place: Integers) -> Integers:
+    """The sum of what comes before each place."""
+    sums = np.zeros(len(change) + 1, np.int32)
+    np.cumsum(change, out=sums[1:])
+    return sums[place]
 
 
 def group_counts(given: Sample, counts: RiskSets, codes: Integers, k: int) -> Floats:

@@ -127,8 +127,11 @@ def ranks_by_sorting(time: Floats, entry: Floats | None) -> tuple[Floats, Intege
 
 def whole_months(time: Floats, entry: Floats | None) -> bool:
     """True where counting by `bincount` is exact."""
+    if time.max() > LONGEST_GRID:
+        return False
     both = (time,) if entry is None else (time, entry)
-    return time.max() <= LONGEST_GRID and all(np.array_equal(x, np.floor(x)) for x in both)
+    # The first few tell most arrays that are not.
+    return all(np.array_equal(x[some], np.floor(x[some])) for some in (slice(100), slice(None)) for x in both)
 
 
 def risk_sets(given: Sample, *, sort: bool | None = None) -> RiskSets:
@@ -182,15 +185,19 @@ def counted_by_rank(given: Sample, heads: Floats, end: Integers, start: Integers
 
 @dataclass(frozen=True)
 class InOrder:
-    """Everybody's end in the order of time, group after group, from one sort; and the ties among them."""
+    """What happens to everybody in the order of time, group after group, from one sort; and the ties among the ends."""
 
-    time: Floats
-    marks: NDArray[np.unsignedinteger]  # what ended then
+    time: Floats  # of each end
+    marks: NDArray[np.unsignedinteger]  # of ends, and of late entries (+ the number of marks) among them
+    place: Integers | None  # where each end is among the marks; None: marks are of ends alone
     cuts: Integers  # ends of group g are cuts[g]:cuts[g + 1]
-    first: Integers  # where each tie begins: its row
-    new: NDArray[np.bool_]
-    before: Integers | None  # late entries before each end, over all groups; None where nobody enters late
-    entering: NDArray[np.unsignedinteger]  # the marks of the late entries, in their order
+    new: NDArray[np.bool_]  # ends that begin a row
+    first: Integers  # their places among the ends
+    size: Integers  # ends in each row
+
+    def placed(self, ends: Integers) -> Integers:
+        """Where some ends are among the marks."""
+        return ends if self.place is None else self.place[ends]
 
 
 def in_order(given: Sample, marks: NDArray[np.integer], n_marks: int) -> InOrder | None:
@@ -207,43 +214,39 @@ def in_order(given: Sample, marks: NDArray[np.integer], n_marks: int) -> InOrder
         marks = np.concatenate([marks, marks[late] + marks.dtype.type(n_marks)])
         group = np.concatenate([group, group[late]]) if given.n_groups > 1 else group
     values, marks, cuts = in_order_of_groups(values, marks, 2 * n_marks, group, given.n_groups)
-    before, entering = None, marks[:0]
+    place = None
     if len(late):
-        is_end = marks < n_marks
-        at = np.flatnonzero(is_end)
-        entering = marks[~is_end] - marks.dtype.type(n_marks)
-        values, marks, before = values[at], marks[at], at - np.arange(n)
-        cuts = np.searchsorted(at, cuts)
+        place = np.flatnonzero(marks < n_marks)
+        values, cuts = values[place], np.searchsorted(place, cuts)
 
     new = starts_of_ties(values, width)
     new[cuts[:-1][np.diff(cuts) > 0]] = True
     first = np.flatnonzero(new)
+    size = np.empty_like(first)
+    np.subtract(first[1:], first[:-1], out=size[:-1])
+    size[-1] = n - first[-1]
     if given.entry is not None:
-        size = np.diff(first, append=n)
         several = np.flatnonzero(size > 1)
         spans = values[first[several] + size[several] - 1] - values[first[several]]
-        if (given.time - given.entry).min() <= width + spans.max(initial=0.0):
+        if given.shortest <= width + spans.max(initial=0.0):
             return None
-    return InOrder(values, marks, cuts, first, new, before, entering)
+    return InOrder(values, marks, place, cuts, new, first, size)
 
 
 def counted_in_order(given: Sample, ordered: InOrder) -> RiskSets:
     """The counts of persons whose marks are their `kinds`."""
-    first, n_groups = ordered.first, given.n_groups
+    first, n_groups, n_censor = ordered.first, given.n_groups, ordered.size
+    marks = ordered.marks if ordered.place is None else ordered.marks[ordered.place]
     n_event = np.empty((len(given.causes), len(first)), np.int64)
-    n_censor = np.diff(first, append=len(ordered.time))
     for k, row in enumerate(n_event, start=1):
-        row[:] = added_in_ties(ordered.marks == k, ordered.new, first)
-        n_censor -= row
+        row[:] = added_in_ties(marks == k, ordered.new, first)
+        n_censor = n_censor - row
     head, bounds = ordered.time[first], np.searchsorted(first, ordered.cuts)
 
     # At risk at a row: those of its group who have entered, less those who ended before it.
-    n_risk = np.negative(first)
-    n_late = np.zeros(n_groups, np.int64)
-    if ordered.before is not None:
-        n_risk += ordered.before[first]
-        n_late = np.bincount(given.group[given.entry > 0], minlength=n_groups)
-    for row, stop, upto in zip(pairwise(bounds), ordered.cuts[1:], np.cumsum(n_late), strict=True):
+    n_risk = ordered.placed(first) - first
+    n_risk -= first
+    for row, stop, upto in zip(pairwise(bounds), ordered.cuts[1:], np.cumsum(given.n_late), strict=True):
         n_risk[slice(*row)] += stop - upto
 
     def persons() -> tuple[Integers, Integers]:
