@@ -39,8 +39,10 @@ class Sample:
     def causes(self) -> Integers:
         """The causes seen, in order; 1 if none is (the curve of cause 1, at 0)."""
         largest = int(self.cause.max())
+        if largest <= 1:
+            return np.array([1])
         seen = np.flatnonzero(np.bincount(self.cause)) if largest <= len(self.cause) + 255 else np.unique(self.cause)
-        return seen[seen > 0] if largest else np.array([1])
+        return seen[seen > 0]
 
     @cached_property
     def kinds(self) -> Integers:
@@ -82,18 +84,21 @@ def refuse(name: str, bad: NDArray[np.bool_], what: str) -> None:
 
 def numbers(name: str, values: ArrayLike, like: int | None = None) -> Floats:
     """A 1-d float array without missing values; `like` is the length it must have."""
-    series = pd.Series(values) if np.ndim(values) == 1 else None
-    if series is None:
+    if np.ndim(values) != 1:
         raise ValueError(f"{name}: one dimension is expected, {np.ndim(values)} given")
-    if like is not None and len(series) != like:
-        raise ValueError(f"{name}: {len(series)} values given, {like} expected")
-    if like is None and not len(series):
+    if like is not None and len(values) != like:
+        raise ValueError(f"{name}: {len(values)} values given, {like} expected")
+    if like is None and not len(values):
         raise ValueError(f"{name}: 0 values given, at least 1 expected")
-    try:
-        array = series.to_numpy(dtype=float, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: some of the {len(series)} values are not numbers") from error
-    refuse(name, np.isnan(array), "are missing")
+    if getattr(values, "dtype", None) == np.float64:
+        array = np.ascontiguousarray(values)
+    else:
+        try:
+            array = pd.Series(values).to_numpy(dtype=float, na_value=np.nan)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}: some of the {len(values)} values are not numbers") from error
+    if np.isnan(array.min(initial=0.0)):  # a minimum is missing where a value is
+        refuse(name, np.isnan(array), "are missing")
     return array
 
 
@@ -151,9 +156,9 @@ def sample(
     n = len(ends)
     kinds = causes(cause_name, cause, n)
     starts = None if entry is None else times("entry", entry, n)
-    if starts is not None and (ends - starts).min() <= 0:
+    if starts is not None and not np.less(starts, ends).all():
         refuse("time", ends <= starts, "are not after their entry")
-    if cause_name == "event":
+    if cause_name == "event" and kinds.max() > 1:
         kinds = (kinds > 0).astype(np.int64)
     mass = np.broadcast_to(1.0, n) if weights is None else weights_of(weights, n)
     codes, levels = (np.broadcast_to(0, n), None) if group is None else labels("group", group, n)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajectories.survival.checks import Floats, Integers, Sample
-from trajectories.survival.risk import InOrder, RiskSets, in_order, risk_sets, whole_months
+from trajectories.survival.risk import InOrder, RiskSets, in_order, months_of, risk_sets
 
 ROWS_AT_ONCE = 1 << 15
 
@@ -30,12 +30,44 @@ class Slice:
 
 def slices(given: Sample, codes: Integers, k: int, counts: RiskSets | None = None) -> Iterator[Slice]:
     """Numbers at risk by compared group (`codes`, 0 … k − 1), within the strata that `given.group` tells."""
-    if given.unweighted and not whole_months(given.time, given.entry):
+    months = months_of(given)
+    if months is not None:
+        if given.n_groups * k * (int(given.time.max()) + 1) <= 4 * len(codes) + 10_000:
+            yield slice_by_month(given, *months, codes, k)
+            return
+    elif given.unweighted:
         ordered = in_order(given, given.kinds * k + codes, 2 * k)
         if ordered is not None:
             yield from slices_in_order(given, ordered, codes, k)
             return
-    yield from slices_by_row(given, risk_sets(given) if counts is None else counts, codes, k)
+    yield slice_by_row(given, risk_sets(given) if counts is None else counts, codes, k)
+
+
+def slice_by_month(given: Sample, ends: Integers, starts: Integers | None, codes: Integers, k: int) -> Slice:
+    """Counts of every stratum, group and month by `bincount`."""
+    shape = (given.n_groups, k, int(given.time.max()) + 1)
+    size, mass = shape[0] * shape[1] * shape[2], None if given.unweighted else given.weights
+    cell = codes if given.n_groups == 1 else given.group * k + codes
+    cell = cell * shape[2]
+    what = cell + ends
+    what *= 2
+    what += given.kinds
+    kinds = np.bincount(what, mass, 2 * size).reshape(*shape, 2)
+    ended = kinds.sum(axis=3)
+    if starts is None:
+        entered = np.zeros(shape)
+        entered[:, :, 0] = ended.sum(axis=2)
+    else:
+        cell += starts
+        cell += 1
+        entered = np.bincount(cell, mass, size).reshape(shape)
+    at_risk = np.cumsum(entered, axis=2) - np.cumsum(ended, axis=2) + ended
+    if not given.whole:
+        at_risk = np.maximum(at_risk, 0.0)  # rounding of a difference of sums
+    leaves, listed = kinds[..., 1].sum(axis=1) > 0, ended.sum(axis=1) > 0
+    rows = (np.cumsum(listed) - 1).reshape(listed.shape)[leaves]
+    table = np.moveaxis(at_risk, 1, 0)[:, leaves].astype(float)
+    return Slice(rows, table.sum(axis=0), table[:-1], np.moveaxis(kinds[..., 1], 1, 0)[:, leaves])
 
 
 def slices_in_order(given: Sample, ordered: InOrder, codes: Integers, k: int) -> Iterator[Slice]:
@@ -96,10 +128,9 @@ def counted(
     return np.bincount(key, mass, k * n_rows).reshape(k, n_rows)
 
 
-def slices_by_row(given: Sample, counts: RiskSets, codes: Integers, k: int) -> Iterator[Slice]:
-    """Counts by `bincount`, of weighted persons or on few times; one slice."""
+def slice_by_row(given: Sample, counts: RiskSets, codes: Integers, k: int) -> Slice:
+    """Counts by `bincount`, of persons with weights or ties of all kinds."""
     rows = np.flatnonzero(counts.all_events > 0)
     at_risk = group_counts(given, counts, codes, k)
-    leaves = given.cause > 0
-    n_event = counted(given, codes, counts.ends, len(counts.time), k, leaves)[:, rows]
-    yield Slice(rows, at_risk[:, rows].sum(axis=0), at_risk[:-1, rows], n_event)
+    n_event = counted(given, codes, counts.ends, len(counts.time), k, given.cause > 0)[:, rows]
+    return Slice(rows, at_risk[:, rows].sum(axis=0), at_risk[:-1, rows], n_event)

@@ -64,15 +64,15 @@ def plain(time: Integers, event: NDArray[np.bool_], entry: Integers | None) -> S
     return Sample(time.astype(float), event.astype(np.int64), starts, np.ones(n), True, zero, levels=None, cluster=None)
 
 
-def observation_chance(given: Sample, end: Integers, start: Integers) -> ObservationChance:
+def observation_chance(given: Sample, end: Integers, start: Integers | None) -> ObservationChance:
     """G(t)H(t) from ranks of times. On doubled ranks, whoever leaves at t is put just before those censored at t."""
     left = given.cause > 0
-    shifted, entered = 2 * end - left, 2 * start
-    counts = risk_sets(plain(shifted, ~left, None if given.entry is None else entered), sort=True)
+    shifted, entered = 2 * end - left, None if start is None else 2 * start
+    counts = risk_sets(plain(shifted, ~left, entered), sort=True)
     censored = counts.n_event[0] > 0
     cut, chance = counts.time[censored].astype(np.int64), np.append(1.0, survival_of(counts)[censored])
     # As in R: nobody is truly late where all have entered by the first time somebody ends.
-    if given.entry is not None and (start > end.min()).any():
+    if start is not None and (start > end.min()).any():
         top = int(2 * end.max())
         backwards = risk_sets(plain(top - entered, np.ones(len(end), bool), top - shifted), sort=True)
         before = backwards.before(survival_of(backwards), 1.0)[::-1]

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trajectories.survival.checks import Floats, Integers, Sample, refuse, times
 from trajectories.survival.ordering import tie_width
-from trajectories.survival.risk import ranks_by_month, ranks_by_sorting, whole_months
+from trajectories.survival.risk import ranks
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def person_rows(person: ArrayLike, start: ArrayLike, stop: ArrayLike) -> PersonR
     refuse("stop", stops <= starts, "are not after their start")
     who = identifiers("person", person, n)
     both = np.concatenate([starts, stops])
-    heads, ranks, _ = (ranks_by_month if whole_months(both, None) else ranks_by_sorting)(both, None)
-    begins, ends = ranks[:n], ranks[n:]
+    heads, place = ranks(both)
+    begins, ends = place[:n], place[n:]
     refuse("stop", ends <= begins, "are not after their start (to 1.5e-8)")
     order = np.argsort(who * len(heads) + begins, kind="stable")
     same = who[order[1:]] == who[order[:-1]]

@@ -104,14 +104,7 @@ class RiskSets(Rows):
         return Steps(np.searchsorted(at, self.bounds), at, len(moves))
 
 
-def ranks_by_month(time: Floats, entry: Floats | None) -> tuple[Floats, Integers, Integers]:
-    """Times that are whole numbers: the rank is the number itself."""
-    ends = time.astype(np.int64)
-    starts = np.full(len(time), -1) if entry is None else entry.astype(np.int64)
-    return np.arange(ends.max() + 1, dtype=float), ends, starts
-
-
-def ranks_by_sorting(time: Floats, entry: Floats | None) -> tuple[Floats, Integers, Integers]:
+def ranks_by_sorting(time: Floats, entry: Floats | None) -> tuple[Floats, Integers, Integers | None]:
     """Any times: those closer than `tie_width` are one (the smallest), and an entry as near to it is at it."""
     order = np.argsort(time)
     ordered = time[order]
@@ -120,33 +113,47 @@ def ranks_by_sorting(time: Floats, entry: Floats | None) -> tuple[Floats, Intege
     heads = ordered[new]
     ends = np.empty(len(time), np.int64)
     ends[order] = np.cumsum(new) - 1
-    starts = np.full(len(time), -1) if entry is None else positions(heads, entry + width) - 1
-    refuse("time", ends <= starts, "are not after their entry (to 1.5e-8)")
+    starts = None if entry is None else positions(heads, entry + width) - 1
+    if starts is not None:
+        refuse("time", ends <= starts, "are not after their entry (to 1.5e-8)")
     return heads, ends, starts
 
 
-def whole_months(time: Floats, entry: Floats | None) -> bool:
-    """True where counting by `bincount` is exact."""
-    if time.max() > LONGEST_GRID:
-        return False
-    both = (time,) if entry is None else (time, entry)
-    # The first few tell most arrays that are not.
-    return all(np.array_equal(x[some], np.floor(x[some])) for some in (slice(100), slice(None)) for x in both)
+def as_whole(values: Floats) -> Integers | None:
+    """The values as whole numbers from 0 up, where they are; None where counting by `bincount` would not be exact."""
+    if values.max() > LONGEST_GRID or (values[:100] != np.floor(values[:100])).any():  # the first few tell most
+        return None
+    whole = values.astype(np.int64)
+    return whole if np.array_equal(whole, values) else None
+
+
+def ranks(values: Floats) -> tuple[Floats, Integers]:
+    """Distinct times (whole numbers: all of them from 0 up) and the place of each value among them."""
+    whole = as_whole(values)
+    return ranks_by_sorting(values, None)[:2] if whole is None else (np.arange(values.max() + 1), whole)
+
+
+def months_of(given: Sample) -> tuple[Integers, Integers | None] | None:
+    """Times and entries that are whole numbers."""
+    ends = as_whole(given.time)
+    starts = None if ends is None or given.entry is None else as_whole(given.entry)
+    return None if ends is None or (starts is None and given.entry is not None) else (ends, starts)
 
 
 def risk_sets(given: Sample, *, sort: bool | None = None) -> RiskSets:
     """The count table of a checked sample; `sort` forces one of the two ways (None: the one that fits)."""
-    if sort is False or (sort is None and whole_months(given.time, given.entry)):
-        return counted_by_rank(given, *ranks_by_month(given.time, given.entry))
+    months = None if sort else months_of(given)
+    if months is not None:
+        return counted_by_rank(given, np.arange(given.time.max() + 1), *months)
     if given.unweighted and (ordered := in_order(given, given.kinds, len(given.causes) + 1)):
         return counted_in_order(given, ordered)
     return counted_by_rank(given, *ranks_by_sorting(given.time, given.entry))
 
 
-def counted_by_rank(given: Sample, heads: Floats, end: Integers, start: Integers) -> RiskSets:
+def counted_by_rank(given: Sample, heads: Floats, end: Integers, start: Integers | None) -> RiskSets:
     """Counts by `bincount` of the ranks, among the times `heads`, at which persons end and after which they start."""
     n_heads, n_groups = len(heads), given.n_groups
-    enter = start + 1
+    enter = np.zeros(len(end), np.int64) if start is None else start + 1
     if n_groups > 1:
         key = given.group * n_heads
         end, enter = key + end, key + enter
@@ -156,12 +163,16 @@ def counted_by_rank(given: Sample, heads: Floats, end: Integers, start: Integers
 
     mass = None if given.unweighted else given.weights
     n_kinds = len(given.causes) + 1
-    kinds = np.bincount(end * n_kinds + given.kinds, mass, len(keys) * n_kinds).reshape(-1, n_kinds).T
+    what = end * n_kinds
+    what += given.kinds
+    kinds = np.bincount(what, mass, len(keys) * n_kinds).reshape(-1, n_kinds).T
     ended = kinds.sum(axis=0)
     n_risk = np.cumsum(np.bincount(enter, mass, len(keys))) - np.cumsum(ended) + ended
-    persons = np.bincount(end, minlength=len(keys))
+    persons = ended if given.unweighted else np.bincount(end, minlength=len(keys))
     rows = np.flatnonzero(persons)
-    if given.whole:
+    if given.unweighted:
+        kinds, n_risk = kinds[:, rows], n_risk[rows]
+    elif given.whole:
         kinds, n_risk = (np.rint(x[..., rows]).astype(np.int64) for x in (kinds, n_risk))
     else:
         # Weights that are not whole numbers leave a rounding error in a difference of sums. Where everyone at risk
