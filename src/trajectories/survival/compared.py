@@ -73,10 +73,10 @@ def slice_by_month(given: Sample, ends: Integers, starts: Integers | None, codes
 def slices_in_order(given: Sample, ordered: InOrder, codes: Integers, k: int) -> Iterator[Slice]:
     """Counts along the sorted ends and entries; marks are group, + k for those who leave, + 2 k for who enters."""
     first, n_rows = ordered.first, len(ordered.first)
-    from_start = np.bincount(given.group * k + codes, minlength=given.n_groups * k)
+    cell = codes if given.n_groups == 1 else given.group * k + codes
     if ordered.place is not None:
-        late = given.entry > 0
-        from_start = from_start - np.bincount((given.group * k + codes)[late], minlength=given.n_groups * k)
+        cell = cell[given.entry == 0]
+    from_start = np.bincount(cell, minlength=given.n_groups * k)
     # Everyone ends in their stratum: whoever started in an earlier one has ended before this one begins.
     started = np.cumsum(from_start.reshape(-1, k), axis=0)
     row_cuts = np.searchsorted(first, ordered.cuts)
@@ -86,7 +86,9 @@ def slices_in_order(given: Sample, ordered: InOrder, codes: Integers, k: int) ->
         end = int(ordered.placed(first[b])) if b < n_rows else len(ordered.marks)
         marks, place = ordered.marks[begin:end], ordered.placed(first[a:b]) - begin
         group, leaver = (marks % k).astype(np.int64), np.flatnonzero((marks >= k) & (marks < 2 * k))
-        leaver_row = np.searchsorted(place, leaver, side="right") - 1
+        row_of = np.zeros(len(marks), np.int32)
+        row_of[place] = 1
+        leaver_row = np.cumsum(row_of, out=row_of)[leaver] - 1
         other = np.diff(leaver_row, prepend=-1) > 0
         rows, leaver_row = leaver_row[other], np.cumsum(other) - 1
         place = place[rows]

@@ -14,6 +14,7 @@ from trajectories.survival.jackknife import influence_variance
 from trajectories.survival.kaplan_meier import divide, survival_of
 from trajectories.survival.limits import incidence_limits
 from trajectories.survival.risk import RiskSets, Steps, risk_sets, with_groups
+from trajectories.survival.threads import side_by_side
 
 ROUNDING = 1e-12
 VARIANCES = ("greenwood", "aalen", "jackknife")
@@ -82,23 +83,29 @@ def cumulative_incidence(
     before = counts.before(survival, 1.0)
     shape = (len(counts.causes), len(counts.time))
     columns = {name: np.empty(shape) for name in ("incidence", "se", "lower", "upper")}
-    for i, (k, d) in enumerate(zip(counts.causes, counts.n_event, strict=True)):
+    n, out = counts.n_risk, counts.all_events
+    lost = divide(out, n * (n - out)) if kind == "greenwood" else None
+
+    def one(i: int) -> None:
+        d = counts.n_event[i]
         steps = counts.steps(d > 0)  # between them neither the incidence nor its variance moves
-        share = divide(d[steps.at].astype(float), counts.n_risk[steps.at])
+        share = divide(d[steps.at].astype(float), n[steps.at])
         incidence = steps.along(np.cumsum, before[steps.at] * share)
         incidence[incidence > 1 - ROUNDING] = 1.0  # a sum of shares may be 1 − 1e-16
         if kind == "jackknife":
             everywhere = steps.carried(incidence)
-            spread = jackknife_variance(given, counts, int(k), d, everywhere, before)[steps.at]
+            spread = jackknife_variance(given, counts, int(counts.causes[i]), d, everywhere, before)[steps.at]
         elif kind == "aalen":
             spread = aalen_variance(counts, steps, d, incidence, survival, before)
         else:
-            spread = greenwood_variance(counts, steps, share, incidence, before)
+            spread = greenwood_variance(counts, steps, share, incidence, before, lost)
         se = np.sqrt(np.maximum(spread, 0.0))
         se[(incidence == 0) | (incidence == 1)] = 0.0
         moving = (incidence, se, *incidence_limits(incidence, se, conf_level))
         for column, values in zip(columns.values(), moving, strict=True):
             steps.carried(values, out=column[i])
+
+    side_by_side(one, range(shape[0]), shape[1])
     fixed = {
         "cause": np.broadcast_to(counts.causes[:, None], shape),
         "time": np.broadcast_to(counts.time, shape),
@@ -134,12 +141,16 @@ def moments(steps: Steps, level: Floats, a: Floats, b: Floats, c: Floats) -> Flo
     return constant + level * (level * add(c) - 2 * slope)
 
 
-def greenwood_variance(counts: RiskSets, steps: Steps, share: Floats, incidence: Floats, before: Floats) -> Floats:
-    """Σ_u gᵀ Cov(h) g with multinomial Cov, g_j = ∂F_k(t)/∂h_j(u) = 1{j=k} S(u−) − (F_k(t) − F_k(u))/(1 − h(u))."""
-    n, out = counts.n_risk, counts.all_events
+def greenwood_variance(
+    counts: RiskSets, steps: Steps, share: Floats, incidence: Floats, before: Floats, lost: Floats
+) -> Floats:
+    """Σ_u gᵀ Cov(h) g with multinomial Cov, g_j = ∂F_k(t)/∂h_j(u) = 1{j=k} S(u−) − (F_k(t) − F_k(u))/(1 − h(u)).
+
+    `lost` is d/(n(n − d)), d events of all causes.
+    """
     level = before[steps.at]
-    b = level * share / n[steps.at]
-    return moments(steps, incidence, b * level * (1 - share), b, divide(out, n * (n - out)))
+    b = level * share / counts.n_risk[steps.at]
+    return moments(steps, incidence, b * level * (1 - share), b, lost)
 
 
 def aalen_variance(

@@ -16,6 +16,7 @@ from trajectories.survival.jackknife import influence_variance
 from trajectories.survival.limits import survival_limits
 from trajectories.survival.ordering import TIE
 from trajectories.survival.risk import RiskSets, risk_sets, with_groups
+from trajectories.survival.threads import side_by_side
 
 
 def divide(top: Floats, bottom: Floats) -> Floats:
@@ -106,17 +107,18 @@ def kaplan_meier(
     counts = risk_sets(given)
     d, n = counts.all_events.astype(float), counts.n_risk.astype(float)
     left, hazard = n - d, divide(d, n)
-    survival = counts.along(np.cumprod, divide(left, n))
+    steps = [(np.cumprod, left, n), (np.cumsum, d, n)]
+    if not given.robust:
+        steps += [(np.cumsum, hazard, left), (np.cumsum, hazard, n)]
+    curves = side_by_side(lambda x: counts.along(x[0], divide(x[1], x[2])), steps, len(d))
+    survival, cumulative = curves[:2]
     if given.robust:
         se = survival * np.sqrt(hazard_influence(given, counts, left))
         hazard_se = np.sqrt(hazard_influence(given, counts, n))
     else:
-        se = counts.along(np.cumsum, divide(hazard, left))
-        np.sqrt(se, out=se)
+        se, hazard_se = (np.sqrt(x, out=x) for x in curves[2:])
         se *= survival
         se[survival == 0] = np.nan
-        hazard_se = counts.along(np.cumsum, divide(hazard, n))
-        np.sqrt(hazard_se, out=hazard_se)
     lower, upper = survival_limits(survival, se, conf_level, conf_type)
     columns = {
         "time": counts.time,
@@ -127,7 +129,7 @@ def kaplan_meier(
         "se": se,
         "lower": lower,
         "upper": upper,
-        "cumulative_hazard": counts.along(np.cumsum, hazard),
+        "cumulative_hazard": cumulative,
         "cumulative_hazard_se": hazard_se,
     }
     return with_groups(columns, given, counts.group)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from trajectories.survival.checks import Floats, normal_quantile, one_of
+from trajectories.survival.threads import side_by_side
 
 LARGEST = 600.0  # exp of it is still a number; limits are 0 and 1 long before
 AT_ONCE = 1 << 14  # so that what is in between stays in the processor's cache
@@ -31,9 +32,12 @@ def survival_limits(
     survival, se = np.asarray(survival, dtype=float), np.asarray(se, dtype=float)
     lower, upper = np.empty_like(survival), np.empty_like(survival)
     flat = [x.reshape(-1) for x in (survival, se, lower, upper)]
-    for start in range(0, survival.size, AT_ONCE):
-        block = [x[start : start + AT_ONCE] for x in flat]
-        block[2][:], block[3][:] = transformed(block[0], block[1], z, conf_type)
+
+    def one(start: int) -> None:
+        s, e, low, high = (x[start : start + AT_ONCE] for x in flat)
+        low[:], high[:] = transformed(s, e, z, conf_type)
+
+    side_by_side(one, range(0, survival.size, AT_ONCE), survival.size)
     return lower, upper
 
 

@@ -120,9 +120,8 @@ def logrank_test(
         influence = cluster_sums(score_residuals(given, counts, codes, k, weight), given.cluster)
         covariance = influence.T @ influence
     statistic, df = quadratic_form(seen - expected, covariance)
-    table = pd.DataFrame(
-        {"group": levels, "n": np.bincount(codes, given.weights, k), "observed": seen, "expected": expected}
-    )
+    number = np.bincount(codes, None if given.unweighted else given.weights, k).astype(float)
+    table = pd.DataFrame({"group": levels, "n": number, "observed": seen, "expected": expected})
     return TestResult(statistic, df, chi2_tail(statistic, df), table, covariance)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajectories.survival.checks import Floats, Integers
+from trajectories.survival.threads import side_by_side
 
 TIE = float(np.sqrt(np.finfo(float).eps))  # R's tolerance for « the same time »
 SPARE_BITS = 7  # a range of 2³¹ between the smallest and the largest time remains
@@ -74,7 +75,11 @@ def in_order_of_groups(
     order = np.argsort(small, kind="stable")
     values, marks = values[order], marks[order]
     cuts = np.append(0, np.cumsum(np.bincount(group, minlength=n_groups)))
-    for a, b in pairwise(cuts):
-        if b > a:
-            values[a:b], marks[a:b] = sorted_together(values[a:b], marks[a:b], n_marks)
+
+    def one(part: tuple[int, int]) -> None:
+        some = slice(*part)
+        if part[1] > part[0]:
+            values[some], marks[some] = sorted_together(values[some], marks[some], n_marks)
+
+    side_by_side(one, pairwise(cuts), len(values))
     return values, marks, cuts
