@@ -16,7 +16,6 @@ from trajectories.survival.jackknife import influence_variance
 from trajectories.survival.limits import survival_limits
 from trajectories.survival.ordering import TIE
 from trajectories.survival.risk import RiskSets, risk_sets, with_groups
-from trajectories.survival.threads import side_by_side
 
 
 def divide(top: Floats, bottom: Floats) -> Floats:
@@ -107,16 +106,14 @@ def kaplan_meier(
     counts = risk_sets(given)
     d, n = counts.all_events.astype(float), counts.n_risk.astype(float)
     left, hazard = n - d, divide(d, n)
-    steps = [(np.cumprod, left, n), (np.cumsum, d, n)]
-    if not given.robust:
-        steps += [(np.cumsum, hazard, left), (np.cumsum, hazard, n)]
-    curves = side_by_side(lambda x: counts.along(x[0], divide(x[1], x[2])), steps, len(d))
-    survival, cumulative = curves[:2]
+    survival = counts.along(np.cumprod, divide(left, n))
+    cumulative = counts.along(np.cumsum, hazard)
     if given.robust:
         se = survival * np.sqrt(hazard_influence(given, counts, left))
         hazard_se = np.sqrt(hazard_influence(given, counts, n))
     else:
-        se, hazard_se = (np.sqrt(x, out=x) for x in curves[2:])
+        greenwood, variance = (counts.along(np.cumsum, divide(hazard, x)) for x in (left, n))
+        se, hazard_se = (np.sqrt(x, out=x) for x in (greenwood, variance))
         se *= survival
         se[survival == 0] = np.nan
     lower, upper = survival_limits(survival, se, conf_level, conf_type)

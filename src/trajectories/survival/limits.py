@@ -12,7 +12,7 @@ from trajectories.survival.checks import Floats, normal_quantile, one_of
 from trajectories.survival.threads import side_by_side
 
 LARGEST = 600.0  # exp of it is still a number; limits are 0 and 1 long before
-AT_ONCE = 1 << 14  # so that what is in between stays in the processor's cache
+AT_ONCE = 1 << 16  # so that what is in between stays near the processor
 CONF_TYPES = ("log-log", "log", "plain", "logit")
 
 
