@@ -15,8 +15,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from trajectories.survival.cox import cox
-from trajectories.survival.fine_gray import fine_gray
+from trajectories.survival.regression.cox import cox
+from trajectories.survival.regression.fine_gray import fine_gray
 
 TERMS = [f"x{j}" for j in range(8)]
 

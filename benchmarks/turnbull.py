@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from trajectories.survival.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
+from trajectories.survival.intervals.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
 
 REPEATS = 7
 DAYS = 30.4375  # a month

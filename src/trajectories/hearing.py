@@ -16,7 +16,7 @@ from .reported import CAUSES, Reported, reported, stays_that_enter
 from .retention import learns
 from .study import Study
 from .survival import ObservedCurve, Reporting
-from .survival.observed import LEARNT
+from .survival.observation.observed import LEARNT
 from .tables import PROVINCE
 
 # Months since the exit at which the share heard of is told.

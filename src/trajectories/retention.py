@@ -191,7 +191,7 @@ class _Fits:
 
 def learns(fit: ObservedCurve) -> bool:
     """Whether enough exits of each destination that has any were found by a contact for its hearing to be learnt."""
-    from .survival.observed import LEARNT
+    from .survival.observation.observed import LEARNT
 
     found = fit.checks[fit.checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
     heard = fit.checks[fit.checks["check"].eq("exits_heard")].groupby("cause")["value"].sum()

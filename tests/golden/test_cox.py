@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from reference import Differences, cohort, results
 
-from trajectories.survival.cox import cox
+from trajectories.survival.regression.cox import cox
 
 TERMS = ["age", "male", "family", "refugee", "other", "job_found", "years_since_arrival"]
 ARGUMENTS = {

@@ -16,11 +16,11 @@ import pytest
 from reference import Differences, results
 from test_cox import TERMS, persons
 
-from trajectories.survival.fine_gray import ObservationChance, fine_gray
 from trajectories.survival.kaplan_meier import survival_of
+from trajectories.survival.regression.fine_gray import ObservationChance, fine_gray
 from trajectories.survival.risk import risk_sets
 
-module = sys.modules["trajectories.survival.fine_gray"]  # the package's name is the function
+module = sys.modules[fine_gray.__module__]
 SURVIVAL = {"survival_metropole": {}, "survival_metropole_entry": {"entry": "entry"}}
 CRR = {"metropole": 1, "other_region": 2, "outside_quebec": 3}
 # n_rows counts survival's expanded data, which are never made here.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference import Differences, results, spells
 
-from trajectories.survival.mean_cumulative import mean_cumulative
+from trajectories.survival.states.mean_cumulative import mean_cumulative
 
 ARGUMENTS = {
     "all_moves": {},

@@ -15,7 +15,7 @@ import surpyval
 from reference import Differences, cohort
 
 from trajectories.survival import kaplan_meier
-from trajectories.survival.turnbull import turnbull, turnbull_log_likelihood
+from trajectories.survival.intervals.turnbull import turnbull, turnbull_log_likelihood
 
 REFERENCE = "surpyval 0.25"
 COLUMNS = {"overall": None, "by_sex": "sex", "by_region": "region"}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from reference import Differences, cohort, results
 
-from trajectories.survival.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
+from trajectories.survival.intervals.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
 
 GROUPS = {"overall": None, "by_sex": "sex", "by_region": "region", "weighted": None}
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from coverage_study import LONG, SHORT, Study, check, run
 
-from trajectories.survival.cox import cox
-from trajectories.survival.fine_gray import fine_gray
+from trajectories.survival.regression.cox import cox
+from trajectories.survival.regression.fine_gray import fine_gray
 
 BETA = np.array([0.5, -0.4])
 SCALES = np.array([20.0, 35.0, 60.0])

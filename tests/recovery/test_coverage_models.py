@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from coverage_study import LONG, SHORT, Study, check, run
 
-from trajectories.survival.accelerated import accelerated_failure
-from trajectories.survival.cure import mixture_cure
-from trajectories.survival.discrete_hazard import discrete_hazard
+from trajectories.survival.regression.accelerated import accelerated_failure
+from trajectories.survival.regression.cure import mixture_cure
+from trajectories.survival.regression.discrete_hazard import discrete_hazard
 
 INTERVAL_RANGE = (0.90, 0.98)
 PERSONS = 500

@@ -10,9 +10,9 @@ import pytest
 from coverage_study import LONG, SHORT, Study, check, run
 from scipy.linalg import expm
 
-from trajectories.survival.mean_cumulative import mean_cumulative
-from trajectories.survival.multistate import transition_probabilities
-from trajectories.survival.occupation import state_occupation
+from trajectories.survival.states.mean_cumulative import mean_cumulative
+from trajectories.survival.states.multistate import transition_probabilities
+from trajectories.survival.states.occupation import state_occupation
 
 PERSONS, STATES, ABSORBING = 500, np.array(["A", "B", "C", "D"]), 3
 MOVES = np.array(  # rates a month

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from coverage_study import LONG_AND_SLOW, SHORT, Study, check, run
 
+from trajectories.survival.intervals.turnbull import turnbull
 from trajectories.survival.limits import survival_limits
-from trajectories.survival.turnbull import turnbull
 
 PERSONS, MEAN, AT = 500, 30.0, np.array([6.0, 12.0, 24.0, 36.0])
 EVERY, MADE, LAST = 3, 0.5, 60

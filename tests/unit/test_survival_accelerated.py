@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
-from trajectories.survival.accelerated import accelerated_failure
-from trajectories.survival.log_time import FAMILIES, exits, log_times, row_terms
+from trajectories.survival.regression.accelerated import accelerated_failure
+from trajectories.survival.regression.log_time import FAMILIES, exits, log_times, row_terms
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trajectories.survival import cox_risk
-from trajectories.survival.cox import cox
 from trajectories.survival.kaplan_meier import kaplan_meier
+from trajectories.survival.regression import cox_risk
+from trajectories.survival.regression.cox import cox
 
 TERMS = ["age", "score"]
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from test_survival_cox import TERMS, persons
 
-from trajectories.survival.covariates import design
-from trajectories.survival.cox import cox
+from trajectories.survival.regression.covariates import design
+from trajectories.survival.regression.cox import cox
 
 
 def test_a_stratum_of_one_and_one_without_events_say_nothing():

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from trajectories.survival.cure import mixture_cure
+from trajectories.survival.regression.cure import mixture_cure
 
 pytestmark = pytest.mark.filterwarnings("error")
 

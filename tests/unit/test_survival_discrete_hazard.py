@@ -9,8 +9,8 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from trajectories.survival import person_months
-from trajectories.survival.discrete_hazard import discrete_hazard
+from trajectories.survival.regression import person_months
+from trajectories.survival.regression.discrete_hazard import discrete_hazard
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories.survival.cox import cox
-from trajectories.survival.fine_gray import fine_gray
 from trajectories.survival.incidence import cumulative_incidence
+from trajectories.survival.regression.cox import cox
+from trajectories.survival.regression.fine_gray import fine_gray
 
 TERMS = ["age", "score"]
 HOW = {"time": "time", "cause": "cause", "covariates": TERMS}

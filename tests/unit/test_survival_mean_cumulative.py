@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trajectories.survival import kaplan_meier
-from trajectories.survival.mean_cumulative import mean_cumulative
+from trajectories.survival.states.mean_cumulative import mean_cumulative
 
 
 def random_rows(seed, persons=20):

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from trajectories.survival import cumulative_incidence, kaplan_meier
-from trajectories.survival import product_integral as pi
-from trajectories.survival import transition_influence as ti
-from trajectories.survival.multistate import cumulative_transition_hazards, transition_probabilities
-from trajectories.survival.occupation import state_occupation
+from trajectories.survival.states import product_integral as pi
+from trajectories.survival.states import transition_influence as ti
+from trajectories.survival.states.multistate import cumulative_transition_hazards, transition_probabilities
+from trajectories.survival.states.occupation import state_occupation
 
 COLUMNS = ["person", "start", "stop", "from", "to"]
 

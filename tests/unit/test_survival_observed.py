@@ -12,8 +12,9 @@ import pytest
 from brute_observed import stay_weights
 from reported_stays import FAILURE, HEARING, SURVIVAL, stays
 from trajectories.simulate import told_stays
-from trajectories.survival import Reporting, observed_fit, observed_incidence, pool
-from trajectories.survival.observed import PIECES
+from trajectories.survival import Reporting, observed_incidence, pool
+from trajectories.survival.observation import observed_fit
+from trajectories.survival.observation.observed import PIECES
 
 pytestmark = pytest.mark.filterwarnings("error")
 ONE = {"month": 6.0, "kind": "present"}
@@ -325,8 +326,8 @@ def test_profile_limits_solve_the_likelihood_ratio_equation():
     assert wide["lower"] < free["lower"] < free["estimate"] < free["upper"] < wide["upper"]
     assert 0.4 < own["design_effect"] < 4
     # a limit is a value of S(12) held by other means: a prior so strong that S(12) is there, and the fall from it
-    from trajectories.survival.profile import Held
-    from trajectories.survival.squarem import fit
+    from trajectories.survival.intervals.squarem import fit
+    from trajectories.survival.observation.profile import Held
 
     model = curve._model
     start = model.em.restrict(model.interior(), model.weights)

@@ -10,9 +10,15 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 from scipy.optimize import minimize
 
-from trajectories.survival import panel_fit, panel_likelihood
-from trajectories.survival.panel_likelihood import Patterns, Structure, derivatives, log_likelihood, transition_matrix
-from trajectories.survival.panel_markov import panel_markov
+from trajectories.survival.states import panel_fit, panel_likelihood
+from trajectories.survival.states.panel_likelihood import (
+    Patterns,
+    Structure,
+    derivatives,
+    log_likelihood,
+    transition_matrix,
+)
+from trajectories.survival.states.panel_markov import panel_markov
 
 
 def generator(seed, n, absorbing=True):

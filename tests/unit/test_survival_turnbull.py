@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trajectories.survival import interval_incidence, kaplan_meier
-from trajectories.survival import turnbull_fit as fitting
-from trajectories.survival.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
-from trajectories.survival.turnbull_support import MatrixRuns, SplitRuns, intervals, supports
+from trajectories.survival.intervals import turnbull_fit as fitting
+from trajectories.survival.intervals.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
+from trajectories.survival.intervals.turnbull_support import MatrixRuns, SplitRuns, intervals, supports
 
 INF = np.inf
 SIDES = ["left", "right"]

@@ -17,46 +17,53 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from trajectories.survival.bootstrap import bootstrap
-from trajectories.survival.cox import CoxFit, cox
-from trajectories.survival.fine_gray import FineGrayFit, fine_gray
 from trajectories.survival.gray import gray_test
 from trajectories.survival.incidence import cumulative_incidence
-from trajectories.survival.interval import IntervalCurve, interval_incidence
+from trajectories.survival.intervals.interval import IntervalCurve, interval_incidence
+from trajectories.survival.intervals.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
 from trajectories.survival.kaplan_meier import kaplan_meier, quantiles
 from trajectories.survival.logrank import TestResult, logrank_test
-from trajectories.survival.mean_cumulative import mean_cumulative
-from trajectories.survival.multistate import cumulative_transition_hazards, transition_probabilities
-from trajectories.survival.occupation import state_occupation
-from trajectories.survival.panel_markov import PanelFit, panel_markov
+from trajectories.survival.regression.accelerated import AcceleratedFit, accelerated_failure
+from trajectories.survival.regression.cox import CoxFit, cox
+from trajectories.survival.regression.cure import CureFit, mixture_cure
+from trajectories.survival.regression.discrete_hazard import DiscreteFit, discrete_hazard
+from trajectories.survival.regression.fine_gray import FineGrayFit, fine_gray
 from trajectories.survival.restricted import restricted_mean, restricted_mean_difference
 from trajectories.survival.risk import life_table
-from trajectories.survival.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
+from trajectories.survival.states.mean_cumulative import mean_cumulative
+from trajectories.survival.states.multistate import cumulative_transition_hazards, transition_probabilities
+from trajectories.survival.states.occupation import state_occupation
+from trajectories.survival.states.panel_markov import PanelFit, panel_markov
 
 if TYPE_CHECKING:
-    from trajectories.survival.observation_parameters import Reporting
-    from trajectories.survival.observed import ObservedCurve, observed_incidence
+    from trajectories.survival.observation.observation_parameters import Reporting
+    from trajectories.survival.observation.observed import ObservedCurve, observed_incidence
     from trajectories.survival.pooling import pool
 
-# No name here may be that of a module: importing the module would take its place.
 _LATER = {
-    "ObservedCurve": "observed",
-    "Reporting": "observation_parameters",
-    "observed_incidence": "observed",
+    "ObservedCurve": "observation.observed",
+    "Reporting": "observation.observation_parameters",
+    "observed_incidence": "observation.observed",
     "pool": "pooling",
 }
 
 __all__ = [
+    "AcceleratedFit",
     "CoxFit",
+    "CureFit",
+    "DiscreteFit",
     "FineGrayFit",
     "IntervalCurve",
     "ObservedCurve",
     "PanelFit",
     "Reporting",
     "TestResult",
+    "accelerated_failure",
     "bootstrap",
     "cox",
     "cumulative_incidence",
     "cumulative_transition_hazards",
+    "discrete_hazard",
     "fine_gray",
     "gray_test",
     "interval_incidence",
@@ -65,6 +72,7 @@ __all__ = [
     "life_table",
     "logrank_test",
     "mean_cumulative",
+    "mixture_cure",
     "observed_incidence",
     "panel_markov",
     "pool",

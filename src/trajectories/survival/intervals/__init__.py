@@ -1,0 +1,1 @@
+"""Times known as intervals: Turnbull's estimator, and its competing, left-truncated form on the month grid."""

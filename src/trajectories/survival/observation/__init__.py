@@ -1,0 +1,1 @@
+"""The main estimator: exits known through contacts that fail and through news that comes late or never."""

@@ -1,0 +1,359 @@
+"""The EM of the observation model: when exits happen, how contacts fail, and how departures are heard of.
+
+Parameters, for one weighting a column: hazards h_c on pieces of months, the four probabilities of a failed contact,
+and η_c, the discrete hazard of being first heard of d months after the exit (constant on the classes of `DELAYS`).
+Given them, the likelihood of a stay is the sum of its cells (cells.py), of which a kind has the probability
+
+    Π π^powers · Σ_c Σ_{t = low}^{high} S(t − 1) h_c(t) N_c(t),    or Π π^powers · S(high) for no exit,
+
+N_c(t) = η_c(u − t) Π_{d < u − t}(1 − η_c(d)) where the first news came in month u, Π_{d ≤ q − t}(1 − η_c(d)) where
+nothing was heard up to month q. All closed forms: an iteration costs O(coefficients + months² × causes) a weighting,
+however many months a stay is followed. The log-likelihood never falls: a step of SQUAREM (Varadhan & Roland 2008) that
+would lower it is not taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from trajectories.survival.checks import Floats, Integers
+from trajectories.survival.intervals.em import EVERYONE_LEAVES, TINY, curves
+from trajectories.survival.intervals.month_grid import UNKNOWN
+from trajectories.survival.observation.ascertainment import Ascertained
+from trajectories.survival.observation.cells import N_STATES, NEVER, Cells
+from trajectories.survival.observation.observation_parameters import DELAYS, Assumed, Parameters, delay_class
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weighted counts, one column a weighting."""
+
+    pattern: Floats  # patterns × B
+    enter: Floats  # months × B, by first month at risk
+    succeeded: Floats  # 4 × B
+    told: Floats  # (causes, and no cause named) × B: exits that are known
+
+    def columns(self, keep) -> Weights:
+        return Weights(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The E-step: expected numbers at the present parameters."""
+
+    log_likelihood: Floats
+    exits: Floats  # causes × months × B
+    censored: Floats  # months × B, by last month at risk
+    failed: Floats  # 4 × B (5 × B)
+    spared: Floats  # the same: of those whom no attempt reached, who is not out of reach
+    heard: Floats  # causes × delays × B: exits first heard of so many months later
+    unheard: Floats  # causes × delays × B: exits of which nothing was heard in so many months after them
+
+
+class ObservationEM:
+    """One EM step of the observation model for given cells."""
+
+    shape_cap = np.inf
+
+    def __init__(self, cells: Cells, names: int, pieces: Integers, assumed: Assumed | None = None):
+        self.cells, self.n_causes, self.assumed = cells, names, assumed or Assumed()
+        self.some_never = cells.succeeded.shape[1] > NEVER
+        self.months = cells.last_month + 1  # months 0 … months − 1; nobody leaves in month 0
+        self.piece = np.searchsorted(pieces, np.arange(self.months), side="left")
+        self.n_pieces = int(self.piece.max(initial=0)) + 1
+        self.exit = np.flatnonzero(~cells.survivor)
+        self.stay = np.flatnonzero(cells.survivor)
+        self.matrix, self.transposed = cells.coefficients, cells.coefficients.T.tocsr()
+        kinds = np.arange(len(cells.low))
+        self.of_powers = sparse.csr_matrix(
+            (np.ones(len(kinds)), (cells.powers, kinds)), shape=(len(cells.failures), len(kinds))
+        )
+        self._told: tuple[Floats, Floats] | None = None
+        self.width = self.months + 1
+        self.block = names + 1 if names > 1 else 1
+        row = cells.told[self.exit] * self.block + cells.cause[self.exit]
+        self.begins, self.ends = (row * self.width + cells.low[self.exit], row * self.width + cells.high[self.exit] + 1)
+        n_rows, n_exit = len(cells.telling) * self.block * self.width, len(self.exit)
+        one = np.ones(n_exit)
+        at = np.arange(n_exit)
+        self.cover = sparse.csr_matrix(
+            (np.concatenate([one, -one]), (np.concatenate([self.begins, self.ends]), np.concatenate([at, at]))),
+            shape=(n_rows, n_exit),
+        )
+        self.at_month = sparse.csr_matrix(
+            (np.ones(len(self.stay)), (cells.high[self.stay], np.arange(len(self.stay)))),
+            shape=(self.months, len(self.stay)),
+        )
+        # months from each month of exit to the news, or to the end of the silence; −1 where that is before the exit
+        by_news, until = cells.telling[:, 0] == 1, cells.telling[:, 1]
+        month = np.arange(self.months)
+        delay = until[:, None] - month
+        self.delay = np.where(delay >= 0, delay, -1)
+        self.by_news = by_news
+        self.longest = int(self.delay.max(initial=0)) + 1
+        self.class_of = delay_class(np.arange(self.longest))
+        places = np.arange(self.delay.size).reshape(self.delay.shape)
+        self.by_delay = [self._sums(places[chosen], self.delay[chosen]) for chosen in (by_news, ~by_news)]
+
+    def _sums(self, places: Integers, delay: Integers) -> sparse.csr_matrix:
+        """Adds (telling, month of exit) cells by delay."""
+        keep = delay >= 0
+        shape = (self.longest, self.delay.size)
+        return sparse.csr_matrix((np.ones(int(keep.sum())), (delay[keep], places[keep])), shape=shape)
+
+    # ── the model ─────────────────────────────────────────────────────────────────────────────────────────
+    def monthly(self, p: Parameters) -> Floats:
+        """Hazards by month, none in month 0."""
+        h = p.hazards[:, self.piece]
+        h[:, 0] = 0.0
+        return h
+
+    def telling(self, p: Parameters) -> Floats:
+        """N_c(t): telling × months of exit × causes × B."""
+        if self.assumed.odds_heard is not None:
+            return self._telling_by_month(p)
+        heard, silent = _heard_and_silent(p.hearing[:, self.class_of].swapaxes(0, 1))
+        found = np.empty((*self.delay.shape, self.n_causes, p.wide))
+        found[self.by_news] = heard[self.delay[self.by_news]]
+        found[~self.by_news] = silent[self.delay[~self.by_news]]
+        return found
+
+    def _telling_by_month(self, p: Parameters) -> Floats:
+        """The same where the odds of being heard of depend on the month since the start too (kept while they stand)."""
+        kept = self._told  # read once: replicates are fitted in several threads
+        if kept is not None and np.array_equal(kept[0], p.hearing):
+            return kept[1].copy()
+        odds = np.asarray(self.assumed.odds_heard, dtype=float)
+        month = np.arange(self.months)[:, None] + np.arange(self.longest)
+        factor = odds[np.minimum(month, len(odds) - 1)][..., None, None]  # months of exit × delays
+        hazard = p.hearing[:, self.class_of].swapaxes(0, 1)
+        heard, silent = _heard_and_silent(factor * hazard / (1 - hazard + factor * hazard))
+        found = np.empty((*self.delay.shape, self.n_causes, p.wide))
+        for news, table in ((True, heard), (False, silent)):
+            row, exit_month = np.nonzero(np.broadcast_to((self.by_news == news)[:, None], self.delay.shape))
+            found[row, exit_month] = table[exit_month, self.delay[row, exit_month]]
+        self._told = (p.hearing.copy(), found)
+        return found.copy()
+
+    def powers(self, p: Parameters) -> Floats:
+        """Π π^powers of each distinct powers × B."""
+        logs = np.log(np.maximum(p.failure, TINY))
+        if self.assumed.odds_gone != 1.0:
+            logs[2:N_STATES] += np.log(self.assumed.odds_gone)
+        if self.some_never:
+            logs = np.concatenate([logs, np.log(np.maximum(1 - p.failure[NEVER:], TINY))])
+        return np.exp(self.cells.failures @ logs)
+
+    def values(self, p: Parameters):
+        """The probability of each kind of cell, and what it is made of."""
+        h = self.monthly(p)
+        total = h.sum(axis=0)
+        after = np.cumprod(1.0 - total, axis=0)
+        density = h * np.concatenate([np.ones_like(after[:1]), after[:-1]])[None]
+        told = self.telling(p)
+        told *= density.transpose(1, 0, 2)[None]  # telling × months × causes × B, from here the probability of both
+        summed = np.zeros((len(told), self.block, self.width, p.wide))
+        by_cause = summed[:, : self.n_causes]
+        np.cumsum(told.swapaxes(1, 2)[:, :, ::-1], axis=2, out=by_cause[:, :, -2::-1])
+        if self.block > 1:
+            by_cause.sum(axis=1, out=summed[:, -1])
+        rows = summed.reshape(-1, p.wide)
+        power = self.powers(p)[self.cells.powers]
+        value = np.empty((len(self.cells.low), p.wide))
+        value[self.exit] = np.maximum(rows[self.begins] - rows[self.ends], 0.0)
+        value[self.stay] = after[self.cells.high[self.stay]]
+        value *= power
+        return value, power, told, after
+
+    def coefficients(self, p: Parameters) -> sparse.csr_matrix:
+        """The coefficients of each pattern; p has one weighting."""
+        return self.matrix
+
+    def likelihoods(self, p: Parameters) -> Floats:
+        """The probability of each pattern; p has one weighting."""
+        return (self.coefficients(p) @ self.values(p)[0])[:, 0]
+
+    def expect(self, p: Parameters, w: Weights) -> Expected:
+        """The E-step."""
+        return self._expected(p, w, self.matrix, self.transposed)[0]
+
+    def _expected(self, p: Parameters, w: Weights, matrix, transposed) -> tuple[Expected, Floats, Floats]:
+        """The E-step with any coefficients; the probability of each kind of cell, and weight over that of a pattern."""
+        value, power, told, after = self.values(p)
+        total = np.maximum(matrix @ value, TINY)
+        log_after = np.log(np.maximum(after, TINY))
+        entered = np.concatenate([np.zeros_like(log_after[:1]), log_after[:-1]])  # S before the first month at risk
+        loglik = (w.pattern * np.log(total)).sum(axis=0) - (w.enter * entered).sum(axis=0)
+        loglik += (w.succeeded * np.log(np.where(w.succeeded > 0, np.maximum(1 - p.failure, TINY), 1.0))).sum(axis=0)
+        ratio = w.pattern / total
+        back = transposed @ ratio
+        mass = value * back
+        failed = self.cells.failures.T @ (self.of_powers @ mass)
+        spared = np.zeros_like(w.succeeded)
+        if self.some_never:
+            failed, spared[NEVER] = failed[:-1], failed[-1]
+        covered = np.cumsum(
+            (self.cover @ (power * back)[self.exit]).reshape(len(told), self.block, self.width, -1), axis=2
+        )[:, :, :-1]
+        covered = np.maximum(covered, 0.0)
+        share = covered[:, : self.n_causes] + covered[:, -1:] if self.block > 1 else covered
+        told *= share.swapaxes(1, 2)  # expected exits, telling × months × causes × B
+        flat = told.reshape(-1, self.n_causes * p.wide)
+        heard, unheard = (
+            (sums @ flat).reshape(self.longest, self.n_causes, p.wide).swapaxes(0, 1) for sums in self.by_delay
+        )
+        exits = told.sum(axis=0).swapaxes(0, 1)
+        return (Expected(loglik, exits, self.at_month @ mass[self.stay], failed, spared, heard, unheard), value, ratio)
+
+    def maximise(self, e: Expected, p: Parameters, w: Weights) -> Parameters:
+        """The M-step; what nothing speaks of keeps its value, but for a hazard (0 where nobody is at risk)."""
+        failure, hearing = p.failure, p.hearing
+        if not self.assumed.failure:
+            tried = e.failed + e.spared + w.succeeded
+            failure = np.divide(e.failed, tried, out=failure.copy(), where=tried > 0)
+        if self.assumed.hearing is None:
+            # exposed to being heard of at a delay: all who were heard of then or later, or not heard of for so long
+            exposed = np.cumsum((e.heard + e.unheard)[:, ::-1], axis=1)[:, ::-1]
+            starts = [d for d in DELAYS if d < self.longest]
+            events, at_risk = (np.add.reduceat(x, starts, axis=1) for x in (e.heard, exposed))
+            hearing = hearing.copy()
+            part = hearing[:, : len(starts)]
+            hearing[:, : len(starts)] = np.minimum(np.divide(events, at_risk, out=part.copy(), where=at_risk > 0), 1.0)
+        return replace(p, hazards=self.hazards(e, w), failure=failure, hearing=hearing)
+
+    def at_risk(self, e: Expected, w: Weights) -> Floats:
+        """Expected numbers at risk, months × B."""
+        leaving = e.exits.sum(axis=0)
+        return np.cumsum((leaving + e.censored - w.enter)[::-1], axis=0)[::-1] + w.enter
+
+    def hazards(self, e: Expected, w: Weights) -> Floats:
+        """Exits over numbers at risk, by piece."""
+        n = np.maximum(self.at_risk(e, w), 0.0)
+        n[0] = 0.0
+        exits, risk = by_piece(e.exits, self.piece, 1), by_piece(n, self.piece, 0)
+        h = np.divide(exits, risk[None], out=np.zeros_like(exits), where=risk[None] > 0)
+        total = h.sum(axis=0)
+        return h * np.where(total > 1 - EVERYONE_LEAVES, (1 - EVERYONE_LEAVES) / np.maximum(total, TINY), 1.0)
+
+    def step(self, p: Parameters, w: Weights) -> tuple[Parameters, Floats]:
+        """The next parameters, and the log-likelihood of the present ones."""
+        e = self.expect(p, w)
+        return self.maximise(e, p, w), e.log_likelihood
+
+    def curves(self, p: Parameters) -> Floats:
+        """Cumulative incidence, causes × months × B."""
+        return curves(self.monthly(p))
+
+    # ── starts ────────────────────────────────────────────────────────────────────────────────────────────
+    def start(self, w: Weights) -> Parameters:
+        """Everything possible and nothing certain: a small hazard everywhere that anything may happen."""
+        wide = w.pattern.shape[1]
+        exposed = self.at_month @ np.ones((len(self.stay), wide))
+        months = np.maximum((np.arange(self.months)[:, None] * exposed).sum() / max(exposed.sum(), 1), 1.0)
+        hazards = np.full((self.n_causes, self.n_pieces, wide), min(0.5 / months, 0.5 / self.n_causes / 2))
+        failure = np.tile(np.array([[0.1], [0.3], [0.5], [0.7], [0.05]])[: 4 + self.some_never], (1, wide))
+        hearing = np.full((self.n_causes, len(DELAYS), wide), 0.1)
+        return Parameters(hazards, failure, hearing)
+
+    def perturbed(self, p: Parameters, rng: np.random.Generator) -> Parameters:
+        """Another start: odds moved by half a unit or so."""
+
+        def moved(values: Floats) -> Floats:
+            odds = values / (1 - values) * np.exp(rng.normal(0, 0.7, values.shape))
+            return odds / (1 + odds)
+
+        found = p.like(moved(p.flat()))
+        total = found.hazards.sum(axis=0)
+        return replace(found, hazards=found.hazards / np.maximum(total / 0.9, 1.0))
+
+    def restrict(self, p: Parameters, w: Weights) -> Parameters:
+        """No hazard of a cause that nobody is known to have left for.
+
+        Its hearing is not known then, and exits that nobody ever hears of would be as likely as stays that go on.
+        """
+        named = w.told[:-1] > 0
+        possible = named | (~named.any(axis=0) & (w.told[-1] > 0))
+        if self.assumed.hearing is not None:
+            possible |= self.assumed.hearing[:, None]
+        return replace(p, hazards=p.hazards * possible[:, None])
+
+    def project(self, p: Parameters) -> Parameters:
+        """What extrapolation must obey beside the bounds: nothing here."""
+        return p
+
+    # ── draws ────────────────────────────────────────────────────────────────────────────────────────────
+    def draw(self, p: Parameters, pattern: Integers, rng: np.random.Generator) -> tuple[Integers, Integers]:
+        """A month and the place of a cause (−1: no exit) for each stay, given its pattern; p has one weighting."""
+        value, _, told, _ = self.values(p)
+        m, told = self.coefficients(p), told[..., 0]
+        data = m.data * value[m.indices, 0]
+        total = np.maximum(np.add.reduceat(data, m.indptr[:-1]), TINY) if m.shape[0] else np.zeros(0)
+        running = np.concatenate([[0.0], np.cumsum(data / np.repeat(total, np.diff(m.indptr)))])
+        row = np.maximum(pattern, 0)
+        month, cause = np.zeros(len(row), np.int64), np.full(len(row), -1)
+        if not m.shape[0]:
+            return month, cause
+        begin, end = m.indptr[row], m.indptr[row + 1]
+        sought = running[begin] + (1 - rng.random(len(row))) * (running[end] - running[begin])
+        place = np.clip(np.searchsorted(running, sought, side="left") - 1, begin, end - 1)
+        kind = m.indices[place]
+        month[:] = self.cells.high[kind]
+        share, which = rng.random(len(row)), rng.random(len(row))
+        exits = np.flatnonzero(~self.cells.survivor[kind] & (pattern >= 0))
+        of = self.cells.told[kind[exits]] * self.block + self.cells.cause[kind[exits]]
+        for one in np.unique(of):
+            chosen = exits[of == one]
+            telling, c = divmod(int(one), self.block)
+            any_cause = self.block > 1 and c == self.n_causes
+            mass = told[telling].sum(axis=1) if any_cause else told[telling][:, c]
+            running = np.concatenate([[0.0], np.cumsum(mass)])
+            low, high = self.cells.low[kind[chosen]], self.cells.high[kind[chosen]]
+            sought = running[low] + (1 - share[chosen]) * (running[high + 1] - running[low])
+            when = np.clip(np.searchsorted(running, sought, side="left") - 1, low, high)
+            month[chosen], cause[chosen] = when, c
+            if any_cause:
+                shares = np.cumsum(told[telling][when], axis=1) / np.maximum(mass[when], TINY)[:, None]
+                cause[chosen] = np.minimum((shares < which[chosen][:, None]).sum(axis=1), self.n_causes - 1)
+        return month, cause
+
+
+def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:
+    """The probability of being first heard of at each delay, and of silence up to it: … × delays × causes × B.
+
+    The last delay stands for −1, before the exit: nothing can be heard, and silence is certain.
+    """
+    silent = np.cumprod(1.0 - hazard, axis=-3)
+    one = np.ones_like(silent[..., :1, :, :])
+    heard = hazard * np.concatenate([one, silent[..., :-1, :, :]], axis=-3)
+    return np.concatenate([heard, 0 * one], axis=-3), np.concatenate([silent, one], axis=-3)
+
+
+def by_piece(values: Floats, piece: Integers, axis: int) -> Floats:
+    """Sums over the months of each piece; month 0 holds nothing."""
+    starts = np.flatnonzero(np.concatenate([[True], piece[1:] != piece[:-1]]))
+    return np.add.reduceat(values, starts, axis=axis)
+
+
+def weigh(cells: Cells, known: Ascertained, stay_weights: Floats) -> Weights:
+    """Sums stay weights (stays × B) into those of patterns, entries and successes."""
+    used = cells.pattern >= 0
+    n, wide = len(used), stay_weights.shape[1]
+    rows = np.arange(n)
+
+    def add(place: Integers, chosen, size: int) -> Floats:
+        matrix = sparse.csr_matrix((np.ones(int(chosen.sum())), (place[chosen], rows[chosen])), shape=(size, n))
+        return matrix @ stay_weights
+
+    months = cells.last_month + 1
+    n_causes = len(known.names)
+    return Weights(
+        add(cells.pattern, used, cells.coefficients.shape[0]),
+        add(np.minimum(known.enter, months - 1), used, months),
+        cells.succeeded[used].T.astype(float) @ stay_weights[used]
+        if used.any()
+        else np.zeros((cells.succeeded.shape[1], wide)),
+        add(np.where(known.cause == UNKNOWN, n_causes, known.cause), used & known.known, n_causes + 1),
+    )

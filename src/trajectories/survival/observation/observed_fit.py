@@ -1,0 +1,111 @@
+"""One fit of the observation model: the estimate from several starts, bootstrap replicates, draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajectories.survival.checks import Floats, Integers
+from trajectories.survival.intervals.squarem import Fit, fit
+from trajectories.survival.observation.ascertainment import Ascertained
+from trajectories.survival.observation.observation_em import ObservationEM, Weights, weigh
+from trajectories.survival.observation.observation_parameters import Parameters, Reporting, joined
+
+REPLICATE_TOLERANCE = 1e-5
+REPLICATE_STEPS = 600
+STARTS = 3  # perturbed ones, beside the plain one
+AT_ONCE = 24  # replicates fitted side by side: their arrays stay in the processor's cache
+WORKERS = 2
+# What is lent is never certain: a 0 or a 1 learnt from some would make what was told of others impossible.
+LENT = (1e-4, 0.95)
+
+
+class ObservedFit:
+    """Data, engine and fit of one call; what the methods of the curve go back to."""
+
+    def __init__(self, known: Ascertained, em: ObservationEM, mass: Floats, household: Integers,
+                 reporting: Reporting | None, tolerance: float):  # fmt: skip
+        self.known, self.cells, self.em, self.mass, self.household = known, em.cells, em, mass, household
+        self.reporting, self.tolerance = reporting, tolerance
+        self.fit: Fit
+        self.spread: Floats  # between starts, by month
+        self.replicates: Parameters | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        return self.fit.parameters
+
+    @property
+    def found(self) -> Reporting:
+        """How departures become known: the estimate, then each replicate."""
+        both = self.parameters if self.replicates is None else joined([self.parameters, self.replicates])
+        leaves = both.hazards.sum(axis=1) > 0
+        hearing = np.clip(both.hearing, *LENT)
+        return Reporting(np.clip(both.failure, *LENT), np.where(leaves[:, None], hearing, np.nan))
+
+    def interior(self) -> Parameters:
+        """The estimate moved a little off its bounds, which EM does not leave."""
+        plain = self.em.start(self.weights)
+        return self._borrowed(plain.like(0.9 * self.parameters.flat() + 0.1 * plain.flat()))
+
+    def _borrowed(self, p: Parameters, which: int = 0) -> Parameters:
+        return p if self.reporting is None else self.reporting.column(which, p)
+
+    def estimate(self, seed: int, starts: int) -> None:
+        """Fits from the plain start and from perturbed ones; the likeliest is kept, and their spread."""
+        w = weigh(self.cells, self.known, self.mass[:, None])
+        plain = self.em.start(w)
+        rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
+        begin = joined([plain, *(self.em.perturbed(plain, rng) for _ in range(starts))])
+        many = Weights(*(np.repeat(values, starts + 1, axis=-1) for values in vars(w).values()))
+        begin = self.em.restrict(self._borrowed(begin), many)
+        found = fit(self.em, many, begin, tolerance=self.tolerance)
+        best = int(np.argmax(found.log_likelihood))
+        if found.log_likelihood[best] - found.log_likelihood[0] < 1e-6:
+            best = 0
+        curves = self.em.curves(found.parameters)
+        self.spread = np.abs(curves - curves[..., best : best + 1]).max(axis=(0, 2))
+        keep = np.array([best])
+        self.fit = Fit(found.parameters.columns(keep), found.log_likelihood[keep], [x[keep] for x in found.path],
+                       found.iterations, found.converged)  # fmt: skip
+        self.weights = w
+
+    def resample(self, replicates: int, seed: int) -> None:
+        """Refits with whole households drawn again, from the estimate moved a little off its bounds."""
+        if not replicates:
+            return
+        _, owner = np.unique(self.household, return_inverse=True)
+        n = int(owner.max()) + 1
+        middle = self.interior()
+
+        def one(job: tuple[int, int, np.random.SeedSequence]) -> Parameters:
+            done, size, child = job
+            drawn = np.random.default_rng(child).multinomial(n, np.full(n, 1 / n), size=size)
+            w = weigh(self.cells, self.known, drawn.T[owner] * self.mass[:, None])
+            start = joined([self._borrowed(middle, 1 + done + k) for k in range(size)])
+            start = self.em.restrict(start, w)
+            return fit(self.em, w, start, tolerance=REPLICATE_TOLERANCE, max_steps=REPLICATE_STEPS).parameters
+
+        begins = range(0, replicates, AT_ONCE)
+        children = np.random.SeedSequence(seed).spawn(len(begins) + 1)[1:]
+        jobs = [(begin, min(AT_ONCE, replicates - begin), child) for begin, child in zip(begins, children, strict=True)]
+        with ThreadPoolExecutor(WORKERS) as executor:
+            self.replicates = joined(list(executor.map(one, jobs)))
+
+    # ── draws ─────────────────────────────────────────────────────────────────────────────────────────────
+    def draw(self, m: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        found = np.zeros((m, self.known.n, 2), dtype=np.int64)
+        found[..., 0] = np.maximum(self.known.last, 0)
+        for k, p in enumerate(self._in_turn(m)):
+            month, cause = self.em.draw(p, self.cells.pattern, rng)
+            used = self.cells.pattern >= 0
+            found[k, used, 0], found[k, used, 1] = month[used], np.append(self.known.names, 0)[cause[used]]
+        return found
+
+    def _in_turn(self, m: int) -> Iterator[Parameters]:
+        for k in range(m):
+            many = self.replicates
+            yield self.parameters if many is None else many.columns(np.array([k % many.wide]))

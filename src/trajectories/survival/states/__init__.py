@@ -1,0 +1,1 @@
+"""Several states, and moves that recur: transition probabilities, occupation, mean number of moves, panel data."""
