@@ -7,8 +7,10 @@ test` and 4,000 (slow ones 1,000) by `make recovery`; notebooks/90_validation.ip
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -67,3 +69,9 @@ def check(table: pd.DataFrame) -> None:
     """Prints what was seen and fails where it does not hold."""
     print(table.drop(columns=["estimator", "design"]).round(4).to_string(index=False))
     assert table["holds"].all(), table.loc[~table["holds"]].to_string()
+
+
+def studies() -> list[Study]:
+    """Those of every module test_coverage_*.py."""
+    modules = sorted(path.stem for path in Path(__file__).parent.glob("test_coverage_*.py"))
+    return [study for module in modules for study in importlib.import_module(module).STUDIES]

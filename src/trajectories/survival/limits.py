@@ -67,3 +67,10 @@ def incidence_limits(incidence: Floats, se: Floats, conf_level: float = 0.95) ->
     """Limits of a cumulative incidence F: the log-log limits of 1 − F (etm's « cloglog »); 0 and 0 at F = 0."""
     lower, upper = survival_limits(1 - incidence, se, conf_level)
     return np.subtract(1, upper, out=upper), np.subtract(1, lower, out=lower)
+
+
+def positive_limits(estimate: Floats, se: Floats, conf_level: float = 0.95) -> tuple[Floats, Floats]:
+    """Limits of a quantity above 0, on the scale of its logarithm; 0 and 0 at 0."""
+    some = estimate > 0
+    width = np.minimum(normal_quantile(conf_level) * se / np.where(some, estimate, 1.0), LARGEST)
+    return np.where(some, estimate * np.exp(-width), 0.0), np.where(some, estimate * np.exp(width), 0.0)

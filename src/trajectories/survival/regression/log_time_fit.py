@@ -15,7 +15,7 @@ import numpy as np
 
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.jackknife import cluster_sums
-from trajectories.survival.regression.cox_newton import check_independent, said
+from trajectories.survival.regression.collinearity import check_independent, said
 from trajectories.survival.regression.log_time import FAMILIES, Exits, LogTimes, Terms, log_times, row_terms
 
 INTERCEPT, LOG_TIME, LOG_SCALE = "intercept", "log_time", "log_scale"

@@ -9,18 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from trajectories.survival.checks import Floats, causes, labels, normal_quantile
+from trajectories.survival.checks import causes, labels
 from trajectories.survival.kaplan_meier import divide, hazard_influence
-from trajectories.survival.limits import LARGEST
+from trajectories.survival.limits import positive_limits
 from trajectories.survival.risk import counted_by_rank, with_groups
 from trajectories.survival.states.person_rows import clusters_of, person_rows
-
-
-def positive_limits(estimate: Floats, se: Floats, conf_level: float = 0.95) -> tuple[Floats, Floats]:
-    """Limits of a quantity above 0, on the scale of its logarithm; 0 and 0 at 0."""
-    some = estimate > 0
-    width = np.minimum(normal_quantile(conf_level) * divide(se, estimate), LARGEST)
-    return np.where(some, estimate * np.exp(-width), 0.0), np.where(some, estimate * np.exp(width), 0.0)
 
 
 def mean_cumulative(

@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from trajectories.survival.checks import Floats, Integers, normal_quantile, one_of
-from trajectories.survival.limits import incidence_limits, survival_limits
-from trajectories.survival.states.mean_cumulative import positive_limits
+from trajectories.survival.limits import incidence_limits, positive_limits, survival_limits
 from trajectories.survival.states.person_rows import clusters_of
 from trajectories.survival.states.product_integral import walk
 from trajectories.survival.states.state_table import StateTable, state_table, times_of
