@@ -48,11 +48,12 @@ lint: install
 lab: install
 	$(BIN)/trajectories lab
 
-# uv resolves for all three Pythons at once; it is needed here only, and is not part of the environment.
+# uv resolves for all three Pythons at once; it is needed here only, and is not part of the environment. Extras stay
+# named: to a pip as old as Python 3.11's, « coverage » does not pin the coverage[toml] that another package asks for.
 lock: install
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --all-extras --no-annotate --quiet --custom-compile-command "make lock" \
+		--no-emit-find-links --all-extras --no-annotate --no-strip-extras --quiet --custom-compile-command "make lock" \
 		--upgrade -o requirements.lock pyproject.toml
 
 clean:
