@@ -35,6 +35,7 @@ class Study:
     one: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
     long_range: tuple[float, float] = LONG_RANGE  # (0.90, 0.98) for interval-censored times
     short_range: tuple[float, float] = SHORT_RANGE
+    quick: bool = True  # False: more than four seconds for 100 replications; the notebook leaves it to `make recovery`
 
 
 def run(study: Study, replications: int, seed: int = SEED) -> pd.DataFrame:

@@ -51,7 +51,9 @@ def study(households, variance, largest, replicates, by_person=False):
 
     how = "persons drawn" if by_person else "households drawn"
     design = f"{households} households of 1–{largest}, frailty variance {variance:g}, {how}"
-    return Study("bootstrap", design, (f"S({AT})", f"restricted mean ({HORIZON})"), truth(variance), one)
+    return Study(
+        "bootstrap", design, (f"S({AT})", f"restricted mean ({HORIZON})"), truth(variance), one, quick=households > 20
+    )
 
 
 DESIGNS = {"many": (100, 2.0, 9), "few": (20, 0.5, 4)}  # about 500 and 50 persons

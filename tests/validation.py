@@ -1,0 +1,75 @@
+"""What notebooks/90_validation.ipynb shows: every comparison with another program, every study of coverage, one table.
+
+Nothing is written down here but where an estimator that no R number exists for is proved; the numbers are computed
+anew from tests/golden/data and from simulated samples.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / folder) for folder in ("golden", "recovery") if str(HERE / folder) not in sys.path]
+
+# No R package on the golden data has these; the file named compares them with something that shares no code with ours.
+PROVED_IN = {
+    "accelerated_failure": "an independent likelihood, and lifelines: unit/test_survival_accelerated.py",
+    "mixture_cure": "an independent likelihood, and lifelines: unit/test_survival_cure.py",
+    "discrete_hazard": "statsmodels on written-out person-months: unit/test_survival_discrete_hazard.py",
+    "bootstrap": "the jackknife: unit/test_survival_bootstrap.py",
+}
+
+
+def comparisons() -> pd.DataFrame:
+    """A row per result compared: estimator, reference, result, compared, largest_difference, tolerance, holds."""
+    modules = sorted(path.stem for path in (HERE / "golden").glob("test_*.py"))
+    calls = [call for m in modules for call in getattr(importlib.import_module(m), "COMPARISONS", {}).values()]
+    rows = []
+    for gap in (call() for call in calls):
+        largest = max(gap.largest.values(), default=float("nan"))
+        rows.append((gap.estimator, gap.reference, gap.topic, len(gap.largest), largest, gap.tolerance, gap.holds))
+    columns = ["estimator", "reference", "result", "compared", "largest_difference", "tolerance", "holds"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def coverage(replications: int = 100) -> tuple[pd.DataFrame, list[str]]:
+    """A row per quantity of the quick studies (`coverage_study.run`); and the designs left to `make recovery`."""
+    study = importlib.import_module("coverage_study")
+    listed = study.studies()
+    tables = [study.run(one, replications) for one in listed if one.quick]
+    return pd.concat(tables, ignore_index=True), [f"{s.estimator}: {s.design}" for s in listed if not s.quick]
+
+
+def require(table: pd.DataFrame) -> None:
+    """Stops where a row does not hold, and shows it."""
+    failed = table[~table["holds"].astype(bool)]
+    if len(failed):
+        raise AssertionError(f"{len(failed)} of {len(table)} rows do not hold:\n{failed.to_string()}")
+
+
+def summary(compared: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
+    """A row per public name: reference, results, largest difference, tolerance, coverage, replications, holds."""
+    # « kaplan_meier, quantiles » is proof of both; « kaplan_meier, cluster » a study of the first.
+    both = compared.assign(name=compared["estimator"].str.split(", ")).explode("name").groupby("name")
+    found = covered.assign(name=covered["estimator"].str.split(", ").str[0]).groupby("name")
+    names = sorted({*both.groups, *found.groups})
+    rows = []
+    for name in names:
+        row = {"estimator": name, "reference": PROVED_IN.get(name, ""), "holds": True}
+        if name in both.groups:
+            part = both.get_group(name)
+            row["reference"] = "; ".join(sorted(part["reference"].unique()))
+            row["results"], row["largest_difference"] = len(part), part["largest_difference"].max()
+            row["tolerance"], row["holds"] = part["tolerance"].max(), bool(part["holds"].all())
+        if name in found.groups:
+            part = found.get_group(name)
+            low, high = part["coverage"].min(), part["coverage"].max()
+            row["coverage"] = f"{low:.0%}–{high:.0%}" if low < high else f"{low:.0%}"
+            row["quantities"], row["holds"] = len(part), row["holds"] and bool(part["holds"].all())
+        rows.append(row)
+    columns = ["reference", "results", "largest_difference", "tolerance", "coverage", "quantities", "holds"]
+    return pd.DataFrame(rows).set_index("estimator").reindex(columns=columns)
