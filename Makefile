@@ -36,7 +36,8 @@ reports: install
 # Notebooks need their files whole on one process (--dist loadfile).
 test: install
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
-	$(BIN)/python -m pytest -q --nbval-lax notebooks/01_first_look.ipynb notebooks/03_retention.ipynb
+	$(BIN)/python -m pytest -q --nbval-lax notebooks/01_first_look.ipynb notebooks/03_retention.ipynb \
+		notebooks/90_validation.ipynb
 
 recovery: install
 	$(BIN)/python -m pytest -q -m slow tests/recovery

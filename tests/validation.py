@@ -52,24 +52,21 @@ def require(table: pd.DataFrame) -> None:
 
 
 def summary(compared: pd.DataFrame, covered: pd.DataFrame) -> pd.DataFrame:
-    """A row per public name: reference, results, largest difference, tolerance, coverage, replications, holds."""
+    """A row per public name and reference: results, largest_difference, tolerance; coverage of the name; holds."""
     # « kaplan_meier, quantiles » is proof of both; « kaplan_meier, cluster » a study of the first.
-    both = compared.assign(name=compared["estimator"].str.split(", ")).explode("name").groupby("name")
-    found = covered.assign(name=covered["estimator"].str.split(", ").str[0]).groupby("name")
-    names = sorted({*both.groups, *found.groups})
-    rows = []
-    for name in names:
-        row = {"estimator": name, "reference": PROVED_IN.get(name, ""), "holds": True}
-        if name in both.groups:
-            part = both.get_group(name)
-            row["reference"] = "; ".join(sorted(part["reference"].unique()))
-            row["results"], row["largest_difference"] = len(part), part["largest_difference"].max()
-            row["tolerance"], row["holds"] = part["tolerance"].max(), bool(part["holds"].all())
-        if name in found.groups:
-            part = found.get_group(name)
-            low, high = part["coverage"].min(), part["coverage"].max()
-            row["coverage"] = f"{low:.0%}–{high:.0%}" if low < high else f"{low:.0%}"
-            row["quantities"], row["holds"] = len(part), row["holds"] and bool(part["holds"].all())
-        rows.append(row)
-    columns = ["reference", "results", "largest_difference", "tolerance", "coverage", "quantities", "holds"]
-    return pd.DataFrame(rows).set_index("estimator").reindex(columns=columns)
+    both = compared.assign(estimator=compared["estimator"].str.split(", ")).explode("estimator")
+    rows = both.groupby(["estimator", "reference"], as_index=False).agg(
+        results=("result", "size"),
+        largest_difference=("largest_difference", "max"),
+        tolerance=("tolerance", "max"),
+        same=("holds", "all"),
+    )
+    found = covered.assign(estimator=covered["estimator"].str.split(", ").str[0]).groupby("estimator")
+    limits = found.agg(low=("coverage", "min"), high=("coverage", "max"), quantities=("bias", "size"))
+    limits = limits.assign(covers=found["holds"].all()).reset_index()
+    limits["coverage"] = [f"{low:.0%}–{high:.0%}" for low, high in zip(limits["low"], limits["high"], strict=True)]
+    table = rows.merge(limits, on="estimator", how="outer")
+    table["reference"] = table["reference"].fillna(table["estimator"].map(PROVED_IN))
+    table["holds"] = table["same"].ne(False) & table["covers"].ne(False)
+    columns = ["results", "largest_difference", "tolerance", "coverage", "quantities", "holds"]
+    return table.set_index(["estimator", "reference"])[columns]

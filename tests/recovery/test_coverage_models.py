@@ -178,6 +178,7 @@ CLUSTERED = {
         SHARES,
         shares(SHARES, together=True),
         INTERVAL_RANGE,
+        quick=False,
     ),
     "discrete": Study(
         "discrete_hazard, clustered",

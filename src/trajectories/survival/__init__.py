@@ -8,7 +8,7 @@ Times known as intervals: `turnbull`, `interval_incidence`, `observed_incidence`
 At risk at t means entry < t ≤ time everywhere (`risk.py`). Each function names its variance, its reference, the R call
 that gives the same number and the largest difference seen; notebooks/90_validation.ipynb measures them again.
 
-What needs scipy, statsmodels or lifelines is imported when first used: importing this costs numpy and pandas only.
+What needs scipy, statsmodels or formulaic is imported when first used: importing this costs numpy and pandas only.
 """
 
 from __future__ import annotations

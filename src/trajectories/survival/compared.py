@@ -36,10 +36,8 @@ def slices(given: Sample, codes: Integers, k: int, counts: RiskSets | None = Non
             yield slice_by_month(given, *months, codes, k)
             return
     elif given.unweighted:
-        ordered = in_order(given, given.kinds * k + codes, 2 * k)
-        if ordered is not None:
-            yield from slices_in_order(given, ordered, codes, k)
-            return
+        yield from slices_in_order(given, in_order(given, given.kinds * k + codes, 2 * k), codes, k)
+        return
     yield slice_by_row(given, risk_sets(given) if counts is None else counts, codes, k)
 
 
@@ -131,7 +129,7 @@ def counted(
 
 
 def slice_by_row(given: Sample, counts: RiskSets, codes: Integers, k: int) -> Slice:
-    """Counts by `bincount`, of persons with weights or ties of all kinds."""
+    """Counts by `bincount`, of persons with weights."""
     rows = np.flatnonzero(counts.all_events > 0)
     at_risk = group_counts(given, counts, codes, k)
     n_event = counted(given, codes, counts.ends, len(counts.time), k, given.cause > 0)[:, rows]

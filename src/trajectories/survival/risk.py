@@ -145,8 +145,8 @@ def risk_sets(given: Sample, *, sort: bool | None = None) -> RiskSets:
     months = None if sort else months_of(given)
     if months is not None:
         return counted_by_rank(given, np.arange(given.time.max() + 1), *months)
-    if given.unweighted and (ordered := in_order(given, given.kinds, len(given.causes) + 1)):
-        return counted_in_order(given, ordered)
+    if given.unweighted:
+        return counted_in_order(given, in_order(given, given.kinds, len(given.causes) + 1))
     return counted_by_rank(given, *ranks_by_sorting(given.time, given.entry))
 
 
@@ -211,11 +211,8 @@ class InOrder:
         return ends if self.place is None else self.place[ends]
 
 
-def in_order(given: Sample, marks: NDArray[np.integer], n_marks: int) -> InOrder | None:
-    """Sorts unweighted persons, who carry one of `n_marks` marks.
-
-    None if somebody's entry may be one with their own time: then every rank has to be looked at.
-    """
+def in_order(given: Sample, marks: NDArray[np.integer], n_marks: int) -> InOrder:
+    """Sorts unweighted persons, who carry one of `n_marks` marks; refuses an entry that is one with its own time."""
     values, group, width, n = given.time, given.group, tie_width(given.time), len(given.time)
     late = np.zeros(0, np.int64) if given.entry is None else np.flatnonzero(given.entry > 0)
     marks = marks.astype(np.uint8 if 2 * n_marks <= 256 else np.uint64, copy=False)
@@ -238,10 +235,24 @@ def in_order(given: Sample, marks: NDArray[np.integer], n_marks: int) -> InOrder
     size[-1] = n - first[-1]
     if given.entry is not None:
         several = np.flatnonzero(size > 1)
-        spans = values[first[several] + size[several] - 1] - values[first[several]]
-        if given.shortest <= width + spans.max(initial=0.0):
-            return None
+        longest = (values[first[several] + size[several] - 1] - values[first[several]]).max(initial=0.0)
+        if given.shortest <= width + longest:
+            short = np.flatnonzero(given.time - given.entry <= width + longest)
+            refuse_empty(given, short, given.entry[short] + width, values[first], np.searchsorted(first, cuts))
     return InOrder(values, marks, place, cuts, new, first, size)
+
+
+def refuse_empty(given: Sample, short: Integers, after: Floats, head: Floats, bounds: Integers) -> None:
+    """Refuses those of the `short` stays, at risk `after` some time, that begin and end in one row.
+
+    `head` are the times of the rows, of group g from bounds[g] on.
+    """
+    empty = np.zeros(len(given.time), dtype=bool)
+    for g, row in enumerate(pairwise(bounds)):
+        mine = given.group[short] == g
+        begin, end = (positions(head[slice(*row)], x[mine]) for x in (after, given.time[short]))
+        empty[short[mine]] = end <= begin
+    refuse("time", empty, "are not after their entry (to 1.5e-8)")
 
 
 def counted_in_order(given: Sample, ordered: InOrder) -> RiskSets:
