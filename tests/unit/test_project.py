@@ -1,5 +1,6 @@
 """The files around the code say what the code does."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -37,10 +38,20 @@ def test_the_lock_pins_hashes_and_names_no_index():
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert "://" not in lock
     assert "index-url" not in lock
-    pinned = re.findall(r"^([a-z0-9-]+)==\S+", lock, flags=re.MULTILINE)
-    blocks = re.split(r"^(?=[a-z0-9-]+==)", lock, flags=re.MULTILINE)[1:]
+    name = r"[a-z0-9-]+(?:\[[a-z0-9,-]+\])?=="
+    pinned = re.findall(rf"^{name}\S+", lock, flags=re.MULTILINE)
+    blocks = re.split(rf"^(?={name})", lock, flags=re.MULTILINE)[1:]
     assert len(blocks) == len(pinned) > 50
     assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_notebooks_hold_no_output_and_define_nothing():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = [cell for cell in cells if cell["cell_type"] == "code"]
+        assert code, path.name
+        assert [cell for cell in code if cell["outputs"] or cell["execution_count"]] == [], path.name
+        assert not re.search(r"^\s*(def|class) ", "\n".join("".join(cell["source"]) for cell in code), re.MULTILINE)
 
 
 def test_every_public_name_exists():
