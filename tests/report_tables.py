@@ -58,6 +58,7 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
         **_SAID,
         "cutoff": "2025-12-31",
         "follow_up_months": [3, 6, 12, 24],
+        "groups": {},
         "horizons": list(HORIZONS),
         "grace_days": 183,
         "version": "0.1.0",

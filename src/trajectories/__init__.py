@@ -28,18 +28,26 @@ _ROOMS = {
     "Residences": "spells",
     "build_cohort": "cohort",
     "Cohort": "cohort",
+    "whole_portrait": "portrait",
     "how_departures_become_known": "hearing",
+    "compare": "comparison",
+    "overlap": "comparison",
+    "balance": "comparison",
+    "shrunken": "comparison",
+    "funnel": "comparison",
+    "completed_stays": "completed",
+    "fit_models": "models",
     "protect": "disclosure",
     "build": "pipeline",
-    "analyse": "pipeline",
+    "analyse": "analysis",
 }
 
-__all__ = ["__version__", "exits", "retention", "survival", *_ROOMS]
+__all__ = ["__version__", "exits", "retention", "survival", "typology", *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "survival":
-        return importlib.import_module(".survival", __name__)
+    if name in ("survival", "typology"):
+        return importlib.import_module(f".{name}", __name__)
     if name in _ROOMS:
         value = getattr(importlib.import_module(f".{_ROOMS[name]}", __name__), name)
         globals()[name] = value

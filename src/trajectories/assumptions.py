@@ -5,11 +5,13 @@ failures of the others say, that a departure is heard of as easily in the fourth
 are made whoever is doing badly, that nobody is out of reach of every contact. Each is moved by a stated amount, with
 how departures become known held as it was found (learnt again by the last two), and the curve is fitted again. The
 lowest and the highest of these curves are the range that is printed beside the limits: limits say what chance may
-have done, the range what the assumptions may have.
+have done, the range what the assumptions may have. `odds_curve` moves the first two of them over a whole range of odds
+ratios, for a figure: how far would one have to go from the model for the rate to be another?
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +22,7 @@ from .reported import Reported
 from .study import Study
 
 if TYPE_CHECKING:
+    from .main_fits import MainFit
     from .survival import ObservedCurve, Reporting
 
 # Odds are halved and doubled: as far as a reader who knows the field would go.
@@ -32,6 +35,19 @@ ASSUMPTIONS = (
 LEAD = 12
 MOST = 0.98
 _LAST = 240
+# Odds ratios of a figure, about evenly spread on the scale of logarithms: four times less to four times more.
+GRID = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
+ODDS = ("odds_gone", "odds_heard")
+# The share of the departures that is heard of is told of so many months after them.
+EAR = 24
+ODDS_COLUMNS = (
+    "measure", "group", "assumption", "value", "share_heard", "horizon", "estimate", "n_start", "n_at_risk",
+    "n_confirmed", "known", "method", "note",
+)  # fmt: skip
+_ODDS_NOTES = {
+    "odds_gone": "odds ratio of having left among failed contacts, against what the model found",
+    "odds_heard": "odds ratio of being heard of in each month after leaving, against what the model found",
+}
 
 
 def moved_fits(
@@ -109,3 +125,84 @@ def _with_hints(stays: Reported, fit: ObservedCurve, study: Study) -> Reported:
     more = pd.concat(hints, ignore_index=True).assign(kind="hint", cause=0)
     joined = pd.concat([rows, more], ignore_index=True)
     return Reported(joined, stays.entry, stays.heard_until, stays.household, stays.role)
+
+
+# ── a whole range of odds ────────────────────────────────────────────────────────────────────────────────
+def odds_curve(
+    fits: Mapping[str, MainFit], *, study: Study | None = None, horizons: Iterable[int] = (12, 24),
+    gone: Iterable[float] = GRID, heard: Iterable[float] = GRID,
+) -> pd.DataFrame:  # fmt: skip
+    """
+    Retention against the odds ratio of leaving among failed contacts, and against that of hearing of a departure.
+
+    Parameters
+    ----------
+    fits : mapping of str to MainFit
+        The main fits of the groups (`course.main_fits`).
+    study : Study, optional
+        Its support and seed are used.
+    horizons : iterable of int
+        Months.
+    gone, heard : iterable of float
+        Odds ratios above 0; at 1 the curve passes through the estimate.
+
+    Returns
+    -------
+    DataFrame
+        measure (`retention`), group, assumption (`odds_gone`, `odds_heard`), value (the odds ratio), share_heard (of
+        the departures, heard of within `EAR` months by other than a scheduled contact; missing where nobody left),
+        horizon, estimate (0–1; none where the horizon is not supported), n_start, n_at_risk, n_confirmed (stays),
+        known, method (`main`), note.
+
+    Raises
+    ------
+    ValueError
+        An odds ratio that is not above 0.
+
+    Notes
+    -----
+    Failures not at random cannot be tested from the data; the odds ratio is the sensitivity parameter of a pattern
+    mixture (Robins, Rotnitzky & Scharfstein 1999). What was learnt of reporting is held as the main fit found it.
+    """
+    study, horizons = study or Study(), list(horizons)
+    wanted = {"odds_gone": list(gone), "odds_heard": list(heard)}
+    for name, values in wanted.items():
+        if any(not 0 < value < np.inf for value in values):
+            raise ValueError(f"{name}: odds ratios must be above 0, got {', '.join(f'{v:g}' for v in values)}.")
+    found = []
+    for group, fit in fits.items():
+        at = fit.at(horizons)
+        supported = at["known"].ne("insufficient").to_numpy()
+        for name, values in wanted.items():
+            for value in values:
+                moved = fit.curve
+                if value != 1:
+                    moved = fit.reported.fit(study, reporting=fit.curve.reporting, **{name: value})
+                share = share_heard(fit.curve, value if name == "odds_heard" else 1.0)
+                estimate = moved.survival.reindex(horizons).to_numpy(dtype=float)
+                found.append(at.assign(
+                    group=group, assumption=name, value=float(value), share_heard=share, n_start=len(fit.reported),
+                    estimate=np.where(supported, estimate, np.nan), note=_ODDS_NOTES[name],
+                ))  # fmt: skip
+    if not found:
+        return pd.DataFrame(columns=list(ODDS_COLUMNS))
+    table = pd.concat(found, ignore_index=True).assign(measure="retention", method="main")
+    return table[list(ODDS_COLUMNS)]
+
+
+def share_heard(fit: ObservedCurve, odds: float = 1.0, months: int = EAR) -> float:
+    """
+    The share of the departures that is heard of within some months, if the odds in each month are multiplied so.
+
+    Over destinations, by how many leave for each; NaN where nobody leaves, or nothing is known of their being heard of.
+    """
+    from .survival.observation.observation_parameters import delay_class
+
+    hazard = fit.reporting.hearing[..., 0][:, delay_class(np.arange(months + 1))]
+    hazard = odds * hazard / (1 - hazard + odds * hazard)
+    rows = fit.table[fit.table["cause"].gt(0)]
+    leave = rows.groupby("cause")["incidence"].max().to_numpy(dtype=float)
+    told = (leave > 0) & ~np.isnan(hazard).any(axis=1)
+    if not told.any():
+        return np.nan
+    return float(np.average(1 - np.prod(1 - hazard[told], axis=1), weights=leave[told]))

@@ -303,12 +303,24 @@ def _accounting(built, each_file: bool) -> None:
     typer.echo(f"{built.persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
 
 
+@app.command()
+def compare(
+    run1: Annotated[Path, typer.Argument(metavar="RUN1", help="Folder of the reports of the earlier run.")],
+    run2: Annotated[Path, typer.Argument(metavar="RUN2", help="Folder of the reports of the later run.")],
+) -> None:
+    """What changed between two runs, and why."""
+    from .changes import changes, sentences
+
+    for sentence in sentences(changes(run1, run2)):
+        typer.echo(sentence)
+
+
 def _report(study: Study, groups: list[str], language: str, jobs: int, force: bool) -> int:
-    from . import pipeline
+    from .analysis import analyse
     from .report.batch import run_reports
 
     with _stage("analyse") as say:
-        tables = pipeline.analyse(study, progress=say, force=force)
+        tables = analyse(study, progress=say, force=force)
     with _bar(len(groups)) as advance:
         outcomes = run_reports(
             study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
@@ -325,19 +337,18 @@ def _report(study: Study, groups: list[str], language: str, jobs: int, force: bo
 
 def _groups(study: Study, regions: list[str] | None, every: bool) -> list[str]:
     """The pages asked for, all faults at once."""
-    from .retention import reported_groups
+    from .groups import reported_groups
     from .tables import PROVINCE
 
-    if study.groups:
-        _fail("The groups of study.toml have no page in this version: `trajectories.retention(groups=…)` takes them.")
     if every or not regions:
-        return list(reported_groups())
+        return list(reported_groups(study))
     faults = []
     for code in regions:
         if code in METROPOLITAN_REGIONS:
             faults.append(f"{code} is wholly in the metropole: nobody settles « en région » there.")
-        elif code not in (*REGION_CODES, PROVINCE):
-            faults.append(f"{code!r} is no region: give a two-digit code from 01 to 17, or {PROVINCE}.")
+        elif code not in (*REGION_CODES, PROVINCE, *study.groups):
+            named = f", {', '.join(study.groups)}" if study.groups else ""
+            faults.append(f"{code!r} is no region: give a two-digit code from 01 to 17, or {PROVINCE}{named}.")
     if faults:
         raise TrajectoriesError(" ".join(f"--region {fault}" for fault in faults))
     return list(dict.fromkeys(regions))

@@ -26,6 +26,10 @@ class UnusableInputError(TrajectoriesError):
     """Nothing usable was found: no deposit, no row, no table."""
 
 
+class TooFewError(TrajectoriesError, ValueError):
+    """Too few persons for what was asked: nothing can be said."""
+
+
 class StaleTableError(TrajectoriesError):
     """A stored table was written by another version of the library, or is missing."""
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from .main_fits import learns
 from .reported import CAUSES, Reported, reported, stays_that_enter
-from .retention import learns
 from .study import Study
 from .survival import ObservedCurve, Reporting
 from .survival.observation.observed import LEARNT

@@ -17,15 +17,15 @@ import pandas as pd
 
 from .assumptions import moved_fits
 from .companions import COMPANIONS, companion, observed_intervals
+from .groups import members
+from .main_fits import MainFit, main_fits
 from .reported import CAUSES, Reported, reported, stays_that_enter
-from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
+from .study import Study
 from .tables import PROVINCE, RETENTION, stack
 
 if TYPE_CHECKING:
     from .survival import ObservedCurve
 
-# Starts of a main fit beside the plain one: the likelihood may have more than one maximum.
-STARTS = 3
 # Replicates of the estimate on the other reporting, at most: its limits are for a look beside the main ones.
 BESIDE = 100
 BOUNDS = ("all_lost_left", "all_lost_stayed")
@@ -76,8 +76,8 @@ def retention(
     study : Study, optional
         Its horizons, support, pathway, replicates, follow-up schedule and seed are used.
     groups : iterable of str, optional
-        `province`, region codes, names of study.groups, or `column=value` (a column of the cohort); by default the
-        province and every region outside Montréal and Laval.
+        `province`, region codes, names of study.groups, or `column=value` (a column of the cohort); by default
+        `groups.reported_groups(study)`: the province, every region outside Montréal and Laval, the study's groups.
 
     Returns
     -------
@@ -120,26 +120,25 @@ def estimate(
     study: Study | None = None,
     groups: Iterable[str] | None = None,
     companions: bool = True,
+    fits: Mapping[str, MainFit] | None = None,
 ) -> Estimates:
     """
     All that `retention` and `exits` return, the curves, and what they rest on, from one fit a group and method.
 
-    Without `companions` only the main method is fitted, and no assumption is moved.
+    Without `companions` only the main method is fitted, and no assumption is moved. `fits` are the main fits of the
+    same groups (`main_fits`), where they are at hand.
     """
     study = study or Study()
     stays = stays_that_enter(cohort, study)
-    members = _members(stays, study, groups)
+    chosen_of = members(stays, study, groups)
     known = observed_intervals(stays, contacts)
     everybody = reported(stays, contacts)
-    province, never = None, None
-    if len(stays):
-        wanted = PROVINCE in members
-        province = everybody.fit(study, replicates=study.replicates, starts=STARTS if wanted else 0)
-        never = everybody.fit(study, some_never=True) if companions else None
+    fits = main_fits(cohort, contacts, study=study, groups=groups) if fits is None else fits
+    never = everybody.fit(study, some_never=True) if companions and len(stays) else None
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in Estimates.__dataclass_fields__}
-    for group, chosen in members.items():
-        fits = _fits(group, everybody.of(chosen), known[chosen], province, never, study)
-        for name, frame in _group_tables(fits, known[chosen], study, companions).items():
+    for group, chosen in chosen_of.items():
+        found = _fits(group, everybody.of(chosen), known[chosen], fits.get(group), never, study)
+        for name, frame in _group_tables(found, known[chosen], study, companions).items():
             tables[name].append(frame.assign(group=group) if "group" in frame else _first(frame, group))
     said = {"perimeter": study.perimeter, "scope": study.scope, "pathway": study.pathway or "all"}
     joined = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items() if name != "retention"}
@@ -151,30 +150,6 @@ def _first(frame: pd.DataFrame, group: str) -> pd.DataFrame:
     frame = frame.copy()
     frame.insert(0, "group", group)
     return frame
-
-
-def reported_groups() -> tuple[str, ...]:
-    """The groups of a run: the province, and the regions outside Montréal and Laval."""
-    return (PROVINCE, *(code for code in REGION_CODES if code not in METROPOLITAN_REGIONS))
-
-
-def _members(stays: pd.DataFrame, study: Study, groups: Iterable[str] | None) -> Mapping[str, np.ndarray]:
-    found = {}
-    for group in reported_groups() if groups is None else groups:
-        if group == PROVINCE:
-            found[group] = np.ones(len(stays), dtype=bool)
-        elif group in study.groups:
-            found[group] = stays["region"].isin(study.groups[group]).to_numpy()
-        elif group in REGION_CODES:
-            found[group] = stays["region"].eq(group).to_numpy()
-        elif "=" in group and group.split("=", 1)[0] in stays.columns:
-            column, value = group.split("=", 1)
-            found[group] = stays[column].astype(str).eq(value).to_numpy()
-        else:
-            raise ValueError(
-                f"group {group!r} is neither province, a region code, a group of the study, nor column=value."
-            )
-    return found
 
 
 # ── the fits of one group ─────────────────────────────────────────────────────────────────────────────────
@@ -189,43 +164,28 @@ class _Fits:
     moved: dict[str, ObservedCurve]
 
 
-def learns(fit: ObservedCurve) -> bool:
-    """Whether enough exits of each destination that has any were found by a contact for its hearing to be learnt."""
-    from .survival.observation.observed import LEARNT
-
-    found = fit.checks[fit.checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
-    heard = fit.checks[fit.checks["check"].eq("exits_heard")].groupby("cause")["value"].sum()
-    known = (found + heard).drop(0)
-    return bool((found.drop(0)[known > 0] >= LEARNT).all() and known.any())
-
-
 def _fits(
-    group: str, stays: Reported, known: pd.DataFrame, province: ObservedCurve | None, never: ObservedCurve | None,
-    study: Study,
-) -> _Fits:  # fmt: skip
+    group: str, stays: Reported, known: pd.DataFrame, fit: MainFit | None, never: ObservedCurve | None, study: Study
+) -> _Fits:
     """The fits of one group; `never` is the province's where some are never reached, None for the main method only."""
-    if province is None or not len(stays):
+    if fit is None:
         return _Fits(stays, None, "own", {}, {})
-    mine = group == PROVINCE or learns(stays.fit(study))
-    lent = None if mine else province.reporting
-    main = province
-    if group != PROVINCE:
-        main = stays.fit(study, replicates=study.replicates, reporting=lent, starts=STARTS)
-    reporting = "own" if mine else "borrowed"
-    tables = {"main": main.table}
+    mine = fit.reporting == "own"
+    tables = {"main": fit.curve.table}
     if never is None:
-        return _Fits(stays, main, reporting, tables, {})
+        return _Fits(stays, fit.curve, fit.reporting, tables, {})
+    lent = None if mine else fit.province
     if group != PROVINCE:
         fewer = min(study.replicates, BESIDE)
-        other = stays.fit(study, replicates=fewer, reporting=province.reporting if mine else None)
+        other = stays.fit(study, replicates=fewer, reporting=fit.province if mine else None)
         tables["borrowed_reporting" if mine else "own_reporting"] = other.table
     tables["with_services"] = stays.fit(study, services=True, reporting=lent).table
     for method in COMPANIONS:
         fitted = companion(known, method, study)
         if fitted is not None:
             tables[method] = fitted
-    moved = moved_fits(stays, main, study, None if mine else (province.reporting, never.reporting))
-    return _Fits(stays, main, reporting, tables, moved)
+    moved = moved_fits(stays, fit.curve, study, None if mine else (fit.province, never.reporting))
+    return _Fits(stays, fit.curve, fit.reporting, tables, moved)
 
 
 # ── tables of one group ───────────────────────────────────────────────────────────────────────────────────

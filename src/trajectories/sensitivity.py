@@ -19,11 +19,12 @@ import pandas as pd
 
 from .cohort import Cohort, build_cohort
 from .contacts import last_deposits
+from .groups import members
 from .reported import stays_that_enter
 from .retention import estimate
 from .spells import build_spells, cutoff_of
 from .study import Study
-from .tables import COHORT, CONTACTS, PROVINCE, stack
+from .tables import COHORT, CONTACTS, stack
 
 LOOSER, OWN, STRICTER = "loose", "study", "strict"
 COLUMNS = (
@@ -108,9 +109,11 @@ def _redrawn(own: Cohort, records: pd.DataFrame, persons: pd.DataFrame, others: 
 def _rows(rates: pd.DataFrame, cohort: pd.DataFrame, study: Study, threshold: float, setting: str) -> pd.DataFrame:
     """The rates of one threshold, with how many persons and households stand behind each group."""
     stays = stays_that_enter(cohort, study)
-    behind = stays.groupby("region")[["person_id", "household_id"]].nunique()
-    behind.loc[PROVINCE] = stays[["person_id", "household_id"]].nunique()
-    behind = behind.rename(columns={"person_id": "persons", "household_id": "households"})
+    behind = {
+        group: stays.loc[chosen, ["person_id", "household_id"]].nunique().to_numpy()
+        for group, chosen in members(stays, study).items()
+    }
+    behind = pd.DataFrame.from_dict(behind, orient="index", columns=["persons", "households"])
     counted = behind.reindex(rates["group"], fill_value=0).reset_index(drop=True)
     rates = rates[[name for name in COLUMNS if name in rates]].reset_index(drop=True)
     return rates.join(counted).assign(threshold=threshold, setting=setting)

@@ -344,6 +344,25 @@ def test_the_province_is_hidden_where_two_regions_are_all_of_it():
     assert frame["reason"].to_dict() == {"01": "few_exits", "02": None, "province": "difference"}
 
 
+def test_a_group_of_regions_is_held_to_the_same_against_its_regions():
+    parts = {"01": ([4], 60), "11": ([20], 60), "05": ([80], 300), "Est": ([24], 120), "province": ([104], 420)}
+    raw = pd.concat([series(exits, n=n, group=group) for group, (exits, n) in parts.items()])
+    alone = protect(raw).frame.set_index("group")
+    assert alone.loc["Est", "shown"]  # nobody said what it is the sum of
+    frame = protect(raw, groups={"Est": ("01", "11")}).frame.set_index("group")
+    assert frame.loc["Est", "reason"] == "difference"
+    assert frame.loc[["11", "05"], "shown"].all()
+
+
+def test_the_province_less_a_group_tells_no_region_that_is_in_none():
+    parts = {"01": ([20], 60), "11": ([20], 60), "05": ([4], 60), "Est": ([40], 120), "province": ([44], 180)}
+    raw = pd.concat([series(exits, n=n, group=group) for group, (exits, n) in parts.items()])
+    # the regions of the group are not published beside it
+    raw = raw[~raw["group"].isin(["01", "11"])]
+    frame = protect(raw, groups={"Est": ("01", "11")}).frame.set_index("group")
+    assert frame["reason"].to_dict() == {"05": "few_exits", "Est": None, "province": "difference"}
+
+
 def test_the_province_stays_where_rounding_leaves_it_open():
     parts = [series([40 + r], n=300 + r, group=f"{r:02d}") for r in range(1, 12)]
     parts.append(series([4], n=60, group="12"))

@@ -9,7 +9,7 @@ import pytest
 import trajectories
 from trajectories import Study
 from trajectories.hearing import CHANNELS, TOO_FEW, how_departures_become_known, tables_of
-from trajectories.report.hearing_figure import departures_known
+from trajectories.report.figures.hearing import departures_known
 from trajectories.report.hearing_reading import WARNING, reading
 from trajectories.simulate import told_stays
 from trajectories.simulate.told_stays import hearing_of_shares

@@ -9,7 +9,7 @@ import pytest
 from report_tables import write_tables
 from trajectories.exceptions import DisclosureError
 from trajectories.report import figures
-from trajectories.report.curve import retention_curve
+from trajectories.report.figures.curve import retention_curve
 from trajectories.report.inputs import open_reports
 
 PAINTERS = {

@@ -50,6 +50,20 @@ def page(report, *, extra=()):
     return html.page(shown, region=report.region, language="fr", run=report.run)
 
 
+def test_a_group_of_regions_has_a_page_of_its_own(tmp_path):
+    name = "Est & « Nord »"
+    tables = write_tables(tmp_path, {"05": 640, "03": 210, name: 850}, groups={name: ["03", "05"]})
+    (report,) = open_reports(tables, [name])
+    text = page(report)
+    assert "Groupe de régions : Capitale-Nationale et Estrie" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"dans le groupe « {name}" not in text  # escaped
+    assert "dans le groupe" in text
+    counts = report.counts.frame
+    regions = [one.counts.frame for one in open_reports(tables, ["03", "05"])]
+    told = pd.concat(regions).query("table == 'exit' and key == 'metropole'")["persons_rounded"].sum()
+    assert counts.query("table == 'exit' and key == 'metropole'")["persons_rounded"].item() == told
+
+
 class Reader(HTMLParser):
     """The text that a reader sees, and the tags in order."""
 

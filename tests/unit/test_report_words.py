@@ -39,7 +39,7 @@ def _keys():
 
 
 def _source():
-    return "\n".join(path.read_text(encoding="utf-8") for path in REPORT.glob("*.py"))
+    return "\n".join(path.read_text(encoding="utf-8") for path in REPORT.rglob("*.py"))
 
 
 def test_numbers_and_dates_are_canadian_french(fr):

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, retention, simulate
+from trajectories.groups import reported_groups
 from trajectories.persons import LOOSE, SAMPLE_KEY, STRICT
-from trajectories.retention import reported_groups
 from trajectories.sensitivity import COLUMNS, linkage_sensitivity
 
 STUDY = Study.from_mapping({"replicates": 0, "support": 5, "horizons": [3, 12]})

@@ -2,9 +2,11 @@
 
 The rules, with the reason of each: counts.py (small cells, what stands beside them), rates.py (denominators, steps,
 bounds, destinations), curves.py (rounded counts, spacing), thresholds.py (the same rate from nearly the same persons),
-shares.py (departures nobody heard of), rules.py (the numbers). The report room takes `Protected` only. Tables that add
-up (the regions and the province) have to be protected together, in one call: apart, neither call could know what the
-other shows. `Protected.of` then takes one group's rows for its page.
+shares.py (departures nobody heard of), states.py (types of trajectories), coefficients.py (models), contrasts.py
+(differences), moved.py (assumptions and settings moved), control_limits.py (the funnel), stock.py (persons by month),
+rules.py (the numbers). The report room takes `Protected` only. Tables that add up (the regions and the province) have
+to be protected together, in one call: apart, neither call could know what the other shows. `Protected.of` then takes
+one group's rows for its page.
 
 What a reader can still learn is written in counts.py and rates.py; the tests try it by linear programming.
 """
@@ -12,23 +14,39 @@ What a reader can still learn is written in counts.py and rates.py; the tests tr
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from ..exceptions import DisclosureError
 from ..study import Disclosure
+from .coefficients import protect_coefficients
+from .contrasts import protect_contrasts
+from .control_limits import LIMITS, protect_control_limits
 from .counts import protect_counts
 from .curves import protect_curve_counts, protect_estimated_curve
+from .moved import protect_scale, protect_settings
 from .rates import COUNTS, EXACT, RANGE, protect_rates
 from .rules import SMALLEST_AT_RISK, checked
 from .shares import protect_shares
+from .states import protect_paths, protect_states, protect_types
+from .stock import protect_stock
 from .thresholds import protect_thresholds
 
 __all__ = ["Protected", "protect"]
 
 # What only a raw table has: a `Protected` made by hand around one is refused.
-_RAW = {"persons", "households", "n_households", "n_entry", "n_censor", "n_risk", "n_exits", "se", "note", *COUNTS}
+_RAW = {
+    "persons", "households", "n_households", "n_entry", "n_censor", "n_risk", "n_exits", "se", "note", "n", "share",
+    "share_heard", "hazard_ratio", "p_value", "effective_n", "persons_lower", "persons_upper", "households_lower",
+    "households_upper", *COUNTS,
+}  # fmt: skip
+# What a row that is not shown may not hold.
+_NUMBERS = (
+    "persons_rounded", "households_rounded", "share_rounded", "hazard_ratio_rounded", "p_rounded", *EXACT, *RANGE,
+    *LIMITS,
+)  # fmt: skip
 _KINDS = {
     "curve of counts": {"group", "month", "n_entry", "n_censor"},
     "estimated curve": {"group", "month", "survival", "lower", "upper", "n_risk", "n_exits"},
@@ -36,7 +54,21 @@ _KINDS = {
     "rates": {"group", "estimate", "lower", "upper", "n_start", "n_at_risk"},
     "shares": {"group", "check", "value"},
     "rates by threshold": {"group", "setting", "threshold", "horizon", "estimate", "n_start", "n_at_risk"},
+    "rates along a scale": {"group", "assumption", "value", "horizon", "estimate", "n_start"},
+    "rates by setting": {"setting", "value", "horizon", "estimate", "n_start"},
+    "contrasts": {"group", "reference", "measure", "horizon", "estimate", "lower", "upper", "n_start", "n_at_risk"},
+    "control limits": {"group", "estimate", "effective_n", "n_start", "outside", *LIMITS},
+    "coefficients": {"model", "term", "level", "hazard_ratio", "lower", "upper", "p_value", "n_stays", "n_events"},
+    "types": {"type", "n_persons", "n_households", "share"},
+    "states": {"type", "month", "state", "share", "n"},
+    "paths": {"type", "sequence", "begin", "end", "state", "n_persons"},
+    "stock": {"group", "month", "persons_lower", "persons_upper", "households_lower"},
 }
+# The kinds of what comes out.
+_PROTECTED = (
+    "counts", "rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients", "types", "states",
+    "paths", "stock",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,7 +79,8 @@ class Protected:
     Attributes
     ----------
     kind : str
-        "counts", "rates" or "curve".
+        "counts", "rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients", "types",
+        "states", "paths" or "stock".
     frame : DataFrame
         Only what may be shown: a hidden number is missing and its row's `shown` is False.
         counts: group, table, key, persons_rounded, households_rounded, shown, sum_of_displayed (a total).
@@ -60,6 +93,7 @@ class Protected:
         (what the range stands for), shown, reason.
         curve: group, month, survival, lower, upper, n_risk_rounded, shown, and incidence_<cause>,
         n_exit_<cause>_rounded (from counts) or lost_left, lost_stayed, horizon, known (estimated).
+        the others: see the function of their module (group `province` where the table has none).
     rules : Disclosure
         The rules it was made with.
     """
@@ -69,7 +103,7 @@ class Protected:
     rules: Disclosure
 
     def __post_init__(self) -> None:
-        if self.kind not in ("counts", "rates", "curve"):
+        if self.kind not in _PROTECTED:
             raise DisclosureError(f"{self.kind!r} is no kind of protected table.")
         raw = sorted(
             name for name in map(str, self.frame.columns)
@@ -77,7 +111,7 @@ class Protected:
         )  # fmt: skip
         if raw or "shown" not in self.frame:
             raise DisclosureError(f"This table is not protected ({', '.join(raw) or 'no column shown'}): use protect.")
-        exact = [name for name in ("persons_rounded", "households_rounded", *EXACT, *RANGE) if name in self.frame]
+        exact = [name for name in _NUMBERS if name in self.frame]
         if self.frame.loc[~self.frame["shown"].astype(bool), exact].notna().to_numpy().any():
             raise DisclosureError("A number stands on a row that is not shown: use protect.")
 
@@ -91,7 +125,13 @@ class Protected:
         return f"<p>{html.escape(self.kind)}: protected</p>{body}"
 
 
-def protect(table: pd.DataFrame, *, rules: Disclosure | None = None, support: int = 20) -> Protected:
+def protect(
+    table: pd.DataFrame,
+    *,
+    rules: Disclosure | None = None,
+    support: int = 20,
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> Protected:
     """
     What may be shown of a table; its kind is known by its columns.
 
@@ -103,12 +143,16 @@ def protect(table: pd.DataFrame, *, rules: Disclosure | None = None, support: in
         n_confirmed, n_households), a curve of monthly counts (group, month, n_entry, n_censor, n_exit_<cause> …) or
         an estimated one (group, month, survival, lower, upper, n_risk, n_exits and any of n_start, horizon, known,
         lost_left, lost_stayed), rates by threshold of the linkage (group, setting, threshold, horizon, estimate,
-        n_start, n_at_risk), or the checks of a fit (group, check, value). Not changed.
+        n_start, n_at_risk), the checks of a fit (group, check, value), or any of the kinds named in the error below.
+        Not changed.
         All groups that add up to one another have to be in it.
     rules : Disclosure, optional
         The study's; the defaults where not given.
     support : int
         Persons needed at risk for a rate or a month of a curve; never under 20.
+    groups : mapping, optional
+        The regions of each group of regions that has rates in the table (`study.groups`). Counts of such groups are
+        refused: `portrait.protected_counts` makes them from what is displayed of their regions.
 
     Returns
     -------
@@ -136,7 +180,9 @@ def protect(table: pd.DataFrame, *, rules: Disclosure | None = None, support: in
     if not isinstance(table, pd.DataFrame):
         raise DisclosureError(f"Only a raw table (DataFrame) can be protected, not a {type(table).__name__}.")
     names = set(map(str, table.columns))
-    kinds = [kind for kind, needed in _KINDS.items() if needed <= names]
+    fits = [kind for kind, needed in _KINDS.items() if needed <= names]
+    # a kind whose columns another's include is not meant
+    kinds = [kind for kind in fits if not any(_KINDS[kind] < _KINDS[other] for other in fits)]
     if len(kinds) != 1:
         known = "; ".join(f"{kind}: {', '.join(sorted(needed))}" for kind, needed in _KINDS.items())
         raise DisclosureError(
@@ -149,12 +195,24 @@ def protect(table: pd.DataFrame, *, rules: Disclosure | None = None, support: in
         case "counts":
             return Protected("counts", protect_counts(table, rules), rules)
         case "rates":
-            return Protected("rates", protect_rates(table, rules, at_risk), rules)
+            return Protected("rates", protect_rates(table, rules, at_risk, groups), rules)
         case "shares":
             return Protected("rates", protect_shares(table, rules), rules)
         case "rates by threshold":
-            return Protected("rates", protect_thresholds(table, rules, at_risk), rules)
+            return Protected("rates", protect_thresholds(table, rules, at_risk, groups), rules)
         case "curve of counts":
             return Protected("curve", protect_curve_counts(table, rules, at_risk), rules)
-        case _:
+        case "estimated curve":
             return Protected("curve", protect_estimated_curve(table, rules, at_risk), rules)
+        case "rates along a scale":
+            return Protected("scale", protect_scale(table, rules, at_risk), rules)
+        case "rates by setting":
+            return Protected("settings", protect_settings(table, rules, at_risk), rules)
+        case "contrasts":
+            return Protected("contrasts", protect_contrasts(table, rules, at_risk), rules)
+        case kind:
+            plain = {
+                "control limits": protect_control_limits, "coefficients": protect_coefficients, "types": protect_types,
+                "states": protect_states, "paths": protect_paths, "stock": protect_stock,
+            }  # fmt: skip
+            return Protected(kind, plain[kind](table, rules), rules)

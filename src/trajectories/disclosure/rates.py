@@ -13,7 +13,8 @@
    together with the next smallest, until together they hide each other; then that horizon, the longest supported one,
    is the only one shown. Other horizons are shown where every destination has nobody or enough, and so between them.
 5. *Province and regions.* Where a region's figure is not exact, the province's is shown only if its own rounding and
-   that of the displayed regions leave the difference open by 1 to `threshold` − 1 persons.
+   that of the displayed regions leave the difference open by 1 to `threshold` − 1 persons. A group of regions (those of
+   study.toml) is held to the same against its regions, and the province against its groups and the regions in none.
 6. *Range of the assumptions.* Shown where the estimate is, rounded outwards. It narrows as fewer persons are lost from
    sight, so a narrow one would tell how few: on each side it reaches half a `threshold` of persons at least, which is
    computed from what is displayed alone.
@@ -25,7 +26,7 @@ cancel: observation-model.md). It is the bounds that differ by persons (those lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -46,8 +47,15 @@ LEFT, STAYED, NO_NEWS = "all_lost_left", "all_lost_stayed", "no_news_present"
 REASONS = ("denominator", "households", "at_risk", "insufficient", "bounds", "few_exits", "difference")
 
 
-def protect_rates(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFrame:
-    """The table of rates as it may be shown; rows by their context columns."""
+def protect_rates(
+    frame: pd.DataFrame, rules: Disclosure, at_risk: int, groups: Mapping[str, Sequence[str]] | None = None
+) -> pd.DataFrame:
+    """
+    The table of rates as it may be shown; rows by their context columns.
+
+    `groups`: the regions of each group that is neither a region nor the province.
+    """
+    sums = _sums(groups or {})
     context = [name for name in CONTEXT if name in frame]
     keys = [name for name in KEYS if name in frame]
     raw = frame.sort_values(keys, ignore_index=True)
@@ -65,9 +73,10 @@ def protect_rates(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Da
         for rows in sorted(_series(raw, without=("horizon",)), key=_beside):
             few = _protect_steps(raw, out, rows, rules, ranged)
             ranged |= few if not _beside(rows) else set()
-    _hide_differences(raw, out, rules)
+    for whole, parts in sums:
+        _hide_differences(raw, out, rules, whole, parts)
     _write_rates(raw, out, rules)
-    _write_counts(raw, out, rules)
+    _write_counts(raw, out, rules, sums)
     out["shown"] = out["reason"].isna()
     out["reason"] = out["reason"].astype("object").where(out["reason"].notna(), None)
     counts = [f"{name}_rounded" for name in COUNTS if name in raw]
@@ -229,12 +238,21 @@ def _hide_together(counts: np.ndarray, threshold: int) -> np.ndarray:
     return np.ones(len(counts), dtype=bool)  # few persons for many destinations: which are empty is hidden too
 
 
-def _hide_differences(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -> None:
-    """Rule 5: the province less the displayed regions."""
+def _sums(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, tuple[str, ...]]]:
+    """Which groups are sums of which: the whole first, then its parts."""
+    apart = tuple(code for code in REGION_CODES if not any(code in regions for regions in groups.values()))
+    own = [(name, tuple(regions)) for name, regions in groups.items()]
+    return [(PROVINCE, REGION_CODES), *own, *([(PROVINCE, (*groups, *apart))] if groups else [])]
+
+
+def _hide_differences(
+    raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure, whole: str, parts: Sequence[str]
+) -> None:
+    """Rule 5: the province less the displayed regions (or any other sum less its parts)."""
     unit = 0.5 * 10.0**-RATE_DECIMALS
     for part in _series(raw, without=("group", "cause")):
-        province = part.index[part["group"] == PROVINCE]
-        regions = part.index[part["group"].isin(REGION_CODES)]
+        province = part.index[part["group"] == whole]
+        regions = part.index[part["group"].isin(parts)]
         inexact = regions[out.loc[regions, "reason"].notna() & (raw.loc[regions, "n_start"].fillna(0) > 0)]
         if not len(province) or not len(inexact):
             continue
@@ -271,7 +289,9 @@ def _fewest(persons, rules: Disclosure) -> np.ndarray:
     return rounding_interval(rounded(persons, rules.round), rules.round, rules.threshold)[0]
 
 
-def _write_counts(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -> None:
+def _write_counts(
+    raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure, sums: list[tuple[str, tuple[str, ...]]]
+) -> None:
     told = (out["reason"].isna() | (out["reason"] == "few_exits")).to_numpy()
     for name in COUNTS:
         if name not in raw:
@@ -281,7 +301,9 @@ def _write_counts(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -> No
         column = pd.Series(rounded(values, rules.round), index=raw.index).astype("Int64").where(show)
         if name != "n_start":
             column = _hide_few_missing(raw, out, column, rules)
-        out[f"{name}_rounded"] = _hide_count_of_province(raw, column, rules, once=name == "n_start")
+        for whole, parts in sums:
+            column = _hide_count_of_sum(raw, column, rules, whole, parts, once=name == "n_start")
+        out[f"{name}_rounded"] = column
 
 
 def _hide_few_missing(raw: pd.DataFrame, out: pd.DataFrame, inside: pd.Series, rules: Disclosure) -> pd.Series:
@@ -298,24 +320,26 @@ def _hide_few_missing(raw: pd.DataFrame, out: pd.DataFrame, inside: pd.Series, r
     return inside
 
 
-def _hide_count_of_province(raw: pd.DataFrame, column: pd.Series, rules: Disclosure, *, once: bool) -> pd.Series:
-    """The province's number goes where, less the displayed regions, it would tell a hidden region's.
+def _hide_count_of_sum(
+    raw: pd.DataFrame, column: pd.Series, rules: Disclosure, whole: str, parts: Sequence[str], *, once: bool
+) -> pd.Series:
+    """The province's (or any sum's) number goes where, less the displayed regions, it would tell a hidden region's.
 
     `once`: the number is one and the same at every horizon and by every method (n_start), so displayed once is told.
     """
     for part in _series(raw, without=("group", "horizon", "method", "measure", "cause") if once else ("group",)):
         told = column[part.index].groupby(part["group"]).first()
-        regions = told[told.index.isin(REGION_CODES)]
+        regions = told[told.index.isin(parts)]
         n_hidden = int(regions.isna().sum())
-        if pd.isna(told.get(PROVINCE, pd.NA)) or not n_hidden:
+        if pd.isna(told.get(whole, pd.NA)) or not n_hidden:
             continue
         low, high = rounding_interval(regions.dropna().to_numpy(dtype=np.int64), rules.round, rules.threshold)
-        (least,), (most,) = rounding_interval([told[PROVINCE]], rules.round, rules.threshold)
+        (least,), (most,) = rounding_interval([told[whole]], rules.round, rules.threshold)
         largest = rules.threshold - 1
         open_below = least - high.sum() <= 1 + largest * (n_hidden - 1)
         open_above = most - low.sum() - (n_hidden - 1) >= largest
         if not (open_below and open_above):
-            column[part.index[part["group"] == PROVINCE]] = pd.NA
+            column[part.index[part["group"] == whole]] = pd.NA
     return column
 
 

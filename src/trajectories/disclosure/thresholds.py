@@ -17,6 +17,8 @@ half-width is 1, 2, 3 … times `threshold` persons: the smallest that holds the
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -32,7 +34,9 @@ WIDEST_CLASS = 0.10
 COLUMNS = ("group", "horizon", "estimate", "at_least", "at_most", "persons_at_most", "shown", "reason")
 
 
-def protect_thresholds(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFrame:
+def protect_thresholds(
+    frame: pd.DataFrame, rules: Disclosure, at_risk: int, groups: Mapping[str, Sequence[str]] | None = None
+) -> pd.DataFrame:
     """One row a group and horizon: the study's rate, the range around it, and the persons it may stand for."""
     raw = frame.drop(columns=["persons"], errors="ignore").rename(columns={"households": "n_households"})
     keys = ["group", "horizon"]
@@ -40,7 +44,7 @@ def protect_thresholds(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> 
         raise DisclosureError("A rate by threshold is given twice (same group, horizon and setting).")
     own = raw[raw["setting"].eq(OWN)].sort_values(keys, ignore_index=True)
     others = raw[~raw["setting"].eq(OWN)].reset_index(drop=True)
-    told = protect_rates(own.assign(lower=own["estimate"], upper=own["estimate"]), rules, at_risk)
+    told = protect_rates(own.assign(lower=own["estimate"], upper=own["estimate"]), rules, at_risk, groups)
     out = told.sort_values(keys, ignore_index=True)[[*keys, "estimate", "n_start_rounded", "reason"]]
     moved, weak = _moved(own, others), _any_weak(own, others, rules, at_risk)
     start = out["n_start_rounded"].astype("Int64")

@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..exceptions import UnusableInputError
 from ..folders import private_folder, replaced
+from ..results import harmless
 from ..tables import METROPOLE, REGION
 from .clusters import REFUSED
 from .linking import Links, Resolved, identity_ids
@@ -33,8 +34,6 @@ _SHOWN = {
     "sex": "sexe", "country": "pays", "arrival": "arrivee", "size": "taille_menage", "first": "premiere_date",
     "last": "derniere_date",
 }  # fmt: skip
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def review_table(links: Links, resolved: Resolved, key: bytes, *, without: Iterable[str] = ()) -> pd.DataFrame:
@@ -99,9 +98,8 @@ def _number(key: str) -> str:
 def write_review(table: pd.DataFrame, folder: Path) -> Path:
     """Write the file, as a spreadsheet opens it in French (semicolons, byte-order mark), formulas made harmless."""
     path = private_folder(folder) / FILE
-    safe = table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell)
     with replaced(path) as scratch:
-        safe.to_csv(scratch, sep=";", index=False, encoding="utf-8-sig", quoting=csv.QUOTE_MINIMAL)
+        harmless(table).to_csv(scratch, sep=";", index=False, encoding="utf-8-sig", quoting=csv.QUOTE_MINIMAL)
     return path
 
 

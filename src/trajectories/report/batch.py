@@ -9,7 +9,11 @@ A region that fails is named and leaves no page; the others go on. Under `out`:
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import multiprocessing
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -77,7 +81,7 @@ def run_reports(
     study : Study
         Its publication rules and support are used.
     regions : iterable of str
-        Two-digit codes as text, `province`.
+        Two-digit codes as text, `province`, names of study.groups.
     tables : path
         The folder that the analysis wrote.
     out : path
@@ -105,7 +109,7 @@ def run_reports(
         A table of the analysis is missing, or was written by another version.
     """
     regions = list(dict.fromkeys(regions))
-    _refuse_unknown(regions)
+    _refuse_unknown(regions, study)
     words(language)
     tables, out = Path(tables).resolve(), Path(out).resolve()
     Run.read(tables)
@@ -137,10 +141,25 @@ def page_name(region: str) -> str:
 
     Examples
     --------
-    >>> page_name("06"), page_name("province")
-    ('region-06.html', 'province.html')
+    >>> page_name("06"), page_name("province"), page_name("Est-du-Québec")
+    ('region-06.html', 'province.html', 'groupe-est-du-quebec.html')
     """
-    return "province.html" if region == PROVINCE else f"region-{region}.html"
+    if region in REGION_CODES:
+        return f"region-{region}.html"
+    return "province.html" if region == PROVINCE else f"groupe-{slug(region)}.html"
+
+
+def slug(name: str) -> str:
+    """
+    A name as part of a file name: lower-case letters without accents, digits and hyphens, and nothing else.
+
+    Examples
+    --------
+    >>> slug("Côte-Nord / ../Gaspésie"), slug("北")
+    ('cote-nord-gaspesie', '01bc01b3')
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def scan(shareable: Path, jobs: Mapping[str, Job]) -> dict[str, str]:
@@ -209,12 +228,19 @@ class _Manifest:
         origins.write_manifest(self.path, self.pages)
 
 
-def _refuse_unknown(regions: list[str]) -> None:
-    unknown = [region for region in regions if region not in (PROVINCE, *REGION_CODES)]
+def _refuse_unknown(regions: list[str], study: Study) -> None:
+    unknown = [region for region in regions if region not in (PROVINCE, *REGION_CODES, *study.groups)]
     if unknown:
         raise NotebookError(
             f"unknown region(s) {', '.join(map(repr, unknown))}: a region is a two-digit code between quotes, "
-            f"from '01' to '17', or '{PROVINCE}' for the whole."
+            f"from '01' to '17', '{PROVINCE}' for the whole, or a group of study.toml."
+        )
+    by_page = Counter(page_name(region) for region in regions)
+    twice = [region for region in regions if by_page[page_name(region)] > 1]
+    if twice:
+        raise NotebookError(
+            f"the groups {' and '.join(twice)} of study.toml would have the same page, {page_name(twice[0])}: "
+            "name one of them otherwise."
         )
 
 
@@ -231,7 +257,7 @@ def _job(region: str, study: Study, tables: Path, out: Path, language: str, note
     name = Path(page_name(region)).stem
     return Job(
         region=region,
-        notebook=notebooks / NOTEBOOKS[region in REGION_CODES],
+        notebook=notebooks / NOTEBOOKS[region != PROVINCE],
         parameters={
             "region": region,
             "tables": str(tables),
@@ -241,7 +267,7 @@ def _job(region: str, study: Study, tables: Path, out: Path, language: str, note
         },
         executed=private_folder(out / "sensitive" / "notebooks") / f"{name}.ipynb",
         page=out / "shareable" / f"{name}.html",
-        log=private_folder(out / "sensitive" / "logs") / f"{region}.txt",
+        log=private_folder(out / "sensitive" / "logs") / f"{name}.txt",
     )
 
 
@@ -285,7 +311,8 @@ def _write_index(study: Study, tables: Path, out: Path, language: str, notebooks
     from .html import index
 
     run = Run.read(tables)
-    groups = [PROVINCE, *(r for r in REGION_CODES if r in _groups_of(tables))]
+    there = _groups_of(tables)
+    groups = [PROVINCE, *(group for group in (*REGION_CODES, *study.groups) if group in there)]
     jobs = {group: _job(group, study, tables, out, language, notebooks) for group in groups}
     pages = {group: job.page.name for group, job in jobs.items() if manifest.is_fresh(job)}
     rules = dataclasses.asdict(study.disclosure)

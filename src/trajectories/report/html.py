@@ -12,10 +12,11 @@ import functools
 import logging
 import re
 from collections.abc import Sequence
+from html import unescape
 from pathlib import Path
 
 from ..exceptions import NotebookError
-from ..tables import PROVINCE
+from ..study import REGION_CODES
 from .inputs import Report, Run, frame_of
 from .markup import MARK, element, join
 from .readings import HEADLINE_HORIZON, by_hearsay, limits_text, marked, notes, rate_text, state_of
@@ -59,7 +60,7 @@ def page(notebook, *, region: str, language: str, run: Run) -> str:
     html, _ = _exporter().from_notebook_node(kept, resources={"page": _shell(region, words(language), run)})
     if _missing_text().found:
         raise NotebookError(f"the page of {region} has an image without alternative text: {_missing_text().take()}")
-    shown = re.findall(r'data-region="([^"]*)"', html)
+    shown = [unescape(name) for name in re.findall(r'data-region="([^"]*)"', html)]
     if shown != [region]:
         raise NotebookError(
             f"the page of {region} says it is of {' and '.join(shown) or 'no region'}: nothing is kept."
@@ -87,7 +88,7 @@ def index(reports: Sequence[Report], pages: dict[str, str], *, language: str, ru
         name = said.region(report.region)
         link = element("a", name, href=pages[report.region]) if report.region in pages else name
         rate, limits = _headline_cells(report, said)
-        code = "" if report.region == PROVINCE else report.region
+        code = report.region if report.region in REGION_CODES else ""
         rows.append([link, code, rate, limits])
     header = [
         said.say("column.region"), said.say("column.code"),

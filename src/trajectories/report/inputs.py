@@ -18,6 +18,7 @@ import pandas as pd
 
 from ..disclosure import Protected, protect
 from ..exceptions import DisclosureError, StaleTableError
+from ..portrait import protected_counts
 from ..retention import BOUNDS, GAP
 from ..study import Disclosure
 from ..tables import PROVINCE
@@ -54,6 +55,7 @@ class Run:
     grace_days: int
     version: str
     synthetic: bool
+    groups: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def read(cls, folder: Path) -> Run:
@@ -80,6 +82,7 @@ class Run:
                 "cutoff": dt.date.fromisoformat(known["cutoff"]),
                 "follow_up_months": tuple(known["follow_up_months"]),
                 "horizons": tuple(known["horizons"]),
+                "groups": {name: tuple(regions) for name, regions in known["groups"].items()},
             }
         )
 
@@ -154,7 +157,9 @@ def open_reports(
     said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
     raw = {name: _read(folder, name) for name in NEEDED}
     raw["curves"] = _bounds_where_supported(raw["curves"], raw["retention"])
-    kept = {name: protect(frame, rules=disclosure, support=support) for name, frame in raw.items()}
+    told = {"rules": disclosure, "support": support, "groups": run.groups}
+    kept = {name: protect(frame, **told) for name, frame in raw.items() if name != "counts"}
+    kept["counts"] = protected_counts(raw["counts"], **told)
     apart = _services_apart(raw["retention"], kept["retention"].frame)
     weights = _weights(_read(folder, "weights"))
     return [

@@ -14,7 +14,7 @@ from ..study import METROPOLITAN_REGIONS, REGION_CODES
 from ..tables import PROVINCE
 from . import companions, figures, linkage
 from .counting import count_table, pair
-from .curve import retention_curve
+from .figures import retention_curve
 from .inputs import Report, frame_of
 from .markup import Fragment, element, join
 from .readings import (
@@ -43,6 +43,8 @@ def opening(report: Report) -> Fragment:
     say, words, run = report.words.say, report.words, report.run
     code = report.region
     kind = say("opening.province") if code == PROVINCE else say("opening.region", code=code)
+    if code in run.groups:
+        kind = say("opening.group", regions=words.listing([words.region(one) for one in run.groups[code]]))
     facts = [
         (say("facts.cutoff"), words.date(run.cutoff)),
         (say("facts.perimeter"), words.label("perimeter", run.perimeter)),
@@ -57,7 +59,7 @@ def opening(report: Report) -> Fragment:
             element("p", kind, class_="kind"),
             definition_list(facts),
             element("p", say("opening.split", perimeter=run.perimeter), class_="note")
-            if code in SPLIT_REGIONS
+            if set(run.groups.get(code, (code,))) & set(SPLIT_REGIONS)
             else None,
             class_="opening",
             data_region=code,
@@ -247,7 +249,7 @@ def definitions(report: Report) -> Fragment:
     """The parameters of the run, what retention is and is not, and where the layout of the deposits comes from."""
     say, words, run, rules = report.words.say, report.words, report.run, report.rules
     months = words.listing([words.number(month) for month in run.follow_up_months])
-    name = words.region(report.region) + ("" if report.region == PROVINCE else f" ({report.region})")
+    name = words.region(report.region) + (f" ({report.region})" if report.region in REGION_CODES else "")
     pairs = [
         (say("facts.region"), name),
         (say("facts.perimeter"), join(words.label("perimeter", run.perimeter), f" ({run.perimeter})")),

@@ -129,12 +129,13 @@ class Words:
         return format_list(items, locale=self.locale)
 
     def region(self, code: str) -> str:
-        """The name of a region, « Estrie », or of the whole."""
+        """The name of a region, « Estrie », of the whole, or of a group of regions (its own)."""
         return self.label("region", code)
 
     def in_region(self, code: str) -> str:
-        """The region where a sentence needs its preposition: « en Estrie »."""
-        return self.say(f"in_region.{code}")
+        """The region where a sentence needs its preposition: « en Estrie »; of a group, « dans le groupe … »."""
+        key = f"in_region.{code}"
+        return self.say(key) if self.has(key) else self.say("in_group", name=code)
 
 
 def words(language: str) -> Words:

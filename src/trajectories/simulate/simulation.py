@@ -12,6 +12,7 @@ import io
 import json
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from .reporting import report
 from .settings import Settings, as_dates, day_of, quarter_of
 
 
-def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
+def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Sequence[Life] | None = None) -> Truth:
     """
     Write synthetic deposits below `folder`/raw and their truth below `folder`/truth.
 
@@ -45,6 +46,9 @@ def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
         Where to write; made if it does not exist.
     settings : Settings, optional
         Default: 1,500 households, 30 organisations, April 2018 to December 2025, light defects, seed 1.
+    lives : sequence of Life, optional
+        Histories to tell of instead of those that the settings draw (planted.py); `households` is then not read, and
+        `effects.json` does not hold for them.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def simulate(folder: Path | str, settings: Settings | None = None) -> Truth:
     _clear(folder)
     place = geography()
     network = found(settings, place)
-    lives = true_lives(settings, place)
+    lives = true_lives(settings, place) if lives is None else list(lives)
     mishaps = Mishaps(settings, place)
     events = [event for life in lives for event in report(settings, place, network, life, mishaps.rate)]
     mishaps.counts.update((event.note, "fact") for event in events if event.note)

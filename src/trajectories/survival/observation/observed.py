@@ -19,10 +19,11 @@ from trajectories.survival.intervals.interval import at_or_after, bootstrap_limi
 from trajectories.survival.observation.ascertainment import LEFT, PRESENT, ascertain
 from trajectories.survival.observation.cells import STATES, cells_of
 from trajectories.survival.observation.observation_checks import checks_of, notes_of
-from trajectories.survival.observation.observation_em import Expected, ObservationEM, weigh
-from trajectories.survival.observation.observation_parameters import Assumed, Parameters, Reporting, delay_class
+from trajectories.survival.observation.observation_em import ObservationEM, weigh
+from trajectories.survival.observation.observation_parameters import Assumed, Reporting, delay_class
 from trajectories.survival.observation.observed_fit import STARTS, ObservedFit
 from trajectories.survival.observation.profile import profile_limits
+from trajectories.survival.observation.reporting_tables import contact_failure, hearing_shares, spread
 from trajectories.survival.observation.service_model import ServiceEM
 
 # Hazards are constant between these months: by month, a third of them would be 0, and S moves by 0.001 at most.
@@ -73,6 +74,20 @@ class ObservedCurve:
     def survival(self) -> pd.Series:
         """S by month, from month 1."""
         return self.table[self.table["cause"].eq(0)].set_index("month")["incidence"]
+
+    @property
+    def replicates(self) -> Floats:
+        """
+        S, then F of each cause, under every bootstrap replicate: array of shape (1 + causes, months, replicates).
+
+        The second axis counts months from 0, where S is 1; without replicates the last axis is of length 0. What is
+        made of whole curves (an area, a mixture of two) has the standard deviation of the same made of each replicate.
+        """
+        many = self._model.replicates
+        if many is None:
+            return np.zeros((1 + len(self._model.known.names), self._model.em.months, 0))
+        left = self._model.em.curves(many)
+        return np.clip(np.concatenate([1 - left.sum(axis=0, keepdims=True), left]), 0.0, 1.0)
 
     def draw(self, m: int = 20, seed: int = 1) -> NDArray[np.int64]:
         """
@@ -293,8 +308,8 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
     degree = _degrees(model, months, n_confirmed, checks, support)
     # months that nothing supports are not printed: starts need not agree there
     supported = degree != "insufficient"
-    spread = model.spread[months][supported if supported.any() else slice(None)].max(initial=0.0)
-    checks.loc[checks["check"].eq("spread"), "value"] = spread
+    apart = model.spread[months][supported if supported.any() else slice(None)].max(initial=0.0)
+    checks.loc[checks["check"].eq("spread"), "value"] = apart
     tables = []
     for c in range(len(known.names) + 1):
         values = np.clip((1 - incidence.sum(axis=0) if c == 0 else incidence[c - 1])[months], 0.0, 1.0)
@@ -302,7 +317,7 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
         if drawn is not None:
             replicate = (1 - drawn.sum(axis=0) if c == 0 else drawn[c - 1])[months]
         se, lower, upper = bootstrap_limits(values, replicate, conf_level, is_survival=c == 0)
-        percentile = _spread(replicate, conf_level, len(months))[1:]
+        percentile = spread(replicate, conf_level, len(months))[1:]
         tables.append(pd.DataFrame({
             "cause": 0 if c == 0 else int(known.names[c - 1]), "month": months, "n_risk": n_risk,
             "n_confirmed": n_confirmed, "incidence": values, "se": se, "lower": lower, "upper": upper, "known": degree,
@@ -310,10 +325,10 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
         }))  # fmt: skip
     return ObservedCurve(
         pd.concat(tables, ignore_index=True),
-        _contact_failure(
+        contact_failure(
             p, model.replicates, expected.failed[: len(STATES), 0], w.succeeded[: len(STATES), 0], conf_level
         ),
-        _hearing(model, expected, conf_level),
+        hearing_shares(model, expected, conf_level),
         checks,
         notes_of(checks, known, LEARNT, model.reporting is not None and model.reporting.hearing is not None),
         float(model.fit.log_likelihood[0]),
@@ -345,53 +360,3 @@ def _within_earshot(model: ObservedFit, checks: pd.DataFrame) -> bool:
     leaving = model.em.curves(model.parameters)[:, -1, 0] > 0
     learnt = found.reindex(model.known.names, fill_value=0).to_numpy() >= LEARNT
     return bool(leaving.any() and ((learnt | borrowed) & (share >= EARSHOT))[leaving].all())
-
-
-def _spread(drawn: Floats | None, conf_level: float, n: int) -> Floats:
-    """se, lower, upper from replicates (values × replicates)."""
-    if drawn is None or drawn.shape[1] < 2:
-        return np.full((3, n), np.nan)
-    tail = (1 - conf_level) / 2
-    return np.vstack([drawn.std(axis=1, ddof=1), np.quantile(drawn, [tail, 1 - tail], axis=1)])
-
-
-def _contact_failure(
-    p: Parameters, drawn: Parameters | None, failed: Floats, succeeded: Floats, conf_level: float
-) -> pd.DataFrame:
-    of_contacts = None if drawn is None else drawn.failure[: len(STATES)]
-    se, lower, upper = _spread(of_contacts, conf_level, len(STATES))
-    tried = failed + succeeded
-    return pd.DataFrame({
-        "presence": ["gone" if gone else "there" for gone, _ in STATES],
-        "previous_failed": [bool(previous) for _, previous in STATES],
-        "probability": np.where(tried > 0, p.failure[: len(STATES), 0], np.nan),
-        "se": se, "lower": lower, "upper": upper, "n_failed": failed, "n_attempts": tried,
-    })  # fmt: skip
-
-
-def _hearing(model: ObservedFit, expected: Expected, conf_level: float) -> pd.DataFrame:
-    p, drawn, names = model.parameters, model.replicates, model.known.names
-    months = np.arange(25)
-    of = delay_class(months)
-    # a delay that no exit was exposed to is not learnt: its hazard is what the fit started from
-    exposed = (expected.heard + expected.unheard)[..., 0]
-    ever = np.zeros((len(names), len(months)), dtype=bool)
-    ever[:, : exposed.shape[1]] = np.cumsum(exposed[:, ::-1], axis=1)[:, ::-1][:, : len(months)] > 0
-    first = np.searchsorted(of, np.arange(of.max() + 1))
-    learnt = ever[:, first[of]]
-    if model.em.assumed.hearing is not None:
-        learnt |= model.em.assumed.hearing[:, None]
-
-    def share(hearing: Floats) -> Floats:
-        return 1 - np.cumprod(1 - hearing[of], axis=0)
-
-    tables = []
-    for c, name in enumerate(names):
-        many = None if drawn is None else share(drawn.hearing[c])
-        se, lower, upper = _spread(many, conf_level, len(months))
-        tables.append(pd.DataFrame({
-            "cause": int(name), "month": months, "share": np.where(learnt[c], share(p.hearing[c])[:, 0], np.nan),
-            "se": np.where(learnt[c], se, np.nan), "lower": np.where(learnt[c], lower, np.nan),
-            "upper": np.where(learnt[c], upper, np.nan),
-        }))  # fmt: skip
-    return pd.concat(tables, ignore_index=True)

@@ -1,7 +1,7 @@
 """The figure of the retention curve: the estimate, its limits, its bounds, and what carries it.
 
-As the other figures (figures.py): protected tables only, an alternative text from the same numbers, labels on what they
-name. A line in dashes is one thing only: what hearsay alone carries. Nothing is drawn where nothing carries the curve.
+As the other figures: protected tables only, an alternative text from the same numbers, labels on what they name. A
+line in dashes is one thing only: what hearsay alone carries. Nothing is drawn where nothing carries the curve.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .drawing import BAND, BOUND, CURVE, INK, LINE, MUTED, RIBBON, WIDE, Drawing, draw
-from .inputs import frame_of
-from .readings import HEARSAY
-from .words import Words
+from ..drawing import BAND, BOUND, CURVE, INK, LINE, MUTED, RIBBON, WIDE, Drawing, draw
+from ..inputs import frame_of
+from ..readings import HEARSAY
+from ..words import Words
 
 _WIDTH = 2.6
 _DASHES = (0, (2.6, 1.5))  # in line widths

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ..hearing import WITHIN
-from ..reported import CAUSES
-from ..tables import PROVINCE
-from .drawing import BOUND, CURVE, FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
-from .hearing_reading import WARNING, reading, value
-from .words import Words, french, words
+from ...hearing import WITHIN
+from ...reported import CAUSES
+from ...tables import PROVINCE
+from ..drawing import BOUND, CURVE, FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
+from ..hearing_reading import WARNING, reading, value
+from ..words import Words, french, words
 
 _MARKS = {CAUSES[0]: ("o", CURVE, "-"), CAUSES[1]: ("s", "#5b87b5", "-"), CAUSES[2]: ("D", BOUND, (0, (4, 2)))}
 _HEARD, _FAILS = "Départs dont on a entendu parler", "Suivis qui ne joignent personne"

@@ -1,0 +1,184 @@
+"""The tables of a build → every estimate of a run, as tidy tables below `<reports>/sensitive/tables`.
+
+`analyse` reads as the results section: each line is a room. Nothing here may be shown before `protect`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from . import tables
+from .assumptions import odds_curve
+from .cohort import Cohort
+from .comparison import balance, compare, funnel, overlap, shrunken
+from .completed import completed_stays
+from .course import course
+from .exceptions import TooFewError
+from .folders import private_folder, replaced
+from .main_fits import MainFit, main_fits
+from .models import fit_models, services_in_stays
+from .panel import panel, range_of
+from .persons import match_weights
+from .portrait import decisions, whole_portrait
+from .provenance import analysed_from, description, is_made, linkage_model, same_study, stamp
+from .results import write_results
+from .retention import estimate
+from .sensitivity import linkage_sensitivity
+from .study import Study
+from .tables import PROVINCE
+from .typology import typology
+
+# What is compared, beside the groups of regions that the study may name.
+COMPARED = ("period", "immigration_category", "household_type", "region")
+# Odds of the regions' curves; the province's are finer (assumptions.GRID).
+COARSE = (0.25, 0.5, 1.0, 2.0, 4.0)
+PANEL_HORIZONS = (12, 24)
+
+
+def analyse(study: Study, *, progress: Callable[[str], None] | None = None, force: bool = False) -> Path:
+    """
+    Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
+
+    Writes each table as parquet and CSV, `columns.csv` (what every column means; results.py), `accounting.csv` (what
+    became of the rows of each file) and `run.json` (what was asked). Where none of what they come from has changed,
+    and `force` is not asked, they are left as they are.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StaleTableError
+        The build is missing, of another version, or was made for another perimeter, scope or cut-off.
+    """
+    say = progress or (lambda _: None)
+    notes = same_study(study)
+    folder = private_folder(private_folder(study.paths.reports / "sensitive") / "tables")
+    origin = analysed_from(study, notes)
+    if not force and is_made(folder, origin):
+        say("estimates (unchanged)")
+        return folder
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        made = estimates_of(study, pd.Timestamp(notes["cutoff"]), say)
+    written = write_results(made, folder)
+    with replaced(folder / "accounting.csv") as scratch:
+        tables.load(tables.FILES, study.paths.derived).to_csv(scratch, index=False)
+    with replaced(folder / "run.json") as scratch:
+        scratch.write_text(json.dumps(description(study, notes), indent=1, sort_keys=True), encoding="utf-8")
+    stamp(folder, origin, [*written, "accounting.csv", "run.json"])
+    return folder
+
+
+def estimates_of(
+    study: Study, cutoff: pd.Timestamp, say: Callable[[str], None] = lambda _: None
+) -> dict[str, pd.DataFrame]:
+    """Every table of an analysis, by name, from the build in `study.paths.derived`; `cutoff` is that of the build."""
+    built = {
+        table.name: tables.load(table, study.paths.derived)
+        for table in (
+            tables.COHORT, tables.CONTACTS, tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES,
+            tables.CONFLICTS, tables.SPELLS, tables.MOVES, tables.OBSERVATIONS,
+        )
+    }  # fmt: skip
+    cohort, contacts, records, persons = (built[name] for name in ("cohort", "contacts", "records", "persons"))
+    made: dict[str, pd.DataFrame] = {}
+    say("portrait")
+    made |= _portrait(built, cutoff, study)
+    say("retention")
+    fits = main_fits(cohort, contacts, study=study)
+    estimates = estimate(cohort, contacts, study=study, fits=fits)
+    made |= {name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__}
+    say("course of the stays")
+    made |= _course(fits, built, study)
+    say("comparison")
+    made |= _comparison(cohort, contacts, estimates.retention, study)
+    say("models")
+    models = fit_models(
+        completed_stays(cohort, contacts, study=study),
+        services=services_in_stays(cohort, records, persons), study=study,
+    )  # fmt: skip
+    made |= {"coefficients": models.coefficients, "proportional_hazards": models.tests, "fits": models.fits}
+    say("types of trajectories")
+    made |= _typology(built["spells"], cohort, contacts, study)
+    say("sensitivity")
+    made |= _sensitivity(fits, built, estimates.retention, study)
+    return made
+
+
+def _portrait(built: dict[str, pd.DataFrame], cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
+    """Who settled where, and what became of the rows; what the linkage weighs."""
+    names = ("cohort", "contacts", "spells", "moves", "observations", "records", "persons")
+    drawn = whole_portrait(*(built[name] for name in names), cutoff=cutoff, study=study)
+    decided = decisions(*(built[name] for name in ("records", "persons", "links", "conflicts")), study=study)
+    rows = pd.read_parquet(study.paths.derived / "accounting.parquet")
+    found = {name: getattr(drawn, name) for name in type(drawn).__dataclass_fields__}
+    found["counts"] = pd.concat([drawn.counts, decided, rows], ignore_index=True)
+    return found | {"weights": match_weights(linkage_model(study))}
+
+
+def _course(fits: dict[str, MainFit], built: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """What became of those who settled, beyond the curve; and the curve along what it assumes."""
+    names = ("cohort", "contacts", "spells", "moves")
+    found = course(*(built[name] for name in names), study=study, fits=fits)
+    whole = {group: fit for group, fit in fits.items() if group == PROVINCE}
+    parts = {group: fit for group, fit in fits.items() if group != PROVINCE}
+    odds = [odds_curve(whole, study=study), odds_curve(parts, study=study, gone=COARSE, heard=COARSE)]
+    return {
+        "restricted_time": found.restricted_time,
+        "moves_per_person": found.moves,
+        "occupation": found.occupation,
+        "settled": found.settled,
+        "odds": pd.concat(odds, ignore_index=True),
+    }
+
+
+def _comparison(
+    cohort: pd.DataFrame, contacts: pd.DataFrame, rates: pd.DataFrame, study: Study
+) -> dict[str, pd.DataFrame]:
+    """Groups as if their persons were alike; small regions drawn towards the province."""
+    by = [*COMPARED, *(["groups"] if study.groups else [])]
+    compared, alike, balanced = [], [], []
+    for one in by:
+        try:
+            compared.append(compare(cohort, contacts, by=one, study=study))
+            alike.append(overlap(cohort, by=one, study=study))
+            balanced.append(balance(cohort, by=one, study=study))
+        except TooFewError:
+            continue  # fewer than two groups of enough stays: there is nothing to say
+    found = {"comparison": compared, "overlap": alike, "balance": balanced}
+    return {
+        **{name: pd.concat(frames, ignore_index=True) for name, frames in found.items() if frames},
+        "shrunken": shrunken(rates, study=study),
+        "funnel": funnel(rates, study=study),
+    }
+
+
+def _typology(
+    spells: pd.DataFrame, cohort: pd.DataFrame, contacts: pd.DataFrame, study: Study
+) -> dict[str, pd.DataFrame]:
+    """Types of trajectories, where anybody is observed for long enough."""
+    try:
+        found = typology(spells, cohort, study=study, contacts=contacts)
+    except TooFewError:
+        return {}
+    return {f"typology_{name}": getattr(found, name) for name in type(found).__dataclass_fields__}
+
+
+def _sensitivity(
+    fits: dict[str, MainFit], built: dict[str, pd.DataFrame], rates: pd.DataFrame, study: Study
+) -> dict[str, pd.DataFrame]:
+    """What the estimate becomes under other settings than the study's."""
+    records, persons, alternatives = (built[name] for name in ("records", "persons", "alternatives"))
+    own = Cohort(built["cohort"], built["contacts"])
+    linkage = linkage_sensitivity(records, persons, alternatives, study=study, cohort=own, retention=rates)
+    asked = set(PANEL_HORIZONS) <= set(study.horizons)
+    settings = panel(records, persons, alternatives, study=study, linkage=linkage if asked else None)
+    return {"sensitivity": linkage, "panel": settings, "panel_range": range_of(settings)}

@@ -1,0 +1,205 @@
+"""Who is compared with whom, and what of persons is held alike: groups, household types, covariates as 0/1 columns.
+
+What is held alike is what a person brought along at the establishment. A job or a dwelling found by then is not in it:
+a region or a period may keep people because it has jobs, and holding jobs alike would take that away from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..exceptions import TooFewError
+from ..study import METROPOLITAN_REGIONS, REGION_CODES, Study
+from ..tables import PROVINCE
+
+PERSON = (
+    "immigration_category", "age", "sex", "household_type", "education", "french", "years_since_arrival", "period",
+)  # fmt: skip
+CATEGORY, CITY_SIZE, REGION, GROUPS = "immigration_category", "city_size", "region", "groups"
+SINGLE, ADULTS, CHILDREN = HOUSEHOLD_TYPES = ("single_adult", "adults_without_child", "with_children")
+# A class holds its lower end: under 18, 18 to 29, …; a stay's first year since arrival, the second and third, later.
+CLASSES = {"age": (18, 30, 45), "years_since_arrival": (1, 3)}
+OF_AGE = 18
+UNKNOWN, OTHER = "unknown", "other"
+# A level of fewer stays is joined with other such levels: its coefficient would say nothing.
+SMALLEST_LEVEL = 20
+# What each comparison is told against; elsewhere, the largest group.
+REFERENCE = {"period": "before_2020", CATEGORY: "economic", "household_type": SINGLE, REGION: PROVINCE}
+
+
+@dataclass(frozen=True)
+class Partition:
+    """
+    One comparison: everyone is of one group.
+
+    `code` is the place of each stay's group in `names`, and `len(names)` for those who are of none that is compared
+    (too few, or not known): they count in the mix that all are standardised to. `labels` are the groups as tables name
+    them; `reference` is one of them, or `province`. `too_small` holds the groups that are not compared with their
+    number of stays.
+    """
+
+    by: str
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    code: NDArray[np.int64]
+    reference: str
+    too_small: dict[str, int]
+    adjusted_for: tuple[str, ...]
+
+
+def household_types(cohort: pd.DataFrame) -> pd.Series:
+    """
+    The type of each stay's household, as far as the cohort tells.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        The table `cohort` (excluded stays too: they tell who is in a household).
+
+    Returns
+    -------
+    Series
+        In the order of the rows: `with_children` where any member of the household with a stay is a child (role, or
+        under 18 at the establishment); otherwise `single_adult` where the household is of one (said so, or nobody else
+        is known and nothing is said), `adults_without_child` where as many adults are known as the household has
+        members, and None where members are not known: they may be children.
+
+    Examples
+    --------
+    >>> cohort = pd.DataFrame({"person_id": list("abcd"), "household_id": [1, 1, 2, 3], "role": [None] * 4,
+    ...     "age": [30, 4, 25, 40], "household_size": [2, 2, 1, 3]})
+    >>> household_types(cohort).tolist()
+    ['with_children', 'with_children', 'single_adult', None]
+    """
+    child = cohort["role"].eq("child") | (cohort["age"] < OF_AGE)
+    household = cohort["household_id"]
+    with_child = child.astype(bool).groupby(household).transform("any")
+    known = cohort.groupby("household_id")["person_id"].transform("nunique")
+    size = cohort["household_size"].astype("float64").groupby(household).transform("max").fillna(known)
+    whole = known >= size
+    found = np.select([with_child, (size <= 1) & whole, whole], [CHILDREN, SINGLE, ADULTS], "")
+    return pd.Series(found, index=cohort.index, dtype="object").where(found != "", None)
+
+
+def with_household_type(cohort: pd.DataFrame) -> pd.DataFrame:
+    """The cohort with a column `household_type`, unless it has one."""
+    return cohort if "household_type" in cohort else cohort.assign(household_type=household_types(cohort))
+
+
+def partitions(stays: pd.DataFrame, by: str, adjust: Sequence[str] | None, study: Study) -> list[Partition]:
+    """
+    The comparison(s) that `by` asks for: one, or one for each of the study's groups of regions (`groups`).
+
+    Raises
+    ------
+    ValueError
+        A column that the cohort does not have, or fewer than two groups of at least `study.support` stays.
+    """
+    if by != GROUPS and by not in stays:
+        raise ValueError(f"by: {by!r} is no column of the cohort, nor 'groups'.")
+    held = _adjusted_for(stays, by, adjust)
+    if by == GROUPS:
+        return [_one_group(stays, name, regions, held, study) for name, regions in study.groups.items()]
+    values = stays[by].astype("object")
+    values = values.where(values.notna(), None).map(lambda value: None if value is None else str(value))
+    if by == REGION:
+        # nobody settles « en région » in Montréal or Laval
+        values = values.where(values.isin([c for c in REGION_CODES if c not in METROPOLITAN_REGIONS]), None)
+    counts = values.value_counts()
+    enough = counts[counts >= study.support]
+    names = tuple(sorted(enough.index))
+    if len(names) < (1 if by == REGION else 2):
+        raise TooFewError(f"by: {by!r} has {len(names)} group(s) of {study.support} stays or more; two are compared.")
+    code = values.map({name: k for k, name in enumerate(names)}).fillna(len(names)).to_numpy(dtype=np.int64)
+    wanted = REFERENCE.get(by)
+    reference = wanted if wanted in (*names, PROVINCE) else str(enough.idxmax())
+    label = {name: name if by == REGION else f"{by}={name}" for name in names}
+    small = {name if by == REGION else f"{by}={name}": int(n) for name, n in counts.items() if name not in enough.index}
+    return [Partition(by, names, tuple(label.values()), code, label.get(reference, reference), small, held)]
+
+
+def _one_group(stays: pd.DataFrame, name: str, regions: Sequence[str], held: tuple[str, ...], study: Study):
+    inside = stays["region"].isin(regions).to_numpy()
+    if inside.sum() < study.support:
+        return Partition(GROUPS, (), (), np.zeros(len(stays), np.int64), PROVINCE, {name: int(inside.sum())}, held)
+    return Partition(GROUPS, (name,), (name,), np.where(inside, 0, 1), PROVINCE, {}, held)
+
+
+def _adjusted_for(stays: pd.DataFrame, by: str, adjust: Sequence[str] | None) -> tuple[str, ...]:
+    """What is held alike. Wherever category is spoken of, city size is; a region is not asked to have a large town."""
+    columns = [name for name in (PERSON if adjust is None else tuple(adjust)) if name != by]
+    places = by in (REGION, GROUPS)
+    if CATEGORY in (by, *columns) and not places and by != CITY_SIZE and CITY_SIZE not in columns:
+        columns.append(CITY_SIZE)
+    unknown = [name for name in columns if name not in stays]
+    if unknown:
+        raise ValueError(f"adjust: {', '.join(unknown)}: no such column in the cohort.")
+    return tuple(columns)
+
+
+# ── covariates as columns of 0 and 1 ──────────────────────────────────────────────────────────────────────
+def levels(values: pd.Series) -> pd.Series:
+    """
+    A covariate as text levels: numbers in classes, what is missing `unknown`, small levels joined as `other`.
+
+    What is missing is a level of its own: who has it missing is compared with whoever has it missing too (Rosenbaum &
+    Rubin 1984), and nothing is filled in.
+    """
+    number = pd.api.types.is_float_dtype(values) or (
+        pd.api.types.is_integer_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    )
+    if number:
+        numeric = values.astype("float64")
+        cuts = CLASSES.get(str(values.name))
+        if cuts is None:
+            known = numeric.dropna()
+            few = known.nunique() <= 6
+            cuts = np.unique(known)[1:] if few else np.unique(np.quantile(known, (0.2, 0.4, 0.6, 0.8)))
+        text = pd.Series(np.searchsorted(cuts, numeric, side="right"), index=values.index).map(
+            lambda k: _class(int(k), cuts)
+        )
+        text = text.where(numeric.notna(), UNKNOWN)
+    else:
+        text = values.astype("object").where(values.notna(), UNKNOWN).astype(str)
+    counts = text.value_counts()
+    small = counts.index[counts < SMALLEST_LEVEL]
+    if len(small):
+        # together they may be enough; else they go with the most frequent
+        name = OTHER if counts[small].sum() >= SMALLEST_LEVEL else counts.index[0]
+        text = text.where(~text.isin(small), name)
+    return text
+
+
+def _class(k: int, cuts: Sequence[float]) -> str:
+    if not len(cuts):
+        return "any"
+    if k == 0:
+        return f"under_{cuts[0]:g}"
+    return f"{cuts[k - 1]:g}_or_more" if k == len(cuts) else f"{cuts[k - 1]:g}_to_{cuts[k]:g}"
+
+
+@dataclass(frozen=True)
+class Design:
+    """Columns of 0 and 1 (stays × terms): each level of each covariate but the most frequent."""
+
+    matrix: NDArray[np.float64]
+    terms: tuple[tuple[str, str], ...]  # (covariate, level) of each column
+    every: dict[str, pd.Series]  # the level of each stay, by covariate
+
+
+def design(stays: pd.DataFrame, columns: Sequence[str]) -> Design:
+    """The covariates of a comparison."""
+    parts, terms, every = [], [], {}
+    for name in columns:
+        text = every[name] = levels(stays[name]).reset_index(drop=True)
+        counts = text.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        for level in sorted(counts.index[1:]):
+            parts.append(text.eq(level).to_numpy(dtype=float))
+            terms.append((name, level))
+    matrix = np.column_stack(parts) if parts else np.zeros((len(stays), 0))
+    return Design(matrix, tuple(terms), every)

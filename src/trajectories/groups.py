@@ -1,0 +1,102 @@
+"""Groups of stays: everyone, each region, and the groups of regions that the study names.
+
+The ministry works through directions that cover several regions: a study may name such groups (`[groups]` in
+study.toml), and they get the same tables as a region. They may overlap, and what they hold stands in the regions too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
+from .tables import PROVINCE
+
+# Where somebody may settle « en région »: all but Montréal and Laval.
+REGIONS = tuple(code for code in REGION_CODES if code not in METROPOLITAN_REGIONS)
+
+
+def reported_groups(study: Study | None = None) -> tuple[str, ...]:
+    """
+    The groups of a run: the province, the regions outside Montréal and Laval, then the groups of the study.
+
+    Examples
+    --------
+    >>> reported_groups(Study(groups={"Est": ("01", "11")}))[-2:]
+    ('17', 'Est')
+    """
+    return (PROVINCE, *REGIONS, *(() if study is None else study.groups))
+
+
+def regions_of(group: str, study: Study | None = None) -> tuple[str, ...]:
+    """
+    The regions that a group is made of.
+
+    Raises
+    ------
+    ValueError
+        The group is neither the province, a region code, nor a group of the study.
+
+    Examples
+    --------
+    >>> regions_of("Est", Study(groups={"Est": ("01", "11")}))
+    ('01', '11')
+    """
+    if group == PROVINCE:
+        return REGIONS
+    if study is not None and group in study.groups:
+        return tuple(study.groups[group])
+    if group in REGION_CODES:
+        return (group,)
+    raise ValueError(f"group {group!r} is neither {PROVINCE}, a region code, nor a group of the study.")
+
+
+def members(
+    stays: pd.DataFrame, study: Study | None = None, groups: Iterable[str] | None = None
+) -> dict[str, np.ndarray]:
+    """
+    Which rows are of each group.
+
+    Parameters
+    ----------
+    stays : DataFrame
+        Any table with a column `region`; the province is all of its rows, those without region too.
+    study : Study, optional
+        For the groups it names.
+    groups : iterable of str, optional
+        `province`, region codes, names of study.groups, or `column=value` (a column of the table);
+        `reported_groups(study)` where not given.
+
+    Returns
+    -------
+    dict of ndarray of bool, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        A group that is neither known nor of the form `column=value`.
+
+    Examples
+    --------
+    >>> stays = pd.DataFrame({"region": ["01", "05", None], "sex": ["F", "M", "F"]})
+    >>> study = Study(groups={"Est": ("01", "11")})
+    >>> [rows.tolist() for rows in members(stays, study, ["province", "Est", "sex=F"]).values()]
+    [[True, True, True], [True, False, False], [True, False, True]]
+    """
+    study = study or Study()
+    found = {}
+    for group in reported_groups(study) if groups is None else groups:
+        column, equals, value = group.partition("=")
+        if group == PROVINCE:
+            found[group] = np.ones(len(stays), dtype=bool)
+        elif group in study.groups or group in REGION_CODES:
+            found[group] = stays["region"].isin(regions_of(group, study)).to_numpy()
+        elif equals and column in stays.columns:
+            found[group] = stays[column].astype(str).eq(value).to_numpy()
+        else:
+            raise ValueError(
+                f"group {group!r} is neither province, a region code, a group of the study, nor column=value."
+            )
+    return found

@@ -1,0 +1,114 @@
+"""The main fit of each group, and whose reporting it rests on: what is made of more than a curve goes back to it.
+
+A group too small to learn how its departures become known borrows that from the province.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .groups import members
+from .reported import Reported, reported, stays_that_enter
+from .study import Study
+from .tables import PROVINCE
+
+if TYPE_CHECKING:
+    from .survival import ObservedCurve, Reporting
+
+# Starts of a main fit beside the plain one: the likelihood may have more than one maximum.
+STARTS = 3
+
+
+@dataclass(frozen=True)
+class MainFit:
+    """
+    The main estimate of one group, and what it was made from.
+
+    `stays` (rows of the table cohort), `reported` (the same as arrays), `curve` (the fit), `reporting` (`own`, or
+    `borrowed` from the province) and `province` (the province's, for whoever borrows).
+    """
+
+    stays: pd.DataFrame
+    reported: Reported
+    curve: ObservedCurve
+    reporting: str
+    province: Reporting
+
+    def at(self, months: Iterable[int]) -> pd.DataFrame:
+        """n_at_risk, n_confirmed and known at some months; beyond the fit's last, nobody and `insufficient`."""
+        rows = self.curve.table[self.curve.table["cause"].eq(0)].set_index("month")[["n_risk", "n_confirmed", "known"]]
+        rows = rows.rename(columns={"n_risk": "n_at_risk"})
+        if len(rows) and 0 not in rows.index:
+            rows.loc[0] = rows.loc[rows.index.min()]
+        found = rows.reindex(pd.Index(list(months), name="horizon"))
+        counts = found[["n_at_risk", "n_confirmed"]].fillna(0).astype("int64")
+        return counts.assign(known=found["known"].where(found["known"].notna(), "insufficient")).reset_index()
+
+    def curves(self) -> tuple[np.ndarray, np.ndarray]:
+        """S, then F of each cause, by month from 0: the estimate (1 + causes, months), and under each replicate."""
+        table = self.curve.table.pivot(index="cause", columns="month", values="incidence")
+        start = np.zeros(len(table))
+        start[0] = 1.0
+        estimate = np.column_stack([start, table.to_numpy()])
+        return estimate, self.curve.replicates
+
+
+def main_fits(
+    cohort: pd.DataFrame, contacts: pd.DataFrame, *, study: Study | None = None, groups: Iterable[str] | None = None
+) -> dict[str, MainFit]:
+    """
+    The main fit of each group, by the rule of `retention`: own reporting where it can be learnt, else the province's.
+
+    Parameters
+    ----------
+    cohort, contacts : DataFrame
+        The tables of those names.
+    study : Study, optional
+        Its support, pathway, replicates and seed are used.
+    groups : iterable of str, optional
+        As for `retention`.
+
+    Returns
+    -------
+    dict of str to MainFit
+        In the order asked; a group without a stay has none.
+
+    Raises
+    ------
+    ValueError
+        A group that is neither known nor of the form `column=value`.
+    """
+    study = study or Study()
+    stays = stays_that_enter(cohort, study)
+    of_group = members(stays, study, groups)
+    if not len(stays):
+        return {}
+    everybody = reported(stays, contacts)
+    province = everybody.fit(study, replicates=study.replicates, starts=STARTS if PROVINCE in of_group else 0)
+    found = {}
+    for group, chosen in of_group.items():
+        if group == PROVINCE:
+            found[group] = MainFit(stays, everybody, province, "own", province.reporting)
+        elif chosen.any():
+            theirs = everybody.of(chosen)
+            reporting = "own" if learns(theirs.fit(study)) else "borrowed"
+            lent = None if reporting == "own" else province.reporting
+            curve = theirs.fit(study, replicates=study.replicates, reporting=lent, starts=STARTS)
+            rows = stays[chosen].reset_index(drop=True)
+            found[group] = MainFit(rows, theirs, curve, reporting, province.reporting)
+    return found
+
+
+def learns(fit: ObservedCurve) -> bool:
+    """Whether enough exits of each destination that has any were found by a contact for its hearing to be learnt."""
+    from .survival.observation.observed import LEARNT
+
+    found = fit.checks[fit.checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
+    heard = fit.checks[fit.checks["check"].eq("exits_heard")].groupby("cause")["value"].sum()
+    known = (found + heard).drop(0)
+    return bool((found.drop(0)[known > 0] >= LEARNT).all() and known.any())

@@ -1,0 +1,177 @@
+"""One model on every draw: Cox, cause-specific Cox, Fine–Gray or discrete-time hazard, joined by Rubin's rules.
+
+Standard errors are clustered on households. Cox models have a baseline hazard for each region; Fine–Gray and the
+discrete-time model have regions as terms, which are not printed (a comparison of regions is comparison's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .joined import joined
+from .person_months import scored
+from .terms import Term, Terms, labelled
+
+REGION = "region"
+COUNTS = ("n_stays", "n_events", "n_households", "n_model_stays", "n_model_events")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a kernel is given: start, time, event, household_id, region, cause and strata; one column a coefficient."""
+
+    data: pd.DataFrame
+    x: np.ndarray
+    stay: np.ndarray  # position of the stay of each row
+
+    def frame(self) -> pd.DataFrame:
+        names = [f"x{j}" for j in range(self.x.shape[1])]
+        return pd.concat([self.data, pd.DataFrame(self.x, columns=names)], axis=1)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """
+    One model over all draws.
+
+    `table`: a row per coefficient of `columns`, with `COUNTS`. `tests`: m × coefficients (and
+    GLOBAL last) statistics of proportional hazards, divided by each coefficient's design effect. `fault` says why
+    nothing could be fitted.
+    """
+
+    columns: tuple[Term, ...]
+    table: pd.DataFrame
+    tests: np.ndarray
+    fault: str | None = None
+
+
+def rows_of(frame: pd.DataFrame, event: np.ndarray, x: np.ndarray, strata: pd.DataFrame | None = None) -> Rows:
+    """One row a stay."""
+    data = pd.DataFrame({
+        "start": frame["start"].to_numpy(dtype=float), "time": frame["time"].to_numpy(dtype=float),
+        "event": np.asarray(event).astype(np.int64), "household_id": frame["household_id"].to_numpy(dtype=object),
+        REGION: labelled(frame, [REGION])[REGION].to_numpy() if REGION in frame else "all",
+    })  # fmt: skip
+    if strata is not None:
+        data = data.join(strata.reset_index(drop=True))
+    return Rows(data, x, np.arange(len(frame)))
+
+
+def cut(rows: Rows, month: float, split: np.ndarray) -> Rows:
+    """
+    The same with the coefficients `split` before and after a month: early columns first, then late ones.
+
+    The early effect holds for exits in (0, month], the late one from then on.
+    """
+    data = rows.data
+    early, late = (data["start"] < month).to_numpy(), (data["time"] > month).to_numpy()
+    first = data[early].assign(time=np.minimum(data.loc[early, "time"], month))
+    first["event"] = np.where(data.loc[early, "time"] > month, 0, data.loc[early, "event"])
+    second = data[late].assign(start=np.maximum(data.loc[late, "start"], month))
+    both = pd.concat([first, second], ignore_index=True)
+    x = np.vstack([rows.x[early], rows.x[late]])
+    is_late = np.repeat([0.0, 1.0], [early.sum(), late.sum()])[:, None]
+    x = np.hstack([x[:, ~split], x[:, split] * (1 - is_late), x[:, split] * is_late])
+    return Rows(both, x, np.concatenate([rows.stay[early], rows.stay[late]]))
+
+
+def fit_rows(kind: str, rows: Rows, strata: Sequence[str], cause: int):
+    """The fit of one draw."""
+    from ..survival import cox, fine_gray
+
+    if kind == "discrete":
+        return scored(rows.data, rows.x)
+    data = rows.frame()
+    names = [f"x{j}" for j in range(rows.x.shape[1])]
+    entry = "start" if (data["start"] > 0).any() else None
+    if kind == "cox":
+        return cox(data, time="time", event="event", covariates=names, entry=entry, strata=list(strata),
+                   cluster="household_id")  # fmt: skip
+    return fine_gray(data, time="time", cause="event", cause_of_interest=cause, covariates=names, entry=entry,
+                     cluster="household_id")  # fmt: skip
+
+
+def over_draws(
+    kind: str,
+    draws: Sequence[Rows],
+    columns: Sequence[Term],
+    *,
+    strata: Sequence[str] = (REGION,),
+    cause: int = 1,
+    hidden: Sequence[str] = (REGION,),
+) -> Joined:
+    """
+    Fits each draw and joins them. Terms named in `hidden` are in the model and not in the table.
+
+    A draw that cannot be fitted (a coefficient that is infinite, a column told by others) makes the whole model a
+    fault: a mean over the draws that could be fitted would be one over the draws that happened to be easy.
+    """
+    from ..survival.threads import ENOUGH, side_by_side
+
+    def one(rows: Rows):
+        try:
+            fit = fit_rows(kind, rows, strata, cause)
+        except ValueError as error:
+            return _said(str(error), columns)
+        tested = fit.test_proportional_hazards() if kind != "discrete" else None
+        table = fit.table
+        excess = (table["robust_se"] / table["se"]).to_numpy() ** 2
+        if tested is None:
+            return table["coef"], table["robust_se"] ** 2, np.full(len(table) + 1, np.nan)
+        # members of a household leave together: the test takes them for independent (Rao & Scott 1981)
+        effect = np.maximum(np.append(excess, excess.mean()), 1.0)
+        return table["coef"], table["robust_se"] ** 2, tested["statistic"].to_numpy() / effect
+
+    results = side_by_side(one, draws, ENOUGH)
+    faults = [result for result in results if isinstance(result, str)]
+    if faults:
+        return Joined((), pd.DataFrame(), np.zeros((0, 0)), faults[0])
+    estimates, variances, tests = (np.array([np.asarray(r[k]) for r in results]) for k in range(3))
+    households = min(rows.data["household_id"].nunique() for rows in draws)
+    table = joined(estimates, variances, max(households - len(columns), 1))
+    wanted = cause if kind == "subdistribution" else None
+    counts = np.array([_counts(rows, columns, wanted) for rows in draws]).mean(axis=0)
+    for name, values in zip(COUNTS, counts, strict=True):
+        table[name] = values
+    shown = np.array([column.term not in hidden for column in columns])
+    table = table[shown].reset_index(drop=True)
+    return Joined(
+        tuple(column for column, keep in zip(columns, shown, strict=True) if keep), table,
+        tests[:, np.append(shown, True)],
+    )  # fmt: skip
+
+
+def _said(message: str, columns: Sequence[Term]) -> str:
+    """A kernel's sentence with the names of levels in the place of those of columns."""
+    for j in reversed(range(len(columns))):
+        message = message.replace(f"x{j}", f"{columns[j].term}={columns[j].level}")
+    return message
+
+
+def _counts(rows: Rows, columns: Sequence[Term], cause: int | None) -> np.ndarray:
+    """Of each coefficient: stays, exits and households of its level, stays and exits of the model in its months."""
+    event = rows.data["event"].to_numpy()
+    left = event > 0 if cause is None else event == cause
+    start, time = rows.data["start"].to_numpy(), rows.data["time"].to_numpy()
+    household = np.unique(rows.data["household_id"].to_numpy(dtype=object).astype(str), return_inverse=True)[1]
+    found = []
+    for j, column in enumerate(columns):
+        seen = (start < column.to_month) & (time > column.from_month)
+        own = seen & (rows.x[:, j] > 0)
+        found.append([
+            len(np.unique(rows.stay[own])), left[own].sum(), len(np.unique(household[own])),
+            len(np.unique(rows.stay[seen])), left[seen].sum(),
+        ])  # fmt: skip
+    return np.array(found, dtype=float).T
+
+
+def matrix_rows(frames: Sequence[pd.DataFrame], events: Sequence[np.ndarray], terms: Terms) -> list[Rows]:
+    """The rows of each draw."""
+    return [
+        rows_of(frame, event, terms.matrix(k), terms.labels[k].add_prefix("level_"))
+        for k, (frame, event) in enumerate(zip(frames, events, strict=True))
+    ]

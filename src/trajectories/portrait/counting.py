@@ -1,0 +1,90 @@
+"""How the portrait counts: persons and households by group, table and key, as disclosure needs them.
+
+The keys of one table of one group part its population. Where a person has several stays in a group, the first one
+says what they are (`first_of`): each person is then in exactly one key. A household whose members stand in two keys is
+counted in both, so households of a table may sum to more than there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..groups import members
+from ..study import Study
+from ..tables import UNKNOWN, first_known
+
+COLUMNS = ("group", "table", "key", "persons", "households")
+# Between the two halves of a key that crosses two things.
+SEPARATOR = ">"
+MEASURES = ("persons", "households")
+
+
+def first_of(rows: pd.DataFrame, by: str = "person_id") -> pd.DataFrame:
+    """The first row of each person, in the order given."""
+    return rows.drop_duplicates(by)
+
+
+def counts_by_key(
+    rows: pd.DataFrame,
+    tables: Mapping[str, Iterable[str]],
+    *,
+    study: Study | None = None,
+    groups: Iterable[str] | None = None,
+    first: bool = True,
+) -> pd.DataFrame:
+    """
+    Persons and households of each group by the keys of each table.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        person_id, household_id, region, and a column a table that holds its keys (missing: `unknown`); in order of
+        time within a person.
+    tables : mapping
+        The name of each table, and the keys it always has (a key with nobody is a 0, not an absence).
+    study, groups
+        As in `groups.members`.
+    first : bool
+        Each person by the first of their rows in the group only.
+
+    Returns
+    -------
+    DataFrame
+        group, table, key, persons, households.
+    """
+    rows = rows.reset_index(drop=True)
+    coded = {
+        table: pd.factorize(first_known(rows[table].astype("object"), UNKNOWN).astype(str), sort=True)
+        for table in tables
+    }
+    units = {measure: pd.factorize(rows[f"{measure[:-1]}_id"])[0] for measure in MEASURES}
+    found = []
+    for group, chosen in members(rows, study, groups).items():
+        at = np.flatnonzero(chosen)
+        if first:
+            at = at[np.sort(np.unique(units["persons"][at], return_index=True)[1])]
+        for table, always in tables.items():
+            codes, names = coded[table]
+            counted = pd.DataFrame(
+                {measure: _distinct(codes[at], unit[at], len(names)) for measure, unit in units.items()}, index=names
+            )
+            seen = counted.index[counted["persons"] > 0]
+            order = [*always, *(key for key in seen if key not in set(always))]
+            counted = counted.reindex(order, fill_value=0).rename_axis("key").reset_index()
+            found.append(counted.assign(group=group, table=table))
+    return tidy_counts(found)
+
+
+def _distinct(codes: np.ndarray, unit: np.ndarray, n: int) -> np.ndarray:
+    """How many distinct units each code has."""
+    width = int(unit.max(initial=0)) + 1
+    return np.bincount(np.unique(codes * width + unit) // width, minlength=n)
+
+
+def tidy_counts(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of counts as one table with whole numbers."""
+    whole = pd.concat([pd.DataFrame(columns=list(COLUMNS)).astype("object"), *frames], ignore_index=True)
+    return whole[list(COLUMNS)].astype({"persons": "int64", "households": "int64"})

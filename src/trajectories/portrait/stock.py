@@ -1,0 +1,151 @@
+"""The stock: how many persons and households live in each group at the end of each month, between two bounds.
+
+A stay is known as intervals: it began in [s₁, s₂], and ended in [e₁, e₂], e₁ being the last confirmed presence where
+the stay is open. On a day d the person is certainly there if s₂ ≤ d < e₁ (an open stay: until e₁, that day included),
+possibly there if s₁ ≤ d < e₂ (an open stay: until the cut-off). The lower bound counts who is certainly there, the
+upper bound who possibly is: nobody who is lost is taken to have stayed, nor to have left (design.md, rule 4), so the
+bounds part where follow-up ends. This is a stock of the persons known to PASI organisations, neither the population
+nor the « taux de présence ».
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from ..groups import members
+from ..study import Study
+from ..tables import REGION
+from .counting import COLUMNS, MEASURES, tidy_counts
+
+BOUNDS = {"certain": "lower", "possible": "upper"}
+ONE_DAY = pd.Timedelta(days=1)
+
+
+def stock(
+    spells: pd.DataFrame,
+    *,
+    cutoff: pd.Timestamp,
+    study: Study | None = None,
+    groups: Iterable[str] | None = None,
+    start: pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """
+    Persons and households certainly and possibly present in each group, on the last day of each month.
+
+    Parameters
+    ----------
+    spells : DataFrame
+        The table of that name.
+    cutoff : Timestamp
+        The last day of observation; the months are those that end by then.
+    study, groups
+        As in `groups.members`.
+    start : Timestamp, optional
+        The first month; that of the first start of any stay where not given.
+
+    Returns
+    -------
+    DataFrame
+        group, month (its last day), persons_lower, persons_upper, households_lower, households_upper. Spells one
+        after the other in the same group are one presence, the move between them included.
+
+    Examples
+    --------
+    >>> spells = pd.DataFrame({"person_id": ["a"], "household_id": ["1"], "region": ["05"], "zone": ["region"],
+    ...     "start_earliest": pd.Timestamp("2021-01-10"), "start_latest": pd.Timestamp("2021-02-10"),
+    ...     "end_earliest": pd.Timestamp("2021-03-31"), "end_latest": pd.NaT, "outcome": ["present"]})
+    >>> stock(spells, cutoff=pd.Timestamp("2021-05-31"), groups=["05"])[["persons_lower", "persons_upper"]].T.values
+    array([[0, 1, 1, 0, 0],
+           [1, 1, 1, 1, 1]])
+    """
+    spells = spells.sort_values(["person_id", "spell"], kind="stable") if "spell" in spells else spells
+    inside = spells["zone"].eq(REGION).to_numpy()
+    begins = spells.loc[inside, ["start_earliest", "start_latest"]].min().min() if start is None else start
+    days = (
+        pd.date_range(begins, cutoff, freq="ME").normalize()
+        if inside.any() or start is not None
+        else pd.DatetimeIndex([])
+    )
+    spells, ends = spells.reset_index(drop=True), days.to_numpy(dtype="datetime64[ns]")
+    found = []
+    for group, chosen in members(spells, study, groups).items():
+        runs = _presences(spells, chosen & inside, cutoff)
+        columns = {
+            f"{measure}_{bound}": _present(runs, f"{measure[:-1]}_id", name, ends)
+            for measure in MEASURES
+            for name, bound in BOUNDS.items()
+        }
+        found.append(pd.DataFrame({"group": group, "month": days, **columns}))
+    return pd.concat(found, ignore_index=True)
+
+
+def _presences(spells: pd.DataFrame, inside: np.ndarray, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """One row a run of spells inside the group: the first and last day certain, the first and last day possible."""
+    before = spells.shift()
+    follows = spells["person_id"].eq(before["person_id"]) & before["outcome"].eq("moved")
+    continued = inside & follows.to_numpy() & np.concatenate([[False], inside[:-1]])[: len(inside)]
+    run = np.cumsum(~continued)[inside]
+    part = spells[inside].groupby(run)
+    # of a run the first spell's start and the last one's end, missing ones too
+    first, last = part.head(1).reset_index(drop=True), part.tail(1).reset_index(drop=True)
+    # a start that nothing bounds below is possible no earlier than it is certain
+    possible = first["start_earliest"].fillna(first["start_latest"])
+    open_ = last["end_latest"].isna()
+    return pd.DataFrame({
+        "person_id": first["person_id"], "household_id": first["household_id"],
+        # who left on a day lives elsewhere at its end; an open stay was confirmed on its last day
+        "certain_from": first["start_latest"],
+        "certain_to": (last["end_earliest"] - ONE_DAY).where(~open_, last["end_earliest"]),
+        "possible_from": possible, "possible_to": (last["end_latest"] - ONE_DAY).where(~open_, cutoff),
+    })  # fmt: skip
+
+
+def _present(runs: pd.DataFrame, unit: str, bound: str, days: np.ndarray) -> np.ndarray:
+    """How many distinct units are there on each day: intervals of one unit are joined first."""
+    known = runs[runs[f"{bound}_from"].notna() & runs[f"{bound}_to"].notna()]
+    first = np.searchsorted(days, known[f"{bound}_from"].to_numpy())
+    after = np.searchsorted(days, known[f"{bound}_to"].to_numpy(), side="right")
+    codes = pd.factorize(known[unit])[0]
+    order = np.lexsort((first, codes))
+    order = order[after[order] > first[order]]
+    first, after, codes = first[order], after[order], codes[order]
+    # what an earlier span of the same unit has reached: on one axis on which the units follow one another
+    size = len(days) + 1
+    reached = np.maximum.accumulate(after + codes * size) - codes * size
+    first = np.maximum(first, np.append(0, reached[:-1] - np.diff(codes) * size)[: len(first)])
+    kept = after > first
+    change = np.bincount(first[kept], minlength=size) - np.bincount(after[kept], minlength=size)
+    return np.cumsum(change)[: len(days)]
+
+
+def stock_counts(monthly: pd.DataFrame, *, month: int = 3) -> pd.DataFrame:
+    """
+    The stock once a year as counts, for `protect`: each day and bound a table of its own, with one key.
+
+    Every month would tell, from one to the next, of the few who came or left; a year apart nobody is singled out.
+
+    Parameters
+    ----------
+    monthly : DataFrame
+        What `stock` returned.
+    month : int
+        The calendar month whose end is told: March, the end of the fiscal year.
+
+    Returns
+    -------
+    DataFrame
+        group, table (« stock_certain 2024-03-31 », « stock_possible 2024-03-31 »), key (`total`), persons,
+        households.
+    """
+    at = monthly[monthly["month"].dt.month.eq(month)]
+    day = at["month"].dt.strftime("%Y-%m-%d")
+    return tidy_counts(
+        pd.DataFrame({
+            "group": at["group"], "table": f"stock_{name} " + day, "key": "total",
+            "persons": at[f"persons_{bound}"], "households": at[f"households_{bound}"],
+        })[list(COLUMNS)]
+        for name, bound in BOUNDS.items()
+    )  # fmt: skip

@@ -1,0 +1,100 @@
+"""Households settled in each fiscal year, beside the target where the study gives one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from ..disclosure import Protected
+from ..groups import members, regions_of
+from ..study import Study
+from .settled import fiscal_years, stays_of
+
+FISCAL_YEAR = "fiscal_year"
+
+
+def targets(cohort: pd.DataFrame, *, study: Study | None = None, groups: Iterable[str] | None = None) -> pd.DataFrame:
+    """
+    Households settled a fiscal year, beside the target.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        The table of that name.
+    study : Study, optional
+        Its targets, pathway and groups are used.
+    groups : iterable of str, optional
+        As in `groups.members`.
+
+    Returns
+    -------
+    DataFrame
+        group, fiscal_year (« 2021-2022 »), households, households_certain (whose establishment surely falls in the
+        year: both ends of its interval do), persons, target (missing where there is none). Years with neither a
+        household nor a target are left out. A household that settles in a group in two years counts in both, as in
+        the table `fiscal_year` of the counts; several members in one year are one household.
+
+    Notes
+    -----
+    Targets are given by region. That of several regions is the sum of theirs, where each of them has one that year (the
+    province: all of them outside Montréal and Laval).
+    """
+    stays = stays_of(cohort, study)
+    year = fiscal_years(stays["establishment_latest"])
+    sure = fiscal_years(stays["establishment_earliest"]).eq(year) & stays["establishment_earliest"].notna()
+    rows = stays.assign(fiscal_year=year, certain=stays["household_id"].where(sure))
+    found = []
+    for group, chosen in members(rows, study, groups).items():
+        counted = rows[chosen].groupby("fiscal_year").agg(
+            households=("household_id", "nunique"), households_certain=("certain", "nunique"),
+            persons=("person_id", "nunique"),
+        )  # fmt: skip
+        aimed = _targets_of(group, study)
+        whole = counted.reindex(sorted({*counted.index, *aimed}), fill_value=0).rename_axis("fiscal_year")
+        target = pd.array([aimed.get(year) for year in whole.index], dtype="Int64")
+        found.append(whole.assign(target=target, group=group).reset_index())
+    table = pd.concat(found, ignore_index=True)
+    columns = ["group", "fiscal_year", "households", "households_certain", "persons", "target"]
+    return table[columns].astype(dict.fromkeys(columns[2:5], "int64"))
+
+
+def _targets_of(group: str, study: Study | None) -> dict[str, int]:
+    """The target of each fiscal year for which every region of the group has one."""
+    if study is None or "=" in group:
+        return {}
+    given = pd.Series(dict(study.targets), dtype="float64")
+    if given.empty:
+        return {}
+    each = given.unstack().reindex(list(regions_of(group, study)))
+    total = each.sum(axis=0, skipna=False).dropna()
+    return total.astype(int).to_dict()
+
+
+def beside_targets(counts: Protected, study: Study) -> pd.DataFrame:
+    """
+    The protected households of each fiscal year beside the target, for a page.
+
+    Parameters
+    ----------
+    counts : Protected
+        What `protect` or `protected_counts` returned, with the table `fiscal_year`.
+
+    Returns
+    -------
+    DataFrame
+        group, fiscal_year, households_rounded (missing where hidden), target, reached_percent (the rounded number to
+        the target, to the nearest 5 %; missing where hidden or without target), shown.
+    """
+    frame = counts.frame
+    told = frame[frame["table"].eq(FISCAL_YEAR)].rename(columns={"key": "fiscal_year"})
+    aimed = {group: _targets_of(group, study) for group in told["group"].unique()}
+    target = [aimed[group].get(year) for group, year in zip(told["group"], told["fiscal_year"], strict=True)]
+    told = told.assign(target=pd.array(target, dtype="Int64"))
+    known = told["households_rounded"].notna() & told["target"].gt(0)
+    share = told["households_rounded"].astype("Float64") / told["target"].astype("Float64").where(known)
+    share = share.to_numpy(dtype=float, na_value=np.nan)
+    told["reached_percent"] = pd.array(np.round(share * 20) * 5, dtype="Float64").astype("Int64")
+    columns = ["group", "fiscal_year", "households_rounded", "target", "reached_percent", "shown"]
+    return told[columns].reset_index(drop=True)

@@ -1,0 +1,120 @@
+"""What the tables of a run were made from: what is compared before they are used again, or made again."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from . import tables
+from .exceptions import StaleTableError
+from .fingerprint import PACKAGE, file_hash, fingerprint, source_hash
+from .folders import replaced
+from .persons import Model
+from .study import Study
+
+# What an analysis wrote, and from what: the reason to make it again, and what `trajectories compare` reads.
+STAMP = "analysis.json"
+# What computes.
+LIBRARIES = ("numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "statsmodels")
+# Settings that say where things are, not what they are.
+_WHERE = ("paths", "exclusions", "linkage_model")
+
+
+def linkage_model(study: Study) -> Model:
+    """The study's linkage model, or the one that is shipped."""
+    return Model.shipped() if study.linkage_model is None else Model.read(study.linkage_model)
+
+
+def choices(study: Study) -> dict[str, str]:
+    """What the tables of a build were made for: written in each, and compared before they are analysed."""
+    return {
+        "perimeter": study.perimeter, "scope": study.scope, "match_threshold": f"{study.match_threshold:g}",
+        "linkage_model": linkage_model(study).version,
+    }  # fmt: skip
+
+
+def analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
+    """All that the estimates depend on: tables, settings, the library's source, the libraries that compute."""
+    names = [*(t.name for t in (tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES, tables.CONFLICTS,
+                                tables.COHORT, tables.CONTACTS, tables.FILES, tables.SPELLS, tables.MOVES,
+                                tables.OBSERVATIONS)), "accounting"]  # fmt: skip
+    asked = {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
+    rooms = [path.name for path in PACKAGE.iterdir() if path.name not in ("report", "cli.py", "__pycache__")]
+    return {
+        "tables": {name: file_hash(study.paths.derived / f"{name}.parquet") for name in names},
+        "study": asked,
+        "notes": notes,
+        "model": linkage_model(study).to_json(),
+        "deposits": {
+            path.relative_to(study.paths.raw).as_posix(): file_hash(path)
+            for path in sorted(study.paths.raw.rglob("*"))
+            if path.is_file()
+        },
+        "source": {room: source_hash([room]) for room in sorted(rooms)},
+        "libraries": {
+            name: importlib.metadata.version(name)
+            for name in ("numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "statsmodels")
+        },
+    }
+
+
+def is_made(folder: Path, origin: dict[str, Any]) -> bool:
+    """Whether the folder holds, whole, what an analysis of the same origin wrote."""
+    try:
+        made = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        return made["from"] == fingerprint(origin) and all(file_hash(folder / n) == h for n, h in made["files"].items())
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def stamp(folder: Path, origin: dict[str, Any], written: Iterable[str]) -> None:
+    """Write what the files of a folder were made from, and their hashes."""
+    hashes = {name: file_hash(folder / name) for name in written}
+    content = {"from": fingerprint(origin), "files": hashes, "origin": origin}
+    with replaced(folder / STAMP) as scratch:
+        scratch.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def same_study(study: Study) -> dict[str, str]:
+    """
+    What is written beside the tables of the build.
+
+    Raises
+    ------
+    StaleTableError
+        There is no build, or it was made for another perimeter, scope, threshold, model or cut-off.
+    """
+    notes = tables.read_metadata(tables.COHORT, study.paths.derived)
+    if not notes:
+        raise StaleTableError(f"{study.paths.derived} holds no build: run `trajectories build` first.")
+    asked = choices(study)
+    if study.cutoff is not None:
+        asked["cutoff"] = study.cutoff.isoformat()
+    changed = [f"{key} {notes.get(key)} (asked: {value})" for key, value in asked.items() if notes.get(key) != value]
+    if changed:
+        raise StaleTableError(f"The tables were built for {', '.join(changed)}: rebuild with `trajectories build`.")
+    return notes
+
+
+def description(study: Study, notes: dict[str, str]) -> dict[str, Any]:
+    """The facts of the run that a page prints (`run.json`)."""
+    from . import __version__
+
+    return {
+        "version": __version__,
+        "perimeter": study.perimeter,
+        "scope": study.scope,
+        "pathway": study.pathway or "all",
+        "cutoff": notes["cutoff"],
+        "synthetic": notes["synthetic"] == "yes",
+        "horizons": list(study.horizons),
+        "follow_up_months": list(study.follow_up_months),
+        "grace_days": study.grace_days,
+        "support": study.support,
+        "replicates": study.replicates,
+        "seed": study.seed,
+        "groups": {name: list(regions) for name, regions in study.groups.items()},
+    }

@@ -1,0 +1,40 @@
+"""The figures: each takes protected tables only, and writes its own alternative text from the same numbers.
+
+They are read without a legend: labels stand on what they name, and a key only where none could. Fills differ in
+lightness, so that a page printed in grey, or seen by someone who does not tell colours apart, says the same (shades.py,
+lettering.py). A figure of which nothing may be shown is None, and the page says why in words.
+
+One module a figure: curve · exits (bars, areas) · regions (small multiples) · tiles (map) · origins · flows (matrix) ·
+sequences (types of trajectories) · funnel · forest (coefficients) · moved (assumptions, settings) · weights (linkage) ·
+hearing (a researcher's figure, from a table that is not protected).
+"""
+
+from .curve import retention_curve
+from .exits import DESTINATIONS, exits_by_destination, shares_by_destination
+from .flows import flow_figure
+from .forest import forest
+from .funnel import funnel
+from .moved import rates_along_scale, rates_by_setting
+from .origins import origins
+from .regions import curves_of_regions
+from .sequences import paths_by_type, states_by_type
+from .tiles import tile_map
+from .weights import match_weights
+
+__all__ = [
+    "DESTINATIONS",
+    "curves_of_regions",
+    "exits_by_destination",
+    "flow_figure",
+    "forest",
+    "funnel",
+    "match_weights",
+    "origins",
+    "paths_by_type",
+    "rates_along_scale",
+    "rates_by_setting",
+    "retention_curve",
+    "shares_by_destination",
+    "states_by_type",
+    "tile_map",
+]

@@ -1,0 +1,25 @@
+"""Types of trajectory: monthly state sequences, how different they are, clusters of them, each with a name by rule.
+
+spells → `sequences` → `distances` → `clusters`; `typology` does it all for a study. The room is made of states.py
+(the alphabet), sequences.py (spells → states), costs.py and distances.py, indicators.py, trees.py and clusters.py,
+naming.py, and of the typology of a study: observable.py (who enters), shares.py, drawn.py (how large), assembling.py.
+
+Terms are those of sequence analysis (Abbott 1995; Gabadinho et al. 2011); numbers are compared with R TraMineR 2.2.12
+in tests/golden/test_sequences.py, and four planted types are found again in tests/recovery/test_typology_recovery.py.
+"""
+
+from .assembling import Typology, typology
+from .clusters import adjusted_rand, choose_k, clusters, representatives, silhouette, stability
+from .costs import state_distribution, transition_rates
+from .distances import METHODS, distances
+from .indicators import INDICATORS, indicators, mean_time, runs
+from .naming import NAMES, rules
+from .observable import MONTHS, REASONS
+from .sequences import sequences
+from .states import OTHER_REGION, STATES
+
+__all__ = [
+    "INDICATORS", "METHODS", "MONTHS", "NAMES", "OTHER_REGION", "REASONS", "STATES", "Typology", "adjusted_rand",
+    "choose_k", "clusters", "distances", "indicators", "mean_time", "representatives", "rules", "runs", "sequences",
+    "silhouette", "stability", "state_distribution", "transition_rates", "typology",
+]  # fmt: skip
