@@ -55,9 +55,9 @@ def test_regions_end_done_and_the_one_that_fails_is_named(first, place):
     ]  # fmt: skip
     assert sorted(o.region for o in told) == ["03", "05", "06", "province"]
     failed = outcomes[-1]
-    assert "panne voulue" in failed.message and "sensitive/logs/03.txt" in failed.message
+    assert "panne voulue" in failed.message and "sensitive/logs/region-03.txt" in failed.message
     assert failed.page is None and not (place / "shareable" / "region-03.html").exists()
-    assert "RuntimeError: panne voulue" in (place / "sensitive" / "logs" / "03.txt").read_text()
+    assert "RuntimeError: panne voulue" in (place / "sensitive" / "logs" / "region-03.txt").read_text()
     assert all(o.page.is_file() and o.seconds > 0 and o.message is None for o in outcomes[:-1])
 
 

@@ -380,7 +380,7 @@ def test_the_number_of_people_of_the_province_does_not_tell_a_region_s(monkeypat
     frame = protect(raw).frame.set_index("group")
     assert frame["reason"].to_dict() == {"01": None, "02": "denominator", "province": "few_exits"}
     assert frame.loc["province", ["n_start_rounded", "n_at_risk_rounded", "n_confirmed_rounded"]].isna().all()
-    monkeypatch.setattr(rates_room, "_hide_count_of_province", lambda raw, column, rules, once: column)
+    monkeypatch.setattr(rates_room, "_hide_count_of_sum", lambda raw, column, *_, once: column)
     frame = protect(raw).frame.set_index("group")
     assert list(frame["n_start_rounded"].dropna()) == [100, 110]
 

@@ -12,14 +12,14 @@ import pytest
 
 from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
-from trajectories.report import html, open_report, sections
+from trajectories.report import html, open_report, sections, whole
 from trajectories.report.inputs import open_reports
 from trajectories.report.markup import Fragment, Markup, element
 from trajectories.report.tables import html_table
 
 REGION = [
     sections.opening, sections.in_brief, sections.how_long, sections.where_to, sections.who_came,
-    sections.data_quality, sections.definitions,
+    sections.what_if, sections.data_quality, sections.definitions,
 ]  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def notebook(*fragments, extra=()):
 
 
 def page(report, *, extra=()):
-    parts = REGION[:4] + ([sections.comparison] if report.region == "province" else []) + REGION[4:]
+    parts = REGION[:4] + ([whole.regions] if report.region == "province" else []) + REGION[4:]
     shown = notebook(*(part(report) for part in parts), extra=extra)
     return html.page(shown, region=report.region, language="fr", run=report.run)
 

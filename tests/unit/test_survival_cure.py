@@ -242,3 +242,13 @@ def test_any_sample_gives_a_fit_or_a_reason(seed, distribution, share, n):
 def test_refusals(lower, upper, options, said):
     with pytest.raises(ValueError, match=said):
         mixture_cure(lower, upper, **options)
+
+
+def test_one_cluster_says_nothing_of_how_clusters_differ():
+    rng = np.random.default_rng(3)
+    gone = rng.random(60) < 0.6
+    month = np.where(gone, np.ceil(rng.exponential(6, 60)), 40.0)
+    lower, upper = np.where(gone, month - 1, month), np.where(gone, month, np.inf)
+    table = mixture_cure(lower, upper, cluster=np.zeros(60, dtype=int)).table
+    assert table[["robust_se", "z", "p_value"]].isna().all(axis=None)
+    assert table["se"].gt(0).all()

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -37,9 +38,14 @@ NEEDED = {
 }  # fmt: skip
 # The numbers of a model, which are those of nobody: what each level of agreement weighs (persons.match_weights).
 MODEL = {"weights": ("trait", "level", "weight", "relative_weight")}
+# What a page shows where the analysis made it (typology and models need enough persons): name here → its file.
+MORE = {
+    "types": "typology_types", "states": "typology_states", "paths": "typology_sequences", "funnel": "funnel",
+    "odds": "odds", "panel": "panel", "coefficients": "coefficients",
+}  # fmt: skip
 # Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
 WEIGHT_STEPS = 2
-FILES = (*(f"{name}.parquet" for name in (*NEEDED, *MODEL)), "run.json")
+FILES = (*(f"{name}.parquet" for name in (*NEEDED, *MODEL, *MORE.values(), "fits")), "run.json")
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class Report:
     checks: Protected
     services_apart: bool
     weights: pd.DataFrame
+    more: Mapping[str, Protected]
 
 
 def open_report(
@@ -162,6 +169,7 @@ def open_reports(
     kept["counts"] = protected_counts(raw["counts"], **told)
     apart = _services_apart(raw["retention"], kept["retention"].frame)
     weights = _weights(_read(folder, "weights"))
+    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told)}
     return [
         Report(
             region=region,
@@ -178,6 +186,7 @@ def open_reports(
             checks=kept["checks"].of(region),
             services_apart=region in apart,
             weights=weights,
+            more=more,
         )
         for region in regions
     ]
@@ -217,6 +226,23 @@ def _services_apart(raw: pd.DataFrame, told: pd.DataFrame) -> set[str]:
     return set(beside.loc[far & (beside["se"] > 0), "group"])
 
 
+def _more(folder: Path, told: Mapping[str, Any]) -> dict[str, Protected]:
+    """The tables of `MORE` that the analysis made, protected."""
+    found = {}
+    for name, file in MORE.items():
+        if (folder / f"{file}.parquet").exists():
+            frame = _read(folder, file)
+            if name == "coefficients":
+                # a ratio is told where both of its sides are large enough: the model's whole is needed for that
+                whole = _read(folder, "fits")[["model", "n_stays", "n_events"]]
+                whole = whole.rename(columns={"n_stays": "n_model_stays", "n_events": "n_model_events"})
+                frame = frame.drop(columns=list(whole.columns[1:]), errors="ignore").merge(
+                    whole, on="model", how="left"
+                )
+            found[name] = protect(frame, **told)
+    return found
+
+
 def _weights(frame: pd.DataFrame) -> pd.DataFrame:
     measured = ["weight", "relative_weight"]
     told = (frame[measured] * WEIGHT_STEPS).round() / WEIGHT_STEPS
@@ -234,7 +260,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
         raise StaleTableError(f"{path} does not exist: run the analysis first (`trajectories report`).") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise StaleTableError(f"{path} cannot be read ({type(error).__name__}): run the analysis again.") from None
-    absent = [column for column in {**NEEDED, **MODEL}[name] if column not in frame]
+    absent = [column for column in {**NEEDED, **MODEL}.get(name, ()) if column not in frame]
     if absent:
         raise StaleTableError(f"{path} has no column {', '.join(absent)}: run the analysis again.")
     return frame

@@ -53,3 +53,13 @@ class Fragment:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"text/html": str(self.html)}, {"text/html": {MARK: self.kind}}
+
+
+def nothing() -> Fragment:
+    """A section that has nothing to say: it is not on the page."""
+    return Fragment(Markup(""), kind="empty")
+
+
+def section(name: str, title: str, *body: object, class_: str | None = None) -> Fragment:
+    heading = element("h2", title, id=f"t-{name}")
+    return Fragment(element("section", heading, *body, id=f"s-{name}", class_=class_, aria_labelledby=f"t-{name}"))

@@ -62,6 +62,13 @@ def limits_text(row: pd.Series, words: Words) -> str:
     return words.say("from_to", lower=words.percent(row["lower"]), upper=words.percent(row["upper"]))
 
 
+def with_limits(row: pd.Series, words: Words, *, hearsay: bool = False) -> Markup:
+    """A rate, its mark where hearsay carries it, and its limits under it where it has some."""
+    rate = marked(rate_text(row, words), hearsay, words)
+    has_limits = pd.notna(row["estimate"]) and pd.notna(row["lower"])
+    return join(rate, element("span", limits_text(row, words), class_="limits") if has_limits else None)
+
+
 def range_text(row: pd.Series, words: Words) -> str:
     """From where to where a rate goes as the assumptions are moved, where it is shown."""
     if pd.isna(row["range_lower"]) or pd.isna(row["range_upper"]):

@@ -1,8 +1,9 @@
 """The sections of a page, in its order.
 
-Opening · in brief · how long they stay · where leavers go · (one region beside the others) · who came · quality ·
-definitions. Each takes a `Report` and gives the `Fragment` that a notebook's cell shows; a section with nothing to say
-is not on the page. What may not be published is said in words where the number would stand.
+Opening · in brief · how long they stay · where leavers go · who came · what if · quality · definitions; on the page of
+the whole, what concerns all regions comes between (whole.py). Each takes a `Report` and gives the `Fragment` that a
+notebook's cell shows; a section with nothing to say is not on the page. What may not be published is said in words
+where the number would stand.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ from . import companions, figures, linkage
 from .counting import count_table, pair
 from .figures import retention_curve
 from .inputs import Report, frame_of
-from .markup import Fragment, element, join
+from .markup import Fragment, element, join, nothing, section
 from .readings import (
     HEARSAY,
     by_hearsay,
     headline_row,
-    limits_text,
     marked,
     notes,
     range_text,
@@ -29,9 +29,9 @@ from .readings import (
     state_of,
     told,
     too_short,
+    with_limits,
 )
 from .tables import definition_list, html_table
-from .words import Words
 
 # Regions that the metropolitan perimeter cuts in two: only their outer part is « en région » (domain facts §0).
 SPLIT_REGIONS = ("14", "15", "16")
@@ -103,7 +103,7 @@ def in_brief(report: Report) -> Fragment:
             body.append(element("p", say("headline.metropolitan")))
         elif state == "too_small":
             body.append(element("p", say("headline.too_small_next")))
-    return _section("en-bref", say("headline.title"), *body, class_="brief")
+    return section("en-bref", say("headline.title"), *body, class_="brief")
 
 
 def _method(report: Report, row: pd.Series) -> list[str]:
@@ -125,11 +125,11 @@ def how_long(report: Report) -> Fragment:
     say, words = report.words.say, report.words
     state, bounds = state_of(report), companions.bounds(report)
     if state == "insufficient" and bounds:
-        return _section("retention", say("retention.title"), element("p", say("retention.bounds_only")), bounds)
+        return section("retention", say("retention.title"), element("p", say("retention.bounds_only")), bounds)
     if state != "estimated":
         return nothing()
     drawing = retention_curve(report.curve, report.retention, region=report.region, words=words)
-    return _section(
+    return section(
         "retention", say("retention.title"), element("p", say("retention.what")),
         drawing.html() if drawing else element("p", say("retention.no_curve"), class_="note"),
         _by_horizon(report), bounds, companions.readings(report),
@@ -144,7 +144,7 @@ def _by_horizon(report: Report) -> Markup:
     heard = by_hearsay(main)
     rows = [
         [
-            marked(words.months(row["horizon"]), heard[place], words), _with_limits(row, words),
+            marked(words.months(row["horizon"]), heard[place], words), with_limits(row, words),
             range_text(row, words), _at_risk(report, row),
         ]
         for place, row in main.iterrows()
@@ -169,7 +169,9 @@ def where_to(report: Report) -> Fragment:
         return nothing()
     # where staying in any region counts, going to another one is no exit
     destinations = [c for c in figures.DESTINATIONS if c != "other_region" or report.run.scope == "region"]
-    drawing = figures.exits_by_destination(report.exits, region=report.region, words=words, destinations=destinations)
+    said = {"region": report.region, "words": words, "destinations": destinations}
+    drawing = figures.shares_by_destination(report.exits, report.retention, **said)
+    drawing = drawing or figures.exits_by_destination(report.exits, **said)
     heard = by_hearsay(shares)
     rows = []
     for horizon, part in shares[told(shares)].groupby("horizon"):
@@ -182,9 +184,25 @@ def where_to(report: Report) -> Fragment:
         rows,
         note=notes(words, "exits.note", hearsay=bool(heard.any())),
     )
-    return _section("departs", say("exits.title"), element("p", say("exits.what")), drawing and drawing.html(), table,
+    return section("departs", say("exits.title"), element("p", say("exits.what")), drawing and drawing.html(), table,
         count_table(report, "exit"),
     )  # fmt: skip
+
+
+def what_if(report: Report) -> Fragment:
+    """The rate along what the observation model assumes, and, for the whole, under other settings than the study's."""
+    say, words = report.words.say, report.words
+    drawings = []
+    if "odds" in report.more:
+        drawings.append(
+            figures.rates_along_scale(report.more["odds"].of(report.region), region=report.region, words=words)
+        )
+    if "panel" in report.more and report.region == PROVINCE:
+        drawings.append(figures.rates_by_setting(report.more["panel"], words=words))
+    shown = [drawing.html() for drawing in drawings if drawing]
+    if not shown:
+        return nothing()
+    return section("hypotheses", say("what_if.title"), element("p", say("what_if.what")), *shown)
 
 
 def who_came(report: Report) -> Fragment:
@@ -212,7 +230,7 @@ def who_came(report: Report) -> Fragment:
     body.append(
         element("p", say("counts.note", base=report.rules.round, n=words.number(report.rules.threshold)), class_="note")
     )
-    return _section("etablissements", say("stays.title"), *body)
+    return section("etablissements", say("stays.title"), *body)
 
 
 def data_quality(report: Report) -> Fragment:
@@ -225,7 +243,7 @@ def data_quality(report: Report) -> Fragment:
     if report.region != PROVINCE:
         body.append(element("p", say("quality.whole"), class_="note"))
     body += [linkage.recognised(report), linkage.disagreements(report), linkage.threshold(report)]
-    return _section("qualite", say("quality.title"), element("p", say("quality.what")), *body)
+    return section("qualite", say("quality.title"), element("p", say("quality.what")), *body)
 
 
 def _reporting(report: Report) -> list[Markup]:
@@ -263,7 +281,7 @@ def definitions(report: Report) -> Fragment:
         (say("facts.version"), run.version),
     ]  # fmt: skip
     terms = ["retention", "establishment", "estimate", "at_risk", "hearsay", "lost", "limits", "range", "bounds"]
-    return _section(
+    return section(
         "definitions", say("definitions.title"),
         definition_list([(say(f"term.{name}"), say(f"term.{name}.meaning")) for name in terms]),
         element("h3", say("definitions.not_title")),
@@ -271,39 +289,6 @@ def definitions(report: Report) -> Fragment:
         element("h3", say("definitions.parameters")), definition_list(pairs),
         element("p", say("definitions.schema"), class_="note"),
     )  # fmt: skip
-
-
-def comparison(report: Report) -> Fragment:
-    """Every region's retention beside the others' (province page)."""
-    say, words = report.words.say, report.words
-    rates = frame_of(report.everywhere)
-    horizons = [h for h in (12, 24) if h in set(rates["horizon"])]
-    main = rates[(rates["method"] == "main") & rates["horizon"].isin(horizons)]
-    heard = by_hearsay(main).any()
-    main = main.set_index(["group", "horizon"])
-    rows = []
-    for code in [*(c for c in REGION_CODES if c not in METROPOLITAN_REGIONS), PROVINCE]:
-        cells: list[object] = []
-        for horizon in horizons:
-            row = main.loc[(code, horizon)] if (code, horizon) in main.index else None
-            cells.append(say("hidden") if row is None else _with_limits(row, words, hearsay=row["known"] == HEARSAY))
-        rows.append([words.region(code), *cells])
-    header = [say("column.region"), *(say("column.retention_at", months=words.months(h)) for h in horizons)]
-    note = notes(words, "comparison.note", "ranges.note", hearsay=bool(heard))
-    return _section(
-        "regions", say("comparison.title"), element("p", say("comparison.what")),
-        html_table(say("comparison.caption"), header, rows, note=note),
-    )  # fmt: skip
-
-
-def nothing() -> Fragment:
-    """A section that has nothing to say: it is not on the page."""
-    return Fragment(Markup(""), kind="empty")
-
-
-def _section(name: str, title: str, *body: object, class_: str | None = None) -> Fragment:
-    heading = element("h2", title, id=f"t-{name}")
-    return Fragment(element("section", heading, *body, id=f"s-{name}", class_=class_, aria_labelledby=f"t-{name}"))
 
 
 def _at_risk(report: Report, row: pd.Series) -> str:
@@ -316,11 +301,4 @@ def _at_risk(report: Report, row: pd.Series) -> str:
 def _share(report: Report, by_cause: pd.DataFrame, cause: str) -> object:
     if cause not in by_cause.index:
         return report.words.say("hidden")
-    return _with_limits(by_cause.loc[cause], report.words)
-
-
-def _with_limits(row: pd.Series, words: Words, *, hearsay: bool = False) -> Markup:
-    """A rate, its mark where hearsay carries it, and its limits under it where it has some."""
-    rate = marked(rate_text(row, words), hearsay, words)
-    has_limits = pd.notna(row["estimate"]) and pd.notna(row["lower"])
-    return join(rate, element("span", limits_text(row, words), class_="limits") if has_limits else None)
+    return with_limits(by_cause.loc[cause], report.words)

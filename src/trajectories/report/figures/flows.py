@@ -20,10 +20,11 @@ from .lettering import SMALL, broken, text_width
 from .shades import HATCH, HATCH_INK, ink_on, shade
 
 _ROW, _ROW_NARROW, _LEFT, _LEFT_NARROW = 27, 40, 250, 130
+FLOW = "flow"
 _HEADS = 10.5  # size of the names of columns
 
 
-def flow_figure(flows, *, words: Words, by: str = "region") -> Drawing | None:
+def flow_figure(flows, *, words: Words, by: str = "region", table: str = "flow") -> Drawing | None:
     """
     Origins against destinations, as a matrix that prints.
 
@@ -35,6 +36,9 @@ def flow_figure(flows, *, words: Words, by: str = "region") -> Drawing | None:
     by : {"region", "area"}
         Destinations: the regions (a town apart from the rest of its region), or the near ring, the large towns and the
         rest of all regions together.
+    table : {"flow", "origin"}
+        Which counts: the moves by municipality of destination, or the stays by region (only by region). A page shows
+        one of the two: together they would tell small cells.
 
     Returns
     -------
@@ -44,11 +48,13 @@ def flow_figure(flows, *, words: Words, by: str = "region") -> Drawing | None:
     from ...portrait import flow_matrix
 
     frame_of(flows)  # protected, or refused
-    inside = flow_matrix(flows.frame, by=by, measure="persons_rounded").T
+    inside = flow_matrix(flows.frame, by=by, measure="persons_rounded", table=table).T
     if not (inside.fillna(0).to_numpy(dtype=float) > 0).any():
         return None
+    if table != FLOW:  # origins of which no number is told are many: the page says that they are left out
+        inside = inside.loc[:, (inside.fillna(0) > 0).any()]
     rows, columns = list(inside.index), _largest(inside)
-    heads = [words.label("flow_origin", key) for key in columns]
+    heads = [_origin(key, words, table) for key in columns]
     largest = float(inside.max().max())
 
     def span_of(width: int) -> float:
@@ -87,7 +93,13 @@ def flow_figure(flows, *, words: Words, by: str = "region") -> Drawing | None:
                 _cell(axes, box, inside.loc[destination, key], largest, words, size)
 
     svg, narrow = draw("flux", paint, height)
-    return Drawing("flux", svg, narrow, _alt(inside, words), words.say("figure.flows.caption"))
+    caption = words.say("figure.flows.caption" if table == FLOW else "figure.moves.caption")
+    return Drawing("flux", svg, narrow, _alt(inside, words, table), caption)
+
+
+def _origin(code: str, words: Words, table: str) -> str:
+    """The name of an origin: of the metropolitan part of a region where flows are told, else of the region."""
+    return words.label("flow_origin", code) if table == FLOW or code == UNKNOWN else words.label("region", code)
 
 
 def destination_name(code: str, rows: list[str], words: Words) -> str:
@@ -126,16 +138,17 @@ def _largest(inside: pd.DataFrame) -> list[str]:
     return list(told.index[order])
 
 
-def _alt(inside: pd.DataFrame, words: Words) -> str:
+def _alt(inside: pd.DataFrame, words: Words, table: str) -> str:
     long = inside.stack().astype(float).sort_values(ascending=False, kind="stable")
     numbers = [
         words.say(
-            "figure.flows.from_to", origin=words.label("flow_origin", key), count=words.number(count),
+            "figure.flows.from_to", origin=_origin(key, words, table), count=words.number(count),
             destination=destination_name(destination, list(inside.index), words),
         )
         for (destination, key), count in long[long > 0].head(2).items()
     ]  # fmt: skip
+    key = "figure.flows.alt" if table == FLOW else "figure.moves.alt"
     return words.say(
-        "figure.flows.alt", n_origins=words.number(inside.shape[1]), n_destinations=words.number(inside.shape[0]),
+        key, n_origins=words.number(inside.shape[1]), n_destinations=words.number(inside.shape[0]),
         numbers="; ".join(numbers), hidden=words.say_many("figure.flows.hidden", int(inside.isna().sum().sum())),
     )  # fmt: skip

@@ -250,13 +250,18 @@ def _areas(axes, table: pd.DataFrame, end: float, words: Words) -> None:
 
 
 def _inside(axes, table: pd.DataFrame, state: str, words: Words) -> None:
-    month = table[state].idxmax()
-    if table.loc[month, state] * _PLOT < SMALL + 4:
-        return
-    at = table.columns.get_loc(state)
-    middle = table.loc[month].iloc[:at].sum() + table.loc[month, state] / 2
-    axes.text(month, middle, words.label("state", state), ha="center", va="center", fontsize=SMALL,
-              color=ink_on(FILLS.get(state, _UNKNOWN)))  # fmt: skip
+    """The name of a state on its own area, as early as it fits; nothing where it fits nowhere."""
+    name, at = words.label("state", state), table.columns.get_loc(state)
+    end, pixels = axes.get_xlim()[1], axes.get_window_extent().width
+    wide, tall = (text_width(name, SMALL) + 6) * end / pixels, (SMALL + 4) / _PLOT
+    low, high = table.iloc[:, :at].sum(axis=1), table.iloc[:, : at + 1].sum(axis=1)
+    for month in table.index[table.index + wide <= table.index[-1]]:
+        under = (table.index >= month) & (table.index <= month + wide)
+        bottom, top = low[under].max(), high[under].min()
+        if top - bottom >= tall:
+            axes.text(month + wide / 2, (bottom + top) / 2, name, ha="center", va="center", fontsize=SMALL,
+                      color=ink_on(FILLS.get(state, _UNKNOWN)))  # fmt: skip
+            return
 
 
 def _key(figure, width: int, total: float, y: float, state: str, words: Words) -> None:
