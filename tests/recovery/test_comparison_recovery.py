@@ -53,6 +53,7 @@ def cohort_and_contacts(n, seed, ratio=1.0):
     cohort = pd.DataFrame({
         "person_id": np.arange(n).astype(str), "household_id": household, "episode": 1, "excluded": None,
         "pathway": "secondary", "region": "05", "role": None, "age": 30.0, "household_size": 1, "entry": 0.0,
+        "establishment_latest": pd.Timestamp("2022-05-01"),
         "cutoff": cutoff, "heard_until": cutoff, "city_size": np.array(list(SIZES), dtype=object)[size],
         "immigration_category": np.where(worker, "temporary_worker", "economic"),
         "sex": np.where(rng.random(n) < 0.5, "F", "M"),

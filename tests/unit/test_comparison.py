@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
-from trajectories.comparison import balance, compare, household_types, overlap
+from trajectories.comparison import balance, compare, overlap
 from trajectories.comparison import outcome as model
 from trajectories.comparison.covariates import design, levels, partitions, with_household_type
 from trajectories.comparison.refit import household_draws, refit, restricted_means
@@ -25,7 +25,7 @@ def cohort_of(told, **columns):
         "person_id": person, "household_id": told.household, "episode": 1, "excluded": None, "pathway": "secondary",
         "region": "05", "entry": told.entry, "cutoff": told.cutoff, "heard_until": told.cutoff, "lower": told.entry,
         "upper": np.inf, "exit": None, "lost": None, "lost_month": np.nan, "role": None, "age": 30.0,
-        "household_size": 1, **columns,
+        "household_size": 1, "establishment_latest": pd.Timestamp("2022-05-01"), **columns,
     })  # fmt: skip
     rows = told.contacts
     names = np.array([None, "metropole", "other_region", "outside_quebec"], dtype=object)
@@ -55,15 +55,6 @@ def compared(tables):
 
 
 # ── who is compared ───────────────────────────────────────────────────────────────────────────────────────
-def test_household_types_say_nothing_where_members_are_not_known():
-    cohort = pd.DataFrame({
-        "person_id": list("abcdefg"), "household_id": [1, 2, 2, 3, 4, 4, 5], "role": [None] * 6 + ["child"],
-        "age": [40, 30, 31, 25, 50, 17.9, np.nan], "household_size": pd.array([1, 2, 2, 2, 2, 2, 1], dtype="Int64"),
-    })  # fmt: skip
-    expected = ["single_adult", "adults_without_child", "adults_without_child", None, *["with_children"] * 3]
-    assert household_types(cohort).tolist() == expected
-
-
 def test_levels_are_classes_of_numbers_with_the_missing_apart_and_small_ones_joined():
     age = pd.Series([*[10.0] * 25, *[20.0] * 25, *[50.0] * 25, *[np.nan] * 25], name="age")
     assert levels(age).value_counts().to_dict() == {

@@ -1,4 +1,4 @@
-"""Who is compared with whom, and what of persons is held alike: groups, household types, covariates as 0/1 columns.
+"""Who is compared with whom, and what of persons is held alike: groups, covariates as 0/1 columns.
 
 What is held alike is what a person brought along at the establishment. A job or a dwelling found by then is not in it:
 a region or a period may keep people because it has jobs, and holding jobs alike would take that away from it.
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..exceptions import TooFewError
+from ..households import SINGLE, UNKNOWN_TYPE, household_type
 from ..study import METROPOLITAN_REGIONS, REGION_CODES, Study
 from ..tables import PROVINCE
 
@@ -21,10 +22,8 @@ PERSON = (
     "immigration_category", "age", "sex", "household_type", "education", "french", "years_since_arrival", "period",
 )  # fmt: skip
 CATEGORY, CITY_SIZE, REGION, GROUPS = "immigration_category", "city_size", "region", "groups"
-SINGLE, ADULTS, CHILDREN = HOUSEHOLD_TYPES = ("single_adult", "adults_without_child", "with_children")
 # A class holds its lower end: under 18, 18 to 29, …; a stay's first year since arrival, the second and third, later.
 CLASSES = {"age": (18, 30, 45), "years_since_arrival": (1, 3)}
-OF_AGE = 18
 UNKNOWN, OTHER = "unknown", "other"
 # A level of fewer stays is joined with other such levels: its coefficient would say nothing.
 SMALLEST_LEVEL = 20
@@ -52,43 +51,16 @@ class Partition:
     adjusted_for: tuple[str, ...]
 
 
-def household_types(cohort: pd.DataFrame) -> pd.Series:
-    """
-    The type of each stay's household, as far as the cohort tells.
-
-    Parameters
-    ----------
-    cohort : DataFrame
-        The table `cohort` (excluded stays too: they tell who is in a household).
-
-    Returns
-    -------
-    Series
-        In the order of the rows: `with_children` where any member of the household with a stay is a child (role, or
-        under 18 at the establishment); otherwise `single_adult` where the household is of one (said so, or nobody else
-        is known and nothing is said), `adults_without_child` where as many adults are known as the household has
-        members, and None where members are not known: they may be children.
-
-    Examples
-    --------
-    >>> cohort = pd.DataFrame({"person_id": list("abcd"), "household_id": [1, 1, 2, 3], "role": [None] * 4,
-    ...     "age": [30, 4, 25, 40], "household_size": [2, 2, 1, 3]})
-    >>> household_types(cohort).tolist()
-    ['with_children', 'with_children', 'single_adult', None]
-    """
-    child = cohort["role"].eq("child") | (cohort["age"] < OF_AGE)
-    household = cohort["household_id"]
-    with_child = child.astype(bool).groupby(household).transform("any")
-    known = cohort.groupby("household_id")["person_id"].transform("nunique")
-    size = cohort["household_size"].astype("float64").groupby(household).transform("max").fillna(known)
-    whole = known >= size
-    found = np.select([with_child, (size <= 1) & whole, whole], [CHILDREN, SINGLE, ADULTS], "")
-    return pd.Series(found, index=cohort.index, dtype="object").where(found != "", None)
-
-
 def with_household_type(cohort: pd.DataFrame) -> pd.DataFrame:
-    """The cohort with a column `household_type`, unless it has one."""
-    return cohort if "household_type" in cohort else cohort.assign(household_type=household_types(cohort))
+    """
+    The cohort with a column `household_type` (households.py), unless it has one.
+
+    Excluded stays tell too who is in a household. Missing where not all members are known: they may be children.
+    """
+    if "household_type" in cohort:
+        return cohort
+    types = household_type(cohort)
+    return cohort.assign(household_type=types.where(types.ne(UNKNOWN_TYPE), None))
 
 
 def partitions(stays: pd.DataFrame, by: str, adjust: Sequence[str] | None, study: Study) -> list[Partition]:

@@ -67,7 +67,7 @@ def compare(
     cohort, contacts : DataFrame
         The tables of those names (or a `Cohort`, which holds both).
     by : str or list of str
-        What is compared: `period`, `immigration_category`, `household_type` (covariates.household_types), `region`,
+        What is compared: `period`, `immigration_category`, `household_type` (households.py), `region`,
         `groups` (those of the study) or another column of the cohort. With several, each is a comparison of its own.
     study : Study, optional
         Its horizons, support, pathway, replicates and seed are used.

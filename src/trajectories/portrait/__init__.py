@@ -5,13 +5,13 @@ month and of households beside targets. Nothing here may be shown before `protec
 counts and adds the groups that the study names.
 """
 
+from ..households import HOUSEHOLD_TYPES, household_type
 from .areas import AREA_KINDS, AREAS, area_kind, destination_area
 from .counting import COLUMNS, counts_by_key
 from .decisions import CONFLICT_RULES, KNOWN_TO, PAIRS, accounting, decisions
 from .delays import delays
 from .flows import FLOW, ORIGINS, flow_matrix, flows
 from .grouped import protected_counts
-from .households import HOUSEHOLD_TYPES, household_type
 from .migration import MIGRATIONS, migrations
 from .services import services_before
 from .settled import fiscal_years, portrait

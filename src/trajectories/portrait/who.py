@@ -12,12 +12,12 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
+from ..households import HOUSEHOLD_TYPES, household_type
 from ..months import TOLERANCE
 from ..study import Study
 from ..tables import CATEGORIES, CITY_SIZES, EDUCATION_LEVELS, FRENCH_LEVELS, UNKNOWN
 from .areas import AREA_KINDS, area_kind, destination_area
 from .counting import counts_by_key
-from .households import HOUSEHOLD_TYPES, household_type
 from .settled import stays_of
 
 # The classes of the ministry's own portraits (domain.md §3.1), so that they can be laid side by side.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..cohort import OF_AGE
-from ..months import add_months, months_between
+from .cohort import OF_AGE
+from .months import add_months, months_between
 
 HOUSEHOLD_TYPES = (SINGLE, ADULTS, WITH_CHILDREN, UNKNOWN_TYPE) = (
     "single", "adults_without_child", "with_children", "unknown",
