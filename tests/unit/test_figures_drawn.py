@@ -271,6 +271,13 @@ def test_the_scale_marks_the_study_and_tells_the_share_heard_of(drawn):
     assert "à 12 mois, de 87 % à 73 % d’un bout à l’autre" in plain(drawn["scale"].alt)
 
 
+def test_a_horizon_may_be_told_along_one_scale_only():
+    table = raw.scale()
+    gone = table["assumption"].eq("odds_gone") & table["horizon"].eq(12)
+    drawing = figures.rates_along_scale(protect(table[~gone]), region="05", words=W)
+    assert {"à 24 mois, de", "à 12 mois, de"} <= set(re.findall(r"à \d+ mois, de", plain(drawing.alt)))
+
+
 def test_settings_are_dots_about_the_study(drawn):
     said = texts(drawn["settings"].svg)
     assert "étude : 80 %" in said

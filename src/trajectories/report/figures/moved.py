@@ -240,9 +240,10 @@ def _lines(axes, mine: pd.DataFrame, words: Words, tall: float) -> None:
 
 def _scale_alt(rows: pd.DataFrame, panels: list[str], region: str, words: Words) -> str:
     said = [words.say("figure.scale.alt", place=words.in_region(region))]
-    at = rows["horizon"].min()
     for assumption in panels:
-        mine = rows[rows["assumption"].eq(assumption) & rows["horizon"].eq(at)]
+        mine = rows[rows["assumption"].eq(assumption)]
+        at = mine["horizon"].min()  # a horizon may be shown along one scale and not along the other
+        mine = mine[mine["horizon"].eq(at)]
         said.append(words.say(
             "figure.scale.ends", name=words.label("assumption", assumption), months=words.months(at),
             first=words.percent(mine["estimate"].iloc[0]), last=words.percent(mine["estimate"].iloc[-1]),
