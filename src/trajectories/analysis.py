@@ -25,7 +25,7 @@ from .panel import panel, range_of
 from .persons import match_weights
 from .portrait import decisions, whole_portrait
 from .provenance import analysed_from, description, is_made, linkage_model, same_study, stamp
-from .results import write_results
+from .results import drop_others, write_results
 from .retention import estimate
 from .sensitivity import linkage_sensitivity
 from .study import Study
@@ -73,7 +73,9 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None, forc
         tables.load(tables.FILES, study.paths.derived).to_csv(scratch, index=False)
     with replaced(folder / "run.json") as scratch:
         scratch.write_text(json.dumps(description(study, notes), indent=1, sort_keys=True), encoding="utf-8")
-    stamp(folder, origin, [*written, "accounting.csv", "run.json"])
+    written += ["accounting.csv", "run.json"]
+    drop_others(folder, written)
+    stamp(folder, origin, written)
     return folder
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,13 @@ def write_results(made: Mapping[str, pd.DataFrame], folder: Path) -> list[str]:
     with replaced(folder / DICTIONARY) as scratch:
         described.to_csv(scratch, index=False)
     return [*(f"{name}.{ending}" for name in made for ending in ("parquet", "csv")), DICTIONARY]
+
+
+def drop_others(folder: Path, written: Collection[str]) -> None:
+    """Remove the tables of an earlier analysis that this one did not make (too few persons): no page may show them."""
+    for path in folder.iterdir():
+        if path.suffix in (".parquet", ".csv") and path.name not in written:
+            path.unlink()
 
 
 def describe(made: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from trajectories.exceptions import TableError
-from trajectories.results import DICTIONARY, meanings, write_results
+from trajectories.results import DICTIONARY, drop_others, meanings, write_results
 
 EXITS = pd.DataFrame({"group": ["=cmd()", "05"], "horizon": 12, "cause": "metropole", "estimate": [0.1, 0.2]})
 
@@ -27,3 +27,11 @@ def test_columns_without_a_meaning_are_refused_all_at_once(tmp_path):
 
 def test_every_table_says_what_a_row_is():
     assert [name for name, table in meanings()["tables"].items() if not table.get("row")] == []
+
+
+def test_tables_that_are_made_no_more_do_not_stay(tmp_path):
+    write_results({"exits": EXITS, "odds": EXITS[["group", "horizon"]]}, tmp_path)
+    (tmp_path / "run.json").write_text("{}")
+    written = write_results({"exits": EXITS}, tmp_path)
+    drop_others(tmp_path, written)
+    assert {path.name for path in tmp_path.iterdir()} == {*written, "run.json"}
