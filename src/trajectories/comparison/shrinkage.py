@@ -12,6 +12,7 @@ chance alone would keep 95 and 99.8 % of the regions in if all were the province
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from statistics import NormalDist
 
 import numpy as np
@@ -66,11 +67,7 @@ def shrunken(rates: pd.DataFrame, *, study: Study | None = None) -> pd.DataFrame
     known = _known(rates, study)
     z = NormalDist().inv_cdf(0.975)
     tables = []
-    for _, rows in known.groupby("horizon", sort=True):
-        centre = rows[rows["group"].eq(PROVINCE)]
-        rows = rows[rows["group"].ne(PROVINCE)].reset_index(drop=True)
-        if centre.empty or rows.empty:
-            continue
+    for centre, rows in _by_horizon(known):
         y, v = _scaled(rows)
         (y0,), (v0,) = _scaled(centre)
         regions = rows["group"].isin(REGION_CODES).to_numpy()
@@ -126,11 +123,7 @@ def funnel(rates: pd.DataFrame, *, study: Study | None = None) -> pd.DataFrame:
     """
     known = _known(rates, study)
     tables = []
-    for _, rows in known.groupby("horizon", sort=True):
-        centre = rows[rows["group"].eq(PROVINCE)]
-        rows = rows[rows["group"].ne(PROVINCE)].reset_index(drop=True)
-        if centre.empty or rows.empty:
-            continue
+    for centre, rows in _by_horizon(known):
         rate = float(centre["estimate"].iloc[0])
         _, v = _scaled(rows)
         # a share of n independent stays has the variance (1 − S) / (n S log² S) on this scale
@@ -218,6 +211,14 @@ def _spreads(y: Floats, v: Floats) -> tuple[Floats, Floats]:
     value = _restricted(y, v, tau**2)
     likely = np.exp(value - value.max())
     return tau, likely / likely.sum()
+
+
+def _by_horizon(known: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The province's row and the others' at each horizon that has both."""
+    for _, rows in known.groupby("horizon", sort=True):
+        whole = rows["group"].eq(PROVINCE)
+        if whole.any() and not whole.all():
+            yield rows[whole], rows[~whole].reset_index(drop=True)
 
 
 def _known(rates: pd.DataFrame, study: Study | None) -> pd.DataFrame:
