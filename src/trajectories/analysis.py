@@ -147,19 +147,13 @@ def _comparison(
 ) -> dict[str, pd.DataFrame]:
     """Groups as if their persons were alike; small regions drawn towards the province."""
     by = [*COMPARED, *(["groups"] if study.groups else [])]
-    compared, alike, balanced = [], [], []
-    for one in by:
-        try:
-            compared.append(compare(cohort, contacts, by=one, study=study))
-            alike.append(overlap(cohort, by=one, study=study))
-            balanced.append(balance(cohort, by=one, study=study))
-        except TooFewError:
-            continue  # fewer than two groups of enough stays: there is nothing to say
-    found = {"comparison": compared, "overlap": alike, "balance": balanced}
-    return {
-        **{name: pd.concat(frames, ignore_index=True) for name, frames in found.items() if frames},
-        "shrunken": shrunken(rates, study=study),
-        "funnel": funnel(rates, study=study),
+    found = {"shrunken": shrunken(rates, study=study), "funnel": funnel(rates, study=study)}
+    try:
+        found["comparison"] = compare(cohort, contacts, by=by, study=study)
+    except TooFewError:
+        return found  # no two groups of enough stays: there is nothing to say
+    return found | {
+        "overlap": overlap(cohort, by=by, study=study), "balance": balance(cohort, by=by, study=study)
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..exceptions import TooFewError
+from ..cohort import OF_AGE
 from ..households import SINGLE, UNKNOWN_TYPE, household_type
 from ..study import METROPOLITAN_REGIONS, REGION_CODES, Study
 from ..tables import PROVINCE
@@ -22,13 +22,14 @@ PERSON = (
     "immigration_category", "age", "sex", "household_type", "education", "french", "years_since_arrival", "period",
 )  # fmt: skip
 CATEGORY, CITY_SIZE, REGION, GROUPS = "immigration_category", "city_size", "region", "groups"
+HOUSEHOLD_TYPE = "household_type"
 # A class holds its lower end: under 18, 18 to 29, …; a stay's first year since arrival, the second and third, later.
 CLASSES = {"age": (18, 30, 45), "years_since_arrival": (1, 3)}
 UNKNOWN, OTHER = "unknown", "other"
 # A level of fewer stays is joined with other such levels: its coefficient would say nothing.
 SMALLEST_LEVEL = 20
 # What each comparison is told against; elsewhere, the largest group.
-REFERENCE = {"period": "before_2020", CATEGORY: "economic", "household_type": SINGLE, REGION: PROVINCE}
+REFERENCE = {"period": "before_2020", CATEGORY: "economic", HOUSEHOLD_TYPE: SINGLE, REGION: PROVINCE}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Partition:
     `code` is the place of each stay's group in `names`, and `len(names)` for those who are of none that is compared
     (too few, or not known): they count in the mix that all are standardised to. `labels` are the groups as tables name
     them; `reference` is one of them, or `province`. `too_small` holds the groups that are not compared with their
-    number of stays.
+    number of stays. Without names nothing is compared: no two groups are large enough.
     """
 
     by: str
@@ -63,6 +64,15 @@ def with_household_type(cohort: pd.DataFrame) -> pd.DataFrame:
     return cohort.assign(household_type=types.where(types.ne(UNKNOWN_TYPE), None))
 
 
+def compared_among(stays: pd.DataFrame, by: str) -> NDArray[np.bool_]:
+    """
+    The stays that a comparison is made among, the groups and whom they are standardised to alike.
+
+    Types of households among persons of age only: every child is of one type, and has no counterpart in the others.
+    """
+    return stays["age"].ge(OF_AGE).to_numpy() if by == HOUSEHOLD_TYPE else np.ones(len(stays), dtype=bool)
+
+
 def partitions(stays: pd.DataFrame, by: str, adjust: Sequence[str] | None, study: Study) -> list[Partition]:
     """
     The comparison(s) that `by` asks for: one, or one for each of the study's groups of regions (`groups`).
@@ -70,7 +80,7 @@ def partitions(stays: pd.DataFrame, by: str, adjust: Sequence[str] | None, study
     Raises
     ------
     ValueError
-        A column that the cohort does not have, or fewer than two groups of at least `study.support` stays.
+        A column that the cohort does not have.
     """
     if by != GROUPS and by not in stays:
         raise ValueError(f"by: {by!r} is no column of the cohort, nor 'groups'.")
@@ -84,15 +94,16 @@ def partitions(stays: pd.DataFrame, by: str, adjust: Sequence[str] | None, study
         values = values.where(values.isin([c for c in REGION_CODES if c not in METROPOLITAN_REGIONS]), None)
     counts = values.value_counts()
     enough = counts[counts >= study.support]
+    # a region is held against the province; elsewhere two are needed
+    enough = enough if len(enough) >= (1 if by == REGION else 2) else enough[:0]
     names = tuple(sorted(enough.index))
-    if len(names) < (1 if by == REGION else 2):
-        raise TooFewError(f"by: {by!r} has {len(names)} group(s) of {study.support} stays or more; two are compared.")
     code = values.map({name: k for k, name in enumerate(names)}).fillna(len(names)).to_numpy(dtype=np.int64)
     wanted = REFERENCE.get(by)
-    reference = wanted if wanted in (*names, PROVINCE) else str(enough.idxmax())
-    label = {name: name if by == REGION else f"{by}={name}" for name in names}
-    small = {name if by == REGION else f"{by}={name}": int(n) for name, n in counts.items() if name not in enough.index}
-    return [Partition(by, names, tuple(label.values()), code, label.get(reference, reference), small, held)]
+    label = {name: name if by == REGION else f"{by}={name}" for name in counts.index}
+    reference = wanted if wanted in (*names, PROVINCE) or not names else str(enough.idxmax())
+    small = {label[name]: int(n) for name, n in counts.items() if name not in names}
+    labels = tuple(label[name] for name in names)
+    return [Partition(by, names, labels, code, label.get(reference, str(reference)), small, held)]
 
 
 def _one_group(stays: pd.DataFrame, name: str, regions: Sequence[str], held: tuple[str, ...], study: Study):

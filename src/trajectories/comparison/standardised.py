@@ -12,7 +12,7 @@ lends. All groups and both answers share the draws, so that differences are of s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ from ..main_fits import STARTS, learns
 from ..reported import Reported, reported, stays_that_enter
 from ..study import Study
 from ..survival import ObservedCurve
-from .covariates import Design, Partition, design, partitions, with_household_type
+from .covariates import Design, Partition, compared_among, design, partitions, with_household_type
 from .outcome import fit_outcome, g_computation, stays_of
 from .refit import household_draws, on_months, refit
 from .tidy import answer_rows, too_small_rows
@@ -34,6 +34,21 @@ from .weights import balance_table, overlap_table, propensity, propensity_again,
 Floats = NDArray[np.float64]
 # More replicates than these would cost minutes, and move a limit by a few hundredths of its width.
 MOST_REPLICATES = 200
+
+
+@dataclass(frozen=True)
+class Everyone:
+    """Those among whom groups are compared: their stays, what the province is of them, and the draws of households."""
+
+    stays: pd.DataFrame
+    reported: Reported
+    province: ObservedCurve
+    survival: Floats  # months 0 … last × (1 + replicates)
+    draws: Floats
+
+    @property
+    def last(self) -> int:
+        return len(self.survival) - 1
 
 
 @dataclass(frozen=True)
@@ -67,8 +82,9 @@ def compare(
     cohort, contacts : DataFrame
         The tables of those names (or a `Cohort`, which holds both).
     by : str or list of str
-        What is compared: `period`, `immigration_category`, `household_type` (households.py), `region`,
-        `groups` (those of the study) or another column of the cohort. With several, each is a comparison of its own.
+        What is compared: `period`, `immigration_category`, `household_type` (households.py; among persons of age),
+        `region`, `groups` (those of the study) or another column of the cohort. With several, each is a comparison of
+        its own; one that has too few groups has a row a group, which says so.
     study : Study, optional
         Its horizons, support, pathway, replicates and seed are used.
     adjust : list of str, optional
@@ -103,7 +119,8 @@ def compare(
     Raises
     ------
     ValueError
-        No contacts, an unknown column, fewer than two groups that can be compared, or no stay that enters.
+        No contacts, an unknown column, no stay that enters, or, in all that is asked, no two groups of
+        `study.support` stays (`TooFewError`).
 
     Notes
     -----
@@ -130,26 +147,24 @@ def compare(
     months = tuple(study.horizons if horizons is None else sorted({int(h) for h in horizons}))
     number = min(study.replicates, MOST_REPLICATES) if replicates is None else int(replicates)
     stays = _entering(cohort, study)
-    everybody = reported(stays, contacts)
     asked = [by] if isinstance(by, str) else list(by)
-    every = [part for name in asked for part in partitions(stays, name, adjust, study)]
-    draws = household_draws(everybody.household, number, study.seed)
-    province = everybody.fit(study, starts=STARTS)
-    last = max(months)
-    whole = on_months(refit(province, draws, keep=True), last)
+    every = _partitions(stays, asked, adjust, study)
+    known: dict[bytes, Everyone] = {}
     tables = []
-    for part in every:
+    for chosen, part in every:
         tables.append(too_small_rows(part, study))
         if part.names:
-            answers = _answers(part, stays, everybody, province, whole, draws, last, study)
-            tables.append(answer_rows(answers, months, study))
+            among = chosen.tobytes()
+            if among not in known:
+                known[among] = _everyone(stays[chosen].reset_index(drop=True), contacts, number, max(months), study)
+            tables.append(answer_rows(_answers(part, known[among], study), months, study))
     return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
 def overlap(
     cohort: pd.DataFrame | Cohort,
     *,
-    by: str,
+    by: str | Sequence[str],
     study: Study | None = None,
     adjust: Sequence[str] | None = None,
 ) -> pd.DataFrame:
@@ -176,7 +191,7 @@ def overlap(
 def balance(
     cohort: pd.DataFrame | Cohort,
     *,
-    by: str,
+    by: str | Sequence[str],
     study: Study | None = None,
     adjust: Sequence[str] | None = None,
 ) -> pd.DataFrame:
@@ -198,16 +213,34 @@ def balance(
         part, covariates, weights))  # fmt: skip
 
 
-def _by_partition(cohort, by: str, study: Study | None, adjust: Sequence[str] | None, table) -> pd.DataFrame:
+def _by_partition(
+    cohort: pd.DataFrame | Cohort, by: str | Sequence[str], study: Study | None, adjust: Sequence[str] | None,
+    table: Callable[[Partition, Design, Floats, Floats], pd.DataFrame],
+) -> pd.DataFrame:  # fmt: skip
     study = study or Study()
     stays = _entering(cohort.cohort if isinstance(cohort, Cohort) else cohort, study)
     found = []
-    for part in partitions(stays, by, adjust, study):
+    for chosen, part in _partitions(stays, [by] if isinstance(by, str) else by, adjust, study):
         if part.names:
-            covariates = design(stays, part.adjusted_for)
+            covariates = design(stays[chosen], part.adjusted_for)
             chances = propensity(covariates.matrix, part.code, _classes(part)).chances(covariates.matrix)
             found.append(table(part, covariates, chances, stabilised(chances, part.code)))
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"by": pd.Series(dtype="object")})
+    return pd.concat(found, ignore_index=True)
+
+
+def _partitions(
+    stays: pd.DataFrame, asked: Sequence[str], adjust: Sequence[str] | None, study: Study
+) -> list[tuple[NDArray[np.bool_], Partition]]:
+    """Each comparison, and the stays that it is made among."""
+    found = []
+    for by in asked:
+        chosen = compared_among(stays, by)
+        found += [(chosen, part) for part in partitions(stays[chosen], by, adjust, study)]
+    if not any(part.names for _, part in found):
+        raise TooFewError(
+            f"by: {', '.join(asked)}: no two groups have {study.support} stays or more; there is nothing to compare."
+        )
+    return found
 
 
 def _both(cohort: pd.DataFrame | Cohort, contacts: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -231,17 +264,22 @@ def _classes(part: Partition) -> int:
 
 
 # ── one comparison ────────────────────────────────────────────────────────────────────────────────────────
-def _answers(
-    part: Partition, stays: pd.DataFrame, everybody: Reported, province: ObservedCurve, whole: Floats, draws: Floats,
-    last: int, study: Study,
-) -> Answers:  # fmt: skip
-    covariates = design(stays, part.adjusted_for)
+def _everyone(stays: pd.DataFrame, contacts: pd.DataFrame, replicates: int, last: int, study: Study) -> Everyone:
+    everybody = reported(stays, contacts)
+    draws = household_draws(everybody.household, replicates, study.seed)
+    province = everybody.fit(study, starts=STARTS)
+    return Everyone(stays, everybody, province, on_months(refit(province, draws, keep=True), last), draws)
+
+
+def _answers(part: Partition, everyone: Everyone, study: Study) -> Answers:
+    draws, last, province = everyone.draws, everyone.last, everyone.province
+    covariates = design(everyone.stays, part.adjusted_for)
     chances, weights = replicated_weights(part, covariates, draws)
     lent = province._model.found
     curves, borrowed, unadjusted, weighted = [], [], [], []
     for k in range(len(part.names)):
         chosen = part.code == k
-        mine = everybody.of(chosen)
+        mine = everyone.reported.of(chosen)
         curve = mine.fit(study, starts=STARTS)
         own = learns(curve)
         if not own:
@@ -255,14 +293,14 @@ def _answers(
     outcome = fit_outcome(stays_of(covariates.matrix, part.code, [curve._model for curve in curves]))
     modelled = g_computation(outcome, draws, last)
     survival = {
-        "unadjusted": np.stack([*unadjusted, whole]),
-        "weighted": np.stack([*weighted, whole]),
+        "unadjusted": np.stack([*unadjusted, everyone.survival]),
+        "weighted": np.stack([*weighted, everyone.survival]),
         "g_computation": np.concatenate([modelled[: len(part.names)], modelled[-1:]]),
     }
     known = [_support(curve, last) for curve in (*curves[: len(part.names)], province)]
     n_start = [int((part.code == k).sum()) for k in range(len(part.names))]
     return Answers(
-        part, survival, known, [*n_start, len(stays)], [*borrowed, False],
+        part, survival, known, [*n_start, len(everyone.stays)], [*borrowed, False],
         overlap_table(part, chances, weights[:, 0]), outcome.converged,
     )  # fmt: skip
 

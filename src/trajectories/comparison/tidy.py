@@ -65,7 +65,9 @@ def too_small_rows(part: Partition, study: Study) -> pd.DataFrame:
             "se": np.nan, "lower": np.nan, "upper": np.nan, "p_value": np.nan, "n_start": n, "n_at_risk": 0,
             "method": UNADJUSTED, "adjusted_for": "", "effective_n": np.nan, "largest_weight": np.nan,
             "overlap": np.nan, "disagree": False, "shown": True,
-            "note": f"Not compared: fewer than {study.support} stays.",
+            "note": f"Not compared: fewer than {study.support} stays."
+            if n < study.support
+            else f"Not compared: no other group has {study.support} stays.",
         }
         for group, n in part.too_small.items()
     ]  # fmt: skip
