@@ -125,6 +125,33 @@ def coefficients() -> pd.DataFrame:
     return table.assign(model="cox", n_model_stays=3143, n_model_events=702, se=0.1)
 
 
+def comparison() -> pd.DataFrame:
+    """Categories and regions against their references, by three methods, as `compare` returns them."""
+    levels = {"economic": (900, 0.0), "refugee": (400, -0.08), "student": (25, 0.02), "family": (200, 0.0),
+              "asylum_claimant": (700, 0.05)}  # fmt: skip
+    groups = [("immigration_category", f"immigration_category={name}", *v) for name, v in levels.items()]
+    groups += [("region", "province", 1325, 0.0), ("region", "05", 640, 0.03), ("region", "03", 210, -0.04)]
+    rows = []
+    for by, group, n, gap in groups:
+        reference = "province" if by == "region" else "immigration_category=economic"
+        for horizon in (12, 24):
+            for method, shift in (("unadjusted", -0.03), ("weighted", 0.0), ("g_computation", 0.001)):
+                at = {"by": by, "group": group, "horizon": horizon, "method": method, "n_start": n, "overlap": 0.976,
+                      "n_at_risk": n // 2, "adjusted_for": "" if method == "unadjusted" else "age, sex, city_size",
+                      "disagree": False, "shown": True, "note": None, "effective_n": n * 0.9, "p_value": 0.2,
+                      "largest_weight": 3.0, "se": 0.02}  # fmt: skip
+                rows.append({**at, "measure": "retention", "reference": None, "estimate": 0.8 + gap})
+                if group != reference:
+                    value = gap + (shift if gap else 0)
+                    rows.append({**at, "measure": "difference", "reference": reference, "estimate": value})
+                    months = 10 * value
+                    rows.append({**at, "measure": "restricted_mean_difference", "reference": reference,
+                                 "estimate": months})  # fmt: skip
+    table = pd.DataFrame(rows)
+    half = np.where(table["measure"].eq("restricted_mean_difference"), 0.4, 0.034)
+    return table.assign(lower=table["estimate"] - half, upper=table["estimate"] + half)
+
+
 def scale(group: str = "05", n: int = 640) -> pd.DataFrame:
     """The rate at two horizons along two assumptions."""
     rows = []

@@ -152,9 +152,7 @@ def _comparison(
         found["comparison"] = compare(cohort, contacts, by=by, study=study)
     except TooFewError:
         return found  # no two groups of enough stays: there is nothing to say
-    return found | {
-        "overlap": overlap(cohort, by=by, study=study), "balance": balance(cohort, by=by, study=study)
-    }
+    return found | {"overlap": overlap(cohort, by=by, study=study), "balance": balance(cohort, by=by, study=study)}
 
 
 def _typology(

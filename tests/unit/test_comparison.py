@@ -74,6 +74,19 @@ def test_city_size_is_held_alike_wherever_category_is_spoken_of_but_not_between_
     assert both.adjusted_for == ("immigration_category", "city_size")
 
 
+def test_types_of_households_are_compared_among_persons_of_age(tables):
+    cohort = tables[0].copy()
+    k = np.arange(len(cohort))
+    child = k % 5 == 0
+    cohort["age"] = np.where(child, 9.0, 35.0)
+    cohort["household_type"] = np.where(child | (k % 2 == 0), "with_children", "single")
+    found = overlap(cohort, by=["household_type", "sex"], study=STUDY, adjust=["age"])
+    n = found.groupby("by")["n"].sum()
+    assert n["household_type"] == (~child).sum() and n["sex"] == len(cohort)
+    # a child has no counterpart among persons alone, and would have made the overlap poor
+    assert found["overlap"].min() == 1 and found["covered"].min() == 1
+
+
 # ── weights ───────────────────────────────────────────────────────────────────────────────────────────────
 def _three_groups(n=900, seed=2):
     rng = np.random.default_rng(seed)
@@ -319,7 +332,7 @@ def test_the_same_seed_gives_the_same_table(tables):
     [
         ({"by": "colour"}, "no column of the cohort"),
         ({"by": "sex", "adjust": ["shoe_size"]}, "no such column"),
-        ({"by": "pathway", "adjust": []}, "1 group"),
+        ({"by": "pathway", "adjust": []}, "no two groups"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_a_sentence(tables, asked, said):

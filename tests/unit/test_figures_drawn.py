@@ -31,6 +31,10 @@ def tables(tmp_path_factory):
     }  # fmt: skip
 
 
+def differences(table, by=("immigration_category", "region")):
+    return figures.differences(table, by=by, horizon=12, words=W, name="ecarts")
+
+
 PAINTERS = {
     "shares": lambda t: figures.shares_by_destination(t["estrie"].exits, t["estrie"].retention, region="05", words=W),
     "regions": lambda t: figures.curves_of_regions(t["curves"], t["retention"], words=W),
@@ -41,6 +45,7 @@ PAINTERS = {
     "paths": lambda t: figures.paths_by_type(protect(raw.sequences()), protect(raw.types()), words=W),
     "funnel": lambda t: figures.funnel(t["limits"], t["retention"], words=W),
     "forest": lambda t: figures.forest(protect(raw.coefficients()), words=W),
+    "differences": lambda t: differences(protect(raw.comparison())),
     "scale": lambda t: figures.rates_along_scale(protect(raw.scale()), region="05", words=W),
     "settings": lambda t: figures.rates_by_setting(protect(raw.panel()), words=W),
 }  # fmt: skip
@@ -264,6 +269,20 @@ def test_what_a_level_is_called_is_escaped(tables):
     assert "<b>" not in page
 
 
+def test_differences_stand_under_what_they_are_held_against(drawn):
+    said = texts(drawn["differences"].svg)
+    start = said.index("Catégorie d’immigration")
+    assert said[start : start + 9] == [
+        "Catégorie d’immigration", "Économique", "référence", "Réfugiée", "−8 (−12 à −4)", "Études", "masqué",
+        "Regroupement familial", "masqué",
+    ]  # fmt: skip
+    assert "+3 (−1 à +7)" in said and "← moins restent" in said
+    assert "+5" in said and "−10" in said  # the scale
+    alt = plain(drawn["differences"].alt)
+    assert "à 12 mois de 4 groupes" in alt and "Les plus grands : Réfugiée, −8 (−12 à −4)" in alt
+    assert differences(protect(raw.comparison()), by=["period"]) is None
+
+
 def test_the_scale_marks_the_study_and_tells_the_share_heard_of(drawn):
     said = texts(drawn["scale"].svg)
     assert said.count("étude") == 2 and said.count("à 12 mois") == 2 and said.count("80 %") >= 2
@@ -302,6 +321,7 @@ RAW = {
     "paths": lambda t: figures.paths_by_type(raw.sequences(), protect(raw.types()), words=W),
     "funnel": lambda t: figures.funnel(t["limits"].frame, t["retention"], words=W),
     "forest": lambda t: figures.forest(raw.coefficients(), words=W),
+    "differences": lambda t: differences(raw.comparison()),
     "scale": lambda t: figures.rates_along_scale(raw.scale(), region="05", words=W),
     "settings": lambda t: figures.rates_by_setting(raw.panel(), words=W),
 }

@@ -269,6 +269,24 @@ def test_one_hidden_level_takes_the_next_smallest_with_it():
     }  # fmt: skip
 
 
+def test_overlap_goes_down_to_the_twentieth():
+    told = protect(contrasts_of([400, 300, 200]).assign(overlap=0.9499)).frame
+    assert told["overlap_rounded"].tolist() == [0.9] * 4
+
+
+def test_a_drawn_rate_stands_only_beside_an_exact_one():
+    rates = pd.DataFrame({
+        "group": ["01", "02", "03", "04"], "horizon": 12, "estimate": [0.804, 0.97, 0.75, 0.5],
+        "lower": 0.4, "upper": 0.99, "n_start": [400, 100, 28, 300], "n_at_risk": [300, 80, 25, 12],
+        "shrunken": 0.7966, "shrunken_lower": 0.7577, "shrunken_upper": 0.8311, "weight": 0.9,
+    })  # fmt: skip
+    told = protect(rates)
+    assert told.kind == "drawn rates" and "weight" not in told.frame
+    # the second has three leavers (a range), the third too few persons, the fourth too few at risk
+    assert told.frame["shrunken"].notna().tolist() == [True, False, False, False]
+    assert told.frame.loc[0, ["shrunken", "shrunken_lower", "shrunken_upper"]].tolist() == [0.8, 0.75, 0.84]
+
+
 def test_a_stock_is_told_by_ends_of_classes():
     told = protect(raw.stock()).frame
     assert told[["at_least_rounded", "at_most_rounded"]].to_numpy().tolist() == [[0, 10], [0, 20], [30, 50], [30, 40]]

@@ -1,5 +1,6 @@
 """Pages: what each kind of region says, what is escaped, what a page refuses to hold."""
 
+import dataclasses
 import itertools
 import json
 import re
@@ -10,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import figure_tables
 from report_tables import write_tables
+from trajectories.comparison import shrunken
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import html, open_report, sections, whole
 from trajectories.report.inputs import open_reports
@@ -344,3 +347,54 @@ def test_a_missing_or_older_table_is_a_sentence(tmp_path, folder):
 def test_a_region_code_must_be_text(folder):
     with pytest.raises(TypeError, match="a region is text"):
         open_report(folder, 5)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """The province's report, with regions that are compared, and drawn towards it."""
+    folder = figure_tables.write_regions(tmp_path_factory.mktemp("compared"))
+    shrunken(pd.read_parquet(folder / "retention.parquet")).to_parquet(folder / "shrunken.parquet")
+    table = figure_tables.comparison()
+    table.to_parquet(folder / "comparison.parquet")
+    (report,) = open_reports(folder, ["province"])
+    return report
+
+
+def plain(fragment):
+    return str(fragment.html).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_groups_are_compared_persons_alike_and_it_is_said_what_is_alike(compared):
+    text = plain(whole.compared(compared))
+    assert "comme si les personnes étaient semblables (âge, sexe et taille de la municipalité, sauf" in text
+    assert "Catégorie d’immigration : écart avec « Économique »" in text
+    row = re.search(r'<th scope="row">Réfugiée</th>(.*?)</tr>', text, re.S)[1]
+    assert re.findall(r"<td>(.*?)</td>", row) == [
+        "−11 (−15 à −7)", "−8 (−12 à −4)", "−8 (−12 à −4)", "−0,8 (−1,2 à −0,4)", "au moins 95 %",
+    ]  # fmt: skip
+    # regions: the difference as it stands is that of two rates told elsewhere
+    row = re.search(r'<th scope="row">Estrie</th>(.*?)</tr>', text, re.S)[1]
+    assert len(re.findall(r"<td>", row)) == 4
+    assert whole.compared(open_reports_without(compared, "comparison")).kind == "empty"
+
+
+def open_reports_without(report, name):
+    return dataclasses.replace(report, more={key: table for key, table in report.more.items() if key != name})
+
+
+def test_a_place_whose_rate_is_not_told_exactly_has_no_difference_from_the_province(compared):
+    exact = compared.everywhere.frame
+    exact = exact[exact["method"].eq("main") & exact["estimate"].notna() & exact["horizon"].eq(12)]
+    told = compared.more["comparison"].frame
+    told = told[told["by"].eq("region") & told["horizon"].eq(12) & told["shown"]]
+    assert set(told["group"]) == {"05", "03"} & set(exact["group"])
+    assert "unadjusted" not in set(told["method"])
+
+
+def test_regions_stand_beside_what_they_are_drawn_to(compared):
+    text = plain(whole.regions(compared))
+    assert "Rapprochée de l’ensemble, à 12 mois" in text and "d’autant plus qu’il est incertain" in text
+    drawn = compared.more["drawn"].frame.dropna(subset=["shrunken"])
+    assert len(drawn) and drawn["estimate"].notna().all()
+    without = plain(whole.regions(open_reports_without(compared, "drawn")))
+    assert "Rapprochée" not in without

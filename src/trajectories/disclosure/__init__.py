@@ -3,10 +3,10 @@
 The rules, with the reason of each: counts.py (small cells, what stands beside them), rates.py (denominators, steps,
 bounds, destinations), curves.py (rounded counts, spacing), thresholds.py (the same rate from nearly the same persons),
 shares.py (departures nobody heard of), states.py (types of trajectories), coefficients.py (models), contrasts.py
-(differences), moved.py (assumptions and settings moved), control_limits.py (the funnel), stock.py (persons by month),
-rules.py (the numbers). The report room takes `Protected` only. Tables that add up (the regions and the province) have
-to be protected together, in one call: apart, neither call could know what the other shows. `Protected.of` then takes
-one group's rows for its page.
+(differences), drawn.py (rates drawn towards the province), moved.py (assumptions and settings moved),
+control_limits.py (the funnel), stock.py (persons by month), rules.py (the numbers). The report room takes `Protected`
+only. Tables that add up (the regions and the province) have to be protected together, in one call: apart, neither call
+could know what the other shows. `Protected.of` then takes one group's rows for its page.
 
 What a reader can still learn is written in counts.py and rates.py; the tests try it by linear programming.
 """
@@ -26,6 +26,7 @@ from .contrasts import protect_contrasts
 from .control_limits import LIMITS, protect_control_limits
 from .counts import protect_counts
 from .curves import protect_curve_counts, protect_estimated_curve
+from .drawn import DRAWN, protect_drawn
 from .moved import protect_scale, protect_settings
 from .rates import COUNTS, EXACT, RANGE, protect_rates
 from .rules import SMALLEST_AT_RISK, checked
@@ -45,13 +46,14 @@ _RAW = {
 # What a row that is not shown may not hold.
 _NUMBERS = (
     "persons_rounded", "households_rounded", "share_rounded", "hazard_ratio_rounded", "p_rounded", *EXACT, *RANGE,
-    *LIMITS,
+    *LIMITS, *DRAWN,
 )  # fmt: skip
 _KINDS = {
     "curve of counts": {"group", "month", "n_entry", "n_censor"},
     "estimated curve": {"group", "month", "survival", "lower", "upper", "n_risk", "n_exits"},
     "counts": {"group", "table", "key", "persons", "households"},
     "rates": {"group", "estimate", "lower", "upper", "n_start", "n_at_risk"},
+    "drawn rates": {"group", "horizon", "estimate", "lower", "upper", "n_start", "n_at_risk", *DRAWN},
     "shares": {"group", "check", "value"},
     "rates by threshold": {"group", "setting", "threshold", "horizon", "estimate", "n_start", "n_at_risk"},
     "rates along a scale": {"group", "assumption", "value", "horizon", "estimate", "n_start"},
@@ -66,8 +68,8 @@ _KINDS = {
 }
 # The kinds of what comes out.
 _PROTECTED = (
-    "counts", "rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients", "types", "states",
-    "paths", "stock",
+    "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
+    "types", "states", "paths", "stock",
 )  # fmt: skip
 
 
@@ -79,8 +81,8 @@ class Protected:
     Attributes
     ----------
     kind : str
-        "counts", "rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients", "types",
-        "states", "paths" or "stock".
+        "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
+        "types", "states", "paths" or "stock".
     frame : DataFrame
         Only what may be shown: a hidden number is missing and its row's `shown` is False.
         counts: group, table, key, persons_rounded, households_rounded, shown, sum_of_displayed (a total).
@@ -196,6 +198,8 @@ def protect(
             return Protected("counts", protect_counts(table, rules), rules)
         case "rates":
             return Protected("rates", protect_rates(table, rules, at_risk, groups), rules)
+        case "drawn rates":
+            return Protected("drawn rates", protect_drawn(table, rules, at_risk, groups), rules)
         case "shares":
             return Protected("rates", protect_shares(table, rules), rules)
         case "rates by threshold":

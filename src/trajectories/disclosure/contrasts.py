@@ -6,7 +6,9 @@ A difference says nothing about a single person that its two sides do not say: s
    at the horizon, and at least `threshold` persons who left and who stayed, by the unweighted numbers.
 2. *Resolution.* Differences of rates in whole percents, of months in tenths; limits outwards; a p-value has two
    decimals and is never under 0.01.
-3. *Levels.* Where a level of the compared covariate is hidden, and only one is, so is the smallest of the others at
+3. *Overlap*, the share of a group's stays that have a counterpart elsewhere, in steps of five points downwards, beside
+   a difference that is told.
+4. *Levels.* Where a level of the compared covariate is hidden, and only one is, so is the smallest of the others at
    that horizon: the whole less the others would be the hidden one.
 """
 
@@ -18,16 +20,17 @@ import pandas as pd
 from ..exceptions import DisclosureError
 from ..study import Disclosure
 from .rates import _none_or_enough
-from .rules import RATE_DECIMALS, SMALLEST_DENOMINATOR, rounded
+from .rules import RATE_DECIMALS, SHARE_STEPS, SMALLEST_DENOMINATOR, rounded
 
 MONTHS = "restricted_mean"  # measures in months begin or end so; the others are of rates
 MONTH_DECIMALS, SMALLEST_P = 1, 0.01
-KEYS = ("measure", "group", "reference", "horizon", "method")
+KEYS = ("by", "measure", "group", "reference", "horizon", "method")
 CONTEXT = (*KEYS, "adjusted_for", "known", "disagree")
 
 
 def protect_contrasts(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFrame:
-    """A row a contrast (a reference is named): estimate, lower, upper, p_rounded, n_start_rounded, shown, reason."""
+    """A row a contrast (a reference is named): estimate, lower, upper, p_rounded, n_start_rounded,
+    overlap_rounded, shown, reason."""
     keys = [name for name in KEYS if name in frame]
     if frame.duplicated(keys).any():
         raise DisclosureError(f"A contrast is given twice (same {', '.join(keys)}).")
@@ -50,6 +53,9 @@ def protect_contrasts(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> p
         out["p_rounded"] = raw["p_value"].astype(float).round(2).clip(lower=SMALLEST_P).where(shown)
     start = rounded(raw["n_start"].astype(float).fillna(0).round().astype("int64"), rules.round)
     out["n_start_rounded"] = pd.Series(start).astype("Int64").where(shown)
+    if "overlap" in raw:
+        steps = np.floor(raw["overlap"].astype(float) * SHARE_STEPS + 1e-9) / SHARE_STEPS
+        out["overlap_rounded"] = steps.where(shown)
     out["shown"] = shown
     out["reason"] = out["reason"].astype("object").where(~shown, None)
     return out

@@ -41,10 +41,12 @@ MODEL = {"weights": ("trait", "level", "weight", "relative_weight")}
 # What a page shows where the analysis made it (typology and models need enough persons): name here → its file.
 MORE = {
     "types": "typology_types", "states": "typology_states", "paths": "typology_sequences", "funnel": "funnel",
-    "odds": "odds", "panel": "panel", "coefficients": "coefficients",
+    "odds": "odds", "panel": "panel", "coefficients": "coefficients", "comparison": "comparison", "drawn": "shrunken",
 }  # fmt: skip
 # Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
 WEIGHT_STEPS = 2
+# What is compared by the place itself: its rates are told in another table.
+PLACES = ("region", "groups")
 FILES = (*(f"{name}.parquet" for name in (*NEEDED, *MODEL, *MORE.values(), "fits")), "run.json")
 
 
@@ -169,7 +171,7 @@ def open_reports(
     kept["counts"] = protected_counts(raw["counts"], **told)
     apart = _services_apart(raw["retention"], kept["retention"].frame)
     weights = _weights(_read(folder, "weights"))
-    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told)}
+    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told, kept["retention"])}
     return [
         Report(
             region=region,
@@ -226,7 +228,7 @@ def _services_apart(raw: pd.DataFrame, told: pd.DataFrame) -> set[str]:
     return set(beside.loc[far & (beside["se"] > 0), "group"])
 
 
-def _more(folder: Path, told: Mapping[str, Any]) -> dict[str, Protected]:
+def _more(folder: Path, told: Mapping[str, Any], rates: Protected) -> dict[str, Protected]:
     """The tables of `MORE` that the analysis made, protected."""
     found = {}
     for name, file in MORE.items():
@@ -239,8 +241,26 @@ def _more(folder: Path, told: Mapping[str, Any]) -> dict[str, Protected]:
                 frame = frame.drop(columns=list(whole.columns[1:]), errors="ignore").merge(
                     whole, on="model", how="left"
                 )
+            if name == "comparison":
+                frame = _where_rates_are_told(frame, rates)
             found[name] = protect(frame, **told)
     return found
+
+
+def _where_rates_are_told(comparison: pd.DataFrame, rates: Protected) -> pd.DataFrame:
+    """
+    The comparison, without the ground of a difference from the province where the place's own rate is not told exactly.
+
+    The province's rate and the difference would tell the rate. Of places the difference as it stands is left out: it is
+    that of two rates which stand in another table, and would tell more of their decimals.
+    """
+    exact = rates.frame[rates.frame["method"].eq("main") & rates.frame["estimate"].notna()]
+    at = pd.MultiIndex.from_frame(exact[["group", "horizon"]])
+    of_places = comparison["by"].isin(PLACES)
+    told = pd.MultiIndex.from_frame(comparison[["group", "horizon"]]).isin(at)
+    ground = of_places & comparison["measure"].eq("retention") & ~told
+    plain = of_places & comparison["method"].eq("unadjusted") & comparison["reference"].notna()
+    return comparison[~(ground | plain)].reset_index(drop=True)
 
 
 def _weights(frame: pd.DataFrame) -> pd.DataFrame:

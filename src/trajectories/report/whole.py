@@ -6,11 +6,14 @@ nothing to say is not on the page.
 
 from __future__ import annotations
 
+import pandas as pd
+
 from ..study import METROPOLITAN_REGIONS, REGION_CODES
 from ..tables import PROVINCE
 from . import figures
-from .inputs import Report, frame_of
-from .markup import Fragment, element, nothing, section
+from .figures.differences import difference_text, group_name
+from .inputs import PLACES, Report, frame_of
+from .markup import Fragment, Markup, element, nothing, section
 from .readings import HEARSAY, by_hearsay, notes, with_limits
 from .tables import html_table
 
@@ -22,16 +25,23 @@ def regions(report: Report) -> Fragment:
     horizons = [h for h in (12, 24) if h in set(rates["horizon"])]
     main = rates[(rates["method"] == "main") & rates["horizon"].isin(horizons)]
     heard = by_hearsay(main).any()
-    main = main.set_index(["group", "horizon"])
-    rows = []
+    main, drawn = main.set_index(["group", "horizon"]), _drawn(report)
+    rows, header = [], [say("column.region")]
+    for horizon in horizons:
+        header.append(say("column.retention_at", months=words.months(horizon)))
+        if not drawn.empty:
+            header.append(say("column.drawn_at", months=words.months(horizon)))
     for code in [*(c for c in REGION_CODES if c not in METROPOLITAN_REGIONS), PROVINCE]:
         cells: list[object] = []
         for horizon in horizons:
             row = main.loc[(code, horizon)] if (code, horizon) in main.index else None
             cells.append(say("hidden") if row is None else with_limits(row, words, hearsay=row["known"] == HEARSAY))
+            if not drawn.empty:
+                at = (code, horizon)
+                cells.append(with_limits(drawn.loc[at], words) if at in drawn.index else words.number(None))
         rows.append([words.region(code), *cells])
-    header = [say("column.region"), *(say("column.retention_at", months=words.months(h)) for h in horizons)]
-    note = notes(words, "comparison.note", "ranges.note", hearsay=bool(heard))
+    said = ["comparison.note", "ranges.note", *(["drawn.note"] if not drawn.empty else [])]
+    note = notes(words, *said, hearsay=bool(heard))
     table = html_table(say("comparison.caption"), header, rows, note=note)
     drawings = [
         figures.tile_map(report.everywhere, words=words),
@@ -42,6 +52,65 @@ def regions(report: Report) -> Fragment:
     return section(
         "regions", say("comparison.title"), element("p", say("comparison.what")), *before, table, after and after.html()
     )
+
+
+def _drawn(report: Report) -> pd.DataFrame:
+    """Regions' rates drawn towards the province, by group and horizon, where they may be told."""
+    if "drawn" not in report.more:
+        return pd.DataFrame()
+    rows = frame_of(report.more["drawn"]).dropna(subset=["shrunken"])
+    told = rows[["group", "horizon", "shrunken", "shrunken_lower", "shrunken_upper"]]
+    return told.set_axis(["group", "horizon", "estimate", "lower", "upper"], axis=1).set_index(["group", "horizon"])
+
+
+def compared(report: Report) -> Fragment:
+    """Periods, categories, households, regions and groups of regions, as if their persons were alike."""
+    say, words = report.words.say, report.words
+    if "comparison" not in report.more:
+        return nothing()
+    table = report.more["comparison"]
+    rows = frame_of(table)
+    horizons = [h for h in (12, 24) if h in set(rows["horizon"])]
+    every = list(dict.fromkeys(rows["by"]))
+    kinds = {"ecarts": [by for by in every if by not in PLACES], "ecarts-lieux": [by for by in every if by in PLACES]}
+    body: list[object] = []
+    for name, by in kinds.items():
+        drawings = [figures.differences(table, by=by, horizon=h, words=words, name=name) for h in horizons[:1]]
+        body += [drawing.html() for drawing in drawings if drawing]
+        if any(drawings):
+            body += [_differences(report, one, horizons) for one in by]
+    if not any(body):
+        return nothing()
+    alike = rows.loc[rows["method"].eq("weighted"), "adjusted_for"].dropna()
+    held = list(dict.fromkeys(name for names in alike for name in names.split(", ") if name))
+    what = say("compared.what", held=words.listing([words.label("held_alike", name) for name in held]))
+    return section("comparaison", say("compared.title"), element("p", what), *body)
+
+
+def _differences(report: Report, by: str, horizons: list[int]) -> Markup | None:
+    """One comparison as a table: differences as they stand and persons alike, months, and how far persons overlap."""
+    say, words = report.words.say, report.words
+    rows = frame_of(report.more["comparison"])
+    rows = rows[rows["by"].eq(by)]
+    if rows["estimate"].isna().all():
+        return None
+    plain = by not in PLACES
+    asked = [*(("difference", "unadjusted", h) for h in horizons[:1] if plain),
+             *(("difference", "weighted", h) for h in horizons),
+             *(("restricted_mean_difference", "weighted", h) for h in horizons[-1:])]  # fmt: skip
+    header = [say("column.group"), *(say(f"column.{measure}.{method}", months=words.months(h))
+                                     for measure, method, h in asked), say("column.overlap")]  # fmt: skip
+    lines = []
+    for group, mine in rows.groupby("group", sort=False):
+        at = {(row["measure"], row["method"], row["horizon"]): row for _, row in mine.iterrows()}
+        cells = [difference_text(at[key], words) if key in at else say("hidden") for key in asked]
+        shares = mine.loc[mine["method"].eq("weighted"), "overlap"].dropna()
+        cells.append(say("at_least", lower=words.percent(shares.min())) if len(shares) else words.number(None))
+        lines.append([group_name(by, group, words), *cells])
+    reference = group_name(by, rows["reference"].iloc[0], words)
+    note = say("compared.adults") if by == "household_type" else None
+    caption = say("compared.caption", what=words.label("compared", by), reference=reference)
+    return html_table(caption, header, lines, note=note)
 
 
 def flows(report: Report) -> Fragment:

@@ -108,6 +108,14 @@ class Words:
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "") + NO_BREAK + "%"
         return format_percent(rate, format=pattern, locale=self.locale)
 
+    def signed(self, value: float | None, decimals: int = 0) -> str:
+        """A difference, with its sign; a missing one is a dash."""
+        if _missing(value):
+            return MISSING
+        told = round(float(value), decimals)
+        sign = "+" if told > 0 else "\N{MINUS SIGN}" if told < 0 else ""
+        return sign + self.number(abs(told), decimals)
+
     def date(self, day: dt.date) -> str:
         """A date in full; the first of a month is « 1er » in French."""
         from babel.dates import format_date

@@ -5,11 +5,13 @@ lightness, so that a page printed in grey, or seen by someone who does not tell 
 lettering.py). A figure of which nothing may be shown is None, and the page says why in words.
 
 One module a figure: curve · exits (bars, areas) · regions (small multiples) · tiles (map) · origins · flows (matrix) ·
-sequences (types of trajectories) · funnel · forest (coefficients) · moved (assumptions, settings) · weights (linkage) ·
+sequences (types of trajectories) · funnel · forest (coefficients) · differences (groups, persons alike), both by
+intervals · moved (assumptions, settings) · weights (linkage) ·
 hearing (a researcher's figure, from a table that is not protected).
 """
 
 from .curve import retention_curve
+from .differences import differences
 from .exits import DESTINATIONS, exits_by_destination, shares_by_destination
 from .flows import flow_figure
 from .forest import forest
@@ -24,6 +26,7 @@ from .weights import match_weights
 __all__ = [
     "DESTINATIONS",
     "curves_of_regions",
+    "differences",
     "exits_by_destination",
     "flow_figure",
     "forest",
