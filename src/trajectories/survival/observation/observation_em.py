@@ -157,7 +157,7 @@ class ObservationEM:
         told *= density.transpose(1, 0, 2)[None]  # telling × months × causes × B, from here the probability of both
         summed = np.zeros((len(told), self.block, self.width, p.wide))
         by_cause = summed[:, : self.n_causes]
-        np.cumsum(told.swapaxes(1, 2)[:, :, ::-1], axis=2, out=by_cause[:, :, -2::-1])
+        _running(told.swapaxes(1, 2)[:, :, ::-1], by_cause[:, :, -2::-1])
         if self.block > 1:
             by_cause.sum(axis=1, out=summed[:, -1])
         rows = summed.reshape(-1, p.wide)
@@ -195,10 +195,8 @@ class ObservationEM:
         spared = np.zeros_like(w.succeeded)
         if self.some_never:
             failed, spared[NEVER] = failed[:-1], failed[-1]
-        covered = np.cumsum(
-            (self.cover @ (power * back)[self.exit]).reshape(len(told), self.block, self.width, -1), axis=2
-        )[:, :, :-1]
-        covered = np.maximum(covered, 0.0)
+        covered = (self.cover @ (power * back)[self.exit]).reshape(len(told), self.block, self.width, -1)
+        covered = np.maximum(_running(covered, covered)[:, :, :-1], 0.0)
         share = covered[:, : self.n_causes] + covered[:, -1:] if self.block > 1 else covered
         told *= share.swapaxes(1, 2)  # expected exits, telling × months × causes × B
         flat = told.reshape(-1, self.n_causes * p.wide)
@@ -318,6 +316,20 @@ class ObservationEM:
                 shares = np.cumsum(told[telling][when], axis=1) / np.maximum(mass[when], TINY)[:, None]
                 cause[chosen] = np.minimum((shares < which[chosen][:, None]).sum(axis=1), self.n_causes - 1)
         return month, cause
+
+
+def _running(steps: Floats, out: Floats) -> Floats:
+    """
+    Sums over the months (axis 2) up to each, in `out`, which may be `steps`.
+
+    Of several weightings month after month: np.cumsum along an inner axis takes two to six times as long.
+    """
+    if steps.shape[3] == 1:
+        return np.cumsum(steps, axis=2, out=out)
+    out[:, :, 0] = steps[:, :, 0]
+    for month in range(1, steps.shape[2]):
+        np.add(out[:, :, month - 1], steps[:, :, month], out=out[:, :, month])
+    return out
 
 
 def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:
