@@ -19,9 +19,9 @@ import pandas as pd
 
 from ..disclosure import Protected, protect
 from ..exceptions import DisclosureError, StaleTableError
-from ..portrait import protected_counts
+from ..portrait import delays_beside_counts, protected_counts, stock_beside_counts
 from ..retention import BOUNDS, GAP
-from ..study import Disclosure
+from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
 from .words import Words, words
 
@@ -41,7 +41,7 @@ MODEL = {"weights": ("trait", "level", "weight", "relative_weight")}
 # What a page shows where the analysis made it (typology and models need enough persons): name here → its file.
 MORE = {
     "types": "typology_types", "states": "typology_states", "paths": "typology_sequences", "funnel": "funnel",
-    "odds": "odds", "panel": "panel", "coefficients": "coefficients",
+    "odds": "odds", "panel": "panel", "coefficients": "coefficients", "delays": "delay_curves", "stock": "stock",
 }  # fmt: skip
 # Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
 WEIGHT_STEPS = 2
@@ -62,6 +62,7 @@ class Run:
     version: str
     synthetic: bool
     groups: Mapping[str, tuple[str, ...]]
+    targets: Mapping[tuple[str, str], int]
 
     @classmethod
     def read(cls, folder: Path) -> Run:
@@ -89,6 +90,7 @@ class Run:
                 "follow_up_months": tuple(known["follow_up_months"]),
                 "horizons": tuple(known["horizons"]),
                 "groups": {name: tuple(regions) for name, regions in known["groups"].items()},
+                "targets": {(at, year): n for at, years in known["targets"].items() for year, n in years.items()},
             }
         )
 
@@ -169,7 +171,7 @@ def open_reports(
     kept["counts"] = protected_counts(raw["counts"], **told)
     apart = _services_apart(raw["retention"], kept["retention"].frame)
     weights = _weights(_read(folder, "weights"))
-    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told)}
+    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told, kept["counts"])}
     return [
         Report(
             region=region,
@@ -226,7 +228,7 @@ def _services_apart(raw: pd.DataFrame, told: pd.DataFrame) -> set[str]:
     return set(beside.loc[far & (beside["se"] > 0), "group"])
 
 
-def _more(folder: Path, told: Mapping[str, Any]) -> dict[str, Protected]:
+def _more(folder: Path, told: Mapping[str, Any], counts: Protected) -> dict[str, Protected]:
     """The tables of `MORE` that the analysis made, protected."""
     found = {}
     for name, file in MORE.items():
@@ -239,7 +241,14 @@ def _more(folder: Path, told: Mapping[str, Any]) -> dict[str, Protected]:
                 frame = frame.drop(columns=list(whole.columns[1:]), errors="ignore").merge(
                     whole, on="model", how="left"
                 )
+            if name == "stock":
+                # of groups of regions no stock is told (disclosure/stock.py, rule 3)
+                frame = frame[frame["group"].isin([PROVINCE, *REGION_CODES])]
             found[name] = protect(frame, **told)
+    # the same people as in the tables of counts: nothing is told that those do not say already
+    for name, beside in (("delays", delays_beside_counts), ("stock", stock_beside_counts)):
+        if name in found:
+            found[name] = beside(found[name], counts)
     return found
 
 
