@@ -186,6 +186,15 @@ def stock() -> pd.DataFrame:
     })  # fmt: skip
 
 
+def delays() -> pd.DataFrame:
+    """Persons who settled by month since their arrival, as counts: most in the first year."""
+    month = np.arange(61)
+    settled = np.r_[0, np.diff(np.round(300 * (1 - np.exp(-month / 12))))].astype(int)
+    entered = np.where(month == 0, 310, 0)
+    return pd.DataFrame({"group": "05", "month": month, "n_entry": entered, "n_censor": np.where(month == 60, 12, 0),
+                         "n_exit_settled": settled})  # fmt: skip
+
+
 def write_regions(folder: Path) -> Path:
     """The tables of an analysis of all regions (report_tables.py), each with a rate of its own."""
     folder = write_tables(folder, PERSONS)

@@ -59,6 +59,7 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
         "cutoff": "2025-12-31",
         "follow_up_months": [3, 6, 12, 24],
         "groups": {},
+        "targets": {},
         "horizons": list(HORIZONS),
         "grace_days": 183,
         "version": "0.1.0",

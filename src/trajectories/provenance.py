@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,14 @@ def same_study(study: Study) -> dict[str, str]:
     return notes
 
 
+def _by_region(targets: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    """Targets as study.toml gives them: region → fiscal year → households."""
+    found: dict[str, dict[str, int]] = {}
+    for (region, year), households in targets.items():
+        found.setdefault(region, {})[year] = households
+    return found
+
+
 def description(study: Study, notes: dict[str, str]) -> dict[str, Any]:
     """The facts of the run that a page prints (`run.json`)."""
     from . import __version__
@@ -117,4 +125,5 @@ def description(study: Study, notes: dict[str, str]) -> dict[str, Any]:
         "replicates": study.replicates,
         "seed": study.seed,
         "groups": {name: list(regions) for name, regions in study.groups.items()},
+        "targets": _by_region(study.targets),
     }

@@ -48,6 +48,8 @@ PAINTERS = {
     "differences": lambda t: differences(protect(raw.comparison())),
     "scale": lambda t: figures.rates_along_scale(protect(raw.scale()), region="05", words=W),
     "settings": lambda t: figures.rates_by_setting(protect(raw.panel()), words=W),
+    "delay": lambda t: figures.delay_curve(protect(raw.delays()), region="05", words=W),
+    "stock": lambda t: figures.stock_ribbon(protect(raw.stock()), region="05", words=W),
 }  # fmt: skip
 
 
@@ -311,6 +313,44 @@ def test_settings_are_dots_about_the_study(drawn):
     assert "de 71 % à 87 %" in plain(drawn["settings"].alt)
 
 
+def test_the_delay_rises_in_steps_and_ends_where_few_are_left(drawn):
+    told = protect(raw.delays()).frame.set_index("month")
+    share = told["incidence_settled"]
+    assert 24 < share.index.max() < 60
+    said = texts(drawn["delay"].svg)
+    marks = [f"{round(100 * share[month])} %" for month in (6, 12, 24)]
+    assert [text for text in said if text in marks] == marks
+    last = share.index.max()
+    assert plain(drawn["delay"].alt) == (
+        "Courbe de la part des personnes déjà établies en Estrie selon le temps depuis leur arrivée au Québec, "
+        f"jusqu’à {last} mois : {marks[1]} à 12 mois et {marks[2]} à 24 mois."
+    )
+    soon = protect(raw.delays())
+    cut = type(soon)(soon.kind, soon.frame[soon.frame["month"].le(5)], soon.rules)
+    assert figures.delay_curve(cut, region="05", words=W) is None
+
+
+def test_the_stock_is_a_ribbon_named_at_its_end(drawn):
+    said = texts(drawn["stock"].svg)
+    assert "au plus 40" in said and "au moins 30" in said and "mars 2024" in said
+    assert plain(drawn["stock"].alt) == (
+        "Bande du nombre de personnes connues qui vivent en Estrie, entre janvier 2024 et avril 2024. Au dernier "
+        "mois : au moins 30 et au plus 40. Le plus grand nombre certain : 30, en mars 2024."
+    )
+    few = protect(raw.stock().assign(persons_lower=0))
+    assert figures.stock_ribbon(few, region="05", words=W) is None
+
+
+def test_a_long_stock_names_as_many_months_as_there_is_room_for():
+    months = pd.date_range("2016-04-30", periods=117, freq="ME")
+    long = pd.DataFrame({"group": "05", "month": months, "persons_lower": 2000, "persons_upper": 2400,
+                         "households_lower": 900})  # fmt: skip
+    drawing = figures.stock_ribbon(protect(long), region="05", words=W)
+    wide, narrow = ([text for text in texts(svg) if text.startswith("mars ")] for svg in (drawing.svg, drawing.narrow))
+    assert wide == ["mars 2017", "mars 2019", "mars 2021", "mars 2023", "mars 2025"]
+    assert narrow == ["mars 2020", "mars 2025"]
+
+
 RAW = {
     "shares": lambda t: figures.shares_by_destination(pd.DataFrame(), t["retention"], region="05", words=W),
     "regions": lambda t: figures.curves_of_regions(pd.DataFrame(), t["retention"], words=W),
@@ -324,6 +364,8 @@ RAW = {
     "differences": lambda t: differences(raw.comparison()),
     "scale": lambda t: figures.rates_along_scale(raw.scale(), region="05", words=W),
     "settings": lambda t: figures.rates_by_setting(raw.panel(), words=W),
+    "delay": lambda t: figures.delay_curve(raw.delays(), region="05", words=W),
+    "stock": lambda t: figures.stock_ribbon(raw.stock(), region="05", words=W),
 }
 
 

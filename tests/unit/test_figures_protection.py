@@ -295,6 +295,28 @@ def test_a_stock_is_told_by_ends_of_classes():
         protect(raw.stock().assign(persons_upper=0))
 
 
+def test_a_stock_of_groups_that_may_overlap_is_refused():
+    with pytest.raises(DisclosureError, match=r"stock of the group\(s\) Est cannot be protected"):
+        protect(raw.stock().assign(group="Est"))
+
+
+def test_stocks_of_overlapping_groups_would_rule_out_some_of_a_small_region():
+    """B = (AB + BC − AC) / 2: with 4 persons in B, the classes of the three sums leave no 5 to 9."""
+    a, b, c = 26, 4, 26
+    ends = [(-(-n // 10) * 10 - 9, -(-n // 10) * 10) for n in (a + b, b + c, a + c)]
+    fits = {
+        small
+        for small in range(1, 10)
+        for first in range(1, 80)
+        for last in range(1, 80)
+        if all(
+            low <= n <= high for n, (low, high) in zip((first + small, small + last, first + last), ends, strict=True)
+        )
+    }
+    print(f"open: {sorted(fits)}")
+    assert fits == {1, 2, 3, 4}
+
+
 def test_a_small_region_is_not_the_province_less_the_others():
     for small in range(1, RULES.threshold):
         for other in range(40, 60):

@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import json
 import re
-from html.parser import HTMLParser
 
 import nbformat
 import numpy as np
@@ -12,17 +11,19 @@ import pandas as pd
 import pytest
 
 import figure_tables
+from page_reading import Reader, header_of, notebook, rows_of, text_of
 from report_tables import write_tables
 from trajectories.comparison import shrunken
 from trajectories.exceptions import NotebookError, StaleTableError
-from trajectories.report import html, open_report, sections, whole
+from trajectories.report import html, open_report, portrait, sections, whole
 from trajectories.report.inputs import open_reports
 from trajectories.report.markup import Fragment, Markup, element
 from trajectories.report.tables import html_table
 
 REGION = [
     sections.opening, sections.in_brief, sections.how_long, sections.where_to, sections.who_came,
-    sections.what_if, sections.data_quality, sections.definitions,
+    portrait.who_they_are, portrait.when_and_how, portrait.how_many, sections.what_if, sections.data_quality,
+    sections.definitions,
 ]  # fmt: skip
 
 
@@ -35,16 +36,6 @@ def folder(tmp_path_factory):
 def reports(folder):
     regions = ["05", "03", "09", "10", "14", "06", "province"]
     return {report.region: report for report in open_reports(folder, regions)}
-
-
-def notebook(*fragments, extra=()):
-    """A notebook whose cells show fragments, as a kernel would leave them."""
-    cells = []
-    for fragment in fragments:
-        data, metadata = fragment._repr_mimebundle_()
-        output = nbformat.v4.new_output("execute_result", data=data, metadata=metadata, execution_count=1)
-        cells.append(nbformat.v4.new_code_cell("secret = 1", outputs=[output], execution_count=1))
-    return nbformat.v4.new_notebook(cells=[*cells, *extra])
 
 
 def page(report, *, extra=()):
@@ -65,25 +56,6 @@ def test_a_group_of_regions_has_a_page_of_its_own(tmp_path):
     regions = [one.counts.frame for one in open_reports(tables, ["03", "05"])]
     told = pd.concat(regions).query("table == 'exit' and key == 'metropole'")["persons_rounded"].sum()
     assert counts.query("table == 'exit' and key == 'metropole'")["persons_rounded"].item() == told
-
-
-class Reader(HTMLParser):
-    """The text that a reader sees, and the tags in order."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.text, self.tags, self.open = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-
-def text_of(html_text):
-    return re.sub(r"[ \n]+", " ", " ".join(Reader(html_text).text))
 
 
 def test_a_large_region_says_its_estimate_with_limits_and_the_flag(reports):
@@ -110,20 +82,6 @@ def test_the_estimate_says_what_it_does_whose_reporting_it_rests_on_and_how_far_
     assert "Sous d’autres hypothèses, le taux irait de 77\u00a0% à 83\u00a0%." in borrowed
     said = "la façon dont les départs se font connaître est celle de l’ensemble du Québec"
     assert said in borrowed and said not in own
-
-
-def rows_of(text, caption):
-    """The body of the table that bears the caption: its cells by row name."""
-    part = text[text.index(f"<caption>{caption}") :]
-    body = part[part.index("<tbody>") : part.index("</tbody>")]
-    rows = re.findall(r"<tr>(.*?)</tr>", body, re.S)
-    cells = [[text_of(cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)] for row in rows]
-    return {name: rest for name, *rest in cells}
-
-
-def header_of(text, caption):
-    part = text[text.index(f"<caption>{caption}") :]
-    return re.findall(r'<th scope="col">([^<]*)</th>', part[: part.index("</thead>")])
 
 
 def test_each_horizon_has_its_range_and_says_what_carries_it(reports, tmp_path):
@@ -342,6 +300,15 @@ def test_a_missing_or_older_table_is_a_sentence(tmp_path, folder):
     (tmp_path / "counts.parquet").write_bytes(b"PAR1")
     with pytest.raises(StaleTableError, match="cannot be read"):
         open_report(tmp_path, "05")
+
+
+def test_facts_of_a_run_without_its_targets_are_stale(tmp_path):
+    folder = write_tables(tmp_path)
+    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    del facts["targets"]
+    (folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(StaleTableError, match=r"lacks 'targets': run the analysis again"):
+        open_report(folder, "05")
 
 
 def test_a_region_code_must_be_text(folder):

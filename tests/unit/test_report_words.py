@@ -12,7 +12,8 @@ import trajectories
 from trajectories import conflicts
 from trajectories.exceptions import NotebookError
 from trajectories.persons import match_weights
-from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, PAIRS
+from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
+from trajectories.portrait.services import SERVICE_TABLES
 from trajectories.report.counting import ORDERS
 from trajectories.report.linkage import REFUSALS
 from trajectories.report.readings import times_text
@@ -24,7 +25,9 @@ REPORT = PACKAGE / "report"
 FAMILIES = re.compile(r'(?:label\("(\w+)"|f"([\w.]+)\.\{)')
 
 # The tables of counts, whose keys are labelled by `counting.py` (portrait.py names them).
-COUNTED = {"origin", "lost", "late_news", "excluded", "rows", "places", "linkage", "links", "conflicts"}
+COUNTED = {
+    "origin", "lost", "late_news", "excluded", "rows", "places", "linkage", "links", "conflicts", "migration", "delay",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,7 @@ def test_numbers_and_dates_are_canadian_french(fr):
     assert fr.number(None) == fr.percent(float("nan")) == "–"
     assert fr.date(dt.date(2022, 3, 3)) == "3\u00a0mars 2022"
     assert fr.date(dt.date(2022, 4, 1)) == "1er\u00a0avril 2022"
+    assert fr.month(dt.date(2022, 8, 31)) == "août 2022"
     assert fr.months(12) == "12\u00a0mois"
     assert fr.listing(["a", "b", "c"]) == "a, b et c"
 
@@ -92,6 +96,18 @@ def test_every_decision_and_every_level_of_agreement_has_its_words(fr):
     named = levels["trait"] + "." + levels["level"]
     assert [level for level in named if not fr.has(f"level.{level}")] == []
     assert [reason for reason in REFUSALS if not fr.has(f"refusal.{reason}")] == []
+
+
+def test_every_key_of_who_settled_has_its_words(fr):
+    for table, keys in {**WHO, "migration": MIGRATIONS}.items():
+        if table == "city_size":
+            continue  # on no page
+        assert fr.has(f"counts.{table}") and (fr.has(f"key.{table}") or fr.has(f"covariate.{table}")), table
+        family = "covariate_level" if fr.has(f"covariate.{table}") else table
+        for key in (*keys, *(["unknown"] if table != "migration" else [])):
+            assert fr.has(f"{family}.{table}.{key}") or fr.has(f"{family}.{key}"), (table, key)
+    services = [table.removeprefix("service_") for table in SERVICE_TABLES[1:]]
+    assert [name for name in services if not fr.has(f"covariate_level.service.{name}")] == []
 
 
 def test_every_rule_that_the_line_can_cite_is_known_to_the_report():

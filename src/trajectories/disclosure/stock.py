@@ -9,6 +9,12 @@ always at least `threshold` persons, and a step is told only as the passage of a
    is said is « at most » the upper end of the possible number's class.
 2. *Regions and province.* Of two numbers told by classes of the same width, the difference is open to all of 1 …
    threshold − 1 whenever it is that small: no small region is found by subtraction.
+3. *No other groups.* Groups of regions that a study names may overlap. With A + B, B + C and A + C told, B is half of a
+   sum of three of them: the width of its interval is halved too, and some of 1 … threshold − 1 is ruled out. So a
+   stock is told of the regions and the province only.
+
+Who is here at a time is among those who settled until then: what the page tells of those, by year and by destination,
+is looked at together with the stock in portrait/beside_counts.py.
 """
 
 from __future__ import annotations
@@ -17,7 +23,8 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import DisclosureError
-from ..study import Disclosure
+from ..study import REGION_CODES, Disclosure
+from ..tables import PROVINCE
 from .rules import class_ends, whole_counts
 
 
@@ -25,6 +32,12 @@ def protect_stock(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     """A row a group and month: at_least_rounded, at_most_rounded (persons), shown."""
     if frame.duplicated(["group", "month"]).any():
         raise DisclosureError("A stock is given twice (same group and month).")
+    strange = sorted({str(group) for group in frame["group"]} - {PROVINCE, *REGION_CODES})
+    if strange:
+        raise DisclosureError(
+            f"A stock of the group(s) {', '.join(strange)} cannot be protected: groups may overlap. Give the regions "
+            f"and {PROVINCE!r} only."
+        )
     raw = frame.sort_values(["group", "month"], ignore_index=True)
     certain, possible = whole_counts(raw, "persons_lower"), whole_counts(raw, "persons_upper")
     households = whole_counts(raw, "households_lower")

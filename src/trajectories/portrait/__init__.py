@@ -7,6 +7,7 @@ counts and adds the groups that the study names.
 
 from ..households import HOUSEHOLD_TYPES, household_type
 from .areas import AREA_KINDS, AREAS, area_kind, destination_area
+from .beside_counts import delays_beside_counts, stock_beside_counts
 from .counting import COLUMNS, counts_by_key
 from .decisions import CONFLICT_RULES, KNOWN_TO, PAIRS, accounting, decisions
 from .delays import delays
@@ -48,6 +49,7 @@ __all__ = [
     "counts_by_key",
     "decisions",
     "delays",
+    "delays_beside_counts",
     "destination_area",
     "establishment_curve",
     "fiscal_years",
@@ -61,6 +63,7 @@ __all__ = [
     "since_arrival",
     "since_contact",
     "stock",
+    "stock_beside_counts",
     "stock_counts",
     "targets",
     "who",

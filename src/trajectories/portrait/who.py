@@ -25,7 +25,7 @@ AGE_CLASSES = ("0_14", "15_24", "25_34", "35_44", "45_plus")
 _AGES = (15, 25, 35, 45)
 # From the arrival in Québec to the establishment, in months.
 DELAY_CLASSES = ("under_3_months", "3_to_11_months", "12_to_23_months", "24_to_59_months", "60_months_or_more")
-_DELAYS = (3, 12, 24, 60)
+DELAY_BOUNDS = (3, 12, 24, 60)
 COUNTRY_GROUPS = (
     "western_europe", "eastern_europe", "northern_africa", "sub_saharan_africa", "western_asia", "asia", "caribbean",
     "latin_america", "northern_america", "oceania",
@@ -80,7 +80,7 @@ def who(
         "country_group": stays["person_id"].map(country_of_birth(records, persons)).map(country_groups()),
         "city_size": stays["city_size"],
         "area": area_kind(destination_area(stays)),
-        "delay": _classes(stays["years_since_arrival"] * 12, _DELAYS, DELAY_CLASSES),
+        "delay": _classes(stays["years_since_arrival"] * 12, DELAY_BOUNDS, DELAY_CLASSES),
     }
     always = {table: tuple(dict.fromkeys((*known, UNKNOWN))) for table, known in WHO.items()}
     return counts_by_key(stays.assign(**keys), always, study=study, groups=groups)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import pandas as pd
 from markupsafe import Markup
 
-from ..tables import EXITS, PATHWAYS, PROVINCE
+from ..portrait import MIGRATIONS, WHO
+from ..portrait.areas import CITY, CITY_OF
+from ..tables import EXITS, PATHWAYS, PROVINCE, UNKNOWN
 from .inputs import Report, frame_of
 from .markup import element
+from .readings import level_name
 from .tables import html_table
 from .words import Words
 
@@ -28,13 +33,20 @@ ORDERS = {
         "departure_before_presence",
         "departure_already_known",
     ),
+    **{table: tuple(dict.fromkeys((*keys, UNKNOWN))) for table, keys in WHO.items()},
+    "migration": MIGRATIONS,
 }
+# Tables whose keys are short, and stay on one line.
+UNBROKEN = ("fiscal_year", "age", "delay")
 # Keys that only complete a table (who is in none of its other keys).
 COMPLEMENTS = {"late_news": ("other",), "excluded": ("kept",)}
 # Tables that count rows, places, pairs or decisions, not persons.
 NOT_PERSONS = ("rows", "places", "links", "conflicts")
 # Tables of counts that people look for in households too (targets are counted in households).
-HOUSEHOLDS_TOO = ("origin", "pathway", "fiscal_year", "exit")
+HOUSEHOLDS_TOO = ("origin", "pathway", "fiscal_year", "exit", *WHO, "migration")
+# Tables whose keys with nobody are left out: they are long, or some of their keys cannot be in a region. Of the other
+# tables of who settled, only « unknown » is.
+SPARSE = ("country_group", "area")
 
 
 def pair(*tables: Markup | None) -> Markup | None:
@@ -43,36 +55,58 @@ def pair(*tables: Markup | None) -> Markup | None:
     return element("div", *(element("div", table) for table in kept), class_="pair") if kept else None
 
 
-def count_table(report: Report, *names: str, of: str | None = None) -> Markup | None:
-    """Rounded counts, one table or several under one another; nothing where nothing was counted or may be shown."""
+def count_table(
+    report: Report,
+    *names: str,
+    of: str | None = None,
+    beside: Mapping[str, Callable[[str], str]] | None = None,
+) -> Markup | None:
+    """
+    Rounded counts, one table or several under one another; nothing where nothing was counted or may be shown.
+
+    `beside`: title of a further column → what stands in it for a key.
+    """
+    beside = beside or {}
     say, words = report.words.say, report.words
     counts = frame_of(report.whole_counts if of == PROVINCE else report.counts)
     rows = []
     people = names[0] in HOUSEHOLDS_TOO
     for name in names:
         part = counts[(counts["table"] == name) & ~counts["key"].isin(COMPLEMENTS.get(name, ()))]
-        # a table of zeros, or with every cell hidden, says nothing
+        if name in WHO:
+            empty = part["persons"].eq(0).fillna(False)
+            part = part[~(empty & (part["key"].eq(UNKNOWN) | (name in SPARSE)))]
+        # a table of zeros, or with every cell hidden, says nothing; nor does one area, which is the region itself
         if part["persons"].isna().all() or (part["persons"].notna().all() and part["persons"].sum() == 0):
+            continue
+        if name == "area" and len(part) < 2:
             continue
         order = {key: place for place, key in enumerate(ORDERS.get(name, ()))}
         part = part.sort_values("key", key=lambda keys, o=order: keys.map(o).fillna(len(o)), kind="stable")
         for _, row in part.iterrows():
             measures = ("persons", "households") if people else ("persons",)
-            rows.append([_key(words, name, row["key"]), *(_count(words, row[measure]) for measure in measures)])
+            further = (cell(row["key"]) for cell in beside.values())
+            rows.append([_key(report, name, row["key"]), *(count_text(words, row[m]) for m in measures), *further])
     if not rows:
         return None
-    header = [say(f"key.{names[0]}"), say("column.rows" if names[0] in NOT_PERSONS else "column.persons")]
+    named = f"key.{names[0]}" if words.has(f"key.{names[0]}") else f"covariate.{names[0]}"
+    header = [say(named), say("column.rows" if names[0] in NOT_PERSONS else "column.persons")]
     caption = say(f"counts.{names[0]}", place=words.in_region(report.region))
-    return html_table(caption, header + ([say("column.households")] if people else []), rows)
+    return html_table(caption, header + ([say("column.households")] if people else []) + list(beside), rows)
 
 
-def _key(words: Words, name: str, key: str) -> object:
+def _key(report: Report, name: str, key: str) -> object:
+    words = report.words
     if name == "origin" and not words.has(f"origin.{key}"):
         return words.region(key)
     if key == TOTAL:
         return words.say("counts.sum_of_displayed")
-    return element("span", words.label(name, key), class_="year" if name == "fiscal_year" else None)
+    if name == "area" and key == CITY and report.region in CITY_OF:
+        return words.label("area", CITY_OF[report.region])
+    if words.has(f"covariate.{name}"):
+        return element("span", level_name(name, key, words), class_="year" if name in UNBROKEN else None)
+    return element("span", words.label(name, key), class_="year" if name in UNBROKEN else None)
 
 
-def _count(words: Words, value) -> str:
+def count_text(words: Words, value) -> str:
     return words.number(value) if pd.notna(value) else words.say("hidden")

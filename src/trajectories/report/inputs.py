@@ -19,9 +19,9 @@ import pandas as pd
 
 from ..disclosure import Protected, protect
 from ..exceptions import DisclosureError, StaleTableError
-from ..portrait import protected_counts
+from ..portrait import delays_beside_counts, protected_counts, stock_beside_counts
 from ..retention import BOUNDS, GAP
-from ..study import Disclosure
+from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
 from .words import Words, words
 
@@ -42,6 +42,7 @@ MODEL = {"weights": ("trait", "level", "weight", "relative_weight")}
 MORE = {
     "types": "typology_types", "states": "typology_states", "paths": "typology_sequences", "funnel": "funnel",
     "odds": "odds", "panel": "panel", "coefficients": "coefficients", "comparison": "comparison", "drawn": "shrunken",
+    "delays": "delay_curves", "stock": "stock",
 }  # fmt: skip
 # Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
 WEIGHT_STEPS = 2
@@ -64,6 +65,7 @@ class Run:
     version: str
     synthetic: bool
     groups: Mapping[str, tuple[str, ...]]
+    targets: Mapping[tuple[str, str], int]
 
     @classmethod
     def read(cls, folder: Path) -> Run:
@@ -91,6 +93,7 @@ class Run:
                 "follow_up_months": tuple(known["follow_up_months"]),
                 "horizons": tuple(known["horizons"]),
                 "groups": {name: tuple(regions) for name, regions in known["groups"].items()},
+                "targets": {(at, year): n for at, years in known["targets"].items() for year, n in years.items()},
             }
         )
 
@@ -171,7 +174,7 @@ def open_reports(
     kept["counts"] = protected_counts(raw["counts"], **told)
     apart = _services_apart(raw["retention"], kept["retention"].frame)
     weights = _weights(_read(folder, "weights"))
-    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told, kept["retention"])}
+    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told, kept)}
     return [
         Report(
             region=region,
@@ -228,7 +231,7 @@ def _services_apart(raw: pd.DataFrame, told: pd.DataFrame) -> set[str]:
     return set(beside.loc[far & (beside["se"] > 0), "group"])
 
 
-def _more(folder: Path, told: Mapping[str, Any], rates: Protected) -> dict[str, Protected]:
+def _more(folder: Path, told: Mapping[str, Any], kept: Mapping[str, Protected]) -> dict[str, Protected]:
     """The tables of `MORE` that the analysis made, protected."""
     found = {}
     for name, file in MORE.items():
@@ -242,8 +245,15 @@ def _more(folder: Path, told: Mapping[str, Any], rates: Protected) -> dict[str, 
                     whole, on="model", how="left"
                 )
             if name == "comparison":
-                frame = _where_rates_are_told(frame, rates)
+                frame = _where_rates_are_told(frame, kept["retention"])
+            if name == "stock":
+                # of groups of regions no stock is told (disclosure/stock.py, rule 3)
+                frame = frame[frame["group"].isin([PROVINCE, *REGION_CODES])]
             found[name] = protect(frame, **told)
+    # the same people as in the tables of counts: nothing is told that those do not say already
+    for name, beside in (("delays", delays_beside_counts), ("stock", stock_beside_counts)):
+        if name in found:
+            found[name] = beside(found[name], kept["counts"])
     return found
 
 

@@ -123,6 +123,11 @@ def _two_digits(times: float, words: Words) -> str:
     return words.number(told, 1 if told < 10 and told % 1 else 0)
 
 
+def level_name(term: str, level: object, words: Words) -> str:
+    """The name of a level of a covariate: its own, or one that all covariates share (yes, no)."""
+    return words.label("covariate_level", f"{term}.{level}" if words.has(f"covariate_level.{term}.{level}") else level)
+
+
 def level_text(row: pd.Series, words: Words) -> str:
     """A trait and one of its levels of agreement: « Sexe : même »."""
     level = words.label("level", f"{row['trait']}.{row['level']}")

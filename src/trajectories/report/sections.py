@@ -1,7 +1,8 @@
 """The sections of a page, in its order.
 
-Opening · in brief · how long they stay · where leavers go · who came · what if · quality · definitions; on the page of
-the whole, what concerns all regions comes between (whole.py). Each takes a `Report` and gives the `Fragment` that a
+Opening · in brief · how long they stay · where leavers go · who came · who they are · when and how · how many are
+there · what if · quality · definitions. The three after « who came » are in portrait.py; on the page of the whole, what
+concerns all regions comes before « who came » (whole.py). Each takes a `Report` and gives the `Fragment` that a
 notebook's cell shows; a section with nothing to say is not on the page. What may not be published is said in words
 where the number would stand.
 """
@@ -13,7 +14,7 @@ from markupsafe import Markup
 
 from ..study import METROPOLITAN_REGIONS, REGION_CODES
 from ..tables import PROVINCE
-from . import companions, figures, linkage
+from . import companions, figures, linkage, portrait
 from .counting import count_table, pair
 from .figures import retention_curve
 from .inputs import Report, frame_of
@@ -226,7 +227,7 @@ def who_came(report: Report) -> Fragment:
     if drawing:
         body.append(drawing.html())
     body.append(count_table(report, "origin"))
-    body.append(pair(count_table(report, "pathway"), count_table(report, "fiscal_year")))
+    body += portrait.pathways_and_years(report)
     body.append(
         element("p", say("counts.note", base=report.rules.round, n=words.number(report.rules.threshold)), class_="note")
     )

@@ -126,6 +126,12 @@ class Words:
             text = re.sub(r"^1\b", "1er", text)
         return text
 
+    def month(self, day: dt.date) -> str:
+        """The month of a day: « mars 2021 »."""
+        from babel.dates import format_date
+
+        return format_date(day, format="LLLL yyyy", locale=self.locale)
+
     def months(self, n: int) -> str:
         """A duration in months."""
         return self.say_many("months", int(n))

@@ -5,12 +5,13 @@ lightness, so that a page printed in grey, or seen by someone who does not tell 
 lettering.py). A figure of which nothing may be shown is None, and the page says why in words.
 
 One module a figure: curve · exits (bars, areas) · regions (small multiples) · tiles (map) · origins · flows (matrix) ·
-sequences (types of trajectories) · funnel · forest (coefficients) · differences (groups, persons alike), both by
-intervals · moved (assumptions, settings) · weights (linkage) ·
-hearing (a researcher's figure, from a table that is not protected).
+delay (from arrival to establishment) · stock (persons by month) · sequences (types of trajectories) · funnel · forest
+(coefficients) and differences (groups, persons alike), both drawn by intervals · moved (assumptions, settings) ·
+weights (linkage) · hearing (a researcher's figure, from a table that is not protected).
 """
 
 from .curve import retention_curve
+from .delay import delay_curve
 from .differences import differences
 from .exits import DESTINATIONS, exits_by_destination, shares_by_destination
 from .flows import flow_figure
@@ -20,12 +21,14 @@ from .moved import rates_along_scale, rates_by_setting
 from .origins import origins
 from .regions import curves_of_regions
 from .sequences import paths_by_type, states_by_type
+from .stock import stock_ribbon
 from .tiles import tile_map
 from .weights import match_weights
 
 __all__ = [
     "DESTINATIONS",
     "curves_of_regions",
+    "delay_curve",
     "differences",
     "exits_by_destination",
     "flow_figure",
@@ -39,5 +42,6 @@ __all__ = [
     "retention_curve",
     "shares_by_destination",
     "states_by_type",
+    "stock_ribbon",
     "tile_map",
 ]

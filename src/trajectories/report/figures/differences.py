@@ -14,8 +14,8 @@ import pandas as pd
 
 from ..drawing import Drawing
 from ..inputs import PLACES, frame_of
+from ..readings import level_name
 from ..words import Words
-from .forest import level_name
 from .intervals import HEAD, LEVEL, REFERENCE, Line, draw_intervals
 
 RATES, MONTHS = "difference", "restricted_mean_difference"

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..drawing import Drawing
 from ..inputs import frame_of
+from ..readings import level_name
 from ..words import Words
 from .intervals import HEAD, LEVEL, REFERENCE, Line, draw_intervals
 
@@ -84,11 +85,6 @@ def _line_name(row: pd.Series, words: Words) -> str:
     if pd.notna(first) and first > 0:
         return words.say("figure.forest.after", name=name, months=words.months(first))
     return name
-
-
-def level_name(term: str, level: object, words: Words) -> str:
-    """The name of a level of a covariate: its own, or one that all covariates share (yes, no)."""
-    return words.label("covariate_level", f"{term}.{level}" if words.has(f"covariate_level.{term}.{level}") else level)
 
 
 def _logs(row: pd.Series) -> tuple[float, float, float] | None:

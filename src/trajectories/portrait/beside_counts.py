@@ -1,0 +1,160 @@
+"""What a curve of delays and a stock may say beside the protected counts of nearly the same people.
+
+Each is protected on its own, and a reader has both. Somebody whose delay is in the curve is in the table `delay` too;
+somebody who is there on a day had settled by that day. So « at least 41 » here and « 35 » (33 to 37) there say that a
+hidden cell between them holds 4 or more. What is told here is therefore cut to what the counts on the page say
+already. The cut is made from protected numbers alone, so that it tells nothing either.
+
+1. *Delays.* With delays up to a month are no more persons than in the classes that begin before it, with longer ones no
+   more than in those that end after it. In these classes the reader knows the least that rounding allows (0 of a hidden
+   one), or that all persons leave to them where all other classes are displayed. The curve stops before the first
+   month that says more.
+2. *Stock, from below.* Certainly there are no more persons than settled in the fiscal years begun: « at least » goes
+   down to that.
+3. *Stock, from above.* Possibly there are all who settled in the years ended, less those who left since, and at the end
+   all of whom no departure is known: « at most » goes up to the most that the counts leave open. Where that last number
+   is hidden, the stock would stand in for it: of a region nothing is told then, and the province goes up to the sum of
+   its regions', in which a hidden one may be the whole region.
+
+What is not looked at: that a person with two stays may be in the curve by the second one and in the table by the first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..disclosure import Protected
+from ..disclosure.rules import rounding_interval
+from ..study import REGION_CODES
+from ..tables import PROVINCE
+from .who import DELAY_BOUNDS, DELAY_CLASSES
+
+NONE_KNOWN = "none_known"
+
+
+def delays_beside_counts(curve: Protected, counts: Protected) -> Protected:
+    """
+    The curve of delays as far as it says no more than the classes of the same group.
+
+    Parameters
+    ----------
+    curve : Protected
+        The curve of counts of `establishment_curve`.
+    counts : Protected
+        What `protected_counts` returned, with the table `delay`.
+
+    Returns
+    -------
+    Protected
+        Fewer months, or none of a group.
+    """
+    kept = [curve.frame.iloc[:0]]
+    for group, part in curve.frame.groupby("group", sort=False):
+        classes = _supposed(counts, group, "delay")
+        whole = _supposed(counts, group, "stays")["least"].sum()
+        kept.append(part[_within(part, classes, int(whole), curve.rules.threshold)])
+    return Protected(curve.kind, pd.concat(kept, ignore_index=True), curve.rules)
+
+
+def _within(part: pd.DataFrame, classes: pd.DataFrame, whole: int, threshold: int) -> np.ndarray:
+    """The months before the first at which the classes of the curve say more than the counts."""
+    begins = classes.index.map(dict(zip(DELAY_CLASSES, (0, *DELAY_BOUNDS), strict=True))).to_numpy(dtype=float)
+    ends = classes.index.map(dict(zip(DELAY_CLASSES, (*DELAY_BOUNDS, np.inf), strict=True))).to_numpy(dtype=float)
+    month = part["month"].to_numpy()[:, None]
+    half = threshold // 2
+    settled = part["n_exit_settled_rounded"].to_numpy(dtype=float)
+    entered = part["n_risk_rounded"].max()  # the middle of its class: nobody leaves before month 1
+    if classes.empty or pd.isna(entered):
+        return np.zeros(len(part), dtype=bool)
+    early = np.where(settled > 0, settled - half + 1, 0)
+    late = int(entered) - half + 1 - np.where(settled > 0, settled + half, 0)
+    # a delay that is not known (missing ends) is on neither side
+    fits = (early <= _least(classes, begins < month, whole)) & (late <= _least(classes, ends > month, whole))
+    return np.logical_and.accumulate(fits)
+
+
+def _least(classes: pd.DataFrame, inside: np.ndarray, whole: int) -> np.ndarray:
+    """The fewest persons that the reader can suppose in the classes inside, a row a month."""
+    displayed = (classes["least"].to_numpy() * inside).sum(axis=1)
+    rest = whole - (classes["most"].to_numpy() * ~inside).sum(axis=1)
+    open_ = (inside | classes["shown"].to_numpy()).all(axis=1)
+    return np.where(open_, np.maximum(displayed, rest), displayed)
+
+
+def stock_beside_counts(stock: Protected, counts: Protected) -> Protected:
+    """
+    The stock, widened until it says no more than the counts of the same group.
+
+    Parameters
+    ----------
+    stock : Protected
+        What `protect` made of `stock`.
+    counts : Protected
+        What `protected_counts` returned, with the tables `fiscal_year` and `exit`.
+
+    Returns
+    -------
+    Protected
+        The province, and the regions whose number without a known departure is told.
+    """
+    kept = [stock.frame.iloc[:0]]
+    for group, part in stock.frame.groupby("group", sort=False):
+        gone, settled = (_supposed(counts, group, table) for table in ("exit", "fiscal_year"))
+        staying = _staying(counts, group)
+        if staying is not None:
+            kept.append(_widened(part, settled, gone, staying, stock.rules.threshold))
+    return Protected(stock.kind, pd.concat(kept, ignore_index=True), stock.rules)
+
+
+def _staying(counts: Protected, group: str) -> int | None:
+    """The most persons without a known departure that have to stay open; None where they may not be told at all."""
+    told = _supposed(counts, group, "exit")
+    if told["shown"].get(NONE_KNOWN, default=False):
+        return int(told.loc[NONE_KNOWN, "most"])
+    if group != PROVINCE:
+        return None
+    frame = counts.frame
+    regions = [code for code in REGION_CODES if frame["group"].eq(code).any()]
+    parts = [(_staying(counts, code), _supposed(counts, code, "stays")["most"].max()) for code in regions]
+    return int(sum(part if part is not None else np.nan_to_num(whole) for part, whole in parts))
+
+
+def _widened(
+    part: pd.DataFrame, settled: pd.DataFrame, gone: pd.DataFrame, staying: int, threshold: int
+) -> pd.DataFrame:
+    """A group's stock with its ends moved outwards, by whole classes, to what the counts leave open."""
+    years = settled.index.str.extract(r"^(\d{4})-\d{4}$", expand=False).astype("Float64")
+    year = years.to_numpy(dtype=float, na_value=np.nan)
+    month = part["month"].to_numpy()[:, None]
+    begun = ~(_first_of_april(year) > month)  # a year not known may be any
+    ended = _first_of_april(year + 1) <= month + np.timedelta64(1, "D")
+    least = (settled["least"].to_numpy() * begun).sum(axis=1)
+    # « at least 40 » stands for the class 41 to 50
+    at_least = np.minimum(
+        part["at_least_rounded"].to_numpy(dtype=int), np.maximum(least - 1, 0) // threshold * threshold
+    )
+    left = gone.drop(index=NONE_KNOWN, errors="ignore")["most_told"].sum()
+    most = (settled["most"].to_numpy() * ended).sum(axis=1) - left
+    most = np.maximum(most, np.where(part["month"].eq(part["month"].max()), staying, 0))
+    at_most = np.maximum(part["at_most_rounded"].to_numpy(dtype=int), -(-most // threshold) * threshold)
+    return part.assign(at_least_rounded=pd.array(at_least, "Int64"), at_most_rounded=pd.array(at_most, "Int64"))
+
+
+def _first_of_april(year: np.ndarray) -> np.ndarray:
+    months = np.where(np.isnan(year), 0, (np.nan_to_num(year) - 1970) * 12 + 3).astype("datetime64[M]")
+    return np.where(np.isnan(year), np.datetime64("NaT"), months.astype("datetime64[ns]"))
+
+
+def _supposed(counts: Protected, group: str, table: str) -> pd.DataFrame:
+    """
+    Of each key of a table: the fewest and the most persons that the reader can suppose, and whether it is shown.
+
+    Of a hidden one nothing is known to be there (`least` 0); it has to stay open up to threshold − 1 (`most`).
+    """
+    frame, rules = counts.frame, counts.rules
+    rows = frame[frame["group"].eq(group) & frame["table"].eq(table)].set_index("key")
+    shown = rows["persons_rounded"].notna()
+    low, high = rounding_interval(rows["persons_rounded"].fillna(0), rules.round, rules.threshold)
+    most = np.where(shown, high, rules.threshold - 1)
+    return pd.DataFrame({"least": low, "most": most, "most_told": high, "shown": shown}, index=rows.index)

@@ -1,0 +1,51 @@
+"""Reading a page as a person does, for the tests of the reports: its text, its tables; and the notebook behind it."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import nbformat
+
+
+def notebook(*fragments, extra=()):
+    """A notebook whose cells show fragments, as a kernel would leave them."""
+    cells = []
+    for fragment in fragments:
+        data, metadata = fragment._repr_mimebundle_()
+        output = nbformat.v4.new_output("execute_result", data=data, metadata=metadata, execution_count=1)
+        cells.append(nbformat.v4.new_code_cell("secret = 1", outputs=[output], execution_count=1))
+    return nbformat.v4.new_notebook(cells=[*cells, *extra])
+
+
+class Reader(HTMLParser):
+    """The text that a reader sees, and the tags in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.tags, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def text_of(html_text):
+    return re.sub(r"[ \n]+", " ", " ".join(Reader(html_text).text))
+
+
+def rows_of(text, caption):
+    """The body of the table that bears the caption: its cells by row name."""
+    part = text[text.index(f"<caption>{caption}") :]
+    body = part[part.index("<tbody>") : part.index("</tbody>")]
+    rows = re.findall(r"<tr>(.*?)</tr>", body, re.S)
+    cells = [[text_of(cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)] for row in rows]
+    return {name: rest for name, *rest in cells}
+
+
+def header_of(text, caption):
+    part = text[text.index(f"<caption>{caption}") :]
+    return re.findall(r'<th scope="col">([^<]*)</th>', part[: part.index("</thead>")])
