@@ -41,7 +41,8 @@ MODEL = {"weights": ("trait", "level", "weight", "relative_weight")}
 # What a page shows where the analysis made it (typology and models need enough persons): name here → its file.
 MORE = {
     "types": "typology_types", "states": "typology_states", "paths": "typology_sequences", "funnel": "funnel",
-    "odds": "odds", "panel": "panel", "coefficients": "coefficients",
+    "odds": "odds", "panel": "panel", "coefficients": "coefficients", "restricted_time": "restricted_time",
+    "moves_per_person": "moves_per_person", "occupation": "occupation", "settled": "settled",
 }  # fmt: skip
 # Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
 WEIGHT_STEPS = 2
@@ -169,7 +170,7 @@ def open_reports(
     kept["counts"] = protected_counts(raw["counts"], **told)
     apart = _services_apart(raw["retention"], kept["retention"].frame)
     weights = _weights(_read(folder, "weights"))
-    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told)}
+    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told, raw)}
     return [
         Report(
             region=region,
@@ -226,9 +227,15 @@ def _services_apart(raw: pd.DataFrame, told: pd.DataFrame) -> set[str]:
     return set(beside.loc[far & (beside["se"] > 0), "group"])
 
 
-def _more(folder: Path, told: Mapping[str, Any]) -> dict[str, Protected]:
+def _more(folder: Path, told: Mapping[str, Any], raw: Mapping[str, pd.DataFrame]) -> dict[str, Protected]:
     """The tables of `MORE` that the analysis made, protected."""
     found = {}
+    # the course of stays is told where the rate of the same month is
+    main, same = raw["retention"][raw["retention"]["method"].eq("main")], ["group", "horizon"]
+    rates = {
+        "restricted_time": main[[*same, "estimate"]].set_axis([*same, "rate"], axis=1),
+        "occupation": raw["curves"][["group", "month", "survival"]].set_axis([*same, "rate"], axis=1),
+    }
     for name, file in MORE.items():
         if (folder / f"{file}.parquet").exists():
             frame = _read(folder, file)
@@ -239,7 +246,10 @@ def _more(folder: Path, told: Mapping[str, Any]) -> dict[str, Protected]:
                 frame = frame.drop(columns=list(whole.columns[1:]), errors="ignore").merge(
                     whole, on="model", how="left"
                 )
-            found[name] = protect(frame, **told)
+            if name in rates:
+                frame = frame.merge(rates[name], on=same, how="left")
+            if len(frame):
+                found[name] = protect(frame, **told)
     return found
 
 
