@@ -1,7 +1,8 @@
 """Plausible tables of an analysis, made up, for the tests of the reports: no statistics, only the right shapes.
 
 Region 05 is large, 03 middling, 09 small (12 persons), 10 has nobody. Presences are confirmed until month 26, hearsay
-carries the curve until month 70. Region 03 borrows how departures become known, and its services contradict it.
+carries the curve until month 70. Region 03 borrows how departures become known, and its services contradict it; there
+alone a share settles for good.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from trajectories.course.afterwards import STATES
+from trajectories.course.moving import METHODS
+from trajectories.course.settled import NOTES
 from trajectories.folders import private_folder
 from trajectories.persons import match_weights
 from trajectories.tables import EXITS, PROVINCE, RETENTION, conform
@@ -51,6 +55,8 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
     match_weights().to_parquet(folder / "weights.parquet")
     pd.DataFrame(exits).to_parquet(folder / "exits.parquet")
     pd.concat(curves, ignore_index=True).to_parquet(folder / "curves.parquet")
+    for name, table in course_tables(persons).items():
+        table.to_parquet(folder / f"{name}.parquet")
     pd.DataFrame(checks, columns=["group", "check", "cause", "period", "value"]).to_parquet(folder / "checks.parquet")
     table = pd.DataFrame(counts, columns=["group", "table", "key", "persons", "households"])
     table.astype({"persons": "Int64", "households": "Int64"}).to_parquet(folder / "counts.parquet")
@@ -178,6 +184,75 @@ def _exits(group: str, n: int, horizon: int, curve: pd.DataFrame) -> list[dict]:
         }
         for cause in EXITS[:3]
     ]
+
+
+def course_tables(persons: dict[str, int]) -> dict[str, pd.DataFrame]:
+    """The tables of the course of stays, by name: months there, moves, states by month, settled for good."""
+    curves = {group: (n, _curve(n)) for group, n in persons.items()}
+    whole = pd.concat([_time_and_moves(group, *found) for group, found in curves.items()], ignore_index=True)
+    months = whole[whole["measure"].ne("moves_per_person")].drop(columns=["kind", "n_moves"])
+    moves = whole[whole["measure"].eq("moves_per_person")].drop(columns=["cause", "n_confirmed"])
+    return {
+        "restricted_time": months, "moves_per_person": moves,
+        "occupation": pd.concat([_states(group, *found) for group, found in curves.items()], ignore_index=True),
+        "settled": pd.DataFrame([_settled(group, n) for group, n in persons.items()]),
+    }  # fmt: skip
+
+
+def _time_and_moves(group: str, n: int, curve: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    survival = curve["survival"].to_numpy()
+    for horizon in HORIZONS:
+        at = curve.iloc[horizon]
+        enough = at["known"] != "insufficient"
+        area = (survival[:horizon] + survival[1 : horizon + 1]).sum() / 2
+        about = {"group": group, "horizon": horizon, "se": 0.01, "n_start": n, "n_at_risk": int(at["n_risk"]),
+                 "n_confirmed": int(at["n_risk"] * 0.8), "known": at["known"], "note": "a"}  # fmt: skip
+        lost = {cause: (horizon - area) * share for cause, share in _SHARES.items()}
+        for measure, cause, months in (
+            ("restricted_months", None, area),
+            *(("months_lost", *one) for one in lost.items()),
+        ):
+            ends = {"lower": months * 0.97, "upper": min(months * 1.02, horizon)}
+            numbers = {"estimate": months, **ends} if enough else dict.fromkeys(("estimate", "lower", "upper"), np.nan)
+            rows.append({**about, "measure": measure, "cause": cause, "method": "main", **numbers})
+        for method, rate in zip(METHODS, (0.011, 0.015), strict=True):
+            seen = enough and (method == "no_news_no_move" or horizon <= CONFIRMED)
+            for kind, part in (("all", 1.0), ("within", 0.6), ("onward", 0.4)):
+                mean = part * rate * horizon
+                rows.append({
+                    **about, "measure": "moves_per_person", "kind": kind, "method": method,
+                    "n_moves": round(0.8 * mean * n), "estimate": mean if seen else np.nan, "lower": 0.9 * mean,
+                    "upper": 1.1 * mean, "known": "observed" if seen else "insufficient",
+                })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _states(group: str, n: int, curve: pd.DataFrame) -> pd.DataFrame:
+    """Of those who left, one in twenty came back."""
+    gone = 1 - curve["survival"].to_numpy()
+    shares = {"this_region": 1 - 0.95 * gone, **{cause: 0.95 * gone * share for cause, share in _SHARES.items()}}
+    parts = [
+        pd.DataFrame({
+            "measure": "occupation", "group": group, "state": state, "horizon": curve["month"],
+            "estimate": np.where(curve["known"].eq("insufficient"), np.nan, shares[state]), "se": 0.01, "lower": 0.0,
+            "upper": 1.0, "n_start": n, "n_at_risk": curve["n_risk"], "n_confirmed": 0, "known": curve["known"],
+            "method": "main", "note": "a",
+        })
+        for state in STATES
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _settled(group: str, n: int) -> dict:
+    there = group == "03"
+    numbers = (0.583, 0.489, 0.672) if there else (np.nan,) * 3
+    return {
+        "measure": "settled_share", "group": group, "horizon": 24, "estimate": numbers[0], "lower": numbers[1],
+        "upper": numbers[2], "se": 0.05, "n_start": n, "n_at_risk": n // 2, "n_confirmed": n // 3, "method": "weibull",
+        "left_by": 31.0, "known": "observed" if there else "insufficient",
+        "note": NOTES["" if there else "short_follow_up"],
+    }  # fmt: skip
 
 
 def _split(n: int, shares: dict[str, float]) -> dict[str, int]:

@@ -27,6 +27,7 @@ def tables(tmp_path_factory):
     (estrie, whole) = open_reports(folder, ["05", "province"])
     return {
         "estrie": estrie, "retention": whole.everywhere, "curves": protect(pd.read_parquet(folder / "curves.parquet")),
+        "occupation": whole.more["occupation"],
         "limits": protect(raw.funnel(pd.read_parquet(folder / "retention.parquet"))),
     }  # fmt: skip
 
@@ -42,6 +43,7 @@ PAINTERS = {
     "index": lambda t: figures.tile_map(None, words=W),
     "flows": lambda t: figures.flow_figure(protect(raw.flows()), words=W),
     "states": lambda t: figures.states_by_type(protect(raw.states()), protect(raw.types()), words=W),
+    "occupation": lambda t: figures.states_by_month(t["occupation"], words=W),
     "paths": lambda t: figures.paths_by_type(protect(raw.sequences()), protect(raw.types()), words=W),
     "funnel": lambda t: figures.funnel(t["limits"], t["retention"], words=W),
     "forest": lambda t: figures.forest(protect(raw.coefficients()), words=W),
@@ -203,6 +205,28 @@ def test_states_of_each_type_are_named_beside_their_areas(drawn):
     assert figures.states_by_type(protect(raw.states(few)), protect(raw.types(few)), words=W) is None
 
 
+def test_where_persons_are_is_named_beside_its_areas_from_displayed_shares(tables, drawn):
+    said = texts(drawn["occupation"].svg)
+    for name in ("Région", "d’établissement", "métropolitaine", "Autre région", "Hors du Québec"):
+        assert name in said
+    shares = figures.shares_of_states(tables["occupation"], "region")
+    assert list(shares) == ["region", "metropole", "other_region", "outside_quebec"]
+    assert shares.loc[12].tolist() == [0.81, 0.10, 0.06, 0.03]
+    assert plain(drawn["occupation"].alt) == (
+        "Aires de la part des personnes dans chaque situation, de l’établissement à 70 mois. À 12 mois : 81 % dans la "
+        "région d’établissement et 10 % dans la région métropolitaine."
+    )
+    assert "Au-delà du trait pointillé (26 mois)" in plain(drawn["occupation"].caption)
+
+
+def test_where_staying_in_any_region_counts_the_figure_says_so(tables):
+    protected = tables["occupation"]
+    drawing = figures.states_by_month(protected, words=W, scope="any_region")
+    assert "En région" in texts(drawing.svg) and "81 % en région" in plain(drawing.alt)
+    one = type(protected)(protected.kind, protected.frame[protected.frame["month"].eq(12)], protected.rules)
+    assert figures.states_by_month(one, words=W) is None
+
+
 def test_paths_are_drawn_where_enough_share_them(drawn):
     said = texts(drawn["paths"].svg)
     assert said.count("Autre région") == 2 and said.count("Région métropolitaine") == 1
@@ -358,6 +382,7 @@ RAW = {
     "flows": lambda t: figures.flow_figure(raw.flows(), words=W),
     "states": lambda t: figures.states_by_type(raw.states(), protect(raw.types()), words=W),
     "types": lambda t: figures.states_by_type(protect(raw.states()), raw.types(), words=W),
+    "occupation": lambda t: figures.states_by_month(t["occupation"].frame, words=W),
     "paths": lambda t: figures.paths_by_type(raw.sequences(), protect(raw.types()), words=W),
     "funnel": lambda t: figures.funnel(t["limits"].frame, t["retention"], words=W),
     "forest": lambda t: figures.forest(raw.coefficients(), words=W),

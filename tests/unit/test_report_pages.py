@@ -15,13 +15,13 @@ from page_reading import Reader, header_of, notebook, rows_of, text_of
 from report_tables import write_tables
 from trajectories.comparison import shrunken
 from trajectories.exceptions import NotebookError, StaleTableError
-from trajectories.report import html, open_report, portrait, sections, whole
+from trajectories.report import course, html, open_report, portrait, sections, whole
 from trajectories.report.inputs import open_reports
 from trajectories.report.markup import Fragment, Markup, element
 from trajectories.report.tables import html_table
 
 REGION = [
-    sections.opening, sections.in_brief, sections.how_long, sections.where_to, sections.who_came,
+    sections.opening, sections.in_brief, sections.how_long, sections.where_to, course.time_there, sections.who_came,
     portrait.who_they_are, portrait.when_and_how, portrait.how_many, sections.what_if, sections.data_quality,
     sections.definitions,
 ]  # fmt: skip
@@ -39,7 +39,7 @@ def reports(folder):
 
 
 def page(report, *, extra=()):
-    parts = REGION[:4] + ([whole.regions] if report.region == "province" else []) + REGION[4:]
+    parts = REGION[:5] + ([whole.regions] if report.region == "province" else []) + REGION[5:]
     shown = notebook(*(part(report) for part in parts), extra=extra)
     return html.page(shown, region=report.region, language="fr", run=report.run)
 
@@ -200,6 +200,64 @@ def test_scope_any_region_does_not_call_another_region_an_exit(tmp_path):
     text = page(report)
     assert "se sont établies en Estrie et demeurent encore en région" in text_of(text)
     assert "Autre région" not in text[text.index("s-departs") : text.index("Départs connus")]
+
+
+def test_the_time_there_is_told_with_limits_moves_and_the_share_who_settle(reports):
+    text = page(reports["05"])
+    rows = rows_of(text, "Mois passés sur place avant un départ, en Estrie")
+    assert rows["12\u00a0mois"] == ["10,7", "10,3 – 11,0"]
+    assert "36\u00a0mois †" in rows
+    seen = text_of(text).replace("\N{NO-BREAK SPACE}", " ")
+    # 168.96 moves and 230.4 of 640 persons: 160 and 240
+    assert "Entre 25 et 38 déménagements pour 100 personnes en 24 mois, dans la région ou ailleurs." in seen
+    assert "On ne peut pas encore dire quelle part restera pour de bon : d’autres départs sont attendus" in seen
+    assert "Où se trouvent les personnes, mois par mois" not in seen
+    settled = text_of(page(reports["03"])).replace("\N{NO-BREAK SPACE}", " ")
+    assert "environ 60 % des personnes établies resteront pour de bon (limites à 95 % : de 45 % à 70 %)." in settled
+    for region in ("09", "10"):
+        assert "Le temps passé sur place" not in page(reports[region])
+
+
+def test_the_whole_shows_where_persons_are_month_by_month(reports):
+    text = page(reports["province"])
+    rows = rows_of(text, "Part des personnes dans chaque situation")
+    assert rows["12\u00a0mois"] == ["81\u00a0%", "11\u00a0%", "5\u00a0%", "3\u00a0%"]
+    assert 'id="situations"' in text and text.index("s-departs") < text.index("situations") < text.index("s-regions")
+    assert "Région d’établissement" in header_of(text, "Part des personnes dans chaque situation")
+
+
+def test_without_its_tables_the_course_of_stays_is_not_on_the_page(tmp_path):
+    tables = write_tables(tmp_path)
+    for name in ("restricted_time", "moves_per_person", "occupation", "settled"):
+        (tables / f"{name}.parquet").unlink()
+    report = open_report(tables, "province")
+    assert "Le temps passé sur place" not in page(report) and not course.time_there(report).html
+
+
+def test_a_group_of_regions_has_its_time_there(tmp_path):
+    tables = write_tables(tmp_path, {"05": 640, "03": 210, "Est": 850}, groups={"Est": ["03", "05"]})
+    (report,) = open_reports(tables, ["Est"])
+    assert "12\u00a0mois" in rows_of(page(report), "Mois passés sur place avant un départ, dans le groupe")
+
+
+def settings_of(tmp_path, table, region="province"):
+    tables = write_tables(tmp_path)
+    table.to_parquet(tables / "panel.parquet")
+    return course.range_over_settings(open_report(tables, region))
+
+
+def test_one_sentence_tells_the_range_over_settings_without_the_bounds(tmp_path):
+    panel = figure_tables.panel()
+    said = settings_of(tmp_path / "all", panel)
+    assert said.replace("\N{NO-BREAK SPACE}", " ") == (
+        "<p>À 12 mois, d’un réglage à l’autre, le taux irait de 79 % à 87 % (étude : 80 %), bornes non comprises.</p>"
+    )
+    near = panel[panel["setting"].isin(["study", "lost", "grace_days", "follow_up", "origin"])]
+    near = near.assign(estimate=near["estimate"].where(near["setting"].eq("lost"), 0.8))
+    told = settings_of(tmp_path / "near", near).replace("\N{NO-BREAK SPACE}", " ")
+    assert "le taux resterait à 80 %, à moins de 1 % près" in told
+    assert settings_of(tmp_path / "two", panel[panel["setting"].isin(["study", "lost", "scope", "origin"])]) is None
+    assert settings_of(tmp_path / "no", panel[panel["setting"].ne("study")]) is None
 
 
 @pytest.mark.parametrize("region", ["05", "09", "province"])

@@ -4,9 +4,10 @@ The rules, with the reason of each: counts.py (small cells, what stands beside t
 bounds, destinations), curves.py (rounded counts, spacing), thresholds.py (the same rate from nearly the same persons),
 shares.py (departures nobody heard of), states.py (types of trajectories), coefficients.py (models), contrasts.py
 (differences), drawn.py (rates drawn towards the province), moved.py (assumptions and settings moved),
-control_limits.py (the funnel), stock.py (persons by month), rules.py (the numbers). The report room takes `Protected`
-only. Tables that add up (the regions and the province) have to be protected together, in one call: apart, neither call
-could know what the other shows. `Protected.of` then takes one group's rows for its page.
+control_limits.py (the funnel), stock.py (persons by month), months.py, moves.py, occupation.py, settled.py (the course
+of stays), rules.py (the numbers). The report room takes `Protected` only. Tables that add up (the regions and the
+province) have to be protected together, in one call: apart, neither call could know what the other shows.
+`Protected.of` then takes one group's rows for its page.
 
 What a reader can still learn is written in counts.py and rates.py; the tests try it by linear programming.
 """
@@ -19,6 +20,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..course.moving import MEASURE as MOVES
+from ..course.occupying import MEASURE as OCCUPATION
+from ..course.settled import MEASURE as SETTLED
+from ..course.time_there import LOST, RESTRICTED
 from ..exceptions import DisclosureError
 from ..study import Disclosure
 from .coefficients import protect_coefficients
@@ -27,9 +32,13 @@ from .control_limits import LIMITS, protect_control_limits
 from .counts import protect_counts
 from .curves import protect_curve_counts, protect_estimated_curve
 from .drawn import DRAWN, protect_drawn
+from .months import protect_months
 from .moved import protect_scale, protect_settings
+from .moves import protect_moves
+from .occupation import protect_occupation
 from .rates import COUNTS, EXACT, RANGE, protect_rates
 from .rules import SMALLEST_AT_RISK, checked
+from .settled import protect_settled
 from .shares import protect_shares
 from .states import protect_paths, protect_states, protect_types
 from .stock import protect_stock
@@ -66,10 +75,13 @@ _KINDS = {
     "paths": {"type", "sequence", "begin", "end", "state", "n_persons"},
     "stock": {"group", "month", "persons_lower", "persons_upper", "households_lower"},
 }
+# What has the columns of a rate and is none, or not one that rates.py protects: known by its measure, before them.
+_MEASURES = {RESTRICTED: "months", LOST: "months", MOVES: "moves", OCCUPATION: "occupation", SETTLED: "settled share"}
+RATE_MEASURES = ("retention",)
 # The kinds of what comes out.
 _PROTECTED = (
     "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
-    "types", "states", "paths", "stock",
+    "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share",
 )  # fmt: skip
 
 
@@ -82,7 +94,7 @@ class Protected:
     ----------
     kind : str
         "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
-        "types", "states", "paths" or "stock".
+        "types", "states", "paths", "stock", "months", "moves", "occupation" or "settled share".
     frame : DataFrame
         Only what may be shown: a hidden number is missing and its row's `shown` is False.
         counts: group, table, key, persons_rounded, households_rounded, shown, sum_of_displayed (a total).
@@ -145,8 +157,9 @@ def protect(
         n_confirmed, n_households), a curve of monthly counts (group, month, n_entry, n_censor, n_exit_<cause> …) or
         an estimated one (group, month, survival, lower, upper, n_risk, n_exits and any of n_start, horizon, known,
         lost_left, lost_stayed), rates by threshold of the linkage (group, setting, threshold, horizon, estimate,
-        n_start, n_at_risk), the checks of a fit (group, check, value), or any of the kinds named in the error below.
-        Not changed.
+        n_start, n_at_risk), the checks of a fit (group, check, value), any of the kinds named in the error below, or
+        (known by their `measure`) a table of the course of stays, months and occupation with a column `rate`: the
+        main retention rate of the same group and month. Not changed.
         All groups that add up to one another have to be in it.
     rules : Disclosure, optional
         The study's; the defaults where not given.
@@ -181,19 +194,10 @@ def protect(
     rules = checked(Disclosure() if rules is None else rules)
     if not isinstance(table, pd.DataFrame):
         raise DisclosureError(f"Only a raw table (DataFrame) can be protected, not a {type(table).__name__}.")
-    names = set(map(str, table.columns))
-    fits = [kind for kind, needed in _KINDS.items() if needed <= names]
-    # a kind whose columns another's include is not meant
-    kinds = [kind for kind in fits if not any(_KINDS[kind] < _KINDS[other] for other in fits)]
-    if len(kinds) != 1:
-        known = "; ".join(f"{kind}: {', '.join(sorted(needed))}" for kind, needed in _KINDS.items())
-        raise DisclosureError(
-            f"A table with the columns {', '.join(sorted(names))} is of {len(kinds) or 'no'} known kind(s), "
-            f"so no rule protects it. The kinds: {known}."
-        )
+    what = _kind(table)
     table = table.reset_index(drop=True)
     at_risk = max(support, SMALLEST_AT_RISK)
-    match kinds[0]:
+    match what:
         case "counts":
             return Protected("counts", protect_counts(table, rules), rules)
         case "rates":
@@ -214,9 +218,43 @@ def protect(
             return Protected("settings", protect_settings(table, rules, at_risk), rules)
         case "contrasts":
             return Protected("contrasts", protect_contrasts(table, rules, at_risk), rules)
+        case "months":
+            return Protected(what, protect_months(table, rules, at_risk, groups), rules)
+        case "moves":
+            return Protected(what, protect_moves(table, rules, at_risk, groups), rules)
+        case "occupation":
+            return Protected(what, protect_occupation(table, rules, at_risk), rules)
         case kind:
             plain = {
                 "control limits": protect_control_limits, "coefficients": protect_coefficients, "types": protect_types,
                 "states": protect_states, "paths": protect_paths, "stock": protect_stock,
+                "settled share": protect_settled,
             }  # fmt: skip
             return Protected(kind, plain[kind](table, rules), rules)
+
+
+def _kind(table: pd.DataFrame) -> str:
+    """The kind of a raw table: by what it measures where that has a rule of its own, else by its columns."""
+    names = set(map(str, table.columns))
+    measures = set(table["measure"]) if "measure" in names else set()
+    own = {_MEASURES.get(measure) for measure in measures}
+    if len(own) == 1 and None not in own:
+        return own.pop()
+    told = ", ".join(sorted(map(str, measures)))
+    if own - {None}:
+        raise DisclosureError(f"Several measures in one table ({told}): each is protected by a rule of its own.")
+    fits = [kind for kind, needed in _KINDS.items() if needed <= names]
+    # a kind whose columns another's include is not meant
+    kinds = [kind for kind in fits if not any(_KINDS[kind] < _KINDS[other] for other in fits)]
+    if len(kinds) != 1:
+        known = "; ".join(f"{kind}: {', '.join(sorted(needed))}" for kind, needed in _KINDS.items())
+        raise DisclosureError(
+            f"A table with the columns {', '.join(sorted(names))} is of {len(kinds) or 'no'} known kind(s), "
+            f"so no rule protects it. The kinds: {known}."
+        )
+    if kinds == ["rates"] and not measures <= set(RATE_MEASURES):
+        raise DisclosureError(
+            f"This table has the columns of rates but measures {told}: rates of {', '.join(RATE_MEASURES)} only are "
+            "protected as rates, so no rule protects it."
+        )
+    return kinds[0]

@@ -61,6 +61,10 @@ def protect_rates(
     raw = frame.sort_values(keys, ignore_index=True)
     if raw.duplicated(keys).any():
         raise DisclosureError(f"{int(raw.duplicated(keys).sum())} rate(s) are given twice (same {', '.join(keys)}).")
+    if not raw["estimate"].dropna().astype(float).between(-NO_EXITS, 1 + NO_EXITS).all():
+        raise DisclosureError(
+            "A rate is not between 0 and 1: what it measures is no rate, and these rules are not for it."
+        )
     out = raw[context].copy()
     out["reason"] = ground(raw, rules, at_risk)
     out[["at_least", "at_most"]] = np.nan

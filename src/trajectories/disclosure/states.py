@@ -26,7 +26,7 @@ from ..exceptions import DisclosureError
 from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
 from .counts import protect_counts
-from .rules import RATE_DECIMALS, SMALLEST_DENOMINATOR, class_ends, midpoints, rounded, whole_counts
+from .rules import NO_EXITS, RATE_DECIMALS, SMALLEST_DENOMINATOR, class_ends, midpoints, rounded, whole_counts
 
 # Months to which the stages of a path are rounded.
 HALF_YEAR = 6
@@ -67,17 +67,36 @@ def protect_states(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     raw["n"] = at["there"].transform("sum")
     if (at["share"].sum() - 1).abs().gt(1e-6).any() or ((raw["share"] > 0) & (raw["there"] == 0)).any():
         raise DisclosureError("The states of a month do not part the persons of the type: they cannot be protected.")
-    # what the share stands for; whoever is there is at least one
-    meant = np.ceil(raw["share"].to_numpy(dtype=float) * raw["n"].to_numpy() - 1e-6)
-    raw["count"] = np.maximum(meant, raw["there"] > 0).astype(np.int64)
-    raw["middle"] = midpoints(raw["count"], rules.threshold)
-    raw["shown"] = False
-    for _, part in raw[raw["n"] >= _least(rules)].groupby(["type", "n"]):
-        raw.loc[_months_with_room(part, rules), "shown"] = True
+    # whoever is there is at least one
+    raw["count"] = np.maximum(people(raw["share"], raw["n"]), raw["there"] > 0).astype(np.int64)
+    raw = in_classes(raw, rules)
     whole = raw.groupby(["type", "month"])["middle"].transform("sum")
     raw["share_rounded"] = (raw["middle"] / whole.where(whole > 0)).round(RATE_DECIMALS)
     told = raw[raw["shown"]].sort_values(["type", "month", "state"], ignore_index=True)
     return told.assign(group=PROVINCE)[["group", "type", "month", "state", "share_rounded", "shown"]]
+
+
+def people(share: pd.Series, n: pd.Series) -> np.ndarray:
+    """How many persons a (weighted) share of so many stands for."""
+    return np.ceil(share.to_numpy(dtype=float) * n.to_numpy() - NO_EXITS).astype(np.int64)
+
+
+def in_classes(
+    counted: pd.DataFrame, rules: Disclosure, known: tuple[np.ndarray, np.ndarray] | None = None
+) -> pd.DataFrame:
+    """
+    The numbers (type, month, state, count, n) with the middle of their class, and whether their month may be shown.
+
+    `known`: the fewest and the most of each that something else tells.
+    """
+    rows = counted.assign(middle=midpoints(counted["count"], rules.threshold), shown=False)
+    least, most = class_ends(rows["count"], rules.threshold)
+    rows["least"], rows["most"] = (least, most) if known is None else (
+        np.maximum(least, known[0]), np.minimum(most, known[1]),
+    )  # fmt: skip
+    for _, part in rows[rows["n"] >= _least(rules)].groupby(["type", "n"]):
+        rows.loc[_months_with_room(part, rules), "shown"] = True
+    return rows
 
 
 def _least(rules: Disclosure) -> int:
@@ -86,7 +105,7 @@ def _least(rules: Disclosure) -> int:
 
 def _months_with_room(part: pd.DataFrame, rules: Disclosure) -> pd.Index:
     """The rows of the months (of one type, one number of persons) that may be shown together."""
-    least, most = class_ends(part["count"], rules.threshold)
+    least, most = part["least"].to_numpy(), part["most"].to_numpy()
     month = part["month"].to_numpy()
     sums = pd.DataFrame({"least": least, "most": most}).groupby(month).sum()
     # a small state is what the others leave of the number of persons, between low and high: it could be 1 where low is

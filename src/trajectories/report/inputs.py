@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ MODEL = {"weights": ("trait", "level", "weight", "relative_weight")}
 MORE = {
     "types": "typology_types", "states": "typology_states", "paths": "typology_sequences", "funnel": "funnel",
     "odds": "odds", "panel": "panel", "coefficients": "coefficients", "comparison": "comparison", "drawn": "shrunken",
-    "delays": "delay_curves", "stock": "stock",
+    "delays": "delay_curves", "stock": "stock", "restricted_time": "restricted_time",
+    "moves_per_person": "moves_per_person", "occupation": "occupation", "settled": "settled",
 }  # fmt: skip
 # Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
 WEIGHT_STEPS = 2
@@ -174,7 +175,7 @@ def open_reports(
     kept["counts"] = protected_counts(raw["counts"], **told)
     apart = _services_apart(raw["retention"], kept["retention"].frame)
     weights = _weights(_read(folder, "weights"))
-    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told, kept)}
+    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told, raw, kept)}
     return [
         Report(
             region=region,
@@ -231,30 +232,46 @@ def _services_apart(raw: pd.DataFrame, told: pd.DataFrame) -> set[str]:
     return set(beside.loc[far & (beside["se"] > 0), "group"])
 
 
-def _more(folder: Path, told: Mapping[str, Any], kept: Mapping[str, Protected]) -> dict[str, Protected]:
-    """The tables of `MORE` that the analysis made, protected."""
+def _more(
+    folder: Path, told: Mapping[str, Any], raw: Mapping[str, pd.DataFrame], kept: Mapping[str, Protected]
+) -> dict[str, Protected]:
+    """The tables of `MORE` that the analysis made, protected: what protection needs to know beside comes first."""
+    main = raw["retention"][raw["retention"]["method"].eq("main")]
+    ready: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+        "coefficients": lambda frame: _with_model(frame, _read(folder, "fits")),
+        "comparison": lambda frame: _where_rates_are_told(frame, kept["retention"]),
+        # of groups of regions no stock is told (disclosure/stock.py, rule 3)
+        "stock": lambda frame: frame[frame["group"].isin([PROVINCE, *REGION_CODES])],
+        # the course of stays is told where the rate of the same month is
+        "restricted_time": lambda frame: _with_rate(frame, main[["group", "horizon", "estimate"]]),
+        "occupation": lambda frame: _with_rate(frame, raw["curves"][["group", "month", "survival"]]),
+    }
     found = {}
     for name, file in MORE.items():
         if (folder / f"{file}.parquet").exists():
             frame = _read(folder, file)
-            if name == "coefficients":
-                # a ratio is told where both of its sides are large enough: the model's whole is needed for that
-                whole = _read(folder, "fits")[["model", "n_stays", "n_events"]]
-                whole = whole.rename(columns={"n_stays": "n_model_stays", "n_events": "n_model_events"})
-                frame = frame.drop(columns=list(whole.columns[1:]), errors="ignore").merge(
-                    whole, on="model", how="left"
-                )
-            if name == "comparison":
-                frame = _where_rates_are_told(frame, kept["retention"])
-            if name == "stock":
-                # of groups of regions no stock is told (disclosure/stock.py, rule 3)
-                frame = frame[frame["group"].isin([PROVINCE, *REGION_CODES])]
-            found[name] = protect(frame, **told)
+            frame = ready[name](frame) if name in ready else frame
+            if len(frame):
+                found[name] = protect(frame, **told)
     # the same people as in the tables of counts: nothing is told that those do not say already
     for name, beside in (("delays", delays_beside_counts), ("stock", stock_beside_counts)):
         if name in found:
             found[name] = beside(found[name], kept["counts"])
     return found
+
+
+def _with_model(coefficients: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
+    """A ratio is told where both of its sides are large enough: the model's whole is needed for that."""
+    whole = fits[["model", "n_stays", "n_events"]]
+    whole = whole.rename(columns={"n_stays": "n_model_stays", "n_events": "n_model_events"})
+    own = coefficients.drop(columns=list(whole.columns[1:]), errors="ignore")
+    return own.merge(whole, on="model", how="left")
+
+
+def _with_rate(frame: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+    """With the rate (third column) of the same group and month."""
+    same = ["group", "horizon"]
+    return frame.merge(rates.set_axis([*same, "rate"], axis=1), on=same, how="left")
 
 
 def _where_rates_are_told(comparison: pd.DataFrame, rates: Protected) -> pd.DataFrame:

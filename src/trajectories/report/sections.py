@@ -1,7 +1,7 @@
 """The sections of a page, in its order.
 
-Opening · in brief · how long they stay · where leavers go · who came · who they are · when and how · how many are
-there · what if · quality · definitions. The three after « who came » are in portrait.py; on the page of the whole, what
+Opening · in brief · how long they stay · where leavers go · time spent there (course.py) · who came · who they are ·
+when and how · how many are there (portrait.py) · what if · quality · definitions; on the page of the whole, what
 concerns all regions comes before « who came » (whole.py). Each takes a `Report` and gives the `Fragment` that a
 notebook's cell shows; a section with nothing to say is not on the page. What may not be published is said in words
 where the number would stand.
@@ -16,6 +16,7 @@ from ..study import METROPOLITAN_REGIONS, REGION_CODES
 from ..tables import PROVINCE
 from . import companions, figures, linkage, portrait
 from .counting import count_table, pair
+from .course import range_over_settings
 from .figures import retention_curve
 from .inputs import Report, frame_of
 from .markup import Fragment, element, join, nothing, section
@@ -203,7 +204,8 @@ def what_if(report: Report) -> Fragment:
     shown = [drawing.html() for drawing in drawings if drawing]
     if not shown:
         return nothing()
-    return section("hypotheses", say("what_if.title"), element("p", say("what_if.what")), *shown)
+    ranged = range_over_settings(report) if report.region == PROVINCE else None
+    return section("hypotheses", say("what_if.title"), element("p", say("what_if.what")), *shown, ranged)
 
 
 def who_came(report: Report) -> Fragment:

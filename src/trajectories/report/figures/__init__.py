@@ -5,9 +5,9 @@ lightness, so that a page printed in grey, or seen by someone who does not tell 
 lettering.py). A figure of which nothing may be shown is None, and the page says why in words.
 
 One module a figure: curve · exits (bars, areas) · regions (small multiples) · tiles (map) · origins · flows (matrix) ·
-delay (from arrival to establishment) · stock (persons by month) · sequences (types of trajectories) · funnel · forest
-(coefficients) and differences (groups, persons alike), both drawn by intervals · moved (assumptions, settings) ·
-weights (linkage) · hearing (a researcher's figure, from a table that is not protected).
+delay (from arrival to establishment) · stock (persons by month) · sequences (types of trajectories) · occupation (of
+states) · funnel · forest (coefficients) and differences (groups, persons alike), both drawn by intervals · moved
+(assumptions, settings) · weights (linkage) · hearing (a researcher's figure, from a table that is not protected).
 """
 
 from .curve import retention_curve
@@ -18,6 +18,7 @@ from .flows import flow_figure
 from .forest import forest
 from .funnel import funnel
 from .moved import rates_along_scale, rates_by_setting
+from .occupation import shares_of_states, states_by_month
 from .origins import origins
 from .regions import curves_of_regions
 from .sequences import paths_by_type, states_by_type
@@ -41,6 +42,8 @@ __all__ = [
     "rates_by_setting",
     "retention_curve",
     "shares_by_destination",
+    "shares_of_states",
+    "states_by_month",
     "states_by_type",
     "stock_ribbon",
     "tile_map",

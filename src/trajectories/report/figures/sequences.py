@@ -18,7 +18,8 @@ from .shades import EDGE, FOUR, ink_on
 
 # The states of a person, from the bottom of the areas upwards (typology).
 STATES = ("region", "metropole", "other_region", "outside_quebec")
-FILLS = dict(zip(STATES, FOUR, strict=True))
+# « anywhere »: in any region, where a study counts staying in any of them.
+FILLS = {"anywhere": FOUR[0], **dict(zip(STATES, FOUR, strict=True))}
 _UNKNOWN = "#ffffff"
 _BAR, _NAME, _AXIS, _KEY, _SIDE = 28, 54, 46, 26, 8
 _PLOT, _HEAD, _FOOT = 150, 48, 48
@@ -45,7 +46,7 @@ def states_by_type(states, types, *, words: Words) -> Drawing | None:
     panels = [kind for kind in named["type"] if kind in set(shares["type"])]
     if not panels:
         return None
-    tables = {kind: _by_month(shares[shares["type"].eq(kind)]) for kind in panels}
+    tables = {kind: by_month(shares[shares["type"].eq(kind)]) for kind in panels}
     end = max(table.index[-1] for table in tables.values())
 
     def head(width: int) -> int:
@@ -74,8 +75,8 @@ def states_by_type(states, types, *, words: Words) -> Drawing | None:
                           va="bottom", color=INK, weight="bold", linespacing=1.1)  # fmt: skip
             axes.set_xlim(0, max(end, 1))
             axes.set_ylim(0, 1)
-            _areas(axes, tables[kind], max(end, 1), words)
-            axes.set_xticks(*_months(end, words))
+            areas(axes, tables[kind], max(end, 1), words)
+            axes.set_xticks(*month_ticks(end, words))
             axes.set_yticks([0, 0.5, 1], [words.percent(rate) for rate in (0, 0.5, 1)])
             axes.tick_params(length=0, pad=5, labelsize=SMALL)
             if place // columns == (len(panels) - 1) // columns:
@@ -151,7 +152,7 @@ def paths_by_type(paths, types, *, words: Words) -> Drawing | None:
                 for _, row in bar.iterrows():
                     _stage(axes, row, y + _BAR / 2, words, fits)
                 y += _BAR
-        ticks, labels = _months(end, words)
+        ticks, labels = month_ticks(end, words)
         axes.set_xticks(ticks, labels)
         axes.get_xticklabels()[0].set_ha("left")
         axes.set_yticks([])
@@ -193,10 +194,11 @@ def _stage(axes, row: pd.Series, middle: float, words: Words, fits) -> None:
 
 
 def _in_order(found) -> list[str]:
-    return [*(state for state in STATES if state in set(found)), *sorted(set(found) - set(STATES))]
+    order = [*FILLS, *sorted(set(found) - set(FILLS))]
+    return [state for state in order if state in set(found)]
 
 
-def _by_month(rows: pd.DataFrame) -> pd.DataFrame:
+def by_month(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a month, a column a state that somebody was in; rounded shares are made to sum to 1."""
     table = rows.pivot(index="month", columns="state", values="share").fillna(0.0).sort_index()
     table = table[[state for state in _in_order(table.columns) if (table[state] > 0).any()]]
@@ -226,7 +228,8 @@ def _name(code: str, words: Words) -> str:
     return words.label("type", code)
 
 
-def _areas(axes, table: pd.DataFrame, end: float, words: Words) -> None:
+def areas(axes, table: pd.DataFrame, end: float, words: Words, tall: float = _PLOT) -> None:
+    """The areas of a table (`by_month`) on axes so tall, each state named at its end, or on its area."""
     fills = [FILLS.get(state, _UNKNOWN) for state in table.columns]
     axes.stackplot(table.index, table.to_numpy().T, colors=fills, edgecolor="white", linewidth=0.8)
     for side in ("left", "bottom"):
@@ -237,7 +240,7 @@ def _areas(axes, table: pd.DataFrame, end: float, words: Words) -> None:
     beside = [state for state in table.columns if last[state] > 0]
     middles = (last.cumsum() - last / 2)[beside]
     texts = [broken(words.label("state", state), 112, SMALL) for state in beside]
-    gap = 1.06 * (SMALL + 3) * max(text.count("\n") + 1 for text in texts) / _PLOT
+    gap = 1.06 * (SMALL + 3) * max(text.count("\n") + 1 for text in texts) / tall
     month, eight = table.index[-1], 8 * end / (axes.get_window_extent().width)
     for text, place, middle in zip(texts, apart(middles, gap), middles, strict=True):
         axes.plot([month, month + eight], [middle, place], color=BOUND, linewidth=0.8, clip_on=False)
@@ -246,14 +249,14 @@ def _areas(axes, table: pd.DataFrame, end: float, words: Words) -> None:
             annotation_clip=False, linespacing=1.05,
         )  # fmt: skip
     for state in table.columns.difference(beside):
-        _inside(axes, table, state, words)
+        _inside(axes, table, state, words, tall)
 
 
-def _inside(axes, table: pd.DataFrame, state: str, words: Words) -> None:
+def _inside(axes, table: pd.DataFrame, state: str, words: Words, height: float) -> None:
     """The name of a state on its own area, as early as it fits; nothing where it fits nowhere."""
     name, at = words.label("state", state), table.columns.get_loc(state)
     end, pixels = axes.get_xlim()[1], axes.get_window_extent().width
-    wide, tall = (text_width(name, SMALL) + 6) * end / pixels, (SMALL + 4) / _PLOT
+    wide, tall = (text_width(name, SMALL) + 6) * end / pixels, (SMALL + 4) / height
     low, high = table.iloc[:, :at].sum(axis=1), table.iloc[:, : at + 1].sum(axis=1)
     for month in table.index[table.index + wide <= table.index[-1]]:
         under = (table.index >= month) & (table.index <= month + wide)
@@ -274,7 +277,8 @@ def _key(figure, width: int, total: float, y: float, state: str, words: Words) -
     figure.text(38 / width, y / total, words.label("state", state), va="center", color=INK, fontsize=SMALL)
 
 
-def _months(end: float, words: Words) -> tuple[list[float], list[str]]:
+def month_ticks(end: float, words: Words) -> tuple[list[float], list[str]]:
+    """Where the axis of months has its marks, and what they say."""
     step = 12 if end <= 48 else 24
     ticks = [*range(0, int(end) + 1, step)]
     return ticks, [words.number(tick) for tick in ticks]
