@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from .tables import EXITS
 
 if TYPE_CHECKING:
     from .survival import ObservedCurve, Reporting
+    from .survival.observation.ascertainment import Ascertained
 
 # In the order of the estimator's causes 1, 2, 3; an exit to an unknown destination is summed over them.
 CAUSES = EXITS[:3]
@@ -43,13 +45,19 @@ class Reported:
         self, study: Study, *, replicates: int = 0, reporting: Reporting | None = None, starts: int = 0, **assumed
     ) -> ObservedCurve:
         """The main estimator, or with `services=True` its companion, on these stays."""
-        from .survival import observed_incidence  # scipy costs half a second: not at `import trajectories`
+        from .survival.observation.observed import incidence_of  # scipy costs half a second: not at `import trajectories`
 
-        return observed_incidence(
-            self.contacts, self.heard_until, entry=self.entry, cluster=self.household, role=self.role,
-            causes=range(1, len(CAUSES) + 1), replicates=replicates, seed=study.seed, support=study.support,
-            reporting=reporting, starts=starts, **assumed,
+        return incidence_of(
+            self.ascertained, cluster=self.household, role=self.role, replicates=replicates, seed=study.seed,
+            support=study.support, reporting=reporting, starts=starts, **assumed,
         )  # fmt: skip
+
+    @functools.cached_property
+    def ascertained(self) -> Ascertained:
+        """What was learnt of each stay: the same in every fit."""
+        from .survival.observation.ascertainment import ascertain
+
+        return ascertain(self.contacts, self.heard_until, self.entry, range(1, len(CAUSES) + 1))
 
 
 def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -153,6 +153,9 @@ def _first(frame: pd.DataFrame, group: str) -> pd.DataFrame:
 
 
 # ── the fits of one group ─────────────────────────────────────────────────────────────────────────────────
+_OF_CURVE = ["incidence", "se", "lower", "upper"]
+
+
 @dataclass(frozen=True)
 class _Fits:
     """The main fit of a group, on whose reporting it rests, the fitted tables by method, and the moved fits."""
@@ -240,22 +243,26 @@ def _nobody(last: int) -> pd.DataFrame:
 
 def _on_months(fitted: pd.DataFrame, last: int) -> pd.DataFrame:
     """The table on every month 0 … last and every cause: flat after its last row, with nobody at risk there."""
-    months = pd.RangeIndex(last + 1, name="month")
-    whole = fitted[fitted["cause"].eq(0)].set_index("month").reindex(months)
+    months = np.arange(last + 1)
+    causes = fitted["cause"].to_numpy()
+    whole = fitted[causes == 0].set_index("month").reindex(months)[["n_risk", "n_confirmed", "known"]]
     if 0 not in fitted["month"].to_numpy():
         # before the first month everyone is there
-        whole.loc[0, ["n_risk", "n_confirmed", "known"]] = whole.loc[1, ["n_risk", "n_confirmed", "known"]]
-    counts = whole[["n_risk", "n_confirmed"]].fillna(0).assign(known=whole["known"].fillna("insufficient"))
-    found = []
+        whole.loc[0] = whole.loc[1]
+    whole[["n_risk", "n_confirmed"]] = whole[["n_risk", "n_confirmed"]].fillna(0)
+    whole["known"] = whole["known"].fillna("insufficient")
+    numbers, month = fitted[_OF_CURVE].to_numpy(dtype=float), fitted["month"].to_numpy()
+    rows = []
     for cause in range(len(CAUSES) + 1):
-        part = fitted[fitted["cause"].eq(cause)].set_index("month")[["incidence", "se", "lower", "upper"]]
+        mine = np.flatnonzero(causes == cause)
+        # a cause that nobody left by has no row: it stays where it started, which is certain
         start = 1.0 if cause == 0 else 0.0
-        # a cause that nobody left by has no row: it stays where it started
-        if part.empty or 0 not in part.index:
-            part.loc[0] = [start, 0.0, start, start]
-        part = part.reindex(months).ffill()
-        found.append(part.join(counts).reset_index().assign(cause=cause))
-    return pd.concat(found, ignore_index=True)
+        values = np.vstack([[start, 0.0, start, start], numbers[mine]])
+        rows.append(values[np.searchsorted(month[mine], months, side="right")])
+    tables = [whole.assign(cause=cause) for cause in range(len(rows))]
+    table = pd.concat(tables).rename_axis("month").reset_index()
+    table[_OF_CURVE] = np.concatenate(rows)
+    return table
 
 
 def _follow_both(months: dict[str, pd.DataFrame], study: Study) -> None:

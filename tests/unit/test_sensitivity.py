@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
-from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, retention, simulate
+from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
 from trajectories.groups import reported_groups
 from trajectories.persons import LOOSE, SAMPLE_KEY, STRICT
+from trajectories.retention import estimate
 from trajectories.sensitivity import COLUMNS, linkage_sensitivity
 
 STUDY = Study.from_mapping({"replicates": 0, "support": 5, "horizons": [3, 12]})
@@ -41,7 +42,7 @@ def found(line, alternatives):
 
 def walked(records, persons):
     cohort = build_cohort(build_spells(records, persons, study=STUDY), records, persons, study=STUDY)
-    rates = retention(cohort.cohort, cohort.contacts, study=STUDY)
+    rates = estimate(cohort.cohort, cohort.contacts, study=STUDY, companions=False).retention
     return cohort, rates[rates["method"].eq("main")].sort_values(["group", "horizon"], ignore_index=True)
 
 
@@ -68,16 +69,14 @@ def test_the_table_is_tidy_and_the_settings_differ(found):
 
 
 def test_what_is_at_hand_is_used_and_changes_nothing(line, alternatives, found):
-    cohort, _ = walked(*line)
-    rates = retention(cohort.cohort, cohort.contacts, study=STUDY)
+    cohort, rates = walked(*line)
     again = linkage_sensitivity(*line, alternatives, study=STUDY, cohort=cohort, retention=rates)
     pd.testing.assert_frame_equal(again, found)
 
 
 def test_the_same_persons_give_the_same_rates_without_another_fit(line, monkeypatch):
     records, persons = line
-    cohort, _ = walked(records, persons)
-    rates = retention(cohort.cohort, cohort.contacts, study=STUDY)
+    cohort, rates = walked(records, persons)
     # the name of the room is the function's in the package
     monkeypatch.setattr("trajectories.sensitivity.estimate", None)
     same = persons.assign(threshold=LOOSE)

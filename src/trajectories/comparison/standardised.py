@@ -104,7 +104,8 @@ def compare(
         - by, measure (`retention`, `restricted_mean`, and against the reference `difference`,
           `restricted_mean_difference`), group (`column=value`, a region code, a name of the study's, `province`),
           reference, horizon (months)
-        - estimate, se, lower, upper: rates in 0–1, or months; p_value of a difference (two-sided, normal)
+        - estimate, se, lower, upper: rates in 0–1, or months; p_value of a difference (two-sided, t with a
+          degree of freedom fewer than there are replicates)
         - n_start, n_at_risk (stays of the group, of the fewer for a difference)
         - method: `unadjusted`, `weighted`, `g_computation`
         - adjusted_for, effective_n, largest_weight (over the mean weight), overlap (share of the group's stays whose
@@ -125,8 +126,9 @@ def compare(
     Notes
     -----
     Differences are associations. Weighted: Robins, Hernán & Brumback 2000; Cole & Hernán 2008. g-computation: Robins
-    1986; Snowden, Rose & Mortimer 2011. tests/recovery counts, over 200 simulated cohorts in
-    which category does nothing once city size is held alike, how often the 5 % test of each answer rejects.
+    1986; Snowden, Rose & Mortimer 2011. Over 200 simulated cohorts of 4,000 stays in which category does
+    nothing once city size is held alike, the 5 % test of S(24) rejected in 6.5 % (weighted), 5.5 % (g-computation) and
+    81.5 % (unadjusted): tests/recovery.
 
     Examples
     --------

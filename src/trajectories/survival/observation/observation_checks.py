@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import pandas as pd
 
@@ -93,19 +95,17 @@ def _tried(expected: Expected, known: Ascertained, em: ObservationEM) -> Integer
     return expected.failed[:, 0] + em.cells.succeeded.sum(axis=0)
 
 
-def value_of(checks: pd.DataFrame, check: str, cause: int | None = None) -> float:
-    """The sum of a check, of all causes or of one."""
-    chosen = checks["check"].eq(check)
-    if cause is not None:
-        chosen &= checks["cause"].eq(cause)
-    return float(checks.loc[chosen, "value"].sum())
-
-
 def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: bool) -> tuple[str, ...]:
     """A sentence for everything that a reader of the curve must know; none where there is nothing to say."""
+    # sums of each check, of all causes or of one
+    values = checks["value"].to_numpy(dtype=float)
+    sums: dict[object, float] = defaultdict(float)
+    for check, cause, value in zip(checks["check"], checks["cause"], np.nan_to_num(values), strict=True):
+        sums[check] += value
+        sums[check, cause] += value
 
-    def n(check: str) -> int:
-        return int(value_of(checks, check))
+    def n(*check: object) -> int:
+        return int(sums[check if len(check) > 1 else check[0]])
 
     attempts = n("failures") + n("presences") + n("exits_found_by_contact")
     notes = []
@@ -115,14 +115,14 @@ def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: boo
         notes.append("All scheduled contacts failed: they say nothing of who had left, and are not used.")
     if not attempts:
         notes.append("There is no scheduled contact: nothing says how many departures are never heard of.")
-    exits = value_of(checks, "exits_found_by_contact") + value_of(checks, "exits_heard")
-    named = exits - value_of(checks, "exits_found_by_contact", 0) - value_of(checks, "exits_heard", 0)
+    exits = sums["exits_found_by_contact"] + sums["exits_heard"]
+    named = exits - sums["exits_found_by_contact", 0] - sums["exits_heard", 0]
     if not exits:
         notes.append("No exit is known." + ("" if borrowed else " Everybody is taken to have stayed."))
     elif not named and len(known.names) > 1:
         notes.append("No destination is known: how exits are shared between causes is a convention.")
     for name in known.names:
-        found, heard = (int(value_of(checks, check, int(name))) for check in ("exits_found_by_contact", "exits_heard"))
+        found, heard = (n(check, int(name)) for check in ("exits_found_by_contact", "exits_heard"))
         if not borrowed and found < least and found + heard:
             notes.append(
                 f"Cause {int(name)}: {found} exits were found by a contact before any news, under {least}: how such "
@@ -138,10 +138,10 @@ def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: boo
         notes.append(f"{n('without_likelihood')} stays are not possible as they were told and were left out.")
     if n("gone_fail_less"):
         notes.append("Contacts failed no more for those who left than for those who stayed: the model learnt little.")
-    if value_of(checks, "service_shape_at_cap"):
+    if sums["service_shape_at_cap"]:
         notes.append("Persons were served as if all alike: the shape of their differences is at its largest value.")
-    if value_of(checks, "spread") > AGREE:
-        notes.append(f"Fits from other starts differ by up to {value_of(checks, 'spread'):.1g}: the maximum is flat.")
-    if not value_of(checks, "converged"):
+    if sums["spread"] > AGREE:
+        notes.append(f"Fits from other starts differ by up to {sums['spread']:.1g}: the maximum is flat.")
+    if not sums["converged"]:
         notes.append("The fit had not come to rest at the largest number of iterations.")
     return tuple(notes)

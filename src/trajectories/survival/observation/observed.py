@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, numbers, refuse, weights_of
 from trajectories.survival.intervals.interval import at_or_after, bootstrap_limits
-from trajectories.survival.observation.ascertainment import LEFT, PRESENT, ascertain
+from trajectories.survival.observation.ascertainment import LEFT, PRESENT, Ascertained, ascertain
 from trajectories.survival.observation.cells import STATES, cells_of
 from trajectories.survival.observation.observation_checks import checks_of, notes_of
 from trajectories.survival.observation.observation_em import ObservationEM, weigh
@@ -241,8 +241,34 @@ def observed_incidence(
     >>> curve.table.query("cause == 0 and month == 6")["incidence"].round(3).tolist()
     [0.5]
     """
+    return incidence_of(
+        ascertain(contacts, cutoff, entry, causes), weights=weights, cluster=cluster, services=services, role=role,
+        pieces=pieces, replicates=replicates, seed=seed, conf_level=conf_level, support=support, reporting=reporting,
+        odds_gone=odds_gone, odds_heard=odds_heard, some_never=some_never, tolerance=tolerance, starts=starts,
+    )  # fmt: skip
+
+
+def incidence_of(
+    known: Ascertained,
+    *,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    services: bool = False,
+    role: ArrayLike | None = None,
+    pieces: ArrayLike | None = None,
+    replicates: int = 0,
+    seed: int = 1,
+    conf_level: float = 0.95,
+    support: int = 20,
+    reporting: Reporting | None = None,
+    odds_gone: float = 1.0,
+    odds_heard: ArrayLike | None = None,
+    some_never: bool = False,
+    tolerance: float = TOLERANCE,
+    starts: int = STARTS,
+) -> ObservedCurve:
+    """`observed_incidence` of what was ascertained of the stays once, for several fits of them."""
     normal_quantile(conf_level)
-    known = ascertain(contacts, cutoff, entry, causes)
     mass = weights_of(weights, known.n)
     household = np.arange(known.n) if cluster is None else labels("cluster", cluster, known.n)[0]
     roles = np.zeros(known.n, np.int64) if role is None else labels("role", role, known.n)[0]
