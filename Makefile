@@ -1,6 +1,6 @@
 # Every target makes what it needs first. `make reports` and `make test` are all that a new user has to know.
 .POSIX:
-.PHONY: help install reports test recovery lint lab lock clean
+.PHONY: help install reports test coverage recovery lint lab lock clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -11,6 +11,7 @@ PYTHON = $$(for p in python3 python3.13 python3.12 python3.11; do \
 help:
 	@echo "make reports   one HTML report per region (on the synthetic sample if data/raw is empty)"
 	@echo "make test      the tests"
+	@echo "make coverage  the tests, and which lines none of them runs (half as long again)"
 	@echo "make recovery  the long recovery studies (minutes)"
 	@echo "make lab       JupyterLab on the notebooks"
 	@echo "make lint      ruff"
@@ -35,9 +36,12 @@ reports: install
 
 # Notebooks need their files whole on one process (--dist loadfile).
 test: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(ARGS)
 	$(BIN)/python -m pytest -q --nbval-lax notebooks/01_first_look.ipynb notebooks/03_retention.ipynb \
 		notebooks/90_validation.ipynb
+
+coverage: install
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
 
 recovery: install
 	$(BIN)/python -m pytest -q -m slow tests/recovery
