@@ -105,7 +105,7 @@ def _patterns(model: ObservedFit, which: int) -> Evidence:
     total = hazards.sum(axis=0)
     # destinations of a piece are shared out as found there; a little of the whole, so that none is impossible
     share = np.where(total > 0, 0.99 * hazards / np.maximum(total, _TINY) + 0.01 * overall[:, None], overall[:, None])
-    told = em.telling(p)[..., 0] * share.T[None]
+    told = em.telling(p)[..., 0].swapaxes(0, 1) * share.T[None]
     if em.block > 1:
         told = np.concatenate([told, told.sum(axis=2, keepdims=True)], axis=2)
     power = em.powers(p)[cells.powers, 0]

@@ -74,9 +74,10 @@ class ObservationEM:
         self._told: tuple[Floats, Floats] | None = None
         self.width = self.months + 1
         self.block = names + 1 if names > 1 else 1
-        row = cells.told[self.exit] * self.block + cells.cause[self.exit]
-        self.begins, self.ends = (row * self.width + cells.low[self.exit], row * self.width + cells.high[self.exit] + 1)
-        n_rows, n_exit = len(cells.telling) * self.block * self.width, len(self.exit)
+        # month after month, since sums go along the months: those of one month lie side by side
+        row, per_month = cells.told[self.exit] * self.block + cells.cause[self.exit], len(cells.telling) * self.block
+        self.begins, self.ends = (at * per_month + row for at in (cells.low[self.exit], cells.high[self.exit] + 1))
+        n_rows, n_exit = per_month * self.width, len(self.exit)
         one = np.ones(n_exit)
         at = np.arange(n_exit)
         self.cover = sparse.csr_matrix(
@@ -90,16 +91,16 @@ class ObservationEM:
         # months from each month of exit to the news, or to the end of the silence; −1 where that is before the exit
         by_news, until = cells.telling[:, 0] == 1, cells.telling[:, 1]
         month = np.arange(self.months)
-        delay = until[:, None] - month
-        self.delay = np.where(delay >= 0, delay, -1)
+        delay = until - month[:, None]
+        self.delay = np.where(delay >= 0, delay, -1)  # months × telling
         self.by_news = by_news
         self.longest = int(self.delay.max(initial=0)) + 1
         self.class_of = delay_class(np.arange(self.longest))
         places = np.arange(self.delay.size).reshape(self.delay.shape)
-        self.by_delay = [self._sums(places[chosen], self.delay[chosen]) for chosen in (by_news, ~by_news)]
+        self.by_delay = [self._sums(places[:, chosen], self.delay[:, chosen]) for chosen in (by_news, ~by_news)]
 
     def _sums(self, places: Integers, delay: Integers) -> sparse.csr_matrix:
-        """Adds (telling, month of exit) cells by delay."""
+        """Adds (month of exit, telling) cells by delay."""
         keep = delay >= 0
         shape = (self.longest, self.delay.size)
         return sparse.csr_matrix((np.ones(int(keep.sum())), (delay[keep], places[keep])), shape=shape)
@@ -112,14 +113,12 @@ class ObservationEM:
         return h
 
     def telling(self, p: Parameters) -> Floats:
-        """N_c(t): telling × months of exit × causes × B."""
+        """N_c(t): months of exit × telling × causes × B."""
         if self.assumed.odds_heard is not None:
             return self._telling_by_month(p)
         heard, silent = _heard_and_silent(p.hearing[:, self.class_of].swapaxes(0, 1))
-        found = np.empty((*self.delay.shape, self.n_causes, p.wide))
-        found[self.by_news] = heard[self.delay[self.by_news]]
-        found[~self.by_news] = silent[self.delay[~self.by_news]]
-        return found
+        place = self.delay % len(heard) + np.where(self.by_news, 0, len(heard))
+        return np.concatenate([heard, silent])[place]
 
     def _telling_by_month(self, p: Parameters) -> Floats:
         """The same where the odds of being heard of depend on the month since the start too (kept while they stand)."""
@@ -133,8 +132,8 @@ class ObservationEM:
         heard, silent = _heard_and_silent(factor * hazard / (1 - hazard + factor * hazard))
         found = np.empty((*self.delay.shape, self.n_causes, p.wide))
         for news, table in ((True, heard), (False, silent)):
-            row, exit_month = np.nonzero(np.broadcast_to((self.by_news == news)[:, None], self.delay.shape))
-            found[row, exit_month] = table[exit_month, self.delay[row, exit_month]]
+            exit_month, row = np.nonzero(np.broadcast_to(self.by_news == news, self.delay.shape))
+            found[exit_month, row] = table[exit_month, self.delay[exit_month, row]]
         self._told = (p.hearing.copy(), found)
         return found.copy()
 
@@ -154,12 +153,16 @@ class ObservationEM:
         after = np.cumprod(1.0 - total, axis=0)
         density = h * np.concatenate([np.ones_like(after[:1]), after[:-1]])[None]
         told = self.telling(p)
-        told *= density.transpose(1, 0, 2)[None]  # telling × months × causes × B, from here the probability of both
-        summed = np.zeros((len(told), self.block, self.width, p.wide))
-        by_cause = summed[:, : self.n_causes]
-        _running(told.swapaxes(1, 2)[:, :, ::-1], by_cause[:, :, -2::-1])
+        told *= density.transpose(1, 0, 2)[:, None]  # months × telling × causes × B, now the probability of both
+        summed = np.empty((self.width, told.shape[1], self.block, p.wide))  # over the months from each on
+        summed[-1] = 0.0
+        by_cause = summed[:, :, : self.n_causes]
+        for month in range(self.months - 1, -1, -1):  # np.cumsum along a first axis takes several times as long
+            np.add(by_cause[month + 1], told[month], out=by_cause[month])
         if self.block > 1:
-            by_cause.sum(axis=1, out=summed[:, -1])
+            of_any = np.add(by_cause[:, :, 0], by_cause[:, :, 1], out=summed[:, :, -1])
+            for cause in range(2, self.n_causes):
+                of_any += by_cause[:, :, cause]
         rows = summed.reshape(-1, p.wide)
         power = self.powers(p)[self.cells.powers]
         value = np.empty((len(self.cells.low), p.wide))
@@ -195,15 +198,19 @@ class ObservationEM:
         spared = np.zeros_like(w.succeeded)
         if self.some_never:
             failed, spared[NEVER] = failed[:-1], failed[-1]
-        covered = (self.cover @ (power * back)[self.exit]).reshape(len(told), self.block, self.width, -1)
-        covered = np.maximum(_running(covered, covered)[:, :, :-1], 0.0)
-        share = covered[:, : self.n_causes] + covered[:, -1:] if self.block > 1 else covered
-        told *= share.swapaxes(1, 2)  # expected exits, telling × months × causes × B
+        covered = (self.cover @ (power * back)[self.exit]).reshape(self.width, told.shape[1], self.block, -1)
+        for month in range(1, self.months):
+            covered[month] += covered[month - 1]
+        np.maximum(covered, 0.0, out=covered)
+        share = covered[:-1, :, : self.n_causes]
+        if self.block > 1:
+            share += covered[:-1, :, -1:]
+        told *= share  # expected exits, months × telling × causes × B
         flat = told.reshape(-1, self.n_causes * p.wide)
         heard, unheard = (
             (sums @ flat).reshape(self.longest, self.n_causes, p.wide).swapaxes(0, 1) for sums in self.by_delay
         )
-        exits = told.sum(axis=0).swapaxes(0, 1)
+        exits = told.sum(axis=1).swapaxes(0, 1)
         return (Expected(loglik, exits, self.at_month @ mass[self.stay], failed, spared, heard, unheard), value, ratio)
 
     def maximise(self, e: Expected, p: Parameters, w: Weights) -> Parameters:
@@ -306,30 +313,16 @@ class ObservationEM:
             chosen = exits[of == one]
             telling, c = divmod(int(one), self.block)
             any_cause = self.block > 1 and c == self.n_causes
-            mass = told[telling].sum(axis=1) if any_cause else told[telling][:, c]
+            mass = told[:, telling].sum(axis=1) if any_cause else told[:, telling, c]
             running = np.concatenate([[0.0], np.cumsum(mass)])
             low, high = self.cells.low[kind[chosen]], self.cells.high[kind[chosen]]
             sought = running[low] + (1 - share[chosen]) * (running[high + 1] - running[low])
             when = np.clip(np.searchsorted(running, sought, side="left") - 1, low, high)
             month[chosen], cause[chosen] = when, c
             if any_cause:
-                shares = np.cumsum(told[telling][when], axis=1) / np.maximum(mass[when], TINY)[:, None]
+                shares = np.cumsum(told[when, telling], axis=1) / np.maximum(mass[when], TINY)[:, None]
                 cause[chosen] = np.minimum((shares < which[chosen][:, None]).sum(axis=1), self.n_causes - 1)
         return month, cause
-
-
-def _running(steps: Floats, out: Floats) -> Floats:
-    """
-    Sums over the months (axis 2) up to each, in `out`, which may be `steps`.
-
-    Of several weightings month after month: np.cumsum along an inner axis takes two to six times as long.
-    """
-    if steps.shape[3] == 1:
-        return np.cumsum(steps, axis=2, out=out)
-    out[:, :, 0] = steps[:, :, 0]
-    for month in range(1, steps.shape[2]):
-        np.add(out[:, :, month - 1], steps[:, :, month], out=out[:, :, month])
-    return out
 
 
 def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:

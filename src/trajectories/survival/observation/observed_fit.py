@@ -14,7 +14,8 @@ from trajectories.survival.observation.ascertainment import Ascertained
 from trajectories.survival.observation.observation_em import ObservationEM, Weights, weigh
 from trajectories.survival.observation.observation_parameters import Parameters, Reporting, joined
 
-REPLICATE_TOLERANCE = 1e-5
+# Against 1e-6 this moves a standard error by at most .3 % of itself, of which 500 replicates leave 3 % to chance.
+REPLICATE_TOLERANCE = 1e-4
 REPLICATE_STEPS = 600
 STARTS = 3  # perturbed ones, beside the plain one
 AT_ONCE = 24  # replicates fitted side by side: their arrays stay in the processor's cache
