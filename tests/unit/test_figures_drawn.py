@@ -413,6 +413,23 @@ def test_labels_are_pushed_apart_and_keep_their_order():
     assert places[0] < places[2] and places[1] < places[3]
     assert min(abs(a - b) for i, a in enumerate(places) for b in places[:i]) >= 0.1 - 1e-12
     assert list(apart([0.0, 1.0], 0.1)) == [0.0, 1.0]
+    assert apart([0.2, 0.96, 0.98, 0.99], 0.1, 1.0) == pytest.approx([0.2, 0.8, 0.9, 1.0])
+
+
+def test_the_shares_of_few_who_left_are_named_within_the_drawing(tables):
+    exits, retention = tables["estrie"].exits, tables["estrie"].retention
+    left, stay = exits.frame.copy(), retention.frame.copy()
+    left["estimate"] = left["cause"].map({"metropole": 0.03, "other_region": 0.02, "outside_quebec": 0.02})
+    stay.loc[stay["method"].eq("main"), "estimate"] = 0.93
+    left["shown"] = stay["shown"] = True
+    few = [type(exits)("rates", frame, exits.rules) for frame in (left, stay)]
+    drawing = figures.shares_by_destination(*few, region="05", words=W)
+    for svg in (drawing.svg, drawing.narrow):
+        tops = [float(y) for y in re.findall(r'<tspan[^>]*? y="(-?[\d.]+)"', svg)] or [
+            float(y) for y in re.findall(r"translate\([\d.]+ (-?[\d.]+)\)", svg)
+        ]
+        print(sorted(tops)[:4])
+        assert min(tops) > 8  # the foot of the uppermost line
 
 
 @pytest.mark.parametrize("name", [W.region(code) for code in PLACES])

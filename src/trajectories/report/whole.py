@@ -82,7 +82,8 @@ def compared(report: Report) -> Fragment:
     if not any(body):
         return nothing()
     alike = rows.loc[rows["method"].eq("weighted"), "adjusted_for"].dropna()
-    held = list(dict.fromkeys(name for names in alike for name in names.split(", ") if name))
+    held = dict.fromkeys(name for names in alike for name in names.split(", ") if name)
+    held = sorted(held, key=lambda name: name == "city_size")  # which has a reserve, and comes last
     what = say("compared.what", held=words.listing([words.label("held_alike", name) for name in held]))
     return section("comparaison", say("compared.title"), element("p", what), *body)
 
@@ -105,7 +106,8 @@ def _differences(report: Report, by: str, horizons: list[int]) -> Markup | None:
         at = {(row["measure"], row["method"], row["horizon"]): row for _, row in mine.iterrows()}
         cells = [difference_text(at[key], words) if key in at else say("hidden") for key in asked]
         shares = mine.loc[mine["method"].eq("weighted"), "overlap"].dropna()
-        cells.append(say("at_least", lower=words.percent(shares.min())) if len(shares) else words.number(None))
+        least = words.percent(shares.min() if len(shares) else None)
+        cells.append(say("at_least", lower=least) if (shares < 1).any() else least)
         lines.append([group_name(by, group, words), *cells])
     reference = group_name(by, rows["reference"].iloc[0], words)
     note = say("compared.adults") if by == "household_type" else None

@@ -141,7 +141,10 @@ def shares_by_destination(exits, retention, *, region: str, words: Words, destin
         room = right - 22
         texts = [broken(names[name], room, size) for name in shares.columns]
         gap = (max(text.count("\n") for text in texts) + 2.3) * (size + 2) / tall
-        for place, middle, name, text in zip(apart(middles, gap), middles, shares.columns, texts, strict=True):
+        # the uppermost name, under its share, has to end within the drawing
+        highest = 1 + (top - (texts[-1].count("\n") + 2) * (size + 2) / 2) / tall
+        places = apart(middles, gap, highest)
+        for place, middle, name, text in zip(places, middles, shares.columns, texts, strict=True):
             axes.plot([1.0, 1.0 + 10 / (width - left - right)], [middle, place], color=BOUND, linewidth=0.8,
                       transform=axes.transAxes, clip_on=False)  # fmt: skip
             axes.annotate(

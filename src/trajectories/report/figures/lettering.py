@@ -21,9 +21,9 @@ def text_width(text: str, size: float = FONT_SIZE, *, bold: bool = False) -> flo
     return len(text) * size * (_BOLD if bold else _LETTER)
 
 
-def apart(places, gap: float) -> np.ndarray:
+def apart(places, gap: float, most: float = np.inf) -> np.ndarray:
     """
-    Places as near to those wanted as a gap between any two allows, in the order given.
+    Places as near to those wanted as a gap between any two allows, in the order given; none above `most`.
 
     Groups of labels that would touch stand evenly about their common middle (pooling of adjacent blocks: Ayer et al.
     1955).
@@ -32,6 +32,8 @@ def apart(places, gap: float) -> np.ndarray:
     --------
     >>> apart([0.0, 0.5, 5.0], 1.0)
     array([-0.25,  0.75,  5.  ])
+    >>> apart([0.0, 4.5, 5.0], 1.0, most=5.0)
+    array([0., 4., 5.])
     """
     wanted = np.asarray(places, dtype=float)
     order = np.argsort(wanted, kind="stable")
@@ -42,8 +44,10 @@ def apart(places, gap: float) -> np.ndarray:
             mean, number = blocks.pop()
             before, many = blocks[-1]
             blocks[-1] = [(before * many + mean * number) / (many + number), many + number]
-    found = np.empty(len(wanted))
-    found[order] = np.repeat([mean for mean, _ in blocks], [n for _, n in blocks]) + np.arange(len(wanted)) * gap
+    ranks, found = np.arange(len(wanted)), np.empty(len(wanted))
+    free = np.repeat([mean for mean, _ in blocks], [n for _, n in blocks]) + ranks * gap
+    # under the ceiling those that would be pushed through it stand a gap apart from the top
+    found[order] = np.minimum(free, most - ranks[::-1] * gap)
     return found
 
 

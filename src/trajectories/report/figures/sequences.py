@@ -242,7 +242,7 @@ def areas(axes, table: pd.DataFrame, end: float, words: Words, tall: float = _PL
     texts = [broken(words.label("state", state), 112, SMALL) for state in beside]
     gap = 1.06 * (SMALL + 3) * max(text.count("\n") + 1 for text in texts) / tall
     month, eight = table.index[-1], 8 * end / (axes.get_window_extent().width)
-    for text, place, middle in zip(texts, apart(middles, gap), middles, strict=True):
+    for text, place, middle in zip(texts, apart(middles, gap, 1.0), middles, strict=True):
         axes.plot([month, month + eight], [middle, place], color=BOUND, linewidth=0.8, clip_on=False)
         axes.annotate(
             text, (month, place), (11, 0), textcoords="offset points", va="center", color=INK, fontsize=SMALL,
