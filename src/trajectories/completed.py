@@ -152,7 +152,7 @@ def _chains(
 ) -> Iterator[tuple[Integers, Exits]]:
     """Codes and exits of each draw."""
     curve = reported(stays, contacts).fit(study, replicates=m)
-    model = curve._model  # candidates come from one replicate at a time, and are weighed by its hazards
+    model = curve.model  # candidates come from one replicate at a time, and are weighed by its hazards
     months = int(max(model.em.months, start.max() + 1))
     household = np.unique(stays["household_id"].to_numpy(dtype=object).astype(str), return_inverse=True)[1]
     n_households = int(household.max()) + 1

@@ -45,7 +45,9 @@ class Reported:
         self, study: Study, *, replicates: int = 0, reporting: Reporting | None = None, starts: int = 0, **assumed
     ) -> ObservedCurve:
         """The main estimator, or with `services=True` its companion, on these stays."""
-        from .survival.observation.observed import incidence_of  # scipy costs half a second: not at `import trajectories`
+        from .survival.observation.observed import (
+            incidence_of,  # scipy costs half a second: not at `import trajectories`
+        )
 
         return incidence_of(
             self.ascertained, cluster=self.household, role=self.role, replicates=replicates, seed=study.seed,

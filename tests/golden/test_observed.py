@@ -107,7 +107,7 @@ def test_interval_censored_left_truncated_competing_risks(failures, weights):
         **monthly(last), **TIGHT,
     )  # fmt: skip
     if failures == "equal":
-        about, w = curve._model.known.contacts, curve._model.mass
+        about, w = curve.model.known.contacts, curve.model.mass
         failed = about.kind == "failed"
         written = about.may_fail & ~failed
         constant = np.log(0.3) * w[about.stay[failed]].sum() + np.log(0.7) * w[about.stay[written]].sum()

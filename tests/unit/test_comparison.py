@@ -212,7 +212,7 @@ def _stays(x, code, rows, until):
         place = np.cumsum(code == k) - 1
         mine = rows[code[rows["stay"]] == k]
         told = mine.assign(stay=place[mine["stay"]])
-        models.append(observed_incidence(told, until[code == k])._model)
+        models.append(observed_incidence(told, until[code == k]).model)
     return model.stays_of(x, code, models)
 
 

@@ -56,7 +56,7 @@ def random_stays(seed, n=30, causes=2, services=False):
 
 def enumerated(curve, contacts, cutoff, entry, role=None, last=60):
     """The weights of every fate of every stay at the parameters of a fit."""
-    p = curve._model.parameters
+    p = curve.model.parameters
     month = np.arange(last + 1)
     of = np.minimum(np.searchsorted(PIECES, month), p.hazards.shape[1] - 1)
     failure = dict(zip([(0, 0), (0, 1), (1, 0), (1, 1)], p.failure[:, 0], strict=True))
@@ -92,9 +92,9 @@ def test_likelihood_is_that_of_enumeration(seed, services):
                                tolerance=1e-2, starts=0)  # fmt: skip
     fates = enumerated(curve, contacts, cutoff, entry, role if services else None)
     total = np.array([sum(fate.values()) for fate in fates])
-    used = curve._model.cells.pattern >= 0
+    used = curve.model.cells.pattern >= 0
     # what is left out is impossible, or was never at risk on the grid of months
-    never_at_risk = np.ceil(entry) + 1 > curve._model.known.last
+    never_at_risk = np.ceil(entry) + 1 > curve.model.known.last
     assert ((total > 0) == (used | never_at_risk))[~never_at_risk].all()
     assert used.sum() > 20
     assert abs(np.log(total[used]).sum() - curve.log_likelihood) < 1e-8
@@ -108,8 +108,8 @@ def test_likelihood_where_some_are_never_reached_is_that_of_enumeration(seed):
     given = Reporting(np.array([[0.1], [0.3], [0.5], [0.6], [0.3]]), None)
     curve = observed_incidence(contacts, cutoff, entry=entry, causes=[1, 2], reporting=given, tolerance=1e-2, starts=0,
                                some_never=True)  # fmt: skip
-    known, p = curve._model.known, curve._model.parameters
-    curve._model.fit = replace(curve._model.fit, parameters=replace(p, failure=p.failure[:4]))
+    known, p = curve.model.known, curve.model.parameters
+    curve.model.fit = replace(curve.model.fit, parameters=replace(p, failure=p.failure[:4]))
     attempts = pd.DataFrame({"stay": known.contacts.stay, "failed": known.contacts.kind == "failed",
                              "may_fail": known.contacts.may_fail})  # fmt: skip
     attempts = attempts[attempts["may_fail"]].groupby("stay")["failed"].agg(["all", "size"])
@@ -119,7 +119,7 @@ def test_likelihood_where_some_are_never_reached_is_that_of_enumeration(seed):
     spared = np.array([sum(fate.values()) for fate in enumerated(curve, without, cutoff, entry)])
     never = p.failure[4, 0]
     total = np.where(tried, (1 - never) * usual + np.where(nobody.eq(True), never * spared, 0.0), usual)
-    used = curve._model.cells.pattern >= 0
+    used = curve.model.cells.pattern >= 0
     assert never == 0.3 and nobody.eq(True).sum() > 3
     assert abs(np.log(total[used]).sum() - curve.log_likelihood) < 1e-8
 
@@ -146,10 +146,10 @@ def test_draws_are_of_the_posterior(services):
     m = 5_000
     drawn = curve.draw(m, seed=5)
     assert drawn.shape == (m, 12, 2)
-    known = curve._model.known
+    known = curve.model.known
     # services tell the month that the cut-off is within from later ones
     last = np.where(known.known, known.last, np.maximum(known.last, np.ceil(cutoff) if services else 0))
-    for i in np.flatnonzero(curve._model.cells.pattern >= 0):
+    for i in np.flatnonzero(curve.model.cells.pattern >= 0):
         seen = pd.Series(list(map(tuple, drawn[:, i]))).value_counts() / m
         expected = {}
         for (month, place), weight in fates[i].items():
@@ -172,7 +172,7 @@ def test_the_score_is_zero_or_points_out_of_bounds(services):
     else:
         given = stays(n, np.random.default_rng(2), whole=False).arguments()
     curve = observed_incidence(**given, services=services, tolerance=1e-10, starts=0)
-    em, w, p = curve._model.em, curve._model.weights, curve._model.parameters
+    em, w, p = curve.model.em, curve.model.weights, curve.model.parameters
     flat, step = p.flat()[:, 0], 1e-5
     inside = boundary = 0
     for k, x in enumerate(flat):
@@ -287,9 +287,9 @@ def test_draws_pooled_give_the_estimate_back():
 def test_draws_of_replicates_are_of_their_parameters():
     given = stays(300, np.random.default_rng(6)).arguments()
     curve = observed_incidence(**given, replicates=5)
-    own = [curve._model.replicates.columns(np.array([k])) for k in (0, 4)]
+    own = [curve.model.replicates.columns(np.array([k])) for k in (0, 4)]
     rng = np.random.default_rng(9)
-    month, cause = curve._model.em.draw(own[0], curve._model.cells.pattern, rng)
+    month, cause = curve.model.em.draw(own[0], curve.model.cells.pattern, rng)
     first = curve.draw(1, seed=9)[0]
     np.testing.assert_array_equal(first[:, 0], month)
     np.testing.assert_array_equal(first[:, 1], np.append([1, 2, 3], 0)[cause])
@@ -329,7 +329,7 @@ def test_profile_limits_solve_the_likelihood_ratio_equation():
     from trajectories.survival.intervals.squarem import fit
     from trajectories.survival.observation.profile import Held
 
-    model = curve._model
+    model = curve.model
     start = model.em.restrict(model.interior(), model.weights)
     for end in ("lower", "upper"):
         held = Held(model.em, 12, free[end])
@@ -380,11 +380,11 @@ def test_borrowed_reporting_is_held():
     assert province.reporting.failure.shape == (4, 4)
     given = stays(60, np.random.default_rng(12)).arguments()
     region = observed_incidence(**given, causes=[1, 2, 3], reporting=province.reporting, replicates=5)
-    np.testing.assert_array_equal(region._model.parameters.failure[:, 0], province.reporting.failure[:, 0])
+    np.testing.assert_array_equal(region.model.parameters.failure[:, 0], province.reporting.failure[:, 0])
     for k in range(5):  # replicate k from replicate k, in turn
         of = 1 + k % 3
-        np.testing.assert_array_equal(region._model.replicates.failure[:, k], province.reporting.failure[:, of])
-        np.testing.assert_array_equal(region._model.replicates.hearing[..., k], province.reporting.hearing[..., of])
+        np.testing.assert_array_equal(region.model.replicates.failure[:, k], province.reporting.failure[:, of])
+        np.testing.assert_array_equal(region.model.replicates.hearing[..., k], province.reporting.hearing[..., of])
     with pytest.raises(ValueError, match="reporting: hearing of 3 causes, 2"):
         observed_incidence(pd.DataFrame([ONE | {"stay": 0}]), [12.0], causes=[1, 2], reporting=province.reporting)
 

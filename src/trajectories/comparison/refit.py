@@ -72,7 +72,7 @@ def refit(curve: ObservedCurve, weights: Floats, *, keep: bool = False) -> Float
     from ..survival.observation.observation_em import weigh
     from ..survival.observation.observation_parameters import Parameters, joined
 
-    model = curve._model
+    model = curve.model
     middle = model.interior()
 
     def begin(which: int) -> Parameters:

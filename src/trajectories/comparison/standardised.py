@@ -277,7 +277,7 @@ def _answers(part: Partition, everyone: Everyone, study: Study) -> Answers:
     draws, last, province = everyone.draws, everyone.last, everyone.province
     covariates = design(everyone.stays, part.adjusted_for)
     chances, weights = replicated_weights(part, covariates, draws)
-    lent = province._model.found
+    lent = province.model.found
     curves, borrowed, unadjusted, weighted = [], [], [], []
     for k in range(len(part.names)):
         chosen = part.code == k
@@ -292,7 +292,7 @@ def _answers(part: Partition, everyone: Everyone, study: Study) -> Answers:
         weighted.append(on_months(refit(curve, weights[chosen]), last))
     # whoever is of no group that is compared became known as in the province: they are in the mix of everyone
     curves += [province] * (_classes(part) - len(part.names))
-    outcome = fit_outcome(stays_of(covariates.matrix, part.code, [curve._model for curve in curves]))
+    outcome = fit_outcome(stays_of(covariates.matrix, part.code, [curve.model for curve in curves]))
     modelled = g_computation(outcome, draws, last)
     survival = {
         "unadjusted": np.stack([*unadjusted, everyone.survival]),

@@ -57,6 +57,8 @@ class ObservedCurve:
         Given entry, at the estimate.
     reporting : Reporting
         For a smaller group to borrow.
+    model : ObservedFit
+        Data, engine and parameters: what is made anew from the fit (other weights, draws) goes back to it.
     """
 
     table: pd.DataFrame
@@ -68,7 +70,7 @@ class ObservedCurve:
     reporting: Reporting
     path: tuple[float, ...] = field(repr=False)
     n_same_month: int = field(repr=False)
-    _model: ObservedFit = field(repr=False)
+    model: ObservedFit = field(repr=False)
 
     @property
     def survival(self) -> pd.Series:
@@ -83,10 +85,10 @@ class ObservedCurve:
         The second axis counts months from 0, where S is 1; without replicates the last axis is of length 0. What is
         made of whole curves (an area, a mixture of two) has the standard deviation of the same made of each replicate.
         """
-        many = self._model.replicates
+        many = self.model.replicates
         if many is None:
-            return np.zeros((1 + len(self._model.known.names), self._model.em.months, 0))
-        left = self._model.em.curves(many)
+            return np.zeros((1 + len(self.model.known.names), self.model.em.months, 0))
+        left = self.model.em.curves(many)
         return np.clip(np.concatenate([1 - left.sum(axis=0, keepdims=True), left]), 0.0, 1.0)
 
     def draw(self, m: int = 20, seed: int = 1) -> NDArray[np.int64]:
@@ -111,7 +113,7 @@ class ObservedCurve:
         Draw k is made at the parameters of bootstrap replicate k (of the estimate where there are none), so that
         estimates joined by `pool` (Rubin's rules) carry the uncertainty of the model too.
         """
-        return self._model.draw(m, np.random.default_rng(seed))
+        return self.model.draw(m, np.random.default_rng(seed))
 
     def profile(self, month: int, conf_level: float = 0.95, design_effect: float | None = None) -> pd.Series:
         """
@@ -134,7 +136,7 @@ class ObservedCurve:
         row = self.table[self.table["cause"].eq(0) & self.table["month"].eq(month)]
         if not len(row):
             raise ValueError(f"month: 1 value, {month}, is not a month of the table")
-        model, se = self._model, float(row["se"].iloc[0])
+        model, se = self.model, float(row["se"].iloc[0])
         start = model.em.restrict(model.interior(), model.weights)
         return profile_limits(model.em, model.parameters, model.weights, start, month, se, conf_level, design_effect)
 
