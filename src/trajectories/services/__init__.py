@@ -1,0 +1,23 @@
+"""Which services households get, how the way from the metropole to a region is served, and where there are gaps.
+
+Tidy tables of raw numbers, one unit being the household's stay in a region; nothing here may be shown before `protect`.
+Every table says `note` where it gives no number: too few households, a stream that no crosswalk knows, dates before the
+arrival. All of it describes: whether services go with staying is another question (association).
+"""
+
+from .expected import observed_expected
+from .gaps import follow_up_coverage, needs_without_service, reasons_and_services
+from .transfer import process_funnel, transfer
+from .use import delay_to_first, number_of_services, reach
+
+__all__ = [
+    "delay_to_first",
+    "follow_up_coverage",
+    "needs_without_service",
+    "number_of_services",
+    "observed_expected",
+    "process_funnel",
+    "reach",
+    "reasons_and_services",
+    "transfer",
+]
