@@ -10,6 +10,7 @@ from trajectories.comparison import outcome as model
 from trajectories.comparison.covariates import design, levels, partitions, with_household_type
 from trajectories.comparison.refit import household_draws, refit, restricted_means
 from trajectories.comparison.weights import RIDGE, effective_n, propensity, propensity_again, stabilised
+from trajectories.disclosure import protect
 from trajectories.retention import estimate
 from trajectories.simulate.told_stays import told_stays
 from trajectories.survival import discrete_hazard, observed_incidence
@@ -311,15 +312,17 @@ def test_groups_too_small_are_named_and_regions_stand_against_the_province(table
     cohort, contacts = tables
     place = np.arange(len(cohort))
     cohort = cohort.assign(region=np.where(place < 10, "10", np.where(place < 700, "01", "05")))
-    study = Study.from_mapping({"horizons": [12], "replicates": 0, "groups": {"Est": ["01", "10"]}})
+    study = Study.from_mapping({"horizons": [12], "replicates": 0, "groups": {"Est": ["01", "10"], "Sud": ["05"]}})
     table = compare(cohort, contacts, by=["region", "groups"], study=study, adjust=["sex"])
     small = table[table["group"].eq("10")]
     assert small["estimate"].isna().all() and small["note"].str.contains("fewer than 20").all() and len(small) == 1
     differences = table[table["measure"].eq("difference")]
-    assert set(differences["group"]) == {"01", "05", "Est"} and differences["reference"].eq("province").all()
+    assert set(differences["group"]) == {"01", "05", "Est", "Sud"} and differences["reference"].eq("province").all()
     assert table.loc[table["method"].eq("weighted"), "adjusted_for"].eq("sex").all()
     province = table[table["group"].eq("province") & table["measure"].eq("retention") & table["by"].eq("region")]
     assert province["estimate"].max() - province["estimate"].min() < 0.02
+    # the province stands in the comparison of each group: told twice, it could not be protected
+    assert protect(table).frame["group"].nunique() == 4
 
 
 def test_the_same_seed_gives_the_same_table(tables):

@@ -160,7 +160,9 @@ def compare(
             if among not in known:
                 known[among] = _everyone(stays[chosen].reset_index(drop=True), contacts, number, max(months), study)
             tables.append(answer_rows(_answers(part, known[among], study), months, study))
-    return pd.concat([table for table in tables if len(table)], ignore_index=True)
+    found = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    # each group of regions is a comparison of its own, and the province stands in all of them: it is told once
+    return found.drop_duplicates(["by", "measure", "group", "reference", "horizon", "method"], ignore_index=True)
 
 
 def overlap(
