@@ -74,3 +74,22 @@ def holm(p_values: Floats) -> Floats:
     times = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * times), 1.0)
     return adjusted
+
+
+def benjamini_hochberg(p_values: Floats) -> Floats:
+    """
+    p-values adjusted so that of those called, the false ones are expected to be at most that share.
+
+    Missing ones stay missing and do not count. Benjamini & Hochberg (1995). R: ``p.adjust(p, "BH")``.
+
+    Examples
+    --------
+    >>> benjamini_hochberg(np.array([0.01, 0.04, np.nan, 0.03])).round(2).tolist()
+    [0.03, 0.04, nan, 0.04]
+    """
+    adjusted = np.full(len(p_values), np.nan)
+    n = int((~np.isnan(p_values)).sum())
+    order = np.argsort(p_values)[:n]
+    ratios = p_values[order] * n / np.arange(1, n + 1)
+    adjusted[order] = np.minimum(np.minimum.accumulate(ratios[::-1])[::-1], 1.0)
+    return adjusted

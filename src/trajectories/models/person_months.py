@@ -31,6 +31,8 @@ def scored(data: pd.DataFrame, x: Floats, pieces: Sequence[int] = PIECES) -> Fit
     """
     The fit of rows with start, time (whole months), event and household_id; x: rows × coefficients.
 
+    A column `weight`, where there is one, says how much each row counts: robust_se is then the one that holds.
+
     Raises
     ------
     ValueError
@@ -38,14 +40,16 @@ def scored(data: pd.DataFrame, x: Floats, pieces: Sequence[int] = PIECES) -> Fit
     """
     start, time = data["start"].to_numpy(dtype=float), data["time"].to_numpy(dtype=float)
     left = data["event"].to_numpy() > 0
+    weight = data["weight"].to_numpy(dtype=float) if "weight" in data else np.ones(len(data))
     if not left.any():
         raise ValueError(f"event: no event to fit in {len(data)} rows")
     last = time.max()
     ends = np.append([p for p in pieces if p < last], last)
     begins = np.append(0.0, ends[:-1])
     months = np.clip(np.minimum(time[:, None], ends) - np.maximum(start[:, None], begins), 0, None)
+    months *= weight[:, None]
     own = np.searchsorted(ends, time)
-    deaths = np.bincount(own, left, len(ends))
+    deaths = np.bincount(own, left * weight, len(ends))
     # nobody leaves in some piece: its hazard is 0 and it says nothing else
     used = deaths > 0
     months, deaths = months[:, used], deaths[used]
@@ -55,17 +59,17 @@ def scored(data: pd.DataFrame, x: Floats, pieces: Sequence[int] = PIECES) -> Fit
     x = x - centre
     theta = np.concatenate([np.log(deaths / months.sum(axis=0)), np.zeros(x.shape[1])])
     at_exit = np.zeros_like(months)
-    at_exit[rows[left], place[left]] = 1.0
+    at_exit[rows[left], place[left]] = weight[left]
 
     def parts(theta: Floats) -> tuple[Floats, Floats]:
         """Scores of the log hazard of each row and piece, and the expected information."""
         rate = np.exp(np.clip(times(x, theta[n_pieces:])[:, None] + theta[:n_pieces], -40, 5))
         of_exit = rate / np.expm1(rate)
         scores = at_exit * of_exit - (months - at_exit) * rate
-        weight = months * rate * of_exit
-        mixed = crossproduct(weight, x)
+        curved = months * rate * of_exit
+        mixed = crossproduct(curved, x)
         information = np.block([
-            [np.diag(weight.sum(axis=0)), mixed], [mixed.T, crossproduct(x * weight.sum(axis=1)[:, None], x)],
+            [np.diag(curved.sum(axis=0)), mixed], [mixed.T, crossproduct(x * curved.sum(axis=1)[:, None], x)],
         ])  # fmt: skip
         return scores, information
 

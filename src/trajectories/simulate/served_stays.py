@@ -1,0 +1,112 @@
+"""Stays of which every end is known and the services they received: for notebooks, tests and benchmarks of services.
+
+Whether a service acts is chosen; when it is given depends on nothing but that the person is still there, and it may be
+given late: who is served has stayed until then. A service before the departure acts on nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+LAST = 60  # months since the establishment up to which anybody may leave
+# Monthly hazard of leaving up to and including these months.
+CUTS, HAZARD = (3, 6, 12, 24, LAST), (0.030, 0.026, 0.020, 0.014, 0.008)
+CONTACTS = ((3, 0.85), (6, 0.8), (12, 0.75), (24, 0.6))  # month, chance that who is there is found
+
+
+@dataclass(frozen=True)
+class ServedStays:
+    """
+    What `services.association.associations` is called with.
+
+    Attributes
+    ----------
+    completed : list of DataFrame
+        As `completed_stays` returns; every end is known, so that the draws are the same.
+    services : DataFrame
+        person_id, episode, month, service: `pairing`, which multiplies the hazard by `ratio`, and `reception`, which
+        does nothing.
+    contacts : DataFrame
+        person_id, episode, month, kind (present).
+    before : DataFrame
+        person_id, episode, month, service: `information` in the metropole.
+    """
+
+    completed: list[pd.DataFrame]
+    services: pd.DataFrame
+    contacts: pd.DataFrame
+    before: pd.DataFrame
+
+
+def served_stays(
+    n: int = 1500, seed: int = 1, *, ratio: float = 1.0, rate: float = 0.03, earliest: int = 3, draws: int = 2
+) -> ServedStays:
+    """
+    So many stays, and the services they received.
+
+    Parameters
+    ----------
+    n, seed : int
+        Everything is a function of them and of the options.
+    ratio : float
+        What `pairing` multiplies the hazard of leaving by, from the month after it.
+    rate : float
+        Chance that a household is given a service in a month, the first time.
+    earliest : int
+        The first month in which `pairing` is given; `reception` is given from month 1.
+    draws : int
+        How many times the same completed stays are returned.
+
+    Returns
+    -------
+    ServedStays
+
+    Examples
+    --------
+    >>> stays = served_stays(300, seed=1)
+    >>> sorted(stays.services["service"].unique()), int(stays.services.query("service == 'pairing'")["month"].min()) > 2
+    (['pairing', 'reception'], True)
+    """
+    rng = np.random.default_rng([seed, n])
+    household = np.repeat(np.arange(n), rng.integers(1, 4, n))[:n]
+    # members of a household are served together, and leave together one time in two
+    first = {
+        "pairing": earliest - 1 + rng.geometric(rate, n)[household],
+        "reception": rng.geometric(rate, n)[household],
+    }
+    together = rng.random(n) < 0.5
+    size = np.array(["100k_plus", "10k_50k"], dtype=object)[(rng.random(n) < 0.4).astype(int)][household]
+    level = np.where(size == "10k_50k", 1.3, 1.0)
+    goal = np.where(together, rng.exponential(1.0, n)[household], rng.exponential(1.0, n))
+    month = np.full(n, LAST + 1)
+    spent = np.zeros(n)
+    for at in range(1, LAST + 1):
+        hazard = HAZARD[int(np.searchsorted(CUTS, at))] * level
+        spent += hazard * np.where(first["pairing"] < at, ratio, 1.0)
+        month = np.where((spent >= goal) & (month > LAST), at, month)
+    cutoff = rng.integers(18, LAST + 1, n)[household]
+    time = np.minimum(month, cutoff)
+    keys = pd.DataFrame({"person_id": [f"p{k:05d}" for k in range(n)], "episode": 1})
+    frame = keys.assign(
+        household_id=[f"h{h:05d}" for h in household],
+        region=np.array(["03", "05", "08"], dtype=object)[rng.integers(0, 3, n)[household]],
+        organisation_id=np.array([f"o{k}" for k in range(8)], dtype=object)[rng.integers(0, 8, n)[household]],
+        city_size=size, start=0, time=time, cause=np.where(month <= cutoff, 1 + rng.integers(0, 3, n), 0),
+        at_risk=True, complete=True,
+    )  # fmt: skip
+
+    def given(name: str, months: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
+        return keys[chosen].assign(month=months[chosen].astype(float), service=name)
+
+    # who leaves in a month may be served in it; it does not count
+    services = pd.concat([given(name, months, months <= time) for name, months in first.items()], ignore_index=True)
+    found = [
+        keys[(time >= due) & (rng.random(n) < chance)].assign(month=float(due), kind="present")
+        for due, chance in CONTACTS
+    ]
+    informed = (rng.random(n) < 0.4)[household]
+    before = given("information", -rng.integers(1, 12, n)[household], informed)
+    return ServedStays([frame] * draws, services, pd.concat(found, ignore_index=True), before)
