@@ -2,15 +2,18 @@
 
 Tidy tables of raw numbers, one unit being the household's stay in a region; nothing here may be shown before `protect`.
 Every table says `note` where it gives no number: too few households, a stream that no crosswalk knows, dates before the
-arrival. All of it describes: whether services go with staying is another question (association).
+arrival. `reach` to `follow_up_coverage` describe; `associations` says which services go with staying, which is never
+that they make people stay.
 """
 
+from .association import associations
 from .expected import observed_expected
 from .gaps import follow_up_coverage, needs_without_service, reasons_and_services
 from .transfer import process_funnel, transfer
 from .use import delay_to_first, number_of_services, reach
 
 __all__ = [
+    "associations",
     "delay_to_first",
     "follow_up_coverage",
     "needs_without_service",
