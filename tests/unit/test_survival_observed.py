@@ -538,3 +538,10 @@ def test_certain_hearing_leaves_no_silence():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert curve.draw(1)[0].tolist() == [[5, 1], [9, 1], [12, 0]]
+
+
+def test_stays_of_which_none_can_be_used_have_a_curve_that_nothing_supports():
+    nothing = pd.DataFrame({"stay": np.zeros(0, int), "month": np.zeros(0), "kind": np.zeros(0, object)})
+    curve = observed_incidence(nothing, [3.0, 2.0], entry=[3.0, 2.0])
+    assert set(curve.table["known"]) == {"insufficient"}
+    assert any("No exit is known" in note for note in curve.notes)

@@ -198,7 +198,7 @@ class ObservationEM:
         spared = np.zeros_like(w.succeeded)
         if self.some_never:
             failed, spared[NEVER] = failed[:-1], failed[-1]
-        covered = (self.cover @ (power * back)[self.exit]).reshape(self.width, told.shape[1], self.block, -1)
+        covered = (self.cover @ (power * back)[self.exit]).reshape(self.width, told.shape[1], self.block, p.wide)
         for month in range(1, self.months):
             covered[month] += covered[month - 1]
         np.maximum(covered, 0.0, out=covered)
