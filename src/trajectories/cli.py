@@ -17,6 +17,7 @@ import typer
 from . import __version__
 from .cli_partners import partners, writing
 from .exceptions import TrajectoriesError
+from .interrupts import remembered, stop_if_asked
 from .study import METROPOLITAN_REGIONS, PATHWAYS, PERIMETERS, REGION_CODES, SCOPES, Study
 
 ALL_DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
@@ -48,7 +49,8 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has 
 def main() -> None:
     """Run the command line; every foreseen error is one sentence on standard error."""
     try:
-        app()
+        with remembered():
+            app()
     except TrajectoriesError as error:
         _fail(str(error))
         sys.exit(UNUSABLE)
@@ -365,14 +367,23 @@ def _fail(sentence: str) -> None:
 
 @contextmanager
 def _stage(name: str) -> Iterator[Callable[[str], None]]:
-    """Shows the stage at work on a terminal; one line a stage elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda step: typer.echo(f"{name}: {step}", err=True)
-        return
-    from rich.console import Console
+    """Shows the stage at work on a terminal; one line a stage elsewhere. Between stages Ctrl-C is heard again."""
 
-    with Console(stderr=True).status(name) as status:
-        yield lambda step: status.update(f"{name}: {step}")
+    def saying(show: Callable[[str], None]) -> Callable[[str], None]:
+        def say(step: str) -> None:
+            stop_if_asked()
+            show(f"{name}: {step}")
+
+        return say
+
+    if not sys.stderr.isatty():
+        yield saying(lambda text: typer.echo(text, err=True))
+    else:
+        from rich.console import Console
+
+        with Console(stderr=True).status(name) as status:
+            yield saying(status.update)
+    stop_if_asked()
 
 
 @contextmanager

@@ -1,0 +1,45 @@
+"""Ctrl-C is not lost: an interrupt that Python or a library drops is raised again at the next stage.
+
+A KeyboardInterrupt raised while a finalizer or a callback of a library runs goes nowhere (Python prints « Exception
+ignored »), and the run would go on to its end as if nobody had asked it to stop.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_asked: list[int] = []
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Remembers every Ctrl-C that comes meanwhile (in the main thread; elsewhere signals are not ours)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, _) -> None:
+        _asked.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _asked.clear()
+
+
+def stop_if_asked() -> None:
+    """
+    Raise the interrupt that was asked for, if any was.
+
+    Raises
+    ------
+    KeyboardInterrupt
+    """
+    if _asked:
+        raise KeyboardInterrupt
