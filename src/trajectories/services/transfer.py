@@ -50,12 +50,8 @@ def transfer(
 
     Parameters
     ----------
-    cohort, records, persons : DataFrame
-        The tables of those names.
-    study : Study, optional
-        Its pathway, groups, support and disclosure.households are used.
-    groups : iterable of str, optional
-        As in `groups.members`; a column is that of the household's principal.
+    cohort, records, persons, study, groups
+        As for `reach`.
 
     Returns
     -------
