@@ -40,6 +40,7 @@ _ROOMS = {
     "protect": "disclosure",
     "build": "pipeline",
     "analyse": "analysis",
+    "improvement_leads": "leads",
 }
 
 __all__ = ["__version__", "exits", "retention", "survival", "typology", *_ROOMS]

@@ -28,6 +28,9 @@ from .provenance import analysed_from, description, is_made, linkage_model, same
 from .results import drop_others, write_results
 from .retention import estimate
 from .sensitivity import linkage_sensitivity
+from .services.association import associations
+from .services.controls import control_services
+from .services.leads import ranked_leads
 from .study import Study
 from .tables import PROVINCE
 from .typology import typology
@@ -103,15 +106,18 @@ def estimates_of(
     say("comparison")
     made |= _comparison(cohort, contacts, estimates.retention, study)
     say("models")
-    models = fit_models(
-        completed_stays(cohort, contacts, study=study),
-        services=services_in_stays(cohort, records, persons), study=study,
-    )  # fmt: skip
+    completed, given = completed_stays(cohort, contacts, study=study), services_in_stays(cohort, records, persons)
+    models = fit_models(completed, services=given, study=study)
     made |= {"coefficients": models.coefficients, "proportional_hazards": models.tests, "fits": models.fits}
+    say("services that go with staying")
+    before = control_services(cohort, records, persons)
+    made["associations"] = associations(completed, given, contacts=contacts, before=before, study=study)
     say("types of trajectories")
     made |= _typology(built["spells"], cohort, contacts, study)
     say("sensitivity")
     made |= _sensitivity(fits, built, estimates.retention, study)
+    say("leads")
+    made["leads"] = ranked_leads(made)
     return made
 
 

@@ -5,9 +5,9 @@ bounds, destinations), curves.py (rounded counts, spacing), thresholds.py (the s
 shares.py (departures nobody heard of), states.py (types of trajectories), coefficients.py (models), contrasts.py
 (differences), drawn.py (rates drawn towards the province), moved.py (assumptions and settings moved),
 control_limits.py (the funnel), stock.py (persons by month), months.py, moves.py, occupation.py, settled.py (the course
-of stays), rules.py (the numbers). The report room takes `Protected` only. Tables that add up (the regions and the
-province) have to be protected together, in one call: apart, neither call could know what the other shows.
-`Protected.of` then takes one group's rows for its page.
+of stays), leads.py (places to improve), rules.py (the numbers). The report room takes `Protected` only. Tables that add
+up (the regions and the province) have to be protected together, in one call: apart, neither call could know what the
+other shows. `Protected.of` then takes one group's rows for its page.
 
 What a reader can still learn is written in counts.py and rates.py; the tests try it by linear programming.
 """
@@ -32,6 +32,7 @@ from .control_limits import LIMITS, protect_control_limits
 from .counts import protect_counts
 from .curves import protect_curve_counts, protect_estimated_curve
 from .drawn import DRAWN, protect_drawn
+from .leads import protect_leads
 from .months import protect_months
 from .moved import protect_scale, protect_settings
 from .moves import protect_moves
@@ -54,8 +55,8 @@ _RAW = {
 }  # fmt: skip
 # What a row that is not shown may not hold.
 _NUMBERS = (
-    "persons_rounded", "households_rounded", "share_rounded", "hazard_ratio_rounded", "p_rounded", *EXACT, *RANGE,
-    *LIMITS, *DRAWN,
+    "persons_rounded", "households_rounded", "share_rounded", "hazard_ratio_rounded", "p_rounded", "expected_rounded",
+    *EXACT, *RANGE, *LIMITS, *DRAWN,
 )  # fmt: skip
 _KINDS = {
     "curve of counts": {"group", "month", "n_entry", "n_censor"},
@@ -74,6 +75,7 @@ _KINDS = {
     "states": {"type", "month", "state", "share", "n"},
     "paths": {"type", "sequence", "begin", "end", "state", "n_persons"},
     "stock": {"group", "month", "persons_lower", "persons_upper", "households_lower"},
+    "leads": {"group", "rank", "rule", "subject", "estimate", "lower", "upper", "expected", "n_start", "n_at_risk"},
 }
 # What has the columns of a rate and is none, or not one that rates.py protects: known by its measure, before them.
 _MEASURES = {RESTRICTED: "months", LOST: "months", MOVES: "moves", OCCUPATION: "occupation", SETTLED: "settled share"}
@@ -81,7 +83,7 @@ RATE_MEASURES = ("retention",)
 # The kinds of what comes out.
 _PROTECTED = (
     "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
-    "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share",
+    "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share", "leads",
 )  # fmt: skip
 
 
@@ -94,7 +96,7 @@ class Protected:
     ----------
     kind : str
         "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
-        "types", "states", "paths", "stock", "months", "moves", "occupation" or "settled share".
+        "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share" or "leads".
     frame : DataFrame
         Only what may be shown: a hidden number is missing and its row's `shown` is False.
         counts: group, table, key, persons_rounded, households_rounded, shown, sum_of_displayed (a total).
@@ -228,7 +230,7 @@ def protect(
             plain = {
                 "control limits": protect_control_limits, "coefficients": protect_coefficients, "types": protect_types,
                 "states": protect_states, "paths": protect_paths, "stock": protect_stock,
-                "settled share": protect_settled,
+                "settled share": protect_settled, "leads": protect_leads,
             }  # fmt: skip
             return Protected(kind, plain[kind](table, rules), rules)
 

@@ -43,7 +43,7 @@ MORE = {
     "types": "typology_types", "states": "typology_states", "paths": "typology_sequences", "funnel": "funnel",
     "odds": "odds", "panel": "panel", "coefficients": "coefficients", "comparison": "comparison", "drawn": "shrunken",
     "delays": "delay_curves", "stock": "stock", "restricted_time": "restricted_time",
-    "moves_per_person": "moves_per_person", "occupation": "occupation", "settled": "settled",
+    "moves_per_person": "moves_per_person", "occupation": "occupation", "settled": "settled", "leads": "leads",
 }  # fmt: skip
 # Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
 WEIGHT_STEPS = 2

@@ -7,7 +7,7 @@ that they make people stay.
 """
 
 from .association import associations
-from .expected import observed_expected
+from .expected import observed_expected, transfers_expected
 from .gaps import follow_up_coverage, needs_without_service, reasons_and_services
 from .transfer import process_funnel, transfer
 from .use import delay_to_first, number_of_services, reach
@@ -23,4 +23,5 @@ __all__ = [
     "reach",
     "reasons_and_services",
     "transfer",
+    "transfers_expected",
 ]

@@ -18,10 +18,11 @@ from ..survival.checks import normal_quantile
 from ..tables import UNKNOWN
 from .given import ANY_SERVICE, beside_stays, services_given
 from .household_stays import household_stays
-from .tidy import TOO_FEW, fewest, finished
+from .tidy import NUMBERS, TOO_FEW, fewest, finished
+from .transfer import days_to_contact, first_contact, prepared_in_metropole
 from .use import settled_long_enough, times_to
 
-OBSERVED_EXPECTED = "observed_expected"
+OBSERVED_EXPECTED, TRANSFERS_EXPECTED = "observed_expected", "transfers_expected"
 HELD_ALIKE = ("immigration_category", "household_size", "household_type", "french", "period")
 # Households missed, observed or expected, under which a ratio says nothing; and expected, under which it has no base.
 FEWEST_MISSED, FEWEST_EXPECTED = 5.0, 1.0
@@ -67,8 +68,9 @@ def observed_expected(
         measure (`observed_expected`), group (of `by`: the region's code, or `column=value`), service, horizon (months),
         estimate (O/E; 1: as expected), se (of the ratio), lower, upper (95 %, `ratio_limits`), n_start and n_at_risk
         (households of the group followed for so long), observed, households (both: not reached), expected (a number
-        with decimals), expected_share, adjusted_for (names joined by ", "), method (`logit_of_the_others`), note
-        (`too_few_households`; `too_few_expected`: under 1 expected, or under 5 both observed and expected).
+        with decimals), expected_share, p_value (of a ratio of 1, two-sided), adjusted_for (names joined by ", "),
+        method (`logit_of_the_others`), note (`too_few_households`; `too_few_expected`: under 1 expected, or under 5
+        both observed and expected).
 
         Who left within these months without the service is among those not reached. Those whose establishment is too
         near the cut-off, or of whom a service would not have been told of for so long, are left out.
@@ -99,41 +101,119 @@ def observed_expected(
     followed = months_between(stays["begins"], stays["until"]) >= months
     death = (stays["died"] & (months_between(stays["begins"], stays["ended"]) <= months)).to_numpy()
     seen = followed & ~death & settled_long_enough(found, cohort)
+    frame = _against_others(stays, seen, ~reached, by, study).assign(
+        measure=OBSERVED_EXPECTED, service=service, horizon=float(months)
+    )
+    return _finished(frame, by, study)
+
+
+def transfers_expected(
+    cohort: pd.DataFrame,
+    records: pd.DataFrame,
+    persons: pd.DataFrame,
+    *,
+    by: str = "region",
+    days: int = 90,
+    study: Study | None = None,
+) -> pd.DataFrame:
+    """
+    Households prepared and told of in the metropole that nobody met within so many days, against the mix of the others.
+
+    Parameters
+    ----------
+    cohort, records, persons, by, study
+        As for `observed_expected`.
+    days : int
+        Within how many days of the establishment an organisation of the regions is to have met them (transfer.py).
+
+    Returns
+    -------
+    DataFrame
+        As of `observed_expected`: measure `transfers_expected`, service missing, horizon in days. Who left within these
+        days without having been met is among those not met.
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> transfers_expected(*example_tables())[["group", "measure", "note"]].values.tolist()
+    [['05', 'transfers_expected', 'too_few_households']]
+    """
+    study = study or Study()
+    found = household_stays(cohort, records, persons, study)
+    stays = found.stays
+    sent, told = prepared_in_metropole(found, records, persons)
+    time, cause = days_to_contact(found, first_contact(found, records, persons))
+    death = (stays["died"] & ((stays["ended"] - stays["begins"]).dt.days <= days)).to_numpy()
+    observed = (found.cutoff - stays["begins"]).dt.days.to_numpy() >= days
+    seen = sent & told & stays["precise"].to_numpy() & observed & ~death
+    frame = _against_others(stays, seen, ~((cause == 1) & (time <= days)), by, study)
+    return _finished(frame.assign(measure=TRANSFERS_EXPECTED, service=None, horizon=float(days)), by, study)
+
+
+def _against_others(
+    stays: pd.DataFrame, seen: np.ndarray, missed: np.ndarray, by: str, study: Study
+) -> pd.DataFrame:  # fmt: skip
+    """A row a group: households missed, beside what a logit of all other groups predicts for its mix."""
     own = stays[by].astype("object").where(stays[by].notna(), UNKNOWN).astype(str)
     # of one group a household counts once, by its first stay there
     at = np.flatnonzero(seen)
     repeated = pd.DataFrame({"household": stays["household_id"], "by": own}).iloc[at].duplicated().to_numpy()
     at = at[~repeated]
     table, group = stays.iloc[at].reset_index(drop=True), own.to_numpy()[at]
-    alike = [name for name in (*HELD_ALIKE, "region") if name != by]
-    design, missed = levels(table, alike), ~reached[at]
-    found_rows, least = [], fewest(study)
+    design, missed = levels(table, _alike(by)), missed[at]
+    rows, least = [], fewest(study)
     for name in sorted(set(group)):
         here = group == name
         n, observed = int(here.sum()), int(missed[here].sum())
-        label = name if by == "region" else f"{by}={name}"
-        row = {"group": label, "n_start": n, "n_at_risk": n, "households": observed, "observed": observed}
+        row = {
+            "group": name if by == "region" else f"{by}={name}", "n_start": n, "n_at_risk": n, "households": observed,
+            "observed": observed, "note": TOO_FEW,
+        }  # fmt: skip
         if n >= least and (~here).sum() >= least:
             expected, spread = predicted_sum(design[~here], missed[~here], design[here])
-            row |= {"expected": expected, "expected_share": expected / n}
+            row |= {"expected": expected, "expected_share": expected / n, "note": TOO_FEW_EXPECTED}
             if expected >= FEWEST_EXPECTED and max(observed, expected) >= FEWEST_MISSED:
                 ratio, lower, upper = ratio_limits(observed, expected, spread)
                 se = np.sqrt(observed + (ratio * spread) ** 2) / expected
-                row |= {"estimate": ratio, "se": se, "lower": lower, "upper": upper}
-            else:
-                row["note"] = TOO_FEW_EXPECTED
-        else:
-            row["note"] = TOO_FEW
-        found_rows.append(row)
-    frame = pd.DataFrame(found_rows).assign(
-        measure=OBSERVED_EXPECTED, service=service, horizon=float(months), method="logit_of_the_others"
-    )
-    done = finished([frame], ("service",), ("households", "observed"), least=least)
-    beside = frame.reindex(columns=["expected", "expected_share"]).astype("float64")
-    done.insert(len(done.columns) - 2, "expected", beside["expected"].where(~done["note"].eq(TOO_FEW)))
-    done.insert(len(done.columns) - 2, "expected_share", beside["expected_share"].where(~done["note"].eq(TOO_FEW)))
-    done.insert(len(done.columns) - 2, "adjusted_for", ", ".join(alike))
+                row |= {"estimate": ratio, "se": se, "lower": lower, "upper": upper, "note": None}
+                row["p_value"] = ratio_p_value(ratio, lower, upper)
+        rows.append(row)
+    columns = ["group", "n_start", "n_at_risk", "households", "observed", "expected", "expected_share", *NUMBERS,
+               "p_value", "note"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _alike(by: str) -> list[str]:
+    return [name for name in (*HELD_ALIKE, "region") if name != by]
+
+
+def _finished(frame: pd.DataFrame, by: str, study: Study) -> pd.DataFrame:
+    frame = frame.assign(method="logit_of_the_others")
+    done = finished([frame], ("service",), ("households", "observed"), least=fewest(study))
+    beside = frame[["expected", "expected_share", "p_value"]].astype("float64")
+    for name in beside:
+        done.insert(len(done.columns) - 2, name, beside[name].where(~done["note"].eq(TOO_FEW)))
+    done.insert(len(done.columns) - 2, "adjusted_for", ", ".join(_alike(by)))
     return done
+
+
+def ratio_p_value(ratio: float, lower: float, upper: float, conf_level: float = 0.95) -> float:
+    """
+    The two-sided p-value that goes with limits of a ratio: under 0.05 where these, at 95 %, do not hold 1.
+
+    Examples
+    --------
+    >>> round(ratio_p_value(1.25, 0.599, 2.299), 2), round(ratio_p_value(1.5, 1.0, 2.2), 2)
+    (0.55, 0.05)
+    """
+    from scipy.special import ndtr
+
+    z = normal_quantile(conf_level)
+    if ratio == 0:
+        # Garwood's upper limit turned round: the chance of nothing, were so many expected as the limit says
+        return min(1.0, 2 * ((1 - conf_level) / 2) ** (1 / upper))
+    width = np.log(ratio / lower) if ratio > 1 else np.log(upper / ratio)
+    return float(2 * ndtr(-z * abs(np.log(ratio)) / width)) if width > 0 else 1.0
 
 
 def ratio_limits(

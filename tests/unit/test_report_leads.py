@@ -1,0 +1,70 @@
+"""The section « Pistes d’amélioration »: what it tells of each lead, what it leaves out, and when it has none."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from lead_tables import every_table, expected
+from page_reading import text_of
+from report_tables import write_tables
+from trajectories.report import leads
+from trajectories.report.inputs import open_reports
+from trajectories.services.leads import ranked_leads
+
+
+def pages(folder, raw, regions):
+    tables = write_tables(folder)
+    raw.to_parquet(tables / "leads.parquet", index=False)
+    return {report.region: leads.leads(report) for report in open_reports(tables, regions)}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    raw = ranked_leads(every_table())
+    raw.loc[raw["group"].eq("08"), "households"] = 96  # of 100: four were met, which no number may tell
+    return pages(tmp_path_factory.mktemp("tables"), raw, ["05", "08", "11", "09", "province"])
+
+
+def test_a_lead_tells_its_figure_its_doubt_and_what_would_check_it(found):
+    text = text_of(str(found["05"].html))
+    assert "Resserrer le relais entre la métropole et la région" in text
+    assert "50 % des ménages" in text.replace("\u00a0", " ")
+    assert "alors que le reste de la province laisse prévoir 25 %; environ 60 ménages" in text.replace("\u00a0", " ")
+    assert "solidité forte" in text and "À vérifier." in text and "Prudence." in text
+    first, second = re.findall(r"<h3>(.*?)</h3>", str(found["05"].html))
+    assert "90 jours" in first and "Emploi" in second
+
+
+def test_a_lead_whose_numbers_are_too_small_stands_without_them(found):
+    text = text_of(str(found["08"].html)).split("Comment se lit")[0]
+    assert "Resserrer le relais" in text and "masqués" in text
+    assert not re.search(r"\d+\s%", text)
+
+
+def test_where_nothing_holds_or_nothing_could_be_looked_at_the_section_says_so(found):
+    assert "Aucune piste ne ressort" in text_of(str(found["11"].html))
+    assert "Trop peu de ménages" in text_of(str(found["09"].html))
+    assert "<ol" not in str(found["11"].html) + str(found["09"].html)
+
+
+def test_the_whole_has_its_own_leads_and_the_surest_of_the_regions(found):
+    html_text = str(found["province"].html)
+    assert len(re.findall("<h3>", html_text)) == 3  # two leads, and the regions
+    assert "multiplié par 0,60" in text_of(html_text).replace("\u00a0", " ")
+    table = html_text[html_text.index("<caption>Les pistes les plus sûres") :]
+    names = [text_of(name).strip() for name in re.findall(r'<th scope="row">(.*?)</th>', table)]
+    assert names == ["Estrie", "Estrie", "Abitibi-Témiscamingue"]
+    assert "masqué" in text_of(table)
+
+
+def test_without_the_table_there_is_no_section(tmp_path):
+    (report,) = open_reports(write_tables(tmp_path / "tables"), ["05"])
+    assert leads.leads(report).kind == "empty"
+
+
+def test_a_category_is_named_on_the_page_of_the_whole(tmp_path):
+    table = pd.concat([expected(_05=(30, 30.0, 100, 0.9)), expected(_x=(60, 30.0, 120, 1e-6)).assign(
+        group="immigration_category=refugee")])  # fmt: skip
+    shown = pages(tmp_path / "tables", ranked_leads({"service_expected": table}), ["province"])["province"]
+    assert "Catégorie d’immigration" in text_of(str(shown.html)) and "refugee" not in str(shown.html)
