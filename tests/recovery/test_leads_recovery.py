@@ -1,0 +1,81 @@
+"""Leads against a known truth: none about associations where no service acts, and a planted gap comes first.
+
+Provinces are simulated as tables (cohort, contacts, records), not as deposits. The quick versions take a few; 200
+provinces without effect and 100 with a gap are slow.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import beta
+
+from stays_with_covariates import told
+from trajectories import Study
+from trajectories.completed import completed_stays
+from trajectories.services import transfers_expected, whole
+from trajectories.services.association import associations
+from trajectories.services.leads import ranked_leads
+from trajectories.services.rules import AGREE, ASSOCIATION, MODERATE, STRONG
+from trajectories.simulate.served_provinces import served_province
+
+SERVICES = {"reception": 0.08, "job_search": 0.05, "housing_search": 0.04, "francization": 0.03, "pairing": 0.02}
+STUDY = Study()
+
+
+def upper_limit(hits, n):
+    """The upper 95 % limit of a share (Clopper & Pearson 1934, two-sided)."""
+    return float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
+
+
+def without_effect(seed, n=1500):
+    """The leads of a province in which services depend on nothing but being there, its ends drawn as in an analysis."""
+    given = told(n, seed)
+    rng = np.random.default_rng([seed, 17])
+    last = np.minimum(given.month, given.cohort["cutoff"]).to_numpy()
+    keys = given.cohort[["person_id", "episode"]]
+    parts = []
+    for service, rate in SERVICES.items():
+        month = rng.integers(0, 7) + rng.geometric(rate, n)
+        parts.append(keys[month <= last].assign(month=month[month <= last].astype(float), service=service))
+    services = pd.concat(parts, ignore_index=True)
+    before = keys[rng.random(n) < 0.4].assign(month=-2.0, service="information")
+    completed = completed_stays(given.cohort, given.contacts, m=8)
+    table = associations(completed, services, before=before, only=[*AGREE, "before_departure", "permuted"])
+    reach = services.groupby("service").size().rename("households").reset_index()
+    reach = reach.assign(group="province", when="after", stream="all", n_start=n, estimate=reach["households"] / n)
+    return ranked_leads({"associations": table, "service_reach": reach}).assign(seed=seed)
+
+
+def false_leads(seeds):
+    """How many provinces have a strong or moderate lead about an association."""
+    found = pd.concat([without_effect(seed) for seed in seeds])
+    told_ = found[found["kind"].eq(ASSOCIATION)]
+    print(told_.groupby("evidence", observed=True)["seed"].nunique().to_dict())
+    return told_.loc[told_["evidence"].isin([STRONG, MODERATE]), "seed"].nunique()
+
+
+def with_a_gap(seed, n, arrive):
+    """The leads of a province where transfers to one region of a tenth of the households fail."""
+    province = served_province(n, seed, failing="17", arrive=arrive)
+    made = whole.service_tables(province.cohort, province.contacts, province.records, province.persons, study=STUDY)
+    return ranked_leads(made)
+
+
+def first_in(found):
+    lead = found[found["group"].eq("17")].iloc[0]
+    return lead["rule"] == "transfers_do_not_arrive" and lead["evidence"] in (STRONG, MODERATE)
+
+
+def test_where_no_service_acts_hardly_any_province_has_a_lead_about_one():
+    assert false_leads(range(6)) <= 1
+
+
+@pytest.mark.slow
+def test_over_200_provinces_without_effect():
+    hits = false_leads(range(3000, 3200))
+    print(hits, upper_limit(hits, 200))
+    assert upper_limit(hits, 200) <= 0.08
+
+
+def test_a_planted_gap_comes_first():
+    assert all(first_in(with_a_gap(seed, 1500, 0.5)) for seed in range(2))
