@@ -15,7 +15,7 @@ from trajectories.services.evalue import e_value, e_values_of_hazards, risk_rati
 from trajectories.services.landmark import landmark
 from trajectories.services.presence import in_agreement, taken, weights_of
 from trajectories.services.visits import MOST, weighted_rows
-from trajectories.simulate.served_stays import served_stays
+from trajectories.simulate.served_stays import served_stays, told_of
 
 ASKING = ("visit_weighted", "before_departure")
 NUMBERS = ["estimate", "se", "hazard_ratio", "lower", "upper", "p_value", "adjusted_p", "e_value", "e_value_limit"]
@@ -121,6 +121,32 @@ def test_no_service_and_nobody_at_risk(stays):
     nobody = [frame.assign(at_risk=False) for frame in stays.completed]
     table = associations(nobody, stays.services)
     assert table["note"].eq("nobody_at_risk").all() and table[NUMBERS].isna().all(axis=None)
+
+
+# ── simulated stays as they are told of ──────────────────────────────────────────────────────────────────
+def test_what_is_told_of_a_stay_is_true_and_does_not_give_its_end_away(stays):
+    cohort, contacts = told_of(stays, 3)
+    frame = stays.completed[0]
+    assert cohort["person_id"].tolist() == frame["person_id"].tolist() and "time" not in cohort
+    left = frame["cause"] > 0
+    assert (cohort["cutoff"][~left] == frame["time"][~left]).all()
+    assert (cohort["cutoff"][left] >= frame["time"][left]).all() and (cohort["cutoff"] > frame["time"]).mean() > 0.25
+    told = contacts.merge(frame[["person_id", "time", "cause", "cutoff"]], on="person_id", suffixes=("_told", ""))
+    assert (told["month"] <= told["cutoff"]).all()
+    there, gone = told["kind"].isin(["present", "service"]), told["kind"].isin(["left", "news"])
+    # somebody who leaves in a month is gone at its end, but may have been served in it
+    assert (told["month"][there] <= told["time"][there]).all()
+    assert (told["month"][gone] >= told["time"][gone]).all() and (told["cause"][gone] > 0).all()
+    assert told["cause_told"].notna().equals(gone) and (told["kind"] == "service").sum() == len(stays.services)
+    tried = told[told["kind"].isin(["present", "left", "failed"])]
+    first = tried[tried["month"].eq(3)]
+    failed = first["kind"].eq("failed").groupby((first["time"] <= 3) & (first["cause"] > 0)).mean()
+    assert failed[False] == pytest.approx(0.12, abs=0.03) and failed[True] == pytest.approx(0.5, abs=0.15)
+    heard = told[told["kind"].eq("news")]["person_id"].nunique() / left.sum()
+    assert 0.3 < heard < 0.9
+    silent = told_of(stays, 3, hearing=None, failure_gone=1.0)[1]
+    assert set(silent["kind"]) == {"present", "failed", "service"}
+    pd.testing.assert_frame_equal(contacts, told_of(stays, 3)[1])
 
 
 # ── minimum numbers ──────────────────────────────────────────────────────────────────────────────────────

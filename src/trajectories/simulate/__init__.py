@@ -23,7 +23,7 @@ ledger         the truth of each row: where it stands, its fate
 simulation     `simulate`, the whole in one function; `Truth`, what it writes beside
 scoring, scoring_moves, scoring_stays  the tables of a build against that truth
 told_stays     stays and what is told of them as arrays, without deposits: for the estimator alone
-served_stays   stays of which every end is known, and the services they received: for what goes with services
+served_stays   stays of which every end is known, the services they received, and the same as they are told of
 shortcuts      the curves that hasty readings of such stays would print
 """
 
@@ -31,7 +31,7 @@ from .defects import DEFECTS, Defect
 from .scoring import link_scores, true_persons
 from .scoring_moves import move_scores
 from .scoring_stays import exit_scores, realised, retention_scores, stay_scores
-from .served_stays import ServedStays, served_stays
+from .served_stays import ServedStays, served_stays, told_of
 from .settings import Settings, SettingsError
 from .shortcuts import SHORTCUTS, main_curve, shortcut_curve
 from .simulation import Truth, simulate
@@ -40,5 +40,5 @@ from .told_stays import ToldStays, told_stays
 __all__ = [
     "DEFECTS", "SHORTCUTS", "Defect", "ServedStays", "Settings", "SettingsError", "ToldStays", "Truth", "exit_scores",
     "link_scores", "main_curve", "move_scores", "realised", "retention_scores", "served_stays", "shortcut_curve",
-    "simulate", "stay_scores", "told_stays", "true_persons",
+    "simulate", "stay_scores", "told_of", "told_stays", "true_persons",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """Stays of which every end is known and the services they received: for notebooks, tests and benchmarks of services.
 
 Whether a service acts is chosen; when it is given depends on nothing but that the person is still there, and it may be
-given late: who is served has stayed until then. A service before the departure acts on nothing.
+given late: who is served has stayed until then. A service before the departure acts on nothing. `told_of` forgets the
+ends, and keeps what contacts and news tell of them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+
+from ..tables import EXITS
+from .told_stays import _PURPOSES, HEARING, _contacts, _hazards, _news, _pair, _Stays
 
 LAST = 60  # months since the establishment up to which anybody may leave
 # Monthly hazard of leaving up to and including these months.
@@ -25,7 +30,8 @@ class ServedStays:
     Attributes
     ----------
     completed : list of DataFrame
-        As `completed_stays` returns; every end is known, so that the draws are the same.
+        As `completed_stays` returns; every end is known, so that the draws are the same. cutoff is the month until
+        which the household could be heard of.
     services : DataFrame
         person_id, episode, month, service: `pairing`, which multiplies the hazard by `ratio`, and `reception`, which
         does nothing.
@@ -94,8 +100,8 @@ def served_stays(
         household_id=[f"h{h:05d}" for h in household],
         region=np.array(["03", "05", "08"], dtype=object)[rng.integers(0, 3, n)[household]],
         organisation_id=np.array([f"o{k}" for k in range(8)], dtype=object)[rng.integers(0, 8, n)[household]],
-        city_size=size, start=0, time=time, cause=np.where(month <= cutoff, 1 + rng.integers(0, 3, n), 0),
-        at_risk=True, complete=True,
+        city_size=size, cutoff=cutoff, start=0, time=time, at_risk=True, complete=True,
+        cause=np.where(month <= cutoff, 1 + rng.integers(0, 3, n), 0),
     )  # fmt: skip
 
     def given(name: str, months: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
@@ -110,3 +116,56 @@ def served_stays(
     informed = (rng.random(n) < 0.4)[household]
     before = given("information", -rng.integers(1, 12, n)[household], informed)
     return ServedStays([frame] * draws, services, pd.concat(found, ignore_index=True), before)
+
+
+def told_of(
+    stays: ServedStays, seed: int = 1, *, failure_gone: ArrayLike = (0.50, 0.70), hearing: ArrayLike | None = HEARING
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """
+    The same stays as tables: ends are known only through contacts that fail and news that comes late or never.
+
+    Parameters
+    ----------
+    stays : ServedStays
+    seed : int
+        What is told is a function of it and of the options; of `stays.contacts` nothing is used.
+    failure_gone, hearing
+        As in `told_stays`. A contact fails for 12 % of those there (30 % where the one before it failed), whether or
+        not they were served.
+
+    Returns
+    -------
+    cohort, contacts : DataFrame
+        The tables of those names, as far as `completed_stays` and `associations` read them; services are in contacts.
+
+    Examples
+    --------
+    >>> cohort, contacts = told_of(served_stays(300, seed=1))
+    >>> len(cohort), sorted(contacts["kind"].unique())
+    (300, ['failed', 'left', 'news', 'present', 'service'])
+    """
+    rngs = {name: np.random.default_rng([seed, 10, k]) for k, name in enumerate(_PURPOSES)}
+    frame = stays.completed[0]
+    left = frame["cause"].to_numpy() > 0
+    month = np.where(left, frame["time"], LAST + 1)
+    cutoff = frame["cutoff"].to_numpy(dtype=float)
+    truth = _Stays(
+        month, month - rngs["stays"].random(len(frame)), np.maximum(frame["cause"].to_numpy(), 1),
+        np.zeros(len(frame)), cutoff, pd.factorize(frame["household_id"])[0],
+    )  # fmt: skip
+    failing = np.vstack([_pair("failure_there", (0.12, 0.30)), _pair("failure_gone", failure_gone)])
+    due = [float(at) for at, _ in CONTACTS]
+    told = [_contacts(truth, due, failing, (0.0, 0.0), (0.0, 1.0), rngs, True)]
+    if hearing is not None:
+        told.append(_news(truth, _hazards(hearing), 1.0, rngs["news"], True))
+    about = pd.concat(told, ignore_index=True)
+    keys = frame[["person_id", "episode"]]
+    rows = pd.concat([keys.iloc[about["stay"]].reset_index(drop=True), about.drop(columns="stay")], axis=1)
+    rows = rows.rename(columns={"organisation": "organisation_id"})
+    rows["cause"] = np.array([None, *EXITS[:3]], dtype=object)[about["cause"]]
+    given = stays.services.drop(columns="service").assign(kind="service", organisation_id="A", cause=None)
+    contacts = pd.concat([rows, given], ignore_index=True).assign(departure_earliest=np.nan, departure_latest=np.nan)
+    cohort = frame.drop(columns=["start", "time", "cause", "at_risk", "complete"]).assign(
+        pathway="secondary", excluded=None, role=None, entry=0.0, cutoff=cutoff, heard_until=cutoff
+    )
+    return cohort, contacts
