@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
+from .cli_finished import finished
 from .cli_partners import partners, writing
 from .exceptions import TrajectoriesError
 from .interrupts import remembered, stop_if_asked
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 
 app.add_typer(partners)
+app.add_typer(finished)
 
 StudyOption = Annotated[Path, typer.Option("--study", help="The settings of the run.")]
 RawOption = Annotated[Path | None, typer.Option("--raw", help="Folder of the partners' deposits.")]
@@ -303,18 +305,6 @@ def _accounting(built, each_file: bool) -> None:
         typer.echo(f"Of the accepted rows, {built.n_excluded:,} are left out by request.")
     stays = built.cohort.cohort
     typer.echo(f"{built.persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
-
-
-@app.command()
-def compare(
-    run1: Annotated[Path, typer.Argument(metavar="RUN1", help="Folder of the reports of the earlier run.")],
-    run2: Annotated[Path, typer.Argument(metavar="RUN2", help="Folder of the reports of the later run.")],
-) -> None:
-    """What changed between two runs, and why."""
-    from .changes import changes, sentences
-
-    for sentence in sentences(changes(run1, run2)):
-        typer.echo(sentence)
 
 
 def _report(study: Study, groups: list[str], language: str, jobs: int, force: bool) -> int:

@@ -12,7 +12,7 @@ from scipy.stats import beta
 from stays_with_covariates import told
 from trajectories import Study
 from trajectories.completed import completed_stays
-from trajectories.services import transfers_expected, whole
+from trajectories.services import whole
 from trajectories.services.association import associations
 from trajectories.services.leads import ranked_leads
 from trajectories.services.rules import AGREE, ASSOCIATION, MODERATE, STRONG

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..disclosure.ledger import FOLDER as LEDGER
+from ..disclosure.ledger import NOTE
 from ..fingerprint import file_hash, fingerprint, source_hash
 from ..folders import replaced
 from .inputs import FILES
@@ -33,7 +35,7 @@ __all__ = ["file_hash", "fingerprint", "made_from", "read_manifest", "write_mani
 def made_from(tables: Path, notebook: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Hashes of everything that a page comes from; `parameters` without folders, which change nothing."""
     return {
-        "tables": {name: file_hash(tables / name) for name in FILES},
+        **data_of(tables),
         "notebook": file_hash(notebook),
         "source": source_hash(SOURCES),
         "parameters": dict(parameters),
@@ -41,6 +43,15 @@ def made_from(tables: Path, notebook: Path, parameters: Mapping[str, Any]) -> di
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in SHAPING},
         },
+    }
+
+
+def data_of(tables: Path) -> dict[str, Any]:
+    """Hashes of the tables, and of what was published before, which decides what may be said beside it."""
+    ledger = sorted((tables.parent / LEDGER).glob(f"*/{NOTE}"))
+    return {
+        "tables": {name: file_hash(tables / name) for name in FILES},
+        "ledger": {place.parent.name: file_hash(place) for place in ledger},
     }
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import pandas as pd
 
 from ..disclosure import Protected, protect
+from ..disclosure.ledger import CELLS, beside_published, read_ledger, without_kept
+from ..disclosure.ledger import FOLDER as LEDGER
 from ..exceptions import DisclosureError, StaleTableError
 from ..portrait import delays_beside_counts, protected_counts, stock_beside_counts
 from ..retention import BOUNDS, GAP
@@ -67,6 +69,11 @@ class Run:
     synthetic: bool
     groups: Mapping[str, tuple[str, ...]]
     targets: Mapping[tuple[str, str], int]
+
+    @property
+    def settings(self) -> tuple[str | None, ...]:
+        """What numbers are of: those of other settings are of other persons (disclosure/ledger.py)."""
+        return self.perimeter, self.scope, self.pathway
 
     @classmethod
     def read(cls, folder: Path) -> Run:
@@ -168,14 +175,8 @@ def open_reports(
         raise TypeError(f"a region is text, such as '05': got {regions!r}.")
     folder = Path(tables)
     said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
-    raw = {name: _read(folder, name) for name in NEEDED}
-    raw["curves"] = _bounds_where_supported(raw["curves"], raw["retention"])
-    told = {"rules": disclosure, "support": support, "groups": run.groups}
-    kept = {name: protect(frame, **told) for name, frame in raw.items() if name != "counts"}
-    kept["counts"] = protected_counts(raw["counts"], **told)
-    apart = _services_apart(raw["retention"], kept["retention"].frame)
+    kept, more, apart = _all_protected(folder, run, disclosure, support)
     weights = _weights(_read(folder, "weights"))
-    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told, raw, kept)}
     return [
         Report(
             region=region,
@@ -196,6 +197,48 @@ def open_reports(
         )
         for region in regions
     ]
+
+
+def shown_tables(tables: str | Path, *, rules: Disclosure, support: int) -> dict[str, Protected]:
+    """Every protected table of an analysis by the name of `NEEDED` or `MORE`: all that pages and exports may say."""
+    folder = Path(tables)
+    kept, more, _ = _all_protected(folder, Run.read(folder), rules, support)
+    return {**kept, **more}
+
+
+def _all_protected(
+    folder: Path, run: Run, rules: Disclosure, support: int
+) -> tuple[dict[str, Protected], dict[str, Protected], set[str]]:
+    """The tables of `NEEDED`, those of `MORE`, and the groups whose services contradict the estimate."""
+    raw = {name: _read(folder, name) for name in NEEDED}
+    raw["curves"] = _bounds_where_supported(raw["curves"], raw["retention"])
+    told = {"rules": rules, "support": support, "groups": run.groups}
+    kept = {name: protect(frame, **told) for name, frame in raw.items() if name != "counts"}
+    kept["counts"] = protected_counts(raw["counts"], **told)
+    kept |= _beside_published(kept, folder, run, rules)
+    apart = _services_apart(raw["retention"], kept["retention"].frame)
+    more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, told, raw, kept)}
+    kept, more = (_without_kept(every, kept["retention"], rules) for every in (kept, more))
+    return kept, more, apart
+
+
+def _beside_published(
+    kept: Mapping[str, Protected], folder: Path, run: Run, rules: Disclosure
+) -> dict[str, Protected]:  # fmt: skip
+    """The tables of the ledger (disclosure/ledger.py) beside what was published before of this folder of reports."""
+    ledger = read_ledger(folder.parent / LEDGER)
+    frames = {name: kept[name].frame for name in CELLS}
+    if not ledger:
+        return {}
+    found = beside_published(frames, ledger, run.settings, rules)
+    return {name: Protected(kept[name].kind, frame, rules) for name, frame in found.items()}
+
+
+def _without_kept(tables: Mapping[str, Protected], rates: Protected, rules: Disclosure) -> dict[str, Protected]:
+    return {
+        name: Protected(table.kind, without_kept(name, table.frame, rates.frame), rules)
+        for name, table in tables.items()
+    }  # fmt: skip
 
 
 def frame_of(table: Protected) -> pd.DataFrame:

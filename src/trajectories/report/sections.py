@@ -9,6 +9,8 @@ where the number would stand.
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pandas as pd
 from markupsafe import Markup
 
@@ -245,8 +247,23 @@ def data_quality(report: Report) -> Fragment:
     body.append(pair(*(count_table(report, name, of=PROVINCE) for name in ("rows", "places"))))
     if report.region != PROVINCE:
         body.append(element("p", say("quality.whole"), class_="note"))
-    body += [linkage.recognised(report), linkage.disagreements(report), linkage.threshold(report)]
+    body += [linkage.recognised(report), linkage.disagreements(report), linkage.threshold(report), _kept(report)]
     return section("qualite", say("quality.title"), element("p", say("quality.what")), *body)
+
+
+def _kept(report: Report) -> Markup | None:
+    """How many numbers of this page keep what was published before (disclosure/ledger.py)."""
+    days = [
+        rows.loc[rows["published"].notna(), "published"]
+        for rows in map(frame_of, (report.retention, report.exits, report.counts))
+        if "published" in rows
+    ]
+    days = pd.concat(days) if days else pd.Series(dtype=object)
+    if days.empty:
+        return None
+    last = report.words.date(dt.date.fromisoformat(days.max()))
+    threshold = report.words.number(report.rules.threshold)
+    return element("p", report.words.say_many("quality.kept", len(days), day=last, threshold=threshold), class_="note")
 
 
 def _reporting(report: Report) -> list[Markup]:

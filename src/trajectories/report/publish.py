@@ -1,0 +1,110 @@
+"""`trajectories publish`: a finished run goes where it is read, and into the ledger.
+
+What is copied is `shareable/`, whole. The ledger is written first: a publication that is noted and not copied hides too
+much, one that is copied and not noted would let a later run tell the difference.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+
+from ..disclosure.ledger import CELLS, FOLDER, Publication, read_ledger, write_publication
+from ..exceptions import UnusableInputError
+from ..folders import replaced
+from ..study import Study
+from . import fingerprint as origins
+from .inputs import Run, shown_tables
+
+# What a publication put there: so that the next one can take away what it no longer has, and nothing else.
+LISTING = "publication.json"
+
+
+def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list[Path]:
+    """
+    Copy the pages of a run, and note in the ledger what they say.
+
+    Parameters
+    ----------
+    study : Study
+        Of the run; its reports folder holds `shareable/` and `sensitive/`.
+    to : path
+        Where it goes: made where it is missing. What an earlier publication put there and this one has not is removed.
+    day : date, optional
+        Of the publication; today.
+
+    Returns
+    -------
+    list of Path
+        The files there.
+
+    Raises
+    ------
+    UnusableInputError
+        Nothing is there to publish; a page is not the one that the last run made, or its tables, or what was published
+        before, have changed since; `to` lies within the reports folder.
+    """
+    out, to = Path(study.paths.reports).resolve(), Path(to).resolve()
+    shareable, tables = out / "shareable", out / "sensitive" / "tables"
+    if to == out or out in to.parents or to in out.parents:
+        raise UnusableInputError(f"{to} holds, or lies within, the folder of reports {out}: publish somewhere else.")
+    files = sorted(path for path in shareable.rglob("*") if path.is_file())
+    if not files:
+        raise UnusableInputError(f"{shareable} holds no page: run `trajectories report` first.")
+    _refuse_stale(shareable, tables, out / "sensitive" / "manifest.json")
+    shown = shown_tables(tables, rules=study.disclosure, support=study.support)
+    frames = {name: shown[name].frame.drop(columns="published", errors="ignore") for name in CELLS}
+    ledger = out / "sensitive" / FOLDER
+    day = (day or dt.date.today()).isoformat()
+    name = f"{day}-{1 + sum(p.name.startswith(day) for p in read_ledger(ledger)):02d}"
+    write_publication(ledger, Publication(name, day, Run.read(tables).settings, frames))
+    return _copied(files, shareable, to)
+
+
+def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
+    """Every page is the one that was made last, from the tables and the ledger as they are now."""
+    pages = origins.read_manifest(manifest)
+    known = {page["page"]: page for page in pages.values()}
+    now: dict[str, object] = {}
+    stale = []
+    for path in sorted(shareable.glob("*.html")):
+        if path.name == "index.html":
+            continue
+        page = known.get(path.name)
+        if page is None or page["sha256"] != origins.file_hash(path):
+            stale.append(path.name)
+            continue
+        now = now or origins.data_of(tables)
+        if any(page["made_from"].get(part) != content for part, content in now.items()):
+            stale.append(path.name)
+    if stale:
+        raise UnusableInputError(
+            f"{', '.join(stale)}: not made from the tables and the ledger as they are now. Run `trajectories report`, "
+            "look at the pages, and publish then."
+        )
+
+
+def _copied(files: list[Path], shareable: Path, to: Path) -> list[Path]:
+    to.mkdir(parents=True, exist_ok=True)
+    listing = to / LISTING
+    try:
+        before = [str(name) for name in json.loads(listing.read_text(encoding="utf-8"))["files"]]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        before = []
+    names = [path.relative_to(shareable).as_posix() for path in files]
+    with replaced(listing) as scratch:
+        # first, and of both: whatever is interrupted, the next publication knows what is there
+        scratch.write_text(json.dumps({"files": sorted({*names, *before})}, indent=1), encoding="utf-8")
+    for path, name in zip(files, names, strict=True):
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        with replaced(to / name) as scratch:
+            shutil.copyfile(path, scratch)
+    for name in set(before) - set(names):
+        gone = (to / name).resolve()
+        if to in gone.parents:
+            gone.unlink(missing_ok=True)
+    with replaced(listing) as scratch:
+        scratch.write_text(json.dumps({"files": names}, indent=1), encoding="utf-8")
+    return [to / name for name in names]
