@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
 
+from attacker import given_away
 from trajectories.disclosure import counts as counts_room
 from trajectories.disclosure import protect
 from trajectories.exceptions import DisclosureError
@@ -35,89 +35,6 @@ def table(cells, *, name="origins", households=None):
 def shown(frame, group="05", name="origins", column="persons_rounded"):
     part = frame[(frame["group"] == group) & (frame["table"] == name)]
     return {key: None if pd.isna(n) else int(n) for key, n in zip(part["key"], part[column], strict=True)}
-
-
-# ── the attacker ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def attack(raw, published, measure="persons", *, known="exact", base=5, rules=RULES):
-    """
-    For each cell: the interval a reader can put it in who knows the rules, that keys part a group and regions the
-    province, and the number of people of each group that could be published (exactly; or to the rounding base, the
-    province's excepted).
-    """
-    least = {"persons": rules.threshold, "households": rules.households}
-    told = published.set_index(["group", "table", "key"])[f"{measure}_rounded"]
-    cells = raw[(raw["key"] != "total") | (raw.groupby(["group", "table"])["key"].transform("size") == 1)]
-    at = {tuple(cell): i for i, cell in enumerate(cells[["group", "table", "key"]].itertuples(index=False))}
-    groups, n = sorted(set(cells["group"])), len(at)
-    regions = [group for group in groups if group != "province"]
-    bounds = []
-    for group, name, key in at:
-        number = told[group, name, key]
-        row = [cell for cell in at if cell[:2] == (group, name)]
-        if pd.isna(number):
-            wiped = len(row) > 1 and all(pd.isna(told[cell]) for cell in row)
-            bounds.append((0 if wiped else 1, None))
-        elif number == 0:
-            bounds.append((0, 0))
-        else:
-            bounds.append((max(number - base // 2, least[measure]), number + base - 1 - base // 2))
-    first = cells[cells["table"] == cells["table"].iloc[0]]
-    size = first.groupby("group")[["persons", "households"]].sum()
-    for group in groups:
-        total = int(size.loc[group, measure]) if group in size.index else 0
-        told_elsewhere = known == "exact" or group != "province"  # the rates look after the province's number
-        if told_elsewhere and group in size.index and all(size.loc[group, m] >= least[m] for m in least):
-            near = round(total / base + 1e-9) * base
-            bounds.append((total, total) if known == "exact" else (near - base // 2, near + base - 1 - base // 2))
-        else:
-            bounds.append((0, None))
-    rows = []
-    for group in groups:
-        for name in sorted({t for g, t, _ in at if g == group}):
-            row = np.zeros(n + len(groups))
-            row[[i for (g, t, _), i in at.items() if (g, t) == (group, name)]] = 1
-            row[n + groups.index(group)] = -1
-            rows.append(row)
-    if "province" in groups:
-        for name, key in sorted({(t, k) for g, t, k in at if g == "province"}):
-            row = np.zeros(n + len(groups))
-            row[[at[g, name, key] for g in regions if (g, name, key) in at]] = 1
-            row[at["province", name, key]] = -1
-            rows.append(row)
-    found = {}
-    for cell, i in at.items():
-        if not pd.isna(told[cell]):
-            continue
-        cost = np.zeros(n + len(groups))
-        cost[i] = 1
-        ends = []
-        for sign in (1, -1):
-            answer = linprog(sign * cost, A_eq=np.array(rows), b_eq=np.zeros(len(rows)), bounds=bounds)
-            assert answer.status in (0, 3), answer.message
-            ends.append(sign * answer.fun if answer.status == 0 else np.inf)
-        found[cell] = tuple(ends)
-    return found
-
-
-def given_away(raw, published, *, only=None, rules=RULES, **how):
-    """The hidden small cells whose interval does not contain all of 1 … threshold − 1."""
-    away = []
-    people = raw.set_index(["group", "table", "key"])
-    for measure, least in (("persons", rules.threshold), ("households", rules.households)):
-        intervals = attack(raw, published, measure, rules=rules, **how)
-        for cell, (low, high) in intervals.items():
-            p, h = people.loc[cell, ["persons", "households"]]
-            small = p > 0 and (p < rules.threshold or h < rules.households)
-            if not small or (only is not None and cell[0] not in only):
-                continue
-            # a sum of hidden cells that each hold somebody is at least their number: no secret
-            parts = [c for c in intervals if c[1:] == cell[1:] and c[0] != "province"]
-            floor = max(1, sum(1 for c in parts if people.loc[c, measure] > 0)) if cell[0] == "province" else 1
-            if low > floor + 1e-6 or high < least - 1 - 1e-6:
-                away.append((measure, *cell, low, high))
-    return away
 
 
 # ── each rule ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,11 +5,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
 
+from attacker import months_a_reader_finds, narrow
 from trajectories.disclosure import curves as curves_room
 from trajectories.disclosure import protect
-from trajectories.disclosure.rules import class_ends
 from trajectories.exceptions import DisclosureError
 
 QUICK = settings(max_examples=25, deadline=None, derandomize=True)
@@ -102,61 +101,6 @@ def test_random_curves_are_curves(seed):
     np.testing.assert_allclose(survival + incidence, 1, atol=1e-12)
     assert ((frame["lower"] <= frame["survival"]) & (frame["survival"] <= frame["upper"])).all()
     assert (frame["n_risk_rounded"].dropna() >= 20).all()
-
-
-def months_a_reader_finds(frames, *, threshold=10, width=None, raw=None):
-    """
-    Bounds of each cumulative count of each group, month and cause: classes of the threshold (or exact), counts that
-    only grow, and a province that is the sum of its regions; with `raw` (one group) also the classes of entries and
-    censorings, which the rounded numbers at risk tell, and that 20 or more were truly at risk in each month shown.
-    """
-    at, bounds, equal, order = {}, [], [], []
-    for group, frame in frames.items():
-        step = (width or {}).get(group, threshold)
-        for column in [c for c in frame if c.startswith("n_exit_")]:
-            for month, value in zip(frame["month"], frame[column], strict=True):
-                at[group, column, month] = len(bounds)
-                if value == 0 or step == 1:
-                    bounds.append((value, value))
-                else:
-                    bounds.append((value - step + step // 2 + 1, value + step // 2))
-                if (group, column, month - 1) in at:
-                    order.append((at[group, column, month - 1], at[group, column, month]))
-    n = len(bounds)
-    for (group, column, month), i in at.items():
-        parts = [at[g, column, month] for g in frames if g != "province" and (g, column, month) in at]
-        if group == "province" and len(parts) == len(frames) - 1:
-            row = np.zeros(n)
-            row[parts], row[i] = 1, -1
-            equal.append(row)
-    a, b = np.zeros((len(order), n)), np.zeros(len(order))
-    for k, (i, j) in enumerate(order):
-        a[k, [i, j]] = 1, -1
-    if raw is not None:
-        (group,) = frames
-        _, entered = class_ends(raw["n_entry"].cumsum(), threshold)
-        fewest_censored, _ = class_ends(raw["n_censor"].cumsum(), threshold)
-        inside = np.zeros((int(frames[group]["month"].max()), n))
-        for (_, _, month), i in at.items():
-            if month < len(inside):
-                inside[month, i] = 1
-        a, b = np.vstack([a, inside]), np.concatenate([b, (entered - fewest_censored)[: len(inside)] - 20])
-    found = {}
-    for cell, i in at.items():
-        ends = []
-        for sign in (1, -1):
-            answer = linprog(
-                sign * np.eye(n)[i], A_ub=a if len(a) else None, b_ub=b if len(a) else None,
-                A_eq=np.array(equal) if equal else None, b_eq=np.zeros(len(equal)) if equal else None, bounds=bounds,
-            )  # fmt: skip
-            assert answer.status == 0, answer.message
-            ends.append(sign * answer.fun)
-        found[cell] = tuple(ends)
-    return found
-
-
-def narrow(found):
-    return {cell: ends for cell, ends in found.items() if ends[1] > 0 and ends[1] - ends[0] < 9 - 1e-6}
 
 
 @given(st.integers(0, 10**6))

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
 
+from attacker import exits_a_reader_finds, hidden_exits
 from trajectories import tables
 from trajectories.disclosure import protect
 from trajectories.disclosure import rates as rates_room
@@ -111,38 +111,6 @@ def test_few_staying_give_a_ceiling():
     frame = protect(series([95], n=100, n_at_risk=20)).frame
     assert frame["at_most"].item() == 0.11
     assert frame["at_least"].isna().all()
-
-
-def exits_a_reader_finds(frame, n):
-    """Bounds of the exits since the last exact rate, of each horizon given as a range: n known exactly."""
-    m = len(frame)
-    a, b, bounds = [], [], []
-    for i, row in enumerate(frame.itertuples()):
-        if row.shown:
-            near = (1 - row.estimate) * n
-            bounds.append((max(near - 0.005 * n, 0), near + 0.005 * n) if row.estimate < 1 else (0, 0.005 * n))
-        else:
-            bounds.append((n * (1 - row.at_most - (0.005 if row.at_most < 1 else 0)), n * (1 - row.at_least)))
-        if i:
-            step = np.zeros(m)
-            step[[i - 1, i]] = 1, -1
-            a.append(step)
-            b.append(0)
-    last, found = None, {}
-    for i, row in enumerate(frame.itertuples()):
-        if row.shown:
-            last = i
-            continue
-        cost = np.zeros(m)
-        cost[i] = 1
-        if last is not None:
-            cost[last] = -1
-        ends = [
-            sign * linprog(sign * cost, A_ub=np.array(a) if a else None, b_ub=b or None, bounds=bounds).fun
-            for sign in (1, -1)
-        ]
-        found[row.horizon] = tuple(ends)
-    return found
 
 
 @given(st.integers(30, 400), st.lists(st.sampled_from([0, 1, 2, 5, 9, 10, 14, 30]), min_size=1, max_size=6))
@@ -283,30 +251,6 @@ def test_only_the_longest_horizon_where_one_is_small_else_those_far_enough():
     assert set(small["reason"]) == {"few_exits", "difference"}
     apart = protect(destinations({"metropole": [20, 40, 45, 80], "outside_quebec": [0, 10, 12, 24]})).frame
     assert sorted(apart.loc[apart["shown"], "horizon"].unique()) == [12, 24, 60]
-
-
-def hidden_exits(frame, by_cause, n):
-    """The interval of each hidden destination for a reader who knows the exact number of exits, and n."""
-    out = {}
-    for horizon, part in frame.groupby("horizon"):
-        if not part["shown"].any() and (part["reason"] != "few_exits").any():
-            continue
-        i = list(frame["horizon"].drop_duplicates()).index(horizon)
-        total = sum(exits[i] for exits in by_cause.values())
-        wiped = not part["shown"].any()
-        limits = [
-            (max((r.estimate - 0.005) * n, 0), (r.estimate + 0.005) * n) if r.shown else (0 if wiped else 1, None)
-            for r in part.itertuples()
-        ]
-        for j, row in enumerate(part.itertuples()):
-            if not row.shown:
-                cost = np.eye(len(part))[j]
-                ends = [
-                    sign * linprog(sign * cost, A_eq=[np.ones(len(part))], b_eq=[total], bounds=limits).fun
-                    for sign in (1, -1)
-                ]
-                out[row.cause, horizon] = tuple(ends)
-    return out
 
 
 @given(st.lists(st.sampled_from([0, 1, 3, 7, 9, 10, 16, 40]), min_size=2, max_size=4), st.integers(150, 400))
