@@ -21,8 +21,13 @@ PATHWAYS = ("secondary", "primary", "onward", "return_stay")
 REGION_CODES = tuple(f"{code:02d}" for code in range(1, 18))
 # Wholly inside every metropolitan perimeter: nobody settles « en région » there (domain facts).
 METROPOLITAN_REGIONS = ("06", "13")
-# The smallest threshold that the publication rules allow (design.md, « Disclosure »).
-SMALLEST_THRESHOLD = 5
+# The smallest that the publication rules allow, whatever a study asks (disclosure/rules.py has the reasons).
+SMALLEST_RULES = {
+    "threshold": (5, "smaller counts would be of persons who can be recognised"),
+    "households": (2, "one household alone would stand there"),
+    "round": (5, "most counts would stay as they are"),
+    "rate_denominator": (20, "one person would be worth more than five points"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,27 @@ class Disclosure:
     households: int = 5
     round: int = 5
     rate_denominator: int = 30
+
+    def faults(self) -> list[str]:
+        """
+        What of these would switch a rule off, a sentence each.
+
+        Examples
+        --------
+        >>> Disclosure(threshold=4, round=4).faults()[0]
+        'threshold is 4: it must be 5 or more (smaller counts would be of persons who can be recognised).'
+        """
+        found = [
+            f"{name} is {getattr(self, name)}: it must be {least} or more ({why})."
+            for name, (least, why) in SMALLEST_RULES.items()
+            if not getattr(self, name) >= least
+        ]
+        if not found and self.threshold % self.round:
+            found = [
+                f"round is {self.round} and does not divide threshold ({self.threshold}): a count that may be shown "
+                "would be rounded to one that may not."
+            ]
+        return found
 
 
 @dataclass(frozen=True)
@@ -149,10 +175,7 @@ class Study:
             "draws": checker.integer("draws", defaults.draws, 1, 10_000),
             "seed": checker.integer("seed", defaults.seed, 0, 2**63 - 1),
             "disclosure": Disclosure(
-                threshold=rules.integer("threshold", 10, SMALLEST_THRESHOLD, 1_000_000),
-                households=rules.integer("households", 5, 1, 1_000_000),
-                round=rules.integer("round", 5, 1, 1_000_000),
-                rate_denominator=rules.integer("rate_denominator", 30, 1, 1_000_000),
+                **{name: rules.integer(name, value, -(10**6), 10**6) for name, value in vars(Disclosure()).items()}
             ),
             "groups": checker.groups("groups"),
             "targets": checker.targets("targets"),
@@ -161,6 +184,7 @@ class Study:
         }
         if values["pathway"] == "all":
             values["pathway"] = None
+        rules.faults += [f"disclosure.{fault}" for fault in values["disclosure"].faults()]
         faults = checker.unknown_keys(set(values)) + checker.faults + paths.faults + rules.faults
         if faults:
             raise StudyError(source, faults)

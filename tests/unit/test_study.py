@@ -94,3 +94,20 @@ def test_targets_and_groups_are_read():
     study = Study.from_mapping({"groups": {"Est": ["01", "11"]}, "targets": {"05": {"2021-2022": 120}}})
     assert study.groups["Est"] == ("01", "11")
     assert study.targets["05", "2021-2022"] == 120
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence"),
+    [
+        ({"threshold": 4}, "threshold is 4: it must be 5 or more"),
+        ({"threshold": 12}, "does not divide threshold"),
+        ({"round": 1}, "round is 1"),
+        ({"households": 0}, "households is 0"),
+        ({"rate_denominator": 5}, "rate_denominator is 5"),
+        ({"suppression": False}, "no such setting"),
+    ],
+)
+def test_a_study_that_switches_a_publication_rule_off_is_refused_when_it_is_read(rules, sentence):
+    with pytest.raises(StudyError, match=sentence):
+        Study.from_mapping({"disclosure": rules})
+    assert Study.from_mapping({"disclosure": {"threshold": 15, "households": 8}}).disclosure.threshold == 15

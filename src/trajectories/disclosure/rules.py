@@ -11,14 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import DisclosureError
-from ..study import SMALLEST_THRESHOLD, Disclosure
+from ..study import SMALLEST_RULES, Disclosure
 
-# Two households in a cell know each other's number; one would mean no household rule at all.
-SMALLEST_HOUSEHOLDS = 2
-# A base under 5 leaves most counts as they are.
-SMALLEST_ROUND = 5
 # Under 20 persons one person is worth more than 5 points: no rate, whatever the study asks (domain.md §6: 20 to 30).
-SMALLEST_DENOMINATOR = 20
+SMALLEST_DENOMINATOR, _ = SMALLEST_RULES["rate_denominator"]
 # A curve or a rate stops where fewer are at risk, whatever `Study.support` says: the steps would be single persons.
 SMALLEST_AT_RISK = 20
 # Rates are told to the whole percent. Under 1,000 persons that alone would not hide ten of them (the spacing of the
@@ -41,27 +37,12 @@ def checked(rules: Disclosure) -> Disclosure:
 
     Examples
     --------
-    >>> checked(Disclosure(threshold=4, round=4))
+    >>> checked(Disclosure(households=1))
     Traceback (most recent call last):
-    trajectories.exceptions.DisclosureError: disclosure.threshold is 4: it must be 5 or more. \
-disclosure.round is 4: it must be 5 or more.
+    trajectories.exceptions.DisclosureError: disclosure.households is 1: it must be 2 or more (one household alone \
+would stand there).
     """
-    lowest = {
-        "threshold": SMALLEST_THRESHOLD,
-        "households": SMALLEST_HOUSEHOLDS,
-        "round": SMALLEST_ROUND,
-        "rate_denominator": SMALLEST_DENOMINATOR,
-    }
-    faults = [
-        f"disclosure.{name} is {getattr(rules, name)}: it must be {least} or more."
-        for name, least in lowest.items()
-        if not getattr(rules, name) >= least
-    ]
-    if not faults and rules.threshold % rules.round:
-        faults = [
-            f"disclosure.round is {rules.round} and does not divide disclosure.threshold ({rules.threshold}): "
-            "a count that may be shown would be rounded to one that may not."
-        ]
+    faults = [f"disclosure.{fault}" for fault in rules.faults()]
     if faults:
         raise DisclosureError(" ".join(faults))
     return rules
