@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from service_tables import described
 from trajectories.course.afterwards import STATES
 from trajectories.course.moving import METHODS
 from trajectories.course.settled import NOTES
@@ -56,6 +57,8 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
     pd.DataFrame(exits).to_parquet(folder / "exits.parquet")
     pd.concat(curves, ignore_index=True).to_parquet(folder / "curves.parquet")
     for name, table in course_tables(persons).items():
+        table.to_parquet(folder / f"{name}.parquet")
+    for name, table in described({group: n // 2 for group, n in persons.items()}).items():
         table.to_parquet(folder / f"{name}.parquet")
     pd.DataFrame(checks, columns=["group", "check", "cause", "period", "value"]).to_parquet(folder / "checks.parquet")
     table = pd.DataFrame(counts, columns=["group", "table", "key", "persons", "households"])

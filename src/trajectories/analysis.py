@@ -31,6 +31,7 @@ from .sensitivity import linkage_sensitivity
 from .services.association import associations
 from .services.controls import control_services
 from .services.leads import ranked_leads
+from .services.whole import describing_tables
 from .study import Study
 from .tables import PROVINCE
 from .typology import typology
@@ -90,13 +91,15 @@ def estimates_of(
         table.name: tables.load(table, study.paths.derived)
         for table in (
             tables.COHORT, tables.CONTACTS, tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES,
-            tables.CONFLICTS, tables.SPELLS, tables.MOVES, tables.OBSERVATIONS,
+            tables.CONFLICTS, tables.SPELLS, tables.MOVES, tables.OBSERVATIONS, tables.ISSUES,
         )
     }  # fmt: skip
     cohort, contacts, records, persons = (built[name] for name in ("cohort", "contacts", "records", "persons"))
     made: dict[str, pd.DataFrame] = {}
     say("portrait")
     made |= _portrait(built, cutoff, study)
+    say("services")
+    made |= _services(built, study)
     say("retention")
     fits = main_fits(cohort, contacts, study=study)
     estimates = estimate(cohort, contacts, study=study, fits=fits)
@@ -130,6 +133,12 @@ def _portrait(built: dict[str, pd.DataFrame], cutoff: pd.Timestamp, study: Study
     found = {name: getattr(drawn, name) for name in type(drawn).__dataclass_fields__}
     found["counts"] = pd.concat([drawn.counts, decided, rows], ignore_index=True)
     return found | {"weights": match_weights(linkage_model(study))}
+
+
+def _services(built: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+    """Which services households get, the way from the metropole to a region, and where there are gaps."""
+    names = ("cohort", "contacts", "records", "persons")
+    return describing_tables(*(built[name] for name in names), issues=built["issues"], study=study)
 
 
 def _course(fits: dict[str, MainFit], built: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:

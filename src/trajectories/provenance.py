@@ -39,8 +39,8 @@ def choices(study: Study) -> dict[str, str]:
 def analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
     """All that the estimates depend on: tables, settings, the library's source, the libraries that compute."""
     names = [*(t.name for t in (tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES, tables.CONFLICTS,
-                                tables.COHORT, tables.CONTACTS, tables.FILES, tables.SPELLS, tables.MOVES,
-                                tables.OBSERVATIONS)), "accounting"]  # fmt: skip
+                                tables.COHORT, tables.CONTACTS, tables.FILES, tables.ISSUES, tables.SPELLS,
+                                tables.MOVES, tables.OBSERVATIONS)), "accounting"]  # fmt: skip
     asked = {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
     rooms = [path.name for path in PACKAGE.iterdir() if path.name not in ("report", "cli.py", "__pycache__")]
     return {

@@ -57,7 +57,7 @@ def false_leads(seeds):
 def with_a_gap(seed, n, arrive):
     """The leads of a province where transfers to one region of a tenth of the households fail."""
     province = served_province(n, seed, failing="17", arrive=arrive)
-    made = whole.service_tables(province.cohort, province.contacts, province.records, province.persons, study=STUDY)
+    made = whole.describing_tables(province.cohort, province.contacts, province.records, province.persons, study=STUDY)
     return ranked_leads(made)
 
 

@@ -1,7 +1,11 @@
 """An analysis is left as it is only where its origin and every file of it are the same."""
 
+import inspect
+import re
+
 import pytest
 
+from trajectories import analysis, tables
 from trajectories.provenance import STAMP, analysed_from, is_made, stamp
 from trajectories.study import Study
 
@@ -39,3 +43,9 @@ def test_settings_are_part_of_the_origin_and_folders_are_not(tmp_path):
         for content in ({}, {"seed": 2}, {"paths": {"reports": "elsewhere"}})
     )
     assert one["study"] == moved["study"] != seed["study"]
+
+
+def test_every_table_that_an_analysis_reads_is_part_of_its_origin(tmp_path):
+    source = inspect.getsource(analysis.estimates_of)
+    read = {getattr(tables, name).name for name in re.findall(r"tables\.([A-Z]+)\b", source)}
+    assert {"cohort", "issues"} < read <= set(analysed_from(Study.from_mapping({}, folder=tmp_path), {})["tables"])

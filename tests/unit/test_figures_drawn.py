@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import figure_tables as raw
+from service_tables import described
 from trajectories.disclosure import protect
 from trajectories.exceptions import DisclosureError
 from trajectories.portrait import flow_matrix
@@ -19,6 +20,7 @@ from trajectories.report.inputs import open_reports
 from trajectories.report.words import NO_BREAK, words
 
 W = words("fr")
+SERVED = described({"05": 320, "province": 320})
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,10 @@ def tables(tmp_path_factory):
 
 def differences(table, by=("immigration_category", "region")):
     return figures.differences(table, by=by, horizon=12, words=W, name="ecarts")
+
+
+def served(name, group):
+    return protect(SERVED[f"service_{name}"]).of(group)
 
 
 PAINTERS = {
@@ -52,6 +58,8 @@ PAINTERS = {
     "settings": lambda t: figures.rates_by_setting(protect(raw.panel()), words=W),
     "delay": lambda t: figures.delay_curve(protect(raw.delays()), region="05", words=W),
     "stock": lambda t: figures.stock_ribbon(protect(raw.stock()), region="05", words=W),
+    "process": lambda t: figures.process_figure(served("funnel", "province"), region="province", words=W),
+    "first_service": lambda t: figures.first_service(served("delay", "05"), region="05", words=W),
 }  # fmt: skip
 
 
@@ -365,6 +373,14 @@ def test_the_stock_is_a_ribbon_named_at_its_end(drawn):
     assert figures.stock_ribbon(few, region="05", words=W) is None
 
 
+def test_steps_of_the_way_are_named_with_from_where_to_where(drawn):
+    said = texts(drawn["process"].svg)
+    assert {"Établis en région", "320 à 329", "Présence confirmée à 12 mois", "190 à 199"} < set(said)
+    assert set(texts(drawn["process"].narrow)) == set(said)
+    alone = protect(SERVED["service_funnel"].query("step == 'settled'")).of("05")
+    assert figures.process_figure(alone, region="05", words=W) is None
+
+
 def test_a_long_stock_names_as_many_months_as_there_is_room_for():
     months = pd.date_range("2016-04-30", periods=117, freq="ME")
     long = pd.DataFrame({"group": "05", "month": months, "persons_lower": 2000, "persons_upper": 2400,
@@ -391,6 +407,8 @@ RAW = {
     "settings": lambda t: figures.rates_by_setting(raw.panel(), words=W),
     "delay": lambda t: figures.delay_curve(raw.delays(), region="05", words=W),
     "stock": lambda t: figures.stock_ribbon(raw.stock(), region="05", words=W),
+    "process": lambda t: figures.process_figure(SERVED["service_funnel"], region="05", words=W),
+    "first_service": lambda t: figures.first_service(SERVED["service_delay"], region="05", words=W),
 }
 
 

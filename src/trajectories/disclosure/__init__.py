@@ -5,9 +5,10 @@ bounds, destinations), curves.py (rounded counts, spacing), thresholds.py (the s
 shares.py (departures nobody heard of), states.py (types of trajectories), coefficients.py (models), contrasts.py
 (differences), drawn.py (rates drawn towards the province), moved.py (assumptions and settings moved),
 control_limits.py (the funnel), stock.py (persons by month), months.py, moves.py, occupation.py, settled.py (the course
-of stays), leads.py (places to improve), rules.py (the numbers). The report room takes `Protected` only. Tables that add
-up (the regions and the province) have to be protected together, in one call: apart, neither call could know what the
-other shows. `Protected.of` then takes one group's rows for its page.
+of stays), service_shares.py, service_funnel.py, service_follow_up.py (services), leads.py (places to improve), rules.py
+(the numbers). The report room takes `Protected` only. Tables that add up (the regions and the province) have to be
+protected together, in one call: apart, neither call could know what the other shows. `Protected.of` then takes one
+group's rows for its page.
 
 What a reader can still learn is written in counts.py and rates.py; the tests try it by linear programming.
 """
@@ -39,6 +40,9 @@ from .moves import protect_moves
 from .occupation import protect_occupation
 from .rates import COUNTS, EXACT, RANGE, protect_rates
 from .rules import SMALLEST_AT_RISK, checked
+from .service_follow_up import FOLLOW_UP, protect_follow_up
+from .service_funnel import FUNNEL, protect_service_funnel
+from .service_shares import ITEMS, NEVER, protect_service_shares
 from .settled import protect_settled
 from .shares import protect_shares
 from .states import protect_paths, protect_states, protect_types
@@ -78,12 +82,17 @@ _KINDS = {
     "leads": {"group", "rank", "rule", "subject", "estimate", "lower", "upper", "expected", "n_start", "n_at_risk"},
 }
 # What has the columns of a rate and is none, or not one that rates.py protects: known by its measure, before them.
-_MEASURES = {RESTRICTED: "months", LOST: "months", MOVES: "moves", OCCUPATION: "occupation", SETTLED: "settled share"}
+_MEASURES = {
+    RESTRICTED: "months", LOST: "months", MOVES: "moves", OCCUPATION: "occupation", SETTLED: "settled share",
+    **dict.fromkeys((*ITEMS, NEVER), "service shares"), FUNNEL: "service funnel",
+    **dict.fromkeys(FOLLOW_UP, "follow-up"),
+}  # fmt: skip
 RATE_MEASURES = ("retention",)
 # The kinds of what comes out.
 _PROTECTED = (
     "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
-    "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share", "leads",
+    "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share", "service shares",
+    "service funnel", "follow-up", "leads",
 )  # fmt: skip
 
 
@@ -96,7 +105,8 @@ class Protected:
     ----------
     kind : str
         "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
-        "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share" or "leads".
+        "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share", "service shares",
+        "service funnel", "follow-up" or "leads".
     frame : DataFrame
         Only what may be shown: a hidden number is missing and its row's `shown` is False.
         counts: group, table, key, persons_rounded, households_rounded, shown, sum_of_displayed (a total).
@@ -160,8 +170,8 @@ def protect(
         an estimated one (group, month, survival, lower, upper, n_risk, n_exits and any of n_start, horizon, known,
         lost_left, lost_stayed), rates by threshold of the linkage (group, setting, threshold, horizon, estimate,
         n_start, n_at_risk), the checks of a fit (group, check, value), any of the kinds named in the error below, or
-        (known by their `measure`) a table of the course of stays, months and occupation with a column `rate`: the
-        main retention rate of the same group and month. Not changed.
+        (known by their `measure`) a table of services or of the course of stays, months and occupation with a column
+        `rate`: the main retention rate of the same group and month. Not changed.
         All groups that add up to one another have to be in it.
     rules : Disclosure, optional
         The study's; the defaults where not given.
@@ -230,7 +240,9 @@ def protect(
             plain = {
                 "control limits": protect_control_limits, "coefficients": protect_coefficients, "types": protect_types,
                 "states": protect_states, "paths": protect_paths, "stock": protect_stock,
-                "settled share": protect_settled, "leads": protect_leads,
+                "settled share": protect_settled, "service shares": protect_service_shares,
+                "service funnel": protect_service_funnel, "follow-up": protect_follow_up,
+                "leads": protect_leads,
             }  # fmt: skip
             return Protected(kind, plain[kind](table, rules), rules)
 

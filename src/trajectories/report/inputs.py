@@ -23,6 +23,7 @@ from ..disclosure.ledger import FOLDER as LEDGER
 from ..exceptions import DisclosureError, StaleTableError
 from ..portrait import delays_beside_counts, protected_counts, stock_beside_counts
 from ..retention import BOUNDS, GAP
+from ..services.beside_counts import services_beside_counts
 from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
 from .words import Words, words
@@ -46,6 +47,9 @@ MORE = {
     "odds": "odds", "panel": "panel", "coefficients": "coefficients", "comparison": "comparison", "drawn": "shrunken",
     "delays": "delay_curves", "stock": "stock", "restricted_time": "restricted_time",
     "moves_per_person": "moves_per_person", "occupation": "occupation", "settled": "settled", "leads": "leads",
+    **{f"service_{name}": f"service_{name}" for name in (
+        "reach", "delay", "transfer", "funnel", "needs", "reasons", "follow_up",
+    )},
 }  # fmt: skip
 # Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
 WEIGHT_STEPS = 2
@@ -297,7 +301,8 @@ def _more(
             if len(frame):
                 found[name] = protect(frame, **told)
     # the same people as in the tables of counts: nothing is told that those do not say already
-    for name, beside in (("delays", delays_beside_counts), ("stock", stock_beside_counts)):
+    services = [(name, services_beside_counts) for name in MORE if name.startswith("service_")]
+    for name, beside in (("delays", delays_beside_counts), ("stock", stock_beside_counts), *services):
         if name in found:
             found[name] = beside(found[name], kept["counts"])
     return found

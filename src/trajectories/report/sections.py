@@ -1,10 +1,10 @@
 """The sections of a page, in its order.
 
 Opening · in brief · how long they stay · where leavers go · time spent there (course.py) · who came · who they are ·
-when and how · how many are there (portrait.py) · what if · quality · definitions; on the page of the whole, what
-concerns all regions comes before « who came » (whole.py). Each takes a `Report` and gives the `Fragment` that a
-notebook's cell shows; a section with nothing to say is not on the page. What may not be published is said in words
-where the number would stand.
+when and how (portrait.py) · services (services.py) · how many are there (portrait.py) · what if · quality ·
+definitions; on the page of the whole, what concerns all regions comes before « who came » (whole.py). Each takes a
+`Report` and gives the `Fragment` that a notebook's cell shows; a section with nothing to say is not on the page. What
+may not be published is said in words where the number would stand.
 """
 
 from __future__ import annotations

@@ -11,10 +11,12 @@ from .expected import observed_expected, transfers_expected
 from .gaps import follow_up_coverage, needs_without_service, reasons_and_services
 from .transfer import process_funnel, transfer
 from .use import delay_to_first, number_of_services, reach
+from .whole import describing_tables
 
 __all__ = [
     "associations",
     "delay_to_first",
+    "describing_tables",
     "follow_up_coverage",
     "needs_without_service",
     "number_of_services",

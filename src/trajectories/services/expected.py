@@ -16,8 +16,8 @@ from ..months import months_between
 from ..study import Study
 from ..survival.checks import normal_quantile
 from ..tables import UNKNOWN
-from .given import ANY_SERVICE, beside_stays, services_given
-from .household_stays import household_stays
+from .given import ANY_SERVICE, beside_stays
+from .served import Served, served
 from .tidy import NUMBERS, TOO_FEW, fewest, finished
 from .transfer import days_to_contact, first_contact, prepared_in_metropole
 from .use import settled_long_enough, times_to
@@ -44,6 +44,7 @@ def observed_expected(
     service: str = ANY_SERVICE,
     months: int = 3,
     study: Study | None = None,
+    ready: Served | None = None,
 ) -> pd.DataFrame:
     """
     Households not reached within so many months, against what the mix of the other groups would predict.
@@ -61,6 +62,8 @@ def observed_expected(
         reach, 3 for a long delay.
     study : Study, optional
         Its pathway, support and disclosure.households are used.
+    ready : Served, optional
+        As in `reach`.
 
     Returns
     -------
@@ -89,8 +92,8 @@ def observed_expected(
     [1.25, 0.599, 2.299]
     """
     study = study or Study()
-    found = household_stays(cohort, records, persons, study)
-    given = services_given(records, persons)
+    ready = ready or served(cohort, records, persons, study)
+    found, given = ready.found, ready.given
     rows = beside_stays(given[given["fault"].isna() & ~given["metropole"]], found)
     rows = rows[(rows["latest"] >= rows["begins_earliest"]) & ~(rows["earliest"] > rows["ended_by"])]
     rows = rows if service == ANY_SERVICE else rows[rows["service"].eq(service)]
@@ -115,13 +118,14 @@ def transfers_expected(
     by: str = "region",
     days: int = 90,
     study: Study | None = None,
+    ready: Served | None = None,
 ) -> pd.DataFrame:
     """
     Households prepared and told of in the metropole that nobody met within so many days, against the mix of the others.
 
     Parameters
     ----------
-    cohort, records, persons, by, study
+    cohort, records, persons, by, study, ready
         As for `observed_expected`.
     days : int
         Within how many days of the establishment an organisation of the regions is to have met them (transfer.py).
@@ -139,9 +143,9 @@ def transfers_expected(
     [['05', 'transfers_expected', 'too_few_households']]
     """
     study = study or Study()
-    found = household_stays(cohort, records, persons, study)
-    stays = found.stays
-    sent, told = prepared_in_metropole(found, records, persons)
+    ready = ready or served(cohort, records, persons, study)
+    found, stays = ready.found, ready.found.stays
+    sent, told = prepared_in_metropole(ready, records, persons)
     time, cause = days_to_contact(found, first_contact(found, records, persons))
     death = (stays["died"] & ((stays["ended"] - stays["begins"]).dt.days <= days)).to_numpy()
     observed = (found.cutoff - stays["begins"]).dt.days.to_numpy() >= days
@@ -190,6 +194,7 @@ def _alike(by: str) -> list[str]:
 def _finished(frame: pd.DataFrame, by: str, study: Study) -> pd.DataFrame:
     frame = frame.assign(method="logit_of_the_others")
     done = finished([frame], ("service",), ("households", "observed"), least=fewest(study))
+    done = done.drop(columns=["n_whole", "k_whole"])  # of a share
     beside = frame[["expected", "expected_share", "p_value"]].astype("float64")
     for name in beside:
         done.insert(len(done.columns) - 2, name, beside[name].where(~done["note"].eq(TOO_FEW)))

@@ -18,8 +18,9 @@ from ..observations import is_departure
 from ..study import Study
 from ..survival.limits import incidence_limits
 from ..tables import EXIT_REASONS, METROPOLE, NEEDS, first_known
-from .given import beside_stays, dated_rows, services_given
-from .household_stays import day_after, household_stays
+from .given import beside_stays, dated_rows
+from .household_stays import day_after
+from .served import Served, served
 from .tidy import TOO_FEW, TOO_FEW_ORGANISATIONS, fewest, finished, with_shares
 from .use import AFTER_MONTHS, AROUND_DAYS, first_stays
 
@@ -51,6 +52,7 @@ def needs_without_service(
     months: int = 6,
     study: Study | None = None,
     groups: Iterable[str] | None = None,
+    ready: Served | None = None,
 ) -> pd.DataFrame:
     """
     Households that told of a need and, so many months later, had neither found nor been given what answers it.
@@ -65,6 +67,8 @@ def needs_without_service(
         Its pathway, groups, support and disclosure.households are used.
     groups : iterable of str, optional
         As in `groups.members`; a column is that of the household's principal.
+    ready : Served, optional
+        As in `reach`.
 
     Returns
     -------
@@ -90,11 +94,11 @@ def needs_without_service(
     [['job', 1, 1, None], ['health', <NA>, <NA>, 'no_such_service']]
     """
     study = study or Study()
-    found = household_stays(cohort, records, persons, study)
+    ready = ready or served(cohort, records, persons, study)
+    found, given = ready.found, ready.given
     stays = found.stays
     rows = beside_stays(dated_rows(records, persons), found)
     told = _needs_told(rows)
-    given = services_given(records, persons)
     given = beside_stays(given[given["fault"].isna()], found)
     frames = []
     chosen = first_stays(found, study, groups)
@@ -105,9 +109,9 @@ def needs_without_service(
         of_need = told[told["need"].eq(need)]
         start = of_need.groupby("stay")["told"].min().reindex(stays.index).astype("datetime64[ns]")
         end = pd.Series(add_months(start, months).astype("datetime64[ns]"), index=stays.index)
-        served = given[given["service"].eq(ANSWERS[need])]
-        since = served["stay"].map(start) - pd.Timedelta(days=AROUND_DAYS)
-        answers = [served.loc[served["latest"] >= since, ["stay", "latest"]].rename(columns={"latest": "day"})]
+        answering = given[given["service"].eq(ANSWERS[need])]
+        since = answering["stay"].map(start) - pd.Timedelta(days=AROUND_DAYS)
+        answers = [answering.loc[answering["latest"] >= since, ["stay", "latest"]].rename(columns={"latest": "day"})]
         if need in FOUND:
             answers.append(_found_by(rows, *FOUND[need]))
         answered = pd.concat(answers).groupby("stay")["day"].min().reindex(stays.index).astype("datetime64[ns]")
@@ -161,13 +165,14 @@ def reasons_and_services(
     *,
     study: Study | None = None,
     groups: Iterable[str] | None = None,
+    ready: Served | None = None,
 ) -> pd.DataFrame:
     """
     Of the households that left for each reason, those that had been given the service for it during the stay.
 
     Parameters
     ----------
-    cohort, records, persons, study, groups
+    cohort, records, persons, study, groups, ready
         As in `needs_without_service`.
 
     Returns
@@ -190,7 +195,8 @@ def reasons_and_services(
     ['too_few_households']
     """
     study = study or Study()
-    found = household_stays(cohort, records, persons, study)
+    ready = ready or served(cohort, records, persons, study)
+    found, given = ready.found, ready.given
     stays = found.stays
     departures = records[is_departure(records) & records["exit_reason"].notna()]
     departures = departures.merge(persons[["record_id", "person_id"]], on="record_id")
@@ -202,7 +208,6 @@ def reasons_and_services(
         told["exit_date_earliest"] > told["ended_by"] + pd.Timedelta(days=AROUND_DAYS)
     )
     told = told[~other]
-    given = services_given(records, persons)
     given = beside_stays(given[given["fault"].isna()], found)
     given = given[(given["latest"] >= given["begins_earliest"]) & (given["latest"] <= given["ended_by"])]
     frames = []
@@ -210,7 +215,7 @@ def reasons_and_services(
     for reason in (r for r in EXIT_REASONS if r != "death"):
         left_for = stays.index.isin(told.loc[told["exit_reason"].eq(reason), "stay"])
         service = FOR_REASON.get(reason)
-        served = stays.index.isin(given.loc[given["service"].eq(service), "stay"])
+        helped = stays.index.isin(given.loc[given["service"].eq(service), "stay"])
         for group, in_group in chosen.items():
             here = in_group & left_for
             n = int(here.sum())
@@ -222,7 +227,7 @@ def reasons_and_services(
                 note = TOO_FEW if n < fewest(study) else NO_SERVICE
                 frames.append(row.assign(note=note))
             else:
-                frames.append(with_shares(row.assign(households=int((here & served).sum())), "households"))
+                frames.append(with_shares(row.assign(households=int((here & helped).sum())), "households"))
     frames = [f.assign(measure=REASON, method="told_reasons") for f in frames]
     return finished(frames, ("reason", "service"), ("households", "persons"), least=fewest(study))
 
@@ -256,7 +261,8 @@ def follow_up_coverage(
         `region_smaller`, `region_larger`: of the organisation of the regions that first wrote of the person during the
         stay, larger from 50 households on; `metropole_only`: none did), horizon (the month of the schedule), estimate
         (share), se, lower, upper (95 %, clustered on households, log-log), n_start (households with a contact due, or
-        held), n_at_risk (contacts due, or held), held (contacts held, or that reached the person), method
+        held), n_at_risk (contacts due, or held), held (contacts held, or that reached the person), households,
+        households_without (with any such contact; with any that was due and not held, or held in vain), method
         (`one_month_slack`), note (`too_few_organisations`: fewer than 3 of that type in the group, no number;
         `too_few_households`).
 
@@ -312,7 +318,9 @@ def follow_up_coverage(
                         measure=measure, group=group, organisation_type=name, horizon=float(month),
                         note=TOO_FEW_ORGANISATIONS if few else None, method="one_month_slack",
                     ))  # fmt: skip
-    return finished(frames, ("organisation_type",), ("held",), least=least)
+    return finished(
+        frames, ("organisation_type",), ("held", "households", "households_without"), least=least, base="n_at_risk"
+    )
 
 
 def _organisations(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:
@@ -343,5 +351,6 @@ def _clustered(hit: np.ndarray, household: pd.Series) -> pd.DataFrame:
     lower, upper = incidence_limits(np.array([share]), np.array([se])) if n > 1 else ([np.nan], [np.nan])
     return pd.DataFrame({
         "estimate": [share], "se": se, "lower": lower, "upper": upper, "n_start": n, "n_at_risk": due,
-        "held": int(hit.sum()),
+        "held": int(hit.sum()), "households": int((by["sum"] > 0).sum()),
+        "households_without": int((by["sum"] < by["size"]).sum()),
     })  # fmt: skip

@@ -13,6 +13,7 @@ from ..survival.checks import normal_quantile
 NUMBERS = ("estimate", "se", "lower", "upper")
 COUNTS = ("n_start", "n_at_risk")
 # In the order of every table: what the row is of stands between `group` and `horizon`, its own counts at the end.
+_WHOLE = ("n_whole", "k_whole")
 _BEFORE, _AFTER = ("measure", "group"), ("horizon", *NUMBERS, *COUNTS)
 TOO_FEW = "too_few_households"
 TOO_FEW_FOLLOWED = "too_few_followed"
@@ -51,7 +52,9 @@ def with_shares(table: pd.DataFrame, successes: str) -> pd.DataFrame:
     return table.assign(**dict(zip(NUMBERS, share_limits(table[successes], table["n_start"]), strict=True)))
 
 
-def finished(frames: Iterable[pd.DataFrame], keys: Sequence[str], counts: Sequence[str], *, least: int) -> pd.DataFrame:
+def finished(
+    frames: Iterable[pd.DataFrame], keys: Sequence[str], counts: Sequence[str], *, least: int, base: str = "n_start"
+) -> pd.DataFrame:
     """
     Frames as one table, in the order of columns of this room; a row with a fault or too few households has no number.
 
@@ -63,14 +66,23 @@ def finished(frames: Iterable[pd.DataFrame], keys: Sequence[str], counts: Sequen
         What a row is of; what it counts besides.
     least : int
         Households (`n_start`) that a number needs.
+    base : str
+        The count that the shares are of.
+
+    Notes
+    -----
+    `n_whole` (that count) and `k_whole` (as many of it as the share says) stay where the others go: protection has to
+    know what stands behind a number that is not given.
     """
-    columns = [*_BEFORE, *keys, *_AFTER, *counts, "method", "note"]
+    columns = [*_BEFORE, *keys, *_AFTER, *counts, *_WHOLE, "method", "note"]
     # as objects: some frames have a column all missing, of which no type is known
     frames = [frame.reindex(columns=columns).astype("object") for frame in frames]
     table = pd.concat([pd.DataFrame(columns=columns, dtype="object"), *frames], ignore_index=True)
+    table["n_whole"] = table[base]
+    table["k_whole"] = np.floor(table["estimate"].astype("float64") * table[base].astype("float64") + 0.5)
     whole = [*COUNTS, *counts]
-    numbers = dict.fromkeys([*NUMBERS, "horizon", *whole], "float64")
-    table = table.astype(numbers).astype(dict.fromkeys(whole, "Int64"))
+    numbers = dict.fromkeys([*NUMBERS, "horizon", *whole, *_WHOLE], "float64")
+    table = table.astype(numbers).astype(dict.fromkeys([*whole, *_WHOLE], "Int64"))
     small = ~table["n_start"].ge(least).fillna(False).astype(bool)
     few = small & (table["note"].isna() | table["note"].eq(TOO_FEW_FOLLOWED))
     table["note"] = table["note"].astype("object").where(~few, TOO_FEW)

@@ -17,8 +17,9 @@ import pandas as pd
 from ..months import add_months
 from ..study import Study
 from ..tables import OUTSIDE_QUEBEC, PROVINCE, REGION, UNKNOWN
-from .given import beside_stays, dated_rows, services_given
-from .household_stays import HouseholdStays, household_stays
+from .given import beside_stays, dated_rows
+from .household_stays import HouseholdStays
+from .served import Served, served
 from .tidy import fewest, finished, with_shares
 from .use import first_stays, incidence_on, number_in
 
@@ -42,6 +43,7 @@ def transfer(
     *,
     study: Study | None = None,
     groups: Iterable[str] | None = None,
+    ready: Served | None = None,
 ) -> pd.DataFrame:
     """
     Incidence of contact with an organisation of the region within 30 and 90 days, and those it never came to.
@@ -50,7 +52,7 @@ def transfer(
 
     Parameters
     ----------
-    cohort, records, persons, study, groups
+    cohort, records, persons, study, groups, ready
         As for `reach`.
 
     Returns
@@ -80,9 +82,10 @@ def transfer(
     [['transfer', 30.0, 0.5], ['transfer', 90.0, 0.5], ['transfer_never', nan, 0.5]]
     """
     study = study or Study()
-    found = household_stays(cohort, records, persons, study)
+    ready = ready or served(cohort, records, persons, study)
+    found = ready.found
     stays = found.stays
-    sent, told = prepared_in_metropole(found, records, persons)
+    sent, told = prepared_in_metropole(ready, records, persons)
     time, cause = days_to_contact(found, first_contact(found, records, persons))
     observed_days = (found.cutoff - stays["begins"]).dt.days.to_numpy(dtype=float)
     settled_early = observed_days >= max(HORIZON_DAYS)
@@ -108,11 +111,9 @@ def transfer(
     return finished(frames, ("period",), ("n_followed", "households", "left_first", "left_out"), least=least)
 
 
-def prepared_in_metropole(
-    found: HouseholdStays, records: pd.DataFrame, persons: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray]:
+def prepared_in_metropole(ready: Served, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Stays whose last service before was given in the metropole; those that its organisations told of, too."""
-    given = services_given(records, persons)
+    found, given = ready.found, ready.given
     before = beside_stays(given[given["fault"].isna()], found)
     # what the region gives on the day of the establishment is the arrival, not what came before it
     limit = before["begins"].where(before["metropole"], before["begins_earliest"] - pd.Timedelta(days=1))
@@ -159,13 +160,14 @@ def process_funnel(
     *,
     study: Study | None = None,
     groups: Iterable[str] | None = None,
+    ready: Served | None = None,
 ) -> pd.DataFrame:
     """
     Households and persons from the first contact in the metropole to the twelfth month en région.
 
     Parameters
     ----------
-    cohort, records, persons, study, groups
+    cohort, records, persons, study, groups, ready
         As in `transfer`.
 
     Returns
@@ -200,8 +202,9 @@ def process_funnel(
     [2, 2, 2, 1, 0, 0, 2, 0]
     """
     study = study or Study()
-    found = household_stays(cohort, records, persons, study)
-    met, prepared = _met(found, records, persons)
+    ready = ready or served(cohort, records, persons, study)
+    found = ready.found
+    met, prepared = _met(ready, records, persons)
     stays = found.stays.assign(_met=found.stays["household_id"].isin(met["household_id"]))
     anniversary = pd.Series(add_months(stays["begins"], AFTER_MONTHS).astype("datetime64[ns]"), index=stays.index)
     left = stays["ended"].notna() & ~stays["died"] & (stays["ended"] <= anniversary)
@@ -234,9 +237,9 @@ def process_funnel(
     return finished(frames, ("step", "base"), ("households", "persons"), least=fewest(study))
 
 
-def _met(found: HouseholdStays, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _met(ready: Served, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Persons met in the metropole before their household settled, and those of them who were prepared (ids)."""
-    given = services_given(records, persons)
+    found, given = ready.found, ready.given
     begun = found.stays.groupby("household_id")["begins"].min()
     who = ["household_id", "person_id"]
     zone = records.set_index("record_id")["residence_zone"]

@@ -20,8 +20,9 @@ from ..portrait.steps import nothing, on_months
 from ..study import Study
 from ..survival import cumulative_incidence
 from ..tables import SERVICES
-from .given import ALL_STREAMS, ANY_SERVICE, beside_stays, services_given
-from .household_stays import HouseholdStays, household_stays
+from .given import ALL_STREAMS, ANY_SERVICE, beside_stays
+from .household_stays import HouseholdStays
+from .served import Served, served
 from .tidy import BEFORE_ARRIVAL, NUMBERS, TOO_FEW_FOLLOWED, UNKNOWN_STREAM, fewest, finished, share_limits, with_shares
 
 BEFORE, AROUND, AFTER = WINDOWS = ("before", "around", "after")
@@ -41,6 +42,7 @@ def reach(
     study: Study | None = None,
     groups: Iterable[str] | None = None,
     issues: pd.DataFrame | None = None,
+    ready: Served | None = None,
 ) -> pd.DataFrame:
     """
     Share of the households that got each service before, around and after their establishment.
@@ -55,6 +57,8 @@ def reach(
         As in `groups.members`; a column is that of the household's principal.
     issues : DataFrame, optional
         As in `services_given`.
+    ready : Served, optional
+        What `served` returned of these tables, where several functions are called on them.
 
     Returns
     -------
@@ -92,8 +96,8 @@ def reach(
     ['too_few_households', None, None]
     """
     study = study or Study()
-    found = household_stays(cohort, records, persons, study)
-    given = services_given(records, persons, issues)
+    ready = ready or served(cohort, records, persons, study, issues)
+    found, given = ready.found, ready.given
     rows = _in_windows(beside_stays(given, found))
     seen = observed(found, records)
     frames = []
@@ -204,13 +208,14 @@ def delay_to_first(
     study: Study | None = None,
     groups: Iterable[str] | None = None,
     issues: pd.DataFrame | None = None,
+    ready: Served | None = None,
 ) -> pd.DataFrame:
     """
     Incidence of the first service that an organisation of the regions gave, by month since the establishment.
 
     Parameters
     ----------
-    cohort, records, persons, study, groups, issues
+    cohort, records, persons, study, groups, issues, ready
         As in `reach`.
 
     Returns
@@ -234,10 +239,10 @@ def delay_to_first(
     noted, counted back from the cut-off, are left out. What remains is among the households that became known.
     """
     study = study or Study()
-    found = household_stays(cohort, records, persons, study)
+    ready = ready or served(cohort, records, persons, study, issues)
+    found, given = ready.found, ready.given
     stays = found.stays
     settled = settled_long_enough(found, cohort)
-    given = services_given(records, persons, issues)
     rows = beside_stays(given[given["fault"].isna() & ~given["metropole"]], found)
     rows = rows[(rows["latest"] >= rows["begins_earliest"]) & ~(rows["earliest"] > rows["ended_by"])]
     rows = pd.concat([rows, rows.assign(service=ANY_SERVICE)])
@@ -316,6 +321,7 @@ def number_of_services(
     study: Study | None = None,
     groups: Iterable[str] | None = None,
     issues: pd.DataFrame | None = None,
+    ready: Served | None = None,
 ) -> pd.DataFrame:
     """
     How many services households got within the 12 months after the first 31 days.
@@ -324,7 +330,7 @@ def number_of_services(
 
     Parameters
     ----------
-    cohort, records, persons, study, groups, issues
+    cohort, records, persons, study, groups, issues, ready
         As in `reach`; households are those that it counts in `after`.
 
     Returns
@@ -336,8 +342,8 @@ def number_of_services(
         (of the class; of the mean, those with any), method (`whole_window`), note.
     """
     study = study or Study()
-    found = household_stays(cohort, records, persons, study)
-    given = services_given(records, persons, issues)
+    ready = ready or served(cohort, records, persons, study, issues)
+    found, given = ready.found, ready.given
     rows = _in_windows(beside_stays(given[given["fault"].isna()], found))
     rows = rows[rows[f"surely_{AFTER}"]].drop_duplicates(["stay", "service", "earliest", "latest"])
     numbers = rows.groupby(["stay", "service"]).size().unstack(fill_value=0)
@@ -363,4 +369,5 @@ def number_of_services(
         classes = pd.DataFrame({"service": ANY_SERVICE, "number": CLASSES, "households": counted, **shape})
         frames.append(with_shares(classes, "households"))
     frames = [f.assign(measure=NUMBER, horizon=float(AFTER_MONTHS), method="whole_window") for f in frames]
-    return finished(frames, ("service", "number"), ("households",), least=fewest(study))
+    table = finished(frames, ("service", "number"), ("households",), least=fewest(study))
+    return table.drop(columns=["n_whole", "k_whole"])  # of a share, and these are means too

@@ -7,7 +7,8 @@ lettering.py). A figure of which nothing may be shown is None, and the page says
 One module a figure: curve · exits (bars, areas) · regions (small multiples) · tiles (map) · origins · flows (matrix) ·
 delay (from arrival to establishment) · stock (persons by month) · sequences (types of trajectories) · occupation (of
 states) · funnel · forest (coefficients) and differences (groups, persons alike), both drawn by intervals · moved
-(assumptions, settings) · weights (linkage) · hearing (a researcher's figure, from a table that is not protected).
+(assumptions, settings) · process (the way to a region; first service) · weights (linkage) · hearing (a researcher's
+figure, from a table that is not protected).
 """
 
 from .curve import retention_curve
@@ -20,6 +21,7 @@ from .funnel import funnel
 from .moved import rates_along_scale, rates_by_setting
 from .occupation import shares_of_states, states_by_month
 from .origins import origins
+from .process import first_service, process_figure
 from .regions import curves_of_regions
 from .sequences import paths_by_type, states_by_type
 from .stock import stock_ribbon
@@ -32,12 +34,14 @@ __all__ = [
     "delay_curve",
     "differences",
     "exits_by_destination",
+    "first_service",
     "flow_figure",
     "forest",
     "funnel",
     "match_weights",
     "origins",
     "paths_by_type",
+    "process_figure",
     "rates_along_scale",
     "rates_by_setting",
     "retention_curve",
