@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from trajectories.services.example import one_household
 from trajectories.services.tidy import finished, with_shares
-from trajectories.study import Study
 from trajectories.tables import COHORT, CONTACTS, RECORDS, conform
 
 DAY = pd.Timestamp("2021-03-01")
 # Every household counts: the arithmetic is done by hand.
-ONE = Study.from_mapping({"support": 1, "disclosure": {"households": 1}})
+ONE = one_household()
 
 
 def day(days):

@@ -16,6 +16,7 @@ from trajectories.services import (
     reasons_and_services,
     transfer,
 )
+from trajectories.services.example import one_household
 from trajectories.services.expected import predicted_sum, ratio_limits
 from trajectories.study import Study
 
@@ -39,7 +40,7 @@ def test_a_need_is_answered_from_a_month_before_to_six_months_after(days, withou
 
 @pytest.mark.parametrize(("days", "counts"), [(-32, 0), (-31, 1), (365, 1), (366, 0)])
 def test_a_need_counts_where_it_is_told_around_or_within_a_year(days, counts):
-    study = Study.from_mapping({"support": 1, "disclosure": {"households": 1}})
+    study = one_household()
     found = lacking(cohort(("a", "A"), ("b", "B")), [("a", "A", days, JOB), ("b", "B", 0, JOB)], study=study)
     assert found["n_start"] == 1 + counts
 
@@ -95,7 +96,7 @@ def test_reasons_stand_beside_the_services_received_before():
 
 # ── follow-up ─────────────────────────────────────────────────────────────────────────────────────────────
 def test_contacts_due_and_held_by_type_of_organisation():
-    study = Study.from_mapping({"support": 1, "disclosure": {"households": 1}, "follow_up_months": [3, 12]})
+    study = one_household(follow_up_months=(3, 12))
     people = [(who, "AB" if who in "ab" else who.upper()) for who in "abcdefg"]
     stays = cohort(*people[:-2], ("f", "F", {"cutoff": 3.5}), ("g", "G"))
     rows = [(who, home, 4, {"service": "reception", "organisation_id": f"R{i % 3}"})

@@ -1,11 +1,14 @@
 """Service use and the transfer from Montréal: windows, households, competing exits, worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from service_tables import DAY, ONE, cohort, day, gone, told
 from trajectories.services import delay_to_first, number_of_services, process_funnel, reach, transfer
+from trajectories.services.example import one_household
 from trajectories.services.household_stays import household_stays
 from trajectories.study import Study
 
@@ -128,7 +131,7 @@ def test_too_few_households_have_no_number():
 
 
 def test_groups_by_a_column_and_of_the_study():
-    study = Study.from_mapping({"support": 1, "disclosure": {"households": 1}, "groups": {"Sud": ["05", "16"]}})
+    study = one_household(groups={"Sud": ("05", "16")})
     later = {"region": "16", "episode": 2, "establishment_earliest": day(900), "establishment_latest": day(900)}
     refugee = {"immigration_category": "refugee"}
     stays = cohort(("a", "A", refugee), ("b", "B", {"region": "16"}), ("a", "A", later))
@@ -175,7 +178,7 @@ def test_those_settled_too_late_to_be_noted_are_left_out_of_delays():
 
 
 def test_months_to_which_few_are_followed_have_no_estimate():
-    study = Study.from_mapping({"support": 3, "disclosure": {"households": 1}})
+    study = replace(one_household(), support=3)
     stays = cohort(*[(f"p{i}", f"H{i}", {"heard_until": float(i + 1)}) for i in range(4)])
     rows = [(f"p{i}", f"H{i}", 3, {"service": "pairing"}) for i in range(4)]
     curve = delay_to_first(stays, *told(*rows), study=study, groups=["05"]).query("service == 'any'")
@@ -302,7 +305,7 @@ def test_reach_and_transfer_against_the_simulated_truth(tmp_path):
     from trajectories import build_cohort, build_spells, read_deposits, simulate
 
     truth = simulate.simulate(tmp_path, simulate.Settings(households=120, organisations=10, defects="none", seed=3))
-    study = Study.from_mapping({"support": 1, "disclosure": {"households": 1}})
+    study = one_household()
     records = read_deposits(tmp_path / "raw", study=study).records
     persons = simulate.true_persons(truth, records)
     residences = build_spells(records, persons, study=study)

@@ -250,6 +250,8 @@ def protect(
 def _kind(table: pd.DataFrame) -> str:
     """The kind of a raw table: by what it measures where that has a rule of its own, else by its columns."""
     names = set(map(str, table.columns))
+    if _KINDS["leads"] <= names:
+        return "leads"  # figures of many measures, each told by the rule of leads
     measures = set(table["measure"]) if "measure" in names else set()
     own = {_MEASURES.get(measure) for measure in measures}
     if len(own) == 1 and None not in own:

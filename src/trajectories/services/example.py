@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from ..study import Disclosure, Study
 from ..tables import COHORT, RECORDS, conform
+
+
+def one_household(**settings: Any) -> Study:
+    """A study by which one household is enough for a number: in examples only, study.toml may not ask for it."""
+    return Study(support=1, disclosure=Disclosure(households=1), **settings)
 
 
 def example_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

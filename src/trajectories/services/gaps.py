@@ -88,7 +88,8 @@ def needs_without_service(
     Examples
     --------
     >>> from trajectories.services.example import example_tables
-    >>> one = Study.from_mapping({"support": 1, "disclosure": {"households": 1}})
+    >>> from trajectories.services.example import one_household
+    >>> one = one_household()
     >>> table = needs_without_service(*example_tables(), study=one, groups=["05"])
     >>> table.loc[table["need"].isin(["job", "health"]), ["need", "households", "n_start", "note"]].values.tolist()
     [['job', 1, 1, None], ['health', <NA>, <NA>, 'no_such_service']]
@@ -279,7 +280,8 @@ def follow_up_coverage(
     >>> from trajectories.tables import CONTACTS, conform
     >>> cohort, records, persons = example_tables()
     >>> called = conform(pd.DataFrame({"person_id": ["a"], "episode": 1, "month": 3.4, "kind": "present"}), CONTACTS)
-    >>> one = Study.from_mapping({"support": 1, "disclosure": {"households": 1}, "follow_up_months": [3]})
+    >>> from trajectories.services.example import one_household
+    >>> one = one_household(follow_up_months=(3,))
     >>> table = follow_up_coverage(cohort, called, records, persons, study=one, groups=["05"])
     >>> table["note"].unique().tolist()
     ['too_few_organisations']

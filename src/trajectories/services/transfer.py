@@ -75,7 +75,8 @@ def transfer(
     --------
     >>> from trajectories.services.example import example_tables
     >>> cohort, records, persons = example_tables()
-    >>> one = Study.from_mapping({"support": 1, "disclosure": {"households": 1}})
+    >>> from trajectories.services.example import one_household
+    >>> one = one_household()
     >>> table = transfer(cohort, records, persons, study=one, groups=["05"])
     >>> told = table.query("method == 'told_in_metropole' and period == 'all'")
     >>> told[["measure", "horizon", "estimate"]].values.tolist()
@@ -196,7 +197,8 @@ def process_funnel(
     --------
     >>> from trajectories.services.example import example_tables
     >>> cohort, records, persons = example_tables()
-    >>> one = Study.from_mapping({"support": 1, "disclosure": {"households": 1}})
+    >>> from trajectories.services.example import one_household
+    >>> one = one_household()
     >>> table = process_funnel(cohort, records, persons, study=one, groups=["province"])
     >>> table["households"].tolist()
     [2, 2, 2, 1, 0, 0, 2, 0]

@@ -87,7 +87,8 @@ def reach(
     ...     "service_date_earliest": pd.Timestamp("2022-04-01"), "service_date_latest": pd.Timestamp("2022-04-01")}),
     ...     t.RECORDS)
     >>> persons = pd.DataFrame({"record_id": ["1"], "person_id": "a", "household_id": "H"})
-    >>> one = Study.from_mapping({"support": 1, "disclosure": {"households": 1}})
+    >>> from trajectories.services.example import one_household
+    >>> one = one_household()
     >>> table = reach(cohort, records, persons, study=one, groups=["05"])
     >>> received = table.query("service == 'reception' and stream == 'all'")
     >>> received[["when", "households", "n_start"]].values.tolist()  # deposits begin after it: nothing known of before
