@@ -6,12 +6,14 @@ import stat
 from pathlib import Path
 
 import nbformat
+import openpyxl
 import pytest
 
 from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import run_reports
 from trajectories.report.batch import scan
+from trajectories.report.exports import text_of_workbook
 from trajectories.report.kernel import kernel_manager_class, run_notebook
 from trajectories.study import Study
 
@@ -71,14 +73,18 @@ def test_a_region_stays_text_and_its_page_bears_its_name(first, place):
 
 def test_the_folders_hold_what_they_should(first, place):
     shared = sorted(path.name for path in (place / "shareable").iterdir())
-    assert shared == ["index.html", "province.html", "region-05.html", "region-06.html"]
+    assert shared == ["donnees", "index.html", "province.html", "region-05.html", "region-06.html"]
+    data = {path.name for path in (place / "shareable" / "donnees").iterdir()}
+    assert {"trajectoires.xlsx", "indicateurs.csv", "dictionnaire.csv", "retention.csv", "departs.csv"} <= data
+    assert all(not name.startswith(".") for name in data)
     kept = sorted(path.name for path in (place / "sensitive" / "notebooks").iterdir())
     assert kept == ["province.ipynb", "region-03.ipynb", "region-05.ipynb", "region-06.ipynb"]
     for folder in (place / "sensitive", place / "sensitive" / "notebooks", place / "sensitive" / "logs"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     index = (place / "shareable" / "index.html").read_text()
     # the failed region is listed, and not linked
-    assert re.findall(r'<a href="([^"#]+)"', index) == ["province.html", "region-05.html"]
+    files = [f"donnees/{name}" for name in ("trajectoires.xlsx", "indicateurs.csv", "dictionnaire.csv")]
+    assert re.findall(r'<a href="([^"#]+)"', index) == ["province.html", "region-05.html", *files]
     assert "Capitale-Nationale" in index
 
 
@@ -87,14 +93,14 @@ def test_the_manifest_says_what_a_page_came_from_and_no_path(first, place):
     pages = json.loads(text)["pages"]
     assert sorted(pages) == ["05", "06", "province"]
     origin = pages["05"]["made_from"]
-    assert set(origin) == {"tables", "notebook", "source", "parameters", "libraries"}
+    assert set(origin) == {"tables", "ledger", "notebook", "source", "parameters", "libraries"}
     assert origin["parameters"]["region"] == "05" and origin["parameters"]["support"] == 20
     assert str(place) not in text and "/" not in text.replace("application/", "")
 
 
 def test_nothing_of_the_machine_is_on_a_page(first, place):
-    for path in (place / "shareable").iterdir():
-        text = path.read_text()
+    for path in (place / "shareable").rglob("*.*"):
+        text = text_of_workbook(path.read_bytes()) if path.suffix == ".xlsx" else path.read_text()
         assert str(place) not in text and "<script" not in text and "http" not in text.replace("http-equiv", "")
 
 
@@ -106,6 +112,15 @@ def test_an_unchanged_region_is_skipped_and_a_changed_page_is_made_again(first, 
     page.write_bytes(before + b"<!-- -->")
     (outcome,) = go(place, notebooks, ["05"])
     assert outcome.status == "done" and page.read_bytes() == before
+
+
+def test_the_exports_are_the_same_bytes_again_and_those_of_an_earlier_run_go(first, place, notebooks):
+    data = place / "shareable" / "donnees"
+    before = {path.name: path.read_bytes() for path in data.iterdir()}
+    (data / "pistes.csv").write_text("d’un autre jour")
+    (data / "retention.csv").write_text("changé à la main")
+    go(place, notebooks, ["05"])
+    assert {path.name: path.read_bytes() for path in data.iterdir()} == before
 
 
 def test_a_failed_region_leaves_no_old_page_behind(first, place, notebooks):
@@ -146,10 +161,20 @@ def test_a_notebook_that_cannot_take_its_parameters_is_refused(place, tmp_path, 
 
 def test_the_scan_removes_what_may_not_leave(tmp_path):
     (tmp_path / "province.html").write_text("<p>rien</p>")
+    (tmp_path / "not-a-workbook.xlsx").write_text("rien")
     (tmp_path / "notes.csv").write_text("a\nTraceback (most recent call last)\n")
     with pytest.raises(NotebookError, match=r"notes\.csv held a traceback, and was removed"):
         scan(tmp_path, {})
-    assert [path.name for path in tmp_path.iterdir()] == ["province.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["not-a-workbook.xlsx", "province.html"]
+
+
+def test_the_scan_reads_what_a_workbook_says(tmp_path):
+    book = openpyxl.Workbook()
+    book.active["A1"] = "Traceback (most recent call last)"
+    book.save(tmp_path / "trajectoires.xlsx")
+    with pytest.raises(NotebookError, match=r"trajectoires\.xlsx held a traceback"):
+        scan(tmp_path, {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_kernel_that_runs_a_notebook_encrypts_every_channel(tmp_path):

@@ -15,6 +15,7 @@ from trajectories.persons import match_weights
 from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
 from trajectories.portrait.services import SERVICE_TABLES
 from trajectories.report.counting import ORDERS
+from trajectories.report.labelled import FAMILIES as CODED
 from trajectories.report.linkage import REFUSALS
 from trajectories.report.readings import times_text
 from trajectories.report.words import french, read_catalogue, words
@@ -77,6 +78,7 @@ def test_every_message_said_in_the_source_exists_and_none_is_unused(fr):
     # a key is a string of dotted words, wherever the source holds it
     held = set(re.findall(r'"([a-z][\w]*(?:\.[\w-]+)*)"', source))
     families = {first or second for first, second in FAMILIES.findall(source)} | {"in_region", "region"} | COUNTED
+    families |= set(CODED.values())
     said = set(re.findall(r'\bsay(?:_many)?\(\s*"([^"]+)"', source))
     assert [key for key in sorted(said) if not fr.has(key) and key != "months"] == []
     unused = [

@@ -2,7 +2,8 @@
 
 A region that fails is named and leaves no page; the others go on. Under `out`:
 
-- `shareable/`: the pages and `index.html`, whole files only, scanned at the end for what no page may hold;
+- `shareable/`: the pages, `index.html` and `donnees/` (the published tables as files), whole files only, scanned at the
+  end for what no page may hold;
 - `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`.
 """
 
@@ -13,6 +14,7 @@ import hashlib
 import multiprocessing
 import re
 import unicodedata
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -26,7 +28,7 @@ from ..folders import private_folder, replaced
 from ..study import REGION_CODES, Study
 from ..tables import PROVINCE
 from . import fingerprint as origins
-from .inputs import Run, open_reports
+from .inputs import AllProtected, Run, all_protected, open_reports
 from .kernel import check_notebook
 from .words import words
 from .worker import Job, make_page
@@ -128,7 +130,9 @@ def run_reports(
         status, page = ("failed", None) if fault else ("done", job.page)
         found[job.region] = Outcome(job.region, status, seconds, fault, page)
         tell(found[job.region])
-    _write_index(study, tables, out, language, folder, manifest)
+    protected = all_protected(tables, rules=study.disclosure, support=study.support)
+    files = _write_exports(protected, tables, out, language)
+    _write_index(study, tables, out, language, folder, manifest, protected, files)
     for region, fault in scan(out / "shareable", jobs_of).items():
         manifest.note(jobs_of[region], fault)
         found[region] = Outcome(region, "failed", found[region].seconds, fault, None)
@@ -178,7 +182,7 @@ def scan(shareable: Path, jobs: Mapping[str, Job]) -> dict[str, str]:
     owner = {job.page: region for region, job in jobs.items()}
     found, others = {}, []
     for path in sorted(p for p in shareable.rglob("*") if p.is_file()):
-        held = faults(path.read_text(encoding="utf-8", errors="replace"))
+        held = faults(_text_of(path))
         if not held:
             continue
         path.unlink()
@@ -190,6 +194,15 @@ def scan(shareable: Path, jobs: Mapping[str, Job]) -> dict[str, str]:
     if others:
         raise NotebookError(" ".join(others))
     return found
+
+
+def _text_of(path: Path) -> str:
+    """What a file says: of a workbook the text of its parts, since the archive itself says nothing."""
+    from .exports import text_of_workbook
+
+    if path.suffix == ".xlsx" and zipfile.is_zipfile(path):
+        return text_of_workbook(path.read_bytes())
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 class _Manifest:
@@ -306,8 +319,20 @@ def _distinct(jobs: list[Job]) -> list[tuple[Path, Mapping[str, Any]]]:
     return list({job.notebook: (job.notebook, job.parameters) for job in jobs}.values())
 
 
-def _write_index(study: Study, tables: Path, out: Path, language: str, notebooks: Path, manifest: _Manifest) -> None:
-    """The index, with a link to every page that is fresh; the whole comes first."""
+def _write_exports(protected: AllProtected, tables: Path, out: Path, language: str) -> list[str]:
+    """The published tables as files, always: the same tables give the same bytes. Their names, from the index page."""
+    from .exports import FOLDER, write_exports
+
+    kept, more, _ = protected
+    made = write_exports({**kept, **more}, words(language), Run.read(tables), out / "shareable" / FOLDER)
+    return [f"{FOLDER}/{name}" for name in made]
+
+
+def _write_index(
+    study: Study, tables: Path, out: Path, language: str, notebooks: Path, manifest: _Manifest,
+    protected: AllProtected, files: list[str],
+) -> None:  # fmt: skip
+    """The index, with a link to every page that is fresh and to the main files; the whole comes first."""
     from .html import index
 
     run = Run.read(tables)
@@ -316,9 +341,10 @@ def _write_index(study: Study, tables: Path, out: Path, language: str, notebooks
     jobs = {group: _job(group, study, tables, out, language, notebooks) for group in groups}
     pages = {group: job.page.name for group, job in jobs.items() if manifest.is_fresh(job)}
     rules = dataclasses.asdict(study.disclosure)
-    reports = open_reports(tables, groups, language=language, rules=rules, support=study.support)
+    said = {"language": language, "rules": rules, "support": study.support}
+    reports = open_reports(tables, groups, **said, found=protected)
     with replaced(out / "sensitive" / INDEX) as scratch:
-        scratch.write_text(index(reports, pages, language=language, run=run), encoding="utf-8")
+        scratch.write_text(index(reports, pages, language=language, run=run, files=files[:3]), encoding="utf-8")
     (out / "sensitive" / INDEX).replace(out / "shareable" / INDEX)
 
 

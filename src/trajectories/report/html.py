@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
 
+from markupsafe import Markup
+
 from ..exceptions import NotebookError
 from ..study import REGION_CODES
 from .inputs import Report, Run, frame_of
@@ -71,7 +73,9 @@ def page(notebook, *, region: str, language: str, run: Run) -> str:
     return html
 
 
-def index(reports: Sequence[Report], pages: dict[str, str], *, language: str, run: Run) -> str:
+def index(
+    reports: Sequence[Report], pages: dict[str, str], *, language: str, run: Run, files: Sequence[str] = ()
+) -> str:  # fmt: skip
     """
     The page that links all the others, the whole first, each with its headline rate (or why it has none).
 
@@ -81,6 +85,10 @@ def index(reports: Sequence[Report], pages: dict[str, str], *, language: str, ru
         In the order in which they are listed.
     pages : dict
         Group → file name, for the groups that have a page.
+    language : str
+    run : Run
+    files : sequence of str, optional
+        Where the workbook, the indicators and the dictionary are (exports.py); no section on them without.
     """
     said = words(language)
     rows = []
@@ -106,12 +114,25 @@ def index(reports: Sequence[Report], pages: dict[str, str], *, language: str, ru
             element("p", said.say("headline.method"), class_="note"),
             html_table(said.say("index.caption"), header, rows, note=notes(said, "ranges.note", hearsay=heard)),
         ),
+        _data(files, said),
     )  # fmt: skip
     shell = _shell("index", said, run)
     html = _tidy(_templates().get_template("listing.html.j2").render(page=shell, body=body))
     for fault in faults(html):
         raise NotebookError(f"the index holds {fault}: nothing is kept.")
     return html
+
+
+def _data(files: Sequence[str], said: Words) -> Markup | None:
+    """Where the numbers are as files."""
+    if not files:
+        return None
+    names = ("workbook", "indicators", "dictionary")
+    links = {
+        name: element("a", said.say(f"index.data_{name}"), href=file) for name, file in zip(names, files, strict=True)
+    }
+    sentence = Markup(said.say("index.data")).format(**links)  # noqa: S704 - the catalogue is ours, links are escaped
+    return element("section", element("h2", said.say("index.data_title")), element("p", sentence))
 
 
 def faults(html: str) -> list[str]:

@@ -55,6 +55,8 @@ MORE = {
 WEIGHT_STEPS = 2
 # What is compared by the place itself: its rates are told in another table.
 PLACES = ("region", "groups")
+# What `all_protected` returns.
+AllProtected = tuple[dict[str, Protected], dict[str, Protected], set[str]]
 FILES = (*(f"{name}.parquet" for name in (*NEEDED, *MODEL, *MORE.values(), "fits")), "run.json")
 
 
@@ -172,14 +174,19 @@ def open_reports(
     language: str = "fr",
     rules: Mapping[str, int] | None = None,
     support: int = 20,
+    found: AllProtected | None = None,
 ) -> list[Report]:
-    """The reports of several regions, from tables loaded and protected once; otherwise as `open_report`."""
+    """
+    The reports of several regions, from tables loaded and protected once; otherwise as `open_report`.
+
+    `found`: what `all_protected` made of these tables by these rules, where it was needed before.
+    """
     regions = list(regions)
     if not all(isinstance(region, str) for region in regions):
         raise TypeError(f"a region is text, such as '05': got {regions!r}.")
     folder = Path(tables)
     said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
-    kept, more, apart = _all_protected(folder, run, disclosure, support)
+    kept, more, apart = found or all_protected(folder, rules=disclosure, support=support)
     weights = _weights(_read(folder, "weights"))
     return [
         Report(
@@ -205,15 +212,14 @@ def open_reports(
 
 def shown_tables(tables: str | Path, *, rules: Disclosure, support: int) -> dict[str, Protected]:
     """Every protected table of an analysis by the name of `NEEDED` or `MORE`: all that pages and exports may say."""
-    folder = Path(tables)
-    kept, more, _ = _all_protected(folder, Run.read(folder), rules, support)
+    kept, more, _ = all_protected(tables, rules=rules, support=support)
     return {**kept, **more}
 
 
-def _all_protected(
-    folder: Path, run: Run, rules: Disclosure, support: int
-) -> tuple[dict[str, Protected], dict[str, Protected], set[str]]:
+def all_protected(tables: str | Path, *, rules: Disclosure, support: int) -> AllProtected:
     """The tables of `NEEDED`, those of `MORE`, and the groups whose services contradict the estimate."""
+    folder = Path(tables)
+    run = Run.read(folder)
     raw = {name: _read(folder, name) for name in NEEDED}
     raw["curves"] = _bounds_where_supported(raw["curves"], raw["retention"])
     told = {"rules": rules, "support": support, "groups": run.groups}

@@ -9,14 +9,19 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from ..disclosure import Protected
 from ..disclosure.ledger import CELLS, FOLDER, Publication, read_ledger, write_publication
 from ..exceptions import UnusableInputError
 from ..folders import replaced
 from ..study import Study
 from . import fingerprint as origins
+from .exports import FOLDER as DATA
+from .exports import exported
 from .inputs import Run, shown_tables
+from .words import words
 
 # What a publication put there: so that the next one can take away what it no longer has, and nothing else.
 LISTING = "publication.json"
@@ -43,8 +48,8 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
     Raises
     ------
     UnusableInputError
-        Nothing is there to publish; a page is not the one that the last run made, or its tables, or what was published
-        before, have changed since; `to` lies within the reports folder.
+        Nothing is there to publish; a page or a file of data is not the one that the last run made, or its tables, or
+        what was published before, have changed since; `to` lies within the reports folder.
     """
     out, to = Path(study.paths.reports).resolve(), Path(to).resolve()
     shareable, tables = out / "shareable", out / "sensitive" / "tables"
@@ -55,6 +60,7 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
         raise UnusableInputError(f"{shareable} holds no page: run `trajectories report` first.")
     _refuse_stale(shareable, tables, out / "sensitive" / "manifest.json")
     shown = shown_tables(tables, rules=study.disclosure, support=study.support)
+    _refuse_other_data(shareable / DATA, shown, Run.read(tables))
     frames = {name: shown[name].frame.drop(columns="published", errors="ignore") for name in CELLS}
     ledger = out / "sensitive" / FOLDER
     day = (day or dt.date.today()).isoformat()
@@ -83,6 +89,18 @@ def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
         raise UnusableInputError(
             f"{', '.join(stale)}: not made from the tables and the ledger as they are now. Run `trajectories report`, "
             "look at the pages, and publish then."
+        )
+
+
+def _refuse_other_data(folder: Path, shown: Mapping[str, Protected], run: Run) -> None:
+    """The files of data, where there are some, are those that the tables give now: the same tables, the same bytes."""
+    there = {path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()}
+    made = exported(shown, words("fr"), run) if there else {}
+    other = sorted(name for name in {*there, *made} if there.get(name) != made.get(name))
+    if other:
+        raise UnusableInputError(
+            f"{folder.name}/: {', '.join(other)} not as the tables give them now. Run `trajectories report`, and "
+            "publish then; keep nothing of yours there."
         )
 
 

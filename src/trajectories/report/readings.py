@@ -17,7 +17,7 @@ from .markup import element, join
 from .words import Words
 
 HEADLINE_HORIZON = 12
-_TOO_SHORT = ("insufficient", "at_risk")
+TOO_SHORT = ("insufficient", "at_risk")
 _, HEARSAY, _ = SUPPORTS
 
 
@@ -31,7 +31,7 @@ def state_of(report: Report) -> str:
         return "estimated"
     rates = frame_of(report.retention)
     reasons = set(rates.loc[rates["method"] == "main", "reason"])
-    return "insufficient" if reasons <= set(_TOO_SHORT) else "too_small"
+    return "insufficient" if reasons <= set(TOO_SHORT) else "too_small"
 
 
 def headline_row(report: Report) -> pd.Series | None:
@@ -101,7 +101,7 @@ def told(rates: pd.DataFrame) -> pd.Series:
 
 def too_short(row: pd.Series) -> bool:
     """Whether a number is missing because nothing carries it that far."""
-    return row["reason"] in _TOO_SHORT
+    return row["reason"] in TOO_SHORT
 
 
 def times_text(weight: float, words: Words) -> str:
