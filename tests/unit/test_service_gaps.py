@@ -1,6 +1,7 @@
 """Gaps in services: needs, reasons, follow-up, and observed against expected, worked out by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import poisson
 
@@ -119,6 +120,19 @@ def test_contacts_due_and_held_by_type_of_organisation():
     alone = table.loc["follow_up_coverage", "metropole_only", 3.0]
     assert alone["note"] == "too_few_organisations"
     assert alone[["estimate", "n_start", "n_at_risk", "held"]].isna().all()
+
+
+@pytest.mark.parametrize(("of_one", "told_of"), [(18, False), (17, True)])
+def test_contacts_nearly_all_of_one_organisation_are_as_good_as_named(of_one, told_of):
+    study = one_household(follow_up_months=(3,))
+    people = [(f"p{k}", f"H{k}") for k in range(20)]
+    by = ["R0"] * of_one + ["R1", "R2"] + ["R1"] * (18 - of_one)
+    rows = [(who, home, 4, {"service": "reception", "organisation_id": name})
+            for (who, home), name in zip(people, by, strict=True)]  # fmt: skip
+    said = contacts(*((who, 3.0, "present") for who, _ in people))
+    table = follow_up_coverage(cohort(*people), said, *told(*rows), study=study, groups=["05"])
+    every = table[table["measure"].eq("follow_up_coverage") & table["organisation_type"].eq("all")].iloc[0]
+    assert (every["note"] is None) == told_of and pd.notna(every["estimate"]) == told_of
 
 
 # ── observed and expected ─────────────────────────────────────────────────────────────────────────────────

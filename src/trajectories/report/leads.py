@@ -98,6 +98,9 @@ def _figure(row: pd.Series, words: Words) -> str:
         return say("lead.figure.ratio", ratio=ratio, lower=low, upper=high, households=households)
     low, share, high = (words.percent(row[name]) for name in ("lower", "estimate", "upper"))
     told = {"share": share, "lower": low, "upper": high, "households": households}
+    if row["rule"] == "follow_up_is_missed":
+        told |= {"months": words.months(row["horizon"]), "expected": words.percent(row["expected"])}
+        return say("lead.figure.contacts", **told)
     if pd.isna(row["expected"]):
         return say("lead.figure.share", **told)
     return say("lead.figure.expected", expected=words.percent(row["expected"]), **told)

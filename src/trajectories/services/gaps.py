@@ -40,6 +40,8 @@ FOR_REASON = {
 NO_SERVICE = "no_such_service"
 # A type of organisation with fewer is as good as a name.
 FEWEST_ORGANISATIONS = 3
+# So has a type of which one organisation has nearly everybody.
+DOMINANT = 0.85
 # From so many households on an organisation is of the larger ones.
 LARGER = 50
 
@@ -264,8 +266,8 @@ def follow_up_coverage(
         (share), se, lower, upper (95 %, clustered on households, log-log), n_start (households with a contact due, or
         held), n_at_risk (contacts due, or held), held (contacts held, or that reached the person), households,
         households_without (with any such contact; with any that was due and not held, or held in vain), method
-        (`one_month_slack`), note (`too_few_organisations`: fewer than 3 of that type in the group, no number;
-        `too_few_households`).
+        (`one_month_slack`), note (`too_few_organisations`: fewer than 3 of that type in the group have a
+        contact due, or one of them has over 85 % of these, no number; `too_few_households`).
 
         A contact is due where the cut-off comes a month after it or later, and nobody knew by then that the person had
         left or died. It is held where an attempt, reached or not, lies within a month of it.
@@ -312,7 +314,7 @@ def follow_up_coverage(
             for name in ("all", *sorted(set(kind[in_group]))):
                 rows = in_group & ((kind == name) | (name == "all"))
                 # « all » of a region with one organisation is that organisation
-                few = organisation[rows].nunique() < FEWEST_ORGANISATIONS
+                few = _is_a_name(organisation[rows & due])
                 for measure, base, hit in ((COVERAGE, due, held), ("follow_up_reached", due & held, reached)):
                     at = rows & base
                     one = _clustered(hit[at], stays.loc[at, "household_id"])
@@ -323,6 +325,12 @@ def follow_up_coverage(
     return finished(
         frames, ("organisation_type",), ("held", "households", "households_without"), least=least, base="n_at_risk"
     )
+
+
+def _is_a_name(organisation: pd.Series) -> bool:
+    """Whether what is told of all these is as good as told of one organisation."""
+    shares = organisation.value_counts(normalize=True)
+    return len(shares) < FEWEST_ORGANISATIONS or shares.iloc[0] > DOMINANT
 
 
 def _organisations(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:
