@@ -7,8 +7,9 @@ service_shares.py (1, 2, 3), whose functions this uses. Besides:
    `households` households at least.
 2. *Types of organisation* are told of the province only, and there only where none of them, small or left out for
    having too few organisations, is bounded by what all together are.
-3. *Too few organisations*, or one that has over 85 % of the contacts (services/gaps.py). What a single region or type leaves out so would be found by subtraction, and would be the
-   coverage of an organisation that everybody knows: all together are not told where it is the only one left out.
+3. *Too few organisations*, or one that has over 85 % of the contacts (services/gaps.py). What a single region or type
+   leaves out so would be found by subtraction, and would be the coverage of an organisation that everybody knows: all
+   together are not told where it is the only one left out.
 """
 
 from __future__ import annotations
