@@ -55,7 +55,7 @@ def false_leads(seeds):
 
 
 def with_a_gap(seed, n, arrive):
-    """The leads of a province where transfers to one region of a tenth of the households fail."""
+    """The leads of a province where transfers to one region, of a tenth of its households, fail."""
     province = served_province(n, seed, failing="17", arrive=arrive)
     made = whole.describing_tables(province.cohort, province.contacts, province.records, province.persons, study=STUDY)
     return ranked_leads(made)
@@ -78,4 +78,12 @@ def test_over_200_provinces_without_effect():
 
 
 def test_a_planted_gap_comes_first():
-    assert all(first_in(with_a_gap(seed, 1500, 0.5)) for seed in range(2))
+    assert first_in(with_a_gap(1, 800, 0.6))
+
+
+@pytest.mark.slow
+def test_over_100_provinces_a_planted_gap_comes_first():
+    """A tenth of 800 households, of whom some 53 % are met instead of 88 %."""
+    hits = sum(first_in(with_a_gap(seed, 800, 0.6)) for seed in range(500, 600))
+    print(hits)
+    assert hits >= 90
