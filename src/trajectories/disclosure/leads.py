@@ -6,8 +6,10 @@ A lead is a sentence without a number; its numbers are told where they may be.
    untouched, of at least `rate_denominator`; a hazard ratio where the model of stays has as many. The unit is the
    household, and the threshold that of persons: each household has one person at least. Where a number may not be told
    the lead stands without any.
-2. *Resolution.* Households to the rounding base; shares in whole percents, ratios in two decimals, limits outwards.
-   Neither the denominator nor a standard error leaves: with a share in whole percents they would tell the exact count.
+2. *Resolution.* Households to the rounding base; shares in steps of five points, ratios in two decimals, limits
+   outwards; what was expected, which is of the others, in whole percents. A share in whole percents beside households,
+   and beside the class of their number that the tables of services tell, would leave two or three of them to choose
+   from; and what two such numbers differ by could be few.
 3. *Whole places.* Groups of regions that a study names have no leads of their own: beside those of their regions they
    would tell a region that is hidden.
 """
@@ -20,7 +22,8 @@ import pandas as pd
 from ..exceptions import DisclosureError
 from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
-from .rules import RATE_DECIMALS, SMALLEST_DENOMINATOR, rounded
+from .coefficients import DECIMALS as RATIO_DECIMALS
+from .rules import RATE_DECIMALS, SHARE_STEPS, SMALLEST_DENOMINATOR, rounded
 
 CONTEXT = ("group", "rank", "rule", "kind", "subject", "measure", "horizon", "evidence")
 KEYS = ("group", "rule", "subject", "horizon")
@@ -48,9 +51,9 @@ def protect_leads(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     shown = out["reason"].eq("")
     out["households_rounded"] = pd.Series(rounded(touched.round().astype("int64"), rules.round)).astype("Int64")
     out["households_rounded"] = out["households_rounded"].where(shown)
+    unit = np.where(ratio, 10**RATIO_DECIMALS, SHARE_STEPS)
     for name, turn in (("estimate", np.round), ("lower", np.floor), ("upper", np.ceil)):
-        hundredths = np.round(raw[name].astype("float64") * 10**RATE_DECIMALS, 6)
-        out[name] = (turn(hundredths) / 10**RATE_DECIMALS).where(shown)
+        out[name] = (turn(np.round(raw[name].astype("float64") * unit, 6)) / unit).where(shown)
     out["expected_rounded"] = raw["expected"].astype("float64").round(RATE_DECIMALS).where(shown & ~ratio)
     out["shown"] = shown
     out["reason"] = out["reason"].astype("object").where(~shown, None)

@@ -24,6 +24,7 @@ from ..exceptions import TableError
 from ..portrait import WHO
 from ..portrait.areas import CITY, CITY_OF
 from ..portrait.services import ANY_SERVICE, SERVICE_TABLES, YES
+from ..services.given import ANY_SERVICE as ANY
 from . import leads
 from .counting import COMPLEMENTS, TOTAL
 from .figures.moved import OWN, value_name
@@ -77,6 +78,15 @@ COLUMNS: dict[str, Columns] = {
     "leads": Columns(
         ("group", "rank", "rule", "subject", "evidence"), ("horizon", *_LIMITS, "expected", "households"),
         ("kind", "measure", "said"),
+    ),
+    "service_funnel": Columns(("group", "process_step"), ("at_least", "at_most")),
+    "service_transfer": Columns(("group", "horizon"), (*_RANGE, "n_start"), ("measure",)),
+    "service_delay": Columns(("group", "horizon"), (*_RANGE, "n_start"), ("measure",)),
+    "service_reach": Columns(("group", "service", "when"), (*_RANGE, "n_start"), ("measure",)),
+    "service_needs": Columns(("group", "need", "service", "horizon"), (*_RANGE, "n_start"), ("measure",)),
+    "service_reasons": Columns(("group", "exit_reason", "service"), (*_RANGE, "n_start"), ("measure",)),
+    "service_follow_up": Columns(
+        ("group", "measure", "organisation_type", "horizon"), (*_RANGE, "n_start"),
     ),
     "drawn": Columns(
         ("group", "horizon"), (*_LIMITS, *_RANGE, "shrunken", "shrunken_lower", "shrunken_upper"),
@@ -157,6 +167,9 @@ def labelled(name: str, table: Protected, words: Words, run: Run) -> Sheet:
     if name == "panel":
         # text here, a number along a scale
         frame = frame.rename(columns={"value": "setting_value"})
+    if name == "service_funnel":
+        # a step of households here, of rounding there
+        frame = frame.rename(columns={"step": "process_step"})
     if name not in COLUMNS:
         raise TableError(f"the table {name} is not among those that are exported (report/labelled.py).")
     known = COLUMNS[name]
@@ -304,6 +317,10 @@ def _key(row: pd.Series, words: Words, run: Run) -> str:
     return level_name(table, key, words) if words.has(f"covariate.{table}") else words.label(table, key)
 
 
+def _service(row: pd.Series, words: Words, run: Run) -> str:
+    return words.say("services.any") if row["service"] == ANY else level_name("service", row["service"], words)
+
+
 def _state(row: pd.Series, words: Words, run: Run) -> str:
     here = "region" if run.scope == "region" else "anywhere"
     return words.label("state", here if row["state"] in ("this_region", "region") else row["state"])
@@ -341,7 +358,8 @@ FAMILIES = {
     "method": "method", "cause": "exit", "known": "known", "reporting": "reporting", "by": "compared",
     "measure": "measure", "model": "model", "term": "covariate", "name": "type", "assumption": "assumption",
     "evidence": "evidence", "status": "status", "why": "why", "outside": "covariate_level", "indicator": "indicator",
-    "place_kind": "place_kind", "unit": "unit", "source": "source",
+    "place_kind": "place_kind", "unit": "unit", "source": "source", "process_step": "step",
+    "when": "path.window", "need": "need", "exit_reason": "exit_reason", "organisation_type": "organisation_type",
 }  # fmt: skip
 # Column → what else decides its label, and how it is made.
 _LABELS: Mapping[str, tuple[tuple[str, ...], Callable[[pd.Series, Words, Run], str]]] = {
@@ -356,6 +374,7 @@ _LABELS: Mapping[str, tuple[tuple[str, ...], Callable[[pd.Series, Words, Run], s
     "setting": ((), _setting),
     "setting_value": (("setting",), _setting_value),
     "rule": ((), lambda row, words, run: words.say(f"lead.{row['rule']}.short")),
+    "service": ((), _service),
     "subject": (("rule",), lambda row, words, run: leads.subject(row, words)),
 }  # fmt: skip
 _TEXT = frozenset({*_LABELS, "published"})
