@@ -8,6 +8,7 @@ importing the package costs no more than pandas.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 # At once, not at first use: the function must stand in the package before anything loads the room of its name.
@@ -41,6 +42,7 @@ _ROOMS = {
     "build": "pipeline",
     "analyse": "analysis",
     "improvement_leads": "leads",
+    "red_band": "notebook_band",
 }
 
 __all__ = ["__version__", "exits", "retention", "survival", "typology", *_ROOMS]
@@ -58,3 +60,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+# In a notebook what is not protected says so (notebook_band.py); a script has not imported IPython: nothing happens.
+if "IPython" in sys.modules:
+    from .notebook_band import red_band
+
+    red_band()

@@ -319,10 +319,10 @@ def _report(study: Study, groups: list[str], language: str, jobs: int, force: bo
             on_event=advance,
         )  # fmt: skip
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    for outcome in failed:
-        _fail(f"Region {outcome.region} failed: {outcome.message}")
-    done = len(outcomes) - len(failed)
-    typer.echo(f"{done} of {len(outcomes)} report(s) ready.")
+    notes = {f"Note: {outcome.message}" for outcome in outcomes if outcome.status != "failed" and outcome.message}
+    for sentence in [*(f"Region {outcome.region} failed: {outcome.message}" for outcome in failed), *sorted(notes)]:
+        _fail(sentence)
+    typer.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} report(s) ready.")
     typer.echo(str((study.paths.reports / "shareable" / "index.html").resolve()))
     return SOME_FAILED if failed else ALL_DONE
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import nbformat
 import openpyxl
+import pandas as pd
 import pytest
 
 from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import run_reports
-from trajectories.report.batch import scan
 from trajectories.report.exports import text_of_workbook
 from trajectories.report.kernel import kernel_manager_class, run_notebook
+from trajectories.simulate.population import POOLS
 from trajectories.study import Study
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -39,9 +40,10 @@ def place(tmp_path_factory):
     return out
 
 
-def go(place, notebooks, regions, **settings):
+def go(place, notebooks, regions, derived=None, **settings):
     tables = place / "sensitive" / "tables"
-    return run_reports(Study(), regions=regions, tables=tables, out=place, notebooks=notebooks, **settings)
+    study = Study().with_folders(derived=derived or place / "no build")
+    return run_reports(study, regions=regions, tables=tables, out=place, notebooks=notebooks, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def test_regions_end_done_and_the_one_that_fails_is_named(first, place):
     assert "panne voulue" in failed.message and "sensitive/logs/region-03.txt" in failed.message
     assert failed.page is None and not (place / "shareable" / "region-03.html").exists()
     assert "RuntimeError: panne voulue" in (place / "sensitive" / "logs" / "region-03.txt").read_text()
-    assert all(o.page.is_file() and o.seconds > 0 and o.message is None for o in outcomes[:-1])
+    assert all(o.page.is_file() and o.seconds > 0 for o in outcomes[:-1])
 
 
 def test_a_region_stays_text_and_its_page_bears_its_name(first, place):
@@ -101,6 +103,7 @@ def test_the_manifest_says_what_a_page_came_from_and_no_path(first, place):
 def test_nothing_of_the_machine_is_on_a_page(first, place):
     for path in (place / "shareable").rglob("*.*"):
         text = text_of_workbook(path.read_bytes()) if path.suffix == ".xlsx" else path.read_text()
+        assert "non protégées" not in text  # the band of a researcher's notebook
         assert str(place) not in text and "<script" not in text and "http" not in text.replace("http-equiv", "")
 
 
@@ -159,22 +162,79 @@ def test_a_notebook_that_cannot_take_its_parameters_is_refused(place, tmp_path, 
         go(place, tmp_path, ["05"], force=True)
 
 
-def test_the_scan_removes_what_may_not_leave(tmp_path):
-    (tmp_path / "province.html").write_text("<p>rien</p>")
-    (tmp_path / "not-a-workbook.xlsx").write_text("rien")
-    (tmp_path / "notes.csv").write_text("a\nTraceback (most recent call last)\n")
-    with pytest.raises(NotebookError, match=r"notes\.csv held a traceback, and was removed"):
-        scan(tmp_path, {})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["not-a-workbook.xlsx", "province.html"]
+RECORDS = pd.DataFrame({
+    "given_name": ["Amina", "Laurent"], "family_name": ["Benali", "Côté"], "file_number": ["D1195", "7"],
+    "organisation_id": ["EER01", "EER01"], "birth_date_earliest": pd.to_datetime(["1985-03-02", "2025-12-31"]),
+    "birth_date_latest": pd.to_datetime(["1985-03-02", "2025-12-31"]),
+})  # fmt: skip
 
 
-def test_the_scan_reads_what_a_workbook_says(tmp_path):
+def test_a_run_without_a_build_says_that_names_were_not_looked_for(first, place, notebooks):
+    (outcome,) = go(place, notebooks, ["05"])
+    assert outcome.status == "skipped" and outcome.message.startswith("no build is at hand: names")
+
+
+def test_what_leaks_is_withheld_and_its_region_fails(first, place, notebooks, tmp_path):
+    derived = tmp_path / "derived"
+    derived.mkdir()
+    RECORDS.to_parquet(derived / "records.parquet")
+    shared, sensitive = place / "shareable", place / "sensitive"
+    # pages without a leak, the cut-off being somebody's birthday: silence
+    outcomes = go(place, notebooks, ["05", "06"], derived=derived)
+    assert [(o.status, o.message) for o in outcomes] == [("skipped", None)] * 2
+    (shared / "region-05_taux.csv").write_text("Région;Prénom\nBenali;Amina\n")
+    (shared / "region-06.csv").write_text("Région;Taux\nLaval;0,8\n")
+    (shared / "notes.txt").write_text("Traceback (most recent call last)\n")
+    outcomes = go(place, notebooks, ["05", "06"], derived=derived)
+    assert [(o.region, o.status) for o in outcomes] == [("05", "failed"), ("06", "skipped"), ("notes.txt", "failed")]
+    said = outcomes[0].message
+    assert "region-05_taux.csv held a given and a family name together" in said and "sensitive/logs/leaks.csv" in said
+    assert "benali" not in said.lower() and outcomes[0].page is None and outcomes[1].message is None
+    assert sorted(p.name for p in (sensitive / "withheld").iterdir()) == [
+        "notes.txt", "region-05.html", "region-05_taux.csv",
+    ]  # fmt: skip
+    assert not list(shared.glob("region-05*")) and (shared / "region-06.csv").exists()
+    assert "benali" in (sensitive / "logs" / "leaks.csv").read_text()
+    # the index no longer leads to what is not there, and the page is made again when the leak is gone
+    assert "region-05.html" not in (shared / "index.html").read_text()
+    (outcome,) = go(place, notebooks, ["05"], derived=derived)
+    assert (outcome.status, outcome.message) == ("done", None)
+    assert "region-05.html" in (shared / "index.html").read_text()
+    (shared / "region-06.csv").unlink()
+
+
+def test_pages_are_no_leak_to_whoever_bears_the_names_of_the_sample(first, place, notebooks, tmp_path):
+    couples = [(g, f) for pool in POOLS.values() for g in (*pool.female, *pool.male) for f in pool.family]
+    short = ("Le", "Do", "An", "Côté", "Laval", "Mai", "La", "Roy", "Saint", "Marie", "Laurent", "Martin", "Estrie")
+    couples += [(g, f) for g in short for f in short]
+    people = pd.DataFrame(couples, columns=["given_name", "family_name"])
+    born = pd.Timestamp("1930-01-01") + pd.to_timedelta(range(len(people)), unit="D")
+    born = born.where(born < pd.Timestamp("2024-01-01"), pd.Timestamp("2021-03-31"))
+    numbers = [str(n) for n in range(len(people))]
+    people = people.assign(birth_date_earliest=born, birth_date_latest=born, file_number=numbers)
+    people.to_parquet(tmp_path / "records.parquet")
+    assert len(people) > 5000
+    outcomes = go(place, notebooks, ["05", "06", "province"], derived=tmp_path)
+    assert {o.status for o in outcomes} <= {"done", "skipped"}, outcomes
+
+
+def test_a_leak_on_a_page_of_an_earlier_run_is_found(first, place, notebooks, tmp_path):
+    RECORDS.to_parquet(tmp_path / "records.parquet")
+    page = place / "shareable" / "province.html"
+    page.write_text(page.read_text().replace("<h1>", "<h1 title='D1195'>"))
+    outcomes = go(place, notebooks, ["05"], derived=tmp_path)
+    assert [(o.region, o.status) for o in outcomes] == [("05", "skipped"), ("province", "failed")]
+    assert "province.html held" in outcomes[1].message and not page.exists()
+
+
+def test_a_leak_in_a_workbook_is_withheld_and_the_index_leads_to_it_no_more(first, place, notebooks, tmp_path):
+    RECORDS.to_parquet(tmp_path / "records.parquet")
     book = openpyxl.Workbook()
-    book.active["A1"] = "Traceback (most recent call last)"
-    book.save(tmp_path / "trajectoires.xlsx")
-    with pytest.raises(NotebookError, match=r"trajectoires\.xlsx held a traceback"):
-        scan(tmp_path, {})
-    assert not list(tmp_path.iterdir())
+    book.active["A1"], book.active["B1"] = "Benali", "Amina"
+    book.save(place / "shareable" / "copie.xlsx")
+    outcomes = go(place, notebooks, ["05"], derived=tmp_path)
+    assert [(o.region, o.status) for o in outcomes] == [("05", "skipped"), ("copie.xlsx", "failed")]
+    assert (place / "sensitive" / "withheld" / "copie.xlsx").exists()
 
 
 def test_the_kernel_that_runs_a_notebook_encrypts_every_channel(tmp_path):

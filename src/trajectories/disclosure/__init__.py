@@ -10,6 +10,9 @@ of stays), service_shares.py, service_funnel.py, service_follow_up.py (services)
 protected together, in one call: apart, neither call could know what the other shows. `Protected.of` then takes one
 group's rows for its page.
 
+Beyond numbers: report/leaks.py searches every shared file for names, dates, numbers and words of the run's persons as
+the last step of a run; notebook_band.py marks in red what a notebook shows and no rule here has seen.
+
 What a reader can still learn is written in counts.py and rates.py; the tests try it by linear programming.
 """
 

@@ -2,9 +2,10 @@
 
 A region that fails is named and leaves no page; the others go on. Under `out`:
 
-- `shareable/`: the pages, `index.html` and `donnees/` (the published tables as files), whole files only, scanned at the
-  end for what no page may hold;
-- `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`.
+- `shareable/`: the pages, `index.html` and `donnees/` (the published tables as files), whole files only, searched at the
+  end for what may not leave (leaks.py);
+- `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`, and `withheld/`,
+  what the search took out of `shareable/`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from ..tables import PROVINCE
 from . import fingerprint as origins
 from .inputs import AllProtected, Run, all_protected, open_reports
 from .kernel import check_notebook
+from .private import Secrets
+from .withheld import NOT_SEARCHED, what_may_be_said, withhold_leaks
 from .words import words
 from .worker import Job, make_page
 
@@ -101,7 +104,9 @@ def run_reports(
     Returns
     -------
     list of Outcome
-        In the order of `regions`; nothing is raised for a region that fails.
+        In the order of `regions`; nothing is raised for a region that fails. After them, whatever else in `shareable/`
+        was found to hold what may not leave (a page of an earlier run, the index), failed. Where no build is at hand
+        the message of each says that names were not looked for.
 
     Raises
     ------
@@ -132,11 +137,22 @@ def run_reports(
         tell(found[job.region])
     protected = all_protected(tables, rules=study.disclosure, support=study.support)
     files = _write_exports(protected, tables, out, language)
-    _write_index(study, tables, out, language, folder, manifest, protected, files)
-    for region, fault in scan(out / "shareable", jobs_of).items():
-        manifest.note(jobs_of[region], fault)
-        found[region] = Outcome(region, "failed", found[region].seconds, fault, None)
-    return [found[region] for region in regions]
+
+    def write_index() -> None:
+        # what was withheld is not there to lead to
+        there = [name for name in files if (out / "shareable" / name).is_file()]
+        _write_index(study, tables, out, language, folder, manifest, protected, there)
+
+    write_index()
+    secrets = Secrets.of_build(study)
+    leaks = _search(secrets, study, tables, out, manifest, write_index)
+    for region, fault in leaks.items():
+        seconds = found[region].seconds if region in found else 0.0
+        found[region] = Outcome(region, "failed", seconds, fault, None)
+    outcomes = [found[region] for region in dict.fromkeys((*regions, *leaks))]
+    if secrets.at_hand:
+        return outcomes
+    return [replace(outcome, message=outcome.message or NOT_SEARCHED) for outcome in outcomes]
 
 
 def page_name(region: str) -> str:
@@ -166,45 +182,6 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
-def scan(shareable: Path, jobs: Mapping[str, Job]) -> dict[str, str]:
-    """
-    Remove every file of the shareable folder that holds what may not leave; region → what was found.
-
-    A file that belongs to no region of this run is removed too, and raises once all are scanned.
-
-    Raises
-    ------
-    NotebookError
-        A file that is no region's page held something.
-    """
-    from .html import faults
-
-    owner = {job.page: region for region, job in jobs.items()}
-    found, others = {}, []
-    for path in sorted(p for p in shareable.rglob("*") if p.is_file()):
-        held = faults(_text_of(path))
-        if not held:
-            continue
-        path.unlink()
-        sentence = f"{path.name} held {' and '.join(held)}, and was removed."
-        if path in owner:
-            found[owner[path]] = sentence
-        else:
-            others.append(sentence)
-    if others:
-        raise NotebookError(" ".join(others))
-    return found
-
-
-def _text_of(path: Path) -> str:
-    """What a file says: of a workbook the text of its parts, since the archive itself says nothing."""
-    from .exports import text_of_workbook
-
-    if path.suffix == ".xlsx" and zipfile.is_zipfile(path):
-        return text_of_workbook(path.read_bytes())
-    return path.read_text(encoding="utf-8", errors="replace")
-
-
 class _Manifest:
     """The pages made, and from what; written after each, so that a run that is killed loses none."""
 
@@ -226,6 +203,10 @@ class _Manifest:
             and known.get("fingerprint") == origins.fingerprint(origin)
             and known.get("sha256") == origins.file_hash(job.page)
         )
+
+    def forget(self, region: str) -> None:
+        self.pages.pop(region, None)
+        origins.write_manifest(self.path, self.pages)
 
     def note(self, job: Job, fault: str | None) -> None:
         if fault:
@@ -326,6 +307,20 @@ def _write_exports(protected: AllProtected, tables: Path, out: Path, language: s
     kept, more, _ = protected
     made = write_exports({**kept, **more}, words(language), Run.read(tables), out / "shareable" / FOLDER)
     return [f"{FOLDER}/{name}" for name in made]
+
+
+def _search(
+    secrets: Secrets, study: Study, tables: Path, out: Path, manifest: _Manifest, write_index: Callable[[], None]
+) -> dict[str, str]:
+    """Region, or file of none → what was found in its files, which are then neither shared nor in the index."""
+    groups = (*REGION_CODES, PROVINCE, *study.groups)
+    stems = {group: Path(page_name(group)).stem for group in groups}
+    leaks = withhold_leaks(out, secrets, what_may_be_said(tables, Run.read(tables)), stems)
+    for region in leaks:
+        manifest.forget(region)
+    if leaks and INDEX not in leaks:
+        write_index()
+    return leaks
 
 
 def _write_index(

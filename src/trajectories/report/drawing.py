@@ -63,6 +63,8 @@ class Drawing:
     alt : str
         What it shows and its main numbers, in words.
     caption : str
+    protected : bool
+        False for a researcher's figure of a table that is not: in a notebook it carries the red band.
     """
 
     name: str
@@ -70,6 +72,14 @@ class Drawing:
     narrow: str
     alt: str
     caption: str
+    protected: bool = True
+
+    def _repr_html_(self) -> str:
+        from .banded import banded
+
+        told = attributes_of(role="img", aria_label=self.alt)
+        figure = element("figure", Markup(self.svg.replace("<svg", f"<svg{told}", 1)), element("p", self.caption))  # noqa: S704
+        return str(figure if self.protected else banded(figure))
 
     def html(self) -> Markup:
         """`<figure>` with the drawing in both widths (the page shows one), its alternative text and its caption."""

@@ -34,9 +34,10 @@ FORBIDDEN = {
     "an address that would be called": re.compile(
         r"\b(https?|ftp|file|wss?):/|url\(\s*['\"]?(?!#|data:)|@import", re.I
     ),
-    "a traceback": re.compile(r"Traceback \(most recent|\bFile &quot;|\bFile \"|\b\w+Error: |\x1b\[|ansi-red"),
+    "a traceback": re.compile(r"Traceback \(most recent|\bFile &quot;|\bFile \"|\wError: |\x1b\[|ansi-red"),
     "a path of the machine": re.compile(
-        r"(?<![\w<.])/(home|root|tmp|usr|var|work|Users|opt|mnt|srv|etc)/|\b[A-Z]:\\\\?\w"
+        r"(?<![\w<.])/(home|root|tmp|usr|var|work|Users|opt|mnt|srv|etc|Volumes|private|media|data|scratch|nfs|run)/"
+        r"|\b[A-Z]:\\\\?\w|\\\\[\w.-]+\\\w"
     ),
 }
 

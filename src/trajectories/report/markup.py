@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 # The key, in an output's metadata, of what belongs on the page.
 MARK = "trajectories"
-_VOID = frozenset({"br", "hr", "meta"})
+_VOID = frozenset({"br", "hr", "img", "meta"})
 
 
 def element(name: str, *children: object, **attributes: object) -> Markup:

@@ -63,7 +63,7 @@ def departures_known(table: pd.DataFrame, group: str = PROVINCE) -> Drawing | No
 
     svg, narrow = draw("ecoute", paint, height)
     whole = rows.assign(group=PROVINCE)
-    return Drawing("ecoute", svg, narrow, " ".join(reading(whole)[:-1]), french(WARNING))
+    return Drawing("ecoute", svg, narrow, " ".join(reading(whole)[:-1]), french(WARNING), protected=False)
 
 
 def _paint_heard(axes, rows: pd.DataFrame, w: Words) -> None:

@@ -1,0 +1,345 @@
+"""The leak scan: every file that is shared, searched for what of the run's persons may not leave. The last step.
+
+What is looked for, and what keeps it silent where nothing leaks:
+
+1. Given and family names next to one another, in either order, without regard to accents, case, tags and table cells.
+   A pair of words that the page may say anyway (« Le », « An », « Côté », « Laval »: `Ordinary`) counts only where it
+   is written as a name is: both capitals, nothing between but a space, or alone in two cells that follow.
+2. A lone word of a name, of three letters or more, that no catalogue and no place has.
+3. Birth dates, day, month and year, however written; not a day that the run itself prints.
+4. File and household numbers that cannot be a count (`telling`), and any number beside the word « dossier »;
+   organisations' codes and names.
+5. Four words in a row as a partner typed them (a shorter remark whole), where the catalogues do not have them so.
+6. Whoever's they are: ids of persons and of households, postal codes, headings of a partner's columns, attributes
+   that carry data (`data-…`, `title`), numbers with five decimals, embedded files, scripts, addresses, tracebacks,
+   paths; and files that cannot be searched.
+
+A finding's `value` is what was found: it belongs in `sensitive/`, never on a console. The cost is one pass over the
+words of the names and one over each file: names are met as words of a set, not one by one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .opened import Opened, open_file
+from .ordinary import Ordinary, ordinary, plain
+from .private import Secrets, telling
+
+COLUMNS = ["file", "kind", "where", "value"]
+# kind → how a sentence says it
+KINDS = {
+    "person_name": "a given and a family name together", "rare_name": "a name", "birth_date": "a birth date",
+    "number": "a file or household number", "organisation": "an organisation's code or name",
+    "typed_words": "words that a partner typed", "id": "a person's id", "postal_code": "a postal code",
+    "person_column": "a heading of a partner's columns", "data_attribute": "an attribute that carries data",
+    "raw_number": "a number that is not rounded", "embedded": "an embedded file",
+    "unsearchable": "what cannot be searched",
+}  # fmt: skip
+_PATTERNS = {
+    "id": r"(?<![^\W_])[PHF]?[0-9a-f]{16}(?![^\W_])",
+    "postal_code": r"(?<![^\W_])[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z][ \u00a0-]?\d[ABCEGHJ-NPRSTV-Z]\d(?![^\W_])",
+    "person_column": r"(?i)(?<![^\W_])(?:no_dossier|no_menage|date_naissance|code_organisme|file_number"
+    r"|household_number|given_name|family_name|birth_date|person_id|household_id|record_id|identity_id|organisation_id)(?![^\W_])",
+}
+_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
+_RAW_NUMBER = re.compile(r"(?<![\d.,])\d+[.,]\d{5,}(?!\d)")
+_EMBEDDED = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]", re.IGNORECASE)
+# Of html.FORBIDDEN, what is looked for in the text as well, once its entities are read.
+_TRACES = ("a traceback", "a path of the machine")
+# The one data-… attribute of a page: whose it is.
+_OWN_ATTRIBUTE = "data-region"
+_MACHINE = ("markup", "style", "metadata", "file name")
+_DECIMAL = re.compile(r"\d*[.,]\d+(?![\w-])|#[0-9a-f]{3,8}(?!\w)")
+_COMPOUND = re.compile(r"[^\W_]+(?:[-/._][^\W_]+)*")
+_NAMED_NUMBER = re.compile(r"\b(?:dossier|no menage|file|household)(?: (?:no|n|number|numero))? ([^\W_]*\d[^\W_]*)")
+_MONTHS = (
+    r"janv(?:ier)?|jan(?:uary)?|f[ée]vr?(?:ier)?|feb(?:ruary)?|mars|mar(?:ch)?|avr(?:il)?|apr(?:il)?|mai|may|juin"
+    r"|june?|juil(?:let)?|july?|ao[ûu]t|aug(?:ust)?|sept?(?:embre|ember)?|oct(?:obre|ober)?|nov(?:embre|ember)?"
+    r"|d[ée]c(?:embre|ember)?"
+)
+_DATES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?<!\d)(?P<y>\d{4})[-/._](?P<a>\d{1,2})[-/._](?P<b>\d{1,2})(?!\d)",
+        r"(?<!\d)(?P<a>\d{1,2})[-/._](?P<b>\d{1,2})[-/._](?P<y>\d{4})(?!\d)",
+        r"(?<![\d/])(?P<a>\d{2})/(?P<b>\d{2})/(?P<y>\d{2})(?![\d/])",
+        rf"(?<!\d)(?P<a>\d{{1,2}})(?:er|st|nd|rd|th)?[\s-]+(?P<m>{_MONTHS})\.?,?[\s-]+(?P<y>\d{{4}})(?!\d)",
+        rf"\b(?P<m>{_MONTHS})\.?\s+(?P<a>\d{{1,2}})(?:er|st|nd|rd|th)?,?\s+(?P<y>\d{{4}})(?!\d)",
+        r"(?<![\d.,])(?P<y>(?:18|19|20)\d\d)(?P<a>\d\d)(?P<b>\d\d)(?!\d)",
+    )
+)
+_MONTH_BY_START = {
+    "ja": 1, "f": 2, "mar": 3, "av": 4, "ap": 4, "mai": 5, "may": 5, "juin": 6, "jun": 6, "juil": 7, "jul": 7,
+    "ao": 8, "au": 8, "s": 9, "o": 10, "n": 11, "d": 12,
+}  # fmt: skip
+_RUN = 4  # words in a row that say who typed them
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """The pieces of one kind in a file: as they stand, in plain text, and as words in their order."""
+
+    file: str
+    where: str
+    text: str
+    plain: str
+    words: list[str]
+
+
+def find_leaks(folder: Path, secrets: Secrets, said: Ordinary | None = None) -> pd.DataFrame:
+    """
+    Search every file below a folder.
+
+    Parameters
+    ----------
+    folder : path
+    secrets : Secrets
+        Of the run's persons; where they are not at hand, rule 6 alone is left.
+    said : Ordinary, optional
+        What files may say; the words of the library where not given.
+
+    Returns
+    -------
+    DataFrame
+        file (below the folder), kind (of KINDS, or of html.FORBIDDEN), where, value; no row for clean files.
+
+    Examples
+    --------
+    >>> import tempfile; folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "region-05.html").write_text("<td>Zhang</td><td>Wei</td>")
+    >>> known = Secrets.of_records(pd.DataFrame({"given_name": ["Wei"], "family_name": ["ZHANG"]}))
+    >>> find_leaks(folder, known)[["file", "kind"]].to_numpy().tolist()[0]
+    ['region-05.html', 'person_name']
+    """
+    folder, said = Path(folder), said or ordinary()
+    opened = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    opened = {name: open_file(path, name) for name, path in opened.items()}
+    pieces = [_piece(name, where, text) for name, file in opened.items() for where, text in file.pieces.items()]
+    found = [(name, *row) for name, file in opened.items() for row in _whoevers(name, file)]
+    for search in (_names, _dates, _codes):
+        found += search(pieces, secrets, said)
+    # to know what partners typed, deposits may have to be read: not for a file that stays in anyway
+    held = {name for name, *_ in found}
+    found += _typed_words([piece for piece in pieces if piece.file not in held], secrets, said)
+    return pd.DataFrame(found, columns=COLUMNS).drop_duplicates(ignore_index=True)
+
+
+def sentence(findings: pd.DataFrame) -> str:
+    """
+    What was found in one file or several, without any value of it.
+
+    Examples
+    --------
+    >>> sentence(pd.DataFrame({"file": ["a.csv"], "kind": ["birth_date"], "where": ["cells"], "value": ["1985-03-02"]}))
+    'a.csv held a birth date'
+    """
+    return "; ".join(
+        f"{file} held {' and '.join(KINDS.get(kind, kind) for kind in rows['kind'].unique())}"
+        for file, rows in findings.groupby("file", sort=False)
+    )
+
+
+def _piece(file: str, where: str, text: str) -> _Piece:
+    simple = plain(text)
+    return _Piece(file, where, text, simple, simple.split())
+
+
+def _whoevers(name: str, file: Opened) -> Iterator[tuple[str, str, str]]:
+    """Rule 6: kind, where, value."""
+    from .html import FORBIDDEN
+
+    if file.fault:
+        yield "unsearchable", "file", file.fault
+    for kind, pattern in FORBIDDEN.items():
+        if found := pattern.search(file.raw):
+            yield kind, "file", found[0]
+    if found := _EMBEDDED.search(file.raw):
+        yield "embedded", "file", found[0]
+    for where, text in file.pieces.items():
+        traces = {kind: FORBIDDEN[kind] for kind in _TRACES} if where not in ("markup", "style") else {}
+        for kind, pattern in {**_PATTERNS, **traces}.items():
+            if found := pattern.search(text):
+                yield kind, where, found[0]
+        if where not in _MACHINE and (found := _RAW_NUMBER.search(text)):
+            yield "raw_number", where, found[0]
+    for attribute, value in file.attributes:
+        if attribute == "title" or (attribute.startswith("data-") and attribute != _OWN_ATTRIBUTE):
+            yield "data_attribute", attribute, value
+
+
+def _names(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
+    """Rules 1 and 2."""
+    there = frozenset(word for piece in pieces for word in piece.words)
+    given, family = ([all(word in there for word in name.split()) for name in names]
+                     for names in (secrets.given, secrets.family))  # fmt: skip
+    first, last = secrets.persons[:, 0], secrets.persons[:, 1]
+    known = (first >= 0) & (last >= 0)
+    known[known] &= np.array(given, dtype=bool)[first[known]] & np.array(family, dtype=bool)[last[known]]
+    couples = [(secrets.given[i], secrets.family[j]) for i, j in secrets.persons[known]]
+    phrases = {" ".join(order): order for g, f in couples for order in ((g, f), (f, g))}
+    lone = there & {word for names in (secrets.given, secrets.family) for name in names for word in name.split()}
+    lone = {word for word in lone if not word.isdigit() and (len(word) > 2 or not word.isascii())}
+    for piece in pieces:
+        may_say = said.machine if piece.where in _MACHINE else said.words
+        for phrase in _met(piece, phrases):
+            usual = set(phrase.split()) <= may_say
+            if not usual or (piece.where not in _MACHINE and _written_as_name(piece, phrases[phrase], said)):
+                yield piece.file, "person_name", piece.where, phrase
+        for word in sorted(lone.intersection(piece.words) - may_say):
+            yield piece.file, "rare_name", piece.where, word
+
+
+def _met(piece: _Piece, phrases: Iterable[str]) -> list[str]:
+    """Those of the phrases whose words follow one another in the piece, lines (cells) notwithstanding."""
+    of_length: dict[int, list[str]] = {}
+    for phrase in phrases:
+        of_length.setdefault(phrase.count(" ") + 1, []).append(phrase)
+    return sorted(found for n, some in of_length.items() for found in set(some) & _runs(piece.words, n))
+
+
+def _runs(words: list[str], n: int) -> set[str]:
+    return {" ".join(run) for run in zip(*(words[at:] for at in range(n)), strict=False)}
+
+
+def _written_as_name(piece: _Piece, order: tuple[str, str], said: Ordinary) -> bool:
+    """Whether words that the page may say stand as a name does: capitals, one space between; or in two cells alone."""
+    phrase = " ".join(order)
+    if _runs(phrase.split(), 2) <= said.pairs:
+        return False
+    lines = piece.plain.split("\n")
+    typed = piece.text.split("\n")
+    for at, line in enumerate(lines):
+        if f" {phrase} " in f" {' '.join(line.split())} " and _capitals(typed[at], phrase):
+            return True
+        cells = [" ".join(cell.split()) for cell in lines[at : at + 2]]
+        if cells == list(order) and all(cell.strip()[:1].isupper() for cell in typed[at : at + 2]):
+            return True
+    return False
+
+
+def _capitals(line: str, phrase: str) -> bool:
+    wanted = phrase.split()
+    parts = re.findall(r"[^\W_]+|[\W_]+", line)
+    at = [place for place, part in enumerate(parts) if part[0].isalnum()]
+    for start in range(len(at) - len(wanted) + 1):
+        these = at[start : start + len(wanted)]
+        if [plain(parts[place]) for place in these] != wanted or not all(parts[place][0].isupper() for place in these):
+            continue
+        # « MICHEL, Marie », but « Laval, Longueuil » is a list of places
+        between = [
+            parts[place - 1] in (" ", "\u00a0", "-") or (parts[place - 1] == ", " and parts[place - 2].isupper())
+            for place in these[1:]
+        ]
+        before = parts[these[0] - 1] if these[0] else ""
+        after = parts[these[-1] + 1] if these[-1] + 1 < len(parts) else ""
+        # « Bas-Saint-Laurent Laval » is no Laurent Laval
+        hyphens = ("-", "’", "'")
+        if all(between) and not (before.endswith(hyphens) or after.startswith(hyphens)):
+            return True
+    return False
+
+
+def _dates(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
+    """Rule 3."""
+    for piece in pieces if secrets.births else ():
+        for pattern in _DATES:
+            for found in pattern.finditer(piece.text):
+                for day in _days(found.groupdict()):
+                    if day not in said.dates and (day - dt.date(1970, 1, 1)).days in secrets.births:
+                        yield piece.file, "birth_date", piece.where, found[0]
+
+
+def _days(parts: dict[str, str]) -> Iterator[dt.date]:
+    """The days that a written date may mean: 02/03 is the 2nd of March or the 3rd of February."""
+    year = int(parts["y"])
+    years = (year,) if year > 99 else (1900 + year, 2000 + year)
+    if parts.get("m"):
+        name = plain(parts["m"])
+        orders = [(next(n for start, n in _MONTH_BY_START.items() if name.startswith(start)), int(parts["a"]))]
+    else:
+        orders = [(int(parts["a"]), int(parts["b"])), (int(parts["b"]), int(parts["a"]))]
+    for month, day in dict.fromkeys(orders):
+        for one in years:
+            try:
+                yield dt.date(one, month, day)
+            except ValueError:
+                continue
+
+
+def _codes(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
+    """Rule 4."""
+    organisations = {code for code in secrets.organisations if telling(code) or (code.isalpha() and len(code) > 2)}
+    # who is known by name only has that name, hyphened, for a code
+    names = {*secrets.organisation_names, *(plain(code).strip() for code in secrets.organisations if "-" in code)}
+    names = [name for name in names if " " in name and not _runs(name.split(), 2) <= said.pairs]
+    for piece in pieces:
+        may_say = said.machine if piece.where in _MACHINE else said.words
+        codes = _compounds(piece.text)
+        numbers = sorted(code for code in codes & secrets.numbers if telling(code))
+        yield from ((piece.file, "number", piece.where, code) for code in numbers)
+        for code in sorted(organisations & codes):
+            if not set(plain(code).split()) <= may_say:
+                yield piece.file, "organisation", piece.where, code
+        for name in _met(piece, names):
+            yield piece.file, "organisation", piece.where, name
+        for code in _NAMED_NUMBER.findall(piece.plain):
+            if code in secrets.numbers:
+                yield piece.file, "number", piece.where, code
+
+
+def _compounds(text: str) -> set[str]:
+    """Words with what hyphens, slashes and dots join to them, whole and in part; no decimals, no colours."""
+    found = set()
+    for code in set(_COMPOUND.findall(_DECIMAL.sub(" ", text.casefold()))):
+        found.add(code)
+        parts = re.split(r"([-/._])", code)
+        if 1 < len(parts) < 14:
+            found.update(
+                "".join(parts[i:j]) for i in range(0, len(parts), 2) for j in range(i + 1, len(parts) + 1, 2)
+            )  # fmt: skip
+    return found
+
+
+def _typed_words(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
+    """Rule 5."""
+    runs: dict[str, list[tuple[str, str]]] = {}
+    for piece in pieces:
+        if piece.where in _MACHINE:
+            continue
+        for line in set(piece.plain.split("\n")):
+            for run in _unexplained(line.split(), said):
+                runs.setdefault(run, []).append((piece.file, piece.where))
+    if not runs:
+        return
+    for text in plain("\n".join(" ".join(text.split()) for text in secrets.typed())).split("\n"):
+        for run in _unexplained(text.split(), said, whole=True) & runs.keys():
+            yield from ((file, "typed_words", where, run) for file, where in runs[run])
+
+
+def _unexplained(words: list[str], said: Ordinary, whole: bool = False) -> set[str]:
+    """
+    Runs of words with two joints or more that neither a message has nor two parts of messages make where they meet.
+
+    Numbers explain themselves. `whole`: of a text of two or three words, itself.
+    """
+    joints = [
+        not (f"{a} {b}" in said.pairs or a.isdigit() or b.isdigit() or (a in said.last and b in said.first))
+        for a, b in itertools.pairwise(words)
+    ]
+    lengths = (min(_RUN, len(words)),) if whole else range(2, _RUN + 1)
+    found = set()
+    for n in lengths:
+        for at in range(len(words) - n + 1) if n > 1 else ():
+            odd = sum(joints[at : at + n - 1])
+            if odd >= 2 or (n == 2 and odd and not set(words[at : at + 2]) <= said.words):
+                found.add(" ".join(words[at : at + n]))
+    return found
