@@ -2,8 +2,8 @@
 
 A region that fails is named and leaves no page; the others go on. Under `out`:
 
-- `shareable/`: the pages, `index.html` and `donnees/` (the published tables as files), whole files only, searched at the
-  end for what may not leave (leaks.py);
+- `shareable/`: the pages, `index.html` and `donnees/` (the published tables as files), whole files only, searched at
+  the end for what may not leave (leaks.py);
 - `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`, and `withheld/`,
   what the search took out of `shareable/`.
 """
@@ -15,7 +15,6 @@ import hashlib
 import multiprocessing
 import re
 import unicodedata
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
