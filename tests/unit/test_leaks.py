@@ -43,7 +43,7 @@ PEOPLE = pd.DataFrame(
 RECORDS = PEOPLE.assign(
     birth_date_earliest=pd.to_datetime(PEOPLE["birth"]), birth_date_latest=pd.to_datetime(PEOPLE["birth"])
 )
-REMARKS = ["A demandé de l'aide pour l'école hier", "Cherche une garderie", "Bien installés", "en région"]
+REMARKS = ["A demandé du répit pour ses jumeaux hier", "Cherche une garderie", "Bien installés", "en région"]
 SECRETS = Secrets.of_records(RECORDS, lambda: REMARKS)
 SAID = ordinary(["Est lointain"], [dt.date(2025, 12, 31)])
 
@@ -126,7 +126,7 @@ WRITTEN = [
     ("Accueil des Érables", {"organisation"}),
     ("Centre des outardes", {"organisation"}),
     ("obr-02", {"organisation"}),
-    ("famille : a demandé de l’aide pour", {"typed_words"}),
+    ("famille : a demandé du répit pour", {"typed_words"}),
     ("cherche une garderie", {"typed_words"}),
     ("Bien installés", {"typed_words"}),
     ("P9cd772e9c09987ca", {"id"}),
@@ -252,7 +252,9 @@ def test_a_file_inside_a_workbook_is_told(search):
     assert kinds(search(buffer.getvalue(), "region-05.xlsx")) == {"unsearchable", "rare_name"}
 
 
-LETTERS = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x17F), min_size=4, max_size=9)
+# Letters, but for those that are written as two signs (« Ŀ » is « L· »): no name is typed with them.
+ALONE = st.characters(categories=["Lu", "Ll"], max_codepoint=0x17F).filter(lambda sign: plain(sign).isalpha())
+LETTERS = st.text(ALONE, min_size=4, max_size=9)
 
 
 @given(given_name=LETTERS, family_name=LETTERS, swapped=st.booleans(), upper=st.booleans())
