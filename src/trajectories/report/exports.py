@@ -31,6 +31,8 @@ WORKBOOK, DICTIONARY = "trajectoires.xlsx", "dictionary"
 # What this room writes, and takes away again where a run makes it no more.
 ENDINGS = (".csv", ".xlsx")
 _WIDEST, _NARROWEST = 60, 9
+# Nothing is told to more.
+DECIMALS = 4
 
 
 def write_exports(tables: Mapping[str, Protected], words: Words, run: Run, folder: Path) -> list[str]:
@@ -175,7 +177,7 @@ def _plain(values: pd.Series, kind: str) -> list[object]:
     numbers = pd.to_numeric(values).astype("Float64")
     # « up to the end » has no number
     numbers = numbers.mask(numbers.isin([float("inf"), float("-inf")]))
-    return [None if pd.isna(n) else int(n) if float(n).is_integer() else round(float(n), 6) for n in numbers]
+    return [None if pd.isna(n) else int(n) if float(n).is_integer() else round(float(n), DECIMALS) for n in numbers]
 
 
 def _workbook(title: str, about: list[tuple[str, str]], sheets: list[Sheet]) -> bytes:

@@ -114,7 +114,6 @@ COLUMNS: dict[str, Columns] = {
     "panel": Columns(("group", "setting", "setting_value", "horizon"), ("estimate", "step"), ("n_start",)),
 }  # fmt: skip
 SHOWN, REASON = "shown", "reason"
-DECIMALS = 4
 # Counts that stand on a page beside those of `WHO` and of services before the establishment.
 COUNTED = (
     "stays", "origin", "pathway", "fiscal_year", "exit", "lost", "late_news", "excluded", "migration", "delay", "rows",
@@ -195,9 +194,7 @@ def labelled(name: str, table: Protected, words: Words, run: Run) -> Sheet:
         # pages tell how many are observed of the main estimate only
         counted = ["n_start", "n_at_risk"]
         frame[counted] = frame[counted].where(frame["method"].eq(MAIN))
-    chosen = frame[[*known.of, "status", "why", *told]]
-    # 0.94, not 0.9399999999999999: nothing is told to more decimals
-    return sheet(name, chosen.round(DECIMALS), words, run)
+    return sheet(name, frame[[*known.of, "status", "why", *told]], words, run)
 
 
 def sheet(name: str, frame: pd.DataFrame, words: Words, run: Run) -> Sheet:

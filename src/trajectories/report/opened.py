@@ -33,6 +33,8 @@ _COORDINATES = re.compile(
 _TAG = re.compile(r"""(<!--.*?(?:-->|\Z)|<[a-zA-Z/!?](?:[^<>"']++|"[^"]*"|'[^']*')*+>)""", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+# A number as workbooks write it, to the last digit of a computer's.
+_WRITTEN = re.compile(r"\d+\.\d{14,}(?:[eE][-+]?\d+)?")
 _GLUE = "\x00"
 # Between pieces that a reader never meets one after the other.
 _APART = "\n0\n"
@@ -169,7 +171,7 @@ def _workbook(content: bytes) -> Opened:
                 if not part.filename.endswith((".xml", ".rels", ".vml")):
                     fault = f"holds a part that is not searched ({Path(part.filename).suffix or 'no ending'})"
                     continue
-                opened = _markup(_decoded(inside))
+                opened = _markup(_WRITTEN.sub(lambda number: _as_shown(float(number[0])), _decoded(inside)))
                 told = "metadata" if part.filename.startswith("docProps/") else "text"
                 for kind, pieces in opened.pieces.items():
                     if part.filename.endswith("sharedStrings.xml"):
@@ -192,8 +194,14 @@ def _cells_of_workbook(content: bytes) -> list[str]:
     for sheet in book.worksheets:
         cells.append(sheet.title)
         for row in sheet.iter_rows(values_only=True):
-            cells += [" ".join(str(value).split()) for value in row if value is not None]
+            told = (_as_shown(value) if isinstance(value, float) else value for value in row if value is not None)
+            cells += [" ".join(str(value).split()) for value in told]
     return cells
+
+
+def _as_shown(number: float) -> str:
+    """A number with the digits that a workbook shows: in the file 0.94 stands as 0.9399999999999999."""
+    return f"{number:.15g}"
 
 
 @functools.cache
