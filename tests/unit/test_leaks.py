@@ -252,10 +252,6 @@ def test_a_file_inside_a_workbook_is_told(search):
     assert kinds(search(buffer.getvalue(), "region-05.xlsx")) == {"unsearchable", "rare_name"}
 
 
-# Letters, but for those that are written as two signs (« Ŀ » is « L· »): no name is typed with them.
-ALONE = st.characters(categories=["Lu", "Ll"], max_codepoint=0x17F).filter(lambda sign: plain(sign).isalpha())
-
-
 def test_a_number_of_a_workbook_is_read_as_it_is_shown(search):
     def of(number):
         buffer = io.BytesIO()
@@ -269,19 +265,6 @@ def test_a_number_of_a_workbook_is_read_as_it_is_shown(search):
 
 # Letters, but for those that are written as two signs (« Ŀ » is « L· »): no name is typed with them.
 ALONE = st.characters(categories=["Lu", "Ll"], max_codepoint=0x17F).filter(lambda sign: plain(sign).isalpha())
-
-
-def test_a_number_of_a_workbook_is_read_as_it_is_shown(search):
-    buffer = io.BytesIO()
-    book = openpyxl.Workbook()
-    book.active["A1"] = 0.9399999999999999  # as 0.94 is written by some
-    book.save(buffer)
-    assert kinds(search(buffer.getvalue(), "region-05.xlsx")) == set()
-    book.active["A1"] = 0.076923076
-    book.save(buffer)
-    assert kinds(search(buffer.getvalue(), "region-05.xlsx")) >= {"raw_number"}
-
-
 LETTERS = st.text(ALONE, min_size=4, max_size=9)
 
 
