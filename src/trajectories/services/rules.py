@@ -14,6 +14,11 @@ to_watch   p < .05 before adjustment, and r is over 1: of twenty groups alike on
 
 p-values are adjusted within a rule, over all groups, services, needs or months that it looks at (Benjamini & Hochberg
 1995). Evidence of an association is by `service_goes_with_staying`.
+
+Calibration (tests/recovery/test_leads_recovery.py): of 200 provinces in which no service acts and ends are drawn, one
+had a moderate lead about an association and none a strong one (upper 95 % limit of the share: 2.8 %). Of 100 in which
+transfers to one region of a tenth of 800 households fail (some 53 % are met, elsewhere 88 %), it was the first lead
+there every time.
 """
 
 from __future__ import annotations
