@@ -26,7 +26,7 @@ ROWS = ("rows", "places", "links", "conflicts", "linkage")
 
 @pytest.fixture(scope="module")
 def run(line):
-    made = line(households=1500, organisations=30, defects="light", seed=1)
+    made = line(defects="light")
     cutoff = made.residences.cutoff
     tables = (made.cohort, made.contacts, made.residences.spells, made.residences.moves,
               made.residences.observations, made.deposits.records, made.persons)  # fmt: skip
