@@ -263,6 +263,12 @@ def test_a_number_of_a_workbook_is_read_as_it_is_shown(search):
     assert of(0.076923076) >= {"raw_number"}
 
 
+def test_where_a_cell_stands_is_no_file_number(search):
+    secrets = Secrets.of_records(RECORDS.assign(file_number="B2"))
+    assert kinds(search(workbook(), "region-05.xlsx", secrets)) == set()
+    assert kinds(search(workbook(["Dossier", "B2"]), "region-05.xlsx", secrets)) >= {"number"}
+
+
 # Letters, but for those that are written as two signs (« Ŀ » is « L· »): no name is typed with them.
 ALONE = st.characters(categories=["Lu", "Ll"], max_codepoint=0x17F).filter(lambda sign: plain(sign).isalpha())
 LETTERS = st.text(ALONE, min_size=4, max_size=9)

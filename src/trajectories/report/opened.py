@@ -35,6 +35,8 @@ _ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 # A number as workbooks write it, to the last digit of a computer's.
 _WRITTEN = re.compile(r"\d+\.\d{14,}(?:[eE][-+]?\d+)?")
+# Where a cell stands in its sheet: « D1001 » is a file number elsewhere.
+_PLACED = re.compile(r' (?:r|ref|sqref|activeCell|topLeftCell)="[A-Z]{1,3}\d+(?::[A-Z]{1,3}\d+)?"')
 _GLUE = "\x00"
 # Between pieces that a reader never meets one after the other.
 _APART = "\n0\n"
@@ -171,7 +173,8 @@ def _workbook(content: bytes) -> Opened:
                 if not part.filename.endswith((".xml", ".rels", ".vml")):
                     fault = f"holds a part that is not searched ({Path(part.filename).suffix or 'no ending'})"
                     continue
-                opened = _markup(_WRITTEN.sub(lambda number: _as_shown(float(number[0])), _decoded(inside)))
+                inside = _WRITTEN.sub(lambda number: _as_shown(float(number[0])), _decoded(inside))
+                opened = _markup(_PLACED.sub("", inside) if part.filename.startswith("xl/worksheets/") else inside)
                 told = "metadata" if part.filename.startswith("docProps/") else "text"
                 for kind, pieces in opened.pieces.items():
                     if part.filename.endswith("sharedStrings.xml"):
