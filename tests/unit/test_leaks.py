@@ -264,9 +264,14 @@ def test_a_number_of_a_workbook_is_read_as_it_is_shown(search):
 
 
 def test_where_a_cell_stands_is_no_file_number(search):
-    secrets = Secrets.of_records(RECORDS.assign(file_number="B2"))
-    assert kinds(search(workbook(), "region-05.xlsx", secrets)) == set()
-    assert kinds(search(workbook(["Dossier", "B2"]), "region-05.xlsx", secrets)) >= {"number"}
+    def of(told):
+        buffer = io.BytesIO()
+        with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+            book.add_worksheet("Taux").write_string(1194, 3, told)  # D1195 is a file number
+        return kinds(search(buffer.getvalue(), "region-05.xlsx"))
+
+    assert of("Estrie") == set()
+    assert of("D1195") == {"number"}
 
 
 # Letters, but for those that are written as two signs (« Ŀ » is « L· »): no name is typed with them.
