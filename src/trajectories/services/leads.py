@@ -44,7 +44,8 @@ def ranked_leads(tables: Tables) -> pd.DataFrame:
         - n_start, n_at_risk, p_value, adjusted_p (over all that the rule looked at), evidence, method
         - note: None; `too_few_households`: a row of a region (rank 0, no rule) that no rule could look at
 
-        Groups of regions that a study names have no leads: those of their regions are theirs.
+        Groups of regions that a study names have no leads: those of their regions are theirs. Nor have periods, of
+        which nothing can be improved any more.
 
     Examples
     --------
@@ -58,6 +59,7 @@ def ranked_leads(tables: Tables) -> pd.DataFrame:
     >>> len(ranked_leads({}))
     0
     """
+    tables = {name: _of_places(table) for name, table in tables.items()}
     frames = []
     for place, (name, (rule, kind)) in enumerate(RULES.items()):
         frames.append(rule(tables).assign(rule=name, kind=kind, _place=place))
@@ -69,8 +71,7 @@ def ranked_leads(tables: Tables) -> pd.DataFrame:
     ))  # fmt: skip
     beyond = found["households"] * (1 - 1 / found["ratio"]).clip(lower=0).fillna(1)
     found = found.assign(_evidence=found["evidence"].map(EVIDENCE.index), _beyond=-beyond.fillna(0))
-    places = found["group"].isin([PROVINCE, *REGION_CODES]) | found["group"].astype(str).str.contains("=", regex=False)
-    found = found[places].sort_values(["_evidence", "_place", "_beyond", "group", "subject"], kind="stable")
+    found = found.sort_values(["_evidence", "_place", "_beyond", "group", "subject"], kind="stable")
     found["rank"] = found.groupby("group").cumcount() + 1
     found = found[found["rank"] <= MOST].reset_index(drop=True)
     counts = dict.fromkeys(("n_start", "n_at_risk", "households"), "Int64")
@@ -79,6 +80,14 @@ def ranked_leads(tables: Tables) -> pd.DataFrame:
     return pd.concat([found, _not_looked_at(tables)], ignore_index=True)[list(LEAD_COLUMNS)].astype(
         found.dtypes[[name for name in LEAD_COLUMNS if name in found]]
     )
+
+
+def _of_places(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the province, the regions and the categories; of a table without groups, all."""
+    if "group" not in table:
+        return table
+    group = table["group"].astype(str)
+    return table[group.isin([PROVINCE, *REGION_CODES]) | group.str.startswith("immigration_category=")]
 
 
 def _not_looked_at(tables: Tables) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from .served import served
 from .transfer import process_funnel, transfer
 from .use import delay_to_first, number_of_services, reach
 
-CATEGORY = "immigration_category"
+CATEGORY, PERIOD = "immigration_category", "period"
 # What is compared with what the mix of the other groups would predict: a service, within so many months.
 EXPECTED = (
     (ANY_SERVICE, 3), (ANY_SERVICE, 12), ("job_search", 12), ("housing_search", 12), ("francization", 12),
@@ -45,7 +45,7 @@ def describing_tables(
         Its pathway, schedule, support, disclosure.households and groups are used.
     groups : iterable of str, optional
         As in `groups.members`; those of `reported_groups` where not given, and where a table costs little the
-        categories of immigration too.
+        categories of immigration and the periods too.
 
     Returns
     -------
@@ -56,8 +56,7 @@ def describing_tables(
     """
     study = study or Study()
     places = reported_groups(study) if groups is None else tuple(groups)
-    known = sorted(cohort.loc[cohort["excluded"].isna(), CATEGORY].dropna().astype(str).unique())
-    both = (*places, *(f"{CATEGORY}={name}" for name in known)) if groups is None else places
+    both = (*places, *_levels(cohort, CATEGORY), *_levels(cohort, PERIOD)) if groups is None else places
     tables = (cohort, records, persons)
     asked = {"study": study, "ready": served(*tables, study, issues)}
     expected = [
@@ -77,3 +76,9 @@ def describing_tables(
         "service_follow_up": follow_up_coverage(cohort, contacts, records, persons, study=study, groups=places),
         "service_expected": pd.concat(filled, ignore_index=True) if filled else expected[0],
     }
+
+
+def _levels(cohort: pd.DataFrame, column: str) -> list[str]:
+    """The groups of a column, as `groups.members` names them."""
+    known = cohort.loc[cohort["excluded"].isna(), column].dropna().astype(str)
+    return [f"{column}={name}" for name in sorted(known.unique())]
