@@ -1,6 +1,6 @@
 # Every target makes what it needs first. `make reports` and `make test` are all that a new user has to know.
 .POSIX:
-.PHONY: help install reports test coverage recovery lint lab lock clean
+.PHONY: help install reports test coverage recovery messages lint lab lock clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -14,6 +14,7 @@ help:
 	@echo "make coverage  the tests, and which lines none of them runs (half as long again)"
 	@echo "make recovery  the long recovery studies (minutes)"
 	@echo "make lab       JupyterLab on the notebooks"
+	@echo "make messages  hold the texts of the reports against the code, in both languages"
 	@echo "make lint      ruff"
 	@echo "make install   only the environment, in $(VENV)"
 	@echo "make lock      resolve requirements.lock again"
@@ -45,6 +46,9 @@ coverage: install
 
 recovery: install
 	$(BIN)/python -m pytest -q -m slow tests/recovery
+
+messages: install
+	$(BIN)/python -m trajectories.report.messages
 
 lint: install
 	$(BIN)/ruff check .

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lead_tables import every_table
 from report_tables import write_tables
+from trajectories.comparison import shrunken
+from trajectories.services.leads import ranked_leads
 
 # Persons settled by region: the largest, middling ones, three under the rules.
 PERSONS = {
@@ -195,9 +198,9 @@ def delays() -> pd.DataFrame:
                          "n_exit_settled": settled})  # fmt: skip
 
 
-def write_regions(folder: Path) -> Path:
+def write_regions(folder: Path, **facts: object) -> Path:
     """The tables of an analysis of all regions (report_tables.py), each with a rate of its own."""
-    folder = write_tables(folder, PERSONS)
+    folder = write_tables(folder, PERSONS, **facts)
     power = {group: 0.7 + 0.09 * (place * 5 % 13) for place, group in enumerate(PERSONS)}
     power["11"], power["03"] = 2.6, 0.55
     for name, columns in {
@@ -214,4 +217,20 @@ def write_regions(folder: Path) -> Path:
     more = (1 - (1 - gone) ** exits["group"].map(power).fillna(1.0)) / gone
     exits[["estimate", "lower", "upper"]] = exits[["estimate", "lower", "upper"]].mul(more, axis=0).clip(0, 1)
     exits.to_parquet(folder / "exits.parquet")
+    return folder
+
+
+def write_everything(folder: Path, **facts: object) -> Path:
+    """Those of `write_regions`, and every other table that a page can show."""
+    folder = write_regions(folder, **facts)
+    rates = pd.read_parquet(folder / "retention.parquet")
+    made = {
+        "typology_types": types(), "typology_states": states(), "typology_sequences": sequences(),
+        "funnel": funnel(rates), "coefficients": coefficients(), "comparison": comparison(), "odds": scale(),
+        "panel": panel(), "stock": stock(), "delay_curves": delays(), "leads": ranked_leads(every_table()),
+        "shrunken": shrunken(rates[rates["method"].eq("main")]),
+        "fits": pd.DataFrame({"model": ["cox"], "n_stays": [3143], "n_events": [702]}),
+    }  # fmt: skip
+    for name, table in made.items():
+        table.to_parquet(folder / f"{name}.parquet")
     return folder

@@ -43,7 +43,7 @@ ReportsOption = Annotated[Path | None, typer.Option("--reports", help="Folder of
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 RegionOption = Annotated[list[str] | None, typer.Option("--region", help="Two-digit region code; may be repeated.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every region and the province (the default).")]
-LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the reports: fr.")]
+LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the reports: fr, or en.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Reports made side by side.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has not changed.")]
 
@@ -309,7 +309,7 @@ def _accounting(built, each_file: bool) -> None:
 
 def _report(study: Study, groups: list[str], language: str, jobs: int, force: bool) -> int:
     from .analysis import analyse
-    from .report.batch import run_reports
+    from .report.batch import run_reports, shared_folder
 
     with _stage("analyse") as say:
         tables = analyse(study, progress=say, force=force)
@@ -323,7 +323,7 @@ def _report(study: Study, groups: list[str], language: str, jobs: int, force: bo
     for sentence in [*(f"Region {outcome.region} failed: {outcome.message}" for outcome in failed), *sorted(notes)]:
         _fail(sentence)
     typer.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} report(s) ready.")
-    typer.echo(str((study.paths.reports / "shareable" / "index.html").resolve()))
+    typer.echo(str((shared_folder(study.paths.reports, language) / "index.html").resolve()))
     return SOME_FAILED if failed else ALL_DONE
 
 
@@ -347,8 +347,8 @@ def _groups(study: Study, regions: list[str] | None, every: bool) -> list[str]:
 
 
 def _language(language: str) -> None:
-    if language != "fr":
-        raise TrajectoriesError(f"--lang {language!r}: reports exist in fr only in this version.")
+    if language not in ("fr", "en"):
+        raise TrajectoriesError(f"--lang {language!r}: reports exist in fr and in en.")
 
 
 def _fail(sentence: str) -> None:

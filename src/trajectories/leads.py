@@ -57,7 +57,7 @@ def with_sentences(leads: pd.DataFrame) -> pd.DataFrame:
 
     columns = {}
     for language in ("fr", "en"):
-        spoken = words(language, some=True)
+        spoken = words(language)
         for what in TOLD:
             columns[f"{what}_{language}"] = [
                 None if pd.isna(row["rule"]) else said(row, what, spoken) for _, row in leads.iterrows()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import stat
 from pathlib import Path
 
@@ -93,8 +94,8 @@ def test_the_folders_hold_what_they_should(first, place):
 def test_the_manifest_says_what_a_page_came_from_and_no_path(first, place):
     text = (place / "sensitive" / "manifest.json").read_text()
     pages = json.loads(text)["pages"]
-    assert sorted(pages) == ["05", "06", "province"]
-    origin = pages["05"]["made_from"]
+    assert sorted(pages) == ["province.html", "region-05.html", "region-06.html"]
+    origin = pages["region-05.html"]["made_from"]
     assert set(origin) == {"tables", "ledger", "notebook", "source", "parameters", "libraries"}
     assert origin["parameters"]["region"] == "05" and origin["parameters"]["support"] == 20
     assert str(place) not in text and "/" not in text.replace("application/", "")
@@ -167,6 +168,45 @@ RECORDS = pd.DataFrame({
     "organisation_id": ["EER01", "EER01"], "birth_date_earliest": pd.to_datetime(["1985-03-02", "2025-12-31"]),
     "birth_date_latest": pd.to_datetime(["1985-03-02", "2025-12-31"]),
 })  # fmt: skip
+
+
+def test_english_pages_stand_beside_the_french_and_both_are_known(first, place, notebooks):
+    shared = place / "shareable"
+    before = {path: path.read_bytes() for path in shared.rglob("*") if path.is_file() and path.name != "index.html"}
+    (outcome,) = go(place, notebooks, ["05"], language="en")
+    assert (outcome.status, outcome.page) == ("done", shared.resolve() / "en" / "region-05.html"), outcome.message
+    assert {path: path.read_bytes() for path in before} == before
+    assert '<html lang="en-CA">' in outcome.page.read_text() and "Administrative region 05" in outcome.page.read_text()
+    names = [sorted(path.name for path in (folder / "donnees").iterdir()) for folder in (shared, shared / "en")]
+    assert names[0] == names[1]
+    # each index leads to its own pages, and to the other
+    french, english = (folder / "index.html" for folder in (shared, shared / "en"))
+    assert 'href="en/index.html" lang="en-CA"' in french.read_text() and 'href="province.html"' in french.read_text()
+    links = re.findall(r'<a href="([^"#]+)"', english.read_text())
+    assert links[:2] == ["../index.html", "region-05.html"] and "province.html" not in links
+    pages = json.loads((place / "sensitive" / "manifest.json").read_text())["pages"]
+    assert {"region-05.html", "en/region-05.html"} <= set(pages)
+    assert pages["en/region-05.html"]["made_from"]["parameters"]["language"] == "en"
+    assert (place / "sensitive" / "notebooks" / "region-05.en.ipynb").is_file()
+    for language in ("en", "fr"):
+        (outcome,) = go(place, notebooks, ["05"], language=language)
+        assert outcome.status == "skipped"
+
+
+def test_a_leak_on_an_english_page_withholds_the_region_in_both_languages(first, place, notebooks, tmp_path):
+    RECORDS.to_parquet(tmp_path / "records.parquet")
+    shared = place / "shareable"
+    go(place, notebooks, ["05"], language="en")
+    (shared / "en" / "region-05_rates.csv").write_text("Region;Name\nBenali;Amina\n")
+    (outcome,) = go(place, notebooks, ["05"], derived=tmp_path)
+    assert outcome.status == "failed" and "en/region-05_rates.csv held a given and a family name" in outcome.message
+    assert not list(shared.rglob("region-05*"))
+    pages = json.loads((place / "sensitive" / "manifest.json").read_text())["pages"]
+    assert not [name for name in pages if "region-05" in name]
+    assert "region-05.html" not in (shared / "en" / "index.html").read_text() + (shared / "index.html").read_text()
+    assert [go(place, notebooks, ["05"], language=one)[0].status for one in ("en", "fr")] == ["done", "done"]
+    for folder in (shared / "en", place / "sensitive" / "withheld"):
+        shutil.rmtree(folder)
 
 
 def test_a_run_without_a_build_says_that_names_were_not_looked_for(first, place, notebooks):

@@ -196,8 +196,8 @@ def made(out, *names):
     pages = {}
     for name in names:
         (out / "shareable" / name).write_text(f"<p>{name}</p>", encoding="utf-8")
-        page = {"page": name, "sha256": origins.file_hash(out / "shareable" / name)}
-        pages[name] = page | {"made_from": origins.data_of(tables)}
+        digest = origins.file_hash(out / "shareable" / name)
+        pages[name] = {"sha256": digest, "made_from": origins.data_of(tables)}
     origins.write_manifest(out / "sensitive" / "manifest.json", pages)
 
 
@@ -232,6 +232,18 @@ def test_publish_refuses_what_is_not_finished(run, tmp_path):
     with pytest.raises(UnusableInputError, match="no page"):
         publish(study, tmp_path / "web")
     assert not (tmp_path / "web").exists() and not (tables.parent / "ledger").exists()
+
+
+def test_publish_takes_the_english_pages_too_and_refuses_them_when_they_are_old(run, tmp_path):
+    study, _ = run
+    out = study.paths.reports
+    (out / "shareable" / "en").mkdir()
+    made(out, "region-05.html", "index.html", "en/region-05.html", "en/index.html")
+    files = publish(study, tmp_path / "web", day=dt.date(2026, 4, 1))
+    assert tmp_path / "web" / "en" / "region-05.html" in files
+    made(out, "region-05.html")
+    with pytest.raises(UnusableInputError, match=r"^en/region-05\.html: .* --lang en"):
+        publish(study, tmp_path / "web")
 
 
 def test_a_listing_can_take_away_nothing_outside(run, tmp_path):

@@ -10,7 +10,8 @@ import trajectories
 from trajectories import Study
 from trajectories.hearing import CHANNELS, TOO_FEW, how_departures_become_known, tables_of
 from trajectories.report.figures.hearing import departures_known
-from trajectories.report.hearing_reading import WARNING, reading
+from trajectories.report.hearing_reading import reading
+from trajectories.report.words import words
 from trajectories.simulate import told_stays
 from trajectories.simulate.told_stays import hearing_of_shares
 
@@ -142,7 +143,7 @@ def test_what_it_can_not_group_by_is_refused_and_nobody_is_nobody(told):
 def test_the_reading_is_french_of_canada_and_says_that_it_is_not_protected(found):
     said = reading(found)
     assert said[0].startswith("Sur 100 départs, ")
-    assert said[-1].replace(NB, " ") == WARNING
+    assert said[-1] == words("fr").say("hearing.warning")
     text = " ".join(said)
     assert not re.search(r" [%:;»]", text)
     assert "nan" not in text
@@ -156,3 +157,13 @@ def test_the_figure_names_what_it_shows(found):
             assert label in svg
     assert "non protégé" in drawing.caption
     assert "Sur 100 départs" in drawing.alt
+
+
+def test_the_reading_and_the_figure_speak_english(found):
+    said = reading(found, "en")
+    assert said[0].startswith("Of 100 departures, ") and said[-1].startswith("Research result, not protected")
+    assert len(said) == len(reading(found)) and not re.search(r"[àè«»]|\d\s%|\s[:;]", " ".join(said))
+    drawing = departures_known(found, language="en")
+    for label in ("Metropolitan region", "gone, after a failure", "Months since the departure"):
+        assert label in drawing.svg
+    assert "not protected" in drawing.caption and "Of 100 departures" in drawing.alt

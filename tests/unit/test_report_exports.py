@@ -371,3 +371,47 @@ def test_the_index_links_to_the_files_only_where_there_are_some(run):
     assert re.findall(r'<a href="(donnees[^"]+)"', page) == list(where) and "<h2>Données</h2>" in page
     without = html.index([], {}, language="fr", run=run)
     assert "donnees/" not in without and "<h2>Données</h2>" not in without
+
+
+def test_the_english_files_are_the_same_numbers_in_english(tables, run, files):
+    english = exported(tables, words("en"), dataclasses.replace(run, targets=targets()))
+    assert list(english) == list(files)
+    for name in files:
+        if name.endswith(".csv"):
+            text = english[name].decode("utf-8-sig")
+            own = list(csv.reader(io.StringIO(text, newline="")))
+            french = list(csv.reader(io.StringIO(files[name].decode("utf-8-sig"), newline=""), delimiter=";"))
+            assert [len(row) for row in own] == [len(row) for row in french], name
+            # the same numbers in the same cells, with a point
+            numbers = [(i, j) for i, row in enumerate(french) for j, cell in enumerate(row)
+                       if re.fullmatch(r"-?\d+,\d+", cell)]  # fmt: skip
+            assert all(own[i][j] == french[i][j].replace(",", ".") for i, j in numbers), name
+            # the dictionary has codes for texts too
+            if name not in ("dictionnaire.csv", "retention.csv"):
+                assert own[0] != french[0]
+    (row,) = [
+        row for row in csv.DictReader(io.StringIO(english["retention.csv"].decode("utf-8-sig"), newline=""))
+        if (row["Place (code)"], row["Method (code)"], row["Duration (months)"]) == ("05", "main", "24")
+    ]  # fmt: skip
+    assert row["Estimate"].startswith("0.") and row["Status"] == "published" and row["Place"] == "Estrie"
+    book = openpyxl.load_workbook(io.BytesIO(english[WORKBOOK]))
+    said = dict(book["How to read"].iter_rows(values_only=True))
+    assert said["Data up to"] == "December 31, 2025" and "0.83 means 83%" in said["Rates and shares"]
+
+
+def test_publish_refuses_english_data_that_are_not_those_of_the_tables(tmp_path):
+    out = tmp_path / "reports"
+    folder = write_tables(out / "sensitive" / "tables")
+    study = Study(paths=Paths(raw=tmp_path, derived=tmp_path, reports=out))
+    made = shown_tables(folder, rules=study.disclosure, support=study.support)
+    for language, place in (("fr", "donnees"), ("en", "en/donnees")):
+        write_exports(made, words(language), Run.read(folder), out / "shareable" / place)
+    assert {"en/donnees/retention.csv", "donnees/retention.csv"} <= {
+        path.relative_to(tmp_path / "web").as_posix() for path in publish(study, tmp_path / "web")
+    }
+    # what is published is an input of the next run; the same numbers are told
+    write_exports(shown_tables(folder, rules=study.disclosure, support=study.support), words("fr"), Run.read(folder),
+                  out / "shareable" / "donnees")  # fmt: skip
+    (out / "shareable" / "en" / "donnees" / "retention.csv").write_text("changed by hand")
+    with pytest.raises(UnusableInputError, match=r"^en/donnees/: .*retention\.csv"):
+        publish(study, tmp_path / "web")

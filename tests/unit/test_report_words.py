@@ -1,34 +1,70 @@
-"""The words of a report: Canadian French typography, and a catalogue with nothing missing and nothing unused."""
+"""The words of a report: the typography of each language, catalogues with nothing missing and nothing unused, and pages
+that hold no word, number or date of the other language (`pages` reads every kind of page, as text, in both)."""
 
 import csv
 import datetime as dt
+import io
 import re
 import string
 from pathlib import Path
 
+import openpyxl
 import pytest
 
+import figure_tables
 import trajectories
+from page_reading import Reader, notebook
 from trajectories import conflicts
 from trajectories.exceptions import NotebookError
 from trajectories.persons import match_weights
 from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
 from trajectories.portrait.services import SERVICE_TABLES
+from trajectories.report import course, html, leads, messages, portrait, sections, services, whole
+from trajectories.report import words as words_module
 from trajectories.report.counting import ORDERS
-from trajectories.report.labelled import FAMILIES as CODED
+from trajectories.report.exports import WORKBOOK, exported
+from trajectories.report.inputs import Run, all_protected, open_reports
 from trajectories.report.linkage import REFUSALS
 from trajectories.report.readings import times_text
-from trajectories.report.words import french, read_catalogue, words
+from trajectories.report.words import LOCALES, french, read_catalogue, words
+from trajectories.study import REGION_CODES, Study
 
 PACKAGE = Path(trajectories.__file__).parent
-REPORT = PACKAGE / "report"
-# Keys made from a code (`label("exit", code)`, `say(f"term.{name}")`): the family is named in the source.
-FAMILIES = re.compile(r'(?:label\("(\w+)"|f"([\w.]+)\.\{)')
 
-# The tables of counts, whose keys are labelled by `counting.py` (portrait.py names them).
-COUNTED = {
-    "origin", "lost", "late_news", "excluded", "rows", "places", "linkage", "links", "conflicts", "migration", "delay",
+# The same in both languages: words of both, names that stay French, codes, the names of methods and of measures.
+SHARED = """
+    a admission an association associations cases cause causes certain change classes code codes compare compatible
+    contact contacts csv d date dates destination destinations discrimination distance double due europe exact excel
+    figure fine gray immigration information interruption l large moment mrc net on p page part place points population
+    possible postal proportion province publication rare rmr service services silence silhouette simple situation
+    situations six social source sources suppose total trait traits trajectories transport type types version vertical
+    met pasi programme accompagnement et de soutien à intégration communauté métropolitaine objectif administrative
+    gatineau sherbrooke trois rivières
+"""
+# Messages that are the same text in both languages.
+ALIKE = {
+    "key.exit", "key.lost", "column.service", "column.day", "column.code", "level.arrival.compatible", "need.transport",
+    "leaving_reason.services", "leaving_reason.transport", "leaving_reason.discrimination", "field.service",
+    "field.when", "field.code_of", "field.cause", "field.state", "field.silhouette", "field.source",
+    "sheet.coefficients", "sheet.types", "kind.date", "types", "covariate_level.service.information",
+    "covariate_level.service.objectif_integration",
 }  # fmt: skip
+WORD = re.compile(r"[^\W\d_]+")
+# What only the other language writes so. A number of thousands and one with decimals look alike: three digits are
+# thousands in English; in French a number with three decimals is one below 1 (a probability).
+FOREIGN = {
+    "fr": (r"\d%", r"\d\.\d", r"[1-9]\d{0,2},\d{3}\b", r"[“”]", r"\b[A-Z][a-z]+ \d{1,2}, \d{4}", r"[;!?]\w"),
+    "en": (
+        r"\d\s%", r"\d,\d(?!\d\d)", r"\d[\u00a0\u202f]\d", r"[«»]", r"\s[:;!?%]",
+        r"\b\d{1,2}(?:er)?\s[a-zéû]{3,} \d{4}",
+    ),
+}  # fmt: skip
+PARTS = [
+    sections.opening, sections.in_brief, sections.how_long, sections.where_to, course.time_there, whole.regions,
+    whole.compared, whole.flows, whole.types, whole.associations, sections.who_came, portrait.who_they_are,
+    portrait.when_and_how, services.service_path, leads.leads, portrait.how_many, sections.what_if,
+    sections.data_quality, sections.definitions,
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +72,77 @@ def fr():
     return words("fr")
 
 
-def _keys():
-    return [
-        message.id if isinstance(message.id, str) else message.id[0] for message in read_catalogue("fr") if message.id
-    ]
+@pytest.fixture(scope="module")
+def en():
+    return words("en")
 
 
-def _source():
-    return "\n".join(path.read_text(encoding="utf-8") for path in REPORT.rglob("*.py"))
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Language → page → all that a reader sees or hears of it; and the workbook, with the sheets of the CSV files."""
+    facts = {"groups": {"Alpha": ["03", "05"]}, "targets": {"05": {"2024-2025": 300}}}
+    folder = figure_tables.write_everything(tmp_path_factory.mktemp("tables") / "tables", **facts)
+    study = Study()
+    protected = all_protected(folder, rules=study.disclosure, support=study.support)
+    kept, more, _ = protected
+    found = {}
+    for language in LOCALES:
+        reports = open_reports(folder, ["05", "09", "10", "06", "province"], language=language, found=protected)
+        made = {report.region: page(report, language) for report in reports}
+        links = {name: f"{name}.html" for name in made}
+        made["index"] = html.index(reports, links, language=language, run=reports[0].run, files=["a", "b", "c"])
+        told = {name: "\n".join(told_of(text)) for name, text in made.items()}
+        files = exported({**kept, **more}, words(language), reports[0].run)
+        found[language] = {**told, "workbook": "\n".join(labels_of(files[WORKBOOK]))}
+    return found
+
+
+def page(report, language):
+    parts = [part for part in PARTS if report.region == "province" or part.__module__ != whole.__name__]
+    shown = notebook(*(part(report) for part in parts))
+    return html.page(shown, region=report.region, language=language, run=report.run)
+
+
+def told_of(text):
+    """The pieces of a page: text outside of style, alternative texts; the version of the software left out."""
+    text = re.sub(r"<style>.*?</style>", "", text, flags=re.S).replace("0.1.0", "")
+    seen = Reader(text)
+    heard = [attrs[name] for _, attrs in seen.tags for name in ("alt", "title", "aria-label") if name in attrs]
+    return [piece for piece in (one.strip() for one in (*seen.text, *heard)) if piece]
+
+
+def labels_of(content):
+    """What the sheets of a workbook say in words: titles, headers, labels; not codes, which are of no language."""
+    book = openpyxl.load_workbook(io.BytesIO(content))
+    for sheet in book.worksheets:
+        yield sheet.title
+        for column in sheet.iter_cols(values_only=True):
+            # the dictionary has names of files and codes of columns
+            if str(column[0]).endswith("(code)") or column[0] in CODED:
+                continue
+            yield from (cell for cell in column if isinstance(cell, str) and cell != "0.1.0")
+
+
+CODED = {words(language).say(f"field.{name}") for language in LOCALES for name in ("file", "variable")}
+
+
+def texts(language):
+    """Key → its texts, one a plural form."""
+    return {
+        (m.id if isinstance(m.id, str) else m.id[0]): [m.string] if isinstance(m.string, str) else list(m.string)
+        for m in read_catalogue(language)
+        if m.id
+    }
+
+
+def vocabulary(language):
+    told = (re.sub(r"\{\w*\}", " ", text) for forms in texts(language).values() for text in forms)
+    return {word.lower() for text in told for word in WORD.findall(text)}
+
+
+def names():
+    """Words of the names of regions, which are French in both languages."""
+    return {word.lower() for code in REGION_CODES for word in WORD.findall(words("fr").region(code))}
 
 
 def test_numbers_and_dates_are_canadian_french(fr):
@@ -59,6 +158,24 @@ def test_numbers_and_dates_are_canadian_french(fr):
     assert fr.listing(["a", "b", "c"]) == "a, b et c"
 
 
+def test_numbers_and_dates_are_canadian_english(en):
+    assert en.percent(0.125, 1) == "12.5%" and en.percent(0.82) == "82%"
+    assert en.number(12340) == "12,340" and en.number(0.5, 2) == "0.50"
+    assert en.signed(-0.5, 1) == "\N{MINUS SIGN}0.5" and en.signed(1234.2, 1) == "+1,234.2" and en.signed(0.0) == "0"
+    assert en.number(None) == en.percent(float("nan")) == en.signed(None) == "–"
+    assert en.date(dt.date(2022, 3, 3)) == "March 3, 2022" and en.date(dt.date(2022, 4, 1)) == "April 1, 2022"
+    assert en.month(dt.date(2022, 8, 31)) == "August 2022"
+    assert [en.months(n) for n in (0, 1, 12)] == ["0\u00a0months", "1\u00a0month", "12\u00a0months"]
+    assert en.listing(["a", "b", "c"]) == "a, b and c"
+    assert en.region("03") == "Capitale-Nationale" and en.in_region("11") == "in Gaspésie–Îles-de-la-Madeleine"
+    assert en.in_region("Est") == "in the group “Est”" and en.tag == "en-CA"
+
+
+def test_signed_numbers_are_canadian_french(fr):
+    assert fr.signed(-0.5, 1) == "\N{MINUS SIGN}0,5" and fr.signed(1234.2, 1) == "+1\u00a0234,2"
+    assert fr.months(0) == "0\u00a0mois"
+
+
 def test_no_break_spaces_stand_where_french_wants_them():
     assert (
         french("« Masqué » : 5 % de 3 $ ; vrai ! oui ?")
@@ -67,26 +184,101 @@ def test_no_break_spaces_stand_where_french_wants_them():
 
 
 def test_no_message_breaks_the_typography():
-    for message in read_catalogue("fr"):
-        for text in [message.string] if isinstance(message.string, str) else message.string:
-            if message.id:
-                assert not re.search(r"[ \u202f][%$:»]|« |[\s\u00a0][;!?]|'|\.\.\.", text), (message.id, text)
+    for key, forms in texts("fr").items():
+        for text in forms:
+            assert not re.search(r"[ \u202f][%$:»]|« |[\s\u00a0][;!?]|'|\.\.\.", text), (key, text)
+    for key, forms in texts("en").items():
+        for text in forms:
+            # a code is not set: “RMR-2021”; a decimal comma would be French
+            assert not re.search(r"\s[%$:;!?]|[«»\"]|'|\.\.\.|\d,\d(?!\d\d)|  ", text), (key, text)
+            assert text.count("“") == text.count("”"), (key, text)
 
 
-def test_every_message_said_in_the_source_exists_and_none_is_unused(fr):
-    source = _source()
-    # a key is a string of dotted words, wherever the source holds it
-    held = set(re.findall(r'"([a-z][\w]*(?:\.[\w-]+)*)"', source))
-    families = {first or second for first, second in FAMILIES.findall(source)} | {"in_region", "region"} | COUNTED
-    families |= set(CODED.values())
-    said = set(re.findall(r'\bsay(?:_many)?\(\s*"([^"]+)"', source))
-    assert [key for key in sorted(said) if not fr.has(key) and key != "months"] == []
-    unused = [
-        key for key in _keys()
-        if key not in held and key.rsplit(".", 1)[0] not in families and key.split(".")[0] not in families
-        and not re.fullmatch(r"term\.\w+\.meaning", key)
+def test_the_catalogues_say_everything_that_the_code_asks_for_and_nothing_else():
+    assert messages.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda po: po.replace('msgstr "Skip to content"', 'msgstr ""'), "en: page.skip is not translated."),
+        (lambda po: po.replace("data up to {cutoff}", "data"), "en: page.foot has other values set in than in fr."),
+        (lambda po: po.replace('msgid "page.skip"', 'msgid "page.skap"'), "en: page.skap is not in the catalogue fr."),
+        (lambda po: po.replace("# page shell\n", ""), "en: the catalogue is not in its normal form"),
+    ],
+)
+def test_a_fault_of_a_catalogue_is_said(monkeypatch, tmp_path, change, said):
+    changed = tmp_path / "en.po"
+    text = messages.catalogue_path("en").read_text(encoding="utf-8")
+    changed.write_text(change(text), encoding="utf-8")
+    assert changed.read_text(encoding="utf-8") != text
+    there = messages.catalogue_path
+
+    def other(language):
+        return changed if language == "en" else there(language)
+
+    monkeypatch.setattr(messages, "catalogue_path", other)
+    monkeypatch.setattr(words_module, "catalogue_path", other)
+    assert any(fault.startswith(said) for fault in messages.faults())
+
+
+def test_a_message_said_and_not_there_or_there_and_not_said_is_found(monkeypatch):
+    monkeypatch.setattr(messages, "named", lambda: frozenset({"page.new"}))
+    monkeypatch.setattr(messages, "_held", lambda: frozenset())
+    found = messages.faults()
+    assert "fr: page.new is said and not in the catalogue." in found
+    assert "fr: page.skip is used by nothing." in found and "fr: exit.metropole is used by nothing." not in found
+
+
+def test_babel_extracts_both_keys_of_a_choice():
+    code = io.BytesIO(b'say("a.b" if x else "c.d"); w.say_many("e", n); say(f"term.{x}"); say(key); has("f.g")')
+    assert [key for _, _, key, _ in messages.keys_of_calls(code, {"say": None, "say_many": None}, (), {})] == [
+        "a.b", "c.d", "e",
     ]  # fmt: skip
-    assert not unused, " ".join(unused)
+
+
+def test_no_message_is_left_in_the_other_language():
+    told = {language: texts(language) for language in LOCALES}
+    same = {
+        key for key, forms in told["fr"].items()
+        if forms == told["en"][key] and any(WORD.search(re.sub(r"\{\w*\}", "", text)) for text in forms)
+    }  # fmt: skip
+    places = {key for key in same if re.fullmatch(r"(region|flow_origin)\.\d\d", key)}
+    assert same - places == ALIKE
+    # a word of both catalogues is one of both languages, or it stands in one of them by mistake
+    assert (vocabulary("fr") & vocabulary("en")) - names() - set(SHARED.split()) == set()
+
+
+@pytest.mark.parametrize("language", sorted(LOCALES))
+def test_no_page_holds_a_number_or_a_date_of_the_other_language(pages, language):
+    assert set(pages[language]) == {"05", "09", "10", "06", "province", "index", "workbook"}
+    for name, text in pages[language].items():
+        for pattern in FOREIGN[language]:
+            found = [text[max(one.start() - 20, 0) : one.end() + 10] for one in re.finditer(pattern, text)]
+            assert not found, (name, pattern, found[:3])
+    other = "en" if language == "fr" else "fr"
+    # each pattern would find something on a page of the other language, or it finds nothing anywhere
+    text = "\n".join(pages[other].values())
+    assert [pattern for pattern in FOREIGN[language][:4] if not re.search(pattern, text)] == []
+
+
+@pytest.mark.parametrize("language", sorted(LOCALES))
+def test_no_page_holds_an_interface_word_of_the_other_language(pages, language):
+    other = "en" if language == "fr" else "fr"
+    foreign = vocabulary(other) - vocabulary(language) - names()
+    assert len(foreign) > 700
+    for name, text in pages[language].items():
+        found = {word for word in WORD.findall(text) if word.lower() in foreign}
+        assert found == set(), (name, found)
+
+
+def test_a_page_names_its_language_and_links_the_other(pages, tmp_path):
+    run = Run.read(figure_tables.write_regions(tmp_path / "tables"))
+    text = html.index([], {}, language="en", run=run, others={"fr": "../index.html"})
+    assert '<html lang="en-CA">' in text
+    assert '<a href="../index.html" lang="fr-CA" hreflang="fr-CA">Français</a>' in text
+    assert 'hreflang="en-CA">English</a>' in html.index([], {}, language="fr", run=run, others={"en": "en/index.html"})
+    assert "hreflang" not in html.index([], {}, language="fr", run=run)
 
 
 def test_every_decision_and_every_level_of_agreement_has_its_words(fr):
@@ -129,24 +321,32 @@ def test_a_weight_is_told_as_times_with_two_digits(fr, weight, said):
 
 
 def test_messages_name_only_values_by_name():
-    for message in read_catalogue("fr"):
-        for text in [message.string] if isinstance(message.string, str) else message.string:
-            if message.id:
+    for language in LOCALES:
+        for forms in texts(language).values():
+            for text in forms:
                 assert all(name is None or name.isidentifier() for _, name, _, _ in string.Formatter().parse(text))
 
 
-def test_regions_bear_their_official_names(fr):
+def test_regions_bear_their_official_names(fr, en):
     with (PACKAGE / "places" / "reference" / "municipalities.csv").open(encoding="utf-8") as file:
         official = {row["region_code"]: row["region_name"] for row in csv.DictReader(file)}
-    assert {code: fr.region(code) for code in official} == official
-    assert all(fr.in_region(code).endswith(name) for code, name in official.items())
+    for language in (fr, en):
+        assert {code: language.region(code) for code in official} == official
+        assert all(language.in_region(code).endswith(name) for code, name in official.items())
 
 
 def test_an_unknown_language_is_refused_with_a_sentence():
-    with pytest.raises(NotebookError, match="no reports in the language 'de': the languages are fr"):
+    with pytest.raises(NotebookError, match="no reports in the language 'de': the languages are fr, en"):
         words("de")
 
 
 def test_a_missing_message_is_a_defect_not_a_blank(fr):
     with pytest.raises(KeyError, match="not in the catalogue"):
         fr.say("no.such.message")
+    with pytest.raises(KeyError, match="not in the catalogue"):
+        fr.say_many("no.such.message", 2)
+    assert not fr.has("no.such.message")
+
+
+def test_a_text_that_is_its_own_key_is_a_message(en):
+    assert en.say("hidden") == "hidden" and en.has("hidden")

@@ -1,4 +1,4 @@
-"""Protected tables → one self-contained page a region, in French, and the index of all pages.
+"""Protected tables → one self-contained page a region, in French or English, and the index of all pages.
 
 In the order a page walks: `open_report` loads and protects the tables · `sections`, `portrait` (who settled) and
 `whole` (the page of the whole) say them, with the `figures` and `tables` of this room and the words of a catalogue ·

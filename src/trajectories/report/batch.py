@@ -3,7 +3,9 @@
 A region that fails is named and leaves no page; the others go on. Under `out`:
 
 - `shareable/`: the pages, `index.html` and `donnees/` (the published tables as files), whole files only, searched at
-  the end for what may not leave (leaks.py);
+  the end for what may not leave (leaks.py); in English the same below `shareable/en/`, so that neither language
+  overwrites the other. Whatever language is asked for, the index and the files of each language that is there are made
+  again, since all tell the same tables, and the two indexes link each other;
 - `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`, and `withheld/`,
   what the search took out of `shareable/`.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import multiprocessing
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -32,7 +35,7 @@ from .inputs import AllProtected, Run, all_protected, open_reports
 from .kernel import check_notebook
 from .private import Secrets
 from .withheld import NOT_SEARCHED, what_may_be_said, withhold_leaks
-from .words import words
+from .words import FIRST, LOCALES, words
 from .worker import Job, make_page
 
 NOTEBOOKS = ("province_report.ipynb", "region_report.ipynb")
@@ -121,6 +124,7 @@ def run_reports(
     Run.read(tables)
     folder = _notebook_folder(notebooks)
     sensitive = private_folder(out / "sensitive")
+    shared_folder(out, language).mkdir(parents=True, exist_ok=True)
     jobs_of = {region: _job(region, study, tables, out, language, folder) for region in regions}
     manifest = _Manifest(sensitive / "manifest.json", out / "shareable")
     fresh = {region: job for region, job in jobs_of.items() if manifest.is_fresh(job) and not force}
@@ -135,16 +139,20 @@ def run_reports(
         found[job.region] = Outcome(job.region, status, seconds, fault, page)
         tell(found[job.region])
     protected = all_protected(tables, rules=study.disclosure, support=study.support)
-    files = _write_exports(protected, tables, out, language)
+    there = [one for one in LOCALES if one == language or (shared_folder(out, one) / INDEX).exists()]
+    files = {one: _write_exports(protected, tables, out, one) for one in there}
 
-    def write_index() -> None:
-        # what was withheld is not there to lead to
-        there = [name for name in files if (out / "shareable" / name).is_file()]
-        _write_index(study, tables, out, language, folder, manifest, protected, there)
+    def write_indexes(leaks: Iterable[str] = ()) -> None:
+        # what was withheld is not there to lead to, nor made again
+        indexes = {one: (shared_folder(out, one) / INDEX).relative_to(out / "shareable").as_posix() for one in files}
+        left = [one for one in files if indexes[one] not in leaks]
+        for one in left:
+            told = [name for name in files[one] if (shared_folder(out, one) / name).is_file()]
+            _write_index(study, tables, out, one, folder, manifest, protected, told, left)
 
-    write_index()
+    write_indexes()
     secrets = Secrets.of_build(study)
-    leaks = _search(secrets, study, tables, out, manifest, write_index)
+    leaks = _search(secrets, study, tables, out, manifest, write_indexes)
     for region, fault in leaks.items():
         seconds = found[region].seconds if region in found else 0.0
         found[region] = Outcome(region, "failed", seconds, fault, None)
@@ -152,6 +160,18 @@ def run_reports(
     if secrets.at_hand:
         return outcomes
     return [replace(outcome, message=outcome.message or NOT_SEARCHED) for outcome in outcomes]
+
+
+def shared_folder(out: Path, language: str) -> Path:
+    """
+    Where the pages of a language stand.
+
+    Examples
+    --------
+    >>> [shared_folder(Path("reports"), language).as_posix() for language in ("fr", "en")]
+    ['reports/shareable', 'reports/shareable/en']
+    """
+    return out / "shareable" if language == FIRST else out / "shareable" / language
 
 
 def page_name(region: str) -> str:
@@ -182,7 +202,7 @@ def slug(name: str) -> str:
 
 
 class _Manifest:
-    """The pages made, and from what; written after each, so that a run that is killed loses none."""
+    """The pages made, and from what, by page; written after each, so that a run that is killed loses none."""
 
     def __init__(self, path: Path, shareable: Path):
         shareable.mkdir(parents=True, exist_ok=True)
@@ -195,8 +215,8 @@ class _Manifest:
     def is_fresh(self, job: Job) -> bool:
         parameters = {name: value for name, value in job.parameters.items() if name != "tables"}
         origin = origins.made_from(Path(job.parameters["tables"]), job.notebook, parameters)
-        self.seen.setdefault(job.region, origin)
-        known = self.pages.get(job.region)
+        self.seen.setdefault(self._name(job), origin)
+        known = self.pages.get(self._name(job))
         return bool(
             known
             and known.get("fingerprint") == origins.fingerprint(origin)
@@ -204,21 +224,24 @@ class _Manifest:
         )
 
     def forget(self, region: str) -> None:
-        self.pages.pop(region, None)
+        gone = page_name(region)
+        self.pages = {name: page for name, page in self.pages.items() if name.rpartition("/")[2] != gone}
         origins.write_manifest(self.path, self.pages)
 
     def note(self, job: Job, fault: str | None) -> None:
         if fault:
-            self.pages.pop(job.region, None)
+            self.pages.pop(self._name(job), None)
         else:
-            origin = self.seen[job.region]
-            self.pages[job.region] = {
-                "page": job.page.name,
+            origin = self.seen[self._name(job)]
+            self.pages[self._name(job)] = {
                 "sha256": origins.file_hash(job.page),
                 "fingerprint": origins.fingerprint(origin),
                 "made_from": origin,
             }
         origins.write_manifest(self.path, self.pages)
+
+    def _name(self, job: Job) -> str:
+        return job.page.relative_to(self.shareable).as_posix()
 
 
 def _refuse_unknown(regions: list[str], study: Study) -> None:
@@ -247,7 +270,9 @@ def _notebook_folder(given: Path | None) -> Path:
 
 
 def _job(region: str, study: Study, tables: Path, out: Path, language: str, notebooks: Path) -> Job:
-    name = Path(page_name(region)).stem
+    name = page_name(region)
+    # a slug has no point: no page of another language has this name
+    kept = Path(name).stem + ("" if language == FIRST else f".{language}")
     return Job(
         region=region,
         notebook=notebooks / NOTEBOOKS[region != PROVINCE],
@@ -258,9 +283,9 @@ def _job(region: str, study: Study, tables: Path, out: Path, language: str, note
             "rules": dataclasses.asdict(study.disclosure),
             "support": study.support,
         },
-        executed=private_folder(out / "sensitive" / "notebooks") / f"{name}.ipynb",
-        page=out / "shareable" / f"{name}.html",
-        log=private_folder(out / "sensitive" / "logs") / f"{name}.txt",
+        executed=private_folder(out / "sensitive" / "notebooks") / f"{kept}.ipynb",
+        page=shared_folder(out, language) / name,
+        log=private_folder(out / "sensitive" / "logs") / f"{kept}.txt",
     )
 
 
@@ -304,29 +329,30 @@ def _write_exports(protected: AllProtected, tables: Path, out: Path, language: s
     from .exports import FOLDER, write_exports
 
     kept, more, _ = protected
-    made = write_exports({**kept, **more}, words(language), Run.read(tables), out / "shareable" / FOLDER)
+    made = write_exports({**kept, **more}, words(language), Run.read(tables), shared_folder(out, language) / FOLDER)
     return [f"{FOLDER}/{name}" for name in made]
 
 
 def _search(
-    secrets: Secrets, study: Study, tables: Path, out: Path, manifest: _Manifest, write_index: Callable[[], None]
-) -> dict[str, str]:
+    secrets: Secrets, study: Study, tables: Path, out: Path, manifest: _Manifest,
+    write_indexes: Callable[[Iterable[str]], None],
+) -> dict[str, str]:  # fmt: skip
     """Region, or file of none → what was found in its files, which are then neither shared nor in the index."""
     groups = (*REGION_CODES, PROVINCE, *study.groups)
     stems = {group: Path(page_name(group)).stem for group in groups}
     leaks = withhold_leaks(out, secrets, what_may_be_said(tables, Run.read(tables)), stems)
     for region in leaks:
         manifest.forget(region)
-    if leaks and INDEX not in leaks:
-        write_index()
+    if leaks:
+        write_indexes(leaks)
     return leaks
 
 
 def _write_index(
     study: Study, tables: Path, out: Path, language: str, notebooks: Path, manifest: _Manifest,
-    protected: AllProtected, files: list[str],
+    protected: AllProtected, files: list[str], languages: Iterable[str],
 ) -> None:  # fmt: skip
-    """The index, with a link to every page that is fresh and to the main files; the whole comes first."""
+    """The index, with a link to every page that is fresh, the main files and the other languages; the whole first."""
     from .html import index
 
     run = Run.read(tables)
@@ -337,9 +363,13 @@ def _write_index(
     rules = dataclasses.asdict(study.disclosure)
     said = {"language": language, "rules": rules, "support": study.support}
     reports = open_reports(tables, groups, **said, found=protected)
+    here = shared_folder(out, language)
+    to = {one: Path(os.path.relpath(shared_folder(out, one) / INDEX, here)).as_posix() for one in languages}
+    others = {one: href for one, href in to.items() if one != language}
+    text = index(reports, pages, language=language, run=run, files=files[:3], others=others)
     with replaced(out / "sensitive" / INDEX) as scratch:
-        scratch.write_text(index(reports, pages, language=language, run=run, files=files[:3]), encoding="utf-8")
-    (out / "sensitive" / INDEX).replace(out / "shareable" / INDEX)
+        scratch.write_text(text, encoding="utf-8")
+    (out / "sensitive" / INDEX).replace(here / INDEX)
 
 
 def _groups_of(tables: Path) -> set[str]:

@@ -1,8 +1,9 @@
-"""Every published table as files: CSV and a workbook for French Excel, a dictionary, the indicators for a dashboard.
+"""Every published table as files: CSV and a workbook for Excel, a dictionary, the indicators for a dashboard.
 
-Below `shareable/donnees/`: one CSV a table (all places in it; UTF-8 with its mark, `;`, decimal comma), the same tables
-in `trajectoires.xlsx` after a sheet that says how to read them, `dictionnaire.csv`, `indicateurs.csv`. Codes stay text,
-no text is taken for a formula, and nothing names a machine, a person or an hour: the same tables give the same bytes.
+Below `shareable/donnees/`: one CSV a table (all places in it; UTF-8 with its mark; `;` and decimal comma as Excel has
+them in French, `,` and decimal point in English), the same tables in `trajectoires.xlsx` after a sheet that says how to
+read them, `dictionnaire.csv`, `indicateurs.csv`. Files bear the same names in both languages. Codes stay text, no text
+is taken for a formula, and nothing names a machine, a person or an hour: the same tables give the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from .batch import slug
 from .indicators import indicators
 from .inputs import Run
 from .labelled import COLUMNS, STATUSES, Sheet, labelled, sheet
-from .words import Words
+from .words import FIRST, Words
+from .words import words as words_of
 
 FOLDER = "donnees"
 WORKBOOK, DICTIONARY = "trajectoires.xlsx", "dictionary"
@@ -33,6 +35,8 @@ ENDINGS = (".csv", ".xlsx")
 _WIDEST, _NARROWEST = 60, 9
 # Nothing is told to more.
 DECIMALS = 4
+# What stands between cells, and before decimals, where Excel is in that language.
+_MARKS = {"fr": (";", ","), "en": (",", ".")}
 
 
 def write_exports(tables: Mapping[str, Protected], words: Words, run: Run, folder: Path) -> list[str]:
@@ -86,7 +90,7 @@ def exported(tables: Mapping[str, Protected], words: Words, run: Run) -> dict[st
     about = list(_reading(sheets, words, run, rules))
     first = [sheets[0], described]
     book = _workbook(words.say("sheet.reading"), about, [*sheets, described])
-    return {WORKBOOK: book, **{_file(one): _csv(one) for one in (*first, *sheets[1:])}}
+    return {WORKBOOK: book, **{_file(one): _csv(one, words.language) for one in (*first, *sheets[1:])}}
 
 
 def text_of_workbook(content: bytes) -> str:
@@ -106,7 +110,7 @@ def text_of_workbook(content: bytes) -> str:
 
 
 def _file(one: Sheet) -> str:
-    return f"{slug(one.title)}.csv"
+    return f"{slug(words_of(FIRST).say(f'sheet.{one.name}'))}.csv"
 
 
 def _dictionary(sheets: list[Sheet], words: Words, run: Run) -> Sheet:
@@ -143,23 +147,24 @@ def _reading(sheets: list[Sheet], words: Words, run: Run, rules) -> Iterator[tup
         yield one.title, one.what
 
 
-def _csv(one: Sheet) -> bytes:
+def _csv(one: Sheet, language: str) -> bytes:
+    between, point = _MARKS[language]
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
+    writer = csv.writer(buffer, delimiter=between, lineterminator="\r\n")
     writer.writerow([column.header for column in one.columns])
-    writer.writerows([[_as_text(cell) for cell in row] for row in _cells(one)])
+    writer.writerows([[_as_text(cell, point) for cell in row] for row in _cells(one)])
     return buffer.getvalue().encode("utf-8-sig")
 
 
-def _as_text(cell: object) -> str:
+def _as_text(cell: object, point: str) -> str:
     if isinstance(cell, dt.date):
         return cell.isoformat()
-    return _decimal(cell) if isinstance(cell, float) else "" if cell is None else str(cell)
+    return _decimal(cell, point) if isinstance(cell, float) else "" if cell is None else str(cell)
 
 
-def _decimal(number: float) -> str:
-    """A number with its decimal comma and no more digits than it has."""
-    return f"{number:.6f}".rstrip("0").rstrip(".").replace(".", ",")
+def _decimal(number: float, point: str) -> str:
+    """A number with the decimal mark of the language and no more digits than it has."""
+    return f"{number:.6f}".rstrip("0").rstrip(".").replace(".", point)
 
 
 def _cells(one: Sheet) -> Iterator[list[object]]:

@@ -1,7 +1,8 @@
 """What a page was made from, as hashes: the reason to make it again, or to leave it.
 
 A page is made again when its tables, its notebook, the library's source, its parameters, or a library that shapes it
-have changed. The manifest (`sensitive/manifest.json`) says it for every page; it holds no path, no time and no name of
+have changed. The manifest (`sensitive/manifest.json`) says it for every page by its name in
+`shareable/`; it holds no other path, no time and no name of
 a machine.
 """
 
@@ -27,7 +28,7 @@ SHAPING = (
 )  # fmt: skip
 # The library's files that a report notebook imports; what others change shows in the tables.
 SOURCES = ("disclosure", "portrait", "report", "exceptions.py", "folders.py", "study.py", "tables.py")
-VERSION = 1
+VERSION = 2
 
 __all__ = ["file_hash", "fingerprint", "made_from", "read_manifest", "write_manifest"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import unescape
 from pathlib import Path
 
@@ -75,7 +75,8 @@ def page(notebook, *, region: str, language: str, run: Run) -> str:
 
 
 def index(
-    reports: Sequence[Report], pages: dict[str, str], *, language: str, run: Run, files: Sequence[str] = ()
+    reports: Sequence[Report], pages: dict[str, str], *, language: str, run: Run, files: Sequence[str] = (),
+    others: Mapping[str, str] | None = None,
 ) -> str:  # fmt: skip
     """
     The page that links all the others, the whole first, each with its headline rate (or why it has none).
@@ -90,6 +91,8 @@ def index(
     run : Run
     files : sequence of str, optional
         Where the workbook, the indicators and the dictionary are (exports.py); no section on them without.
+    others : mapping of str to str, optional
+        Language → where the index in it is.
     """
     said = words(language)
     rows = []
@@ -107,7 +110,7 @@ def index(
     body = join(
         element(
             "header", element("p", said.say("opening.series"), class_="series"), element("h1", said.say("index.title")),
-            class_="opening",
+            *(_in_language(one, href) for one, href in (others or {}).items()), class_="opening",
         ),
         element(
             "section",
@@ -122,6 +125,13 @@ def index(
     for fault in faults(html):
         raise NotebookError(f"the index holds {fault}: nothing is kept.")
     return html
+
+
+def _in_language(language: str, href: str) -> Markup:
+    """The link to the index in another language, by the name that the language gives itself."""
+    other = words(language)
+    link = element("a", other.say("language.name"), href=href, lang=other.tag, hreflang=other.tag)
+    return element("p", link, class_="kind")
 
 
 def _data(files: Sequence[str], said: Words) -> Markup | None:

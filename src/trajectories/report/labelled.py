@@ -1,4 +1,4 @@
-"""A protected table as people outside read it: chosen columns, French headers, the label of each code beside it.
+"""A protected table as people outside read it: chosen columns, headers in words, the label of each code beside it.
 
 1. *Closed.* `COLUMNS` names every column of every table, and whether it leaves; one that it does not name stops the
    export, as does one without words in the catalogue. Numbers of persons that no page shows stay behind: next to those
@@ -135,7 +135,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table to export: its name in code and in French, what one row of it is, its columns and its rows."""
+    """A table to export: its name in code and in words, what one row of it is, its columns and its rows."""
 
     name: str
     title: str

@@ -18,10 +18,11 @@ from ..exceptions import UnusableInputError
 from ..folders import replaced
 from ..study import Study
 from . import fingerprint as origins
+from .batch import INDEX, shared_folder
 from .exports import FOLDER as DATA
 from .exports import exported
 from .inputs import Run, shown_tables
-from .words import words
+from .words import LOCALES, words
 
 # What a publication put there: so that the next one can take away what it no longer has, and nothing else.
 LISTING = "publication.json"
@@ -60,7 +61,8 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
         raise UnusableInputError(f"{shareable} holds no page: run `trajectories report` first.")
     _refuse_stale(shareable, tables, out / "sensitive" / "manifest.json")
     shown = shown_tables(tables, rules=study.disclosure, support=study.support)
-    _refuse_other_data(shareable / DATA, shown, Run.read(tables))
+    for language in LOCALES:
+        _refuse_other_data(out, language, shown, Run.read(tables))
     frames = {name: shown[name].frame.drop(columns="published", errors="ignore") for name in CELLS}
     ledger = out / "sensitive" / FOLDER
     day = (day or dt.date.today()).isoformat()
@@ -71,35 +73,37 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
 
 def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
     """Every page is the one that was made last, from the tables and the ledger as they are now."""
-    pages = origins.read_manifest(manifest)
-    known = {page["page"]: page for page in pages.values()}
+    known = origins.read_manifest(manifest)
     now: dict[str, object] = {}
     stale = []
-    for path in sorted(shareable.glob("*.html")):
-        if path.name == "index.html":
+    for path in sorted(shareable.rglob("*.html")):
+        if path.name == INDEX:
             continue
-        page = known.get(path.name)
+        name = path.relative_to(shareable).as_posix()
+        page = known.get(name)
         if page is None or page["sha256"] != origins.file_hash(path):
-            stale.append(path.name)
+            stale.append(name)
             continue
         now = now or origins.data_of(tables)
         if any(page["made_from"].get(part) != content for part, content in now.items()):
-            stale.append(path.name)
+            stale.append(name)
     if stale:
         raise UnusableInputError(
-            f"{', '.join(stale)}: not made from the tables and the ledger as they are now. Run `trajectories report`, "
-            "look at the pages, and publish then."
+            f"{', '.join(stale)}: not made from the tables and the ledger as they are now. Run `trajectories "
+            "report` (with --lang en for what is below en/), look at the pages, and publish then."
         )
 
 
-def _refuse_other_data(folder: Path, shown: Mapping[str, Protected], run: Run) -> None:
+def _refuse_other_data(out: Path, language: str, shown: Mapping[str, Protected], run: Run) -> None:
     """The files of data, where there are some, are those that the tables give now: the same tables, the same bytes."""
+    folder = shared_folder(out, language) / DATA
     there = {path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()}
-    made = exported(shown, words("fr"), run) if there else {}
+    made = exported(shown, words(language), run) if there else {}
     other = sorted(name for name in {*there, *made} if there.get(name) != made.get(name))
     if other:
+        name = folder.relative_to(out / "shareable").as_posix()
         raise UnusableInputError(
-            f"{folder.name}/: {', '.join(other)} not as the tables give them now. Run `trajectories report`, and "
+            f"{name}/: {', '.join(other)} not as the tables give them now. Run `trajectories report`, and "
             "publish then; keep nothing of yours there."
         )
 

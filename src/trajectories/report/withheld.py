@@ -17,6 +17,7 @@ from .inputs import Run
 from .leaks import find_leaks, sentence
 from .ordinary import Ordinary, ordinary
 from .private import Secrets
+from .words import LOCALES
 
 FOLDER = "withheld"
 LOG = "leaks.csv"
@@ -86,7 +87,9 @@ def _days_of(tables: Path) -> Iterable:
 
 def _owner(file: str, stems: Mapping[str, str]) -> str:
     """The region whose file it is (`region-05.html`, `region-05_durees.csv`, `region-05/…`), or the file itself."""
-    first = file.split("/")[0]
+    first, *rest = file.split("/")
+    if first in LOCALES and rest:
+        first = rest[0]  # a page in another language is of the same region
     fits = [
         (len(stem), region) for region, stem in stems.items()
         if first == stem or first.startswith(tuple(f"{stem}{sign}" for sign in "._-"))

@@ -1,9 +1,12 @@
 """What a report says, in the reader's language: messages from a catalogue, numbers and dates through Babel.
 
 Code names a message by its key (`say("headline.sentence", …)`); the text itself stands in
-`locale/<locale>/LC_MESSAGES/trajectories.po`, one gettext catalogue a language, read as it is (nothing to compile).
+`locale/<locale>/LC_MESSAGES/trajectories.po`, one gettext catalogue a language, read as it is (nothing to compile);
+`make messages` (messages.py) holds the two against the code and against each other.
+
 Canadian French keeps its own rules: a no-break space before %, $ and the colon and inside guillemets, none before
-the semicolon, the exclamation and the question mark; « 12,5 % », « 1 234 », « 1er avril 2022 ».
+the semicolon, the exclamation and the question mark; « 12,5 % », « 1 234 », « 1er avril 2022 ». Canadian English has
+its own: 12.5%, 1,234, April 1, 2022, “quoted”.
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ from pathlib import Path
 from ..exceptions import NotebookError
 
 LOCALES = {"fr": "fr_CA", "en": "en_CA"}
-# A report needs every message; the English catalogue has those of the leads so far.
-COMPLETE = ("fr",)
+# The language that leads: its pages stand at the top of the shared folder, its catalogue gives the others their order.
+FIRST = "fr"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MISSING = "\N{EN DASH}"
 
@@ -47,6 +50,21 @@ def french(text: str) -> str:
     return text
 
 
+def english(text: str) -> str:
+    """
+    The text with a no-break space between a number and its unit of time.
+
+    Examples
+    --------
+    >>> english("12 months").replace(NO_BREAK, "~")
+    '12~months'
+    """
+    return re.sub(r"([\d}]) (months?|years?|days?)\b", r"\1" + NO_BREAK + r"\2", text)
+
+
+_TYPOGRAPHY = {"fr": french, "en": english}
+
+
 @dataclass(frozen=True)
 class Words:
     """
@@ -59,6 +77,9 @@ class Words:
     ('12,5~%', '1~234')
     >>> w.date(dt.date(2022, 4, 1)).replace(NO_BREAK, "~")
     '1er~avril 2022'
+    >>> w = words("en")
+    >>> w.percent(0.125, 1), w.number(1234), w.date(dt.date(2022, 4, 1))
+    ('12.5%', '1,234', 'April 1, 2022')
     """
 
     language: str
@@ -73,20 +94,20 @@ class Words:
     def say(self, key: str, **values: object) -> str:
         """The message `key` with its values set in (text: format numbers and dates first)."""
         text = self.catalogue.gettext(key)
-        if text == key:
-            raise KeyError(f"message {key!r} is not in the catalogue {self.locale}")
         return text.format(**values) if values else text
 
     def say_many(self, key: str, n: int, **values: object) -> str:
         """The message `key` in the plural form for `n`, which is set in as `{n}`, formatted."""
         text = self.catalogue.ngettext(key, key, n)
-        if text == key:
-            raise KeyError(f"message {key!r} is not in the catalogue {self.locale}")
         return text.format(n=self.number(n), **values)
 
     def has(self, key: str) -> bool:
         """Whether the catalogue knows the message."""
-        return self.catalogue.gettext(key) != key
+        try:
+            self.catalogue.gettext(key)
+        except KeyError:
+            return False
+        return True
 
     def label(self, family: str, code: object) -> str:
         """The label of a code (`label("exit", "metropole")`); a code without one is shown as it is."""
@@ -107,7 +128,8 @@ class Words:
 
         if _missing(rate):
             return MISSING
-        pattern = "#,##0" + ("." + "0" * decimals if decimals else "") + NO_BREAK + "%"
+        space = NO_BREAK if self.language == "fr" else ""
+        pattern = "#,##0" + ("." + "0" * decimals if decimals else "") + space + "%"
         return format_percent(rate, format=pattern, locale=self.locale)
 
     def signed(self, value: float | None, decimals: int = 0) -> str:
@@ -129,7 +151,7 @@ class Words:
         return text
 
     def month(self, day: dt.date) -> str:
-        """The month of a day: « mars 2021 »."""
+        """The month of a day: « mars 2021 », “March 2021”."""
         from babel.dates import format_date
 
         return format_date(day, format="LLLL yyyy", locale=self.locale)
@@ -139,7 +161,7 @@ class Words:
         return self.say_many("months", int(n))
 
     def listing(self, items: list[str]) -> str:
-        """Items joined as a sentence joins them: « a, b et c »."""
+        """Items joined as a sentence joins them: « a, b et c », “a, b and c”."""
         from babel.lists import format_list
 
         return format_list(items, locale=self.locale)
@@ -154,23 +176,31 @@ class Words:
         return self.say(key) if self.has(key) else self.say("in_group", name=code)
 
 
-def words(language: str, *, some: bool = False) -> Words:
-    """
-    The words of a language.
+class _Nowhere(gettext.NullTranslations):
+    """Asked for what a catalogue has not: a defect. gettext itself would give the key back, as if it were the text."""
 
-    Parameters
-    ----------
-    language : str
-    some : bool
-        Whether a catalogue will do that does not have all the messages of a report.
+    def __init__(self, locale: str):
+        super().__init__()
+        self.locale = locale
+
+    def gettext(self, message: str) -> str:
+        raise KeyError(f"message {message!r} is not in the catalogue {self.locale}")
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1)
+
+
+def words(language: str) -> Words:
+    """
+    The words of a language, `fr` or `en`.
 
     Raises
     ------
     NotebookError
         No catalogue exists for the language.
     """
-    if language not in (LOCALES if some else COMPLETE):
-        raise NotebookError(f"no reports in the language {language!r}: the languages are {', '.join(COMPLETE)}.")
+    if language not in LOCALES:
+        raise NotebookError(f"no reports in the language {language!r}: the languages are {', '.join(LOCALES)}.")
     return _words(language)
 
 
@@ -182,23 +212,29 @@ def _words(language: str) -> Words:
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    return Words(language, LOCALES[language], gettext.GNUTranslations(compiled))
+    known = gettext.GNUTranslations(compiled)
+    known.add_fallback(_Nowhere(LOCALES[language]))
+    return Words(language, LOCALES[language], known)
 
 
-def read_catalogue(language: str):
-    """The catalogue of a language (babel.messages.Catalog), its texts set in the typography of the language."""
+def read_catalogue(language: str, *, typeset: bool = True):
+    """The catalogue of a language (babel.messages.Catalog), its texts set in the typography of the language, or not."""
     from babel.messages.pofile import read_po
 
-    path = Path(__file__).parent / "locale" / LOCALES[language] / "LC_MESSAGES" / "trajectories.po"
-    with path.open("rb") as file:
+    with catalogue_path(language).open("rb") as file:
         catalogue = read_po(file, locale=LOCALES[language])
-    if language == "fr":
-        for message in catalogue:
-            if message.id and isinstance(message.string, str):
-                message.string = french(message.string)
-            elif message.id:
-                message.string = tuple(french(form) for form in message.string)
+    setting = _TYPOGRAPHY[language]
+    for message in catalogue if typeset else ():
+        if message.id and isinstance(message.string, str):
+            message.string = setting(message.string)
+        elif message.id:
+            message.string = tuple(setting(form) for form in message.string)
     return catalogue
+
+
+def catalogue_path(language: str) -> Path:
+    """Where the catalogue of a language stands."""
+    return Path(__file__).parent / "locale" / LOCALES[language] / "LC_MESSAGES" / "trajectories.po"
 
 
 def _missing(value: float | None) -> bool:

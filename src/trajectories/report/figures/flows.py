@@ -99,7 +99,9 @@ def flow_figure(flows, *, words: Words, by: str = "region", table: str = "flow")
 
 def _origin(code: str, words: Words, table: str) -> str:
     """The name of an origin: of the metropolitan part of a region where flows are told, else of the region."""
-    return words.label("flow_origin", code) if table == FLOW or code == UNKNOWN else words.label("region", code)
+    if table == FLOW or code == UNKNOWN:
+        return words.label("flow_origin", code)
+    return words.label("origin", code) if words.has(f"origin.{code}") else words.label("region", code)
 
 
 def destination_name(code: str, rows: list[str], words: Words) -> str:

@@ -11,20 +11,17 @@ from ...hearing import WITHIN
 from ...reported import CAUSES
 from ...tables import PROVINCE
 from ..drawing import BOUND, CURVE, FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
-from ..hearing_reading import WARNING, reading, value
-from ..words import Words, french, words
+from ..hearing_reading import reading, value
+from ..words import Words, words
 
 _MARKS = {CAUSES[0]: ("o", CURVE, "-"), CAUSES[1]: ("s", "#5b87b5", "-"), CAUSES[2]: ("D", BOUND, (0, (4, 2)))}
-_HEARD, _FAILS = "Départs dont on a entendu parler", "Suivis qui ne joignent personne"
-_STATES = (
-    ("there", False, "encore là"), ("there", True, "encore là, après un échec"),
-    ("gone", False, "parti"), ("gone", True, "parti, après un échec"),
-)  # fmt: skip
-_FEW = "trop peu"
+# Presence, and whether the contact before failed: the bars, from the top.
+_STATES = {"there": ("there", False), "there_again": ("there", True), "gone": ("gone", False),
+           "gone_again": ("gone", True)}  # fmt: skip
 _LINE = 19  # pixels between two labels that would stand on one another
 
 
-def departures_known(table: pd.DataFrame, group: str = PROVINCE) -> Drawing | None:
+def departures_known(table: pd.DataFrame, group: str = PROVINCE, language: str = "fr") -> Drawing | None:
     """
     The share of departures heard of by month since the exit, by destination, and the failure of contacts beside it.
 
@@ -34,6 +31,7 @@ def departures_known(table: pd.DataFrame, group: str = PROVINCE) -> Drawing | No
         As `how_departures_become_known` returns it.
     group : str
         Which group of it.
+    language : str
 
     Returns
     -------
@@ -43,7 +41,7 @@ def departures_known(table: pd.DataFrame, group: str = PROVINCE) -> Drawing | No
     rows = table[table["group"].eq(group)]
     if rows[rows["measure"].isin(["heard", "contact_failure"])]["estimate"].isna().all():
         return None
-    w = words("fr")
+    w = words(language)
     left, right = 330, 300
 
     def height(width: int) -> int:
@@ -62,8 +60,8 @@ def departures_known(table: pd.DataFrame, group: str = PROVINCE) -> Drawing | No
         _paint_failure(fails, rows, w)
 
     svg, narrow = draw("ecoute", paint, height)
-    whole = rows.assign(group=PROVINCE)
-    return Drawing("ecoute", svg, narrow, " ".join(reading(whole)[:-1]), french(WARNING), protected=False)
+    said = " ".join(reading(rows.assign(group=PROVINCE), language)[:-1])
+    return Drawing("ecoute", svg, narrow, said, w.say("hearing.warning"), protected=False)
 
 
 def _paint_heard(axes, rows: pd.DataFrame, w: Words) -> None:
@@ -96,22 +94,22 @@ def _paint_heard(axes, rows: pd.DataFrame, w: Words) -> None:
             annotation_clip=False, fontsize=FONT_SIZE - 1,
         )  # fmt: skip
     if few:
-        text = french("\n".join(f"{label} : {_FEW}" for label in few))
+        text = "\n".join(w.say("hearing.few_of", name=label) for label in few)
         axes.text(0.8, 0.97, text, color=MUTED, fontsize=FONT_SIZE - 1, va="top")
     axes.set_xticks([0, *WITHIN[1:]])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], [w.percent(x) for x in (0, 0.25, 0.5, 0.75, 1)])
     axes.grid(axis="y")
     axes.tick_params(length=0, pad=6)
-    axes.set_xlabel("Mois depuis le départ")
-    axes.set_title(_HEARD, loc="left", fontsize=FONT_SIZE, weight="bold", pad=12)
+    axes.set_xlabel(w.say("hearing.axis"))
+    axes.set_title(w.say("hearing.title_heard"), loc="left", fontsize=FONT_SIZE, weight="bold", pad=12)
 
 
 def _paint_failure(axes, rows: pd.DataFrame, w: Words) -> None:
-    for place, (presence, previous, label) in enumerate(_STATES):
+    for place, (state, (presence, previous)) in enumerate(_STATES.items()):
         row = value(rows, "contact_failure", presence, previous_failed=previous)
-        axes.text(0, place - 0.36, label, va="center", color=INK, fontsize=FONT_SIZE - 1)
+        axes.text(0, place - 0.36, w.label("hearing_state", state), va="center", color=INK, fontsize=FONT_SIZE - 1)
         if row is None:
-            axes.text(0, place + 0.06, _FEW, va="center", color=MUTED, fontsize=FONT_SIZE - 1)
+            axes.text(0, place + 0.06, w.say("hearing.few"), va="center", color=MUTED, fontsize=FONT_SIZE - 1)
             continue
         axes.barh(place + 0.06, row["estimate"], height=0.4, color=CURVE if presence == "gone" else BOUND)
         end = row["estimate"]
@@ -127,4 +125,4 @@ def _paint_failure(axes, rows: pd.DataFrame, w: Words) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines["bottom"].set_visible(False)
-    axes.set_title(_FAILS, loc="left", fontsize=FONT_SIZE, weight="bold", pad=12)
+    axes.set_title(w.say("hearing.title_failed"), loc="left", fontsize=FONT_SIZE, weight="bold", pad=12)

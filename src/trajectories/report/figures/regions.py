@@ -133,7 +133,7 @@ def _instead(rows: pd.DataFrame, words: Words) -> str:
     text = rate_text(at, words)
     if pd.isna(at["estimate"]) and pd.isna(at["at_most"]):
         return text
-    return words.say("figure.rate_at", rate=text, months=words.months(at["horizon"])).replace(" à ", "\nà ", 1)
+    return text + "\n" + words.say("figure.scale.line", months=words.months(at["horizon"]))
 
 
 def _alt(main: pd.DataFrame, panels: list[str], words: Words) -> str:
