@@ -168,7 +168,7 @@ def beside_published(
 
 
 def _with_day(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.reset_index(drop=True).assign(**{WHEN: pd.Series(None, index=range(len(frame)), dtype="object")})
+    return frame.reset_index(drop=True).assign(**{WHEN: pd.Series([None] * len(frame), dtype="object")})
 
 
 def _marked(

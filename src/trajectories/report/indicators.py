@@ -53,7 +53,10 @@ def indicators(tables: Mapping[str, Protected], words: Words, run: Run) -> Sheet
     parts = [made for name in _MAKERS if name in told for made in _MAKERS[name](told[name])]
     if "counts" in tables:
         parts += _targets(tables["counts"], run)
-    frame = pd.concat([part.reindex(columns=COLUMNS) for part in parts], ignore_index=True)
+    # as objects: of a column that is all missing in a part no type is known
+    frame = pd.concat([part.reindex(columns=COLUMNS).astype("object") for part in parts], ignore_index=True)
+    numbers = ["horizon", "value", "lower", "upper"]
+    frame[numbers] = frame[numbers].astype("Float64")
     frame["unit"] = frame["indicator"].map(UNITS)
     frame["source"] = "synthetic" if run.synthetic else "deposits"
     frame["cutoff"] = run.cutoff.isoformat()
@@ -64,8 +67,7 @@ def indicators(tables: Mapping[str, Protected], words: Words, run: Run) -> Sheet
         "group": frame["group"], "fiscal_year": frame["fiscal_year"].fillna(""), "horizon": frame["horizon"],
     })  # fmt: skip
     frame = frame.loc[order.sort_values(list(order), kind="stable").index]
-    whole = {"horizon": "Int64", **dict.fromkeys(("value", "lower", "upper"), "float64")}
-    return sheet(NAME, frame.astype(whole), words, run)
+    return sheet(NAME, frame.astype({"horizon": "Int64"}), words, run)
 
 
 def _place_kind(group: str) -> str:
