@@ -128,6 +128,28 @@ def coefficients() -> pd.DataFrame:
     return table.assign(model="cox", n_model_stays=3143, n_model_events=702, se=0.1)
 
 
+def services_and_staying() -> pd.DataFrame:
+    """Three services by method, with their controls; one that few received has no ratio."""
+    rows = []
+    for service, ratio, n in (("pairing", 0.62, 400), ("job_search", 1.05, 700), ("other", 0.9, 12)):
+        answers = [
+            (m, None) for m in ("discrete", "cox", "with_services", "visit_weighted", "landmark_3", "landmark_6")
+        ]
+        for method, control in [*answers, ("discrete", "permuted")]:
+            at = 1.0 if control else ratio
+            rows.append((service, method, control, at, n))
+    rows.append(("information", "discrete", "before_departure", 1.03, 500))
+    table = pd.DataFrame(rows, columns=["service", "method", "control", "hazard_ratio", "n_stays"])
+    few = table["n_stays"] < 30
+    ratio = table["hazard_ratio"].mask(few)
+    return table.assign(
+        adjusted_for="age, region", estimate=np.log(ratio), se=0.12, hazard_ratio=ratio, lower=ratio * 0.8,
+        upper=ratio * 1.26, p_value=0.04, adjusted_p=0.1, e_value=2.1, e_value_limit=1.34, missing=0.2,
+        n_events=(table["n_stays"] * 0.2).round(), n_households=(table["n_stays"] * 0.6).round(), n_model_stays=1800.0,
+        n_model_events=420.0, note=np.where(few, "too_few_households_received", None),
+    )  # fmt: skip
+
+
 def comparison() -> pd.DataFrame:
     """Categories and regions against their references, by three methods, as `compare` returns them."""
     levels = {"economic": (900, 0.0), "refugee": (400, -0.08), "student": (25, 0.02), "family": (200, 0.0),
@@ -227,7 +249,8 @@ def write_everything(folder: Path, **facts: object) -> Path:
     made = {
         "typology_types": types(), "typology_states": states(), "typology_sequences": sequences(),
         "funnel": funnel(rates), "coefficients": coefficients(), "comparison": comparison(), "odds": scale(),
-        "panel": panel(), "stock": stock(), "delay_curves": delays(), "leads": ranked_leads(every_table()),
+        "panel": panel(), "stock": stock(), "delay_curves": delays(), "associations": services_and_staying(),
+        "leads": ranked_leads(every_table()),
         "shrunken": shrunken(rates[rates["method"].eq("main")]),
         "fits": pd.DataFrame({"model": ["cox"], "n_stays": [3143], "n_events": [702]}),
     }  # fmt: skip

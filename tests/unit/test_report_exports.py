@@ -24,7 +24,7 @@ from trajectories.exceptions import DisclosureError, TableError, UnusableInputEr
 from trajectories.report import html, labelled
 from trajectories.report.exports import WORKBOOK, exported, text_of_workbook, write_exports
 from trajectories.report.indicators import UNITS
-from trajectories.report.inputs import MORE, NEEDED, Run, frame_of, shown_tables
+from trajectories.report.inputs import MORE, NEEDED, Run, as_coefficients, frame_of, shown_tables
 from trajectories.report.labelled import COLUMNS
 from trajectories.report.publish import publish
 from trajectories.report.words import read_catalogue, words
@@ -49,6 +49,7 @@ def tables(tmp_path_factory):
     made = {
         "types": figure_tables.types(), "states": figure_tables.states(), "paths": figure_tables.sequences(),
         "funnel": figure_tables.funnel(raw), "coefficients": figure_tables.coefficients(),
+        "served": as_coefficients(figure_tables.services_and_staying()),
         "comparison": figure_tables.comparison(), "odds": figure_tables.scale(), "panel": figure_tables.panel(),
         "stock": figure_tables.stock(), "delays": figure_tables.delays(), "leads": ranked_leads(every_table()),
         "drawn": shrunken(raw[raw["method"].eq("main")]),

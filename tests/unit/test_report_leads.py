@@ -5,10 +5,11 @@ import re
 import pandas as pd
 import pytest
 
+from figure_tables import services_and_staying
 from lead_tables import every_table, expected
-from page_reading import text_of
+from page_reading import rows_of, text_of
 from report_tables import write_tables
-from trajectories.report import leads
+from trajectories.report import leads, whole
 from trajectories.report.inputs import open_reports
 from trajectories.services.leads import ranked_leads
 
@@ -68,3 +69,25 @@ def test_a_category_is_named_on_the_page_of_the_whole(tmp_path):
         group="immigration_category=refugee")])  # fmt: skip
     shown = pages(tmp_path / "tables", ranked_leads({"service_expected": table}), ["province"])["province"]
     assert "Catégorie d’immigration" in text_of(str(shown.html)) and "refugee" not in str(shown.html)
+
+
+def test_services_stand_beside_their_controls_on_the_page_of_the_whole(tmp_path):
+    tables = write_tables(tmp_path / "tables")
+    services_and_staying().to_parquet(tables / "associations.parquet")
+    (report,) = open_reports(tables, ["province"])
+    html_text = str(whole.associations(report).html)
+    rows = rows_of(html_text, "Rapport des risques de partir")
+    # « other », which twelve stays received, is not told
+    assert list(rows) == ["Jumelage", "Recherche d’emploi"]
+    assert [cell.replace("\u00a0", " ") for cell in rows["Jumelage"]] == [
+        "0,62 0,49 – 0,79", "0,62 0,49 – 0,79", "0,62 0,49 – 0,79", "1,00 0,80 – 1,26", "1,3",
+    ]  # fmt: skip
+    assert "Autre témoin : le service « Information »" in text_of(html_text).replace("\u00a0", " ")
+    told = report.more["served"].frame.set_index(["model", "term"])
+    hidden = told.loc[("discrete", "other")]
+    assert not hidden["shown"] and hidden[["hazard_ratio_rounded", "e_value_rounded", "lower"]].isna().all()
+
+
+def test_without_services_the_section_of_associations_is_as_it_was(tmp_path):
+    (report,) = open_reports(write_tables(tmp_path / "tables"), ["province"])
+    assert whole.associations(report).kind == "empty"

@@ -30,7 +30,7 @@ from ..course.settled import MEASURE as SETTLED
 from ..course.time_there import LOST, RESTRICTED
 from ..exceptions import DisclosureError
 from ..study import Disclosure
-from .coefficients import protect_coefficients
+from .coefficients import E_VALUES, protect_coefficients
 from .contrasts import protect_contrasts
 from .control_limits import LIMITS, protect_control_limits
 from .counts import protect_counts
@@ -57,13 +57,13 @@ __all__ = ["Protected", "protect"]
 # What only a raw table has: a `Protected` made by hand around one is refused.
 _RAW = {
     "persons", "households", "n_households", "n_entry", "n_censor", "n_risk", "n_exits", "se", "note", "n", "share",
-    "share_heard", "hazard_ratio", "p_value", "effective_n", "persons_lower", "persons_upper", "households_lower",
-    "households_upper", *COUNTS,
+    "share_heard", "hazard_ratio", "p_value", "effective_n", *E_VALUES, "persons_lower", "persons_upper",
+    "households_lower", "households_upper", *COUNTS,
 }  # fmt: skip
 # What a row that is not shown may not hold.
 _NUMBERS = (
     "persons_rounded", "households_rounded", "share_rounded", "hazard_ratio_rounded", "p_rounded", "expected_rounded",
-    *EXACT, *RANGE, *LIMITS, *DRAWN,
+    *(f"{name}_rounded" for name in E_VALUES), *EXACT, *RANGE, *LIMITS, *DRAWN,
 )  # fmt: skip
 _KINDS = {
     "curve of counts": {"group", "month", "n_entry", "n_censor"},

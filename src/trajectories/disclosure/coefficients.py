@@ -9,7 +9,7 @@ A ratio compares the persons of one level of a covariate with the rest. It is to
    only where the reference itself has its ground.
 3. *Resolution.* Ratios have two decimals, limits go outwards, a p-value has two decimals and is never under 0.01:
    enough to read, too little to find a count again. Numbers of stays and exits are those of the model, rounded to the
-   base; those of a level stay behind.
+   base; those of a level stay behind. E-values, which are made of the ratio, have one decimal.
 
 The numbers of a level are n_stays and n_events (and n_households, where counted), those of its model n_model_stays and
 n_model_events.
@@ -27,6 +27,7 @@ from .rules import SMALLEST_DENOMINATOR, rounded
 
 DECIMALS = 2
 SMALLEST_P = 0.01
+E_VALUES = ("e_value", "e_value_limit")
 KEYS = ("group", "model", "term", "level", "from_month", "to_month")
 # What may stay beside a ratio: codes, none of them a number of persons.
 CONTEXT = (*KEYS, "reference", "reading")
@@ -50,6 +51,8 @@ def protect_coefficients(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame
         "p_rounded": raw["p_value"].astype(float).round(2).clip(lower=SMALLEST_P),
     }.items():
         out[name] = value.where(shown)
+    for name in (name for name in E_VALUES if name in raw):
+        out[f"{name}_rounded"] = raw[name].astype(float).round(1).where(shown)
     for name in ("n_model_stays", "n_model_events"):
         values = _number(raw, name).fillna(0).round().astype("int64").to_numpy()
         out[f"{name}_rounded"] = pd.Series(rounded(values, rules.round)).astype("Int64")

@@ -47,6 +47,7 @@ MORE = {
     "odds": "odds", "panel": "panel", "coefficients": "coefficients", "comparison": "comparison", "drawn": "shrunken",
     "delays": "delay_curves", "stock": "stock", "restricted_time": "restricted_time",
     "moves_per_person": "moves_per_person", "occupation": "occupation", "settled": "settled", "leads": "leads",
+    "served": "associations",
     **{f"service_{name}": f"service_{name}" for name in (
         "reach", "delay", "transfer", "funnel", "needs", "reasons", "follow_up",
     )},
@@ -292,6 +293,7 @@ def _more(
     main = raw["retention"][raw["retention"]["method"].eq("main")]
     ready: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
         "coefficients": lambda frame: _with_model(frame, _read(folder, "fits")),
+        "served": as_coefficients,
         "comparison": lambda frame: _where_rates_are_told(frame, kept["retention"]),
         # of groups of regions no stock is told (disclosure/stock.py, rule 3)
         "stock": lambda frame: frame[frame["group"].isin([PROVINCE, *REGION_CODES])],
@@ -312,6 +314,18 @@ def _more(
         if name in found:
             found[name] = beside(found[name], kept["counts"])
     return found
+
+
+def as_coefficients(associations: pd.DataFrame) -> pd.DataFrame:
+    """
+    Services as terms of models that are named by the method or the control: each holds those who received it.
+
+    Services are no levels of one trait (many received several), so each has a reference of its own: everybody else.
+    """
+    model = associations["control"].where(associations["control"].notna(), associations["method"])
+    told = ["hazard_ratio", "lower", "upper", "p_value", "e_value", "e_value_limit", "n_stays", "n_events",
+            "n_households", "n_model_stays", "n_model_events"]  # fmt: skip
+    return associations[told].assign(model=model, term=associations["service"], level="received")
 
 
 def _with_model(coefficients: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:

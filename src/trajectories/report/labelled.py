@@ -103,6 +103,10 @@ COLUMNS: dict[str, Columns] = {
         ("model", "term", "level", "reference", "from_month", "to_month"), ("hazard_ratio", "lower", "upper", "p"),
         ("group", "reading", "n_model_stays", "n_model_events"),
     ),
+    "served": Columns(
+        ("service", "model"), ("hazard_ratio", "lower", "upper", "p", "e_value", "e_value_limit"),
+        ("group", "level", "n_model_stays", "n_model_events"),
+    ),
     "types": Columns(
         ("type", "name"), ("persons", "households", "share", "silhouette", "jaccard"), ("group", "rule")
     ),
@@ -167,6 +171,8 @@ def labelled(name: str, table: Protected, words: Words, run: Run) -> Sheet:
     if name == "panel":
         # text here, a number along a scale
         frame = frame.rename(columns={"value": "setting_value"})
+    if name == "served":
+        frame = frame.rename(columns={"term": "service"})
     if name == "service_funnel":
         # a step of households here, of rounding there
         frame = frame.rename(columns={"step": "process_step"})

@@ -13,9 +13,13 @@ from ..tables import PROVINCE
 from . import figures
 from .figures.differences import difference_text, group_name
 from .inputs import PLACES, Report, frame_of
-from .markup import Fragment, Markup, element, nothing, section
-from .readings import HEARSAY, by_hearsay, notes, with_limits
+from .markup import Fragment, Markup, element, join, nothing, section
+from .readings import HEARSAY, by_hearsay, level_name, notes, with_limits
 from .tables import html_table
+from .words import Words
+
+# The methods that have to agree on a service (services/rules.py), the first being the main one; and its controls.
+METHODS, PERMUTED, BEFORE = ("discrete", "with_services", "landmark_6"), "permuted", "before_departure"
 
 
 def regions(report: Report) -> Fragment:
@@ -138,11 +142,52 @@ def types(report: Report) -> Fragment:
 
 
 def associations(report: Report) -> Fragment:
-    """What goes with leaving sooner or staying longer: an association, never a cause."""
+    """What goes with leaving sooner or staying longer, traits and services: an association, never a cause."""
     say, words = report.words.say, report.words
-    if "coefficients" not in report.more:
+    drawing = figures.forest(report.more["coefficients"], words=words) if "coefficients" in report.more else None
+    services = _services_and_staying(report)
+    if drawing is None and services is None:
         return nothing()
-    drawing = figures.forest(report.more["coefficients"], words=words)
-    if drawing is None:
-        return nothing()
-    return section("associations", say("associations.title"), element("p", say("associations.what")), drawing.html())
+    return section(
+        "associations", say("associations.title"), element("p", say("associations.what")), drawing and drawing.html(),
+        services,
+    )  # fmt: skip
+
+
+def _services_and_staying(report: Report) -> Markup | None:
+    """Each service by the methods that have to agree, with its control and its E-value; then the other control."""
+    say, words = report.words.say, report.words
+    if "served" not in report.more:
+        return None
+    rows = frame_of(report.more["served"])
+    at = {(row["model"], row["term"]): row for _, row in rows[rows["shown"]].iterrows()}
+    services = [s for s in rows.loc[rows["model"].eq(METHODS[0]), "term"] if (METHODS[0], s) in at]
+    if not services:
+        return None
+    cells = []
+    for service in services:
+        told = [_ratio(at.get((model, service)), words) for model in (*METHODS, PERMUTED)]
+        doubt = words.number(at[METHODS[0], service]["e_value_limit"], 1)
+        cells.append([level_name("service", service, words), *told, doubt])
+    header = [say("column.service"), say("column.ratio"),
+              *(words.label("model", model) for model in (*METHODS[1:], PERMUTED)), say("column.e_value")]  # fmt: skip
+    before = [
+        say(
+            "served.before", service=level_name("service", service, words), ratio=words.number(row["hazard_ratio"], 2),
+            lower=words.number(row["lower"], 2), upper=words.number(row["upper"], 2),
+        )
+        for (model, service), row in at.items() if model == BEFORE
+    ]  # fmt: skip
+    return join(
+        element("h3", say("served.title")), element("p", say("served.what")),
+        html_table(say("served.caption"), header, cells, note=say("served.note")),
+        *(element("p", sentence) for sentence in before),
+    )  # fmt: skip
+
+
+def _ratio(row: pd.Series | None, words: Words) -> object:
+    """A ratio above its limits."""
+    if row is None:
+        return words.say("hidden")
+    low, ratio, high = (words.number(row[name], 2) for name in ("lower", "hazard_ratio", "upper"))
+    return join(ratio, element("span", words.say("from_to", lower=low, upper=high), class_="limits"))
