@@ -33,12 +33,12 @@ PACKAGE = Path(trajectories.__file__).parent
 
 # The same in both languages: words of both, names that stay French, codes, the names of methods and of measures.
 SHARED = """
-    a admission an association associations cases cause causes certain chance change classes code codes compare compatible
+    a admission an association associations cases cause causes certain change classes code codes compare compatible
     contact contacts csv d date dates destination destinations discrimination distance double due e europe exact excel
     figure fine gray immigration information interruption l large moment mrc net on p page part place points population
     possible postal proportion province publication rare rmr service services silence silhouette simple situation
     situations six social source sources suppose total trait traits trajectories transport type types version vertical
-    met pasi programme accompagnement et de soutien à intégration communauté métropolitaine objectif administrative
+    chance met pasi programme accompagnement et de soutien à intégration communauté métropolitaine objectif administrative
     gatineau sherbrooke trois rivières
 """
 # Messages that are the same text in both languages.
