@@ -38,8 +38,8 @@ SHARED = """
     figure fine gray immigration information interruption l large moment mrc net on p page part place points population
     possible postal proportion province publication rare rmr service services silence silhouette simple situation
     situations six social source sources suppose total trait traits trajectories transport type types version vertical
-    chance met pasi programme accompagnement et de soutien à intégration communauté métropolitaine objectif administrative
-    gatineau sherbrooke trois rivières
+    met pasi programme accompagnement et de soutien à intégration communauté métropolitaine objectif administrative
+    gatineau sherbrooke trois rivières chance
 """
 # Messages that are the same text in both languages.
 ALIKE = {
