@@ -11,10 +11,10 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from page_reading import text_of_workbook
 from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import run_reports
-from trajectories.report.exports import text_of_workbook
 from trajectories.report.kernel import kernel_manager_class, run_notebook
 from trajectories.simulate.population import POOLS
 from trajectories.study import Study

@@ -17,12 +17,13 @@ from python_calamine import CalamineWorkbook
 import figure_tables
 from figure_tables import PERSONS, write_regions
 from lead_tables import every_table
+from page_reading import text_of_workbook
 from report_tables import write_tables
 from trajectories.comparison import shrunken
 from trajectories.disclosure import Protected, protect
 from trajectories.exceptions import DisclosureError, TableError, UnusableInputError
 from trajectories.report import html, labelled
-from trajectories.report.exports import WORKBOOK, exported, text_of_workbook, write_exports
+from trajectories.report.exports import WORKBOOK, exported, write_exports
 from trajectories.report.indicators import UNITS
 from trajectories.report.inputs import MORE, NEEDED, Run, as_coefficients, frame_of, shown_tables
 from trajectories.report.labelled import COLUMNS

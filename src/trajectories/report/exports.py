@@ -11,10 +11,8 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pandas as pd
 
@@ -84,29 +82,13 @@ def exported(tables: Mapping[str, Protected], words: Words, run: Run) -> dict[st
         A table or a column that nobody has let out, or that has no words.
     """
     made = {name: labelled(name, table, words, run) for name, table in tables.items()}
-    sheets = [indicators(tables, words, run), *(made[name] for name in COLUMNS if name in made)]
+    sheets = [indicators(made, tables.get("counts"), words, run), *(made[name] for name in COLUMNS if name in made)]
     described = _dictionary(sheets, words, run)
     rules = next(iter(tables.values())).rules
     about = list(_reading(sheets, words, run, rules))
     first = [sheets[0], described]
     book = _workbook(words.say("sheet.reading"), about, [*sheets, described])
     return {WORKBOOK: book, **{_file(one): _csv(one, words.language) for one in (*first, *sheets[1:])}}
-
-
-def text_of_workbook(content: bytes) -> str:
-    """
-    The text of every part of a workbook (cells, names of sheets, properties), one a line, without its markup.
-
-    For the scan of what may not leave: a zip archive looks like nothing that a pattern would find.
-    """
-    found = []
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for name in archive.namelist():
-            if name.endswith((".xml", ".rels")):
-                part = ElementTree.fromstring(archive.read(name))  # noqa: S314 - a file of our own
-                named = [one.get("name", "") for one in part.iter() if one.tag.endswith("}sheet")]
-                found += [text for text in (*part.itertext(), *named) if text.strip()]
-    return "\n".join(found)
 
 
 def _file(one: Sheet) -> str:

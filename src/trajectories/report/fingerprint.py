@@ -27,7 +27,7 @@ SHAPING = (
     "numpy", "pandas", "papermill", "pyarrow",
 )  # fmt: skip
 # The library's files that a report notebook imports; what others change shows in the tables.
-SOURCES = ("disclosure", "portrait", "report", "exceptions.py", "folders.py", "study.py", "tables.py")
+SOURCES = ("disclosure", "portrait", "report", "services", "exceptions.py", "folders.py", "study.py", "tables.py")
 VERSION = 2
 
 __all__ = ["file_hash", "fingerprint", "made_from", "read_manifest", "write_manifest"]

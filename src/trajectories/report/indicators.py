@@ -15,7 +15,7 @@ from ..portrait import beside_targets
 from ..study import REGION_CODES, Study
 from ..tables import PROVINCE
 from .inputs import Run
-from .labelled import HIDDEN, PUBLISHED, RANGE, Sheet, labelled, sheet
+from .labelled import HIDDEN, PUBLISHED, RANGE, Sheet, sheet
 from .words import Words
 
 NAME = "indicators"
@@ -33,26 +33,22 @@ UNITS = {
 }  # fmt: skip
 
 
-def indicators(tables: Mapping[str, Protected], words: Words, run: Run) -> Sheet:
+def indicators(sheets: Mapping[str, Sheet], counts: Protected | None, words: Words, run: Run) -> Sheet:
     """
-    The indicators of every place, from the protected tables that there are.
+    The indicators of every place, from the sheets that there are.
 
     Parameters
     ----------
-    tables : mapping of str to Protected
-        As `report.inputs.shown_tables` returns them; those that a study has not are left out.
+    sheets : mapping of str to Sheet
+        What `labelled` made of each table; those that a study has not are left out.
+    counts : Protected, optional
+        For targets: the counts by fiscal year.
     words : Words
     run : Run
-
-    Raises
-    ------
-    DisclosureError
-        A table did not pass through `protect`.
     """
-    told = {name: labelled(name, table, words, run).rows for name, table in tables.items() if name in _MAKERS}
-    parts = [made for name in _MAKERS if name in told for made in _MAKERS[name](told[name])]
-    if "counts" in tables:
-        parts += _targets(tables["counts"], run)
+    parts = [made for name in _MAKERS if name in sheets for made in _MAKERS[name](sheets[name].rows)]
+    if counts is not None:
+        parts += _targets(counts, run)
     # as objects: of a column that is all missing in a part no type is known
     frame = pd.concat([part.reindex(columns=COLUMNS).astype("object") for part in parts], ignore_index=True)
     numbers = ["horizon", "value", "lower", "upper"]
