@@ -14,7 +14,7 @@ import pandas as pd
 from . import tables
 from .assumptions import odds_curve
 from .cohort import Cohort
-from .comparison import balance, compare, funnel, overlap, shrunken
+from .comparison import balance, compare, funnel, overlap, retention_by_period, shrunken
 from .completed import completed_stays
 from .course import course
 from .exceptions import TooFewError
@@ -107,6 +107,7 @@ def estimates_of(
     say("course of the stays")
     made |= _course(fits, built, study)
     say("comparison")
+    made["periods"] = retention_by_period(fits, cutoff=cutoff, study=study)
     made |= _comparison(cohort, contacts, estimates.retention, study)
     say("models")
     completed, given = completed_stays(cohort, contacts, study=study), services_in_stays(cohort, records, persons)

@@ -169,7 +169,7 @@ def sum_of(parts):
 def test_the_province_less_the_displayed_regions_tells_no_hidden_one(monkeypatch):
     table = sum_of([there([1.0] * 60, 400, (12,)), there([1.0] * 5, 45, (12,), group="09")])
     assert protect(table).frame["reason"].tolist() == [None, "few_exits", "difference"]
-    monkeypatch.setattr(rates, "_hide_differences", lambda *a: None)
+    monkeypatch.setattr(rates, "hide_differences", lambda *a: None)
     free = shown(table).set_index("group")["estimate"]
     assert list(free.index) == ["05", "province"]
     missing = {group: (1 - free[group] / 12) * n for group, n in (("05", 400), ("province", 445))}

@@ -53,10 +53,15 @@ def tables(tmp_path_factory):
         "served": as_coefficients(figure_tables.services_and_staying()),
         "comparison": figure_tables.comparison(), "odds": figure_tables.scale(), "panel": figure_tables.panel(),
         "stock": figure_tables.stock(), "delays": figure_tables.delays(), "leads": ranked_leads(every_table()),
-        "drawn": shrunken(raw[raw["method"].eq("main")]),
+        "drawn": shrunken(raw[raw["method"].eq("main")]), "periods": _periods(raw),
     }  # fmt: skip
     shown = shown_tables(folder, rules=study.disclosure, support=study.support)
     return {**shown, **{name: protect(frame) for name, frame in made.items()}}
+
+
+def _periods(raw):
+    """With a rate of one's own in every group, as a table of its own has to be."""
+    return figure_tables.periods(raw).assign(rate=0.8)
 
 
 @pytest.fixture(scope="module")

@@ -15,15 +15,15 @@ from page_reading import Reader, header_of, notebook, rows_of, text_of
 from report_tables import write_tables
 from trajectories.comparison import shrunken
 from trajectories.exceptions import NotebookError, StaleTableError
-from trajectories.report import course, html, open_report, portrait, sections, whole
+from trajectories.report import course, headline, html, open_report, portrait, sections, whole
 from trajectories.report.inputs import open_reports
 from trajectories.report.markup import Fragment, Markup, element
 from trajectories.report.tables import html_table
 
 REGION = [
-    sections.opening, sections.in_brief, sections.how_long, sections.where_to, course.time_there, sections.who_came,
-    portrait.who_they_are, portrait.when_and_how, portrait.how_many, sections.what_if, sections.data_quality,
-    sections.definitions,
+    sections.opening, headline.in_brief, sections.who_came, portrait.who_they_are, portrait.when_and_how,
+    sections.how_long, sections.where_to, course.time_there, portrait.how_many, sections.what_if,
+    sections.data_quality, sections.definitions,
 ]  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def reports(folder):
 
 
 def page(report, *, extra=()):
-    parts = REGION[:5] + ([whole.regions] if report.region == "province" else []) + REGION[5:]
+    parts = REGION[:-3] + ([whole.regions] if report.region == "province" else []) + REGION[-3:]
     shown = notebook(*(part(report) for part in parts), extra=extra)
     return html.page(shown, region=report.region, language="fr", run=report.run)
 
@@ -159,7 +159,7 @@ def test_the_province_shows_every_region_beside_the_others(reports):
 def test_the_quality_section_says_who_is_who_which_source_wins_and_what_the_threshold_changes(reports):
     for region in ("05", "province"):
         text = page(reports[region])
-        titles = re.findall(r"<h3>([^<]+)</h3>", text[text.index("s-qualite") : text.index("s-definitions")])
+        titles = re.findall(r"<h3>([^<]+)</h3>", text[text.index('id="s-qualite"') : text.index('id="s-definitions"')])
         assert titles == [
             "Reconnaître une même personne", "Sources en désaccord", "Si l’on reliait plus ou moins de dossiers",
         ]  # fmt: skip
@@ -177,7 +177,7 @@ def test_the_quality_section_says_who_is_who_which_source_wins_and_what_the_thre
 
 def test_small_counts_of_decisions_are_masked_and_no_rate_of_another_threshold_is_told(reports, folder):
     text = page(reports["05"])
-    quality = text[text.index("s-qualite") : text.index("s-definitions")]
+    quality = text[text.index('id="s-qualite"') : text.index('id="s-definitions"')]
     cells = dict(re.findall(r'<th scope="row"><span>([^<]+)</span></th><td>([^<]+)</td>', quality))
     assert cells["Refusées\u00a0: deux personnes"] == "masqué"
     assert cells["Non reliées, à relire par quelqu’un"] == "195"
@@ -222,7 +222,7 @@ def test_the_whole_shows_where_persons_are_month_by_month(reports):
     text = page(reports["province"])
     rows = rows_of(text, "Part des personnes dans chaque situation")
     assert rows["12\u00a0mois"] == ["81\u00a0%", "11\u00a0%", "5\u00a0%", "3\u00a0%"]
-    assert 'id="situations"' in text and text.index("s-departs") < text.index("situations") < text.index("s-regions")
+    assert 'id="situations"' in text and text.index('id="s-departs"') < text.index('id="situations"') < text.index('id="s-regions"')
     assert "Région d’établissement" in header_of(text, "Part des personnes dans chaque situation")
 
 

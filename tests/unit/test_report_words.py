@@ -19,7 +19,7 @@ from trajectories.exceptions import NotebookError
 from trajectories.persons import match_weights
 from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
 from trajectories.portrait.services import SERVICE_TABLES
-from trajectories.report import course, html, leads, messages, portrait, sections, services, whole
+from trajectories.report import course, headline, html, leads, messages, portrait, sections, services, whole
 from trajectories.report import words as words_module
 from trajectories.report.counting import ORDERS
 from trajectories.report.exports import WORKBOOK, exported
@@ -60,7 +60,7 @@ FOREIGN = {
     ),
 }  # fmt: skip
 PARTS = [
-    sections.opening, sections.in_brief, sections.how_long, sections.where_to, course.time_there, whole.regions,
+    sections.opening, headline.in_brief, sections.how_long, sections.where_to, course.time_there, whole.regions,
     whole.compared, whole.flows, whole.types, whole.associations, sections.who_came, portrait.who_they_are,
     portrait.when_and_how, services.service_path, leads.leads, portrait.how_many, sections.what_if,
     sections.data_quality, sections.definitions,

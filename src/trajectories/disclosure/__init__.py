@@ -1,14 +1,14 @@
 """Nothing leaves without passing here: `protect` turns a table of counts, rates or a curve into what may be shown.
 
 The rules, with the reason of each: counts.py (small cells, what stands beside them), rates.py (denominators, steps,
-bounds, destinations), curves.py (rounded counts, spacing), thresholds.py (the same rate from nearly the same persons),
-shares.py (departures nobody heard of), states.py (types of trajectories), coefficients.py (models), contrasts.py
-(differences), drawn.py (rates drawn towards the province), moved.py (assumptions and settings moved),
-control_limits.py (the funnel), stock.py (persons by month), months.py, moves.py, occupation.py, settled.py (the course
-of stays), service_shares.py, service_funnel.py, service_follow_up.py (services), leads.py (places to improve), rules.py
-(the numbers). The report room takes `Protected` only. Tables that add up (the regions and the province) have to be
-protected together, in one call: apart, neither call could know what the other shows. `Protected.of` then takes one
-group's rows for its page.
+bounds, destinations), periods.py (those who settled lately and before), curves.py (rounded counts, spacing),
+thresholds.py (the same rate from nearly the same persons), shares.py (departures nobody heard of), states.py (types of
+trajectories), coefficients.py (models), contrasts.py (differences), drawn.py (rates drawn towards the province),
+moved.py (assumptions and settings moved), control_limits.py (the funnel), stock.py (persons by month), months.py,
+moves.py, occupation.py, settled.py (the course of stays), service_shares.py, service_funnel.py, service_follow_up.py
+(services), leads.py (places to improve), rules.py (the numbers). The report room takes `Protected` only. Tables that
+add up (the regions and the province) have to be protected together, in one call: apart, neither call could know what
+the other shows. `Protected.of` then takes one group's rows for its page.
 
 Beyond numbers: report/leaks.py searches every shared file for names, dates, numbers and words of the run's persons as
 the last step of a run; notebook_band.py marks in red what a notebook shows and no rule here has seen.
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..comparison.periods import MEASURE as BY_PERIOD
 from ..course.moving import MEASURE as MOVES
 from ..course.occupying import MEASURE as OCCUPATION
 from ..course.settled import MEASURE as SETTLED
@@ -41,6 +42,7 @@ from .months import protect_months
 from .moved import protect_scale, protect_settings
 from .moves import protect_moves
 from .occupation import protect_occupation
+from .periods import protect_periods
 from .rates import COUNTS, EXACT, RANGE, protect_rates
 from .rules import SMALLEST_AT_RISK, checked
 from .service_follow_up import FOLLOW_UP, protect_follow_up
@@ -88,14 +90,14 @@ _KINDS = {
 _MEASURES = {
     RESTRICTED: "months", LOST: "months", MOVES: "moves", OCCUPATION: "occupation", SETTLED: "settled share",
     **dict.fromkeys((*ITEMS, NEVER), "service shares"), FUNNEL: "service funnel",
-    **dict.fromkeys(FOLLOW_UP, "follow-up"),
+    **dict.fromkeys(FOLLOW_UP, "follow-up"), BY_PERIOD: "rates by period",
 }  # fmt: skip
 RATE_MEASURES = ("retention",)
 # The kinds of what comes out.
 _PROTECTED = (
     "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
     "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share", "service shares",
-    "service funnel", "follow-up", "leads",
+    "service funnel", "follow-up", "leads", "rates by period",
 )  # fmt: skip
 
 
@@ -109,7 +111,7 @@ class Protected:
     kind : str
         "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
         "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share", "service shares",
-        "service funnel", "follow-up" or "leads".
+        "service funnel", "follow-up", "leads" or "rates by period".
     frame : DataFrame
         Only what may be shown: a hidden number is missing and its row's `shown` is False.
         counts: group, table, key, persons_rounded, households_rounded, shown, sum_of_displayed (a total).
@@ -239,6 +241,8 @@ def protect(
             return Protected(what, protect_moves(table, rules, at_risk, groups), rules)
         case "occupation":
             return Protected(what, protect_occupation(table, rules, at_risk), rules)
+        case "rates by period":
+            return Protected(what, protect_periods(table, rules, at_risk, groups), rules)
         case kind:
             plain = {
                 "control limits": protect_control_limits, "coefficients": protect_coefficients, "types": protect_types,

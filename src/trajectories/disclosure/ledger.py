@@ -49,7 +49,7 @@ RATES = ("retention", "exits")
 # What is computed from the rate of the same group and horizon.
 FOLLOWING = (
     "sensitivity", "odds", "panel", "drawn", "restricted_time", "occupation", "settled", "comparison", "funnel",
-    "moves_per_person",
+    "moves_per_person", "periods",
 )  # fmt: skip
 SETTINGS = ("perimeter", "scope", "pathway")
 WHEN, PUBLISHED = "published", "published"

@@ -27,7 +27,7 @@ import pandas as pd
 from ..course.moving import ALL, METHODS
 from ..exceptions import DisclosureError
 from ..study import Disclosure
-from .rates import _sums, down, ground, up
+from .rates import down, ground, sums_of, up
 from .rules import NO_EXITS, class_ends, rounded, rounding_interval
 from .thresholds import WIDEST_CLASS
 
@@ -53,7 +53,7 @@ def protect_moves(
     fewest = rounding_interval(n, rules.round, rules.threshold)[0]
     one_class = np.divide(rules.threshold, fewest, out=np.full(len(out), np.inf), where=fewest > 0)
     out.loc[(one_class > WIDEST_CLASS) & out["reason"].isna(), "reason"] = "resolution"
-    for whole, parts in _sums(groups or {}):
+    for whole, parts in sums_of(groups or {}):
         _hide_differences(out, (low, high), rules, whole, parts)
     shown = out["reason"].isna()
     least = np.minimum(low["least"], high["least"]).to_numpy() - 1  # 31–40: « 30 »

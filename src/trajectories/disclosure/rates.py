@@ -55,7 +55,7 @@ def protect_rates(
 
     `groups`: the regions of each group that is neither a region nor the province.
     """
-    sums = _sums(groups or {})
+    sums = sums_of(groups or {})
     context = [name for name in CONTEXT if name in frame]
     keys = [name for name in KEYS if name in frame]
     raw = frame.sort_values(keys, ignore_index=True)
@@ -78,7 +78,7 @@ def protect_rates(
             few = _protect_steps(raw, out, rows, rules, ranged)
             ranged |= few if not _beside(rows) else set()
     for whole, parts in sums:
-        _hide_differences(raw, out, rules, whole, parts)
+        hide_differences(raw, out, rules, whole, parts)
     _write_rates(raw, out, rules)
     _write_counts(raw, out, rules, sums)
     out["shown"] = out["reason"].isna()
@@ -242,16 +242,14 @@ def _hide_together(counts: np.ndarray, threshold: int) -> np.ndarray:
     return np.ones(len(counts), dtype=bool)  # few persons for many destinations: which are empty is hidden too
 
 
-def _sums(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, tuple[str, ...]]]:
+def sums_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, tuple[str, ...]]]:
     """Which groups are sums of which: the whole first, then its parts."""
     apart = tuple(code for code in REGION_CODES if not any(code in regions for regions in groups.values()))
     own = [(name, tuple(regions)) for name, regions in groups.items()]
     return [(PROVINCE, REGION_CODES), *own, *([(PROVINCE, (*groups, *apart))] if groups else [])]
 
 
-def _hide_differences(
-    raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure, whole: str, parts: Sequence[str]
-) -> None:
+def hide_differences(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure, whole: str, parts: Sequence[str]) -> None:
     """Rule 5: the province less the displayed regions (or any other sum less its parts)."""
     unit = 0.5 * 10.0**-RATE_DECIMALS
     for part in _series(raw, without=("group", "cause")):

@@ -6,8 +6,8 @@ In the order a page walks: `open_report` loads and protects the tables · `secti
 statistics, and accepts numbers from `Protected` tables only (and the weights of the linkage, which are a model's).
 """
 
-from . import portrait, sections, whole
+from . import headline, portrait, sections, whole
 from .batch import Outcome, run_reports
 from .inputs import Report, open_report
 
-__all__ = ["Outcome", "Report", "open_report", "portrait", "run_reports", "sections", "whole"]
+__all__ = ["Outcome", "Report", "headline", "open_report", "portrait", "run_reports", "sections", "whole"]

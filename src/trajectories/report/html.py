@@ -20,7 +20,7 @@ from markupsafe import Markup
 from ..exceptions import NotebookError
 from ..study import REGION_CODES
 from .inputs import Report, Run, frame_of
-from .markup import MARK, element, join
+from .markup import BRIEF, MARK, element, join
 from .readings import HEADLINE_HORIZON, by_hearsay, limits_text, marked, notes, rate_text, state_of
 from .tables import html_table
 from .words import Words, words
@@ -60,7 +60,8 @@ def page(notebook, *, region: str, language: str, run: Run) -> str:
         the page would hold something that no page may (`FORBIDDEN`).
     """
     kept = _fragments_only(notebook)
-    html, _ = _exporter().from_notebook_node(kept, resources={"page": _shell(region, words(language), run)})
+    shell = _shell(region, words(language), run) | {"contents": _contents(kept), "brief": BRIEF}
+    html, _ = _exporter().from_notebook_node(kept, resources={"page": shell})
     if _missing_text().found:
         raise NotebookError(f"the page of {region} has an image without alternative text: {_missing_text().take()}")
     shown = [unescape(name) for name in re.findall(r'data-region="([^"]*)"', html)]
@@ -187,6 +188,7 @@ def _shell(region: str, said: Words, run: Run) -> dict:
         "synthetic": (said.say("page.synthetic"), said.say("page.synthetic_why")) if run.synthetic else None,
         "skip": said.say("page.skip"),
         "back": said.say("page.index"),
+        "contents_title": said.say("contents.title"),
         "foot": said.say("page.foot", version=run.version, cutoff=said.date(run.cutoff)),
         "css": (TEMPLATES / "page.css").read_text(encoding="utf-8"),
     }
@@ -208,10 +210,20 @@ def _fragments_only(notebook):
             if mark is not None and mark != "empty":
                 outputs.append(nbformat.v4.new_output("display_data", data={"text/html": output.data["text/html"]}))
         if outputs:
-            kept.cells.append(nbformat.v4.new_code_cell("", outputs=outputs, id=f"cell-{position}"))
+            kinds = {"kind": mark}
+            kept.cells.append(nbformat.v4.new_code_cell("", outputs=outputs, metadata=kinds, id=f"cell-{position}"))
     if not kept.cells:
         raise NotebookError("the notebook shows no section: there is nothing to convert.")
     return kept
+
+
+def _contents(notebook) -> list[tuple[str, str]]:
+    """Where each section below the headline is, and its title, for the table of contents."""
+    shown = [output.data["text/html"] for cell in notebook.cells for output in cell.outputs]
+    found = [
+        re.findall(r'<h2 id="t-([\w-]+)">(.*?)</h2>', html) for html in shown
+    ]  # fmt: skip
+    return [(f"#s-{name}", unescape(title)) for titles in found for name, title in titles if name != "en-bref"]
 
 
 class _MissingText(logging.Handler):

@@ -26,6 +26,7 @@ from ..retention import BOUNDS, GAP
 from ..services.beside_counts import services_beside_counts
 from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
+from .earlier import Earlier, last_published
 from .words import Words, words
 
 NEEDED = {
@@ -47,7 +48,7 @@ MORE = {
     "odds": "odds", "panel": "panel", "coefficients": "coefficients", "comparison": "comparison", "drawn": "shrunken",
     "delays": "delay_curves", "stock": "stock", "restricted_time": "restricted_time",
     "moves_per_person": "moves_per_person", "occupation": "occupation", "settled": "settled", "leads": "leads",
-    "served": "associations",
+    "served": "associations", "periods": "periods",
     **{f"service_{name}": f"service_{name}" for name in (
         "reach", "delay", "transfer", "funnel", "needs", "reasons", "follow_up",
     )},
@@ -115,7 +116,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Report:
-    """One group's protected tables, the weights of the linkage, the facts of the run, and the words to say them in."""
+    """One group's protected tables, the weights of the linkage, the facts of the run, what was said before, words."""
 
     region: str
     words: Words
@@ -132,6 +133,7 @@ class Report:
     services_apart: bool
     weights: pd.DataFrame
     more: Mapping[str, Protected]
+    earlier: Earlier | None
 
 
 def open_report(
@@ -189,6 +191,7 @@ def open_reports(
     said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
     kept, more, apart = found or all_protected(folder, rules=disclosure, support=support)
     weights = _weights(_read(folder, "weights"))
+    before = last_published(folder.parent, run.settings, disclosure)
     return [
         Report(
             region=region,
@@ -206,6 +209,7 @@ def open_reports(
             services_apart=region in apart,
             weights=weights,
             more=more,
+            earlier=before and before.of(region),
         )
         for region in regions
     ]
@@ -290,11 +294,12 @@ def _more(
     folder: Path, told: Mapping[str, Any], raw: Mapping[str, pd.DataFrame], kept: Mapping[str, Protected]
 ) -> dict[str, Protected]:
     """The tables of `MORE` that the analysis made, protected: what protection needs to know beside comes first."""
-    main = raw["retention"][raw["retention"]["method"].eq("main")]
+    main, told_rates = (rates[rates["method"].eq("main")] for rates in (raw["retention"], kept["retention"].frame))
     ready: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
         "coefficients": lambda frame: _with_model(frame, _read(folder, "fits")),
         "served": as_coefficients,
         "comparison": lambda frame: _where_rates_are_told(frame, kept["retention"]),
+        "periods": lambda frame: _with_rate(frame, told_rates[["group", "horizon", "estimate"]]),
         # of groups of regions no stock is told (disclosure/stock.py, rule 3)
         "stock": lambda frame: frame[frame["group"].isin([PROVINCE, *REGION_CODES])],
         # the course of stays is told where the rate of the same month is

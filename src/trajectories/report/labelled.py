@@ -64,6 +64,7 @@ COLUMNS: dict[str, Columns] = {
         ("group", "month"),
         ("survival", "lower", "upper", "lost_left", "lost_stayed", "n_risk", "known", "published"), ("horizon",),
     ),
+    "periods": Columns(("group", "part", "horizon"), (*_LIMITS, "since", "change", "known"), ("measure",)),
     "restricted_time": Columns(("group", "horizon"), (*_LIMITS, "known")),
     "moves_per_person": Columns(("group", "horizon"), _RANGE),
     "occupation": Columns(("group", "month", "state"), ("share", "known")),
@@ -366,6 +367,7 @@ FAMILIES = {
     "evidence": "evidence", "status": "status", "why": "why", "outside": "covariate_level", "indicator": "indicator",
     "place_kind": "place_kind", "unit": "unit", "source": "source", "process_step": "step",
     "when": "path.window", "need": "need", "exit_reason": "exit_reason", "organisation_type": "organisation_type",
+    "part": "period_part", "change": "period_change",
 }  # fmt: skip
 # Column → what else decides its label, and how it is made.
 _LABELS: Mapping[str, tuple[tuple[str, ...], Callable[[pd.Series, Words, Run], str]]] = {

@@ -12,6 +12,8 @@ from markupsafe import Markup
 
 # The key, in an output's metadata, of what belongs on the page.
 MARK = "trajectories"
+# The kind of the headline: the table of contents stands after it.
+BRIEF = "brief"
 _VOID = frozenset({"br", "hr", "img", "meta"})
 
 
@@ -60,6 +62,7 @@ def nothing() -> Fragment:
     return Fragment(Markup(""), kind="empty")
 
 
-def section(name: str, title: str, *body: object, class_: str | None = None) -> Fragment:
+def section(name: str, title: str, *body: object, class_: str | None = None, kind: str = "section") -> Fragment:
     heading = element("h2", title, id=f"t-{name}")
-    return Fragment(element("section", heading, *body, id=f"s-{name}", class_=class_, aria_labelledby=f"t-{name}"))
+    html = element("section", heading, *body, id=f"s-{name}", class_=class_, aria_labelledby=f"t-{name}")
+    return Fragment(html, kind)

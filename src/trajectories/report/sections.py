@@ -1,8 +1,9 @@
 """The sections of a page, in its order.
 
-Opening · in brief · how long they stay · where leavers go · time spent there (course.py) · who came · who they are ·
-when and how (portrait.py) · services (services.py) · how many are there (portrait.py) · what if · quality ·
-definitions; on the page of the whole, what concerns all regions comes before « who came » (whole.py). Each takes a
+Opening · in brief (headline.py) · who came · who they are · when and how (portrait.py) · how long they stay · where
+leavers go · time spent there (course.py) · how many are there (portrait.py) · types · services (services.py) · leads ·
+what if · quality · definitions; on the page of the whole, what concerns all regions comes after « where leavers go »
+(whole.py). Each takes a
 `Report` and gives the `Fragment` that a notebook's cell shows; a section with nothing to say is not on the page. What
 may not be published is said in words where the number would stand.
 """
@@ -14,22 +15,20 @@ import datetime as dt
 import pandas as pd
 from markupsafe import Markup
 
-from ..study import METROPOLITAN_REGIONS, REGION_CODES
+from ..study import REGION_CODES
 from ..tables import PROVINCE
-from . import companions, figures, linkage, portrait
+from . import companions, figures, linkage, portrait, quality
 from .counting import count_table, pair
 from .course import range_over_settings
 from .figures import retention_curve
 from .inputs import Report, frame_of
 from .markup import Fragment, element, join, nothing, section
 from .readings import (
-    HEARSAY,
     by_hearsay,
     headline_row,
     marked,
     notes,
     range_text,
-    rate_text,
     state_of,
     told,
     too_short,
@@ -70,58 +69,6 @@ def opening(report: Report) -> Fragment:
         ),
         kind="opening",
     )
-
-
-def in_brief(report: Report) -> Fragment:
-    """The headline: the estimate at twelve months with its limits, or why there is none."""
-    say, words = report.words.say, report.words
-    place = words.in_region(report.region)
-    state = state_of(report)
-    body: list[object] = []
-    if state == "estimated":
-        row = headline_row(report)
-        months = words.months(row["horizon"])
-        body.append(element("p", rate_text(row, words), class_="figure"))
-        everywhere = report.region == PROVINCE and report.run.scope == "region"
-        staying = say(
-            "headline.staying.own_region" if everywhere else f"headline.staying.{report.run.scope}", place=place
-        )
-        if pd.isna(row["estimate"]):
-            sentence = say("headline.ranged", staying=staying, months=months)
-        elif pd.notna(row["lower"]):
-            sentence = say(
-                "headline.sentence", staying=staying, months=months,
-                lower=words.percent(row["lower"]), upper=words.percent(row["upper"]),
-            )  # fmt: skip
-        else:
-            sentence = say("headline.sentence_plain", staying=staying, months=months)
-        body.append(element("p", sentence, class_="lead"))
-        body.append(element("p", Markup(" ").join(_method(report, row)), class_="note"))
-    else:
-        body.append(
-            element(
-                "p", say(f"headline.{state}", place=place, n=words.number(report.rules.rate_denominator)), class_="lead"
-            )
-        )
-        if report.region in METROPOLITAN_REGIONS:
-            body.append(element("p", say("headline.metropolitan")))
-        elif state == "too_small":
-            body.append(element("p", say("headline.too_small_next")))
-    return section("en-bref", say("headline.title"), *body, class_="brief")
-
-
-def _method(report: Report, row: pd.Series) -> list[str]:
-    """What the estimate does, what it rests on here, and how far its assumptions could move it."""
-    say, words = report.words.say, report.words
-    said = [say("headline.method")]
-    if row["reporting"] == "borrowed":
-        said.append(say("headline.borrowed"))
-    if row["known"] == HEARSAY:
-        said.append(say("headline.hearsay"))
-    if pd.notna(row["range_lower"]):
-        lower, upper = words.percent(row["range_lower"]), words.percent(row["range_upper"])
-        said.append(say("headline.range", lower=lower, upper=upper))
-    return said
 
 
 def how_long(report: Report) -> Fragment:
@@ -241,7 +188,7 @@ def who_came(report: Report) -> Fragment:
 def data_quality(report: Report) -> Fragment:
     """What the data lacks: persons lost from sight here; rows, places and what was decided of them for the whole."""
     say = report.words.say
-    body: list[object] = []
+    body: list[object] = [quality.lights(report)]
     if state_of(report) != "nobody":
         body += [count_table(report, "lost", "late_news", "excluded"), *_reporting(report)]
     body.append(pair(*(count_table(report, name, of=PROVINCE) for name in ("rows", "places"))))

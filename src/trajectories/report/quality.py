@@ -1,0 +1,63 @@
+"""The state of the data on a page, as lights: what is looked at, how it is, and of whom.
+
+The shares are those of the portrait (portrait/quality.py), of displayed numbers; two things more come from the
+estimate itself: whether the region's own reporting could be learnt, and what carries the rate at twelve months.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from ..portrait.quality import MEASURES, quality_shares
+from ..tables import PROVINCE
+from .inputs import Report
+from .lights import GOOD, WATCH, level_of, light
+from .readings import HEARSAY, headline_row, state_of
+from .tables import html_table
+
+LEARNT = "learnt"
+
+
+def levels(report: Report) -> dict[str, str]:
+    """What is looked at → its level (lights.py), in the order of the table."""
+    return {name: level for name, level, _, _ in _measured(report)}
+
+
+def lights(report: Report) -> Markup | None:
+    """The table of lights at the head of the section on the data."""
+    say, words = report.words.say, report.words
+    if state_of(report) == "nobody":
+        return None
+    own, whole = words.region(report.region), words.region(PROVINCE)
+    rows = [
+        [say(f"quality.{name}"), light(level, words), measure, whole if of_whole else own]
+        for name, level, measure, of_whole in _measured(report)
+    ]
+    header = [say("column.looked_at"), say("column.state"), say("column.measure"), say("column.of_whom")]
+    return html_table(say("quality.lights"), header, rows, numeric=False, note=say("quality.lights_note"))
+
+
+def _measured(report: Report) -> list[tuple[str, str, str, bool]]:
+    """Name, level, the measure in words, and whether it is of the whole only."""
+    say, words = report.words.say, report.words
+    found = []
+    for counts, of_whole in ((report.counts, False), (report.whole_counts, True)):
+        for row in quality_shares(counts).itertuples():
+            if MEASURES[row.measure].whole != of_whole:
+                continue
+            share = None if pd.isna(row.share) else row.share
+            measure = (
+                say("hidden") if share is None else say(f"quality.{row.measure}.share", share=words.percent(share))
+            )
+            found.append((row.measure, level_of(share, row.watch, row.mend), measure, of_whole))
+    return [*_of_the_estimate(report), *found]
+
+
+def _of_the_estimate(report: Report) -> list[tuple[str, str, str, bool]]:
+    row = headline_row(report)
+    if row is None:
+        return []
+    own = row["reporting"] == "own" and row["known"] != HEARSAY
+    key = "own" if own else "hearsay" if row["known"] == HEARSAY else "borrowed"
+    return [(LEARNT, GOOD if own else WATCH, report.words.say(f"quality.{LEARNT}.{key}"), False)]
