@@ -3,12 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 import figure_tables
 from trajectories.comparison import retention_by_period
 from trajectories.comparison.periods import first_day_of_recent
 from trajectories.course import main_fits
-from trajectories.disclosure import protect
+from trajectories.disclosure import periods, protect
 from trajectories.exceptions import DisclosureError
 from trajectories.hearing import tables_of
 from trajectories.simulate import told_stays
@@ -140,3 +143,91 @@ def test_the_page_has_them_beside_the_whole(tmp_path):
     assert "Personnes établies depuis avril 2023" in said and "Personnes établies avant avril 2023" in said
     assert "restent davantage que celles établies avant" in said
     assert "établies depuis avril" not in str(headline.in_brief(small).html)
+
+
+# ── the attacker ──────────────────────────────────────────────────────────────────────────────────────────
+def exits_found(frame, told):
+    """The interval of the exits of each hidden part, for a reader with both tables, the own rates, and n to the 5."""
+    cells = list(zip(frame["group"], frame["part"], strict=True))
+    at = {cell: i for i, cell in enumerate(cells)}
+    n, rate = frame["n_start"].to_numpy(), frame["estimate"].to_numpy()
+    wide = 0.005 * n + 2 * (1 - rate)
+    shown = told.set_index(["group", "part"])["shown"]
+    bounds = [
+        ((1 - r) * m - w, (1 - r) * m + w) if shown[cell] else (0, m)
+        for cell, m, r, w in zip(cells, n, rate, wide, strict=True)
+    ]
+    less, most = [], []
+    for group, mine in frame.groupby("group"):
+        own = mine["rate"].iloc[0]
+        if np.isnan(own):
+            continue
+        row = np.zeros(len(cells))
+        row[[at[group, part] for part in mine["part"]]] = 1
+        near, about = (1 - own) * mine["n_start"].sum(), 0.005 * mine["n_start"].sum() + 2 * (1 - own)
+        less += [row, -row]
+        most += [near + about, -(near - about)]
+    sums = []
+    for part in ("recent", "before"):
+        row = np.zeros(len(cells))
+        row[[i for (group, name), i in at.items() if name == part and group != "province"]] = 1
+        row[at["province", part]] = -1
+        sums.append(row)
+    found = {}
+    for cell, i in at.items():
+        if shown[cell]:
+            continue
+        cost = np.eye(len(cells))[i]
+        answers = [
+            linprog(sign * cost, A_ub=np.array(less) if less else None, b_ub=most or None, A_eq=np.array(sums),
+                    b_eq=np.zeros(2), bounds=bounds)
+            for sign in (1, -1)
+        ]  # fmt: skip
+        assert all(answer.status == 0 for answer in answers), [answer.message for answer in answers]
+        found[cell] = (answers[0].fun, -answers[1].fun)
+    return found
+
+
+def run_of(persons, left):
+    """Regions and their province, with the exits of each part, and their own rates as the table of rates tells them."""
+    persons, left = dict(persons), dict(left)
+    for known in (persons, left):
+        known["province"] = tuple(sum(both[i] for both in known.values()) for i in (0, 1))
+    parts = [(group, part, m, k) for group in persons
+             for part, m, k in zip(("recent", "before"), persons[group], left[group], strict=True)]  # fmt: skip
+    frame = pd.DataFrame(parts, columns=["group", "part", "n_start", "left"])
+    frame = frame.assign(
+        measure="retention_by_period", horizon=12, since=pd.Timestamp("2023-04-01"), known="observed", se=0.03,
+        change="unclear", n_at_risk=frame["n_start"], n_households=frame["n_start"],
+    )  # fmt: skip
+    own = frame.groupby("group")[["n_start", "left"]].sum().reset_index()
+    for table in (frame, own):
+        table["estimate"] = table["lower"] = table["upper"] = 1 - table["left"] / table["n_start"]
+    own = own.assign(method="main", horizon=12, n_at_risk=own["n_start"], known="observed")
+    rates = protect(own.drop(columns="left")).frame.set_index("group")["estimate"]
+    return frame.drop(columns="left").assign(rate=frame["group"].map(rates))
+
+
+sizes = st.tuples(st.integers(12, 400), st.integers(12, 400))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(sizes, st.tuples(st.integers(0, 12), st.integers(0, 40))), min_size=2, max_size=5))
+def test_the_attacker_finds_no_small_number_of_departures(drawn):
+    persons = {f"{i + 1:02d}": both for i, (both, _) in enumerate(drawn)}
+    left = {f"{i + 1:02d}": tuple(map(min, gone, both)) for i, (both, gone) in enumerate(drawn)}
+    frame = run_of(persons, left)
+    exits = frame.set_index(["group", "part"]).eval("n_start * (1 - estimate)").round()
+    told = protect(frame).frame
+    without = exits_found(frame, told.assign(shown=False))  # the sizes and own rates alone
+    for cell, (low, high) in exits_found(frame, told).items():
+        if 1 <= exits[cell] <= 9:
+            assert low <= max(1, without[cell][0]) + 1e-6, (cell, low, high)
+            assert high >= min(9, without[cell][1]) - 1e-6, (cell, low, high)
+
+
+def test_the_attacker_would_succeed_if_one_part_were_told(monkeypatch):
+    frame = run_of({"01": (60, 100), "02": (300, 300)}, {"01": (4, 20), "02": (60, 60)})
+    monkeypatch.setattr(periods, "_both_or_neither", lambda out: None)
+    low, high = exits_found(frame, protect(frame).frame)["01", "recent"]
+    assert high < 9 and low > 1

@@ -222,7 +222,9 @@ def test_the_whole_shows_where_persons_are_month_by_month(reports):
     text = page(reports["province"])
     rows = rows_of(text, "Part des personnes dans chaque situation")
     assert rows["12\u00a0mois"] == ["81\u00a0%", "11\u00a0%", "5\u00a0%", "3\u00a0%"]
-    assert 'id="situations"' in text and text.index('id="s-departs"') < text.index('id="situations"') < text.index('id="s-regions"')
+    assert 'id="situations"' in text and text.index('id="s-departs"') < text.index('id="situations"') < text.index(
+        'id="s-regions"'
+    )
     assert "Région d’établissement" in header_of(text, "Part des personnes dans chaque situation")
 
 
