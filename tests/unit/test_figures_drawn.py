@@ -46,7 +46,6 @@ PAINTERS = {
     "shares": lambda t: figures.shares_by_destination(t["estrie"].exits, t["estrie"].retention, region="05", words=W),
     "regions": lambda t: figures.curves_of_regions(t["curves"], t["retention"], words=W),
     "tiles": lambda t: figures.tile_map(t["retention"], words=W),
-    "index": lambda t: figures.tile_map(None, words=W),
     "flows": lambda t: figures.flow_figure(protect(raw.flows()), words=W),
     "states": lambda t: figures.states_by_type(protect(raw.states()), protect(raw.types()), words=W),
     "occupation": lambda t: figures.states_by_month(t["occupation"], words=W),

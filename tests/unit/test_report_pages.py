@@ -338,7 +338,11 @@ def test_the_index_links_every_page_the_whole_first(reports):
     listed = [reports[code] for code in ("province", "05", "09", "10")]
     pages = {"province": "province.html", "05": "region-05.html"}
     text = html.index(listed, pages, language="fr", run=listed[0].run)
-    assert re.findall(r'<a href="([^"#]+)"', text) == ["province.html", "region-05.html"]
+    # the map first, then by code
+    assert re.findall(r'<a href="([^"#]+)"', text) == ["region-05.html", "province.html", "region-05.html"]
+    tiles = text[text.index('<ul class="tiles"') : text.index("</ul>", text.index('<ul class="tiles"'))]
+    assert tiles.count("<li") == 17 and tiles.count("métropole") == 2
+    assert "masqué" in tiles and "grid-area: 5 / 4; background: #" in tiles  # Estrie, with its fill
     assert "masqué" in text and "aucun établissement observé" in text and "Données synthétiques" in text
 
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from ..exceptions import NotebookError
 from ..study import REGION_CODES
+from .atlas import atlas
 from .inputs import Report, Run, frame_of
 from .markup import BRIEF, MARK, element, join
 from .readings import HEADLINE_HORIZON, by_hearsay, limits_text, marked, notes, rate_text, state_of
@@ -117,6 +118,8 @@ def index(
             "section",
             element("p", said.say("index.what", months=said.months(HEADLINE_HORIZON)), class_="lead"),
             element("p", said.say("headline.method"), class_="note"),
+            atlas(reports, pages, said),
+            element("p", said.say("index.map_note"), class_="note"),
             html_table(said.say("index.caption"), header, rows, note=notes(said, "ranges.note", hearsay=heard)),
         ),
         _data(files, said),

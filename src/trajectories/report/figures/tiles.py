@@ -2,7 +2,7 @@
 
 Squares of one size, because the territory of a region says nothing of how many settle there (Nord-du-Québec would
 cover the page). The value stands in the tile as a number, and as lightness. A tile that may not be filled is hatched;
-Montréal and Laval are wholly metropolitan, and say so. Without values it is an index of the regions.
+Montréal and Laval are wholly metropolitan, and say so. The index of all pages has the same map as links (atlas.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ...study import REGION_CODES
-from ..drawing import FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
+from ..drawing import INK, MUTED, WIDE, Drawing, draw
 from ..inputs import frame_of
 from ..readings import HEADLINE_HORIZON, rate_text
 from ..words import Words
@@ -32,12 +32,12 @@ _LINE = 19
 
 def tile_map(rates, *, words: Words, horizon: int = HEADLINE_HORIZON) -> Drawing | None:
     """
-    The retention rate of every region at one horizon, on the map; without rates, the regions by name and code.
+    The retention rate of every region at one horizon, on the map.
 
     Parameters
     ----------
-    rates : Protected or None
-        Table `retention` of all groups (the method `main` is shown); None: an index without values.
+    rates : Protected
+        Table `retention` of all groups (the method `main` is shown).
     words : Words
     horizon : int
         Months.
@@ -45,13 +45,13 @@ def tile_map(rates, *, words: Words, horizon: int = HEADLINE_HORIZON) -> Drawing
     Returns
     -------
     Drawing or None
-        None where rates are given and none may be shown.
+        None where no rate may be shown.
     """
     rows = _values(rates, horizon)
-    if rows is not None and rows["estimate"].isna().all():
+    if rows["estimate"].isna().all():
         return None
-    values = {} if rows is None else rows["estimate"].dropna().to_dict()
-    low, high = (min(values.values()), max(values.values())) if values else (0.0, 1.0)
+    values = rows["estimate"].dropna().to_dict()
+    low, high = min(values.values()), max(values.values())
 
     def height(width: int) -> int:
         map_ = round(width / _COLUMNS * _ROWS)
@@ -66,24 +66,19 @@ def tile_map(rates, *, words: Words, horizon: int = HEADLINE_HORIZON) -> Drawing
         side = width / _COLUMNS
         for code in REGION_CODES:
             column, row = PLACES[code]
-            row_of = None if rows is None or code not in rows.index else rows.loc[code]
-            _tile(axes, code, (column * side, row * side, side), row_of, words, wide=wide, index=rows is None,
-                  part=_part(values.get(code), low, high))  # fmt: skip
+            row_of = rows.loc[code] if code in rows.index else None
+            part = part_of_scale(values.get(code), low, high)
+            _tile(axes, code, (column * side, row * side, side), row_of, words, wide=wide, part=part)
         if not wide:
             for line, code in enumerate(REGION_CODES):
                 y = side * _ROWS + 14 + (line + 0.5) * _LINE
                 axes.text(4, y, code, va="center", color=MUTED, fontsize=SMALL)
                 axes.text(30, y, words.region(code), va="center", color=INK, fontsize=SMALL)
-                row = None if rows is None or code not in rows.index else rows.loc[code]
-                beside = "" if code in values else _instead(code, row, words, index=rows is None)
+                row = rows.loc[code] if code in rows.index else None
+                beside = "" if code in values else _instead(code, row, words)
                 axes.text(width - 3, y, beside, va="center", ha="right", color=MUTED, fontsize=SMALL - 1)
 
-    svg, narrow = draw("carte" if rows is not None else "carte-index", paint, height)
-    if rows is None:
-        return Drawing(
-            "carte-index", svg, narrow, words.say("figure.tiles.index_alt", n=words.number(len(PLACES))),
-            words.say("figure.tiles.index_caption"),
-        )  # fmt: skip
+    svg, narrow = draw("carte", paint, height)
     least, most = min(values, key=values.get), max(values, key=values.get)
     alt = words.say(
         "figure.tiles.alt", months=words.months(horizon), shown=words.say_many("figure.tiles.shown", len(values)),
@@ -93,39 +88,35 @@ def tile_map(rates, *, words: Words, horizon: int = HEADLINE_HORIZON) -> Drawing
     return Drawing("carte", svg, narrow, alt, words.say("figure.tiles.caption", months=words.months(horizon)))
 
 
-def _values(rates, horizon: int) -> pd.DataFrame | None:
+def _values(rates, horizon: int) -> pd.DataFrame:
     """The main rates of the regions at the horizon, by code."""
-    if rates is None:
-        return None
     rows = frame_of(rates)
     rows = rows[rows["method"].eq("main") & rows["horizon"].eq(horizon) & rows["group"].isin(PLACES)]
     return rows[~rows["group"].isin(METROPOLITAN)].set_index("group")
 
 
-def _part(value: float | None, low: float, high: float) -> float | None:
+def part_of_scale(value: float | None, low: float, high: float) -> float | None:
     """Where a value stands on the scale of fills: all of it from the lowest to the highest, if a tenth lies between."""
     if value is None:
         return None
     return 0.15 + 0.85 * (value - low) / max(high - low, 0.1)
 
 
-def _instead(code: str, row, words: Words, *, index: bool) -> str:
+def _instead(code: str, row, words: Words) -> str:
     """What a tile without a rate says: that it is metropolitan, a range, or why there is nothing."""
     if code in METROPOLITAN:
         return words.say("figure.tiles.metropolitan")
-    if index:
-        return ""
     return words.say("insufficient") if row is None else rate_text(row, words)
 
 
-def _tile(axes, code: str, box: tuple, row, words: Words, *, wide: bool, index: bool, part: float | None) -> None:
+def _tile(axes, code: str, box: tuple, row, words: Words, *, wide: bool, part: float | None) -> None:
     from matplotlib.patches import Rectangle
 
     x, y, side = box
     gap = 3 if wide else 1.5
     metropolitan = code in METROPOLITAN
-    filled = not metropolitan and (index or part is not None)
-    fill = (shade(0.0 if index else part)) if filled else "#ffffff"
+    filled = not metropolitan and part is not None
+    fill = shade(part) if filled else "#ffffff"
     hatched = not filled and not metropolitan
     axes.add_patch(Rectangle(
         (x + gap, y + gap), side - 2 * gap, side - 2 * gap, facecolor=fill, linewidth=1.0,
@@ -133,7 +124,7 @@ def _tile(axes, code: str, box: tuple, row, words: Words, *, wide: bool, index: 
     ))  # fmt: skip
     ink = ink_on(fill)
     under = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 1.5} if hatched else None
-    text = words.percent(row["estimate"]) if part is not None else _instead(code, row, words, index=index)
+    text = words.percent(row["estimate"]) if part is not None else _instead(code, row, words)
     middle = x + side / 2
     if wide:
         name = broken(words.region(code), side - 12, 10.5)
@@ -144,9 +135,7 @@ def _tile(axes, code: str, box: tuple, row, words: Words, *, wide: bool, index: 
             color=ink if filled else MUTED, fontsize=19 if large else 10.5, weight="bold" if large else "normal",
             bbox=under, linespacing=1.1,
         )  # fmt: skip
-        if index:
-            axes.text(middle, y + side - 13, code, ha="center", va="bottom", color=ink, fontsize=FONT_SIZE)
     else:
         axes.text(middle, y + 6, code, ha="center", va="top", color=ink, fontsize=SMALL, bbox=under)
-        short = text if part is not None else words.number(None) if not metropolitan and not index else ""
+        short = text if part is not None else words.number(None) if not metropolitan else ""
         axes.text(middle, y + side - 7, short, ha="center", va="bottom", color=ink, fontsize=SMALL, weight="bold")
