@@ -23,7 +23,7 @@ from .main_fits import MainFit, main_fits
 from .models import fit_models, services_in_stays
 from .panel import panel, range_of
 from .persons import match_weights
-from .portrait import decisions, whole_portrait
+from .portrait import decisions, types_by_place, whole_portrait
 from .provenance import analysed_from, description, is_made, linkage_model, same_study, stamp
 from .results import drop_others, write_results
 from .retention import estimate
@@ -118,6 +118,9 @@ def estimates_of(
     made["associations"] = associations(completed, given, contacts=contacts, before=before, study=study)
     say("types of trajectories")
     made |= _typology(built["spells"], cohort, contacts, study)
+    if "typology_members" in made:
+        types = types_by_place(made["typology_members"], study=study)
+        made["counts"] = pd.concat([made["counts"], types], ignore_index=True)
     say("sensitivity")
     made |= _sensitivity(fits, built, estimates.retention, study)
     say("leads")

@@ -6,7 +6,14 @@ import pytest
 
 import portrait_tables
 from trajectories import protect
-from trajectories.portrait import delays_beside_counts, protected_counts, stock_beside_counts, whole_portrait
+from trajectories.portrait import (
+    delays_beside_counts,
+    protected_counts,
+    stock_beside_counts,
+    types_beside_counts,
+    types_by_place,
+    whole_portrait,
+)
 from trajectories.portrait.who import DELAY_CLASSES
 
 THRESHOLD = 10
@@ -152,3 +159,41 @@ def test_what_is_told_is_never_narrower_than_before_and_still_true(seed):
     kept = delays_beside_counts(curve, counts).frame
     assert 0 < len(kept) <= len(curve.frame)
     print(f"{len(kept)} of {len(curve.frame)} months of curves, {len(told)} of {len(stock.frame)} of stocks are told")
+
+
+# ── types of trajectory ───────────────────────────────────────────────────────────────────────────────────
+def typed(persons):
+    """Members of types: region → type → persons, two to a household."""
+    rows = [
+        {"person_id": f"{region}{name}{i}", "household_id": f"{region}{name}{i // 2}", "region": region, "name": name}
+        for region, types in persons.items()
+        for name, n in types.items()
+        for i in range(n)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_types_are_counted_by_place_and_add_up():
+    counted = types_by_place(typed({"05": {"stays": 40, "onward": 12}, "03": {"stays": 30}}))
+    told = counted.set_index(["group", "key"])[["persons", "households"]]
+    assert told.loc[("05", "onward")].tolist() == [12, 6] and told.loc[("03", "onward")].tolist() == [0, 0]
+    assert told.loc[("province", "stays")].tolist() == [70, 35]
+
+
+def test_a_type_that_the_regions_hide_is_hidden_among_the_types_too():
+    members = typed(
+        {"05": {"stays": 60, "onward": 4, "circular": 30}, "03": {"stays": 80, "onward": 13, "circular": 30}}
+    )
+    counts = protected_counts(types_by_place(members))
+    whole = pd.DataFrame({
+        "type": [1, 2, 3], "name": ["stays", "circular", "onward"], "n_persons": [140, 60, 17],
+        "n_households": [70, 30, 8], "share": [0.65, 0.27, 0.08], "silhouette": [0.9, 0.8, 0.7],
+    })  # fmt: skip
+    alone = protect(whole)
+    assert alone.frame["shown"].all()
+    hidden = counts.of("province").frame.set_index("key")["shown"]
+    assert not hidden.all()  # else there is nothing to see
+    beside = types_beside_counts(alone, counts).frame.set_index("name")
+    assert beside["shown"].to_dict() == hidden.to_dict()
+    assert beside["share_rounded"].isna().all() and beside.loc[~beside["shown"], "persons_rounded"].isna().all()
+    assert types_beside_counts(alone, protected_counts(types_by_place(members).assign(table="x"))) is alone

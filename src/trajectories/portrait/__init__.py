@@ -21,6 +21,7 @@ from .since_arrival import establishment_curve, since_arrival
 from .since_contact import contact_curve, since_contact
 from .stock import stock, stock_counts
 from .targets import beside_targets, targets
+from .types import types_beside_counts, types_by_place
 from .who import AGE_CLASSES, COUNTRY_GROUPS, DELAY_CLASSES, WHO, age_class, country_groups, country_of_birth, who
 from .whole import Portrait, whole_portrait
 
@@ -68,6 +69,8 @@ __all__ = [
     "stock_beside_counts",
     "stock_counts",
     "targets",
+    "types_beside_counts",
+    "types_by_place",
     "who",
     "whole_portrait",
 ]

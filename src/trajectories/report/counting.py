@@ -10,9 +10,10 @@ from markupsafe import Markup
 from ..portrait import MIGRATIONS, WHO
 from ..portrait.areas import CITY, CITY_OF
 from ..tables import EXITS, PATHWAYS, PROVINCE, UNKNOWN
+from ..typology import NAMES
 from .inputs import Report, frame_of
 from .markup import element
-from .readings import level_name
+from .readings import level_name, type_name
 from .tables import html_table
 from .words import Words
 
@@ -35,6 +36,7 @@ ORDERS = {
     ),
     **{table: tuple(dict.fromkeys((*keys, UNKNOWN))) for table, keys in WHO.items()},
     "migration": MIGRATIONS,
+    "type": NAMES,
 }
 # Tables whose keys are short, and stay on one line.
 UNBROKEN = ("fiscal_year", "age", "delay")
@@ -43,7 +45,7 @@ COMPLEMENTS = {"late_news": ("other",), "excluded": ("kept",)}
 # Tables that count rows, places, pairs or decisions, not persons.
 NOT_PERSONS = ("rows", "places", "links", "conflicts")
 # Tables of counts that people look for in households too (targets are counted in households).
-HOUSEHOLDS_TOO = ("origin", "pathway", "fiscal_year", "exit", *WHO, "migration")
+HOUSEHOLDS_TOO = ("origin", "pathway", "fiscal_year", "exit", *WHO, "migration", "type")
 # Tables whose keys with nobody are left out: they are long, or some of their keys cannot be in a region. Of the other
 # tables of who settled, only « unknown » is.
 SPARSE = ("country_group", "area")
@@ -103,6 +105,8 @@ def _key(report: Report, name: str, key: str) -> object:
         return words.say("counts.sum_of_displayed")
     if name == "area" and key == CITY and report.region in CITY_OF:
         return words.label("area", CITY_OF[report.region])
+    if name == "type":
+        return type_name(key, words)
     if words.has(f"covariate.{name}"):
         return element("span", level_name(name, key, words), class_="year" if name in UNBROKEN else None)
     return element("span", words.label(name, key), class_="year" if name in UNBROKEN else None)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from ..tables import PROVINCE
 from . import figures
+from .counting import count_table
 from .figures.moved import OWN, own_step
 from .inputs import Report, frame_of
 from .markup import Fragment, element, join, nothing, section
@@ -29,6 +30,16 @@ def time_there(report: Report) -> Fragment:
         return nothing()
     months, moves, states = shown
     return section("duree", say("course.title"), months, moves, _settled(report), states)
+
+
+def types_there(report: Report) -> Fragment:
+    """How many persons of the region are of each type of trajectory."""
+    say = report.words.say
+    table = count_table(report, "type")
+    if table is None:
+        return nothing()
+    return section("types", say("types.title"), element("p", say("types.what")), table,
+                   element("p", say("types.there_note"), class_="note"))  # fmt: skip
 
 
 def range_over_settings(report: Report, horizon: int = HEADLINE_HORIZON) -> Markup | None:

@@ -21,7 +21,7 @@ from ..disclosure import Protected, protect
 from ..disclosure.ledger import CELLS, beside_published, read_ledger, without_kept
 from ..disclosure.ledger import FOLDER as LEDGER
 from ..exceptions import DisclosureError, StaleTableError
-from ..portrait import delays_beside_counts, protected_counts, stock_beside_counts
+from ..portrait import delays_beside_counts, protected_counts, stock_beside_counts, types_beside_counts
 from ..retention import BOUNDS, GAP
 from ..services.beside_counts import services_beside_counts
 from ..study import REGION_CODES, Disclosure
@@ -315,7 +315,8 @@ def _more(
                 found[name] = protect(frame, **told)
     # the same people as in the tables of counts: nothing is told that those do not say already
     services = [(name, services_beside_counts) for name in MORE if name.startswith("service_")]
-    for name, beside in (("delays", delays_beside_counts), ("stock", stock_beside_counts), *services):
+    cut = (("delays", delays_beside_counts), ("stock", stock_beside_counts), ("types", types_beside_counts))
+    for name, beside in (*cut, *services):
         if name in found:
             found[name] = beside(found[name], kept["counts"])
     return found

@@ -29,7 +29,7 @@ from . import leads
 from .counting import COMPLEMENTS, TOTAL
 from .figures.moved import OWN, value_name
 from .inputs import Run, frame_of
-from .readings import TOO_SHORT, level_name
+from .readings import TOO_SHORT, level_name, type_name
 from .words import Words
 
 PUBLISHED, RANGE, HIDDEN, NONE = STATUSES = ("published", "range", "hidden", "none")
@@ -122,7 +122,8 @@ SHOWN, REASON = "shown", "reason"
 # Counts that stand on a page beside those of `WHO` and of services before the establishment.
 COUNTED = (
     "stays", "origin", "pathway", "fiscal_year", "exit", "lost", "late_news", "excluded", "migration", "delay", "rows",
-    "places", "linkage", "links", "conflicts", *(name for name in WHO if name != "city_size"), *SERVICE_TABLES,
+    "places", "linkage", "links", "conflicts", "type",
+    *(name for name in WHO if name != "city_size"), *SERVICE_TABLES,
 )  # fmt: skip
 # Counts that no page shows (rule 4).
 NOT_COUNTED = ("city_size", "stock_certain", "stock_possible")
@@ -319,6 +320,8 @@ def _key(row: pd.Series, words: Words, run: Run) -> str:
         return words.say("services.any") if table == ANY_SERVICE else level_name("service", service, words)
     if table == "origin" and not words.has(f"origin.{key}"):
         return words.region(key)
+    if table == "type":
+        return type_name(key, words)
     if table == "area" and key == CITY:
         return words.label("area", CITY_OF.get(row["group"], CITY))
     return level_name(table, key, words) if words.has(f"covariate.{table}") else words.label(table, key)
@@ -363,7 +366,7 @@ def _of_family(family: str, column: str) -> Callable[[pd.Series, Words, Run], st
 # Columns whose codes have a family of messages.
 FAMILIES = {
     "method": "method", "cause": "exit", "known": "known", "reporting": "reporting", "by": "compared",
-    "measure": "measure", "model": "model", "term": "covariate", "name": "type", "assumption": "assumption",
+    "measure": "measure", "model": "model", "term": "covariate", "assumption": "assumption",
     "evidence": "evidence", "status": "status", "why": "why", "outside": "covariate_level", "indicator": "indicator",
     "place_kind": "place_kind", "unit": "unit", "source": "source", "process_step": "step",
     "when": "path.window", "need": "need", "exit_reason": "exit_reason", "organisation_type": "organisation_type",
@@ -372,6 +375,7 @@ FAMILIES = {
 # Column → what else decides its label, and how it is made.
 _LABELS: Mapping[str, tuple[tuple[str, ...], Callable[[pd.Series, Words, Run], str]]] = {
     **{column: ((), _of_family(family, column)) for column, family in FAMILIES.items()},
+    "name": ((), lambda row, words, run: type_name(row["name"], words)),
     "group": ((), lambda row, words, run: place_name(row["group"], words)),
     "table": (("group",), _table),
     "key": (("group", "table"), _key),

@@ -128,6 +128,17 @@ def level_name(term: str, level: object, words: Words) -> str:
     return words.label("covariate_level", f"{term}.{level}" if words.has(f"covariate_level.{term}.{level}") else level)
 
 
+def type_name(code: str, words: Words) -> str:
+    """The name of a type in words: « stays », « onward_month_20 » (of two that leave alike), « onward_2 »."""
+    rule, _, rest = code.partition("_month_")
+    if rest.isdigit():
+        return words.say("figure.types.at", name=words.label("type", rule), month=words.number(int(rest)))
+    rule, _, number = code.rpartition("_")
+    if number.isdigit():
+        return words.say("figure.types.numbered", name=type_name(rule, words), n=number)
+    return words.label("type", code)
+
+
 def level_text(row: pd.Series, words: Words) -> str:
     """A trait and one of its levels of agreement: « Sexe : même »."""
     level = words.label("level", f"{row['trait']}.{row['level']}")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..drawing import BOUND, FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
 from ..inputs import frame_of
+from ..readings import type_name
 from ..words import Words
 from .lettering import SMALL, apart, broken, text_width
 from .shades import EDGE, FOUR, ink_on
@@ -208,24 +209,13 @@ def by_month(rows: pd.DataFrame) -> pd.DataFrame:
 def _title(types: pd.DataFrame, kind: str, words: Words) -> tuple[str, str]:
     """The type's name, and how many it holds."""
     row = types[types["type"].eq(kind)].iloc[0]
-    name = _name(str(row["name"]) if "name" in row else kind, words)
+    name = type_name(str(row["name"]) if "name" in row else kind, words)
     if pd.isna(row["persons"]):
         return name, words.say("figure.types.hidden")
     if pd.isna(row["share"]):
         return name, words.say("figure.types.persons", persons=words.number(row["persons"]))
     persons, share = words.number(row["persons"]), words.percent(row["share"])
     return name, words.say("figure.types.share", persons=persons, share=share)
-
-
-def _name(code: str, words: Words) -> str:
-    """The name of a type in words: « stays », « onward_month_20 » (of two that leave alike), « onward_2 »."""
-    rule, _, rest = code.partition("_month_")
-    if rest.isdigit():
-        return words.say("figure.types.at", name=words.label("type", rule), month=words.number(int(rest)))
-    rule, _, number = code.rpartition("_")
-    if number.isdigit():
-        return words.say("figure.types.numbered", name=_name(rule, words), n=number)
-    return words.label("type", code)
 
 
 def areas(axes, table: pd.DataFrame, end: float, words: Words, tall: float = _PLOT) -> None:
