@@ -14,11 +14,13 @@ import pytest
 from page_reading import text_of_workbook
 from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
-from trajectories.report import run_reports
+from trajectories.report import method_page, run_reports
+from trajectories.report.inputs import Run
 from trajectories.report.kernel import kernel_manager_class, run_notebook
 from trajectories.simulate.population import POOLS
 from trajectories.study import Study
 
+RULES = Study().disclosure
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
@@ -76,7 +78,7 @@ def test_a_region_stays_text_and_its_page_bears_its_name(first, place):
 
 def test_the_folders_hold_what_they_should(first, place):
     shared = sorted(path.name for path in (place / "shareable").iterdir())
-    assert shared == ["donnees", "index.html", "province.html", "region-05.html", "region-06.html"]
+    assert shared == ["donnees", "index.html", "methode.html", "province.html", "region-05.html", "region-06.html"]
     data = {path.name for path in (place / "shareable" / "donnees").iterdir()}
     assert {"trajectoires.xlsx", "indicateurs.csv", "dictionnaire.csv", "retention.csv", "departs.csv"} <= data
     assert all(not name.startswith(".") for name in data)
@@ -87,7 +89,7 @@ def test_the_folders_hold_what_they_should(first, place):
     index = (place / "shareable" / "index.html").read_text()
     # the failed region is listed, and not linked
     files = [f"donnees/{name}" for name in ("trajectoires.xlsx", "indicateurs.csv", "dictionnaire.csv")]
-    assert re.findall(r'<a href="([^"#]+)"', index) == ["province.html", "region-05.html", *files]
+    assert re.findall(r'<a href="([^"#]+)"', index) == ["province.html", "region-05.html", *files, "methode.html"]
     assert "Capitale-Nationale" in index
 
 
@@ -176,6 +178,8 @@ def test_english_pages_stand_beside_the_french_and_both_are_known(first, place, 
     (outcome,) = go(place, notebooks, ["05"], language="en")
     assert (outcome.status, outcome.page) == ("done", shared.resolve() / "en" / "region-05.html"), outcome.message
     assert {path: path.read_bytes() for path in before} == before
+    method = (shared / "en" / "methode.html").read_text()
+    assert '<html lang="en-CA">' in method and 'href="methode.html"' in outcome.page.read_text()
     assert '<html lang="en-CA">' in outcome.page.read_text() and "Administrative region 05" in outcome.page.read_text()
     names = [sorted(path.name for path in (folder / "donnees").iterdir()) for folder in (shared, shared / "en")]
     assert names[0] == names[1]
@@ -275,6 +279,24 @@ def test_a_leak_in_a_workbook_is_withheld_and_the_index_leads_to_it_no_more(firs
     outcomes = go(place, notebooks, ["05"], derived=tmp_path)
     assert [(o.region, o.status) for o in outcomes] == [("05", "skipped"), ("copie.xlsx", "failed")]
     assert (place / "sensitive" / "withheld" / "copie.xlsx").exists()
+
+
+def test_a_leak_on_the_method_page_is_withheld_and_the_page_is_there_again_when_it_is_gone(
+    first, place, notebooks, tmp_path, monkeypatch
+):
+    RECORDS.to_parquet(tmp_path / "records.parquet")
+    shared, whole = place / "shareable", method_page.method_page
+    assert 'href="methode.html"' in (shared / "region-05.html").read_text()
+    monkeypatch.setattr(method_page, "method_page", lambda *about: whole(*about) + "<p>Amina Benali</p>")
+    outcomes = go(place, notebooks, ["05"], derived=tmp_path)
+    assert [(o.region, o.status) for o in outcomes] == [("05", "skipped"), ("methode.html", "failed")]
+    assert (place / "sensitive" / "withheld" / "methode.html").exists() and not (shared / "methode.html").exists()
+    assert "methode.html" not in (shared / "index.html").read_text()
+    monkeypatch.undo()
+    (outcome,) = go(place, notebooks, ["05"], derived=tmp_path)
+    assert (outcome.status, outcome.message) == ("skipped", None)
+    assert 'href="methode.html"' in (shared / "index.html").read_text()
+    assert (shared / "methode.html").read_text() == whole(Run.read(place / "sensitive" / "tables"), RULES, "fr")
 
 
 def test_the_kernel_that_runs_a_notebook_encrypts_every_channel(tmp_path):

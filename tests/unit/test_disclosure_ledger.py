@@ -18,7 +18,9 @@ from trajectories.disclosure.rules import rounding_interval
 from trajectories.exceptions import UnusableInputError
 from trajectories.report import fingerprint as origins
 from trajectories.report import sections
-from trajectories.report.inputs import open_reports
+from trajectories.report.addresses import METHOD
+from trajectories.report.inputs import Run, open_reports
+from trajectories.report.method_page import method_page
 from trajectories.report.publish import LISTING, publish
 from trajectories.study import Disclosure, Paths
 
@@ -243,6 +245,21 @@ def test_publish_takes_the_english_pages_too_and_refuses_them_when_they_are_old(
     assert tmp_path / "web" / "en" / "region-05.html" in files
     made(out, "region-05.html")
     with pytest.raises(UnusableInputError, match=r"^en/region-05\.html: .* --lang en"):
+        publish(study, tmp_path / "web")
+
+
+def test_publish_takes_the_method_page_that_the_run_gives_and_no_other(run, tmp_path):
+    study, tables = run
+    folder = study.paths.reports / "shareable"
+    made(study.paths.reports, "region-05.html", "index.html")
+    (folder / "index.html").write_text(f'<a href="{METHOD}">méthode</a>', encoding="utf-8")
+    with pytest.raises(UnusableInputError, match=r"^methode\.html: missing"):
+        publish(study, tmp_path / "web")
+    (folder / METHOD).write_text(method_page(Run.read(tables), study.disclosure, "fr"), encoding="utf-8")
+    assert tmp_path / "web" / METHOD in publish(study, tmp_path / "web", day=dt.date(2026, 4, 1))
+    made(study.paths.reports, "region-05.html")
+    (folder / METHOD).write_text(method_page(Run.read(tables), study.disclosure, "en"), encoding="utf-8")
+    with pytest.raises(UnusableInputError, match="not as the run gives it now"):
         publish(study, tmp_path / "web")
 
 

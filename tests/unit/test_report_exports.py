@@ -182,7 +182,7 @@ def test_workbook_and_csv_say_the_same_and_codes_are_text(files):
 
 
 def html_name(title):
-    from trajectories.report.batch import slug
+    from trajectories.report.addresses import slug
 
     return slug(title)
 

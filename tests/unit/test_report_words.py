@@ -19,12 +19,25 @@ from trajectories.exceptions import NotebookError
 from trajectories.persons import match_weights
 from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
 from trajectories.portrait.services import SERVICE_TABLES
-from trajectories.report import course, headline, html, leads, messages, portrait, sections, services, whole
+from trajectories.report import (
+    course,
+    elsewhere,
+    headline,
+    html,
+    leads,
+    messages,
+    method,
+    portrait,
+    sections,
+    services,
+    whole,
+)
 from trajectories.report import words as words_module
 from trajectories.report.counting import ORDERS
 from trajectories.report.exports import WORKBOOK, exported
 from trajectories.report.inputs import Run, all_protected, open_reports
 from trajectories.report.linkage import REFUSALS
+from trajectories.report.method_page import method_page
 from trajectories.report.readings import times_text
 from trajectories.report.words import LOCALES, french, read_catalogue, words
 from trajectories.study import REGION_CODES, Study
@@ -40,6 +53,8 @@ SHARED = """
     situations six social source sources suppose total trait traits trajectories transport type types version vertical
     met pasi programme accompagnement et de soutien à intégration communauté métropolitaine objectif administrative
     gatineau sherbrooke trois rivières chance
+    admissions canada cmm document g halifax horizon immihaber incidence ircc kaplan long meier migration observation
+    observations parts plateau publications r rubin s second t table toronto turnbull visible zone
 """
 # Messages that are the same text in both languages.
 ALIKE = {
@@ -47,7 +62,8 @@ ALIKE = {
     "leaving_reason.services", "leaving_reason.transport", "leaving_reason.discrimination", "field.service",
     "field.when", "field.code_of", "field.cause", "field.state", "field.silhouette", "field.source",
     "sheet.coefficients", "sheet.types", "kind.date", "types", "covariate_level.service.information",
-    "covariate_level.service.objectif_integration",
+    "covariate_level.service.objectif_integration", "glossary.zone.term", "glossary.observation.term",
+    "glossary.horizon.term",
 }  # fmt: skip
 WORD = re.compile(r"[^\W\d_]+")
 # What only the other language writes so. A number of thousands and one with decimals look alike: three digits are
@@ -63,7 +79,7 @@ PARTS = [
     sections.opening, headline.in_brief, sections.how_long, sections.where_to, course.time_there, whole.regions,
     whole.compared, whole.flows, whole.types, whole.associations, sections.who_came, portrait.who_they_are,
     portrait.when_and_how, services.service_path, leads.leads, portrait.how_many, sections.what_if,
-    sections.data_quality, sections.definitions,
+    sections.data_quality, elsewhere.seen_elsewhere, sections.definitions, method.how_to_cite,
 ]  # fmt: skip
 
 
@@ -90,7 +106,10 @@ def pages(tmp_path_factory):
         reports = open_reports(folder, ["05", "09", "10", "06", "province"], language=language, found=protected)
         made = {report.region: page(report, language) for report in reports}
         links = {name: f"{name}.html" for name in made}
-        made["index"] = html.index(reports, links, language=language, run=reports[0].run, files=["a", "b", "c"])
+        made["index"] = html.index(
+            reports, links, language=language, run=reports[0].run, files=["a", "b", "c"], method="d"
+        )
+        made["method"] = method_page(reports[0].run, study.disclosure, language)
         told = {name: "\n".join(told_of(text)) for name, text in made.items()}
         files = exported({**kept, **more}, words(language), reports[0].run)
         found[language] = {**told, "workbook": "\n".join(labels_of(files[WORKBOOK]))}
@@ -104,8 +123,12 @@ def page(report, language):
 
 
 def told_of(text):
-    """The pieces of a page: text outside of style, alternative texts; the version of the software left out."""
-    text = re.sub(r"<style>.*?</style>", "", text, flags=re.S).replace("0.1.0", "")
+    """The pieces of a page: text outside of style, alternative texts; the version of the software left out, and what
+    is quoted: the code on the method page, and names of sources that say which language they are of."""
+    for quoted in (r"<style>.*?</style>", r'<div class="code".*?</div>', r"<cite lang=.*?</cite>"):
+        text = re.sub(quoted, "", text, flags=re.S)
+    # code stands inside of a line
+    text = re.sub(r"</?code>", "", text).replace("0.1.0", "")
     seen = Reader(text)
     heard = [attrs[name] for _, attrs in seen.tags for name in ("alt", "title", "aria-label") if name in attrs]
     return [piece for piece in (one.strip() for one in (*seen.text, *heard)) if piece]
@@ -251,7 +274,7 @@ def test_no_message_is_left_in_the_other_language():
 
 @pytest.mark.parametrize("language", sorted(LOCALES))
 def test_no_page_holds_a_number_or_a_date_of_the_other_language(pages, language):
-    assert set(pages[language]) == {"05", "09", "10", "06", "province", "index", "workbook"}
+    assert set(pages[language]) == {"05", "09", "10", "06", "province", "index", "method", "workbook"}
     for name, text in pages[language].items():
         for pattern in FOREIGN[language]:
             found = [text[max(one.start() - 20, 0) : one.end() + 10] for one in re.finditer(pattern, text)]

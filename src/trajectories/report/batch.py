@@ -2,10 +2,10 @@
 
 A region that fails is named and leaves no page; the others go on. Under `out`:
 
-- `shareable/`: the pages, `index.html` and `donnees/` (the published tables as files), whole files only, searched at
-  the end for what may not leave (leaks.py); in English the same below `shareable/en/`, so that neither language
-  overwrites the other. Whatever language is asked for, the index and the files of each language that is there are made
-  again, since all tell the same tables, and the two indexes link each other;
+- `shareable/`: the pages, `index.html`, `methode.html` (method_page.py) and `donnees/` (the published tables as files),
+  whole files only, searched at the end for what may not leave (leaks.py); in English the same below `shareable/en/`, so
+  that neither language overwrites the other. Whatever language is asked for, the index, the method page and the files
+  of each language that is there are made again, since all tell the same tables, and the two indexes link each other;
 - `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`, and `withheld/`,
   what the search took out of `shareable/`.
 """
@@ -13,11 +13,8 @@ A region that fails is named and leaves no page; the others go on. Under `out`:
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import multiprocessing
 import os
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -31,6 +28,7 @@ from ..folders import private_folder, replaced
 from ..study import REGION_CODES, Study
 from ..tables import PROVINCE
 from . import fingerprint as origins
+from .addresses import INDEX, METHOD, page_name, shared_folder
 from .inputs import AllProtected, Run, all_protected, open_reports
 from .kernel import check_notebook
 from .private import Secrets
@@ -39,7 +37,6 @@ from .words import FIRST, LOCALES, words
 from .worker import Job, make_page
 
 NOTEBOOKS = ("province_report.ipynb", "region_report.ipynb")
-INDEX = "index.html"
 # A process that dies (killed for memory, say) takes its neighbours' futures with it: they are tried once more, alone.
 ATTEMPTS = 2
 
@@ -141,6 +138,8 @@ def run_reports(
     protected = all_protected(tables, rules=study.disclosure, support=study.support)
     there = [one for one in LOCALES if one == language or (shared_folder(out, one) / INDEX).exists()]
     files = {one: _write_exports(protected, tables, out, one) for one in there}
+    for one in there:
+        _write_method_page(study, tables, out, one)
 
     def write_indexes(leaks: Iterable[str] = ()) -> None:
         # what was withheld is not there to lead to, nor made again
@@ -160,45 +159,6 @@ def run_reports(
     if secrets.at_hand:
         return outcomes
     return [replace(outcome, message=outcome.message or NOT_SEARCHED) for outcome in outcomes]
-
-
-def shared_folder(out: Path, language: str) -> Path:
-    """
-    Where the pages of a language stand.
-
-    Examples
-    --------
-    >>> [shared_folder(Path("reports"), language).as_posix() for language in ("fr", "en")]
-    ['reports/shareable', 'reports/shareable/en']
-    """
-    return out / "shareable" if language == FIRST else out / "shareable" / language
-
-
-def page_name(region: str) -> str:
-    """
-    The file name of a page.
-
-    Examples
-    --------
-    >>> page_name("06"), page_name("province"), page_name("Est-du-Québec")
-    ('region-06.html', 'province.html', 'groupe-est-du-quebec.html')
-    """
-    if region in REGION_CODES:
-        return f"region-{region}.html"
-    return "province.html" if region == PROVINCE else f"groupe-{slug(region)}.html"
-
-
-def slug(name: str) -> str:
-    """
-    A name as part of a file name: lower-case letters without accents, digits and hyphens, and nothing else.
-
-    Examples
-    --------
-    >>> slug("Côte-Nord / ../Gaspésie"), slug("北")
-    ('cote-nord-gaspesie', '01bc01b3')
-    """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 class _Manifest:
@@ -333,6 +293,19 @@ def _write_exports(protected: AllProtected, tables: Path, out: Path, language: s
     return [f"{FOLDER}/{name}" for name in made]
 
 
+def _write_method_page(study: Study, tables: Path, out: Path, language: str) -> None:
+    from .method_page import method_page
+
+    _put(method_page(Run.read(tables), study.disclosure, language), shared_folder(out, language) / METHOD, out)
+
+
+def _put(text: str, page: Path, out: Path) -> None:
+    """Write a page of `shareable/` whole: by way of the folder that is not shared."""
+    with replaced(out / "sensitive" / page.name) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+    (out / "sensitive" / page.name).replace(page)
+
+
 def _search(
     secrets: Secrets, study: Study, tables: Path, out: Path, manifest: _Manifest,
     write_indexes: Callable[[Iterable[str]], None],
@@ -366,10 +339,9 @@ def _write_index(
     here = shared_folder(out, language)
     to = {one: Path(os.path.relpath(shared_folder(out, one) / INDEX, here)).as_posix() for one in languages}
     others = {one: href for one, href in to.items() if one != language}
-    text = index(reports, pages, language=language, run=run, files=files[:3], others=others)
-    with replaced(out / "sensitive" / INDEX) as scratch:
-        scratch.write_text(text, encoding="utf-8")
-    (out / "sensitive" / INDEX).replace(here / INDEX)
+    method = METHOD if (here / METHOD).is_file() else None
+    text = index(reports, pages, language=language, run=run, files=files[:3], others=others, method=method)
+    _put(text, here / INDEX, out)
 
 
 def _groups_of(tables: Path) -> set[str]:

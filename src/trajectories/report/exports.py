@@ -19,7 +19,7 @@ import pandas as pd
 from ..disclosure import Protected
 from ..folders import replaced
 from ..results import harmless
-from .batch import slug
+from .addresses import slug
 from .indicators import indicators
 from .inputs import Run
 from .labelled import COLUMNS, STATUSES, Sheet, labelled, sheet

@@ -27,6 +27,10 @@ from .tables import html_table
 from .words import Words, words
 
 TEMPLATES = Path(__file__).parent / "template"
+# Pages that are no region's.
+_TITLES = {"index": "index.page_title", "method_page": "method_page.page_title"}
+# Pages whose own numbers are not those of the run.
+_INVENTED = {"method_page": "method_page.synthetic_why"}
 # What no page may hold: a way to run code, or to call anything outside itself; a trace of the machine that made it.
 FORBIDDEN = {
     "a script": re.compile(
@@ -78,7 +82,7 @@ def page(notebook, *, region: str, language: str, run: Run) -> str:
 
 def index(
     reports: Sequence[Report], pages: dict[str, str], *, language: str, run: Run, files: Sequence[str] = (),
-    others: Mapping[str, str] | None = None,
+    others: Mapping[str, str] | None = None, method: str | None = None,
 ) -> str:  # fmt: skip
     """
     The page that links all the others, the whole first, each with its headline rate (or why it has none).
@@ -95,6 +99,8 @@ def index(
         Where the workbook, the indicators and the dictionary are (exports.py); no section on them without.
     others : mapping of str to str, optional
         Language → where the index in it is.
+    method : str, optional
+        Where the method page is; no section on it without.
     """
     said = words(language)
     rows = []
@@ -123,11 +129,23 @@ def index(
             html_table(said.say("index.caption"), header, rows, note=notes(said, "ranges.note", hearsay=heard)),
         ),
         _data(files, said),
+        _method(method, said),
     )  # fmt: skip
-    shell = _shell("index", said, run)
-    html = _tidy(_templates().get_template("listing.html.j2").render(page=shell, body=body))
+    return without_notebook("index", body, said, run)
+
+
+def without_notebook(name: str, body: Markup, said: Words, run: Run) -> str:
+    """
+    A page that no notebook makes, around its body: `index`, or `method_page` (method_page.py).
+
+    Raises
+    ------
+    NotebookError
+        The page would hold something that no page may (`FORBIDDEN`).
+    """
+    html = _tidy(_templates().get_template("listing.html.j2").render(page=_shell(name, said, run), body=body))
     for fault in faults(html):
-        raise NotebookError(f"the index holds {fault}: nothing is kept.")
+        raise NotebookError(f"the page {name} holds {fault}: nothing is kept.")
     return html
 
 
@@ -148,6 +166,15 @@ def _data(files: Sequence[str], said: Words) -> Markup | None:
     }
     sentence = Markup(said.say("index.data")).format(**links)  # noqa: S704 - the catalogue is ours, links are escaped
     return element("section", element("h2", said.say("index.data_title")), element("p", sentence))
+
+
+def _method(page: str | None, said: Words) -> Markup | None:
+    """Where it is said how the numbers are made."""
+    if page is None:
+        return None
+    link = element("a", said.say("index.method_link"), href=page)
+    sentence = Markup(said.say("index.method")).format(method=link)  # noqa: S704 - the catalogue is ours
+    return element("section", element("h2", said.say("index.method_title")), element("p", sentence))
 
 
 def faults(html: str) -> list[str]:
@@ -184,11 +211,11 @@ def _shell(region: str, said: Words, run: Run) -> dict:
     """Everything that the template prints around the sections."""
     return {
         "lang": said.tag,
-        "title": said.say("index.page_title")
-        if region == "index"
-        else said.say("page.title", region=said.region(region)),
+        "title": said.say(_TITLES[region]) if region in _TITLES else said.say("page.title", region=said.region(region)),
         "is_index": region == "index",
-        "synthetic": (said.say("page.synthetic"), said.say("page.synthetic_why")) if run.synthetic else None,
+        "synthetic": (said.say("page.synthetic"), said.say(_INVENTED.get(region, "page.synthetic_why")))
+        if run.synthetic
+        else None,
         "skip": said.say("page.skip"),
         "back": said.say("page.index"),
         "contents_title": said.say("contents.title"),

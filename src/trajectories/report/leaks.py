@@ -30,8 +30,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .addresses import METHOD
 from .opened import Opened, open_file
-from .ordinary import Ordinary, ordinary, plain
+from .ordinary import Ordinary, ordinary, plain, with_docstrings
 from .private import Secrets, telling
 
 COLUMNS = ["file", "kind", "where", "value"]
@@ -125,11 +126,14 @@ def find_leaks(folder: Path, secrets: Secrets, said: Ordinary | None = None) -> 
     opened = {name: open_file(path, name) for name, path in opened.items()}
     pieces = [_piece(name, where, text) for name, file in opened.items() for where, text in file.pieces.items()]
     found = [(name, *row) for name, file in opened.items() for row in _whoevers(name, file)]
-    for search in (_names, _dates, _codes):
-        found += search(pieces, secrets, said)
-    # to know what partners typed, deposits may have to be read: not for a file that stays in anyway
-    held = {name for name, *_ in found}
-    found += _typed_words([piece for piece in pieces if piece.file not in held], secrets, said)
+    quoting = [piece for piece in pieces if Path(piece.file).name == METHOD]
+    others = [piece for piece in pieces if Path(piece.file).name != METHOD]
+    for some, may_say in ((others, said), (quoting, with_docstrings(said) if quoting else said)):
+        for search in (_names, _dates, _codes):
+            found += search(some, secrets, may_say)
+        # to know what partners typed, deposits may have to be read: not for a file that stays in anyway
+        held = {name for name, *_ in found}
+        found += _typed_words([piece for piece in some if piece.file not in held], secrets, may_say)
     return pd.DataFrame(found, columns=COLUMNS).drop_duplicates(ignore_index=True)
 
 
@@ -291,9 +295,10 @@ def _codes(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[t
                 yield piece.file, "organisation", piece.where, code
         for name in _met(piece, names):
             yield piece.file, "organisation", piece.where, name
-        for code in _NAMED_NUMBER.findall(piece.plain):
-            if code in secrets.numbers:
-                yield piece.file, "number", piece.where, code
+        for found in _NAMED_NUMBER.finditer(piece.plain):
+            # « one more per household), 94.3 » is the method page's own
+            if found[1] in secrets.numbers and found[0] not in said.pairs:
+                yield piece.file, "number", piece.where, found[1]
 
 
 def _compounds(text: str) -> set[str]:

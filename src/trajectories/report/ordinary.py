@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..fingerprint import PACKAGE
+from .elsewhere import FIGURES
 from .words import LOCALES, read_catalogue
 
 # Marks above and below letters, and signs of no width, which a reader does not see.
@@ -98,6 +99,22 @@ def ordinary(names: Iterable[str] = (), dates: Iterable[dt.date] = ()) -> Ordina
     return Ordinary(*found, machine | found[0], frozenset(dates))
 
 
+def with_docstrings(said: Ordinary) -> Ordinary:
+    """`said`, and what the method page quotes of the code: « Cox », « Pan » and « Gray » are authors on that page."""
+    words, pairs, first, last = _of_docstrings()
+    return Ordinary(
+        said.words | words, said.pairs | pairs, said.first | first, said.last | last, said.machine | words, said.dates
+    )
+
+
+@functools.cache
+def _of_docstrings() -> tuple[frozenset[str], ...]:
+    from .method_page import said_by_code
+
+    # a line a paragraph: what the page shows one after the other is one text
+    return _taken_apart(" ".join(text.split()) for text in said_by_code())
+
+
 @functools.cache
 def _of_library() -> tuple[frozenset[str], ...]:
     words, *joints = _taken_apart([*_messages(), *_places(), *_calendar()])
@@ -123,6 +140,7 @@ def _messages() -> Iterable[str]:
                 told = [message.string] if isinstance(message.string, str) else message.string
                 # what is set in a message is not next to its words
                 yield from (re.sub(r"\{[^}]*\}", "\n", text) for text in told if text)
+    yield from (source.name for figure in FIGURES for source in figure.sources)
 
 
 def _places() -> Iterable[str]:

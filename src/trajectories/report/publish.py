@@ -18,10 +18,11 @@ from ..exceptions import UnusableInputError
 from ..folders import replaced
 from ..study import Study
 from . import fingerprint as origins
-from .batch import INDEX, shared_folder
+from .addresses import INDEX, METHOD, shared_folder
 from .exports import FOLDER as DATA
 from .exports import exported
 from .inputs import Run, shown_tables
+from .method_page import method_page
 from .words import LOCALES, words
 
 # What a publication put there: so that the next one can take away what it no longer has, and nothing else.
@@ -63,6 +64,7 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
     shown = shown_tables(tables, rules=study.disclosure, support=study.support)
     for language in LOCALES:
         _refuse_other_data(out, language, shown, Run.read(tables))
+        _refuse_other_method(out, language, Run.read(tables), study)
     frames = {name: shown[name].frame.drop(columns="published", errors="ignore") for name in CELLS}
     ledger = out / "sensitive" / FOLDER
     day = (day or dt.date.today()).isoformat()
@@ -74,12 +76,13 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
 def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
     """Every page is the one that was made last, from the tables and the ledger as they are now."""
     known = origins.read_manifest(manifest)
+    method_pages = {METHOD, *(f"{language}/{METHOD}" for language in LOCALES)}  # see _refuse_other_method
     now: dict[str, object] = {}
     stale = []
     for path in sorted(shareable.rglob("*.html")):
-        if path.name == INDEX:
-            continue
         name = path.relative_to(shareable).as_posix()
+        if path.name == INDEX or name in method_pages:
+            continue
         page = known.get(name)
         if page is None or page["sha256"] != origins.file_hash(path):
             stale.append(name)
@@ -105,6 +108,23 @@ def _refuse_other_data(out: Path, language: str, shown: Mapping[str, Protected],
         raise UnusableInputError(
             f"{name}/: {', '.join(other)} not as the tables give them now. Run `trajectories report`, and "
             "publish then; keep nothing of yours there."
+        )
+
+
+def _refuse_other_method(out: Path, language: str, run: Run, study: Study) -> None:
+    """The method page is the one that this run gives, and is there where pages lead to it."""
+    folder = shared_folder(out, language)
+    page = folder / METHOD
+    if page.is_file():
+        good = page.read_text(encoding="utf-8") == method_page(run, study.disclosure, language)
+    else:
+        # it was withheld, say
+        link = f'href="{METHOD}"'
+        good = not any(link in path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
+    if not good:
+        raise UnusableInputError(
+            f"{page.relative_to(out / 'shareable').as_posix()}: missing, or not as the run gives it now. Run "
+            "`trajectories report`, and publish then."
         )
 
 

@@ -17,12 +17,12 @@ from markupsafe import Markup
 
 from ..study import REGION_CODES
 from ..tables import PROVINCE
-from . import companions, figures, linkage, portrait, quality
+from . import companions, figures, linkage, method, portrait, quality
 from .counting import count_table, pair
 from .course import range_over_settings
 from .figures import retention_curve
 from .inputs import Report, frame_of
-from .markup import Fragment, element, join, nothing, section
+from .markup import Fragment, element, nothing, section
 from .readings import (
     by_hearsay,
     headline_row,
@@ -231,28 +231,17 @@ def _reporting(report: Report) -> list[Markup]:
 
 
 def definitions(report: Report) -> Fragment:
-    """The parameters of the run, what retention is and is not, and where the layout of the deposits comes from."""
-    say, words, run, rules = report.words.say, report.words, report.run, report.rules
-    months = words.listing([words.number(month) for month in run.follow_up_months])
+    """What retention is and is not, the method in short, the parameters of the run, whose the deposits' layout is."""
+    say, words = report.words.say, report.words
     name = words.region(report.region) + (f" ({report.region})" if report.region in REGION_CODES else "")
-    pairs = [
-        (say("facts.region"), name),
-        (say("facts.perimeter"), join(words.label("perimeter", run.perimeter), f" ({run.perimeter})")),
-        (say("facts.scope"), words.label("scope", run.scope)),
-        (say("facts.pathway"), words.label("pathway", run.pathway or "all")),
-        (say("facts.cutoff"), words.date(run.cutoff)),
-        (say("facts.follow_up"), say("facts.months_listed", months=months)),
-        (say("facts.grace"), say("facts.days", n=words.number(run.grace_days))),
-        (say("facts.rules"), say("facts.rules_said", threshold=rules.threshold, households=rules.households,
-                                 base=rules.round, denominator=rules.rate_denominator)),
-        (say("facts.version"), run.version),
-    ]  # fmt: skip
+    pairs = [(say("facts.region"), name), *method.parameters(words, report.run, report.rules)]
     terms = ["retention", "establishment", "estimate", "at_risk", "hearsay", "lost", "limits", "range", "bounds"]
     return section(
         "definitions", say("definitions.title"),
         definition_list([(say(f"term.{name}"), say(f"term.{name}.meaning")) for name in terms]),
         element("h3", say("definitions.not_title")),
         element("ul", *(element("li", say(f"definitions.not.{name}")) for name in NOT_RETENTION)),
+        element("h3", say("how_made.title")), method.in_a_paragraph(words),
         element("h3", say("definitions.parameters")), definition_list(pairs),
         element("p", say("definitions.schema"), class_="note"),
     )  # fmt: skip
