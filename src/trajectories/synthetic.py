@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .folders import private_folder
@@ -11,6 +12,13 @@ from .study import Paths, Study
 
 # Where the synthetic sample lives, beside the folders of real data (design.md, « Rooms »).
 SAMPLE_FOLDER = "sample"
+# Households to settle a fiscal year, as invented as the rest: about what the simulator settles, a little more here, a
+# little less there, so that the pages of the sample show what targets look like.
+SAMPLE_TARGETS = {
+    "01": 9, "02": 8, "03": 40, "04": 15, "05": 32, "07": 25, "08": 8, "09": 3, "10": 2, "11": 4, "12": 18, "14": 8,
+    "15": 8, "16": 12, "17": 16,
+}  # fmt: skip
+SAMPLE_YEARS = ("2023-2024", "2024-2025", "2025-2026")
 # Written into each folder of the sample: it is what tells synthetic tables from real ones.
 SYNTHETIC_MARK = "SYNTHETIC"
 
@@ -28,10 +36,11 @@ def has_deposits(raw: Path) -> bool:
 
 
 def sample_study(study: Study) -> Study:
-    """The study, on the sample's folders: data/sample and reports/sample, beside the real ones."""
+    """The study, on the sample's folders (data/sample and reports/sample), with targets for it where it has none."""
     data = study.paths.raw.parent / SAMPLE_FOLDER
     paths = Paths(raw=data / "raw", derived=data / "derived", reports=study.paths.reports / SAMPLE_FOLDER)
-    return replace(study, paths=paths)
+    targets = {(region, year): households for region, households in SAMPLE_TARGETS.items() for year in SAMPLE_YEARS}
+    return replace(study, paths=paths, targets=study.targets or MappingProxyType(targets))
 
 
 def make_sample(study: Study, **settings: Any) -> Study:

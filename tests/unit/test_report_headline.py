@@ -34,7 +34,7 @@ def plain(report):
 def folder(tmp_path_factory):
     years = {"2023-2024": 60, "2024-2025": 80}
     folder = tmp_path_factory.mktemp("run") / "sensitive" / "tables"
-    return figure_tables.write_everything(folder, targets={"05": years, "03": {"2050-2051": 10}})
+    return figure_tables.write_everything(folder, targets={"05": years, "03": {"2025-2026": 10}})
 
 
 @pytest.fixture
@@ -175,6 +175,7 @@ def test_the_essentials_say_who_came_the_target_and_where_leavers_go(reports):
     assert "ménages établis en 2024-2025, pour une cible de 80" in said
     assert "première destination : « Région métropolitaine »" in said
     assert "Cible : aucune n’est fixée ici." in plain(reports["09"])
+    assert "Cible : année 2025-2026 en cours, 10 ménages." in plain(reports["03"])
 
 
 def test_without_any_target_nothing_is_said_of_one(reports):
@@ -209,3 +210,13 @@ def test_the_worst_level_is_the_one_of_the_headline(tables):
     (report,) = open_reports(tables, ["05"])
     said = re.search(r"À corriger pour : [^.]*\.", plain(report))
     assert said and "les lignes mises de côté" in said[0], plain(report)
+
+
+def test_what_the_analysis_has_not_made_is_named(tables):
+    assert "n’a pas faits" not in text_of(str(sections.data_quality(open_reports(tables, ["05"])[0]).html))
+    for name in ("periods", "typology_types"):
+        (tables / f"{name}.parquet").unlink()
+    (report,) = open_reports(tables, ["05"])
+    assert report.absent == ("types", "periods")
+    said = text_of(str(sections.data_quality(report).html)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "sur la page : « Types » et « Récemment et avant »" in said

@@ -5,6 +5,7 @@ Each line repeats what a section below says, and leads to it; one of which nothi
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 import pandas as pd
@@ -63,20 +64,35 @@ def _who(report: Report) -> Markup | None:
 
 
 def _target(report: Report) -> Markup | None:
-    """The last fiscal year that has a target."""
+    """The last fiscal year with a target that is over, else the first one that is not."""
     say, words, run = report.words.say, report.words, report.run
     aimed = beside_targets(report.counts, Study(targets=run.targets, groups=run.groups))
     aimed = aimed[aimed["target"].notna()].sort_values("fiscal_year")
     if aimed.empty:
         return _line(report, "etablissements", "target", say("essentials.no_target")) if run.targets else None
-    last = aimed.iloc[-1]
+    over = aimed[[year_ends(year) <= run.cutoff for year in aimed["fiscal_year"]]]
+    last = (over if len(over) else aimed).iloc[-1 if len(over) else 0]
     values = {"year": last["fiscal_year"], "target": words.number(last["target"])}
+    if over.empty:
+        return _line(report, "etablissements", "target", say("essentials.target_running", **values))
     if pd.isna(last["reached_percent"]):
         return _line(report, "etablissements", "target", say("essentials.target_hidden", **values))
     reached = words.percent(last["reached_percent"] / 100)
     households = words.number(last["households_rounded"])
     said = say("essentials.target_reached", reached=reached, households=households, **values)
     return _line(report, "etablissements", "target", said)
+
+
+def year_ends(fiscal_year: str) -> dt.date:
+    """
+    The last day of a fiscal year.
+
+    Examples
+    --------
+    >>> year_ends("2024-2025")
+    datetime.date(2025, 3, 31)
+    """
+    return dt.date(int(fiscal_year[-4:]), 3, 31)
 
 
 def _left(report: Report) -> Markup | None:

@@ -134,6 +134,7 @@ class Report:
     weights: pd.DataFrame
     more: Mapping[str, Protected]
     earlier: Earlier | None
+    absent: tuple[str, ...]
 
 
 def open_report(
@@ -191,6 +192,7 @@ def open_reports(
     said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
     kept, more, apart = found or all_protected(folder, rules=disclosure, support=support)
     weights = _weights(_read(folder, "weights"))
+    absent = tuple(name for name, file in MORE.items() if not (folder / f"{file}.parquet").exists())
     before = last_published(folder.parent, run.settings, disclosure)
     return [
         Report(
@@ -210,6 +212,7 @@ def open_reports(
             weights=weights,
             more=more,
             earlier=before and before.of(region),
+            absent=absent,
         )
         for region in regions
     ]

@@ -194,7 +194,13 @@ def data_quality(report: Report) -> Fragment:
     body.append(pair(*(count_table(report, name, of=PROVINCE) for name in ("rows", "places"))))
     if report.region != PROVINCE:
         body.append(element("p", say("quality.whole"), class_="note"))
-    body += [linkage.recognised(report), linkage.disagreements(report), linkage.threshold(report), _kept(report)]
+    body += [
+        linkage.recognised(report),
+        linkage.disagreements(report),
+        linkage.threshold(report),
+        _kept(report),
+        _absent(report),
+    ]
     return section("qualite", say("quality.title"), element("p", say("quality.what")), *body)
 
 
@@ -211,6 +217,14 @@ def _kept(report: Report) -> Markup | None:
     last = report.words.date(dt.date.fromisoformat(days.max()))
     threshold = report.words.number(report.rules.threshold)
     return element("p", report.words.say_many("quality.kept", len(days), day=last, threshold=threshold), class_="note")
+
+
+def _absent(report: Report) -> Markup | None:
+    """What the analysis has not made: of too few persons, or before this version."""
+    if not report.absent:
+        return None
+    names = [report.words.say("in_quotes", text=report.words.say(f"sheet.{name}")) for name in report.absent]
+    return element("p", report.words.say("quality.absent", tables=report.words.listing(names)), class_="note")
 
 
 def _reporting(report: Report) -> list[Markup]:
