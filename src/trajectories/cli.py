@@ -309,7 +309,9 @@ def _accounting(built, each_file: bool) -> None:
 
 def _report(study: Study, groups: list[str], language: str, jobs: int, force: bool) -> int:
     from .analysis import analyse
+    from .groups import reported_groups
     from .report.batch import run_reports, shared_folder
+    from .report.organisations import write_organisation_pages
 
     with _stage("analyse") as say:
         tables = analyse(study, progress=say, force=force)
@@ -318,13 +320,15 @@ def _report(study: Study, groups: list[str], language: str, jobs: int, force: bo
             study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
             on_event=advance,
         )  # fmt: skip
+    faults = write_organisation_pages(study) if set(reported_groups(study)) <= set(groups) else []
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     notes = {f"Note: {outcome.message}" for outcome in outcomes if outcome.status != "failed" and outcome.message}
-    for sentence in [*(f"Region {outcome.region} failed: {outcome.message}" for outcome in failed), *sorted(notes)]:
+    named = [f"Region {outcome.region} failed: {outcome.message}" for outcome in failed]
+    for sentence in (*named, *sorted(notes), *faults):
         _fail(sentence)
     typer.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} report(s) ready.")
     typer.echo(str((shared_folder(study.paths.reports, language) / "index.html").resolve()))
-    return SOME_FAILED if failed else ALL_DONE
+    return SOME_FAILED if failed or faults else ALL_DONE
 
 
 def _groups(study: Study, regions: list[str] | None, every: bool) -> list[str]:

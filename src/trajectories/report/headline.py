@@ -37,7 +37,7 @@ def in_brief(report: Report) -> Fragment:
         months = words.months(row["horizon"])
         staying = _staying(report, place)
         body.append(element("div", element("p", rate_text(row, words), class_="figure"), _ten(row, staying, words),
-                            class_="rate"))  # fmt: skip
+                            class_="now"))  # fmt: skip
         body.append(element("p", _sentence(row, staying, months, words), class_="lead"))
         body.append(_compared(report, row))
     else:

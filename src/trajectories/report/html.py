@@ -135,18 +135,28 @@ def index(
 
 
 def without_notebook(name: str, body: Markup, said: Words, run: Run) -> str:
+    """A page of the reports that no notebook makes, around its body: `index`, or `method_page` (method_page.py)."""
+    return listing(_shell(name, said, run), body, f"the page {name}")
+
+
+def listing(shell: Mapping[str, object], body: Markup, name: str) -> str:
     """
-    A page that no notebook makes, around its body: `index`, or `method_page` (method_page.py).
+    A page that is no notebook's: its body inside the shell that all pages share.
 
     Raises
     ------
     NotebookError
-        The page would hold something that no page may (`FORBIDDEN`).
+        The page, called `name`, would hold something that no page may (`FORBIDDEN`).
     """
-    html = _tidy(_templates().get_template("listing.html.j2").render(page=_shell(name, said, run), body=body))
+    html = _tidy(_templates().get_template("listing.html.j2").render(page=shell, body=body))
     for fault in faults(html):
-        raise NotebookError(f"the page {name} holds {fault}: nothing is kept.")
+        raise NotebookError(f"{name} holds {fault}: nothing is kept.")
     return html
+
+
+def style() -> str:
+    """The style sheet of every page."""
+    return (TEMPLATES / "page.css").read_text(encoding="utf-8")
 
 
 def _in_language(language: str, href: str) -> Markup:
@@ -220,7 +230,7 @@ def _shell(region: str, said: Words, run: Run) -> dict:
         "back": said.say("page.index"),
         "contents_title": said.say("contents.title"),
         "foot": said.say("page.foot", version=run.version, cutoff=said.date(run.cutoff)),
-        "css": (TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        "css": style(),
     }
 
 
