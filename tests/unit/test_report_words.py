@@ -59,7 +59,8 @@ SHARED = """
 """
 # Messages that are the same text in both languages.
 ALIKE = {
-    "key.exit", "key.lost", "column.service", "column.day", "column.code", "level.arrival.compatible", "need.transport",
+    "key.exit", "key.lost", "key.type",
+    "column.service", "column.day", "column.code", "level.arrival.compatible", "need.transport",
     "leaving_reason.services", "leaving_reason.transport", "leaving_reason.discrimination", "field.service",
     "field.when", "field.code_of", "field.cause", "field.state", "field.silhouette", "field.source",
     "sheet.coefficients", "sheet.types", "kind.date", "types", "covariate_level.service.information",

@@ -14,7 +14,6 @@ from .delays import delays
 from .flows import FLOW, ORIGINS, flow_matrix, flows
 from .grouped import protected_counts
 from .migration import MIGRATIONS, migrations
-from .quality import quality_shares
 from .services import services_before
 from .settled import fiscal_years, portrait
 from .since_arrival import establishment_curve, since_arrival
@@ -61,7 +60,6 @@ __all__ = [
     "migrations",
     "portrait",
     "protected_counts",
-    "quality_shares",
     "services_before",
     "since_arrival",
     "since_contact",

@@ -27,7 +27,10 @@ SHAPING = (
     "numpy", "pandas", "papermill", "pyarrow",
 )  # fmt: skip
 # The library's files that a report notebook imports; what others change shows in the tables.
-SOURCES = ("disclosure", "portrait", "report", "services", "exceptions.py", "folders.py", "study.py", "tables.py")
+SOURCES = (
+    "disclosure", "portrait", "quality", "report", "services", "typology", "exceptions.py", "folders.py", "study.py",
+    "tables.py",
+)  # fmt: skip
 VERSION = 2
 
 __all__ = ["file_hash", "fingerprint", "made_from", "read_manifest", "write_manifest"]

@@ -1,6 +1,6 @@
 """The state of the data on a page, as lights: what is looked at, how it is, and of whom.
 
-The shares are those of the portrait (portrait/quality.py), of displayed numbers; two things more come from the
+The shares are those of the room quality (trajectories.quality), of displayed numbers; two things more come from the
 estimate itself: whether the region's own reporting could be learnt, and what carries the rate at twelve months.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from ..portrait.quality import MEASURES, quality_shares
+from ..quality import MEASURES, quality_shares
 from ..tables import PROVINCE
 from .inputs import Report
 from .lights import GOOD, WATCH, level_of, light
