@@ -310,7 +310,8 @@ def _accounting(built, each_file: bool) -> None:
 def _report(study: Study, groups: list[str], language: str, jobs: int, force: bool) -> int:
     from .analysis import analyse
     from .groups import reported_groups
-    from .report.batch import run_reports, shared_folder
+    from .report.addresses import shared_folder
+    from .report.batch import run_reports
     from .report.organisations import write_organisation_pages
 
     with _stage("analyse") as say:

@@ -21,7 +21,7 @@ from ..folders import private_folder, replaced
 from ..quality import Quality, organisation_quality
 from ..quality.received import fiscal_quarter
 from ..study import Study
-from .batch import slug
+from .addresses import slug
 from .html import listing, style
 from .lights import MEND, WATCH, light
 from .markup import element, join
