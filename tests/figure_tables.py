@@ -236,9 +236,9 @@ def periods(rates: pd.DataFrame, horizon: int = 12) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def write_regions(folder: Path, **facts: object) -> Path:
+def write_regions(folder: Path, persons: dict[str, int] | None = None, **facts: object) -> Path:
     """The tables of an analysis of all regions (report_tables.py), each with a rate of its own."""
-    folder = write_tables(folder, PERSONS, **facts)
+    folder = write_tables(folder, PERSONS if persons is None else persons, **facts)
     power = {group: 0.7 + 0.09 * (place * 5 % 13) for place, group in enumerate(PERSONS)}
     power["11"], power["03"] = 2.6, 0.55
     for name, columns in {
@@ -258,9 +258,9 @@ def write_regions(folder: Path, **facts: object) -> Path:
     return folder
 
 
-def write_everything(folder: Path, **facts: object) -> Path:
+def write_everything(folder: Path, persons: dict[str, int] | None = None, **facts: object) -> Path:
     """Those of `write_regions`, and every other table that a page can show."""
-    folder = write_regions(folder, **facts)
+    folder = write_regions(folder, persons, **facts)
     rates = pd.read_parquet(folder / "retention.parquet")
     made = {
         "typology_types": types(), "typology_states": states(), "typology_sequences": sequences(),

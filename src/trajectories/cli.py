@@ -45,6 +45,7 @@ RegionOption = Annotated[list[str] | None, typer.Option("--region", help="Two-di
 AllOption = Annotated[bool, typer.Option("--all", help="Every region and the province (the default).")]
 LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the reports: fr, or en.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Reports made side by side.")]
+PdfOption = Annotated[bool, typer.Option("--pdf", help="Print each page beside it, by the machine's Chromium.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has not changed.")]
 
 
@@ -131,18 +132,19 @@ def report(
     derived: DerivedOption = None,
     reports: ReportsOption = None,
     force: ForceOption = False,
+    pdf: PdfOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Tables to reports: one page a region, one for the province, and an index."""
     settings = Study.read(study).with_folders(derived=derived, reports=reports)
     groups = _groups(settings, region, every)
-    _language(lang)
+    _refuse_early(lang, pdf)
     if dry_run:
         typer.echo(
             f"Would write {len(groups)} report(s) to {settings.paths.reports / 'shareable'}: {', '.join(groups)}."
         )
         return
-    raise typer.Exit(_report(settings, groups, lang, jobs, force))
+    raise typer.Exit(_report(settings, groups, lang, jobs, force, pdf))
 
 
 @app.command()
@@ -155,6 +157,7 @@ def run(
     lang: LanguageOption = "fr",
     jobs: JobsOption = JOBS,
     force: ForceOption = False,
+    pdf: PdfOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Build and report; without any deposit, on the synthetic sample (which is made first)."""
@@ -162,7 +165,7 @@ def run(
 
     settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
     groups = _groups(settings, region, not region)
-    _language(lang)
+    _refuse_early(lang, pdf)
     on_sample = raw is None and not has_deposits(settings.paths.raw)
     if on_sample:
         typer.echo(f"No deposit in {settings.paths.raw}: the synthetic sample is used.")
@@ -176,7 +179,7 @@ def run(
         with _stage("sample"):
             make_sample(Study.read(study))
     built = _build(settings)
-    reported = _report(settings, groups, lang, jobs, force)
+    reported = _report(settings, groups, lang, jobs, force, pdf)
     raise typer.Exit(max(built, reported))
 
 
@@ -307,7 +310,7 @@ def _accounting(built, each_file: bool) -> None:
     typer.echo(f"{built.persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
 
 
-def _report(study: Study, groups: list[str], language: str, jobs: int, force: bool) -> int:
+def _report(study: Study, groups: list[str], language: str, jobs: int, force: bool, pdf: bool) -> int:
     from .analysis import analyse
     from .groups import reported_groups
     from .report.addresses import shared_folder
@@ -319,7 +322,7 @@ def _report(study: Study, groups: list[str], language: str, jobs: int, force: bo
     with _bar(len(groups)) as advance:
         outcomes = run_reports(
             study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
-            on_event=advance,
+            on_event=advance, pdf=pdf,
         )  # fmt: skip
     faults = write_organisation_pages(study) if set(reported_groups(study)) <= set(groups) else []
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
@@ -351,9 +354,13 @@ def _groups(study: Study, regions: list[str] | None, every: bool) -> list[str]:
     return list(dict.fromkeys(regions))
 
 
-def _language(language: str) -> None:
+def _refuse_early(language: str, pdf: bool) -> None:
     if language not in ("fr", "en"):
         raise TrajectoriesError(f"--lang {language!r}: reports exist in fr and in en.")
+    if pdf:
+        from .report.pdf import find_chromium
+
+        find_chromium()
 
 
 def _fail(sentence: str) -> None:

@@ -3,62 +3,28 @@
 Needs a Chromium on the machine (none is downloaded); without one the tests skip, unless REQUIRE_BROWSER=1.
 """
 
-import os
-import shutil
-
 import pytest
 
 from report_tables import write_tables
-from trajectories.report import run_reports
+from trajectories.exceptions import UnusableInputError
+from trajectories.report import pdf, run_reports
 from trajectories.study import Study
 
 ALT = "Courbe du taux de rétention estimé en Estrie, du premier mois à 60\u00a0mois"
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory):
+def reports(tmp_path_factory, chromium):
     out = tmp_path_factory.mktemp("reports")
     tables = write_tables(out / "sensitive" / "tables")
-    outcomes = run_reports(Study(), regions=["05", "09"], tables=tables, out=out)
+    outcomes = run_reports(Study(), regions=["05", "09"], tables=tables, out=out, pdf=True)
     assert [outcome.status for outcome in outcomes] == ["done", "done"], outcomes
     return out / "shareable"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        reason = "no chromium, chromium-browser or google-chrome on this machine"
-        if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail(f"REQUIRE_BROWSER=1, and there is {reason}")
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def visit(browser, reports):
-    """Opens a page offline; whatever the page asks for beside itself, and whatever it complains of, is kept."""
-    contexts = []
-
-    def open_page(name, width=1100):
-        context = browser.new_context(offline=True, viewport={"width": width, "height": 900})
-        contexts.append(context)
-        page = context.new_page()
-        page.asked, page.complaints = [], []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.goto((reports / name).as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+def visit(open_file, reports):
+    return lambda name, width=1100: open_file(reports / name, width)
 
 
 def test_the_headline_and_the_figure_are_there_and_nothing_is_asked_for(visit, reports):
@@ -103,7 +69,7 @@ def test_the_keyboard_reaches_the_content_first(visit):
 
 def test_the_index_leads_to_a_page_and_back(visit):
     page = visit("index.html")
-    page.get_by_role("link", name="Estrie").click()
+    page.get_by_role("link", name="Estrie", exact=True).click()
     assert page.get_by_role("heading", level=1).inner_text() == "Estrie"
     page.get_by_role("link", name="Toutes les régions").click()
     assert page.get_by_role("heading", level=1).inner_text() == "Rétention des personnes établies en région"
@@ -115,3 +81,34 @@ def test_a_page_prints_in_black_on_white_without_its_navigation(visit):
     assert not page.locator(".back").is_visible()
     assert page.locator("figure svg.wide").first.is_visible()
     assert page.pdf(format="Letter").startswith(b"%PDF")
+
+
+def test_the_index_leads_to_the_pdf_beside_a_page_and_the_search_lets_it_stay(visit, reports):
+    names = {"region-05.pdf", "region-09.pdf"}
+    assert names <= {path.name for path in reports.iterdir()}
+    page = visit("index.html")
+    assert (
+        set(page.evaluate("[...document.querySelectorAll('a[href$=pdf]')].map(a => a.getAttribute('href'))")) == names
+    )
+    assert page.get_by_role("link", name="Estrie en PDF").count() == 1
+    # pages that are as they were keep theirs, asked for or not
+    out = reports.parent
+    again = run_reports(Study(), regions=["05", "09"], tables=out / "sensitive" / "tables", out=out)
+    assert [outcome.status for outcome in again] == ["skipped", "skipped"]
+    assert names <= {path.name for path in reports.iterdir()}
+    assert not (out / "sensitive" / "withheld").exists()
+
+
+def test_a_region_whose_pdf_cannot_be_made_is_failed_by_name_and_keeps_its_page(visit, reports, monkeypatch):
+    def fail(content, folder, chromium):
+        raise UnusableInputError("no ink.")
+
+    monkeypatch.setattr(pdf, "_printed", fail)
+    out = reports.parent
+    (reports / "region-09.pdf").unlink()
+    asked = {"regions": ["05", "09"], "tables": out / "sensitive" / "tables", "out": out, "pdf": True}
+    found = {outcome.region: outcome for outcome in run_reports(Study(), **asked)}
+    assert found["05"].status == "skipped"
+    assert found["09"].status == "failed" and found["09"].message.endswith("its PDF could not be made: no ink.")
+    assert found["09"].page.is_file()
+    assert visit("index.html").locator("a[href$=pdf]").count() == 1

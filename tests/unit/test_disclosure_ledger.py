@@ -203,6 +203,17 @@ def made(out, *names):
     origins.write_manifest(out / "sensitive" / "manifest.json", pages)
 
 
+def test_a_pdf_goes_with_its_page_and_no_other_does(run, tmp_path):
+    study, tables = run
+    page = study.paths.reports / "shareable" / "region-05.html"
+    page.with_suffix(".pdf").write_bytes(b"%PDF")
+    with pytest.raises(UnusableInputError, match=r"region-05\.pdf: not made from"):
+        publish(study, tmp_path / "web")
+    known = {"region-05.pdf": {"page": origins.file_hash(page), "pdf": origins.file_hash(page.with_suffix(".pdf"))}}
+    (tables.parent / "pdf.json").write_text(json.dumps(known), encoding="utf-8")
+    assert "region-05.pdf" in {path.name for path in publish(study, tmp_path / "web")}
+
+
 def test_publish_copies_and_notes(run, tmp_path):
     study, tables = run
     files = publish(study, tmp_path / "web", day=dt.date(2026, 4, 1))

@@ -302,6 +302,20 @@ def test_what_a_level_is_called_is_escaped(tables):
     assert "<b>" not in page
 
 
+def test_a_long_forest_is_dealt_over_drawings_on_one_scale_that_each_fill_a_sheet():
+    few = raw.coefficients()
+    many = pd.concat([few.assign(term=few["term"].where(few["term"].ne("city_size"), f"trait_{n}")) for n in range(5)])
+    many = many.drop_duplicates(["term", "level", "from_month"], ignore_index=True)
+    drawings = figures.forests(protect(many), words=W)
+    assert [drawing.name for drawing in drawings] == ["rapports", "rapports-2"]
+    whole = texts(figures.forest(protect(many), words=W).svg)
+    parts = [texts(drawing.svg) for drawing in drawings]
+    assert sum(told.count("référence") for told in parts) == whole.count("référence") == 8
+    assert {"0,5", "1", "2"} & set(parts[0]) == {"0,5", "1", "2"} & set(parts[1]) == {"0,5", "1", "2"}
+    assert len({drawing.alt for drawing in drawings}) == len({str(drawing.numbers) for drawing in drawings}) == 2
+    assert [one.name for one in figures.forests(protect(few), words=W)] == ["rapports"]
+
+
 def test_differences_stand_under_what_they_are_held_against(drawn):
     said = texts(drawn["differences"].svg)
     start = said.index("Catégorie d’immigration")

@@ -189,7 +189,8 @@ def test_small_counts_of_decisions_are_masked_and_no_rate_of_another_threshold_i
 
 def test_the_weights_of_the_figure_stand_in_a_table_too(reports):
     text = page(reports["province"])
-    table = text[text.index("<details>") : text.index("</details>")]
+    table = text[text.index('<details id="nombres-poids">') :]
+    table = table[: table.index("</details>")]
     assert table.count('<th scope="row">') == len(reports["province"].weights)
     assert "Nom\u00a0: identique</th><td>×\u00a04\u00a0100</td><td>×\u00a04</td>" in table
     assert "Date de naissance\u00a0: différente</th><td>÷\u00a0260</td><td>égal</td>" in table
@@ -301,6 +302,11 @@ def test_only_our_fragments_reach_a_page(reports):
     )
     text = page(reports["05"], extra=[stray, nbformat.v4.new_markdown_cell("# note interne")])
     assert not any(word in text for word in ("bavardage", "FutureWarning", "étranger", "note interne"))
+
+
+def test_the_running_head_cannot_end_the_style_sheet(reports):
+    text = page(dataclasses.replace(reports["05"], region="A</style><b>\\"))
+    assert r'@top-left { content: "A\3c /style\3e \3c b\3e \5c  ·' in text
 
 
 def test_a_failed_notebook_is_never_converted(reports):

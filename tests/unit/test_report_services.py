@@ -65,7 +65,7 @@ def test_the_way_is_told_step_by_step_in_households(reports):
 def test_the_figures_carry_their_two_main_numbers_in_words(reports):
     text = page(reports["05"])
     ways, served = (
-        re.search(rf'id="{name}">.*?aria-label="([^"]*)"', text, re.S)[1] for name in ("parcours", "premier-service")
+        re.search(rf'id="{name}">.*?aria-label="([^"]*)"', text, re.S)[1] for name in ("etapes", "premier-service")
     )
     assert "Établis en région, 320 à 329 et Présence confirmée à 12 mois, 190 à 199" in ways
     assert re.search(r"En 1 mois, \d+ % à \d+ % et En 12 mois, \d+ % à \d+ %", served)

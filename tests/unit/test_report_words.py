@@ -52,7 +52,7 @@ SHARED = """
     possible postal proportion province publication rare rmr service services silence silhouette simple situation
     situations six social source sources suppose total trait traits trajectories transport type types version vertical
     met pasi programme accompagnement et de soutien à intégration communauté métropolitaine objectif administrative
-    gatineau sherbrooke trois rivières chance
+    gatineau sherbrooke trois rivières chance pdf
     admissions canada cmm document g halifax horizon immihaber incidence ircc kaplan long meier migration observation
     observations parts plateau publications r rubin s second t table toronto turnbull visible zone
     document eer important portrait s t tables urgent xlsx
@@ -65,7 +65,7 @@ ALIKE = {
     "field.when", "field.code_of", "field.cause", "field.state", "field.silhouette", "field.source",
     "sheet.coefficients", "sheet.types", "kind.date", "types", "covariate_level.service.information",
     "covariate_level.service.objectif_integration", "glossary.zone.term", "glossary.observation.term",
-    "glossary.horizon.term",
+    "glossary.horizon.term", "index.pdf",
 }  # fmt: skip
 WORD = re.compile(r"[^\W\d_]+")
 # What only the other language writes so. A number of thousands and one with decimals look alike: three digits are

@@ -31,6 +31,7 @@ from . import fingerprint as origins
 from .addresses import INDEX, METHOD, page_name, shared_folder
 from .inputs import AllProtected, Run, all_protected, open_reports
 from .kernel import check_notebook
+from .pdf import Printed, find_chromium
 from .private import Secrets
 from .withheld import NOT_SEARCHED, what_may_be_said, withhold_leaks
 from .words import FIRST, LOCALES, words
@@ -76,6 +77,7 @@ def run_reports(
     force: bool = False,
     on_event: Callable[[Outcome], object] | None = None,
     notebooks: Path | None = None,
+    pdf: bool = False,
 ) -> list[Outcome]:
     """
     Make the pages of the regions and the index.
@@ -99,6 +101,8 @@ def run_reports(
         Called with each `Outcome` as it comes.
     notebooks : path, optional
         The folder of region_report.ipynb and province_report.ipynb.
+    pdf : bool
+        Print each page beside it (pdf.py); a region whose PDF cannot be made is failed, and keeps its page.
 
     Returns
     -------
@@ -113,10 +117,14 @@ def run_reports(
         A region or language is unknown, or a notebook cannot take its parameters.
     StaleTableError
         A table of the analysis is missing, or was written by another version.
+    UnusableInputError
+        PDFs are asked for and there is no Chromium.
     """
     regions = list(dict.fromkeys(regions))
     _refuse_unknown(regions, study)
     words(language)
+    if pdf:
+        find_chromium()
     tables, out = Path(tables).resolve(), Path(out).resolve()
     Run.read(tables)
     folder = _notebook_folder(notebooks)
@@ -135,6 +143,8 @@ def run_reports(
         status, page = ("failed", None) if fault else ("done", job.page)
         found[job.region] = Outcome(job.region, status, seconds, fault, page)
         tell(found[job.region])
+    printed = Printed(out, {region: job.page for region, job in jobs_of.items() if pdf and found[region].page})
+    printed.remove_old()
     protected = all_protected(tables, rules=study.disclosure, support=study.support)
     there = [one for one in LOCALES if one == language or (shared_folder(out, one) / INDEX).exists()]
     files = {one: _write_exports(protected, tables, out, one) for one in there}
@@ -147,14 +157,17 @@ def run_reports(
         left = [one for one in files if indexes[one] not in leaks]
         for one in left:
             told = [name for name in files[one] if (shared_folder(out, one) / name).is_file()]
-            _write_index(study, tables, out, one, folder, manifest, protected, told, left)
+            _write_index(study, tables, out, one, folder, manifest, protected, told, left, printed)
 
     write_indexes()
     secrets = Secrets.of_build(study)
-    leaks = _search(secrets, study, tables, out, manifest, write_indexes)
+    leaks = _search(secrets, study, tables, out, manifest, write_indexes, printed.current())
     for region, fault in leaks.items():
         seconds = found[region].seconds if region in found else 0.0
         found[region] = Outcome(region, "failed", seconds, fault, None)
+    if unprinted := printed.print(without=leaks):
+        found |= {region: replace(found[region], status="failed", message=why) for region, why in unprinted.items()}
+        write_indexes(leaks)
     outcomes = [found[region] for region in dict.fromkeys((*regions, *leaks))]
     if secrets.at_hand:
         return outcomes
@@ -308,12 +321,12 @@ def _put(text: str, page: Path, out: Path) -> None:
 
 def _search(
     secrets: Secrets, study: Study, tables: Path, out: Path, manifest: _Manifest,
-    write_indexes: Callable[[Iterable[str]], None],
+    write_indexes: Callable[[Iterable[str]], None], pdfs: set[str],
 ) -> dict[str, str]:  # fmt: skip
     """Region, or file of none → what was found in its files, which are then neither shared nor in the index."""
     groups = (*REGION_CODES, PROVINCE, *study.groups)
     stems = {group: Path(page_name(group)).stem for group in groups}
-    leaks = withhold_leaks(out, secrets, what_may_be_said(tables, Run.read(tables)), stems)
+    leaks = withhold_leaks(out, secrets, what_may_be_said(tables, Run.read(tables)), stems, of_pages=pdfs)
     for region in leaks:
         manifest.forget(region)
     if leaks:
@@ -323,7 +336,7 @@ def _search(
 
 def _write_index(
     study: Study, tables: Path, out: Path, language: str, notebooks: Path, manifest: _Manifest,
-    protected: AllProtected, files: list[str], languages: Iterable[str],
+    protected: AllProtected, files: list[str], languages: Iterable[str], printed: Printed,
 ) -> None:  # fmt: skip
     """The index, with a link to every page that is fresh, the main files and the other languages; the whole first."""
     from .html import index
@@ -340,7 +353,8 @@ def _write_index(
     to = {one: Path(os.path.relpath(shared_folder(out, one) / INDEX, here)).as_posix() for one in languages}
     others = {one: href for one, href in to.items() if one != language}
     method = METHOD if (here / METHOD).is_file() else None
-    text = index(reports, pages, language=language, run=run, files=files[:3], others=others, method=method)
+    beside = {"pdfs": {group: name for group in pages if (name := printed.beside(jobs[group].page))}, "method": method}
+    text = index(reports, pages, language=language, run=run, files=files[:3], others=others, **beside)
     _put(text, here / INDEX, out)
 
 

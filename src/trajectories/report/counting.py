@@ -62,11 +62,12 @@ def count_table(
     *names: str,
     of: str | None = None,
     beside: Mapping[str, Callable[[str], str]] | None = None,
+    figure: str | None = None,
 ) -> Markup | None:
     """
     Rounded counts, one table or several under one another; nothing where nothing was counted or may be shown.
 
-    `beside`: title of a further column → what stands in it for a key.
+    `beside`: title of a further column → what stands in it for a key; `figure`: whose numbers these are.
     """
     beside = beside or {}
     say, words = report.words.say, report.words
@@ -94,7 +95,8 @@ def count_table(
     named = f"key.{names[0]}" if words.has(f"key.{names[0]}") else f"covariate.{names[0]}"
     header = [say(named), say("column.rows" if names[0] in NOT_PERSONS else "column.persons")]
     caption = say(f"counts.{names[0]}", place=words.in_region(report.region))
-    return html_table(caption, header + ([say("column.households")] if people else []) + list(beside), rows)
+    header += ([say("column.households")] if people else []) + list(beside)
+    return html_table(caption, header, rows, of=figure)
 
 
 def _key(report: Report, name: str, key: str) -> object:

@@ -134,5 +134,5 @@ def _occupation(report: Report) -> Markup | None:
     note = notes(words, "occupation.note", hearsay=bool(heard.any()))
     return join(
         element("h3", say("occupation.title")), element("p", say("occupation.what")), drawing.html(),
-        html_table(say("occupation.caption"), header, rows, note=note) if rows else None,
+        html_table(say("occupation.caption"), header, rows, note=note, of="situations") if rows else None,
     )  # fmt: skip

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .markup import attributes_of, element
+from .markup import attributes_of, element, join
+from .tables import numbers_id
 
 # Inks of the page (4.5:1 or more on white), and fills that differ in lightness, not only in hue.
 INK, MUTED, RULE = "#1f2a37", "#52606d", "#cbd2d9"
@@ -63,6 +64,8 @@ class Drawing:
     alt : str
         What it shows and its main numbers, in words.
     caption : str
+    numbers : Markup or None
+        The same numbers as a table (`tables.under_figure`), where the page has none beside it (`html_table(of=name)`).
     protected : bool
         False for a researcher's figure of a table that is not: in a notebook it carries the red band.
     """
@@ -72,6 +75,7 @@ class Drawing:
     narrow: str
     alt: str
     caption: str
+    numbers: Markup | None = None
     protected: bool = True
 
     def _repr_html_(self) -> str:
@@ -82,12 +86,14 @@ class Drawing:
         return str(figure if self.protected else banded(figure))
 
     def html(self) -> Markup:
-        """`<figure>` with the drawing in both widths (the page shows one), its alternative text and its caption."""
+        """`<figure>` with the drawing in both widths (the page shows one), what it says to whoever does not see it, and
+        its caption; under it the numbers, where it has some of its own."""
+        told = {"role": "img", "aria_label": self.alt, "aria_details": numbers_id(self.name)}
         drawings = [
-            Markup(svg.replace("<svg", f"<svg{attributes_of(class_=shown, role='img', aria_label=self.alt)}", 1))  # noqa: S704
+            Markup(svg.replace("<svg", f"<svg{attributes_of(class_=shown, **told)}", 1))  # noqa: S704
             for svg, shown in ((self.svg, "wide"), (self.narrow, "narrow"))
         ]
-        return element("figure", *drawings, element("figcaption", self.caption), id=self.name)
+        return join(element("figure", *drawings, element("figcaption", self.caption), id=self.name), self.numbers)
 
 
 def draw(name: str, paint: Callable, height: Callable[[int], int]) -> tuple[str, str]:

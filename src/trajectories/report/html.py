@@ -82,7 +82,7 @@ def page(notebook, *, region: str, language: str, run: Run) -> str:
 
 def index(
     reports: Sequence[Report], pages: dict[str, str], *, language: str, run: Run, files: Sequence[str] = (),
-    others: Mapping[str, str] | None = None, method: str | None = None,
+    others: Mapping[str, str] | None = None, method: str | None = None, pdfs: Mapping[str, str] | None = None,
 ) -> str:  # fmt: skip
     """
     The page that links all the others, the whole first, each with its headline rate (or why it has none).
@@ -101,14 +101,19 @@ def index(
         Language → where the index in it is.
     method : str, optional
         Where the method page is; no section on it without.
+    pdfs : mapping of str to str, optional
+        Group → file name of its page as PDF, for the groups that have one.
     """
     said = words(language)
     rows = []
     for report in reports:
         name = said.region(report.region)
         link = element("a", name, href=pages[report.region]) if report.region in pages else name
+        if report.region in (pdfs or {}):
+            label = said.say("index.pdf_of", region=name)
+            link = join(link, " ", element("a", said.say("index.pdf"), href=pdfs[report.region], aria_label=label))
         rate, limits = _headline_cells(report, said)
-        code = report.region if report.region in REGION_CODES else ""
+        code = report.region if report.region in REGION_CODES else said.number(None)
         rows.append([link, code, rate, limits])
     header = [
         said.say("column.region"), said.say("column.code"),
@@ -121,12 +126,13 @@ def index(
             *(_in_language(one, href) for one, href in (others or {}).items()), class_="opening",
         ),
         element(
-            "section",
+            "div",
             element("p", said.say("index.what", months=said.months(HEADLINE_HORIZON)), class_="lead"),
             element("p", said.say("headline.method"), class_="note"),
             atlas(reports, pages, said),
             element("p", said.say("index.map_note"), class_="note"),
             html_table(said.say("index.caption"), header, rows, note=notes(said, "ranges.note", hearsay=heard)),
+            class_="listing",
         ),
         _data(files, said),
         _method(method, said),
@@ -219,9 +225,11 @@ def _headline_hearsay(report: Report) -> bool:
 
 def _shell(region: str, said: Words, run: Run) -> dict:
     """Everything that the template prints around the sections."""
+    own = region not in _TITLES
+    name = said.region(region) if own else said.say(_TITLES[region])
     return {
         "lang": said.tag,
-        "title": said.say(_TITLES[region]) if region in _TITLES else said.say("page.title", region=said.region(region)),
+        "title": said.say("page.title", region=name) if own else name,
         "is_index": region == "index",
         "synthetic": (said.say("page.synthetic"), said.say(_INVENTED.get(region, "page.synthetic_why")))
         if run.synthetic
@@ -230,8 +238,15 @@ def _shell(region: str, said: Words, run: Run) -> dict:
         "back": said.say("page.index"),
         "contents_title": said.say("contents.title"),
         "foot": said.say("page.foot", version=run.version, cutoff=said.date(run.cutoff)),
+        "running": css_text(said.say("page.running", region=name, cutoff=said.date(run.cutoff))),
         "css": style(),
     }
+
+
+def css_text(text: str) -> Markup:
+    """A text as a style sheet holds it, and as a page may hold the style sheet."""
+    safe = re.sub(r'["\\<>&\n\r]', lambda sign: f"\\{ord(sign[0]):x} ", text)
+    return Markup(f'"{safe}"')  # noqa: S704 - no sign is left that ends a text, a rule or a style sheet
 
 
 def _fragments_only(notebook):

@@ -23,7 +23,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +96,9 @@ class _Piece:
     words: list[str]
 
 
-def find_leaks(folder: Path, secrets: Secrets, said: Ordinary | None = None) -> pd.DataFrame:
+def find_leaks(
+    folder: Path, secrets: Secrets, said: Ordinary | None = None, *, of_pages: Collection[str] = ()
+) -> pd.DataFrame:
     """
     Search every file below a folder.
 
@@ -107,6 +109,8 @@ def find_leaks(folder: Path, secrets: Secrets, said: Ordinary | None = None) -> 
         Of the run's persons; where they are not at hand, rule 6 alone is left.
     said : Ordinary, optional
         What files may say; the words of the library where not given.
+    of_pages : collection of str
+        Names below the folder that are not opened: files made from pages that are searched (pdf.py).
 
     Returns
     -------
@@ -123,7 +127,7 @@ def find_leaks(folder: Path, secrets: Secrets, said: Ordinary | None = None) -> 
     """
     folder, said = Path(folder), said or ordinary()
     opened = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    opened = {name: open_file(path, name) for name, path in opened.items()}
+    opened = {name: open_file(path, name) for name, path in opened.items() if name not in of_pages}
     pieces = [_piece(name, where, text) for name, file in opened.items() for where, text in file.pieces.items()]
     found = [(name, *row) for name, file in opened.items() for row in _whoevers(name, file)]
     quoting = [piece for piece in pieces if Path(piece.file).name == METHOD]

@@ -15,7 +15,7 @@ from .counting import count_table, pair
 from .inputs import Report, frame_of
 from .markup import element, join
 from .readings import HEADLINE_HORIZON, factor_text, level_text, rate_text, too_short
-from .tables import html_table
+from .tables import html_table, under_figure
 
 # Why a likely pair of files is not linked (persons/clusters.py).
 REFUSALS = ("same_household", "same_organisation", "birth_dates_apart", "decided_different")
@@ -97,9 +97,7 @@ def _weights(report: Report) -> Markup:
     return join(
         element("p", say("weights.what")),
         figures.match_weights(report.weights, words=words).html(),
-        element(
-            "details",
-            element("summary", say("weights.table")),
-            html_table(say("weights.caption"), header, rows, note=say("weights.note")),
+        under_figure(
+            "poids", say("weights.table"), html_table(say("weights.caption"), header, rows, note=say("weights.note"))
         ),
     )

@@ -24,7 +24,9 @@ _INLINE = frozenset((
     "r", "t", "rpr",  # runs of one cell of a workbook
 ))  # fmt: skip
 # Attributes whose value a reader meets, or that carry data.
-_TOLD = re.compile(r"data-|aria-(?!labelledby|describedby)|title$|alt$|content$|label$|summary$|value$|placeholder$")
+_TOLD = re.compile(
+    r"data-|aria-(?!labelledby|describedby|details)|title$|alt$|content$|label$|summary$|value$|placeholder$"
+)
 _COORDINATES = re.compile(
     r""" (?:d|points|viewBox)="(?:[-+\d\s.,]|[MLHVCSQTAZmlhvcsqtaze](?![a-zA-Z]))*+\""""
     r"""| (?:x|y|[xy][12]|c[xy]|r[xy]?|width|height)="-?(?:\d{0,5}\.\d+|\d{1,4})(?:px|%)?\""""

@@ -22,7 +22,7 @@ from ..quality import Quality, organisation_quality
 from ..quality.received import fiscal_quarter
 from ..study import Study
 from .addresses import slug
-from .html import listing, style
+from .html import css_text, listing, style
 from .lights import MEND, WATCH, light
 from .markup import element, join
 from .organisation_parts import Organisation, quarter, sections, summary
@@ -211,4 +211,5 @@ def _shell(title: str, said: Words, facts: _Facts) -> dict:
     return {
         "lang": said.tag, "title": title, "is_index": True, "synthetic": synthetic, "skip": said.say("page.skip"),
         "foot": foot, "css": style(),
+        "running": css_text(said.say("page.running", region=title, cutoff=said.date(facts.cutoff))),
     }  # fmt: skip

@@ -17,7 +17,7 @@ from .counting import count_table, count_text, pair
 from .inputs import Report, frame_of
 from .markup import Fragment, element, nothing, section
 from .readings import level_name, state_of
-from .tables import html_table
+from .tables import html_table, under_figure
 
 # Pairs of tables side by side: those that a reader looks for first, and those that open on demand.
 FIRST = (("immigration_category", "age"), ("household_type", "area"), ("migration",))
@@ -56,7 +56,7 @@ def who_they_are(report: Report) -> Fragment:
     more = [pair(*(count_table(report, name) for name in names)) for names in MORE]
     if state_of(report) == "nobody" or not any((*first, *more)):
         return nothing()
-    on_demand = element("details", element("summary", say("who.more")), *more, class_="print") if any(more) else None
+    on_demand = element("details", element("summary", say("who.more")), *more) if any(more) else None
     return section(
         "qui", say("who.title"), element("p", say("who.what", place=words.in_region(report.region))), *first, on_demand,
         element("p", say("who.note"), class_="note"),
@@ -93,7 +93,7 @@ def _since_arrival(report: Report) -> list[Markup | None]:
     note = say("delays.note")
     return [
         *found, element("h3", say("delays.title")), element("p", say("delays.what")), drawing.html(),
-        html_table(caption, header, rows, note=note),
+        html_table(caption, header, rows, note=note, of=drawing.name),
     ]  # fmt: skip
 
 
@@ -152,5 +152,5 @@ def how_many(report: Report) -> Fragment:
     table = html_table(caption, header, rows, note=say("stock.note", n=words.number(report.rules.threshold)))
     return section(
         "presents", say("stock.title"), element("p", say("stock.what", place=words.in_region(report.region))),
-        drawing.html(), element("details", element("summary", say("stock.table")), table, class_="print"),
+        drawing.html(), under_figure(drawing.name, say("stock.table"), table),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """`trajectories publish`: a finished run goes where it is read, and into the ledger.
 
-What is copied is `shareable/`, whole. The ledger is written first: a publication that is noted and not copied hides too
-much, one that is copied and not noted would let a later run tell the difference.
+What is copied is `shareable/`, whole, PDFs with their pages. The ledger is written first: a publication that is noted
+and not copied hides too much, one that is copied and not noted would let a later run tell the difference.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .exports import FOLDER as DATA
 from .exports import exported
 from .inputs import Run, shown_tables
 from .method_page import method_page
+from .pdf import Printed
 from .words import LOCALES, words
 
 # What a publication put there: so that the next one can take away what it no longer has, and nothing else.
@@ -50,8 +51,8 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
     Raises
     ------
     UnusableInputError
-        Nothing is there to publish; a page or a file of data is not the one that the last run made, or its tables, or
-        what was published before, have changed since; `to` lies within the reports folder.
+        Nothing is there to publish; a page, its PDF or a file of data is not the one that the last run made, or its
+        tables, or what was published before, have changed since; `to` lies within the reports folder.
     """
     out, to = Path(study.paths.reports).resolve(), Path(to).resolve()
     shareable, tables = out / "shareable", out / "sensitive" / "tables"
@@ -90,10 +91,13 @@ def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
         now = now or origins.data_of(tables)
         if any(page["made_from"].get(part) != content for part, content in now.items()):
             stale.append(name)
+    pdfs = {path.relative_to(shareable).as_posix() for path in shareable.rglob("*.pdf")}
+    stale += sorted(pdfs - Printed(shareable.parent).current())
     if stale:
         raise UnusableInputError(
             f"{', '.join(stale)}: not made from the tables and the ledger as they are now. Run `trajectories "
-            "report` (with --lang en for what is below en/), look at the pages, and publish then."
+            "report` (with --lang en for what is below en/, --pdf for what ends in .pdf), look at the pages, and "
+            "publish then."
         )
 
 

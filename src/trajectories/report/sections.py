@@ -109,6 +109,7 @@ def _by_horizon(report: Report) -> Markup:
         [say("column.horizon"), say("column.retention_limits"), say("column.range"), say("column.at_risk")],
         rows,
         note=Markup(" ").join(text for text in (start, ranged, rest) if text),
+        of="courbe",
     )  # fmt: skip
 
 
@@ -134,6 +135,7 @@ def where_to(report: Report) -> Fragment:
         [say("column.horizon"), *(words.label("exit", cause) for cause in destinations)],
         rows,
         note=notes(words, "exits.note", hearsay=bool(heard.any())),
+        of=drawing and drawing.name,
     )
     return section("departs", say("exits.title"), element("p", say("exits.what")), drawing and drawing.html(), table,
         count_table(report, "exit"),
@@ -177,7 +179,7 @@ def who_came(report: Report) -> Fragment:
     drawing = figures.origins(report.counts, region=report.region, words=words)
     if drawing:
         body.append(drawing.html())
-    body.append(count_table(report, "origin"))
+    body.append(count_table(report, "origin", figure="origines"))
     body += portrait.pathways_and_years(report)
     body.append(
         element("p", say("counts.note", base=report.rules.round, n=words.number(report.rules.threshold)), class_="note")

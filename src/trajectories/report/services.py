@@ -98,7 +98,7 @@ def _process(report: Report) -> Markup | None:
     caption = say("path.process.caption", place=words.in_region(report.region))
     notes = [say("path.process.prepared")] if "prepared" in at.index else []
     note = Markup(" ").join([*notes, say("path.process.lost")])
-    table = html_table(caption, [say("column.step"), say("column.households")], cells, note=note)
+    table = html_table(caption, [say("column.step"), say("column.households")], cells, note=note, of="etapes")
     return join(
         element("p", Markup(" ").join(sentences)) if sentences else None, drawing and drawing.html(), table
     )  # fmt: skip
@@ -121,7 +121,8 @@ def _first_contact(report: Report) -> Markup | None:
         drawing = figures.first_service(table, region=report.region, words=words)
         cells = [[words.months(row["horizon"]), _share(report, row)] for _, row in months.iterrows()]
         caption = say("path.delay.caption", place=words.in_region(report.region))
-        said += [drawing and drawing.html(), html_table(caption, [say("column.horizon"), say("column.served")], cells)]
+        header = [say("column.horizon"), say("column.served")]
+        said += [drawing and drawing.html(), html_table(caption, header, cells, of="premier-service")]
     return join(element("h3", say("path.delay.title")), *said) if any(said) else None
 
 

@@ -20,6 +20,7 @@ def html_table(
     *,
     note: str | Markup | None = None,
     numeric: bool = True,
+    of: str | None = None,
 ) -> Markup:
     """
     A table whose first column names its rows.
@@ -35,6 +36,8 @@ def html_table(
         A line under the table.
     numeric : bool
         Whether the columns after the first hold numbers (aligned to the right).
+    of : str, optional
+        The name of the figure beside it whose numbers it holds.
 
     Examples
     --------
@@ -54,8 +57,19 @@ def html_table(
         class_="numbers" if numeric else None,
     )
     # a region that scrolls must be reachable by the keyboard, and then needs a name
-    frame = element("div", table, class_="table", role="region", aria_label=caption, tabindex=0)
+    named = numbers_id(of) if of else None
+    frame = element("div", table, class_="table", role="region", aria_label=caption, tabindex=0, id=named)
     return join(frame, element("p", note, class_="note") if note else None)
+
+
+def numbers_id(figure: str) -> str:
+    """The id of what holds the numbers of a figure, to which the figure points (`aria-details`)."""
+    return f"nombres-{figure}"
+
+
+def under_figure(figure: str, summary: str, table: Markup) -> Markup:
+    """The numbers of a figure that stand in no table beside it: under it, opened on demand, and open on paper."""
+    return element("details", element("summary", summary), table, id=numbers_id(figure))
 
 
 def definition_list(pairs: Sequence[tuple[str, object]]) -> Markup:

@@ -15,7 +15,7 @@ from .figures.differences import difference_text, group_name
 from .inputs import PLACES, Report, frame_of
 from .markup import Fragment, Markup, element, join, nothing, section
 from .readings import HEARSAY, by_hearsay, level_name, notes, with_limits
-from .tables import html_table
+from .tables import html_table, numbers_id
 from .words import Words
 
 # The methods that have to agree on a service (services/rules.py), the first being the main one; and its controls.
@@ -46,7 +46,7 @@ def regions(report: Report) -> Fragment:
         rows.append([words.region(code), *cells])
     said = ["comparison.note", "ranges.note", *(["drawn.note"] if not drawn.empty else [])]
     note = notes(words, *said, hearsay=bool(heard))
-    table = html_table(say("comparison.caption"), header, rows, note=note)
+    table = html_table(say("comparison.caption"), header, rows, note=note, of="carte")
     drawings = [
         figures.tile_map(report.everywhere, words=words),
         figures.curves_of_regions(report.more["curves"], report.everywhere, words=words),
@@ -82,7 +82,7 @@ def compared(report: Report) -> Fragment:
         drawings = [figures.differences(table, by=by, horizon=h, words=words, name=name) for h in horizons[:1]]
         body += [drawing.html() for drawing in drawings if drawing]
         if any(drawings):
-            body += [_differences(report, one, horizons) for one in by]
+            body.append(element("div", *(_differences(report, one, horizons) for one in by), id=numbers_id(name)))
     if not any(body):
         return nothing()
     alike = rows.loc[rows["method"].eq("weighted"), "adjusted_for"].dropna()
@@ -144,12 +144,13 @@ def types(report: Report) -> Fragment:
 def associations(report: Report) -> Fragment:
     """What goes with leaving sooner or staying longer, traits and services: an association, never a cause."""
     say, words = report.words.say, report.words
-    drawing = figures.forest(report.more["coefficients"], words=words) if "coefficients" in report.more else None
+    drawings = figures.forests(report.more["coefficients"], words=words) if "coefficients" in report.more else []
     services = _services_and_staying(report)
-    if drawing is None and services is None:
+    if not drawings and services is None:
         return nothing()
     return section(
-        "associations", say("associations.title"), element("p", say("associations.what")), drawing and drawing.html(),
+        "associations", say("associations.title"), element("p", say("associations.what")),
+        *(drawing.html() for drawing in drawings),
         services,
     )  # fmt: skip
 

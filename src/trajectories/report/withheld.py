@@ -6,7 +6,7 @@ file only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +27,9 @@ NOT_SEARCHED = (
 )
 
 
-def withhold_leaks(out: Path, secrets: Secrets, said: Ordinary, stems: Mapping[str, str]) -> dict[str, str]:
+def withhold_leaks(
+    out: Path, secrets: Secrets, said: Ordinary, stems: Mapping[str, str], *, of_pages: Collection[str] = ()
+) -> dict[str, str]:
     """
     Search `shareable/`, and move what may not be there.
 
@@ -39,6 +41,8 @@ def withhold_leaks(out: Path, secrets: Secrets, said: Ordinary, stems: Mapping[s
     said : Ordinary
     stems : mapping
         Region → what the names of its files begin with.
+    of_pages : collection of str
+        Files that were made from pages which are searched here (pdf.py); they go with these.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def withhold_leaks(out: Path, secrets: Secrets, said: Ordinary, stems: Mapping[s
     shareable, sensitive = out / "shareable", private_folder(out / "sensitive")
     log = private_folder(sensitive / "logs") / LOG
     log.unlink(missing_ok=True)
-    findings = find_leaks(shareable, secrets, said)
+    findings = find_leaks(shareable, secrets, said, of_pages=of_pages)
     if findings.empty:
         return {}
     with replaced(log) as scratch:

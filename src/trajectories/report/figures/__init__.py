@@ -16,7 +16,7 @@ from .delay import delay_curve
 from .differences import differences
 from .exits import DESTINATIONS, exits_by_destination, shares_by_destination
 from .flows import flow_figure
-from .forest import forest
+from .forest import forest, forests
 from .funnel import funnel
 from .moved import rates_along_scale, rates_by_setting
 from .occupation import shares_of_states, states_by_month
@@ -37,6 +37,7 @@ __all__ = [
     "first_service",
     "flow_figure",
     "forest",
+    "forests",
     "funnel",
     "match_weights",
     "origins",

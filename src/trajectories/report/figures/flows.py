@@ -11,10 +11,12 @@ import math
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from ...tables import UNKNOWN
 from ..drawing import FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
 from ..inputs import frame_of
+from ..tables import html_table, under_figure
 from ..words import Words
 from .lettering import SMALL, broken, text_width
 from .shades import HATCH, HATCH_INK, ink_on, shade
@@ -94,7 +96,7 @@ def flow_figure(flows, *, words: Words, by: str = "region", table: str = "flow")
 
     svg, narrow = draw("flux", paint, height)
     caption = words.say("figure.flows.caption" if table == FLOW else "figure.moves.caption")
-    return Drawing("flux", svg, narrow, _alt(inside, words, table), caption)
+    return Drawing("flux", svg, narrow, _alt(inside, words, table), caption, _numbers(inside[columns], heads, words))
 
 
 def _origin(code: str, words: Words, table: str) -> str:
@@ -154,3 +156,15 @@ def _alt(inside: pd.DataFrame, words: Words, table: str) -> str:
         key, n_origins=words.number(inside.shape[1]), n_destinations=words.number(inside.shape[0]),
         numbers="; ".join(numbers), hidden=words.say_many("figure.flows.hidden", int(inside.isna().sum().sum())),
     )  # fmt: skip
+
+
+def _numbers(inside: pd.DataFrame, heads: list[str], words: Words) -> Markup:
+    """The matrix as a table; no sums here either."""
+    names = list(inside.index)
+    rows = [
+        [destination_name(key, names, words),
+         *(words.say("hidden") if pd.isna(count) else words.number(count) for count in row)]
+        for key, row in zip(names, inside.to_numpy(dtype=object), strict=True)
+    ]  # fmt: skip
+    table = html_table(words.say("figure.flows.numbers"), [words.say("column.region"), *heads], rows)
+    return under_figure("flux", words.say("figure.numbers"), table)

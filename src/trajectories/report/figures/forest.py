@@ -11,12 +11,17 @@ import math
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from ..drawing import Drawing
 from ..inputs import frame_of
 from ..readings import level_name
+from ..tables import html_table, under_figure
 from ..words import Words
 from .intervals import HEAD, LEVEL, REFERENCE, Line, draw_intervals
+
+# Lines of a drawing that still fills a sheet of paper from side to side.
+MOST_LINES = 28
 
 
 def forest(
@@ -40,23 +45,51 @@ def forest(
     Drawing or None
         None where no ratio of the model may be shown.
     """
+    return next(iter(_drawings(coefficients, words, model, references, most=math.inf)), None)
+
+
+def forests(coefficients, *, words: Words) -> list[Drawing]:
+    """The ratios of `forest`, in as many drawings as it takes for each to be read on a sheet of paper."""
+    return _drawings(coefficients, words, "cox", None, most=MOST_LINES)
+
+
+def _drawings(coefficients, words: Words, model: str, references: dict | None, most: float) -> list[Drawing]:
     rows = frame_of(coefficients)
     rows = rows[rows["model"].eq(model) & rows["term"].notna()]
     # a covariate that the model is stratified by, or that is left out whole, has no ratio to draw
     rows = rows[rows["level"].notna() | rows["hazard_ratio"].notna()].reset_index(drop=True)
     if rows["hazard_ratio"].isna().all():
-        return None
-    lines = _lines(rows, references or {}, words)
+        return []
     told = rows.dropna(subset=["hazard_ratio"])
     ends = told[["hazard_ratio", "lower", "upper"]].to_numpy(dtype=float)
+    # one scale for all the drawings
     reach = float(np.clip(np.nanmax(np.abs(np.log(ends[ends > 0]))) * 1.08, math.log(2), math.log(16)))
     ticks = [tick for tick in (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8) if abs(math.log(tick)) <= reach]
+    found = []
+    for terms in _dealt(rows, most):
+        part = rows[rows["term"].isin(terms)]
+        name = f"rapports-{len(found) + 1}" if found else "rapports"
+        lines = _lines(part, references or {}, words)
+        svg, narrow = draw_intervals(
+            name, lines, reach=reach, ticks={math.log(tick): _ratio_text(tick, words) for tick in ticks},
+            ways=(words.say("figure.forest.stays"), words.say("figure.forest.leaves")),
+        )  # fmt: skip
+        alt = _alt(part, part.dropna(subset=["hazard_ratio"]), words)
+        found.append(
+            Drawing(name, svg, narrow, alt, words.say("figure.forest.caption"), _table(name, lines, found, words))
+        )
+    return found
 
-    svg, narrow = draw_intervals(
-        "rapports", lines, reach=reach, ticks={math.log(tick): _ratio_text(tick, words) for tick in ticks},
-        ways=(words.say("figure.forest.stays"), words.say("figure.forest.leaves")),
-    )  # fmt: skip
-    return Drawing("rapports", svg, narrow, _alt(rows, told, words), words.say("figure.forest.caption"))
+
+def _dealt(rows: pd.DataFrame, most: float) -> list[list[str]]:
+    """The covariates of each drawing, in their order: about as many lines in each, and some ratio."""
+    # of a covariate its name, its reference and its levels
+    lines = rows.groupby("term", sort=False).size() + 2
+    number = math.ceil(lines.sum() / most) if math.isfinite(most) else 1
+    place = ((lines.cumsum() - lines / 2) * number / lines.sum()).astype(int)
+    dealt = [list(part.index) for _, part in lines.groupby(place, sort=True)]
+    told = set(rows.loc[rows["hazard_ratio"].notna(), "term"])
+    return dealt if all(told & set(terms) for terms in dealt) else [list(lines.index)]
 
 
 def _lines(rows: pd.DataFrame, references: dict[str, str], words: Words) -> list[Line]:
@@ -118,3 +151,18 @@ def _alt(rows: pd.DataFrame, told: pd.DataFrame, words: Words) -> str:
         "figure.forest.alt", model=words.label("model", rows["model"].iloc[0]),
         ratios=words.say_many("figure.forest.ratios", len(told)), numbers="; ".join(numbers),
     )  # fmt: skip
+
+
+def _table(name: str, lines: list[Line], before: list[Drawing], words: Words) -> Markup:
+    """The lines as a table: the level with its covariate, and the ratio with its limits, or « référence »."""
+    rows, trait = [], ""
+    for line in lines:
+        if line.kind == HEAD:
+            trait = line.name
+        else:
+            rows.append([words.say("level.of_trait", trait=trait, level=line.name), line.numbers])
+    header = [words.say("column.trait"), words.say("column.ratio_limits")]
+    caption = words.say("figure.forest.numbers")
+    if before:
+        caption = words.say("figure.forest.numbers_next", caption=caption, n=words.number(len(before) + 1))
+    return under_figure(name, words.say("figure.numbers"), html_table(caption, header, rows))

@@ -9,11 +9,13 @@ come with the numbers (disclosure/control_limits.py).
 from __future__ import annotations
 
 import pandas as pd
+from markupsafe import Markup
 
 from ...tables import PROVINCE
 from ..drawing import BOUND, CURVE, FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
 from ..inputs import frame_of
 from ..readings import HEADLINE_HORIZON
+from ..tables import html_table, under_figure
 from ..words import Words
 from .lettering import SMALL, apart
 
@@ -79,7 +81,8 @@ def funnel(limits, retention, *, words: Words, horizon: int = HEADLINE_HORIZON) 
 
     svg, narrow = draw("entonnoir", paint, lambda width: 400 if width == WIDE else 330)
     return Drawing("entonnoir", svg, narrow, _alt(points, centre, horizon, words),
-                   words.say("figure.funnel.caption", months=words.months(horizon)))  # fmt: skip
+                   words.say("figure.funnel.caption", months=words.months(horizon)),
+                   _numbers(points, horizon, words))  # fmt: skip
 
 
 def _points(limits: pd.DataFrame, rates: pd.DataFrame, horizon: int) -> tuple[pd.DataFrame, float | None]:
@@ -129,3 +132,24 @@ def _alt(points: pd.DataFrame, centre: float, horizon: int, words: Words) -> str
     if not named:
         return " ".join((said, words.say("figure.funnel.none_outside")))
     return " ".join((said, words.say("figure.funnel.outside", names=words.listing(named))))
+
+
+def _numbers(points: pd.DataFrame, horizon: int, words: Words) -> Markup:
+    """A row a region that is drawn: its rate, how many persons it is worth, and both limits."""
+
+    def between(row: pd.Series, name: str) -> str:
+        lower, upper = (words.percent(row[f"{end}_{name}"]) for end in ("lower", "upper"))
+        return words.say("from_to", lower=lower, upper=upper)
+
+    months = words.months(horizon)
+    header = [
+        words.say("column.region"), words.say("column.retention_at", months=months), words.say("figure.funnel.axis"),
+        words.say("figure.funnel.inner"), words.say("figure.funnel.outer"),
+    ]  # fmt: skip
+    rows = [
+        [words.region(row["group"]), words.percent(row["estimate"]), words.number(row["n"]), between(row, "95"),
+         between(row, "998")]
+        for _, row in points.sort_values("group").iterrows()
+    ]  # fmt: skip
+    table = html_table(words.say("figure.funnel.numbers", months=months), header, rows)
+    return under_figure("entonnoir", words.say("figure.numbers"), table)

@@ -10,11 +10,13 @@ import math
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from ...tables import PROVINCE
 from ..drawing import BOUND, CURVE, FONT_SIZE, INK, MUTED, RULE, WIDE, Drawing, draw
 from ..inputs import frame_of
 from ..readings import HEADLINE_HORIZON, factor_text
+from ..tables import html_table, under_figure
 from ..words import Words
 from .lettering import SMALL, apart, broken
 
@@ -84,7 +86,7 @@ def rates_along_scale(scale, *, region: str, words: Words, horizons=(HEADLINE_HO
 
     svg, narrow = draw("hypotheses", paint, height)
     return Drawing("hypotheses", svg, narrow, _scale_alt(rows, panels, region, words),
-                   words.say("figure.scale.caption"))  # fmt: skip
+                   words.say("figure.scale.caption"), _scale_numbers(rows, panels, words))  # fmt: skip
 
 
 def rates_by_setting(
@@ -171,7 +173,7 @@ def rates_by_setting(
     )  # fmt: skip
     return Drawing("reglages", svg, narrow, alt, words.say(
         "figure.settings.caption", months=words.months(horizon), step=words.percent(own_step(rows))
-    ))  # fmt: skip
+    ), _settings_numbers(lines, centre, words.months(horizon), words))  # fmt: skip
 
 
 def _tick(power: int, mine: pd.DataFrame, words: Words) -> str:
@@ -249,3 +251,37 @@ def _scale_alt(rows: pd.DataFrame, panels: list[str], region: str, words: Words)
             first=words.percent(mine["estimate"].iloc[0]), last=words.percent(mine["estimate"].iloc[-1]),
         ))  # fmt: skip
     return " ".join(said)
+
+
+def _scale_numbers(rows: pd.DataFrame, panels: list[str], words: Words) -> Markup:
+    """A row a value of an assumption that the axis names, a column a horizon."""
+    horizons = sorted(rows["horizon"].unique())
+    lines = []
+    for assumption in panels:
+        mine = rows[rows["assumption"].eq(assumption)]
+        for value in mine["value"].unique():
+            power = np.log2(float(value))
+            told = mine[mine["value"].eq(value)].set_index("horizon")["estimate"]
+            name = words.say("level.of_trait", trait=words.label("assumption", assumption),
+                             level=_tick(power, mine, words).replace("\n", ", "))  # fmt: skip
+            lines.append([name, *(words.percent(told[h]) if h in told else words.say("hidden") for h in horizons)])
+    header = [
+        words.say("column.assumption"),
+        *(words.say("column.retention_at", months=words.months(h)) for h in horizons),
+    ]
+    table = html_table(words.say("figure.scale.numbers"), header, lines)
+    return under_figure("hypotheses", words.say("figure.numbers"), table)
+
+
+def _settings_numbers(lines: list, centre: float, months: str, words: Words) -> Markup:
+    """A row a value of a setting, after the study's own."""
+    rows, setting = [[words.say("figure.moved.study"), words.percent(centre)]], ""
+    for name, row in lines:
+        if row is None:
+            setting = name
+            continue
+        rate = words.percent(row["estimate"]) if pd.notna(row["estimate"]) else words.say("hidden")
+        rows.append([words.say("level.of_trait", trait=setting, level=name), rate])
+    header = [words.say("column.setting"), words.say("column.retention_at", months=months)]
+    table = html_table(words.say("figure.settings.numbers", months=months), header, rows)
+    return under_figure("reglages", words.say("figure.numbers"), table)

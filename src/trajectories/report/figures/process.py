@@ -49,10 +49,10 @@ def process_figure(table, *, region: str, words: Words) -> Drawing | None:
     names = [words.label("step", step) for step in rows.index]
     low, high = (rows[name].to_numpy(dtype=float) for name in ("at_least", "at_most"))
     said = [spread(words, *map(words.number, ends)) for ends in zip(low, high, strict=True)]
-    svg, narrow = _bars("parcours", names, low, high, said, high.max())
+    svg, narrow = _bars("etapes", names, low, high, said, high.max())
     ends = [words.say("figure.process.step", step=names[at], n=said[at]) for at in (0, len(names) - 1)]
     alt = words.say("figure.process.alt", place=words.in_region(region), numbers=words.listing(ends))
-    return Drawing("parcours", svg, narrow, alt, words.say("figure.process.caption"))
+    return Drawing("etapes", svg, narrow, alt, words.say("figure.process.caption"))
 
 
 def first_service(table, *, region: str, words: Words) -> Drawing | None:

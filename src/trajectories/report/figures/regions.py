@@ -11,12 +11,14 @@ import math
 from collections.abc import Sequence
 
 import pandas as pd
+from markupsafe import Markup
 
 from ...study import REGION_CODES
 from ...tables import PROVINCE
 from ..drawing import CURVE, INK, MUTED, WIDE, Drawing, draw
 from ..inputs import frame_of
-from ..readings import HEADLINE_HORIZON, HEARSAY, rate_text
+from ..readings import HEADLINE_HORIZON, HEARSAY, by_hearsay, marked, notes, rate_text
+from ..tables import html_table, under_figure
 from ..words import Words
 from .lettering import SMALL, broken
 
@@ -87,7 +89,8 @@ def curves_of_regions(curves, retention, *, words: Words, groups: Sequence[str] 
                 )  # fmt: skip
 
     svg, narrow = draw("regions", paint, height)
-    return Drawing("regions", svg, narrow, _alt(main, panels, words), words.say("figure.regions.caption"))
+    caption, numbers = words.say("figure.regions.caption"), _numbers(main, panels, words)
+    return Drawing("regions", svg, narrow, _alt(main, panels, words), caption, numbers)
 
 
 def _frame(axes, end: int, words: Words, *, first: bool) -> None:
@@ -151,3 +154,21 @@ def _alt(main: pd.DataFrame, panels: list[str], words: Words) -> str:
             name=words.region(low["group"]),
         ))  # fmt: skip
     return " ".join(said)
+
+
+def _numbers(main: pd.DataFrame, panels: list[str], words: Words) -> Markup:
+    """A row a region, a column a horizon."""
+    horizons = sorted(main["horizon"].unique())
+    at = main.assign(heard=by_hearsay(main)).set_index(["group", "horizon"])
+
+    def cell(group: str, horizon: int) -> object:
+        if (group, horizon) not in at.index:
+            return words.say("insufficient")
+        row = at.loc[(group, horizon)]
+        return marked(rate_text(row, words), row["heard"], words)
+
+    header = [words.say("column.region"), *(words.months(horizon) for horizon in horizons)]
+    rows = [[words.region(group), *(cell(group, horizon) for horizon in horizons)] for group in panels]
+    note = notes(words, hearsay=bool(at["heard"].any())) or None
+    table = html_table(words.say("figure.regions.numbers"), header, rows, note=note)
+    return under_figure("regions", words.say("figure.numbers"), table)

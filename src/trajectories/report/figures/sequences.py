@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 
 import pandas as pd
+from markupsafe import Markup
 
 from ..drawing import BOUND, FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
 from ..inputs import frame_of
 from ..readings import type_name
+from ..tables import html_table, under_figure
 from ..words import Words
 from .lettering import SMALL, apart, broken, text_width
 from .shades import EDGE, FOUR, ink_on
@@ -92,7 +94,8 @@ def states_by_type(states, types, *, words: Words) -> Drawing | None:
             rate=words.percent(last.max()), state=words.label("state_in", last.idxmax()),
         ))  # fmt: skip
     alt = words.say("figure.states.alt", n=words.say_many("types", len(panels)), numbers="; ".join(said))
-    return Drawing("etats", svg, narrow, alt, words.say("figure.states.caption"))
+    numbers = _shares({_title(named, kind, words)[0]: tables[kind] for kind in panels}, words)
+    return Drawing("etats", svg, narrow, alt, words.say("figure.states.caption"), numbers)
 
 
 def paths_by_type(paths, types, *, words: Words) -> Drawing | None:
@@ -172,7 +175,8 @@ def paths_by_type(paths, types, *, words: Words) -> Drawing | None:
         for kind in kinds[:2]
     ]
     alt = words.say("figure.paths.alt", n=words.say_many("types", len(kinds)), numbers="; ".join(said))
-    return Drawing("parcours", svg, narrow, alt, words.say("figure.paths.caption"))
+    numbers = _paths({_title(named, kind, words)[0]: bars[kind] for kind in kinds}, words)
+    return Drawing("parcours", svg, narrow, alt, words.say("figure.paths.caption"), numbers)
 
 
 def _bars(stages: pd.DataFrame) -> list[pd.DataFrame]:
@@ -280,3 +284,25 @@ def _told(bar: pd.DataFrame, words: Words) -> str:
                   months=words.months(round(row["end"] - row["start"])))
         for _, row in bar.iterrows()
     )  # fmt: skip
+
+
+def _shares(tables: dict[str, pd.DataFrame], words: Words) -> Markup:
+    """The share of each type in each state, once a year and at the last month that is drawn."""
+    states = _in_order([state for table in tables.values() for state in table.columns])
+    rows = []
+    for name, table in tables.items():
+        for month in (m for m in table.index if m % 12 == 0 or m == table.index[-1]):
+            told = table.loc[month].reindex(states, fill_value=0.0)
+            first = words.say("figure.states.row", name=name, months=words.months(month))
+            rows.append([first, *(words.percent(share) for share in told)])
+    header = [words.say("column.type"), *(words.label("state", state) for state in states)]
+    table = html_table(words.say("figure.states.numbers"), header, rows)
+    return under_figure("etats", words.say("figure.numbers"), table)
+
+
+def _paths(bars: dict[str, list[pd.DataFrame]], words: Words) -> Markup:
+    """The paths of each type, the most frequent first."""
+    rows = [[name, _told(bar, words)] for name, drawn in bars.items() for bar in drawn]
+    header = [words.say("column.type"), words.say("column.path")]
+    table = html_table(words.say("figure.paths.numbers"), header, rows, numeric=False)
+    return under_figure("parcours", words.say("figure.numbers"), table)
