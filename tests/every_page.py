@@ -12,10 +12,14 @@ from pathlib import Path
 import nbformat
 
 import figure_tables
+from organisation_build import build_of_organisations
 from page_reading import notebook
+from trajectories.quality import organisation_quality
 from trajectories.report import html
-from trajectories.report.batch import page_name, shared_folder
+from trajectories.report.addresses import METHOD, page_name, shared_folder
 from trajectories.report.inputs import Report, all_protected, open_reports
+from trajectories.report.method_page import method_page
+from trajectories.report.organisations import INDEX, organisation_pages
 from trajectories.report.words import LOCALES
 from trajectories.study import Study
 from trajectories.tables import PROVINCE
@@ -24,9 +28,11 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 GROUP = "Est"
 # Of every kind: estimated; too small; nobody; all of it in the metropole; a group of regions; the whole.
 KINDS = ("05", "09", "10", "06", GROUP, PROVINCE)
-NAMES = (*(page_name(region) for region in KINDS), "index.html")
+NAMES = (*(page_name(region) for region in KINDS), "index.html", METHOD)
+# Those of organisations are in French whatever the others are in, and stand elsewhere: the index and one of them.
+ORGANISATIONS = ("organismes/index.html", "organismes/organisme.html")
 # As they stand below `shareable/`.
-FILES = (*NAMES, *(f"en/{name}" for name in NAMES))
+FILES = (*NAMES, *(f"en/{name}" for name in NAMES), *ORGANISATIONS)
 
 
 def shown_by(name: str, report: Report) -> Iterator[object]:
@@ -58,7 +64,21 @@ def write_pages(out: Path) -> dict[str, Path]:
         names = {report.region: page_name(report.region) for report in reports}
         text = html.index(
             reports, names, language=language, run=reports[0].run, files=["donnees/a.xlsx", "donnees/b.csv", "c.csv"],
-            others={"en": "en/index.html"} if language == "fr" else {"fr": "../index.html"},
+            others={"en": "en/index.html"} if language == "fr" else {"fr": "../index.html"}, method=METHOD,
         )  # fmt: skip
         (folder / "index.html").write_text(text, encoding="utf-8")
+        text = method_page(reports[0].run, study.disclosure, language)
+        (folder / METHOD).write_text(text, encoding="utf-8")
+    _write_organisations(out)
     return {name: out / "shareable" / name for name in FILES}
+
+
+def _write_organisations(out: Path) -> None:
+    study = build_of_organisations(out / "organisations")
+    made, _ = organisation_pages(organisation_quality(study.paths.derived, study), synthetic=True)
+    (out / "shareable" / "organismes").mkdir()
+    index = f"{INDEX}.html"
+    # the index first, and the page that says most
+    longest = max((name for name in made if name != index), key=lambda name: len(made[name]))
+    for name, which in zip(ORGANISATIONS, (index, longest), strict=True):
+        (out / "shareable" / name).write_text(made[which], encoding="utf-8")

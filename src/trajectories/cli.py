@@ -7,8 +7,6 @@ command line wins over study.toml. Errors are sentences; a traceback is a defect
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +15,12 @@ import typer
 from . import __version__
 from .cli_finished import finished
 from .cli_partners import partners, writing
+from .cli_progress import fail, stage
+from .cli_steps import INTERRUPTED, UNUSABLE, build_step, groups_asked, refuse_early, report_step
 from .exceptions import TrajectoriesError
-from .interrupts import remembered, stop_if_asked
-from .study import METROPOLITAN_REGIONS, PATHWAYS, PERIMETERS, REGION_CODES, SCOPES, Study
+from .interrupts import remembered
+from .study import PATHWAYS, PERIMETERS, SCOPES, Study
 
-ALL_DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 # How many reports are made side by side unless told otherwise: one a core of the smallest machine we promise for.
 JOBS = 2
 
@@ -55,16 +54,16 @@ def main() -> None:
         with remembered():
             app()
     except TrajectoriesError as error:
-        _fail(str(error))
+        fail(str(error))
         sys.exit(UNUSABLE)
     except OSError as error:
         # a full disk, a folder that is a file, a place that may not be written to
-        _fail(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+        fail(f"{error.filename}: {error.strerror}." if error.filename else str(error))
         sys.exit(UNUSABLE)
     except SystemExit as end:
         # typer has turned Ctrl-C into this status already
         if end.code == INTERRUPTED:
-            _fail("Interrupted: what was finished is kept; run the same command to go on.")
+            fail("Interrupted: what was finished is kept; run the same command to go on.")
         raise
 
 
@@ -119,7 +118,7 @@ def build(
     if dry_run:
         typer.echo(f"Would read {settings.paths.raw} and write tables to {settings.paths.derived}.")
         return
-    raise typer.Exit(_build(settings, each_file=files))
+    raise typer.Exit(build_step(settings, each_file=files))
 
 
 @app.command()
@@ -137,14 +136,14 @@ def report(
 ) -> None:
     """Tables to reports: one page a region, one for the province, and an index."""
     settings = Study.read(study).with_folders(derived=derived, reports=reports)
-    groups = _groups(settings, region, every)
-    _refuse_early(lang, pdf)
+    groups = groups_asked(settings, region, every)
+    refuse_early(lang, pdf)
     if dry_run:
         typer.echo(
             f"Would write {len(groups)} report(s) to {settings.paths.reports / 'shareable'}: {', '.join(groups)}."
         )
         return
-    raise typer.Exit(_report(settings, groups, lang, jobs, force, pdf))
+    raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf))
 
 
 @app.command()
@@ -164,8 +163,8 @@ def run(
     from .synthetic import has_deposits, make_sample, sample_study
 
     settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
-    groups = _groups(settings, region, not region)
-    _refuse_early(lang, pdf)
+    groups = groups_asked(settings, region, not region)
+    refuse_early(lang, pdf)
     on_sample = raw is None and not has_deposits(settings.paths.raw)
     if on_sample:
         typer.echo(f"No deposit in {settings.paths.raw}: the synthetic sample is used.")
@@ -176,10 +175,10 @@ def run(
         typer.echo(f"Would read {settings.paths.raw} and write {len(groups)} report(s) to {settings.paths.reports}.")
         return
     if on_sample:
-        with _stage("sample"):
+        with stage("sample"):
             make_sample(Study.read(study))
-    built = _build(settings)
-    reported = _report(settings, groups, lang, jobs, force, pdf)
+    built = build_step(settings)
+    reported = report_step(settings, groups, lang, jobs, force, pdf)
     raise typer.Exit(max(built, reported))
 
 
@@ -203,7 +202,7 @@ def cohort(
     if dry_run:
         typer.echo(f"Would read {settings.paths.derived} and write spells, moves, cohort and contacts to {out}.")
         return
-    with _stage("cohort") as say:
+    with stage("cohort") as say:
         drawn = pipeline.draw_cohort(settings, out, progress=say)
     left_out = int(drawn.cohort["excluded"].notna().sum())
     typer.echo(
@@ -277,126 +276,3 @@ def lab(
         typer.echo(" ".join(command))
         return
     raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 (no part of it is a user's text)
-
-
-# ── steps that several commands share ─────────────────────────────────────────────────────────────────────
-def _build(study: Study, each_file: bool = False) -> int:
-    from . import pipeline
-
-    with _stage("build") as say:
-        built = pipeline.build(study, progress=say)
-    _accounting(built, each_file)
-    for file in built.unreadable.itertuples():
-        _fail(f"{file.file}: {file.message}")
-    return SOME_FAILED if len(built.unreadable) else ALL_DONE
-
-
-def _accounting(built, each_file: bool) -> None:
-    """Rows read = accepted + quarantined + superseded + duplicates, in total and, if asked, file by file."""
-    files = built.deposits.files
-    for file in files.itertuples() if each_file else ():
-        typer.echo(
-            f"{file.file} ({file.status}): {file.n_read} read = {file.n_accepted} accepted + {file.n_quarantined} "
-            f"quarantined + {file.n_superseded} superseded + {file.n_duplicate} duplicate"
-        )
-    sums = {
-        name: int(files[f"n_{name}"].sum()) for name in ("read", "accepted", "quarantined", "superseded", "duplicate")
-    }
-    parts = " + ".join(f"{sums[name]:,} {name}" for name in ("accepted", "quarantined", "superseded", "duplicate"))
-    typer.echo(f"{len(files):,} files, {sums['read']:,} rows read = {parts}.")
-    if built.n_excluded:
-        typer.echo(f"Of the accepted rows, {built.n_excluded:,} are left out by request.")
-    stays = built.cohort.cohort
-    typer.echo(f"{built.persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
-
-
-def _report(study: Study, groups: list[str], language: str, jobs: int, force: bool, pdf: bool) -> int:
-    from .analysis import analyse
-    from .groups import reported_groups
-    from .report.addresses import shared_folder
-    from .report.batch import run_reports
-    from .report.organisations import write_organisation_pages
-
-    with _stage("analyse") as say:
-        tables = analyse(study, progress=say, force=force)
-    with _bar(len(groups)) as advance:
-        outcomes = run_reports(
-            study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
-            on_event=advance, pdf=pdf,
-        )  # fmt: skip
-    faults = write_organisation_pages(study) if set(reported_groups(study)) <= set(groups) else []
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    notes = {f"Note: {outcome.message}" for outcome in outcomes if outcome.status != "failed" and outcome.message}
-    named = [f"Region {outcome.region} failed: {outcome.message}" for outcome in failed]
-    for sentence in (*named, *sorted(notes), *faults):
-        _fail(sentence)
-    typer.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} report(s) ready.")
-    typer.echo(str((shared_folder(study.paths.reports, language) / "index.html").resolve()))
-    return SOME_FAILED if failed or faults else ALL_DONE
-
-
-def _groups(study: Study, regions: list[str] | None, every: bool) -> list[str]:
-    """The pages asked for, all faults at once."""
-    from .groups import reported_groups
-    from .tables import PROVINCE
-
-    if every or not regions:
-        return list(reported_groups(study))
-    faults = []
-    for code in regions:
-        if code in METROPOLITAN_REGIONS:
-            faults.append(f"{code} is wholly in the metropole: nobody settles « en région » there.")
-        elif code not in (*REGION_CODES, PROVINCE, *study.groups):
-            named = f", {', '.join(study.groups)}" if study.groups else ""
-            faults.append(f"{code!r} is no region: give a two-digit code from 01 to 17, or {PROVINCE}{named}.")
-    if faults:
-        raise TrajectoriesError(" ".join(f"--region {fault}" for fault in faults))
-    return list(dict.fromkeys(regions))
-
-
-def _refuse_early(language: str, pdf: bool) -> None:
-    if language not in ("fr", "en"):
-        raise TrajectoriesError(f"--lang {language!r}: reports exist in fr and in en.")
-    if pdf:
-        from .report.pdf import find_chromium
-
-        find_chromium()
-
-
-def _fail(sentence: str) -> None:
-    typer.echo(sentence, err=True)
-
-
-@contextmanager
-def _stage(name: str) -> Iterator[Callable[[str], None]]:
-    """Shows the stage at work on a terminal; one line a stage elsewhere. Between stages Ctrl-C is heard again."""
-
-    def saying(show: Callable[[str], None]) -> Callable[[str], None]:
-        def say(step: str) -> None:
-            stop_if_asked()
-            show(f"{name}: {step}")
-
-        return say
-
-    if not sys.stderr.isatty():
-        yield saying(lambda text: typer.echo(text, err=True))
-    else:
-        from rich.console import Console
-
-        with Console(stderr=True).status(name) as status:
-            yield saying(status.update)
-    stop_if_asked()
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable]:
-    """A progress bar on a terminal, one line a finished region elsewhere; called with each `Outcome`."""
-    if not sys.stderr.isatty():
-        yield lambda outcome: typer.echo(f"{outcome.region}: {outcome.status} ({outcome.seconds:.1f} s)", err=True)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        task = progress.add_task("reports", total=total)
-        yield lambda outcome: progress.update(task, advance=1, description=f"reports: {outcome.region}")

@@ -425,3 +425,12 @@ def test_without_a_build_only_traces_are_looked_for(reports):
 def test_days_of_tables_are_no_birth_dates(tmp_path):
     pd.DataFrame({"month": pd.to_datetime(["1985-03-02"]), "n": [1]}).to_parquet(tmp_path / "stock.parquet")
     assert set(withheld._days_of(tmp_path)) == {dt.date(1985, 3, 2)}
+
+
+def test_a_day_of_the_run_is_not_taken_for_another(tmp_path):
+    # 2023-04-01 could be read as the 4th of January
+    (tmp_path / "a.csv").write_text("2023-04-01;2023-05-02", encoding="utf-8")
+    stamp = pd.to_datetime(["2023-01-04", "2023-05-02"])
+    people = Secrets.of_records(pd.DataFrame({"birth_date_earliest": stamp, "birth_date_latest": stamp}))
+    assert find_leaks(tmp_path, people, ordinary(dates=[dt.date(2023, 4, 1)]))["value"].tolist() == ["2023-05-02"]
+    assert len(find_leaks(tmp_path, people, SAID)) == 2

@@ -93,7 +93,7 @@ def test_the_whole_is_not_beside_itself(reports):
 
 def test_who_has_no_rate_is_compared_with_nothing(reports):
     for region in ("09", "10", "06"):
-        assert "En comparaison" not in plain(reports[region])
+        assert "Le même taux, ailleurs et avant" not in plain(reports[region])
 
 
 # ── since the last publication ────────────────────────────────────────────────────────────────────────────
@@ -195,7 +195,7 @@ def test_a_light_is_a_shape_and_a_word_and_a_colour():
 def test_the_lights_follow_what_is_displayed(reports):
     rows = rows_of(str(sections.data_quality(reports["05"]).html), "L’état des données")
     assert rows["les personnes perdues de vue"][0].strip()[0] in "●▲■"
-    assert rows["les lieux non reconnus"][-1] == "Ensemble des régions"
+    assert rows["les lieux non reconnus"][-1].endswith("% Ensemble des régions")
     learnt = "la façon dont les départs se font connaître"
     assert rows[learnt][:2] == ["● Bon", "apprise sur les personnes de cette page"]
     rows = rows_of(str(sections.data_quality(reports["03"]).html), "L’état des données")

@@ -7,8 +7,9 @@ import re
 import pandas as pd
 import pytest
 
+from organisation_build import NAMES, build_of_organisations
 from page_reading import Reader, rows_of, text_of
-from trajectories import cli, tables
+from trajectories import cli_steps, tables
 from trajectories.deposits import read_deposits
 from trajectories.groups import reported_groups
 from trajectories.places import region_names
@@ -21,23 +22,13 @@ from trajectories.report.lights import LEVELS, level_of, light
 from trajectories.report.organisations import INDEX, file_names, organisation_pages, write_organisation_pages
 from trajectories.report.private import Secrets, remarks, telling
 from trajectories.report.words import LOCALES, NO_BREAK, words
-from trajectories.simulate import Settings, simulate
 from trajectories.study import Study
-
-NAMES = ("records", "files", "quarantine", "issues", "superseded")
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """A study whose deposits are full of defects, with a build as far as the pages need one."""
-    folder = tmp_path_factory.mktemp("organisations")
-    simulate(folder, Settings(households=60, organisations=8, defects="heavy", seed=3))
-    study = Study().with_folders(raw=folder / "raw", derived=folder / "derived", reports=folder / "reports")
-    read = read_deposits(study.paths.raw, study=study)
-    for name in NAMES:
-        frame = tables.conform(getattr(read, name), tables.TABLES[name])
-        tables.save(frame, tables.TABLES[name], study.paths.derived, cutoff="2025-12-31", synthetic="yes")
-    return study
+    return build_of_organisations(tmp_path_factory.mktemp("organisations"))
 
 
 @pytest.fixture(scope="module")
@@ -246,12 +237,12 @@ def test_every_run_of_all_pages_makes_them_and_no_other(study, tmp_path, monkeyp
     monkeypatch.setattr("trajectories.report.batch.run_reports", lambda *_, **__: [])
     study = study.with_folders(reports=tmp_path / "reports")
     folder = study.paths.reports / "sensitive" / organisations.FOLDER
-    assert cli._report(study, ["05"], "fr", 1, False) == 0 and not folder.exists()
+    assert cli_steps.report_step(study, ["05"], "fr", 1, False, False) == 0 and not folder.exists()
     # in French whatever the reports are in
-    assert cli._report(study, list(reported_groups(study)), "en", 1, False) == 0
+    assert cli_steps.report_step(study, list(reported_groups(study)), "en", 1, False, False) == 0
     assert '<html lang="fr-CA">' in (folder / "index.html").read_text(encoding="utf-8")
     gone = study.with_folders(derived=tmp_path / "none")
-    assert cli._report(gone, list(reported_groups(study)), "fr", 1, False) == 1
+    assert cli_steps.report_step(gone, list(reported_groups(study)), "fr", 1, False, False) == 1
     assert "The pages of the organisations were not made" in capsys.readouterr().err
 
 

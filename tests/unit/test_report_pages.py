@@ -347,7 +347,7 @@ def test_the_index_links_every_page_the_whole_first(reports):
     # the map first, then by code
     assert re.findall(r'<a href="([^"#]+)"', text) == ["region-05.html", "province.html", "region-05.html"]
     tiles = text[text.index('<ul class="tiles"') : text.index("</ul>", text.index('<ul class="tiles"'))]
-    assert tiles.count("<li") == 17 and tiles.count("métropole") == 2
+    assert tiles.count("<li") == 17 and tiles.count(">métropole<") == 2
     assert "masqué" in tiles and "grid-area: 5 / 4; background: #" in tiles  # Estrie, with its fill
     assert "masqué" in text and "aucun établissement observé" in text and "Données synthétiques" in text
 

@@ -55,7 +55,7 @@ SHARED = """
     gatineau sherbrooke trois rivières chance pdf
     admissions canada cmm document g halifax horizon immihaber incidence ircc kaplan long meier migration observation
     observations parts plateau publications r rubin s second t table toronto turnbull visible zone
-    document eer important portrait s t tables urgent xlsx
+    document important portrait s t tables urgent xlsx
 """
 # Messages that are the same text in both languages.
 ALIKE = {

@@ -62,5 +62,8 @@ def _tile(code: str, row: pd.Series | None, part: float | None, page: str | None
     if part is not None:
         fill = shade(part)
         place += f"; background: {fill}; color: {ink_on(fill)}"
-    tile = element("a", *inside, href=page) if page else element("span", *inside)
+    # a narrow screen has no room for the name: it is said
+    label = words.say("index.tile", region=words.region(code), code=code, rate=said)
+    told = {"href": page} if page else {"role": "img"}
+    tile = element("a" if page else "span", *inside, **told, aria_label=label)
     return element("li", tile, style=place, class_=None if part is not None else "bare")

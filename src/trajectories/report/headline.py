@@ -113,7 +113,6 @@ def _compared(report: Report, row: pd.Series) -> Markup | None:
     if not parts:
         said.append(say("compared_with.no_period"))
     return join(
-        element("h3", say("compared_with.title")),
         html_table(say("compared_with.caption"), header, cells),
         element("p", Markup(" ").join(text for text in said if text)),
     )  # fmt: skip

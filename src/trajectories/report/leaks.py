@@ -261,8 +261,10 @@ def _dates(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[t
     for piece in pieces if secrets.births else ():
         for pattern in _DATES:
             for found in pattern.finditer(piece.text):
-                for day in _days(found.groupdict()):
-                    if day not in said.dates and (day - dt.date(1970, 1, 1)).days in secrets.births:
+                days = list(_days(found.groupdict()))
+                # what the run prints on its own is that day, and not the other that it could be read as
+                for day in days if not said.dates.intersection(days) else ():
+                    if (day - dt.date(1970, 1, 1)).days in secrets.births:
                         yield piece.file, "birth_date", piece.where, found[0]
 
 

@@ -181,8 +181,8 @@ def _index(found: Quality, pages: dict[str, str], said: Words, facts: _Facts) ->
             element("p", element("strong", say("organisation.index_confidential")), class_="warning"), class_="opening",
         ),
         element(
-            "section", element("p", say("organisation.index_what"), class_="lead"),
-            html_table(say("organisation.index_caption"), header, rows, numeric=False),
+            "div", element("p", say("organisation.index_what"), class_="lead"),
+            html_table(say("organisation.index_caption"), header, rows, numeric=False), class_="listing",
         ),
         element("section", element("h2", say("organisation.nobodys_title")), element("p", say("organisation.nobodys")),
                 element("ul", *(element("li", file) for file in unknown["file"])))

@@ -1,4 +1,4 @@
-"""The state of the data on a page, as lights: what is looked at, how it is, and of whom.
+"""The state of the data on a page, as lights: what is looked at, how it is, and where only the whole is known.
 
 The shares are those of the room quality (trajectories.quality), of displayed numbers; two things more come from the
 estimate itself: whether the region's own reporting could be learnt, and what carries the rate at twelve months.
@@ -13,6 +13,7 @@ from ..quality import MEASURES, quality_shares
 from ..tables import PROVINCE
 from .inputs import Report
 from .lights import GOOD, WATCH, level_of, light
+from .markup import element, join
 from .readings import HEARSAY, headline_row, state_of
 from .tables import html_table
 
@@ -29,12 +30,12 @@ def lights(report: Report) -> Markup | None:
     say, words = report.words.say, report.words
     if state_of(report) == "nobody":
         return None
-    own, whole = words.region(report.region), words.region(PROVINCE)
+    whole = element("span", words.region(PROVINCE), class_="limits") if report.region != PROVINCE else None
     rows = [
-        [say(f"quality.{name}"), light(level, words), measure, whole if of_whole else own]
+        [say(f"quality.{name}"), light(level, words), join(measure, whole if of_whole else None)]
         for name, level, measure, of_whole in _measured(report)
     ]
-    header = [say("column.looked_at"), say("column.state"), say("column.measure"), say("column.of_whom")]
+    header = [say("column.looked_at"), say("column.state"), say("column.measure")]
     return html_table(say("quality.lights"), header, rows, numeric=False, note=say("quality.lights_note"))
 
 
@@ -47,9 +48,7 @@ def _measured(report: Report) -> list[tuple[str, str, str, bool]]:
             if MEASURES[row.measure].whole != of_whole:
                 continue
             share = None if pd.isna(row.share) else row.share
-            measure = (
-                say("hidden") if share is None else say(f"quality.{row.measure}.share", share=words.percent(share))
-            )
+            measure = say("hidden") if share is None else words.percent(share)
             found.append((row.measure, level_of(share, row.watch, row.mend), measure, of_whole))
     return [*_of_the_estimate(report), *found]
 
