@@ -68,3 +68,54 @@ def text_of_workbook(content: bytes) -> str:
                 named = [one.get("name", "") for one in part.iter() if one.tag.endswith("}sheet")]
                 found += [text for text in (*part.itertext(), *named) if text.strip()]
     return "\n".join(found)
+
+
+class _Lines(HTMLParser):
+    """The text of a page line by line: a block is a line, a row of a table too; a drawing is what it says in words."""
+
+    BLOCKS = frozenset({
+        "address", "article", "aside", "blockquote", "body", "caption", "dd", "div", "dl", "dt", "figcaption",
+        "footer", "h1", "h2", "h3", "h4", "header", "li", "main", "nav", "ol", "p", "section", "summary", "table",
+        "tbody", "thead", "tr", "ul",
+    })  # fmt: skip
+    CELLS = frozenset({"td", "th"})
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.lines, self.now, self.silent = [], "", 0
+        self.feed(text)
+        self.end_line()
+
+    def end_line(self):
+        line = re.sub(r"[ \n\t]+", " ", self.now).strip().removesuffix("|").strip()
+        self.now = ""
+        if line:
+            self.lines.append(line)
+
+    def handle_starttag(self, tag, attrs):
+        told = dict(attrs)
+        if self.silent or tag in ("style", "title", "svg"):
+            self.silent += tag in ("style", "title", "svg")
+        if tag == "svg" and "narrow" not in told.get("class", ""):
+            self.end_line()
+            self.lines.append(f"[{told.get('aria-label', '')}]")
+        elif tag in self.BLOCKS and not self.silent:
+            self.end_line()
+            self.now = {"h1": "# ", "h2": "## ", "h3": "### ", "li": "- "}.get(tag, "")
+
+    def handle_endtag(self, tag):
+        if tag in ("style", "title", "svg"):
+            self.silent -= 1
+        elif tag in self.BLOCKS and not self.silent:
+            self.end_line()
+        elif tag in self.CELLS and not self.silent:
+            self.now += " | "
+
+    def handle_data(self, data):
+        if not self.silent:
+            self.now += data
+
+
+def lines_of(html_text: str) -> list[str]:
+    """What a page says, a line a block, a row of a table or a drawing; no-break spaces are shown as they are."""
+    return _Lines(html_text).lines
