@@ -59,7 +59,7 @@ SHARED = """
 """
 # Messages that are the same text in both languages.
 ALIKE = {
-    "key.exit", "key.lost", "key.type",
+    "key.exit", "key.lost", "key.type", "opening.programme",
     "column.service", "column.day", "column.code", "level.arrival.compatible", "need.transport",
     "leaving_reason.services", "leaving_reason.transport", "leaving_reason.discrimination", "field.service",
     "field.when", "field.code_of", "field.cause", "field.state", "field.silhouette", "field.source",

@@ -110,7 +110,7 @@ def _dictionary(sheets: list[Sheet], words: Words, run: Run) -> Sheet:
 def _reading(sheets: list[Sheet], words: Words, run: Run, rules) -> Iterator[tuple[str, str]]:
     """How to read the workbook: a line a thing to know, what it is and what is said of it."""
     say = words.say
-    yield say("reading.title"), say("opening.series")
+    yield say("reading.title"), say("opening.series", programme=say("opening.programme"))
     if run.synthetic:
         yield say("page.synthetic"), say("reading.synthetic")
     yield say("reading.what"), say("reading.what_said")

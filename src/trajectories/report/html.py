@@ -22,7 +22,7 @@ from ..study import REGION_CODES
 from .atlas import atlas
 from .inputs import Report, Run, frame_of
 from .markup import BRIEF, MARK, element, join
-from .readings import HEADLINE_HORIZON, by_hearsay, limits_text, marked, notes, rate_text, state_of
+from .readings import HEADLINE_HORIZON, by_hearsay, limits_text, marked, notes, rate_text, series, state_of
 from .tables import html_table
 from .words import Words, words
 
@@ -122,7 +122,7 @@ def index(
     heard = any(_headline_hearsay(report) for report in reports)
     body = join(
         element(
-            "header", element("p", said.say("opening.series"), class_="series"), element("h1", said.say("index.title")),
+            "header", element("p", series(said), class_="series"), element("h1", said.say("index.title")),
             *(_in_language(one, href) for one, href in (others or {}).items()), class_="opening",
         ),
         element(

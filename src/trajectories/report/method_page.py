@@ -18,6 +18,7 @@ from .inputs import Run
 from .markup import element, join
 from .method import parameters, reference
 from .ordinary import plain
+from .readings import series
 from .tables import definition_list
 from .words import Words, words
 
@@ -49,9 +50,9 @@ METHODS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # The terms of GLOSSARY.md, by the name of their message.
 TERMS = (
-    "deposit", "record", "crosswalk", "quarantine", "issue", "superseded", "identity", "link", "clerical_review",
-    "match_weight", "perimeter", "zone", "region", "observation", "spell", "move", "conflict", "stay", "scope",
-    "establishment", "pathway", "exit", "lost", "scheduled_contact", "news", "set_aside", "late_news",
+    "deposit", "record", "crosswalk", "quarantine", "issue", "light", "superseded", "identity", "link",
+    "clerical_review", "match_weight", "perimeter", "zone", "region", "observation", "spell", "move", "conflict",
+    "stay", "scope", "establishment", "pathway", "exit", "lost", "scheduled_contact", "news", "set_aside", "late_news",
     "contact_failure", "hearing", "hearsay", "borrowed_reporting", "retention", "circular_migration", "near_ring",
     "restricted_mean", "occupation", "settled_for_good", "completed_data", "standardised", "overlap",
     "shrunken_estimate", "funnel", "type_of_trajectory", "reach", "transfer", "observed_expected", "e_value",
@@ -90,7 +91,7 @@ def method_page(run: Run, rules: Disclosure, language: str) -> str:
     contents = element("ol", *(element("li", element("a", title, href=f"#{name}")) for name, title, _ in parts))
     body = join(
         element(
-            "header", element("p", say("opening.series"), class_="series"), element("h1", say("method_page.title")),
+            "header", element("p", series(said), class_="series"), element("h1", say("method_page.title")),
             element("p", say("method_page.what"), class_="lead"), class_="opening",
         ),
         element("nav", contents, class_="contents", aria_label=say("method_page.contents")),

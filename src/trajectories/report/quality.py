@@ -32,7 +32,11 @@ def lights(report: Report) -> Markup | None:
         return None
     whole = element("span", words.region(PROVINCE), class_="limits") if report.region != PROVINCE else None
     rows = [
-        [say(f"quality.{name}"), light(level, words), join(measure, " " if of_whole else None, whole if of_whole else None)]
+        [
+            say(f"quality.{name}"),
+            light(level, words),
+            join(measure, " " if of_whole else None, whole if of_whole else None),
+        ]
         for name, level, measure, of_whole in _measured(report)
     ]
     header = [say("column.looked_at"), say("column.state"), say("column.measure")]

@@ -14,11 +14,17 @@ from markupsafe import Markup
 from ..tables import SUPPORTS
 from .inputs import Report, frame_of
 from .markup import element, join
-from .words import Words
+from .words import FIRST, Words
 
 HEADLINE_HORIZON = 12
 TOO_SHORT = ("insufficient", "at_risk")
 _, HEARSAY, _ = SUPPORTS
+
+
+def series(words: Words) -> Markup:
+    """The line above a title; the programme has a French name only, which is marked where the page is not French."""
+    name = element("span", words.say("opening.programme"), lang=None if words.language == FIRST else "fr-CA")
+    return Markup(words.say("opening.series")).format(programme=name)  # noqa: S704 - the catalogue is ours
 
 
 def state_of(report: Report) -> str:

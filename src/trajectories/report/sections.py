@@ -29,6 +29,7 @@ from .readings import (
     marked,
     notes,
     range_text,
+    series,
     state_of,
     told,
     too_short,
@@ -57,7 +58,7 @@ def opening(report: Report) -> Fragment:
     return Fragment(
         element(
             "header",
-            element("p", say("opening.series"), class_="series"),
+            element("p", series(words), class_="series"),
             element("h1", words.region(code)),
             element("p", kind, class_="kind"),
             definition_list(facts),
