@@ -176,12 +176,6 @@ def test_the_map_has_a_tile_a_region_with_its_number_or_why_there_is_none(drawn,
     )
 
 
-def test_without_values_the_map_is_an_index(drawn):
-    said = texts(drawn["index"].svg)
-    assert [code for code in PLACES if code not in ("06", "13") and code not in said] == []
-    assert not any("%" in text for text in said) and "fill: url(#" not in drawn["index"].svg
-
-
 def test_the_matrix_of_flows_shows_rounded_numbers_and_dashes(drawn):
     said = texts(drawn["flows"].svg)
     assert said[:5] == ["Montréal", "Montérégie", "Laval", "Laurentides", "Lanaudière"]
