@@ -16,7 +16,6 @@ from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import method_page, run_reports
 from trajectories.report.inputs import Run
-from trajectories.report.kernel import kernel_manager_class, run_notebook
 from trajectories.simulate.population import POOLS
 from trajectories.study import Study
 
@@ -301,56 +300,9 @@ def test_a_leak_on_the_method_page_is_withheld_and_the_page_is_there_again_when_
     assert (shared / "methode.html").read_text() == whole(Run.read(place / "sensitive" / "tables"), RULES, "fr")
 
 
-def test_the_kernel_that_runs_a_notebook_encrypts_every_channel(tmp_path):
-    """Seen from inside the kernel: its sockets are CurveZMQ servers."""
-    source = (
-        "import zmq\nfrom ipykernel.kernelapp import IPKernelApp\napp = IPKernelApp.instance()\n"
-        "channels = (app.shell_socket, app.control_socket, app.stdin_socket, app.iopub_socket, app.heartbeat.socket)\n"
-        "print([channel.get(zmq.MECHANISM) == zmq.CURVE and channel.get(zmq.CURVE_SERVER) for channel in channels])"
-    )
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}),
-            nbformat.v4.new_code_cell(source),
-        ],
-        metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, tmp_path / "a.ipynb")
-    executed = run_notebook(tmp_path / "a.ipynb", tmp_path / "b.ipynb", {"x": 2})
-    assert executed.cells[-1].outputs[0].text.strip() == "[1, 1, 1, 1, 1]"
-
-
-def test_a_client_without_the_keys_hears_nothing():
-    import zmq
-    from jupyter_client.blocking import BlockingKernelClient
-    from jupyter_core.utils import run_sync
-
-    manager = kernel_manager_class()()
-    assert manager.transport_encryption == "required"
-    run_sync(manager.start_kernel)()
-    try:
-        info = manager.get_connection_info()
-        with zmq.Context() as context, context.socket(zmq.SUB) as stranger:
-            stranger.linger = 0
-            stranger.subscribe(b"")
-            stranger.connect(f"tcp://{info['ip']}:{info['iopub_port']}")
-            friend = BlockingKernelClient()
-            friend.load_connection_info(info)
-            friend.start_channels()
-            friend.wait_for_ready(timeout=60)
-            friend.execute("1 + 1", silent=False)
-            # who has the keys hears the kernel at work; who has not is never let in
-            assert friend.get_iopub_msg(timeout=60)
-            assert stranger.poll(2000) == 0
-            friend.stop_channels()
-    finally:
-        run_sync(manager.shutdown_kernel)(now=True)
-
-
 def test_a_process_that_dies_costs_its_own_region_only(place, tmp_path):
     notebook = nbformat.read(NOTEBOOKS / "region_report.ipynb", as_version=4)
-    # the parent of the kernel is the process that makes the page
-    killer = 'import os\n\nif region == "11":\n    os.kill(os.getppid(), 9)'
+    killer = 'import os\n\nif region == "11":\n    os.kill(os.getpid(), 9)'
     notebook.cells.insert(3, nbformat.v4.new_code_cell(killer, id="killer"))
     nbformat.write(notebook, tmp_path / "region_report.ipynb")
     outcomes = go(place, tmp_path, ["11", "08"], force=True)

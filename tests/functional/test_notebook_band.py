@@ -10,8 +10,6 @@ import nbformat
 import numpy as np
 import pytest
 
-from trajectories.report.kernel import kernel_manager_class
-
 SAID = "données non protégées, ne pas diffuser"
 RED = np.array([0xB0, 0x00, 0x20]) / 255
 COUNTS = """counts = pd.DataFrame({
@@ -48,7 +46,7 @@ def shown():
     """The outputs of each cell, run in one kernel."""
     cells = [nbformat.v4.new_code_cell(source) for source in CELLS.values()]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    nbclient.NotebookClient(notebook, timeout=120, kernel_manager_class=kernel_manager_class()).execute()
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     return {name: cell.outputs for name, cell in zip(CELLS, notebook.cells, strict=True)}
 
 

@@ -30,12 +30,12 @@ from ..tables import PROVINCE
 from . import fingerprint as origins
 from .addresses import INDEX, METHOD, page_name, shared_folder
 from .inputs import AllProtected, Run, all_protected, open_reports
-from .kernel import check_notebook
+from .notebooks import check_notebook
 from .pdf import Printed, find_chromium
 from .private import Secrets
 from .withheld import NOT_SEARCHED, what_may_be_said, withhold_leaks
 from .words import FIRST, LOCALES, words
-from .worker import Job, make_page
+from .worker import Job, make_page, one_thread
 
 NOTEBOOKS = ("province_report.ipynb", "region_report.ipynb")
 # A process that dies (killed for memory, say) takes its neighbours' futures with it: they are tried once more, alone.
@@ -271,7 +271,7 @@ def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float, str | None
         broken: list[Job] = []
         # the second time each has a pool of its own: who dies again dies alone
         for batch in [jobs] if attempt == 0 else [[job] for job in jobs]:
-            with ProcessPoolExecutor(min(workers, len(batch)), mp_context=context) as pool:
+            with ProcessPoolExecutor(min(workers, len(batch)), mp_context=context, initializer=one_thread) as pool:
                 if attempt == 0:
                     # here, not in this process: reading a notebook needs Jupyter, which takes seconds to import
                     for check in [pool.submit(check_notebook, *one) for one in _distinct(batch)]:

@@ -23,8 +23,8 @@ from .inputs import FILES
 
 # The libraries whose version can change a page.
 SHAPING = (
-    "babel", "ipykernel", "Jinja2", "jupyter_client", "MarkupSafe", "matplotlib", "nbclient", "nbconvert", "nbformat",
-    "numpy", "pandas", "papermill", "pyarrow",
+    "babel", "ipython", "Jinja2", "MarkupSafe", "matplotlib", "nbconvert", "nbformat", "numpy", "pandas", "papermill",
+    "pyarrow",
 )  # fmt: skip
 # The library's files that a report notebook imports; what others change shows in the tables.
 SOURCES = (

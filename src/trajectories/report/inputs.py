@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -225,8 +226,15 @@ def shown_tables(tables: str | Path, *, rules: Disclosure, support: int) -> dict
 
 
 def all_protected(tables: str | Path, *, rules: Disclosure, support: int) -> AllProtected:
-    """The tables of `NEEDED`, those of `MORE`, and the groups whose services contradict the estimate."""
+    """The tables of `NEEDED`, of `MORE`, and the groups whose services contradict the estimate; once a process."""
     folder = Path(tables)
+    files = [*(folder / name for name in FILES), *(folder.parent / LEDGER).glob("*/*")]
+    as_they_are = tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files if f.is_file())
+    return _all_protected(folder, rules, support, as_they_are)
+
+
+@functools.lru_cache(maxsize=1)
+def _all_protected(folder: Path, rules: Disclosure, support: int, _: tuple) -> AllProtected:
     run = Run.read(folder)
     raw = {name: _read(folder, name) for name in NEEDED}
     raw["curves"] = _bounds_where_supported(raw["curves"], raw["retention"])

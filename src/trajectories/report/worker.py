@@ -1,4 +1,6 @@
-"""One page, made in a process of its own: run the notebook, convert it, move the page where it is shared.
+"""One page, made in a process of the pool: run the notebook, convert it, move the page where it is shared.
+
+The process has the libraries, and the protected tables, from the first page on.
 
 A worker never raises: it answers with what went wrong, in a sentence, and leaves the traceback in the sensitive
 folder. The page is written beside the executed notebook and moved, whole, once everything about it holds.
@@ -28,6 +30,13 @@ class Job:
     log: Path
 
 
+def one_thread() -> None:
+    """One thread a process: the pool already keeps every core busy."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+
+
 def make_page(job: Job) -> tuple[float, str | None]:
     """
     Make one page.
@@ -52,7 +61,7 @@ def make_page(job: Job) -> tuple[float, str | None]:
 def _make(job: Job) -> None:
     from . import html
     from .inputs import Run
-    from .kernel import run_notebook
+    from .notebooks import run_notebook
 
     executed = run_notebook(job.notebook, job.executed, job.parameters)
     run = Run.read(Path(job.parameters["tables"]))
