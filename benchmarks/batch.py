@@ -43,7 +43,8 @@ def plain(study: Study, regions: list[str], tables: Path, out: Path) -> float:
 def ours(study: Study, regions: list[str], tables: Path, out: Path) -> float:
     started = time.perf_counter()
     outcomes = run_reports(study, regions=regions, tables=tables, out=out, force=True)
-    assert all(outcome.status == "done" for outcome in outcomes), outcomes
+    if failed := [outcome for outcome in outcomes if outcome.status != "done"]:
+        raise SystemExit(f"not made: {failed}")
     return time.perf_counter() - started
 
 
