@@ -1,9 +1,10 @@
 # Every target makes what it needs first. `make reports` and `make test` are all that a new user has to know.
 .POSIX:
-.PHONY: help install reports test coverage recovery messages lint lab lock clean
+.PHONY: help install reports test coverage recovery messages lint lab lock wheelhouse offline clean
 
 VENV = .venv
 BIN = $(VENV)/bin
+WHEELHOUSE = build/wheelhouse
 # The first Python of 3.11 to 3.13 that works here; name another with `make PYTHON=…`.
 PYTHON = $$(for p in python3 python3.13 python3.12 python3.11; do \
 	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then echo $$p; break; fi; done)
@@ -18,6 +19,8 @@ help:
 	@echo "make lint      ruff"
 	@echo "make install   only the environment, in $(VENV)"
 	@echo "make lock      resolve requirements.lock again"
+	@echo "make wheelhouse  all that a machine without network needs, in $(WHEELHOUSE)"
+	@echo "make offline   the same, and a try of it (minutes)"
 	@echo "make clean     remove what can be made again; never deposits nor keys"
 
 # The stamp is newer than the lock and the project file once both are installed.
@@ -64,6 +67,28 @@ lock: install
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --all-extras --no-annotate --no-strip-extras --quiet --custom-compile-command "make lock" \
 		--upgrade -o requirements.lock pyproject.toml
+
+# For a machine without network, of the same system and the same Python. What is fetched is held against the lock's
+# hashes; requirements.txt names each file with its own, for pip to check there (one package comes as source, and is
+# built here). docs/closed-networks.md goes with it.
+wheelhouse: install
+	rm -rf $(WHEELHOUSE)
+	mkdir -p $(WHEELHOUSE)
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--wheel-dir $(WHEELHOUSE) -r requirements.lock
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--wheel-dir $(WHEELHOUSE) .
+	$(BIN)/python -m pip hash $(WHEELHOUSE)/*.whl | paste -d ' ' - - | sed 's|^$(WHEELHOUSE)/\([^:]*\):|./\1|' \
+		> $(WHEELHOUSE)/requirements.txt
+	cp docs/closed-networks.md $(WHEELHOUSE)/README.md
+	@$(BIN)/python -c 'import sys, sysconfig as s; print(f"\nMade on {s.get_platform()} for Python {sys.version[:4]}.")' \
+		>> $(WHEELHOUSE)/README.md
+	@tail -n 1 $(WHEELHOUSE)/README.md
+	@cd $(WHEELHOUSE) && pwd
+
+# Installs it into an environment of its own, asking no server, and runs it in an empty folder.
+offline: wheelhouse
+	$(BIN)/python -m pytest -q -m slow tests/functional/test_wheelhouse.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov

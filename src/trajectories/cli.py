@@ -14,9 +14,10 @@ import typer
 
 from . import __version__
 from .cli_finished import finished
+from .cli_keys import keys
 from .cli_partners import partners, writing
 from .cli_progress import fail, stage
-from .cli_steps import INTERRUPTED, UNUSABLE, build_step, groups_asked, refuse_early, report_step
+from .cli_steps import INTERRUPTED, UNUSABLE, build_step, check_key, groups_asked, refuse_early, report_step
 from .exceptions import TrajectoriesError
 from .interrupts import remembered
 from .study import PATHWAYS, PERIMETERS, SCOPES, Study
@@ -34,6 +35,7 @@ app = typer.Typer(
 
 app.add_typer(partners)
 app.add_typer(finished)
+app.add_typer(keys, name="key")
 
 StudyOption = Annotated[Path, typer.Option("--study", help="The settings of the run.")]
 RawOption = Annotated[Path | None, typer.Option("--raw", help="Folder of the partners' deposits.")]
@@ -111,6 +113,9 @@ def build(
     raw: RawOption = None,
     derived: DerivedOption = None,
     files: Annotated[bool, typer.Option("--files", help="Say what became of the rows of every file.")] = False,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="The key of the tables is lost: use today's; all ids change.")
+    ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Deposits to tables."""
@@ -118,7 +123,7 @@ def build(
     if dry_run:
         typer.echo(f"Would read {settings.paths.raw} and write tables to {settings.paths.derived}.")
         return
-    raise typer.Exit(build_step(settings, each_file=files))
+    raise typer.Exit(build_step(settings, each_file=files, new_key=new_key))
 
 
 @app.command()
@@ -143,6 +148,7 @@ def report(
             f"Would write {len(groups)} report(s) to {settings.paths.reports / 'shareable'}: {', '.join(groups)}."
         )
         return
+    check_key(settings.paths.derived)
     raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf))
 
 
@@ -202,6 +208,7 @@ def cohort(
     if dry_run:
         typer.echo(f"Would read {settings.paths.derived} and write spells, moves, cohort and contacts to {out}.")
         return
+    check_key(settings.paths.derived)
     with stage("cohort") as say:
         drawn = pipeline.draw_cohort(settings, out, progress=say)
     left_out = int(drawn.cohort["excluded"].notna().sum())
@@ -225,6 +232,7 @@ def person(
     from .audit import person_story
 
     settings = Study.read(study).with_folders(derived=derived, reports=reports)
+    check_key(settings.paths.derived)
     story = person_story(person_id, pipeline.load_tables(settings.paths.derived))
     typer.echo(str(pipeline.write_sensitive(settings, "persons", f"{person_id}.txt", story)))
 

@@ -5,6 +5,8 @@ Exit status: 0 all done; 1 some failed (named); 2 usage or unusable input; 130 i
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from .cli_progress import bar, fail, stage
@@ -14,12 +16,19 @@ from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
 ALL_DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 
-def build_step(study: Study, each_file: bool = False) -> int:
+def check_key(derived: Path) -> None:
+    """Refuse, before any work, tables whose ids are of another key than the study's."""
+    from .persons.key_mark import check_key as check
+
+    check(derived)
+
+
+def build_step(study: Study, each_file: bool = False, new_key: bool = False) -> int:
     """Build, and say what became of the rows; the exit status."""
     from . import pipeline
 
     with stage("build") as say:
-        built = pipeline.build(study, progress=say)
+        built = pipeline.build(study, progress=say, new_key=new_key)
     _accounting(built, each_file)
     for file in built.unreadable.itertuples():
         fail(f"{file.file}: {file.message}")

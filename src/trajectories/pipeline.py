@@ -21,6 +21,7 @@ from .persons import (
     LOOSE,
     SAMPLE_KEY,
     STRICT,
+    Key,
     Links,
     Resolved,
     decide,
@@ -30,6 +31,7 @@ from .persons import (
     resolve,
     secret_key,
 )
+from .persons.key_mark import check_key, note_key
 from .persons.review import read_decisions, review_table, write_review
 from .portrait import accounting
 from .provenance import choices, linkage_model
@@ -78,17 +80,23 @@ class Built:
         return files[files["status"].eq("unreadable")]
 
 
-def build(study: Study, *, progress: Callable[[str], None] | None = None) -> Built:
+def build(study: Study, *, progress: Callable[[str], None] | None = None, new_key: bool = False) -> Built:
     """
     Deposits to tables: read, link, reconstruct, draw the cohort, and write every table below `study.paths.derived`.
 
+    `new_key` accepts that the key is another one than that of the tables that are there: all ids change.
+
     Raises
     ------
+    KeyFileError
+        The key of the tables that are there is lost, or is another one.
     UnusableInputError
         The raw folder holds no deposit with a usable row.
     """
     say = progress or (lambda _: None)
     synthetic = is_synthetic(study.paths.raw)
+    if not (synthetic or new_key):
+        check_key(study.paths.derived)
     key = SAMPLE_KEY if synthetic else secret_key()
     say("deposits")
     deposits = read_deposits(study.paths.raw, study=study)
@@ -112,16 +120,18 @@ def build(study: Study, *, progress: Callable[[str], None] | None = None) -> Bui
     )
     say("tables")
     write_tables(built, study, synthetic)
+    # last: until every table is of this key, the folder is not
+    note_key(study.paths.derived, None if synthetic else key)
     return built
 
 
-def _linked(records: pd.DataFrame, study: Study, key: bytes) -> Links:
+def _linked(records: pd.DataFrame, study: Study, key: Key | bytes) -> Links:
     """Every pair of identities with its probabilities, and what a reviewer decided of some."""
     scratch = private_folder(private_folder(study.paths.derived) / "tmp")
     return decide(link(records, model=linkage_model(study), scratch=scratch), read_decisions(review_folder(study)), key)
 
 
-def _alternatives(links: Links, study: Study, key: bytes) -> pd.DataFrame:
+def _alternatives(links: Links, study: Study, key: Key | bytes) -> pd.DataFrame:
     """Who is who at a lower and at a higher threshold than the study's."""
     found = [
         resolve(links, threshold, key).persons.assign(threshold=threshold)
@@ -136,7 +146,7 @@ def review_folder(study: Study) -> Path:
     return study.paths.reports / "sensitive" / "review"
 
 
-def _review(links: Links, resolved: Resolved, gone: pd.Series, study: Study, key: bytes) -> None:
+def _review(links: Links, resolved: Resolved, gone: pd.Series, study: Study, key: Key | bytes) -> None:
     """The doubtful pairs for a human to decide, without anyone who asked to be left out."""
     private_folder(study.paths.reports / "sensitive")
     write_review(review_table(links, resolved, key, without=gone), review_folder(study))

@@ -114,13 +114,13 @@ def test_the_key_is_made_once_closed_to_others(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     key = pseudonyms.secret_key()
     assert stat.S_IMODE(pseudonyms.key_path().stat().st_mode) == 0o600
-    assert pseudonyms.secret_key() == key
-    assert len(key) == 64
+    assert pseudonyms.secret_key().secret == key.secret
+    assert len(key.secret) == 64
 
 
 def test_the_environment_gives_the_key_and_a_short_one_is_refused(monkeypatch):
     monkeypatch.setenv(pseudonyms.ENVIRONMENT, "a key that is long enough")
-    assert pseudonyms.secret_key() == b"a key that is long enough"
+    assert pseudonyms.secret_key().secret == b"a key that is long enough"
     monkeypatch.setenv(pseudonyms.ENVIRONMENT, "short")
     with pytest.raises(KeyFileError, match="shorter"):
         pseudonyms.secret_key()

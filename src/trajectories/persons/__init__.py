@@ -13,11 +13,11 @@ import pandas as pd
 from .exclusions import excluded_records, read_exclusions
 from .linking import Links, Resolved, decide, link, resolve
 from .model import Model, match_weights
-from .pseudonyms import SAMPLE_KEY, secret_key
+from .pseudonyms import SAMPLE_KEY, Key, secret_key
 
 __all__ = [
-    "LOOSE", "MATCH_THRESHOLD", "SAMPLE_KEY", "STRICT", "Links", "Model", "Resolved", "decide", "excluded_records",
-    "link", "link_persons", "match_weights", "read_exclusions", "resolve", "secret_key",
+    "LOOSE", "MATCH_THRESHOLD", "SAMPLE_KEY", "STRICT", "Key", "Links", "Model", "Resolved", "decide",
+    "excluded_records", "link", "link_persons", "match_weights", "read_exclusions", "resolve", "secret_key",
 ]  # fmt: skip
 
 # Set from recovery on simulated deposits: above it hardly a wrong pair is left, and few right ones are lost.
@@ -29,7 +29,7 @@ LOOSE, STRICT = 0.5, 0.999
 def link_persons(
     records: pd.DataFrame,
     *,
-    key: bytes | None = None,
+    key: Key | bytes | None = None,
     threshold: float = MATCH_THRESHOLD,
     model: Model | None = None,
 ) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def link_persons(
     ----------
     records : DataFrame
         The table `records`.
-    key : bytes, optional
+    key : Key or bytes, optional
         Secret of the pseudonyms; by default the study's own (made on first use).
     threshold : float, optional
         Probability from which two identities are one person.

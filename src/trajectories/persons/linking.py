@@ -19,7 +19,7 @@ from .clusters import LINKED, cluster
 from .households import households
 from .identities import GAP, Identities, identify
 from .model import Model
-from .pseudonyms import pseudonymise
+from .pseudonyms import Key, pseudonymise
 from .scoring import score
 
 # The result is the same on any number: each pair is weighed alone, and pairs are sorted before anything is decided.
@@ -103,7 +103,7 @@ def _connected(scratch: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
         raise LinkageError(type(error).__name__) from None
 
 
-def resolve(links: Links, threshold: float, key: bytes) -> Resolved:
+def resolve(links: Links, threshold: float, key: Key | bytes) -> Resolved:
     """
     Persons and households at a threshold.
 
@@ -114,10 +114,10 @@ def resolve(links: Links, threshold: float, key: bytes) -> Resolved:
     table = links.identities.table
     person, pairs = cluster(links.pairs, table, threshold)
     household = households(person, table, pairs)
-    identity = table["key"].to_numpy(dtype=object)
+    person_text, household_text, _ = hashed_texts(table["key"])
     # identities are in order of their keys: the smallest position in a cluster is the smallest key
-    person_id = _ids(identity, person, key, "P")
-    household_id = _ids("household" + GAP + identity, household, key, "H")
+    person_id = _ids(person_text, person, key, "P")
+    household_id = _ids(household_text, household, key, "H")
     of = links.identities.of_record
     persons = pd.DataFrame({
         "record_id": links.record_id, "person_id": person_id[of], "household_id": household_id[of],
@@ -126,13 +126,19 @@ def resolve(links: Links, threshold: float, key: bytes) -> Resolved:
     return Resolved(conform(persons, PERSONS), _links(pairs, identity_ids(links, key)))
 
 
-def identity_ids(links: Links, key: bytes) -> np.ndarray:
+def hashed_texts(identity: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is hashed for an identity: to name a person, a household, and the identity itself."""
+    text = identity.to_numpy(dtype=object)
+    return text, "household" + GAP + text, "identity" + GAP + text
+
+
+def identity_ids(links: Links, key: Key | bytes) -> np.ndarray:
     """The pseudonym of each identity: it survives a file sent again, and says nothing of the person."""
-    identity = links.identities.table["key"].to_numpy(dtype=object)
-    return np.asarray(pseudonymise("identity" + GAP + identity, key, "F"), dtype=object)
+    *_, text = hashed_texts(links.identities.table["key"])
+    return np.asarray(pseudonymise(text, key, "F"), dtype=object)
 
 
-def decide(links: Links, decisions: pd.DataFrame, key: bytes) -> Links:
+def decide(links: Links, decisions: pd.DataFrame, key: Key | bytes) -> Links:
     """The links with what a reviewer decided of some pairs (columns left_id, right_id, same)."""
     if decisions.empty:
         return links
@@ -149,7 +155,7 @@ def decide(links: Links, decisions: pd.DataFrame, key: bytes) -> Links:
     return replace(links, pairs=pairs)
 
 
-def _ids(identity: np.ndarray, smallest: np.ndarray, key: bytes, prefix: str) -> np.ndarray:
+def _ids(identity: np.ndarray, smallest: np.ndarray, key: Key | bytes, prefix: str) -> np.ndarray:
     kept, codes = np.unique(smallest, return_inverse=True)
     return np.asarray(pseudonymise(identity[kept], key, prefix), dtype=object)[codes]
 

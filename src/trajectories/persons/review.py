@@ -20,6 +20,7 @@ from ..results import harmless
 from ..tables import METROPOLE, REGION
 from .clusters import REFUSED
 from .linking import Links, Resolved, identity_ids
+from .pseudonyms import Key
 
 FILE = "linkage_review.csv"
 # Pairs that a few more traits, or a human, could decide either way.
@@ -36,7 +37,7 @@ _SHOWN = {
 }  # fmt: skip
 
 
-def review_table(links: Links, resolved: Resolved, key: bytes, *, without: Iterable[str] = ()) -> pd.DataFrame:
+def review_table(links: Links, resolved: Resolved, key: Key | bytes, *, without: Iterable[str] = ()) -> pd.DataFrame:
     """
     The doubtful pairs, those that would change most first; none that concerns a record of `without`.
 
