@@ -17,7 +17,8 @@ SHOWN = (
     "print('said')\nimport sys\nprint('aside', file=sys.stderr)",
     "display(HTML('<b>displayed</b>'))\nx + 1",
     "x;",
-    "class Both:\n    def __repr__(self):\n        return 'both'\n\n    def _repr_mimebundle_(self, include=None, exclude=None):\n"
+    "class Both:\n    def __repr__(self):\n        return 'both'\n\n"
+    "    def _repr_mimebundle_(self, include=None, exclude=None):\n"
     "        return {'text/html': '<i>b</i>'}, {'text/html': {'trajectories': 'section'}}\nBoth()",
     "y = [x]\n%who_ls list",
 )
