@@ -13,12 +13,23 @@ from typing import Annotated
 import typer
 
 from . import __version__
+from .cli_events import Events
 from .cli_finished import finished
 from .cli_keys import keys
 from .cli_partners import partners, writing
-from .cli_progress import fail, stage
-from .cli_steps import INTERRUPTED, UNUSABLE, build_step, check_key, groups_asked, refuse_early, report_step
-from .exceptions import TrajectoriesError
+from .cli_progress import Shown, fail, stage
+from .cli_status import progress
+from .cli_steps import (
+    INTERRUPTED,
+    UNUSABLE,
+    build_step,
+    check_key,
+    groups_asked,
+    held,
+    refuse_early,
+    report_step,
+)
+from .exceptions import TrajectoriesError, told
 from .interrupts import remembered
 from .study import PATHWAYS, PERIMETERS, SCOPES, Study
 
@@ -35,6 +46,7 @@ app = typer.Typer(
 
 app.add_typer(partners)
 app.add_typer(finished)
+app.add_typer(progress)
 app.add_typer(keys, name="key")
 
 StudyOption = Annotated[Path, typer.Option("--study", help="The settings of the run.")]
@@ -48,6 +60,7 @@ LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the rep
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Reports made side by side.")]
 PdfOption = Annotated[bool, typer.Option("--pdf", help="Print each page beside it, by the machine's Chromium.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has not changed.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Say what happens as one JSON object a line.")]
 
 
 def main() -> None:
@@ -60,7 +73,7 @@ def main() -> None:
         sys.exit(UNUSABLE)
     except OSError as error:
         # a full disk, a folder that is a file, a place that may not be written to
-        fail(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+        fail(told(error))
         sys.exit(UNUSABLE)
     except SystemExit as end:
         # typer has turned Ctrl-C into this status already
@@ -116,6 +129,7 @@ def build(
     new_key: Annotated[
         bool, typer.Option("--new-key", help="The key of the tables is lost: use today's; all ids change.")
     ] = False,
+    force: ForceOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Deposits to tables."""
@@ -123,7 +137,8 @@ def build(
     if dry_run:
         typer.echo(f"Would read {settings.paths.raw} and write tables to {settings.paths.derived}.")
         return
-    raise typer.Exit(build_step(settings, each_file=files, new_key=new_key))
+    with held(settings, building=True):
+        raise typer.Exit(build_step(settings, each_file=files, force=force or new_key, new_key=new_key))
 
 
 @app.command()
@@ -137,19 +152,22 @@ def report(
     reports: ReportsOption = None,
     force: ForceOption = False,
     pdf: PdfOption = False,
+    json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Tables to reports: one page a region, one for the province, and an index."""
-    settings = Study.read(study).with_folders(derived=derived, reports=reports)
-    groups = groups_asked(settings, region, every)
-    refuse_early(lang, pdf)
-    if dry_run:
-        typer.echo(
-            f"Would write {len(groups)} report(s) to {settings.paths.reports / 'shareable'}: {', '.join(groups)}."
-        )
-        return
-    check_key(settings.paths.derived)
-    raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf))
+    show = Events() if json else Shown()
+    with show.whole():
+        settings = Study.read(study).with_folders(derived=derived, reports=reports)
+        groups = groups_asked(settings, region, every)
+        refuse_early(lang, pdf)
+        if dry_run:
+            pages = settings.paths.reports / "shareable"
+            show.echo(f"Would write {len(groups)} report(s) to {pages}: {', '.join(groups)}.")
+            return
+        check_key(settings.paths.derived)
+        with held(settings, reporting=True):
+            raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf, show))
 
 
 @app.command()
@@ -163,29 +181,34 @@ def run(
     jobs: JobsOption = JOBS,
     force: ForceOption = False,
     pdf: PdfOption = False,
+    json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Build and report; without any deposit, on the synthetic sample (which is made first)."""
     from .synthetic import has_deposits, make_sample, sample_study
 
-    settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
-    groups = groups_asked(settings, region, not region)
-    refuse_early(lang, pdf)
-    on_sample = raw is None and not has_deposits(settings.paths.raw)
-    if on_sample:
-        typer.echo(f"No deposit in {settings.paths.raw}: the synthetic sample is used.")
-        settings = sample_study(settings)
-    if derived is not None or reports is not None:
-        settings = settings.with_folders(derived=derived, reports=reports)
-    if dry_run:
-        typer.echo(f"Would read {settings.paths.raw} and write {len(groups)} report(s) to {settings.paths.reports}.")
-        return
-    if on_sample:
-        with stage("sample"):
-            make_sample(Study.read(study))
-    built = build_step(settings)
-    reported = report_step(settings, groups, lang, jobs, force, pdf)
-    raise typer.Exit(max(built, reported))
+    show = Events() if json else Shown()
+    with show.whole():
+        settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
+        groups = groups_asked(settings, region, not region)
+        refuse_early(lang, pdf)
+        on_sample = raw is None and not has_deposits(settings.paths.raw)
+        if on_sample:
+            show.echo(f"No deposit in {settings.paths.raw}: the synthetic sample is used.")
+            settings = sample_study(settings)
+        if derived is not None or reports is not None:
+            settings = settings.with_folders(derived=derived, reports=reports)
+        if dry_run:
+            where = settings.paths.reports
+            show.echo(f"Would read {settings.paths.raw} and write {len(groups)} report(s) to {where}.")
+            return
+        with held(settings, building=True):
+            if on_sample:
+                with show.stage("sample"):
+                    make_sample(Study.read(study))
+            built = build_step(settings, force=force, show=show)
+            reported = report_step(settings, groups, lang, jobs, force, pdf, show)
+        raise typer.Exit(max(built, reported))
 
 
 @app.command()
@@ -209,7 +232,7 @@ def cohort(
         typer.echo(f"Would read {settings.paths.derived} and write spells, moves, cohort and contacts to {out}.")
         return
     check_key(settings.paths.derived)
-    with stage("cohort") as say:
+    with held(settings), stage("cohort") as say:
         drawn = pipeline.draw_cohort(settings, out, progress=say)
     left_out = int(drawn.cohort["excluded"].notna().sum())
     typer.echo(

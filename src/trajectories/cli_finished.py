@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .locks import alone
 from .study import Study
 
 finished = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,6 +39,7 @@ def publish(
     if dry_run:
         typer.echo(f"Would copy {settings.paths.reports / 'shareable'} to {to} and add its numbers to the ledger.")
         return
-    files = copy(settings, to)
+    with alone(reading=[settings.paths.reports / "sensitive"]):
+        files = copy(settings, to)
     typer.echo(f"{len(files)} file(s) published; the ledger knows them.")
     typer.echo(str(to.resolve()))

@@ -1,9 +1,12 @@
-"""What a command shows while it works: the stage, a bar of reports, a sentence where something failed."""
+"""What a command shows while it works: the stage, a bar of reports, a sentence where something failed, a summary.
+
+`Shown` is for a reader: a bar on a terminal, plain lines elsewhere. `Events` (cli_events.py) is for a scheduler.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
@@ -37,15 +40,80 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
     stop_if_asked()
 
 
-@contextmanager
-def bar(total: int) -> Iterator[Callable]:
-    """A progress bar on a terminal, one line a finished region elsewhere; called with each `Outcome`."""
-    if not sys.stderr.isatty():
-        yield lambda outcome: typer.echo(f"{outcome.region}: {outcome.status} ({outcome.seconds:.1f} s)", err=True)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+class Shown:
+    """What a reader sees."""
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        task = progress.add_task("reports", total=total)
-        yield lambda outcome: progress.update(task, advance=1, description=f"reports: {outcome.region}")
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Around all that a command does."""
+        yield
+
+    def stage(self, name: str):
+        """A stage at work: gives what tells its steps."""
+        return stage(name)
+
+    def echo(self, text: str) -> None:
+        """A result."""
+        typer.echo(text)
+
+    def fail(self, sentence: str, region: str | None = None) -> None:
+        """What went wrong."""
+        fail(sentence)
+
+    @contextmanager
+    def reports(self, total: int) -> Iterator[tuple[Callable, Callable[[str], None]]]:
+        """
+        A bar with region, stage and time left on a terminal; one line a finished region elsewhere.
+
+        Gives what is called with each `Outcome`, and what is called with the name of each stage.
+        """
+        if not sys.stderr.isatty():
+
+            def tell(outcome) -> None:
+                typer.echo(f"{outcome.region}: {outcome.status} ({outcome.seconds:.1f} s)", err=True)
+
+            yield tell, lambda name: None if name == "pages" else typer.echo(f"reports: {name}", err=True)
+            return
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )  # fmt: skip
+
+        text = TextColumn("reports: {task.fields[stage]} {task.fields[region]}")
+        columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"))
+        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+            task = progress.add_task("reports", total=total, stage="pages", region="")
+            yield (
+                lambda outcome: progress.update(task, advance=1, region=f"{outcome.region} {outcome.status}"),
+                lambda name: progress.update(task, stage=name, region=""),
+            )
+
+    def summary(self, outcomes: Sequence) -> None:
+        """Region, class of its persons, status, seconds: a line each."""
+        rows = [(o.region, o.persons or "not told", o.status, f"{o.seconds:.1f}") for o in outcomes]
+        header = ("region", "persons", "status", "seconds")
+        if sys.stdout.isatty():
+            table(header, rows)
+            return
+        widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
+        for row in (header, *rows):
+            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on a terminal; a failed or stale line stands out."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {"failed": "red", "stale": "yellow", "missing": "yellow", "done": "green", "fresh": "green"}
+    shown = Table(*header)
+    for row in rows:
+        # as text: what stands between brackets in a sentence is no colour
+        shown.add_row(*(Text(cell, style=colours.get(cell, "")) for cell in row))
+    Console().print(shown)

@@ -5,12 +5,13 @@ Exit status: 0 all done; 1 some failed (named); 2 usage or unusable input; 130 i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import typer
-
-from .cli_progress import bar, fail, stage
+from .cli_progress import Shown
 from .exceptions import TrajectoriesError
+from .locks import alone
 from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
 
 ALL_DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
@@ -23,23 +24,34 @@ def check_key(derived: Path) -> None:
     check(derived)
 
 
-def build_step(study: Study, each_file: bool = False, new_key: bool = False) -> int:
-    """Build, and say what became of the rows; the exit status."""
-    from . import pipeline
+def build_step(
+    study: Study, each_file: bool = False, force: bool = False, show: Shown | None = None, *, new_key: bool = False
+) -> int:
+    """Build where something has changed, and say what became of the rows; the exit status."""
+    from . import pipeline, tables
+    from .built import built_from, is_built, n_excluded, note_built
 
-    with stage("build") as say:
-        built = pipeline.build(study, progress=say, new_key=new_key)
-    _accounting(built, each_file)
-    for file in built.unreadable.itertuples():
-        fail(f"{file.file}: {file.message}")
-    return SOME_FAILED if len(built.unreadable) else ALL_DONE
+    show = show or Shown()
+    with show.stage("build") as say:
+        if not force and is_built(study):
+            say("tables (unchanged)")
+        else:
+            origin = built_from(study)
+            note_built(study, origin, pipeline.build(study, progress=say, new_key=new_key).n_excluded)
+    derived = study.paths.derived
+    files, persons, stays = (tables.load(one, derived) for one in (tables.FILES, tables.PERSONS, tables.COHORT))
+    _accounting(files, each_file, n_excluded(study), show)
+    show.echo(f"{persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
+    unreadable = files[files["status"].eq("unreadable")]
+    for file in unreadable.itertuples():
+        show.fail(f"{file.file}: {file.message}")
+    return SOME_FAILED if len(unreadable) else ALL_DONE
 
 
-def _accounting(built, each_file: bool) -> None:
+def _accounting(files, each_file: bool, excluded: int, show: Shown) -> None:
     """Rows read = accepted + quarantined + superseded + duplicates, in total and, if asked, file by file."""
-    files = built.deposits.files
     for file in files.itertuples() if each_file else ():
-        typer.echo(
+        show.echo(
             f"{file.file} ({file.status}): {file.n_read} read = {file.n_accepted} accepted + {file.n_quarantined} "
             f"quarantined + {file.n_superseded} superseded + {file.n_duplicate} duplicate"
         )
@@ -47,14 +59,14 @@ def _accounting(built, each_file: bool) -> None:
         name: int(files[f"n_{name}"].sum()) for name in ("read", "accepted", "quarantined", "superseded", "duplicate")
     }
     parts = " + ".join(f"{sums[name]:,} {name}" for name in ("accepted", "quarantined", "superseded", "duplicate"))
-    typer.echo(f"{len(files):,} files, {sums['read']:,} rows read = {parts}.")
-    if built.n_excluded:
-        typer.echo(f"Of the accepted rows, {built.n_excluded:,} are left out by request.")
-    stays = built.cohort.cohort
-    typer.echo(f"{built.persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
+    show.echo(f"{len(files):,} files, {sums['read']:,} rows read = {parts}.")
+    if excluded:
+        show.echo(f"Of the accepted rows, {excluded:,} are left out by request.")
 
 
-def report_step(study: Study, groups: list[str], language: str, jobs: int, force: bool, pdf: bool) -> int:
+def report_step(
+    study: Study, groups: list[str], language: str, jobs: int, force: bool, pdf: bool, show: Shown | None = None
+) -> int:
     """Analyse, make the pages and those of organisations, name what failed; the exit status."""
     from .analysis import analyse
     from .groups import reported_groups
@@ -62,22 +74,35 @@ def report_step(study: Study, groups: list[str], language: str, jobs: int, force
     from .report.batch import run_reports
     from .report.organisations import write_organisation_pages
 
-    with stage("analyse") as say:
+    show = show or Shown()
+    with show.stage("analyse") as say:
         tables = analyse(study, progress=say, force=force)
-    with bar(len(groups)) as advance:
+    with show.reports(len(groups)) as (advance, begin):
         outcomes = run_reports(
             study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
-            on_event=advance, pdf=pdf,
+            on_event=advance, pdf=pdf, on_stage=begin,
         )  # fmt: skip
-    faults = write_organisation_pages(study) if set(reported_groups(study)) <= set(groups) else []
+        every = set(reported_groups(study)) <= set(groups)
+        faults = write_organisation_pages(study, force=force) if every else []
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     notes = {f"Note: {outcome.message}" for outcome in outcomes if outcome.status != "failed" and outcome.message}
-    named = [f"Region {outcome.region} failed: {outcome.message}" for outcome in failed]
-    for sentence in (*named, *sorted(notes), *faults):
-        fail(sentence)
-    typer.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} report(s) ready.")
-    typer.echo(str((shared_folder(study.paths.reports, language) / "index.html").resolve()))
+    for outcome in failed:
+        show.fail(f"Region {outcome.region} failed: {outcome.message}", outcome.region)
+    for sentence in (*sorted(notes), *faults):
+        show.fail(sentence)
+    show.summary(outcomes)
+    show.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} report(s) ready.")
+    show.echo(str((shared_folder(study.paths.reports, language) / "index.html").resolve()))
     return SOME_FAILED if failed or faults else ALL_DONE
+
+
+@contextmanager
+def held(study: Study, *, building: bool = False, reporting: bool = False) -> Iterator[None]:
+    """Nobody else is at work in the folders that a command writes, nor changes those that it reads."""
+    derived, sensitive = study.paths.derived, study.paths.reports / "sensitive"
+    written = [*([derived] if building else []), *([sensitive] if building or reporting else [])]
+    with alone(*written, reading=[] if building else [derived]):
+        yield
 
 
 def groups_asked(study: Study, regions: list[str] | None, every: bool) -> list[str]:

@@ -5,6 +5,7 @@ Every error that the command line shows without a traceback derives from `Trajec
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 
@@ -61,3 +62,28 @@ class LinkageError(TrajectoriesError):
         super().__init__(
             f"The linkage stopped ({kind}): free memory, or room in the folder data/derived/tmp, and build again."
         )
+
+
+class LockedError(TrajectoriesError):
+    """Another run is at work in a folder."""
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_WRITING = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def told(error: OSError) -> str:
+    """
+    What the system refused, as a sentence that says what to do.
+
+    Examples
+    --------
+    >>> told(PermissionError(errno.EACCES, "Permission denied", "reports"))
+    'reports: Permission denied. Choose a folder that may be written to (--derived, --reports), or ask for the right.'
+    """
+    what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
+    if error.errno in _NO_ROOM:
+        return f"{what} Make room on that disk and run the same command again: what was finished is kept."
+    if error.errno in _NO_WRITING:
+        return f"{what} Choose a folder that may be written to (--derived, --reports), or ask for the right."
+    return what

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,18 @@ def file_hash(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def source_hash(names: Iterable[str]) -> str:
-    """SHA-256 of some of the library's own folders and files, names and contents."""
+def source_hash(names: Iterable[str], *, without: Collection[str] = ()) -> str:
+    """SHA-256 of some of the library's own folders and files, names and contents; `without` some file endings."""
     files = [path for name in names for path in ((PACKAGE / name).rglob("*") if "." not in name else [PACKAGE / name])]
     digest = hashlib.sha256()
     for path in sorted(files):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in without:
             digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def hashes_below(folder: Path) -> dict[str, str | None]:
+    """Every file below a folder, by name; none where there is no folder."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import tables
 from .exceptions import StaleTableError
-from .fingerprint import PACKAGE, file_hash, fingerprint, source_hash
+from .fingerprint import PACKAGE, file_hash, fingerprint, hashes_below, source_hash
 from .folders import replaced
 from .persons import Model
 from .study import Study
@@ -42,39 +42,38 @@ def analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
                                 tables.COHORT, tables.CONTACTS, tables.FILES, tables.ISSUES, tables.SPELLS,
                                 tables.MOVES, tables.OBSERVATIONS)), "accounting"]  # fmt: skip
     asked = {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
-    rooms = [path.name for path in PACKAGE.iterdir() if path.name not in ("report", "cli.py", "__pycache__")]
     return {
         "tables": {name: file_hash(study.paths.derived / f"{name}.parquet") for name in names},
         "study": asked,
         "notes": notes,
         "model": linkage_model(study).to_json(),
-        "deposits": {
-            path.relative_to(study.paths.raw).as_posix(): file_hash(path)
-            for path in sorted(study.paths.raw.rglob("*"))
-            if path.is_file()
-        },
-        "source": {room: source_hash([room]) for room in sorted(rooms)},
-        "libraries": {
-            name: importlib.metadata.version(name)
-            for name in ("numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "statsmodels")
-        },
+        "deposits": hashes_below(study.paths.raw),
+        "source": rooms(),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
 
 
-def is_made(folder: Path, origin: dict[str, Any]) -> bool:
+def rooms() -> dict[str, str]:
+    """The hash of each room of the library; those that only show and command change no table."""
+    names = (path.name for path in PACKAGE.iterdir())
+    kept = (name for name in names if name not in ("report", "__pycache__") and not name.startswith("cli"))
+    return {name: source_hash([name]) for name in sorted(kept)}
+
+
+def is_made(folder: Path, origin: dict[str, Any], name: str = STAMP) -> bool:
     """Whether the folder holds, whole, what an analysis of the same origin wrote."""
     try:
-        made = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        made = json.loads((folder / name).read_text(encoding="utf-8"))
         return made["from"] == fingerprint(origin) and all(file_hash(folder / n) == h for n, h in made["files"].items())
     except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         return False
 
 
-def stamp(folder: Path, origin: dict[str, Any], written: Iterable[str]) -> None:
-    """Write what the files of a folder were made from, and their hashes."""
+def stamp(folder: Path, origin: dict[str, Any], written: Iterable[str], name: str = STAMP, **more: Any) -> None:
+    """Write what the files of a folder were made from, their hashes, and what else is to be known of them."""
     hashes = {name: file_hash(folder / name) for name in written}
-    content = {"from": fingerprint(origin), "files": hashes, "origin": origin}
-    with replaced(folder / STAMP) as scratch:
+    content = {**more, "from": fingerprint(origin), "files": hashes, "origin": origin}
+    with replaced(folder / name) as scratch:
         scratch.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
 
 

@@ -98,10 +98,11 @@ def test_the_manifest_says_what_a_page_came_from_and_no_path(first, place):
     text = (place / "sensitive" / "manifest.json").read_text()
     pages = json.loads(text)["pages"]
     assert sorted(pages) == ["province.html", "region-05.html", "region-06.html"]
+    assert "panne voulue" in json.loads(text)["failed"]["region-03.html"]["message"]
     origin = pages["region-05.html"]["made_from"]
-    assert set(origin) == {"tables", "ledger", "notebook", "source", "parameters", "libraries"}
+    assert set(origin) == {"tables", "ledger", "notebook", "source", "locale", "parameters", "libraries"}
     assert origin["parameters"]["region"] == "05" and origin["parameters"]["support"] == 20
-    assert str(place) not in text and "/" not in text.replace("application/", "")
+    assert str(place) not in text and "/" not in text.replace("sensitive/logs/", "")
 
 
 def test_nothing_of_the_machine_is_on_a_page(first, place):

@@ -29,7 +29,9 @@ from ..study import REGION_CODES, Study
 from ..tables import PROVINCE
 from . import fingerprint as origins
 from .addresses import INDEX, METHOD, page_name, shared_folder
+from .around import Around, made_around_from, size_classes
 from .inputs import AllProtected, Run, all_protected, open_reports
+from .manifest import Manifest, parameters_of
 from .notebooks import check_notebook
 from .pdf import Printed, find_chromium
 from .private import Secrets
@@ -57,6 +59,8 @@ class Outcome:
         What went wrong, or what to know.
     page : Path or None
         Where the page is; None where there is none.
+    persons : str or None
+        About how many persons settled there: the class of a number as it is displayed, never an exact one.
     """
 
     region: str
@@ -64,6 +68,7 @@ class Outcome:
     seconds: float
     message: str | None
     page: Path | None
+    persons: str | None = None
 
 
 def run_reports(
@@ -78,9 +83,13 @@ def run_reports(
     on_event: Callable[[Outcome], object] | None = None,
     notebooks: Path | None = None,
     pdf: bool = False,
+    on_stage: Callable[[str], object] | None = None,
 ) -> list[Outcome]:
     """
     Make the pages of the regions and the index.
+
+    Where nothing has changed since a run that ended well, and every file is as it was, nothing is made, nor searched
+    for leaks, again (around.py).
 
     Parameters
     ----------
@@ -103,6 +112,8 @@ def run_reports(
         The folder of region_report.ipynb and province_report.ipynb.
     pdf : bool
         Print each page beside it (pdf.py); a region whose PDF cannot be made is failed, and keeps its page.
+    on_stage : callable, optional
+        Called with the name of each stage as it begins: `pages`, `files`, `index`, `search`, `pdf`.
 
     Returns
     -------
@@ -127,14 +138,17 @@ def run_reports(
         find_chromium()
     tables, out = Path(tables).resolve(), Path(out).resolve()
     Run.read(tables)
-    folder = _notebook_folder(notebooks)
+    folder = notebook_folder(notebooks)
     sensitive = private_folder(out / "sensitive")
     shared_folder(out, language).mkdir(parents=True, exist_ok=True)
     jobs_of = {region: _job(region, study, tables, out, language, folder) for region in regions}
-    manifest = _Manifest(sensitive / "manifest.json", out / "shareable")
-    fresh = {region: job for region, job in jobs_of.items() if manifest.is_fresh(job) and not force}
-    tell = on_event or (lambda outcome: None)
+    manifest = Manifest(sensitive / "manifest.json", out / "shareable")
+    shared = origins.common(tables)
+    fresh = {region: job for region, job in jobs_of.items() if manifest.is_fresh(job, shared) and not force}
+    around = Around(out, made_around_from(study, tables, folder), ignore=force)
+    tell, begin = on_event or (lambda outcome: None), on_stage or (lambda stage: None)
     found: dict[str, Outcome] = {}
+    begin("pages")
     for region, job in fresh.items():
         found[region] = Outcome(region, "skipped", 0.0, None, job.page)
         tell(found[region])
@@ -145,9 +159,12 @@ def run_reports(
         tell(found[job.region])
     printed = Printed(out, {region: job.page for region, job in jobs_of.items() if pdf and found[region].page})
     printed.remove_old()
-    protected = all_protected(tables, rules=study.disclosure, support=study.support)
     there = [one for one in LOCALES if one == language or (shared_folder(out, one) / INDEX).exists()]
-    files = {one: _write_exports(protected, tables, out, one) for one in there}
+    if len(fresh) == len(jobs_of) and around.is_whole(manifest.pages, printed, there):
+        return [replace(found[region], persons=around.persons.get(region)) for region in regions]
+    begin("files")
+    protected = all_protected(tables, rules=study.disclosure, support=study.support)
+    files = {one: around.exports(one) or _write_exports(protected, tables, out, one) for one in there}
     for one in there:
         _write_method_page(study, tables, out, one)
 
@@ -159,62 +176,31 @@ def run_reports(
             told = [name for name in files[one] if (shared_folder(out, one) / name).is_file()]
             _write_index(study, tables, out, one, folder, manifest, protected, told, left, printed)
 
+    begin("index")
     write_indexes()
+    begin("search")
     secrets = Secrets.of_build(study)
-    leaks = _search(secrets, study, tables, out, manifest, write_indexes, printed.current())
+    before = around.hashes()
+    known = printed.current() | (around.clean() if secrets.at_hand else set())
+    leaks = _search(secrets, study, tables, out, manifest, write_indexes, known)
     for region, fault in leaks.items():
         seconds = found[region].seconds if region in found else 0.0
         found[region] = Outcome(region, "failed", seconds, fault, None)
+    if printed.asked:
+        begin("pdf")
     if unprinted := printed.print(without=leaks):
         found |= {region: replace(found[region], status="failed", message=why) for region, why in unprinted.items()}
         write_indexes(leaks)
+    sizes = size_classes(protected[0]["counts"])
+    if secrets.at_hand and not leaks and not unprinted:
+        around.note(before, manifest.pages, printed, there, files, sizes)
+    elif leaks:
+        around.forget()
+    found = {region: replace(outcome, persons=sizes.get(region)) for region, outcome in found.items()}
     outcomes = [found[region] for region in dict.fromkeys((*regions, *leaks))]
     if secrets.at_hand:
         return outcomes
     return [replace(outcome, message=outcome.message or NOT_SEARCHED) for outcome in outcomes]
-
-
-class _Manifest:
-    """The pages made, and from what, by page; written after each, so that a run that is killed loses none."""
-
-    def __init__(self, path: Path, shareable: Path):
-        shareable.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self.shareable = shareable
-        self.pages = origins.read_manifest(path)
-        # taken before the run: a table that changes under it makes the page stale, not fresh
-        self.seen: dict[str, dict[str, Any]] = {}
-
-    def is_fresh(self, job: Job) -> bool:
-        parameters = {name: value for name, value in job.parameters.items() if name != "tables"}
-        origin = origins.made_from(Path(job.parameters["tables"]), job.notebook, parameters)
-        self.seen.setdefault(self._name(job), origin)
-        known = self.pages.get(self._name(job))
-        return bool(
-            known
-            and known.get("fingerprint") == origins.fingerprint(origin)
-            and known.get("sha256") == origins.file_hash(job.page)
-        )
-
-    def forget(self, region: str) -> None:
-        gone = page_name(region)
-        self.pages = {name: page for name, page in self.pages.items() if name.rpartition("/")[2] != gone}
-        origins.write_manifest(self.path, self.pages)
-
-    def note(self, job: Job, fault: str | None) -> None:
-        if fault:
-            self.pages.pop(self._name(job), None)
-        else:
-            origin = self.seen[self._name(job)]
-            self.pages[self._name(job)] = {
-                "sha256": origins.file_hash(job.page),
-                "fingerprint": origins.fingerprint(origin),
-                "made_from": origin,
-            }
-        origins.write_manifest(self.path, self.pages)
-
-    def _name(self, job: Job) -> str:
-        return job.page.relative_to(self.shareable).as_posix()
 
 
 def _refuse_unknown(regions: list[str], study: Study) -> None:
@@ -233,7 +219,7 @@ def _refuse_unknown(regions: list[str], study: Study) -> None:
         )
 
 
-def _notebook_folder(given: Path | None) -> Path:
+def notebook_folder(given: Path | None) -> Path:
     """The folder of the report notebooks: given, installed with the package, or of the repository."""
     places = [Path(given)] if given else [Path(__file__).parent / "notebooks", Path(__file__).parents[3] / "notebooks"]
     for place in places:
@@ -249,13 +235,7 @@ def _job(region: str, study: Study, tables: Path, out: Path, language: str, note
     return Job(
         region=region,
         notebook=notebooks / NOTEBOOKS[region != PROVINCE],
-        parameters={
-            "region": region,
-            "tables": str(tables),
-            "language": language,
-            "rules": dataclasses.asdict(study.disclosure),
-            "support": study.support,
-        },
+        parameters={"region": region, "tables": str(tables), **parameters_of(region, study, language)},
         executed=private_folder(out / "sensitive" / "notebooks") / f"{kept}.ipynb",
         page=shared_folder(out, language) / name,
         log=private_folder(out / "sensitive" / "logs") / f"{kept}.txt",
@@ -320,22 +300,22 @@ def _put(text: str, page: Path, out: Path) -> None:
 
 
 def _search(
-    secrets: Secrets, study: Study, tables: Path, out: Path, manifest: _Manifest,
-    write_indexes: Callable[[Iterable[str]], None], pdfs: set[str],
+    secrets: Secrets, study: Study, tables: Path, out: Path, manifest: Manifest,
+    write_indexes: Callable[[Iterable[str]], None], unsearched: set[str],
 ) -> dict[str, str]:  # fmt: skip
     """Region, or file of none → what was found in its files, which are then neither shared nor in the index."""
     groups = (*REGION_CODES, PROVINCE, *study.groups)
     stems = {group: Path(page_name(group)).stem for group in groups}
-    leaks = withhold_leaks(out, secrets, what_may_be_said(tables, Run.read(tables)), stems, of_pages=pdfs)
-    for region in leaks:
-        manifest.forget(region)
+    leaks = withhold_leaks(out, secrets, what_may_be_said(tables, Run.read(tables)), stems, of_pages=unsearched)
+    for region, why in leaks.items():
+        manifest.forget(region, why)
     if leaks:
         write_indexes(leaks)
     return leaks
 
 
 def _write_index(
-    study: Study, tables: Path, out: Path, language: str, notebooks: Path, manifest: _Manifest,
+    study: Study, tables: Path, out: Path, language: str, notebooks: Path, manifest: Manifest,
     protected: AllProtected, files: list[str], languages: Iterable[str], printed: Printed,
 ) -> None:  # fmt: skip
     """The index, with a link to every page that is fresh, the main files and the other languages; the whole first."""
@@ -345,7 +325,8 @@ def _write_index(
     there = _groups_of(tables)
     groups = [PROVINCE, *(group for group in (*REGION_CODES, *study.groups) if group in there)]
     jobs = {group: _job(group, study, tables, out, language, notebooks) for group in groups}
-    pages = {group: job.page.name for group, job in jobs.items() if manifest.is_fresh(job)}
+    shared = origins.common(tables)
+    pages = {group: job.page.name for group, job in jobs.items() if manifest.is_fresh(job, shared)}
     rules = dataclasses.asdict(study.disclosure)
     said = {"language": language, "rules": rules, "support": study.support}
     reports = open_reports(tables, groups, **said, found=protected)

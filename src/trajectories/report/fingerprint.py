@@ -1,9 +1,8 @@
 """What a page was made from, as hashes: the reason to make it again, or to leave it.
 
-A page is made again when its tables, its notebook, the library's source, its parameters, or a library that shapes it
-have changed. The manifest (`sensitive/manifest.json`) says it for every page by its name in
-`shareable/`; it holds no other path, no time and no name of
-a machine.
+A page is made again when its tables, its notebook, the library's source or catalogues, its parameters, or a library
+that shapes it have changed. The manifest (`sensitive/manifest.json`) says it for every page by its name in
+`shareable/`, and of a page that could not be made, why; it holds no other path, no time and no name of a machine.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 
 from ..disclosure.ledger import FOLDER as LEDGER
 from ..disclosure.ledger import NOTE
-from ..fingerprint import file_hash, fingerprint, source_hash
+from ..fingerprint import PACKAGE, file_hash, fingerprint, source_hash
 from ..folders import replaced
 from .inputs import FILES
 
@@ -33,21 +32,42 @@ SOURCES = (
 )  # fmt: skip
 VERSION = 2
 
-__all__ = ["file_hash", "fingerprint", "made_from", "read_manifest", "write_manifest"]
+__all__ = ["common", "file_hash", "fingerprint", "made_from", "read_failures", "read_manifest", "write_manifest"]
 
 
-def made_from(tables: Path, notebook: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Hashes of everything that a page comes from; `parameters` without folders, which change nothing."""
+def made_from(
+    tables: Path, notebook: Path, parameters: Mapping[str, Any], shared: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """
+    Hashes of everything that a page comes from; `parameters` without folders, which change nothing.
+
+    `shared`: what `common` says of the same tables, where several pages are asked at one moment.
+    """
+    return {
+        **(common(tables) if shared is None else shared),
+        "notebook": file_hash(notebook),
+        "parameters": dict(parameters),
+    }
+
+
+def common(tables: Path) -> dict[str, Any]:
+    """What all pages of these tables come from: the tables, the ledger, code, catalogues, the libraries."""
     return {
         **data_of(tables),
-        "notebook": file_hash(notebook),
-        "source": source_hash(SOURCES),
-        "parameters": dict(parameters),
-        "libraries": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in SHAPING},
-        },
+        "source": source_hash(SOURCES, without=(".po",)),
+        "locale": catalogues(),
+        "libraries": libraries(),
     }
+
+
+def catalogues() -> dict[str, str | None]:
+    """The hash of each language's catalogue."""
+    return {path.parts[-3]: file_hash(path) for path in sorted((PACKAGE / "report" / "locale").glob("*/*/*.po"))}
+
+
+def libraries() -> dict[str, str]:
+    """The versions of what shapes a page."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in SHAPING}}
 
 
 def data_of(tables: Path) -> dict[str, Any]:
@@ -61,15 +81,27 @@ def data_of(tables: Path) -> dict[str, Any]:
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """The pages of earlier runs; none where the manifest is missing, damaged, or of another version."""
+    return _part(path, "pages")
+
+
+def read_failures(path: Path) -> dict[str, Any]:
+    """The pages that could not be made, or were withheld: why (`message`), and `made_from`."""
+    return _part(path, "failed")
+
+
+def _part(path: Path, name: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return content["pages"] if content["version"] == VERSION else {}
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        found = content.get(name, {}) if content["version"] == VERSION else {}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+    whole = isinstance(found, dict) and all(isinstance(page, dict) for page in found.values())
+    return found if whole else {}
 
 
-def write_manifest(path: Path, pages: Mapping[str, Any]) -> None:
+def write_manifest(path: Path, pages: Mapping[str, Any], failed: Mapping[str, Any] | None = None) -> None:
     """Write the manifest whole."""
+    content = {"version": VERSION, "pages": dict(pages), "failed": dict(failed or {})}
     with replaced(path) as scratch:
-        text = json.dumps({"version": VERSION, "pages": dict(pages)}, indent=1, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
         scratch.write_text(text + "\n", encoding="utf-8")

@@ -17,19 +17,24 @@ from markupsafe import Markup
 
 from .. import __version__, tables
 from ..exceptions import NotebookError, StaleTableError
+from ..fingerprint import file_hash
 from ..folders import private_folder, replaced
 from ..quality import Quality, organisation_quality
+from ..quality.given import READ
 from ..quality.received import fiscal_quarter
 from ..study import Study
 from .addresses import slug
 from .html import css_text, listing, style
 from .lights import MEND, WATCH, light
 from .markup import element, join
+from .memory import Memory, all_libraries, settings_of, whole_source
 from .organisation_parts import Organisation, quarter, sections, summary
 from .tables import definition_list, html_table
 from .words import Words, words
 
 FOLDER = "organismes"
+# Beside the folder: of what its pages were made.
+MEMORY = "organismes.json"
 INDEX = "index"
 LANGUAGE = "fr"
 # What stays of a code in a file name: systems refuse names of more than 255 bytes.
@@ -45,9 +50,11 @@ class _Facts:
     synthetic: bool
 
 
-def write_organisation_pages(study: Study) -> list[str]:
+def write_organisation_pages(study: Study, *, force: bool = False) -> list[str]:
     """
     Write the pages of all organisations and their index; those of organisations that are no longer there go.
+
+    Where nothing that they come from has changed, and every page is as it was, they are left, unless `force` is asked.
 
     Returns
     -------
@@ -55,20 +62,33 @@ def write_organisation_pages(study: Study) -> list[str]:
         What went wrong, as sentences: a page that could not be made, or a build that is not there.
     """
     derived = study.paths.derived
+    folder = private_folder(private_folder(study.paths.reports / "sensitive") / FOLDER)
+    memory = Memory(folder.parent / MEMORY, made_from(study), folder, ignore=force)
+    if memory.is_same():
+        return []
     try:
         found = organisation_quality(derived, study)
     except StaleTableError as error:
         return [f"The pages of the organisations were not made: {error}"]
     synthetic = tables.read_metadata(tables.RECORDS, derived).get("synthetic") == "yes"
     pages, faults = organisation_pages(found, synthetic=synthetic)
-    folder = private_folder(private_folder(study.paths.reports / "sensitive") / FOLDER)
     for name, text in pages.items():
         with replaced(folder / name) as scratch:
             scratch.write_text(text, encoding="utf-8")
     for path in folder.glob("*.html"):
         if path.name not in pages:
             path.unlink()
+    if not faults:
+        memory.write()
     return faults
+
+
+def made_from(study: Study) -> dict[str, object]:
+    """Hashes of everything that the pages come from."""
+    build = {name: file_hash(study.paths.derived / f"{name}.parquet") for name in READ}
+    return {
+        "build": build, "study": settings_of(study), "source": whole_source(), "libraries": all_libraries(),
+    }  # fmt: skip
 
 
 def organisation_pages(found: Quality, *, synthetic: bool = False) -> tuple[dict[str, str], list[str]]:

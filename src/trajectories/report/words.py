@@ -197,7 +197,7 @@ def words(language: str) -> Words:
     Raises
     ------
     NotebookError
-        No catalogue exists for the language.
+        No catalogue exists for the language, or it cannot be read.
     """
     if language not in LOCALES:
         raise NotebookError(f"no reports in the language {language!r}: the languages are {', '.join(LOCALES)}.")
@@ -221,8 +221,15 @@ def read_catalogue(language: str, *, typeset: bool = True):
     """The catalogue of a language (babel.messages.Catalog), its texts set in the typography of the language, or not."""
     from babel.messages.pofile import read_po
 
-    with catalogue_path(language).open("rb") as file:
-        catalogue = read_po(file, locale=LOCALES[language])
+    path = catalogue_path(language)
+    try:
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=LOCALES[language])
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotebookError(
+            f"the catalogue {path.name} of {LOCALES[language]} cannot be read ({type(error).__name__}): install the "
+            "library again."
+        ) from None
     setting = _TYPOGRAPHY[language]
     for message in catalogue if typeset else ():
         if message.id and isinstance(message.string, str):

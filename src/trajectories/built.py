@@ -1,0 +1,72 @@
+"""Whether the tables of a build are those that would be built now (`build.json`, beside them)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib.metadata
+import json
+import os
+from typing import Any
+
+from .deposits.deposits import CROSSWALKS
+from .fingerprint import file_hash, hashes_below
+from .persons.pseudonyms import ENVIRONMENT, SAMPLE_KEY, key_path, secret_key
+from .persons.review import FILE as REVIEW
+from .pipeline import review_folder
+from .provenance import LIBRARIES, is_made, linkage_model, rooms, stamp
+from .study import Study
+from .synthetic import is_synthetic
+
+STAMP = "build.json"
+# Beside what computes estimates, what reads deposits and links.
+MORE_LIBRARIES = ("duckdb", "openpyxl", "python-calamine", "splink")
+_WHERE = ("paths", "exclusions", "linkage_model")
+
+
+def built_from(study: Study) -> dict[str, Any]:
+    """All that the tables of a build depend on: deposits, key, decisions, exclusions, settings, model, code."""
+    raw = study.paths.raw
+    return {
+        "deposits": hashes_below(raw),
+        "crosswalks": hashes_below(raw.absolute().parent / CROSSWALKS),
+        "exclusions": None if study.exclusions is None else file_hash(study.exclusions),
+        "review": file_hash(review_folder(study) / REVIEW),
+        "key": _trace_of_key(study),
+        "study": {name: repr(value) for name, value in vars(study).items() if name not in _WHERE},
+        "model": linkage_model(study).to_json(),
+        "source": rooms(),
+        "libraries": {name: importlib.metadata.version(name) for name in (*LIBRARIES, *MORE_LIBRARIES)},
+    }
+
+
+def is_built(study: Study) -> bool:
+    """Whether a build would give the tables that are there, each as it was written."""
+    return is_made(study.paths.derived, built_from(study), STAMP)
+
+
+def note_built(study: Study, origin: dict[str, Any], n_excluded: int) -> None:
+    """
+    Remember what the tables were built from: `origin`, as it was before the build began.
+
+    The clerical review is read and written by the build: it is as it is now. So is the key, which a first build makes.
+    """
+    now = {"review": file_hash(review_folder(study) / REVIEW), "key": _trace_of_key(study)}
+    written = sorted(path.name for path in study.paths.derived.glob("*.parquet"))
+    stamp(study.paths.derived, {**origin, **now}, written, STAMP, n_excluded=n_excluded)
+
+
+def n_excluded(study: Study) -> int:
+    """Accepted rows that the build left out by request."""
+    return int(json.loads((study.paths.derived / STAMP).read_text(encoding="utf-8"))["n_excluded"])
+
+
+def _trace_of_key(study: Study) -> str | None:
+    """What two runs with one key share, and nobody can go back from; None where there is no key yet."""
+    if is_synthetic(study.paths.raw):
+        secret = SAMPLE_KEY
+    elif os.environ.get(ENVIRONMENT) is None and not key_path().exists():
+        return None  # not made here
+    else:
+        secret = secret_key().secret
+    return hmac.new(secret, b"trajectories build", hashlib.sha256).hexdigest()

@@ -1,0 +1,86 @@
+"""What an earlier run left in a folder, and from what: the reason not to make it again.
+
+One file remembers the hash of all that the files of a folder came from, and the hash of each. A file that is damaged,
+or of another origin, remembers nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..fingerprint import PACKAGE, fingerprint, hashes_below, source_hash
+from ..folders import replaced
+from ..study import Study
+from . import fingerprint as origins
+
+# Settings that say where things are; what stands there shows in the tables.
+_WHERE = ("paths", "exclusions", "linkage_model")
+# Shape files and read deposits, beside what shapes a page.
+MORE_LIBRARIES = ("openpyxl", "python-calamine", "XlsxWriter")
+
+
+def whole_source() -> str:
+    """The library's source, all of it: docstrings are quoted, deposits are read again."""
+    return source_hash(path.name for path in PACKAGE.iterdir() if path.name != "__pycache__")
+
+
+def all_libraries() -> dict[str, str]:
+    """The versions of what shapes pages and files."""
+    return {**origins.libraries(), **{name: importlib.metadata.version(name) for name in MORE_LIBRARIES}}
+
+
+def settings_of(study: Study) -> dict[str, str]:
+    """The settings of a study, less where things are."""
+    return {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
+
+
+class Memory:
+    """
+    What an earlier run left in a folder, if it was made from the same; nothing otherwise.
+
+    Parameters
+    ----------
+    path : path
+        The file that remembers.
+    origin : mapping
+        What it would be made from now.
+    folder : path
+        Where the files stand.
+    ignore : bool
+        Take nothing for done; what is done now is remembered all the same.
+    """
+
+    def __init__(self, path: Path, origin: Mapping[str, Any], folder: Path, *, ignore: bool = False):
+        self.path, self.folder = path, folder
+        self._from = fingerprint(origin)
+        self.kept = {} if ignore else self._read()
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            same = kept["from"] == self._from and isinstance(kept["files"], dict)
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return {}
+        return kept if same else {}
+
+    def hashes(self) -> dict[str, str | None]:
+        """The files as they are now."""
+        return hashes_below(self.folder)
+
+    def is_same(self) -> bool:
+        """Whether every file is there as it was, and no other."""
+        return bool(self.kept) and self.kept["files"] == self.hashes()
+
+    def write(self, **content: Any) -> None:
+        """Remember the files as they are now."""
+        said = {"from": self._from, "files": self.hashes(), **content}
+        with replaced(self.path) as scratch:
+            scratch.write_text(json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+
+    def forget(self) -> None:
+        """Something was not well."""
+        self.path.unlink(missing_ok=True)
