@@ -219,7 +219,7 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
             ]
         elif isinstance(before, Mapping) and isinstance(after, Mapping):
             names = [name.removesuffix(".parquet") for name, old, new in _pairs(before, after) if old != new]
-            found.append(f"{_PARTS.get(part, part)} changed: {_some(names)}")
+            found.append(f"{_PARTS.get(part, part)} changed" + (f": {_some(names)}" if names else ""))
         else:
             found.append(f"{_PARTS.get(part, part)} changed")
     return found
