@@ -14,14 +14,13 @@ from .fingerprint import file_hash, hashes_below
 from .persons.pseudonyms import ENVIRONMENT, SAMPLE_KEY, key_path, secret_key
 from .persons.review import FILE as REVIEW
 from .pipeline import review_folder
-from .provenance import LIBRARIES, is_made, linkage_model, rooms, stamp
+from .provenance import LIBRARIES, is_made, linkage_model, rooms, settings_of, stamp
 from .study import Study
 from .synthetic import is_synthetic
 
 STAMP = "build.json"
 # Beside what computes estimates, what reads deposits and links.
 MORE_LIBRARIES = ("duckdb", "openpyxl", "python-calamine", "splink")
-_WHERE = ("paths", "exclusions", "linkage_model")
 
 
 def built_from(study: Study) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def built_from(study: Study) -> dict[str, Any]:
         "exclusions": None if study.exclusions is None else file_hash(study.exclusions),
         "review": file_hash(review_folder(study) / REVIEW),
         "key": _trace_of_key(study),
-        "study": {name: repr(value) for name, value in vars(study).items() if name not in _WHERE},
+        "study": settings_of(study),
         "model": linkage_model(study).to_json(),
         "source": rooms(),
         "libraries": {name: importlib.metadata.version(name) for name in (*LIBRARIES, *MORE_LIBRARIES)},

@@ -36,15 +36,19 @@ def choices(study: Study) -> dict[str, str]:
     }  # fmt: skip
 
 
+def settings_of(study: Study) -> dict[str, str]:
+    """The settings of a study, less those that say where things are: what stands there is compared itself."""
+    return {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
+
+
 def analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
     """All that the estimates depend on: tables, settings, the library's source, the libraries that compute."""
     names = [*(t.name for t in (tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES, tables.CONFLICTS,
                                 tables.COHORT, tables.CONTACTS, tables.FILES, tables.ISSUES, tables.SPELLS,
                                 tables.MOVES, tables.OBSERVATIONS)), "accounting"]  # fmt: skip
-    asked = {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
     return {
         "tables": {name: file_hash(study.paths.derived / f"{name}.parquet") for name in names},
-        "study": asked,
+        "study": settings_of(study),
         "notes": notes,
         "model": linkage_model(study).to_json(),
         "deposits": hashes_below(study.paths.raw),

@@ -52,6 +52,11 @@ METHODS = (
 # Whose contact failures and hearing a main estimate rests on: the group's own, or the province's.
 REPORTINGS = ("own", "borrowed")
 SUPPORTS = ("observed", "hearsay", "insufficient")
+# The rules by which a type of trajectory is named (typology/naming.py).
+TYPES = ("stays", "returns_early", "returns_late", "onward", "leaves_quebec", "circular")
+# Those who settled in the last fiscal years, and before; and what is measured of them (comparison/periods.py).
+RECENT, BEFORE = PERIODS = ("recent", "before")
+BY_PERIOD = "retention_by_period"
 CATEGORIES = (
     "economic", "family", "refugee", "other_permanent", "asylum_claimant", "temporary_worker", "student",
 )  # fmt: skip

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 import figure_tables
 from page_reading import notebook, rows_of, text_of
 from trajectories.disclosure.ledger import FOLDER, Publication, write_publication
+from trajectories.quality.levels import LEVELS, level_of
 from trajectories.report import course, headline, html, leads, portrait, sections, services, whole
 from trajectories.report.earlier import last_published
 from trajectories.report.figures.people import of_ten, of_ten_text, people
 from trajectories.report.inputs import Run, open_reports, shown_tables
-from trajectories.report.lights import LEVELS, level_of, light
+from trajectories.report.lights import light
 from trajectories.report.words import words
 from trajectories.study import Study
 

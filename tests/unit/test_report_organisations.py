@@ -15,10 +15,11 @@ from trajectories.groups import reported_groups
 from trajectories.places import region_names
 from trajectories.quality import organisation_quality
 from trajectories.quality.given import given
+from trajectories.quality.levels import LEVELS, level_of
 from trajectories.report import organisations
 from trajectories.report.html import faults
 from trajectories.report.leaks import find_leaks
-from trajectories.report.lights import LEVELS, level_of, light
+from trajectories.report.lights import light
 from trajectories.report.organisations import INDEX, file_names, organisation_pages, write_organisation_pages
 from trajectories.report.private import Secrets, remarks, telling
 from trajectories.report.words import LOCALES, NO_BREAK, words

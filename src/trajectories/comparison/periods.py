@@ -18,10 +18,8 @@ import pandas as pd
 
 from ..main_fits import MainFit
 from ..study import Study
+from ..tables import BEFORE, BY_PERIOD, RECENT
 
-MEASURE = "retention_by_period"
-RECENT, BEFORE = "recent", "before"
-PARTS = (RECENT, BEFORE)
 # Fiscal years in the later part: long enough for most of its stays to be followed for a year, and for a region's to be
 # told; short enough to be of the present.
 YEARS = 3
@@ -76,7 +74,7 @@ def retention_by_period(
             {"group": group, "part": part, "since": since, "horizon": horizon, "change": change} | row
             for part, row in parts.items()
         ]
-    return pd.DataFrame(rows, columns=COLUMNS).assign(measure=MEASURE)
+    return pd.DataFrame(rows, columns=COLUMNS).assign(measure=BY_PERIOD)
 
 
 def first_day_of_recent(cutoff: pd.Timestamp) -> pd.Timestamp:

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..comparison.periods import MEASURE as BY_PERIOD
 from ..course.moving import MEASURE as MOVES
 from ..course.occupying import MEASURE as OCCUPATION
 from ..course.settled import MEASURE as SETTLED
 from ..course.time_there import LOST, RESTRICTED
 from ..exceptions import DisclosureError
 from ..study import Disclosure
+from ..tables import BY_PERIOD
 from .coefficients import E_VALUES, protect_coefficients
 from .contrasts import protect_contrasts
 from .control_limits import LIMITS, protect_control_limits

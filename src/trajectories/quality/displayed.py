@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..disclosure import Protected
 from ..tables import PROVINCE
+from .levels import level_of
 
 PERSONS = "persons_rounded"
 # The table of counts that holds everyone who settled.
@@ -61,9 +62,8 @@ def quality_shares(counts: Protected) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        group, measure (a name of `MEASURES`), share (0–1, to the percent; missing where it may not be told), watch and
-        mend (from where on it is to be watched, and to be mended). What is known of the whole only stands under
-        `province`. A measure without its table has no row.
+        group, measure (a name of `MEASURES`), share (0–1, to the percent; missing where it may not be told), level
+        (levels.py). What is known of the whole only stands under `province`. A measure without its table has no row.
 
     Examples
     --------
@@ -83,8 +83,9 @@ def quality_shares(counts: Protected) -> pd.DataFrame:
             if not cells["table"].eq(measure.table).any():
                 continue
             found = _share(cells.set_index(["table", "key"])[PERSONS].astype("Float64"), measure)
-            rows.append({"group": group, "measure": name, "share": found, "watch": measure.watch, "mend": measure.mend})
-    return pd.DataFrame(rows, columns=["group", "measure", "share", "watch", "mend"])
+            level = level_of(found, measure.watch, measure.mend)
+            rows.append({"group": group, "measure": name, "share": found, "level": level})
+    return pd.DataFrame(rows, columns=["group", "measure", "share", "level"])
 
 
 def _share(told: pd.Series, measure: Measure) -> float | None:

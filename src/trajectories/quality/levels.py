@@ -29,6 +29,26 @@ THRESHOLDS = {
 }  # fmt: skip
 
 
+def level_of(share: float | None, watch: float, mend: float) -> str:
+    """
+    The level of what goes wrong: the higher, the worse; nothing measured is no level.
+
+    Parameters
+    ----------
+    share : float or None
+    watch, mend : float
+        From where on it is to be watched, and to be mended.
+
+    Examples
+    --------
+    >>> [level_of(share, watch=0.02, mend=0.1) for share in (0.0, 0.02, 0.3, None)]
+    ['good', 'watch', 'mend', 'unmeasured']
+    """
+    if pd.isna(share):
+        return UNMEASURED
+    return MEND if share >= mend else WATCH if share >= watch else GOOD
+
+
 def levels(measures: pd.DataFrame, organisations: pd.Series) -> pd.DataFrame:
     """
     The level of each subject.
@@ -55,9 +75,7 @@ def levels(measures: pd.DataFrame, organisations: pd.Series) -> pd.DataFrame:
     for subject, (measure, watch, mend) in THRESHOLDS.items():
         rows = measures[measures["measure"].eq(measure)].set_index("organisation_id")
         rows = rows[["n", "of", "share"]].reindex(organisations.to_numpy()).rename_axis("organisation_id").reset_index()
-        share = rows["share"].astype(float)
-        level = pd.Series(GOOD, index=rows.index, dtype=object)
-        level = level.mask(share >= watch, WATCH).mask(share >= mend, MEND).mask(share.isna(), UNMEASURED)
+        level = [level_of(share, watch, mend) for share in rows["share"]]
         found.append(rows.assign(subject=subject, level=level, at=list(THRESHOLDS).index(subject)))
     joined = pd.concat(found, ignore_index=True).sort_values(["organisation_id", "at"], ignore_index=True)
     return joined[["organisation_id", "subject", "level", "n", "of", "share"]]

@@ -18,11 +18,12 @@ import pandas as pd
 from ..deposits.deposits import CROSSWALKS
 from ..disclosure import Protected
 from ..fingerprint import file_hash, hashes_below
+from ..provenance import settings_of
 from ..study import Study
 from . import fingerprint as origins
 from .addresses import shared_folder
 from .exports import FOLDER as DATA
-from .memory import Memory, all_libraries, settings_of, whole_source
+from .memory import Memory, all_libraries, whole_source
 from .pdf import Printed, pdf_of
 
 MEMORY = "around.json"

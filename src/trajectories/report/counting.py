@@ -9,11 +9,10 @@ from markupsafe import Markup
 
 from ..portrait import MIGRATIONS, WHO
 from ..portrait.areas import CITY, CITY_OF
-from ..tables import EXITS, PATHWAYS, PROVINCE, UNKNOWN
-from ..typology import NAMES
+from ..tables import EXITS, PATHWAYS, PROVINCE, TYPES, UNKNOWN
 from .inputs import Report, frame_of
 from .markup import element
-from .readings import level_name, type_name
+from .readings import level_name, origin_name, type_name
 from .tables import html_table
 from .words import Words
 
@@ -36,7 +35,7 @@ ORDERS = {
     ),
     **{table: tuple(dict.fromkeys((*keys, UNKNOWN))) for table, keys in WHO.items()},
     "migration": MIGRATIONS,
-    "type": NAMES,
+    "type": TYPES,
 }
 # Tables whose keys are short, and stay on one line.
 UNBROKEN = ("fiscal_year", "age", "delay")
@@ -101,10 +100,10 @@ def count_table(
 
 def _key(report: Report, name: str, key: str) -> object:
     words = report.words
-    if name == "origin" and not words.has(f"origin.{key}"):
-        return words.region(key)
     if key == TOTAL:
         return words.say("counts.sum_of_displayed")
+    if name == "origin":
+        return origin_name(key, words)
     if name == "area" and key == CITY and report.region in CITY_OF:
         return words.label("area", CITY_OF[report.region])
     if name == "type":

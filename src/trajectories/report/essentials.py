@@ -18,7 +18,7 @@ from .inputs import Report, frame_of
 from .lights import GOOD, MEND, UNMEASURED, WATCH, light
 from .markup import element, join
 from .quality import levels
-from .readings import state_of, told
+from .readings import origin_name, state_of, told
 
 # The worst first: one of them decides how the whole is said.
 _WORST = (MEND, WATCH, GOOD, UNMEASURED)
@@ -56,10 +56,8 @@ def _who(report: Report) -> Markup | None:
     origin = counts[counts["table"].eq("origin") & ~counts["key"].isin(["unknown", "total"]) & counts["persons"].gt(0)]
     if len(origin):
         first = origin.sort_values("persons", ascending=False, kind="stable").iloc[0]
-        name = (
-            words.label("origin", first["key"]) if words.has(f"origin.{first['key']}") else words.region(first["key"])
-        )
-        said = f"{said} " + say("essentials.origin", region=name, persons=words.number(first["persons"]))
+        name, n = origin_name(first["key"], words), words.number(first["persons"])
+        said = f"{said} " + say("essentials.origin", region=name, persons=n)
     return _line(report, "etablissements", "who", said)
 
 

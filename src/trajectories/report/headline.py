@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..study import METROPOLITAN_REGIONS, REGION_CODES
-from ..tables import PROVINCE
+from ..tables import PERIODS, PROVINCE, RECENT
 from .essentials import essentials
 from .figures.differences import difference_text
 from .figures.people import of_ten_text, people
@@ -22,8 +22,6 @@ from .markup import BRIEF, Fragment, element, join, section
 from .readings import HEADLINE_HORIZON, HEARSAY, headline_row, limits_text, rate_text, state_of
 from .tables import html_table
 from .words import Words
-
-RECENT, BEFORE = PARTS = ("recent", "before")
 
 
 def in_brief(report: Report) -> Fragment:
@@ -125,7 +123,7 @@ def _periods(report: Report, horizon: int) -> dict[str, pd.Series]:
     rows = frame_of(report.more["periods"].of(report.region))
     rows = rows[rows["shown"] & rows["horizon"].eq(horizon)].assign(at_least=float("nan"), at_most=float("nan"))
     found = {row["part"]: row for _, row in rows.iterrows()}
-    return {part: found[part] for part in PARTS} if set(found) == set(PARTS) else {}
+    return {part: found[part] for part in PERIODS} if set(found) == set(PERIODS) else {}
 
 
 def _month(row: pd.Series, words: Words) -> str:

@@ -29,7 +29,7 @@ from . import leads
 from .counting import COMPLEMENTS, TOTAL
 from .figures.moved import OWN, value_name
 from .inputs import Run, frame_of
-from .readings import TOO_SHORT, level_name, type_name
+from .readings import TOO_SHORT, level_name, origin_name, type_name
 from .words import Words
 
 PUBLISHED, RANGE, HIDDEN, NONE = STATUSES = ("published", "range", "hidden", "none")
@@ -318,8 +318,8 @@ def _key(row: pd.Series, words: Words, run: Run) -> str:
     if table in SERVICE_TABLES:
         service = table.removeprefix("service_")
         return words.say("services.any") if table == ANY_SERVICE else level_name("service", service, words)
-    if table == "origin" and not words.has(f"origin.{key}"):
-        return words.region(key)
+    if table == "origin":
+        return origin_name(key, words)
     if table == "type":
         return type_name(key, words)
     if table == "area" and key == CITY:

@@ -14,11 +14,8 @@ from typing import Any
 
 from ..fingerprint import PACKAGE, fingerprint, hashes_below, source_hash
 from ..folders import replaced
-from ..study import Study
 from . import fingerprint as origins
 
-# Settings that say where things are; what stands there shows in the tables.
-_WHERE = ("paths", "exclusions", "linkage_model")
 # Shape files and read deposits, beside what shapes a page.
 MORE_LIBRARIES = ("openpyxl", "python-calamine", "XlsxWriter")
 
@@ -31,11 +28,6 @@ def whole_source() -> str:
 def all_libraries() -> dict[str, str]:
     """The versions of what shapes pages and files."""
     return {**origins.libraries(), **{name: importlib.metadata.version(name) for name in MORE_LIBRARIES}}
-
-
-def settings_of(study: Study) -> dict[str, str]:
-    """The settings of a study, less where things are."""
-    return {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
 
 
 class Memory:

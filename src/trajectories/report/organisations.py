@@ -19,6 +19,7 @@ from .. import __version__, tables
 from ..exceptions import NotebookError, StaleTableError
 from ..fingerprint import file_hash
 from ..folders import private_folder, replaced
+from ..provenance import settings_of
 from ..quality import Quality, organisation_quality
 from ..quality.given import READ
 from ..quality.received import fiscal_quarter
@@ -27,7 +28,7 @@ from .addresses import slug
 from .html import css_text, listing, style
 from .lights import MEND, WATCH, light
 from .markup import element, join
-from .memory import Memory, all_libraries, settings_of, whole_source
+from .memory import Memory, all_libraries, whole_source
 from .organisation_parts import Organisation, quarter, sections, summary
 from .tables import definition_list, html_table
 from .words import Words, words

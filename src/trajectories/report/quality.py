@@ -12,16 +12,17 @@ from markupsafe import Markup
 from ..quality import MEASURES, quality_shares
 from ..tables import PROVINCE
 from .inputs import Report
-from .lights import GOOD, WATCH, level_of, light
+from .lights import GOOD, WATCH, light
 from .markup import element, join
 from .readings import HEARSAY, headline_row, state_of
 from .tables import html_table
+from .words import Words
 
 LEARNT = "learnt"
 
 
 def levels(report: Report) -> dict[str, str]:
-    """What is looked at → its level (lights.py), in the order of the table."""
+    """What is looked at → its level (quality/levels.py), in the order of the table."""
     return {name: level for name, level, _, _ in _measured(report)}
 
 
@@ -40,7 +41,16 @@ def lights(report: Report) -> Markup | None:
         for name, level, measure, of_whole in _measured(report)
     ]
     header = [say("column.looked_at"), say("column.state"), say("column.measure")]
-    return html_table(say("quality.lights"), header, rows, numeric=False, note=say("quality.lights_note"))
+    return html_table(say("quality.lights"), header, rows, numeric=False, note=_thresholds(words))
+
+
+def _thresholds(words: Words) -> str:
+    """From where on each measure is to be watched, and to be mended."""
+    told = {
+        name: words.listing([words.percent(measure.watch), words.percent(measure.mend)])
+        for name, measure in MEASURES.items()
+    }
+    return words.say("quality.lights_note", **told)
 
 
 def _measured(report: Report) -> list[tuple[str, str, str, bool]]:
@@ -51,9 +61,8 @@ def _measured(report: Report) -> list[tuple[str, str, str, bool]]:
         for row in quality_shares(counts).itertuples():
             if MEASURES[row.measure].whole != of_whole:
                 continue
-            share = None if pd.isna(row.share) else row.share
-            measure = say("hidden") if share is None else words.percent(share)
-            found.append((row.measure, level_of(share, row.watch, row.mend), measure, of_whole))
+            measure = say("hidden") if pd.isna(row.share) else words.percent(row.share)
+            found.append((row.measure, row.level, measure, of_whole))
     return [*_of_the_estimate(report), *found]
 
 

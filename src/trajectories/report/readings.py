@@ -134,6 +134,11 @@ def level_name(term: str, level: object, words: Words) -> str:
     return words.label("covariate_level", f"{term}.{level}" if words.has(f"covariate_level.{term}.{level}") else level)
 
 
+def origin_name(key: str, words: Words) -> str:
+    """Where somebody came from: outside Québec, a place not known, else a region."""
+    return words.say(f"origin.{key}") if words.has(f"origin.{key}") else words.region(key)
+
+
 def type_name(code: str, words: Words) -> str:
     """The name of a type in words: « stays », « onward_month_20 » (of two that leave alike), « onward_2 »."""
     rule, _, rest = code.partition("_month_")

@@ -8,6 +8,7 @@ folder. The page is written beside the executed notebook and moved, whole, once 
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Mapping
@@ -54,7 +55,8 @@ def make_page(job: Job) -> tuple[float, str | None]:
     except Exception as error:
         # a page of other tables must not stand for this one
         job.page.unlink(missing_ok=True)
-        job.log.write_text(traceback.format_exc(), encoding="utf-8")
+        with contextlib.suppress(OSError):  # on a full disk the sentence is all that is left
+            job.log.write_text(traceback.format_exc(), encoding="utf-8")
         return time.monotonic() - started, _sentence(job, error)
 
 

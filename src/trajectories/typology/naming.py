@@ -18,10 +18,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..tables import METROPOLE, OUTSIDE_QUEBEC, REGION
+from ..tables import METROPOLE, OUTSIDE_QUEBEC, REGION, TYPES
 from .states import OTHER_REGION
 
-NAMES = ("stays", "returns_early", "returns_late", "onward", "leaves_quebec", "circular")
+NAMES = TYPES
 # Leaving within the first year is early: the first twelve months are what the follow-up and the reports look at first.
 EARLY = 12
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from ...tables import UNKNOWN
 from ..drawing import FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
 from ..inputs import frame_of
+from ..readings import origin_name
 from ..tables import html_table, under_figure
 from ..words import Words
 from .lettering import SMALL, broken, text_width
@@ -103,7 +104,7 @@ def _origin(code: str, words: Words, table: str) -> str:
     """The name of an origin: of the metropolitan part of a region where flows are told, else of the region."""
     if table == FLOW or code == UNKNOWN:
         return words.label("flow_origin", code)
-    return words.label("origin", code) if words.has(f"origin.{code}") else words.label("region", code)
+    return origin_name(code, words)
 
 
 def destination_name(code: str, rows: list[str], words: Words) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..drawing import CURVE, INK, WIDE, Drawing, draw
 from ..inputs import frame_of
+from ..readings import origin_name
 from ..words import Words
 
 _SHOWN_ORIGINS = 8
@@ -32,7 +33,7 @@ def origins(counts, *, region: str, words: Words) -> Drawing | None:
     if rows.empty:
         return None
     rows = rows.sort_values(["persons", "key"], ascending=[False, True], kind="stable").head(_SHOWN_ORIGINS)
-    names = [words.label("origin", key) if words.has(f"origin.{key}") else words.region(key) for key in rows["key"]]
+    names = [origin_name(key, words) for key in rows["key"]]
     values = rows["persons"].to_numpy(float)
     row = 32
 
