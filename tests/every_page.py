@@ -17,9 +17,10 @@ from page_reading import notebook
 from trajectories.quality import organisation_quality
 from trajectories.report import html
 from trajectories.report.addresses import METHOD, page_name, shared_folder
-from trajectories.report.inputs import Report, all_protected, open_reports
+from trajectories.report.inputs import Report, open_reports
 from trajectories.report.method_page import method_page
 from trajectories.report.organisations import INDEX, organisation_pages
+from trajectories.report.shown import all_protected
 from trajectories.report.words import LOCALES
 from trajectories.study import Study
 from trajectories.tables import PROVINCE

@@ -15,7 +15,7 @@ from page_reading import text_of_workbook
 from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import method_page, run_reports
-from trajectories.report.inputs import Run
+from trajectories.report.run import Run
 from trajectories.simulate.population import POOLS
 from trajectories.study import Study
 

@@ -19,9 +19,10 @@ from trajectories.exceptions import UnusableInputError
 from trajectories.report import fingerprint as origins
 from trajectories.report import sections
 from trajectories.report.addresses import METHOD
-from trajectories.report.inputs import Run, open_reports
+from trajectories.report.inputs import open_reports
 from trajectories.report.method_page import method_page
 from trajectories.report.publish import LISTING, publish
+from trajectories.report.run import Run
 from trajectories.study import Disclosure, Paths
 
 RULES = Disclosure()

@@ -25,9 +25,12 @@ from trajectories.exceptions import DisclosureError, TableError, UnusableInputEr
 from trajectories.report import html, labelled
 from trajectories.report.exports import WORKBOOK, exported, write_exports
 from trajectories.report.indicators import UNITS
-from trajectories.report.inputs import MORE, NEEDED, Run, as_coefficients, frame_of, shown_tables
+from trajectories.report.inputs import frame_of
 from trajectories.report.labelled import COLUMNS
+from trajectories.report.protected import MORE, NEEDED, as_coefficients
 from trajectories.report.publish import publish
+from trajectories.report.run import Run
+from trajectories.report.shown import shown_tables
 from trajectories.report.words import read_catalogue, words
 from trajectories.services.leads import ranked_leads
 from trajectories.study import Paths, Study

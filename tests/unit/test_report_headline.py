@@ -19,8 +19,10 @@ from trajectories.quality.levels import LEVELS, level_of
 from trajectories.report import course, headline, html, leads, portrait, sections, services, whole
 from trajectories.report.earlier import last_published
 from trajectories.report.figures.people import of_ten, of_ten_text, people
-from trajectories.report.inputs import Run, open_reports, shown_tables
+from trajectories.report.inputs import open_reports
 from trajectories.report.lights import light
+from trajectories.report.run import Run
+from trajectories.report.shown import shown_tables
 from trajectories.report.words import words
 from trajectories.study import Study
 

@@ -14,10 +14,12 @@ from page_reading import Reader, notebook, text_of
 from report_tables import write_tables
 from trajectories.report import docstrings, elsewhere, html, method, sections
 from trajectories.report.addresses import METHOD
-from trajectories.report.inputs import Run, all_protected, open_reports
+from trajectories.report.inputs import open_reports
 from trajectories.report.leaks import find_leaks
 from trajectories.report.method_page import METHODS, TERMS, method_page
 from trajectories.report.private import Secrets
+from trajectories.report.run import Run
+from trajectories.report.shown import all_protected
 from trajectories.report.words import LOCALES, read_catalogue, words
 from trajectories.study import REGION_CODES, Study
 

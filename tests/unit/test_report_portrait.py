@@ -11,7 +11,9 @@ from report_tables import write_tables
 from trajectories.portrait import MIGRATIONS, WHO, beside_targets, whole_portrait
 from trajectories.provenance import description
 from trajectories.report import html, portrait, sections
-from trajectories.report.inputs import FILES, Run, open_reports
+from trajectories.report.inputs import open_reports
+from trajectories.report.protected import FILES
+from trajectories.report.run import Run
 from trajectories.report.words import words
 from trajectories.results import write_results
 from trajectories.study import REGION_CODES, Study

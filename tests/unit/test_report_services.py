@@ -10,7 +10,8 @@ import pytest
 from page_reading import header_of, notebook, rows_of, text_of
 from report_tables import write_tables
 from trajectories.report import html, sections, services
-from trajectories.report.inputs import FILES, open_report, open_reports
+from trajectories.report.inputs import open_report, open_reports
+from trajectories.report.protected import FILES
 from trajectories.report.words import NO_BREAK
 from trajectories.tables import EXIT_REASONS, NEEDS
 

@@ -35,10 +35,12 @@ from trajectories.report import (
 from trajectories.report import words as words_module
 from trajectories.report.counting import ORDERS
 from trajectories.report.exports import WORKBOOK, exported
-from trajectories.report.inputs import Run, all_protected, open_reports
+from trajectories.report.inputs import open_reports
 from trajectories.report.linkage import REFUSALS
 from trajectories.report.method_page import method_page
 from trajectories.report.readings import times_text
+from trajectories.report.run import Run
+from trajectories.report.shown import all_protected
 from trajectories.report.words import LOCALES, french, read_catalogue, words
 from trajectories.study import REGION_CODES, Study
 

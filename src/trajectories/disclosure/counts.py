@@ -115,6 +115,13 @@ class _Cells:
         }
         enough = {g for g in self.rows if all(self.totals[name][g] >= self.least[name] for name in self.least)}
         self.small = {group for group in self.rows if self.totals["persons"][group] > 0 and group not in enough}
+        self.room_told = {name: self._room_told(name) for name in self.values}
+
+    def _room_told(self, name: str) -> list[tuple[int, int]]:
+        """How far below and above the truth a reader can suppose each number, once it is displayed."""
+        values, base = self.values[name], self.rules.round
+        low, high = rounding_interval(rounded(values, base), base, self.least[name])
+        return list(zip((values - low).tolist(), (high - values).tolist(), strict=True))
 
     def hide_small_groups(self) -> None:
         for group in self.small:
@@ -156,13 +163,11 @@ class _Cells:
 
     def _room(self, name: str, i: int) -> tuple[int, int]:
         """How far below and above the truth a reader can suppose this number."""
-        value = int(self.values[name][i])
-        if not self.shown[i]:
-            row = self.rows[self.group[i]]
-            zeros_too = len(row) > 1 and not self.shown[row].any()
-            return (value if zeros_too else value - min(value, 1)), UNLIMITED
-        low, high = rounding_interval(rounded([value], self.rules.round), self.rules.round, self.least[name])
-        return value - int(low[0]), int(high[0]) - value
+        if self.shown[i]:
+            return self.room_told[name][i]
+        value, row = int(self.values[name][i]), self.rows[self.group[i]]
+        zeros_too = len(row) > 1 and not self.shown[row].any()
+        return (value if zeros_too else value - min(value, 1)), UNLIMITED
 
     def _network(self, name: str, target: str, *, province_told: bool) -> list[Arc]:
         arcs: list[Arc] = []

@@ -23,7 +23,8 @@ from ..study import Study
 from . import fingerprint as origins
 from .addresses import shared_folder
 from .exports import FOLDER as DATA
-from .memory import Memory, all_libraries, whole_source
+from .fingerprint import whole_source
+from .memory import Memory, all_libraries
 from .pdf import Printed, pdf_of
 
 MEMORY = "around.json"

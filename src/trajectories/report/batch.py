@@ -30,11 +30,13 @@ from ..tables import PROVINCE
 from . import fingerprint as origins
 from .addresses import INDEX, METHOD, page_name, shared_folder
 from .around import Around, made_around_from, size_classes
-from .inputs import AllProtected, Run, all_protected, open_reports
+from .inputs import open_reports
 from .manifest import Manifest, parameters_of
 from .notebooks import check_notebook
 from .pdf import Printed, find_chromium
 from .private import Secrets
+from .run import Run
+from .shown import AllProtected, all_protected, keep_protected
 from .withheld import NOT_SEARCHED, what_may_be_said, withhold_leaks
 from .words import FIRST, LOCALES, words
 from .worker import Job, make_page, one_thread
@@ -152,7 +154,10 @@ def run_reports(
     for region, job in fresh.items():
         found[region] = Outcome(region, "skipped", 0.0, None, job.page)
         tell(found[region])
-    for job, seconds, fault in _run([job for region, job in jobs_of.items() if region not in fresh], max(1, jobs)):
+    to_make = [job for region, job in jobs_of.items() if region not in fresh]
+    if to_make:
+        keep_protected(tables, rules=study.disclosure, support=study.support)
+    for job, seconds, fault in _run(to_make, max(1, jobs)):
         manifest.note(job, fault)
         status, page = ("failed", None) if fault else ("done", job.page)
         found[job.region] = Outcome(job.region, status, seconds, fault, page)

@@ -21,8 +21,8 @@ from ..folders import replaced
 from ..results import harmless
 from .addresses import slug
 from .indicators import indicators
-from .inputs import Run
 from .labelled import COLUMNS, STATUSES, Sheet, labelled, sheet
+from .run import Run
 from .words import FIRST, Words
 from .words import words as words_of
 
@@ -70,7 +70,7 @@ def exported(tables: Mapping[str, Protected], words: Words, run: Run) -> dict[st
     Parameters
     ----------
     tables : mapping of str to Protected
-        As `report.inputs.shown_tables` returns them.
+        As `report.protected.shown_tables` returns them.
     words : Words
     run : Run
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,12 @@ from ..disclosure.ledger import FOLDER as LEDGER
 from ..disclosure.ledger import NOTE
 from ..fingerprint import PACKAGE, file_hash, fingerprint, source_hash
 from ..folders import replaced
-from .inputs import FILES
+from .protected import FILES
 
 # The libraries whose version can change a page.
 SHAPING = (
     "babel", "ipython", "Jinja2", "MarkupSafe", "matplotlib", "nbconvert", "nbformat", "numpy", "pandas", "papermill",
     "pyarrow",
-)  # fmt: skip
-# The library's files that a report notebook imports; what others change shows in the tables.
-SOURCES = (
-    "disclosure", "portrait", "quality", "report", "services", "typology", "exceptions.py", "folders.py", "study.py",
-    "tables.py",
 )  # fmt: skip
 VERSION = 2
 
@@ -54,10 +49,16 @@ def common(tables: Path) -> dict[str, Any]:
     """What all pages of these tables come from: the tables, the ledger, code, catalogues, the libraries."""
     return {
         **data_of(tables),
-        "source": source_hash(SOURCES, without=(".po",)),
+        "source": whole_source(without=(".po",)),
         "locale": catalogues(),
         "libraries": libraries(),
     }
+
+
+def whole_source(*, without: Collection[str] = ()) -> str:
+    """The library's source, all of it: pages quote docstrings and take constants of rooms that they do not run."""
+    names = (path.name for path in PACKAGE.iterdir() if path.name != "__pycache__")
+    return source_hash(names, without=without)
 
 
 def catalogues() -> dict[str, str | None]:

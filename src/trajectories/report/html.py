@@ -20,9 +20,10 @@ from markupsafe import Markup
 from ..exceptions import NotebookError
 from ..study import REGION_CODES
 from .atlas import atlas
-from .inputs import Report, Run, frame_of
+from .inputs import Report, frame_of
 from .markup import BRIEF, MARK, element, join
 from .readings import HEADLINE_HORIZON, by_hearsay, limits_text, marked, notes, rate_text, series, state_of
+from .run import Run
 from .tables import html_table
 from .words import Words, words
 

@@ -14,8 +14,8 @@ from ..disclosure import Protected
 from ..portrait import beside_targets
 from ..study import REGION_CODES, Study
 from ..tables import PROVINCE
-from .inputs import Run
 from .labelled import HIDDEN, PUBLISHED, RANGE, Sheet, sheet
+from .run import Run
 from .words import Words
 
 NAME = "indicators"

@@ -28,8 +28,9 @@ from ..services.given import ANY_SERVICE as ANY
 from . import leads
 from .counting import COMPLEMENTS, TOTAL
 from .figures.moved import OWN, value_name
-from .inputs import Run, frame_of
+from .inputs import frame_of
 from .readings import TOO_SHORT, level_name, origin_name, type_name
+from .run import Run
 from .words import Words
 
 PUBLISHED, RANGE, HIDDEN, NONE = STATUSES = ("published", "range", "hidden", "none")
@@ -157,7 +158,7 @@ def labelled(name: str, table: Protected, words: Words, run: Run) -> Sheet:
     Parameters
     ----------
     name : str
-        As in `report.inputs.shown_tables`.
+        As in `report.protected.shown_tables`.
     table : Protected
     words : Words
     run : Run

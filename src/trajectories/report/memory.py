@@ -12,17 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..fingerprint import PACKAGE, fingerprint, hashes_below, source_hash
+from ..fingerprint import fingerprint, hashes_below
 from ..folders import replaced
 from . import fingerprint as origins
 
 # Shape files and read deposits, beside what shapes a page.
 MORE_LIBRARIES = ("openpyxl", "python-calamine", "XlsxWriter")
-
-
-def whole_source() -> str:
-    """The library's source, all of it: docstrings are quoted, deposits are read again."""
-    return source_hash(path.name for path in PACKAGE.iterdir() if path.name != "__pycache__")
 
 
 def all_libraries() -> dict[str, str]:

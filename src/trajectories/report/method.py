@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from ..study import REGION_CODES, Disclosure
 from .addresses import METHOD
-from .inputs import Report, Run
+from .inputs import Report
 from .markup import Fragment, element, join, section
+from .run import Run
 from .words import Words
 
 

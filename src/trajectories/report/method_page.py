@@ -14,11 +14,11 @@ from markupsafe import Markup
 from ..study import Disclosure
 from . import docstrings
 from .html import without_notebook
-from .inputs import Run
 from .markup import element, join
 from .method import parameters, reference
 from .ordinary import plain
 from .readings import series
+from .run import Run
 from .tables import definition_list
 from .words import Words, words
 

@@ -192,14 +192,14 @@ def _workbook(content: bytes) -> Opened:
 
 def _cells_of_workbook(content: bytes) -> list[str]:
     """The cells row by row, as a reader meets them: workbooks keep texts apart, once each, and dates as numbers."""
-    import openpyxl
+    from python_calamine import CalamineWorkbook
 
-    book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
+    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
     cells = []
-    for sheet in book.worksheets:
-        cells.append(sheet.title)
-        for row in sheet.iter_rows(values_only=True):
-            told = (_as_shown(value) if isinstance(value, float) else value for value in row if value is not None)
+    for name in book.sheet_names:
+        cells.append(name)
+        for row in book.get_sheet_by_name(name).to_python():
+            told = (_as_shown(value) if isinstance(value, float) else value for value in row if value != "")
             cells += [" ".join(str(value).split()) for value in told]
     return cells
 

@@ -25,10 +25,11 @@ from ..quality.given import READ
 from ..quality.received import fiscal_quarter
 from ..study import Study
 from .addresses import slug
+from .fingerprint import whole_source
 from .html import css_text, listing, style
 from .lights import MEND, WATCH, light
 from .markup import element, join
-from .memory import Memory, all_libraries, whole_source
+from .memory import Memory, all_libraries
 from .organisation_parts import Organisation, quarter, sections, summary
 from .tables import definition_list, html_table
 from .words import Words, words

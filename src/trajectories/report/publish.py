@@ -21,9 +21,10 @@ from . import fingerprint as origins
 from .addresses import INDEX, METHOD, shared_folder
 from .exports import FOLDER as DATA
 from .exports import exported
-from .inputs import Run, shown_tables
 from .method_page import method_page
 from .pdf import Printed
+from .run import Run
+from .shown import shown_tables
 from .words import LOCALES, words
 
 # What a publication put there: so that the next one can take away what it no longer has, and nothing else.

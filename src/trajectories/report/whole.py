@@ -12,8 +12,9 @@ from ..study import METROPOLITAN_REGIONS, REGION_CODES
 from ..tables import PROVINCE
 from . import figures
 from .figures.differences import difference_text, group_name
-from .inputs import PLACES, Report, frame_of
+from .inputs import Report, frame_of
 from .markup import Fragment, Markup, element, join, nothing, section
+from .protected import PLACES
 from .readings import HEARSAY, by_hearsay, level_name, notes, with_limits
 from .tables import html_table, numbers_id
 from .words import Words

@@ -13,10 +13,10 @@ import pandas as pd
 
 from ..folders import private_folder, replaced
 from ..results import harmless
-from .inputs import Run
 from .leaks import find_leaks, sentence
 from .ordinary import Ordinary, ordinary
 from .private import Secrets
+from .run import Run
 from .words import LOCALES
 
 FOLDER = "withheld"

@@ -62,8 +62,8 @@ def make_page(job: Job) -> tuple[float, str | None]:
 
 def _make(job: Job) -> None:
     from . import html
-    from .inputs import Run
     from .notebooks import run_notebook
+    from .run import Run
 
     executed = run_notebook(job.notebook, job.executed, job.parameters)
     run = Run.read(Path(job.parameters["tables"]))

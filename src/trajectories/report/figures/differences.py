@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ..drawing import Drawing
-from ..inputs import PLACES, frame_of
+from ..inputs import frame_of
+from ..protected import PLACES
 from ..readings import level_name
 from ..words import Words
 from .intervals import HEAD, LEVEL, REFERENCE, Line, draw_intervals
