@@ -35,12 +35,15 @@ def build_step(
     with show.stage("build") as say:
         if not force and is_built(study):
             say("tables (unchanged)")
+            n_anew = None
         else:
             origin = built_from(study)
-            note_built(study, origin, pipeline.build(study, progress=say, new_key=new_key).n_excluded)
+            built = pipeline.build(study, progress=say, new_key=new_key, force=force)
+            note_built(study, origin, built.n_excluded)
+            n_anew = built.deposits.n_anew
     derived = study.paths.derived
     files, persons, stays = (tables.load(one, derived) for one in (tables.FILES, tables.PERSONS, tables.COHORT))
-    _accounting(files, each_file, n_excluded(study), show)
+    _accounting(files, each_file, n_excluded(study), show, n_anew)
     show.echo(f"{persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
     unreadable = files[files["status"].eq("unreadable")]
     for file in unreadable.itertuples():
@@ -48,7 +51,7 @@ def build_step(
     return SOME_FAILED if len(unreadable) else ALL_DONE
 
 
-def _accounting(files, each_file: bool, excluded: int, show: Shown) -> None:
+def _accounting(files, each_file: bool, excluded: int, show: Shown, n_anew: int | None) -> None:
     """Rows read = accepted + quarantined + superseded + duplicates, in total and, if asked, file by file."""
     for file in files.itertuples() if each_file else ():
         show.echo(
@@ -59,7 +62,8 @@ def _accounting(files, each_file: bool, excluded: int, show: Shown) -> None:
         name: int(files[f"n_{name}"].sum()) for name in ("read", "accepted", "quarantined", "superseded", "duplicate")
     }
     parts = " + ".join(f"{sums[name]:,} {name}" for name in ("accepted", "quarantined", "superseded", "duplicate"))
-    show.echo(f"{len(files):,} files, {sums['read']:,} rows read = {parts}.")
+    anew = "" if n_anew is None else f" ({n_anew:,} read anew)"
+    show.echo(f"{len(files):,} files{anew}, {sums['read']:,} rows read = {parts}.")
     if excluded:
         show.echo(f"Of the accepted rows, {excluded:,} are left out by request.")
 

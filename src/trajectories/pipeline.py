@@ -15,6 +15,7 @@ import pandas as pd
 from . import tables
 from .cohort import Cohort, build_cohort
 from .deposits import Deposits, read_deposits
+from .deposits.remembered import Memory
 from .exceptions import StaleTableError, UnusableInputError
 from .folders import private_folder, replaced
 from .persons import (
@@ -38,6 +39,9 @@ from .provenance import choices, linkage_model
 from .spells import Residences, build_spells
 from .study import Study
 from .synthetic import is_synthetic, make_sample
+
+# Below the derived folder: the deposits as a build before read them.
+READ = "read"
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,14 @@ class Built:
         return files[files["status"].eq("unreadable")]
 
 
-def build(study: Study, *, progress: Callable[[str], None] | None = None, new_key: bool = False) -> Built:
+def build(
+    study: Study, *, progress: Callable[[str], None] | None = None, new_key: bool = False, force: bool = False
+) -> Built:
     """
     Deposits to tables: read, link, reconstruct, draw the cohort, and write every table below `study.paths.derived`.
 
-    `new_key` accepts that the key is another one than that of the tables that are there: all ids change.
+    `new_key` accepts that the key is another one than that of the tables that are there: all ids change. `force` reads
+    every deposit; else those that a build before read are remembered (`read/` below that folder).
 
     Raises
     ------
@@ -99,7 +106,10 @@ def build(study: Study, *, progress: Callable[[str], None] | None = None, new_ke
         check_key(study.paths.derived)
     key = SAMPLE_KEY if synthetic else secret_key()
     say("deposits")
-    deposits = read_deposits(study.paths.raw, study=study)
+    memory = Memory(private_folder(study.paths.derived) / READ, key if isinstance(key, bytes) else key.secret)
+    if force:
+        memory.forget()
+    deposits = read_deposits(study.paths.raw, study=study, memory=memory)
     if deposits.records.empty:
         raise UnusableInputError(_nothing_usable(study, deposits))
     say("persons")

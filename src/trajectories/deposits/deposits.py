@@ -19,6 +19,7 @@ from .gathering import Gathered, Progress, as_objects, gather
 from .organisations import Reported, fill_down, organisation_zones, read_registry, who_reports
 from .reading import REGISTRY
 from .records import Dates, Findings, read_dates, read_places, read_values, usable_places
+from .remembered import Memory
 from .rules import RULES
 from .wording import closest_known
 
@@ -37,6 +38,8 @@ class Deposits:
     records, quarantine, issues, files, superseded : DataFrame
         Accepted rows; rows set aside; cells that became missing or were set right (row 0: the whole file or sheet);
         one row a file; rows that a later deposit replaced.
+    n_anew : int
+        How many of the files were read, the others being remembered as they were read before.
     """
 
     records: pd.DataFrame
@@ -44,6 +47,7 @@ class Deposits:
     issues: pd.DataFrame
     files: pd.DataFrame
     superseded: pd.DataFrame
+    n_anew: int
 
     def accounting(self) -> pd.DataFrame:
         """
@@ -84,6 +88,7 @@ def read_deposits(
     progress: Progress | None = None,
     processes: int | None = None,
     crosswalks: str | Path | None = None,
+    memory: Memory | None = None,
 ) -> Deposits:
     """
     Read every deposit below a folder.
@@ -103,6 +108,9 @@ def read_deposits(
         not depend on it. A script that reads much keeps its own work below `if __name__ == "__main__":`.
     crosswalks : path, optional
         Folder of the study's own crosswalks; None: `crosswalks` beside the folder of the deposits. It need not exist.
+    memory : Memory, optional
+        Where files are remembered as they were read, so that only new and changed ones are read again, and nothing is
+        left of those that are gone. None: all are read. The tables do not depend on it.
 
     Returns
     -------
@@ -130,7 +138,7 @@ def read_deposits(
     study = study or Study()
     perimeter = check_perimeter(perimeter or study.perimeter)
     known = load_crosswalks(folder.absolute().parent / CROSSWALKS if crosswalks is None else crosswalks)
-    gathered = gather(folder, known, study.max_rows_per_sheet, progress, processes)
+    gathered = gather(folder, known, study.max_rows_per_sheet, progress, processes, memory)
     registry, fault = read_registry(folder)
     if fault:
         gathered.issues.append((REGISTRY, "", 0, "registry_unusable", None, fault))
@@ -175,6 +183,7 @@ def read_deposits(
             ),
             tables.SUPERSEDED,
         ),
+        n_anew=gathered.n_anew,
     )
     done.accounting()
     return done

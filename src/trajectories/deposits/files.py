@@ -7,6 +7,7 @@ the result is the same whatever the number of processes, down to the order of th
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from .crosswalks import COLUMNS, DATES, Crosswalk, Crosswalks
 from .grid import DEEPEST_HEADER, Coded, Sheet, UnreadableDepositError, Vocabulary
 from .layout import ColumnOf, Layout, find_header, lay_out
 from .notes import is_not_data
-from .reading import read_source
+from .reading import content_of, read_content
 from .text import may_be_mojibake, repaired
 
 # The last column of codes: all cells under headers that the crosswalk does not know, taken together.
@@ -62,11 +63,17 @@ class FileTable:
 
 @dataclass
 class FileRead:
-    """One file read: its note, its tables, and issues as (file, sheet, row, reason, column, value)."""
+    """
+    One file read: its note, its tables, and issues as (file, sheet, row, reason, column, value).
+
+    `digest` is the SHA-256 of the bytes that were read; `recalled`: it was remembered (`remembered`), not read now.
+    """
 
     note: FileNote
     tables: list[FileTable] = field(default_factory=list)
     issues: list[tuple] = field(default_factory=list)
+    digest: str | None = None
+    recalled: bool = False
 
 
 def _remembered(crosswalk: Crosswalks | Crosswalk) -> ColumnOf:
@@ -87,7 +94,11 @@ class FileReader:
         file, path = found
         read = FileRead(FileNote(file))
         try:
-            source = read_source(path, file, lambda rows: find_header(rows, self._any), self.max_rows)
+            content = content_of(path)
+            read.digest = hashlib.sha256(content).hexdigest()
+            source = read_content(
+                content, path.suffix.lower(), file, lambda rows: find_header(rows, self._any), self.max_rows
+            )
             read.issues = [(file, sheet, 0, code, None, None) for code, sheet in source.notes]
             sheets = [sheet for sheet in source.sheets if not is_not_data(sheet.grid.head(1))]
             looked_at = ((sheet.name, sheet.grid.head(DEEPEST_HEADER + ROWS_LOOKED_AT)) for sheet in sheets)
@@ -161,7 +172,7 @@ def _rest(layout: Layout) -> Coded | None:
     others = [cells for cells in others if any(cells.texts)]
     if not others:
         return None
-    vocabulary = Vocabulary(())
+    vocabulary = Vocabulary("")
     typed = zip(*[map(cells.texts.__getitem__, cells.codes) for cells in others], strict=True)
     codes = np.fromiter((vocabulary[row] if any(row) else 0 for row in typed), np.int32, len(layout.numbers))
     return Coded(_small(codes, len(vocabulary)), list(vocabulary))

@@ -16,6 +16,7 @@ from .crosswalks import COLUMNS, Crosswalks
 from .files import REST, FileNote, FileReader, read_files
 from .grid import Vocabulary
 from .reading import find_deposits
+from .remembered import Memory, read_or_recall
 
 Progress = Callable[[int, int, str], None]
 
@@ -34,6 +35,8 @@ class Gathered:
     texts, codes : dict by canonical column
         Distinct texts (mojibake repaired), and per row the position in them.
     issues : list of (file, sheet, row, reason, column, value)
+    n_anew : int
+        How many of the files were read, the others being remembered.
     """
 
     files: list[FileNote]
@@ -45,6 +48,7 @@ class Gathered:
     texts: dict[str, list[str]]
     codes: dict[str, np.ndarray]
     issues: list[tuple] = field(default_factory=list)
+    n_anew: int = 0
 
     @property
     def file(self) -> np.ndarray:
@@ -68,18 +72,23 @@ def as_objects(values) -> np.ndarray:
 
 
 def gather(
-    folder: Path, crosswalks: Crosswalks, max_rows: int, progress: Progress | None = None, processes: int | None = None
-) -> Gathered:
+    folder: Path, crosswalks: Crosswalks, max_rows: int, progress: Progress | None = None,
+    processes: int | None = None, memory: Memory | None = None,
+) -> Gathered:  # fmt: skip
     """
     Read every deposit below the folder; a file that cannot be read leaves its sentence and nothing else.
 
-    `processes`: how many read at the same time (None: as many as help); the result does not depend on it.
+    `processes`: how many read at the same time (None: as many as help); the result does not depend on it. `memory`:
+    where files are remembered, which are then not read again; the result does not depend on what is remembered, but
+    with one the distinct remarks are keyed hashes of them.
     """
-    found = find_deposits(folder)
-    vocabularies = {column: Vocabulary("") for column in COLUMNS} | {REST: Vocabulary(())}
+    found, reader = find_deposits(folder), FileReader(crosswalks, max_rows)
+    reads = read_files(found, reader, processes) if memory is None else read_or_recall(found, reader, processes, memory)
+    vocabularies = {column: Vocabulary("") for column in (*COLUMNS, REST)}
     parts: dict[str, list[np.ndarray]] = {column: [] for column in vocabularies}
-    files, issues, sheets, numbers, kinds = [], [], [], [], []
-    for done, result in enumerate(read_files(found, FileReader(crosswalks, max_rows), processes), start=1):
+    files, issues, sheets, numbers, kinds, n_anew = [], [], [], [], [], 0
+    for done, result in enumerate(reads, start=1):
+        n_anew += not result.recalled
         files.append(result.note)
         issues += result.issues
         for table in result.tables:
@@ -103,6 +112,7 @@ def gather(
         row=_joined(numbers, np.int64), kind=_joined(kinds, np.int8),
         texts={column: list(vocabularies[column]) for column in COLUMNS},
         codes={column: _joined(parts.pop(column), np.int32) for column in vocabularies}, issues=issues,
+        n_anew=n_anew,
     )  # fmt: skip
 
 

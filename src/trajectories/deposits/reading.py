@@ -70,10 +70,19 @@ def read_source(path: Path, file: str, header_of: HeaderOf, max_rows: int) -> So
     UnreadableDepositError
         Empty, binary, encrypted, HTML, a damaged workbook: a sentence without the file's name.
     """
+    return read_content(content_of(path), path.suffix.lower(), file, header_of, max_rows)
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a deposit (raises UnreadableDepositError where they cannot be had)."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UnreadableDepositError(f"the file cannot be opened ({error.strerror}): check its permissions.") from None
+
+
+def read_content(content: bytes, suffix: str, file: str, header_of: HeaderOf, max_rows: int) -> Source:
+    """Read the bytes of one deposit, as `read_source` does."""
     if not content.strip(b" \t\r\n\0\xef\xbb\xbf"):
         raise UnreadableDepositError("the file is empty: ask the organisation to send it again.")
     head = content[:8]
@@ -85,9 +94,9 @@ def read_source(path: Path, file: str, header_of: HeaderOf, max_rows: int) -> So
     for magic, kind in _NOT_TEXT.items():
         if head.startswith(magic):
             raise UnreadableDepositError(f"this is {kind}, not a table: ask for an .xlsx or .csv file.")
-    if path.suffix.lower() in (".parquet", ".xlsx", ".xlsm", ".ods"):
+    if suffix in (".parquet", ".xlsx", ".xlsm", ".ods"):
         raise UnreadableDepositError(
-            f"this is not a valid {path.suffix.lower()} file (damaged, cut off or of another kind): ask for it again."
+            f"this is not a valid {suffix} file (damaged, cut off or of another kind): ask for it again."
         )
     start = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml", b"<meta", b"<head")):
