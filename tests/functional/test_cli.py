@@ -22,8 +22,8 @@ def deposits(tmp_path_factory):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """An empty folder with the repository's study.toml (fewer replicates and draws) and its notebooks."""
-    text = (ROOT / "study.toml").read_text(encoding="utf-8").replace("replicates = 500", "replicates = 20")
-    text = text.replace("draws = 20", "draws = 3")
+    text = (ROOT / "study.toml").read_text(encoding="utf-8").replace("replicates = 500", "replicates = 2")
+    text = text.replace("draws = 20", "draws = 1")
     (tmp_path / "study.toml").write_text(text, encoding="utf-8")
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     monkeypatch.chdir(tmp_path)
