@@ -16,7 +16,7 @@ help:
 	@echo "make recovery  the long recovery studies (minutes)"
 	@echo "make lab       JupyterLab on the notebooks"
 	@echo "make messages  hold the texts of the reports against the code, in both languages"
-	@echo "make lint      ruff"
+	@echo "make lint      ruff; and that no data, key or output of a notebook is committed"
 	@echo "make install   only the environment, in $(VENV)"
 	@echo "make lock      resolve requirements.lock again"
 	@echo "make wheelhouse  all that a machine without network needs, in $(WHEELHOUSE)"
@@ -56,6 +56,7 @@ messages: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check src tests
+	$(BIN)/python hooks/refuse_data.py
 
 lab: install
 	$(BIN)/trajectories lab

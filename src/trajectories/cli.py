@@ -16,6 +16,7 @@ from . import __version__
 from .cli_events import Events
 from .cli_finished import finished
 from .cli_keys import keys
+from .cli_lab import lab_commands
 from .cli_partners import partners, writing
 from .cli_progress import Shown, fail, stage
 from .cli_status import progress
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.add_typer(partners)
 app.add_typer(finished)
 app.add_typer(progress)
+app.add_typer(lab_commands)
 app.add_typer(keys, name="key")
 
 StudyOption = Annotated[Path, typer.Option("--study", help="The settings of the run.")]
@@ -288,22 +290,3 @@ def train(
             f"{row.relative_before:.4g} → {row.relative_after:.4g}, strangers {row.u_before:.4g} → {row.u_after:.4g}"
         )
     typer.echo(f'{out.resolve()}: to use it, set linkage_model = "{out}" in study.toml and build again.')
-
-
-@app.command()
-def lab(
-    study: StudyOption = Path("study.toml"),
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8888,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Open JupyterLab in the notebooks folder, on this machine only."""
-    import subprocess
-
-    notebooks = study.resolve().parent / "notebooks"
-    if not notebooks.is_dir():
-        raise TrajectoriesError(f"{notebooks} does not exist: start from the project's folder, or name its study.toml.")
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}", "--ip=127.0.0.1", f"--port={port}"]
-    if dry_run:
-        typer.echo(" ".join(command))
-        return
-    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 (no part of it is a user's text)

@@ -6,6 +6,7 @@ cluster call these functions; nothing else knows the order.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,9 +26,11 @@ from .persons import (
     Key,
     Links,
     Resolved,
+    cells_without,
     decide,
     excluded_records,
     link,
+    links_without,
     read_exclusions,
     resolve,
     secret_key,
@@ -37,7 +40,7 @@ from .persons.review import read_decisions, review_table, write_review
 from .portrait import accounting
 from .provenance import choices, linkage_model
 from .spells import Residences, build_spells
-from .study import Study
+from .study import STUDY_VARIABLE, Study
 from .synthetic import is_synthetic, make_sample
 
 # Below the derived folder: the deposits as a build before read them.
@@ -125,9 +128,9 @@ def build(
     residences = build_spells(records, persons, study=study)
     say("cohort")
     cohort = build_cohort(residences, records, persons, study=study)
-    built = Built(
-        replace(deposits, records=records), persons, resolved.links, alternatives, residences, cohort, len(gone)
-    )
+    kept = replace(deposits, records=records, issues=cells_without(deposits.issues, deposits.records, gone))
+    links = links_without(resolved.links, resolved.persons, gone)
+    built = Built(kept, persons, links, alternatives, residences, cohort, len(gone))
     say("tables")
     write_tables(built, study, synthetic)
     # last: until every table is of this key, the folder is not
@@ -268,7 +271,13 @@ def sample(study: Study | None = None) -> Tables:
 
 
 def nearest_study(start: Path | None = None) -> Study:
-    """The study.toml at or above a folder; the defaults, from that folder, where there is none."""
+    """
+    The study of a notebook: the study.toml at or above a folder; the defaults, from that folder, where there is none.
+
+    Without a folder: the file that `trajectories lab` was started with, else that of the working folder.
+    """
+    if start is None and STUDY_VARIABLE in os.environ:
+        return Study.read(os.environ[STUDY_VARIABLE])
     here = Path(start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / "study.toml").exists():

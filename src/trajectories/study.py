@@ -19,6 +19,8 @@ PERIMETERS = ("RMR-2021", "RMR-2016", "CMM")
 SCOPES = ("region", "any_region")
 PATHWAYS = ("secondary", "primary", "onward", "return_stay")
 REGION_CODES = tuple(f"{code:02d}" for code in range(1, 18))
+# Names the study file for the notebooks that `trajectories lab` opens.
+STUDY_VARIABLE = "TRAJECTORIES_STUDY"
 # Wholly inside every metropolitan perimeter: nobody settles « en région » there (domain facts).
 METROPOLITAN_REGIONS = ("06", "13")
 # The smallest that the publication rules allow, whatever a study asks (disclosure/rules.py has the reasons).

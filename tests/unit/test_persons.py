@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from identities import ZOE, records
 from trajectories import tables
 from trajectories.exceptions import KeyFileError, UnusableInputError
-from trajectories.persons import SAMPLE_KEY, excluded_records, link_persons, pseudonyms, read_exclusions
+from trajectories.persons import (
+    SAMPLE_KEY,
+    cells_without,
+    excluded_records,
+    link_persons,
+    links_without,
+    pseudonyms,
+    read_exclusions,
+)
 from trajectories.persons.components import connected_components
 from trajectories.persons.names import simplify
 
@@ -132,6 +140,17 @@ def test_a_person_left_out_by_request_leaves_every_organisation(tmp_path):
     requests = read_exclusions(tmp_path / "exclusions.csv")
     assert sorted(excluded_records(rows, link_persons(rows, key=SAMPLE_KEY), requests)) == ["r0", "r1"]
     assert read_exclusions(tmp_path / "none.csv").empty
+
+
+def test_no_pair_nor_cell_of_who_is_left_out_stays():
+    persons = pd.DataFrame({"record_id": ["r0", "r1", "r2"], "identity_id": ["F1", "F2", "F3"]})
+    links = pd.DataFrame({"left_id": ["F1", "F2", "F3"], "right_id": ["F2", "F3", "F4"]})
+    gone = pd.Series(["r0"])
+    assert links_without(links, persons, gone)["left_id"].tolist() == ["F2", "F3"]
+    where = pd.DataFrame({"file": ["a", "a", "b"], "sheet": [None, None, "S"], "row": [2, 3, 2]})
+    rows = where.assign(record_id=["r0", "r1", "r2"])
+    assert cells_without(where.assign(value="?"), rows, gone)["row"].tolist() == [3, 2]
+    assert len(cells_without(where, rows, gone[:0])) == 3
 
 
 def test_a_list_of_requests_without_its_columns_is_a_sentence(tmp_path):

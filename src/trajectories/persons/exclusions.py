@@ -39,3 +39,16 @@ def excluded_records(records: pd.DataFrame, persons: pd.DataFrame, requests: pd.
     asked = records.merge(requests, on=["organisation_id", "file_number"])["record_id"]
     people = persons.loc[persons["record_id"].isin(asked), "person_id"]
     return persons.loc[persons["person_id"].isin(people), "record_id"]
+
+
+def links_without(links: pd.DataFrame, persons: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
+    """The pairs of identities (`links`) of which neither is of a record that is left out."""
+    identities = persons.loc[persons["record_id"].isin(gone), "identity_id"]
+    return links[~links[["left_id", "right_id"]].isin(set(identities)).any(axis=1)].reset_index(drop=True)
+
+
+def cells_without(issues: pd.DataFrame, records: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
+    """The cells that were corrected or became missing (`issues`), but those of records that are left out."""
+    rows = records.loc[records["record_id"].isin(gone), ["file", "sheet", "row"]]
+    theirs = pd.MultiIndex.from_frame(issues[["file", "sheet", "row"]]).isin(pd.MultiIndex.from_frame(rows))
+    return issues[~theirs].reset_index(drop=True)
