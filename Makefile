@@ -1,6 +1,6 @@
 # Every target makes what it needs first. `make reports` and `make test` are all that a new user has to know.
 .POSIX:
-.PHONY: help install reports test coverage recovery messages lint lab lock wheelhouse offline clean
+.PHONY: help install reports test coverage recovery messages lint lab docs release lock wheelhouse offline clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -15,6 +15,8 @@ help:
 	@echo "make coverage  the tests, and which lines none of them runs (half as long again)"
 	@echo "make recovery  the long recovery studies (minutes)"
 	@echo "make lab       JupyterLab on the notebooks"
+	@echo "make docs      the documentation's site, in build/docs"
+	@echo "make release   wheel and source archive, checked, in dist (uploads nothing)"
 	@echo "make messages  hold the texts of the reports against the code, in both languages"
 	@echo "make lint      ruff; and that no data, key or output of a notebook is committed"
 	@echo "make install   only the environment, in $(VENV)"
@@ -60,6 +62,24 @@ lint: install
 
 lab: install
 	$(BIN)/trajectories lab
+
+# Every warning is an error. The reference is made from the code, so every page is made anew.
+docs: install
+	rm -rf build/docs build/doctrees
+	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/docs
+	@echo "$$(pwd)/build/docs/index.html"
+
+# From a clean tree, and of a version that CHANGELOG.md knows. It uploads nothing.
+release: install
+	@test -z "$$(git status --porcelain)" || { \
+		echo "The tree is not clean: commit, or put aside, what git status shows." >&2; exit 2; }
+	@version=$$($(BIN)/python -c 'import trajectories; print(trajectories.__version__)'); \
+		grep -qF "## [$$version]" CHANGELOG.md || { \
+		echo "CHANGELOG.md has no section [$$version]: write what changed." >&2; exit 2; }
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
+	@ls dist
 
 # uv resolves for all three Pythons at once; it is needed here only, and is not part of the environment. Extras stay
 # named: to a pip as old as Python 3.11's, « coverage » does not pin the coverage[toml] that another package asks for.
