@@ -69,7 +69,8 @@ docs: install
 	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/docs
 	@echo "$$(pwd)/build/docs/index.html"
 
-# From a clean tree, and of a version that CHANGELOG.md knows. It uploads nothing.
+# From a clean tree, and of a version that CHANGELOG.md knows. It uploads nothing. What builds and checks is needed here
+# only, and is not part of the environment: from twine 6.1 on it knows the metadata (2.4) that hatchling writes.
 release: install
 	@test -z "$$(git status --porcelain)" || { \
 		echo "The tree is not clean: commit, or put aside, what git status shows." >&2; exit 2; }
@@ -77,6 +78,7 @@ release: install
 		grep -qF "## [$$version]" CHANGELOG.md || { \
 		echo "CHANGELOG.md has no section [$$version]: write what changed." >&2; exit 2; }
 	rm -rf dist
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "build>=1.2" "twine>=6.1"
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/python -m twine check --strict dist/*
 	@ls dist
