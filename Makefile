@@ -1,6 +1,6 @@
 # Every target makes what it needs first. `make reports` and `make test` are all that a new user has to know.
 .POSIX:
-.PHONY: help install reports test coverage recovery messages lint lab docs release lock wheelhouse offline clean
+.PHONY: help install reports test coverage recovery faults messages lint lab docs release lock wheelhouse offline clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -14,6 +14,7 @@ help:
 	@echo "make test      the tests"
 	@echo "make coverage  the tests, and which lines none of them runs (half as long again)"
 	@echo "make recovery  the long recovery studies (minutes)"
+	@echo "make faults    a hundred kills, every file damaged, two environments (a quarter of an hour or more)"
 	@echo "make lab       JupyterLab on the notebooks"
 	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make release   wheel and source archive, checked, in dist (uploads nothing)"
@@ -51,6 +52,9 @@ coverage: install
 
 recovery: install
 	$(BIN)/python -m pytest -q -m slow tests/recovery
+
+faults: install
+	$(BIN)/python -m pytest -q -s -m slow tests/faults
 
 messages: install
 	$(BIN)/python -m trajectories.report.messages

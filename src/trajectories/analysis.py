@@ -24,7 +24,7 @@ from .models import fit_models, services_in_stays
 from .panel import panel, range_of
 from .persons import match_weights
 from .portrait import decisions, types_by_place, whole_portrait
-from .provenance import analysed_from, description, is_made, linkage_model, same_study, stamp
+from .provenance import analysed_from, description, is_made, linkage_model, refuse_mixture, same_study, stamp
 from .results import drop_others, write_results
 from .retention import estimate
 from .sensitivity import linkage_sensitivity
@@ -59,12 +59,13 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None, forc
     Raises
     ------
     StaleTableError
-        The build is missing, of another version, or was made for another perimeter, scope or cut-off.
+        The build is missing, not whole, of another version, or was made for another perimeter, scope or cut-off.
     """
     say = progress or (lambda _: None)
     notes = same_study(study)
     folder = private_folder(private_folder(study.paths.reports / "sensitive") / "tables")
     origin = analysed_from(study, notes)
+    refuse_mixture(study.paths.derived, origin["tables"])
     if not force and is_made(folder, origin):
         say("estimates (unchanged)")
         return folder

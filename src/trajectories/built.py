@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import importlib.metadata
-import json
 import os
 from typing import Any
 
@@ -14,11 +13,11 @@ from .fingerprint import file_hash, hashes_below
 from .persons.pseudonyms import ENVIRONMENT, SAMPLE_KEY, key_path, secret_key
 from .persons.review import FILE as REVIEW
 from .pipeline import review_folder
-from .provenance import LIBRARIES, is_made, linkage_model, rooms, settings_of, stamp
+from .provenance import BUILT as STAMP
+from .provenance import LIBRARIES, is_made, linkage_model, read_stamp, rooms, settings_of, stamp
 from .study import Study
 from .synthetic import is_synthetic
 
-STAMP = "build.json"
 # Beside what computes estimates, what reads deposits and links.
 MORE_LIBRARIES = ("duckdb", "openpyxl", "python-calamine", "splink")
 
@@ -57,7 +56,7 @@ def note_built(study: Study, origin: dict[str, Any], n_excluded: int) -> None:
 
 def n_excluded(study: Study) -> int:
     """Accepted rows that the build left out by request."""
-    return int(json.loads((study.paths.derived / STAMP).read_text(encoding="utf-8"))["n_excluded"])
+    return int((read_stamp(study.paths.derived, STAMP) or {}).get("n_excluded", 0))
 
 
 def _trace_of_key(study: Study) -> str | None:

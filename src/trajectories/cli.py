@@ -67,6 +67,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Say what happens as on
 
 def main() -> None:
     """Run the command line; every foreseen error is one sentence on standard error."""
+    if sys.getfilesystemencoding() != "utf-8":
+        fail("Python has no letters but ASCII here: set PYTHONUTF8=1, or LC_ALL to a UTF-8 locale, and run again.")
+        sys.exit(UNUSABLE)
     try:
         with remembered():
             app()

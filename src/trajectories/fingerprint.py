@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent
+_SEAL = "seal"
 
 
 def fingerprint(origin: Mapping[str, Any]) -> str:
@@ -21,6 +22,31 @@ def fingerprint(origin: Mapping[str, Any]) -> str:
     True
     """
     return hashlib.sha256(json.dumps(origin, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def sealed(content: Mapping[str, Any]) -> str:
+    """
+    What a run remembers, as text that `opened` takes for whole.
+
+    Examples
+    --------
+    >>> opened(sealed({"n": 1}))
+    {'n': 1}
+    >>> opened(sealed({"n": 1}).replace("1", "7", 1)) is None
+    True
+    """
+    content = json.loads(json.dumps(content))  # as it will be read
+    return json.dumps({**content, _SEAL: fingerprint(content)}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def opened(text: str | bytes) -> dict[str, Any] | None:
+    """What was sealed; None where a single character of it is another one, or it was cut off."""
+    try:
+        content = json.loads(text)
+        seal = content.pop(_SEAL)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return content if seal == fingerprint(content) else None
 
 
 def file_hash(path: Path) -> str | None:

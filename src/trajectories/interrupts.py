@@ -33,6 +33,21 @@ def remembered() -> Iterator[None]:
         _asked.clear()
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """
+    Ctrl-C waits until the block ends; processes begun in it never hear any. Nothing of this where there are no signals.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def stop_if_asked() -> None:
     """
     Raise the interrupt that was asked for, if any was.

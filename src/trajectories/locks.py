@@ -1,9 +1,10 @@
 """One run at a time in a folder: the second is refused with a sentence that says who is at work there.
 
 The lock is the system's own, on an open file (`flock`; on Windows `msvcrt.locking`): it ends with the process, however
-that ends, so that a run that was killed bars nobody. Both calls are in the standard library; a package such as filelock
-wraps the same two and knows neither who holds a lock nor since when, which is most of what stands here. The file says
-it, in a folder that its owner alone can open, and is emptied when the run ends.
+that ends, so that a run that was killed bars nobody; the next sweeps away what it was writing. Both calls are in the
+standard library; a package such as filelock wraps the same two and knows neither who holds a lock nor since when, which
+is most of what stands here. The file says it, in a folder that its owner alone can open, and is emptied when the run
+ends.
 
 A folder on a share may be locked from another machine, and not every share carries locks from one to the other. So a
 file that names another machine is believed, and left to a person to remove.
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from .exceptions import LockedError
-from .folders import private_folder
+from .folders import is_alive, private_folder, sweep
 
 FILE = ".lock"
 # Of the file, the byte that Windows locks: beyond what is written, which others must be able to read.
@@ -63,6 +64,7 @@ def alone(*folders: Path | str, reading: Iterable[Path | str] = ()) -> Iterator[
         # the same order for everyone
         for folder in sorted({Path(folder).resolve() for folder in folders}):
             held.enter_context(_lock(private_folder(folder)))
+            sweep(folder)
         for folder in sorted({Path(folder).resolve() for folder in reading} - {Path(f).resolve() for f in folders}):
             if folder.is_dir():
                 try:
@@ -82,7 +84,7 @@ def _lock(folder: Path) -> Iterator[None]:
         locks = _taken(file, path)
         before = _said(file)
         # a run that was killed here left its name: whoever gets the system's lock knows that it is gone
-        if before and (before["host"] != socket.gethostname() or (not locks and _is_alive(before["pid"]))):
+        if before and (before["host"] != socket.gethostname() or (not locks and is_alive(before["pid"]))):
             raise LockedError(_refusal(folder, before))
         _say(file, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
         try:
@@ -144,18 +146,6 @@ def _refusal(folder: Path, said: dict[str, Any] | None) -> str:
         f"{folder} is held by another run (process {said['pid']}, since {said['since']}): wait for its end, or stop "
         "it, and run the same command again; or name other folders (--derived, --reports)."
     )
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":
-        return True  # a signal would end it there: left to a person
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _now() -> str:

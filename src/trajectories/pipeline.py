@@ -38,7 +38,7 @@ from .persons import (
 from .persons.key_mark import check_key, note_key
 from .persons.review import read_decisions, review_table, write_review
 from .portrait import accounting
-from .provenance import choices, linkage_model
+from .provenance import choices, finished, linkage_model, refuse_mixture, unfinished
 from .spells import Residences, build_spells
 from .study import STUDY_VARIABLE, Study
 from .synthetic import is_synthetic, make_sample
@@ -135,6 +135,7 @@ def build(
     write_tables(built, study, synthetic)
     # last: until every table is of this key, the folder is not
     note_key(study.paths.derived, None if synthetic else key)
+    finished(study.paths.derived)
     return built
 
 
@@ -177,6 +178,7 @@ def write_tables(built: Built, study: Study, synthetic: bool) -> None:
     """Every table as parquet in the derived folder, with the perimeter, scope and cut-off they were made for."""
     folder = private_folder(study.paths.derived)
     private_folder(folder / "tmp")
+    unfinished(folder)
     notes = choices(study) | {
         "cutoff": built.residences.cutoff.date().isoformat(),
         "synthetic": "yes" if synthetic else "no",
@@ -212,6 +214,7 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     Writes spells, moves, conflicts, cohort and contacts below `out`; the build itself is left as it is.
     """
     say = progress or (lambda _: None)
+    refuse_mixture(study.paths.derived)
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
     records = tables.load(tables.RECORDS, study.paths.derived)
     persons = tables.load(tables.PERSONS, study.paths.derived)
@@ -253,6 +256,7 @@ def write_sensitive(study: Study, folder: str, name: str, text: str) -> Path:
 
 def load_tables(derived: Path) -> Tables:
     """The tables of a finished build (raises `StaleTableError` where one is missing or of another version)."""
+    refuse_mixture(derived)
     return Tables(**{name: tables.load(tables.TABLES[name], derived) for name in Tables.__dataclass_fields__})
 
 

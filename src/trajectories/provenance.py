@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import tables
 from .exceptions import StaleTableError
-from .fingerprint import PACKAGE, file_hash, fingerprint, hashes_below, source_hash
+from .fingerprint import PACKAGE, file_hash, fingerprint, hashes_below, opened, sealed, source_hash
 from .folders import replaced
 from .persons import Model
 from .study import Study
 
 # What an analysis wrote, and from what: the reason to make it again, and what `trajectories compare` reads.
 STAMP = "analysis.json"
+# The same of a build.
+BUILT = "build.json"
 # What computes.
 LIBRARIES = ("numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "statsmodels")
 # Settings that say where things are, not what they are.
@@ -66,11 +67,21 @@ def rooms() -> dict[str, str]:
 
 def is_made(folder: Path, origin: dict[str, Any], name: str = STAMP) -> bool:
     """Whether the folder holds, whole, what an analysis of the same origin wrote."""
+    made = read_stamp(folder, name)
+    return (
+        made is not None
+        and made["from"] == fingerprint(origin)
+        and all(file_hash(folder / n) == h for n, h in made["files"].items())
+    )
+
+
+def read_stamp(folder: Path, name: str = STAMP) -> dict[str, Any] | None:
+    """What `stamp` wrote; None where there is none, or one that is damaged."""
     try:
-        made = json.loads((folder / name).read_text(encoding="utf-8"))
-        return made["from"] == fingerprint(origin) and all(file_hash(folder / n) == h for n, h in made["files"].items())
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
-        return False
+        made = opened((folder / name).read_bytes())
+    except FileNotFoundError:
+        return None
+    return made if made and {"from", "files", "origin"} <= set(made) else None
 
 
 def stamp(folder: Path, origin: dict[str, Any], written: Iterable[str], name: str = STAMP, **more: Any) -> None:
@@ -78,7 +89,43 @@ def stamp(folder: Path, origin: dict[str, Any], written: Iterable[str], name: st
     hashes = {name: file_hash(folder / name) for name in written}
     content = {**more, "from": fingerprint(origin), "files": hashes, "origin": origin}
     with replaced(folder / name) as scratch:
-        scratch.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+        scratch.write_text(sealed(content), encoding="utf-8")
+
+
+def unfinished(derived: Path) -> None:
+    """A build begins to write its tables: until it is stamped, or `finished`, they are of no one build."""
+    with replaced(derived / BUILT) as scratch:
+        scratch.write_text(sealed({"unfinished": True}), encoding="utf-8")
+
+
+def finished(derived: Path) -> None:
+    """Every table is written; nothing says yet from what."""
+    (derived / BUILT).unlink(missing_ok=True)
+
+
+def refuse_mixture(derived: Path, hashes: Mapping[str, str | None] | None = None) -> None:
+    """
+    Refuse tables that are not those of one build: one that was stopped half-way, or whose files changed since.
+
+    `hashes`: of tables by name, where they are known.
+
+    Raises
+    ------
+    StaleTableError
+    """
+    try:
+        said = opened((derived / BUILT).read_bytes())
+    except FileNotFoundError:
+        return  # built by a script: nothing was noted
+    if said is None or said.get("unfinished"):
+        why = "the build was not finished" if said else f"{BUILT} is damaged"
+        raise StaleTableError(f"{derived}: {why}: run `trajectories build` first.")
+    then = {name.removesuffix(".parquet"): one for name, one in said["files"].items()}
+    other = [name for name, one in (hashes or {}).items() if one != then.get(name)]
+    if other:
+        raise StaleTableError(
+            f"{derived}: {', '.join(other)} not as the build wrote it: run `trajectories build` again."
+        )
 
 
 def same_study(study: Study) -> dict[str, str]:
@@ -88,8 +135,9 @@ def same_study(study: Study) -> dict[str, str]:
     Raises
     ------
     StaleTableError
-        There is no build, or it was made for another perimeter, scope, threshold, model or cut-off.
+        There is no build, it was stopped half-way, or made for another perimeter, scope, threshold, model or cut-off.
     """
+    refuse_mixture(study.paths.derived)
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
     if not notes:
         raise StaleTableError(f"{study.paths.derived} holds no build: run `trajectories build` first.")

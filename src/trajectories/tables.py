@@ -322,9 +322,7 @@ def load(table: Table, folder: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise StaleTableError(f"{path} does not exist: run `trajectories build` first.") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise StaleTableError(
-            f"{path} cannot be read ({type(error).__name__}): rebuild with `trajectories build`."
-        ) from None
+        raise StaleTableError(_unreadable(path, error)) from None
     if metadata_of(content.schema).get("schema") != SCHEMA_VERSION:
         raise StaleTableError(
             f"{path} was written by another version of the library: rebuild with `trajectories build`."
@@ -332,12 +330,26 @@ def load(table: Table, folder: Path) -> pd.DataFrame:
     return conform(content.to_pandas(), table)
 
 
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path} cannot be read ({type(error).__name__}): rebuild with `trajectories build`."
+
+
 def read_metadata(table: Table, folder: Path) -> dict[str, str]:
-    """What `save` wrote beside the table (perimeter, cut-off …); empty where there is nothing."""
+    """
+    What `save` wrote beside the table (perimeter, cut-off …); empty where there is nothing.
+
+    Raises
+    ------
+    StaleTableError
+        The file cannot be read.
+    """
     import pyarrow.parquet as pq
 
     path = Path(folder) / f"{table.name}.parquet"
-    return metadata_of(pq.read_schema(path)) if path.exists() else {}
+    try:
+        return metadata_of(pq.read_schema(path)) if path.exists() else {}
+    except (ValueError, OSError) as error:
+        raise StaleTableError(_unreadable(path, error)) from None
 
 
 def metadata_of(schema) -> dict[str, str]:

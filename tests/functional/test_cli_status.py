@@ -117,6 +117,7 @@ def whole(place):
 
 def test_a_disk_that_is_full_is_a_sentence_and_leaves_no_half_file(project, capsys):
     before = whole(project / "data" / "derived")
+    del before[project / "data" / "derived" / "build.json"]
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # no file may grow beyond this: a write fails half-way, as on a disk without room
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
@@ -130,6 +131,9 @@ def test_a_disk_that_is_full_is_a_sentence_and_leaves_no_half_file(project, caps
     # a build that is made again is the same bytes, as far as it came; nothing half-written stands beside
     assert {path: after[path] for path in before} == before
     assert not [path for path in after if path.name.endswith(".tmp")]
+    # of two builds, perhaps: not to be reported
+    assert call("report", "--region", "03") == 2
+    assert "the build was not finished: run `trajectories build` first." in capsys.readouterr().err
 
 
 def test_a_folder_that_may_not_be_written_to_is_a_sentence(project, capsys, monkeypatch):

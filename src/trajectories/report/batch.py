@@ -17,14 +17,15 @@ import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..exceptions import NotebookError
-from ..folders import private_folder, replaced
+from ..folders import private_folder, replaced, scratch_name
+from ..interrupts import held_back
 from ..study import REGION_CODES, Study
 from ..tables import PROVINCE
 from . import fingerprint as origins
@@ -39,7 +40,7 @@ from .run import Run
 from .shown import AllProtected, all_protected, keep_protected
 from .withheld import NOT_SEARCHED, what_may_be_said, withhold_leaks
 from .words import FIRST, LOCALES, words
-from .worker import Job, make_page, one_thread
+from .worker import Job, begin, make_page, settle
 
 NOTEBOOKS = ("province_report.ipynb", "region_report.ipynb")
 # A process that dies (killed for memory, say) takes its neighbours' futures with it: they are tried once more, alone.
@@ -242,6 +243,7 @@ def _job(region: str, study: Study, tables: Path, out: Path, language: str, note
         notebook=notebooks / NOTEBOOKS[region != PROVINCE],
         parameters={"region": region, "tables": str(tables), **parameters_of(region, study, language)},
         executed=private_folder(out / "sensitive" / "notebooks") / f"{kept}.ipynb",
+        made=out / "sensitive" / "notebooks" / scratch_name(f"{kept}.html"),
         page=shared_folder(out, language) / name,
         log=private_folder(out / "sensitive" / "logs") / f"{kept}.txt",
     )
@@ -256,25 +258,39 @@ def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float, str | None
         broken: list[Job] = []
         # the second time each has a pool of its own: who dies again dies alone
         for batch in [jobs] if attempt == 0 else [[job] for job in jobs]:
-            with ProcessPoolExecutor(min(workers, len(batch)), mp_context=context, initializer=one_thread) as pool:
-                if attempt == 0:
-                    # here, not in this process: reading a notebook needs Jupyter, which takes seconds to import
-                    for check in [pool.submit(check_notebook, *one) for one in _distinct(batch)]:
-                        check.result()
-                futures = {pool.submit(make_page, job): job for job in batch}
+            others = set(multiprocessing.active_children())
+            with ProcessPoolExecutor(min(workers, len(batch)), mp_context=context, initializer=begin) as pool:
                 try:
+                    # here, not in this process: reading a notebook needs Jupyter, which takes seconds to import
+                    checks = _submitted(pool, check_notebook, _distinct(batch) if attempt == 0 else [])
+                    for check in checks:
+                        check.result()
+                    futures = dict(zip(_submitted(pool, make_page, [(job,) for job in batch]), batch, strict=True))
                     for future in as_completed(futures):
+                        job = futures.pop(future)
                         try:
-                            yield (futures[future], *future.result())
+                            seconds, fault = future.result()
                         except BrokenProcessPool:
-                            broken.append(futures[future])
+                            broken.append(job)
+                            continue
+                        yield job, seconds, settle(job, fault)
+                except BrokenProcessPool:
+                    broken += batch  # before any page
                 except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
+                    # they write nothing that is shared, so that nothing is lost
+                    for process in set(multiprocessing.active_children()) - others:
+                        process.terminate()
+                    pool.shutdown(cancel_futures=True)
                     raise
         jobs = broken
     for job in jobs:
-        job.page.unlink(missing_ok=True)
-        yield job, 0.0, "the process that made this page died twice (memory?); nothing of it is kept."
+        yield job, 0.0, settle(job, "the process that made this page died twice (memory?); nothing of it is kept.")
+
+
+def _submitted(pool: ProcessPoolExecutor, function: Callable, arguments: Iterable[tuple]) -> list[Future]:
+    """Processes are started here; a Ctrl-C meanwhile is heard after, or would end each of them with a traceback."""
+    with held_back():
+        return [pool.submit(function, *one) for one in arguments]
 
 
 def _distinct(jobs: list[Job]) -> list[tuple[Path, Mapping[str, Any]]]:
@@ -287,7 +303,8 @@ def _write_exports(protected: AllProtected, tables: Path, out: Path, language: s
     from .exports import FOLDER, write_exports
 
     kept, more, _ = protected
-    made = write_exports({**kept, **more}, words(language), Run.read(tables), shared_folder(out, language) / FOLDER)
+    folder, within = shared_folder(out, language) / FOLDER, out / "sensitive"
+    made = write_exports({**kept, **more}, words(language), Run.read(tables), folder, within)
     return [f"{FOLDER}/{name}" for name in made]
 
 
@@ -299,9 +316,8 @@ def _write_method_page(study: Study, tables: Path, out: Path, language: str) -> 
 
 def _put(text: str, page: Path, out: Path) -> None:
     """Write a page of `shareable/` whole: by way of the folder that is not shared."""
-    with replaced(out / "sensitive" / page.name) as scratch:
+    with replaced(page, out / "sensitive") as scratch:
         scratch.write_text(text, encoding="utf-8")
-    (out / "sensitive" / page.name).replace(page)
 
 
 def _search(

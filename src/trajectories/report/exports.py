@@ -37,9 +37,11 @@ DECIMALS = 4
 _MARKS = {"fr": (";", ","), "en": (",", ".")}
 
 
-def write_exports(tables: Mapping[str, Protected], words: Words, run: Run, folder: Path) -> list[str]:
+def write_exports(
+    tables: Mapping[str, Protected], words: Words, run: Run, folder: Path, within: Path | None = None
+) -> list[str]:
     """
-    Write the files of `exported`, and remove those of an earlier run that are made no more.
+    Write the files of `exported`, by way of the folder `within`, and remove those of an earlier run that are no more.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def write_exports(tables: Mapping[str, Protected], words: Words, run: Run, folde
     files = exported(tables, words, run)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        with replaced(folder / name) as scratch:
+        with replaced(folder / name, within) as scratch:
             scratch.write_bytes(content)
     for path in folder.iterdir():
         # a run that was killed leaves a hidden scratch file, of a workbook too

@@ -8,7 +8,6 @@ that shapes it have changed. The manifest (`sensitive/manifest.json`) says it fo
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from ..disclosure.ledger import FOLDER as LEDGER
 from ..disclosure.ledger import NOTE
-from ..fingerprint import PACKAGE, file_hash, fingerprint, source_hash
+from ..fingerprint import PACKAGE, file_hash, fingerprint, opened, sealed, source_hash
 from ..folders import replaced
 from .protected import FILES
 
@@ -92,17 +91,14 @@ def read_failures(path: Path) -> dict[str, Any]:
 
 def _part(path: Path, name: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = content.get(name, {}) if content["version"] == VERSION else {}
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        content = opened(path.read_bytes())
+    except FileNotFoundError:
         return {}
-    whole = isinstance(found, dict) and all(isinstance(page, dict) for page in found.values())
-    return found if whole else {}
+    return content.get(name, {}) if content and content.get("version") == VERSION else {}
 
 
 def write_manifest(path: Path, pages: Mapping[str, Any], failed: Mapping[str, Any] | None = None) -> None:
     """Write the manifest whole."""
     content = {"version": VERSION, "pages": dict(pages), "failed": dict(failed or {})}
     with replaced(path) as scratch:
-        text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
-        scratch.write_text(text + "\n", encoding="utf-8")
+        scratch.write_text(sealed(content), encoding="utf-8")

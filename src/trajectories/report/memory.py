@@ -7,12 +7,11 @@ or of another origin, remembers nothing.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..fingerprint import fingerprint, hashes_below
+from ..fingerprint import fingerprint, hashes_below, opened, sealed
 from ..folders import replaced
 from . import fingerprint as origins
 
@@ -48,11 +47,10 @@ class Memory:
 
     def _read(self) -> dict[str, Any]:
         try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
-            same = kept["from"] == self._from and isinstance(kept["files"], dict)
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            kept = opened(self.path.read_bytes())
+        except FileNotFoundError:
             return {}
-        return kept if same else {}
+        return kept if kept and kept.get("from") == self._from and "files" in kept else {}
 
     def hashes(self) -> dict[str, str | None]:
         """The files as they are now."""
@@ -66,7 +64,7 @@ class Memory:
         """Remember the files as they are now."""
         said = {"from": self._from, "files": self.hashes(), **content}
         with replaced(self.path) as scratch:
-            scratch.write_text(json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+            scratch.write_text(sealed(said), encoding="utf-8")
 
     def forget(self) -> None:
         """Something was not well."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..exceptions import NotebookError
+from ..folders import scratch_name
 
 # How papermill tags the cell of the parameters that it was given.
 INJECTED = "injected-parameters"
@@ -72,7 +73,7 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]):
     from .engine import registered
 
     check_notebook(notebook, parameters)
-    scratch = executed.with_name(f".{os.getpid()}.{executed.name}")
+    scratch = executed.with_name(f"{scratch_name(executed.stem)}.ipynb")
     before = os.environ.get("IPYTHONDIR")
     with tempfile.TemporaryDirectory(prefix="trajectories-") as folder:
         os.environ["IPYTHONDIR"] = folder
@@ -81,6 +82,9 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]):
                 notebook, str(scratch), parameters=dict(parameters), engine_name=registered(), kernel_name="python3",
                 progress_bar=False, log_output=False, request_save_on_cell_execute=False, cwd=str(notebook.parent),
             )  # fmt: skip
+        except OSError:
+            scratch.unlink(missing_ok=True)  # half of it, on a full disk
+            raise
         finally:
             os.environ.pop("IPYTHONDIR") if before is None else os.environ.update(IPYTHONDIR=before)
             if scratch.exists():

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -25,7 +24,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..exceptions import TrajectoriesError, UnusableInputError
-from ..fingerprint import file_hash
+from ..fingerprint import file_hash, opened, sealed
 from ..folders import private_folder, replaced
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
@@ -130,7 +129,7 @@ class Printed:
 
     def _print(self, page: Path) -> None:
         content, pdf = page.read_bytes(), pdf_of(page)
-        with _private(self.sensitive) as folder, replaced(pdf) as scratch:
+        with _private(self.sensitive) as folder, replaced(pdf, self.sensitive) as scratch:
             shutil.copyfile(_printed(content, folder, find_chromium()), scratch)
         of = {"page": hashlib.sha256(content).hexdigest(), "pdf": file_hash(pdf)}
         self._note({**self._made, self._name(pdf): of})
@@ -148,20 +147,25 @@ class Printed:
             return
         self._made = made
         with replaced(private_folder(self.sensitive) / LISTING) as scratch:
-            scratch.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            scratch.write_text(sealed(made), encoding="utf-8")
 
 
 def _read(listing: Path) -> dict[str, dict[str, str]]:
     try:
-        return dict(json.loads(listing.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        return opened(listing.read_bytes()) or {}
+    except FileNotFoundError:
         return {}
 
 
 @contextlib.contextmanager
 def _private(sensitive: Path) -> Iterator[Path]:
     """A folder that its owner alone can open; on the disk of the reports, where a confined browser may read too."""
-    with tempfile.TemporaryDirectory(prefix="pdf-", dir=sensitive, ignore_cleanup_errors=True) as folder:
+    about = {
+        "prefix": f".pdf.{os.getpid()}.",
+        "suffix": ".tmp",
+        "ignore_cleanup_errors": True,
+    }  # folders.sweep knows it
+    with tempfile.TemporaryDirectory(dir=sensitive, **about) as folder:
         yield Path(folder)
 
 

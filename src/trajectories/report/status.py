@@ -6,7 +6,6 @@ now. What comes from something stale is stale too: made again, it may come out o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..exceptions import StaleTableError, UnusableInputError
 from ..fingerprint import file_hash
 from ..groups import reported_groups
 from ..provenance import STAMP as ANALYSED
-from ..provenance import analysed_from, same_study
+from ..provenance import analysed_from, read_stamp, same_study
 from ..study import Study
 from ..tables import PROVINCE
 from . import fingerprint as origins
@@ -94,7 +93,7 @@ def _build(study: Study) -> Thing:
         now = built_from(study)
     except UnusableInputError as error:
         return Thing("build", None, None, STALE, (str(error),))
-    return _stamped("build", _stamp_of(derived / BUILT), now, derived)
+    return _stamped("build", read_stamp(derived, BUILT), now, derived)
 
 
 def _analysis(study: Study, build: Thing) -> Thing:
@@ -105,16 +104,7 @@ def _analysis(study: Study, build: Thing) -> Thing:
         now = analysed_from(study, same_study(study))
     except StaleTableError as error:
         return Thing("analysis", None, None, STALE, (str(error),))
-    return _after(build, _stamped("analysis", _stamp_of(folder / ANALYSED), now, folder))
-
-
-def _stamp_of(path: Path) -> dict[str, Any] | None:
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        whole = isinstance(said["origin"], dict) and isinstance(said["files"], dict)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None
-    return said if whole else None
+    return _after(build, _stamped("analysis", read_stamp(folder, ANALYSED), now, folder))
 
 
 def _stamped(name: str, stamp: Mapping[str, Any] | None, now: Mapping[str, Any], folder: Path) -> Thing:
