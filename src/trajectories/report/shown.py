@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import pandas as pd
 from ..disclosure import Protected
 from ..disclosure.ledger import FOLDER as LEDGER
 from ..folders import private_folder
-from ..provenance import is_made, stamp
+from ..provenance import is_made, read_stamp, stamp
 from ..study import Disclosure
 from . import fingerprint as origins
 from .protected import FILES, AllProtected, protect_tables
@@ -62,9 +61,9 @@ def _origin(tables: Path, rules: Disclosure, support: int) -> dict[str, Any]:
 
 
 def _read(folder: Path, origin: dict[str, Any], rules: Disclosure) -> AllProtected | None:
-    if not is_made(folder, origin, STAMP):
+    said = read_stamp(folder, STAMP) if is_made(folder, origin, STAMP) else None
+    if said is None:
         return None
-    said = json.loads((folder / STAMP).read_text(encoding="utf-8"))
     found = {
         name: Protected(kind, pd.read_parquet(folder / f"{name}.parquet"), rules)
         for name, kind in said["kinds"].items()
