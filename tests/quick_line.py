@@ -71,8 +71,8 @@ def _in_worker():
 def _in_line():
     import pandas as pd
 
-    from trajectories import analysis, pipeline
-    from trajectories.report import batch, exports, html, method_page
+    from trajectories import analysis, people, pipeline
+    from trajectories.report import batch, exports, html, method_page, shown
 
     estimates = {path.stem: pd.read_parquet(path) for path in sorted((REMEMBERED / "estimates").glob("*.parquet"))}
 
@@ -82,12 +82,12 @@ def _in_line():
         return estimates | {"retention": frame.assign(estimate=frame["estimate"] * (1 - study.seed / 1000))}
 
     analysis.estimates_of = of_study
-    protect, write = batch.all_protected, exports.exported
+    protect, write = shown.protect_tables, exports.exported
 
-    def protected(tables, **about):
-        return _recalled(f"protected-{_of_tables(tables)}", lambda: protect(tables, **about))
+    def protected(tables, *about):
+        return _recalled(f"protected-{_of_tables(tables)}", lambda: protect(tables, *about))
 
-    batch.all_protected = protected
+    shown.protect_tables = protected
     batch.check_notebook = _nothing
     batch.open_reports = lambda *_, **__: None
     html.index = lambda _, pages, **said: PAGE.format("index", sorted(pages.values()), sorted(said["files"]))
@@ -100,8 +100,8 @@ def _in_line():
         method_page.method_page = lambda run, *_: PAGE.format("methode", run.cutoff, "")
         read = pipeline.read_deposits
         pipeline.read_deposits = lambda raw, **about: _recalled(_names(raw), lambda: read(raw, **about))
-        for name in ("link", "build_spells", "build_cohort"):
-            setattr(pipeline, name, _once(name, getattr(pipeline, name)))
+        for room, name in ((pipeline, "link"), (people, "build_spells"), (people, "build_cohort")):
+            setattr(room, name, _once(name, getattr(room, name)))
     else:
         exports.exported = lambda tables, words, run: _recalled(
             f"exports-{_told(tables)}", lambda: write(tables, words, run)

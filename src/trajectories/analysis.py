@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from .completed import completed_stays
 from .course import course
 from .exceptions import TooFewError
 from .folders import private_folder, replaced
-from .main_fits import MainFit, main_fits
+from .main_fits import Each, MainFit, main_fits
 from .models import fit_models, services_in_stays
 from .panel import panel, range_of
 from .persons import match_weights
@@ -34,6 +35,7 @@ from .services.leads import ranked_leads
 from .services.whole import describing_tables
 from .study import Study
 from .tables import PROVINCE
+from .team import Team
 from .typology import typology
 
 # What is compared, beside the groups of regions that the study may name.
@@ -43,13 +45,15 @@ COARSE = (0.25, 0.5, 1.0, 2.0, 4.0)
 PANEL_HORIZONS = (12, 24)
 
 
-def analyse(study: Study, *, progress: Callable[[str], None] | None = None, force: bool = False) -> Path:
+def analyse(
+    study: Study, *, progress: Callable[[str], None] | None = None, force: bool = False, team: Team | None = None
+) -> Path:
     """
     Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
 
     Writes each table as parquet and CSV, `columns.csv` (what every column means; results.py), `accounting.csv` (what
     became of the rows of each file) and `run.json` (what was asked). Where none of what they come from has changed,
-    and `force` is not asked, they are left as they are.
+    and `force` is not asked, they are left as they are. A `team` fits the groups; the estimates are the same.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None, forc
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
-        made = estimates_of(study, pd.Timestamp(notes["cutoff"]), say)
+        made = estimates_of(study, pd.Timestamp(notes["cutoff"]), say, team)
     written = write_results(made, folder)
     with replaced(folder / "accounting.csv") as scratch:
         tables.load(tables.FILES, study.paths.derived).to_csv(scratch, index=False)
@@ -85,7 +89,7 @@ def analyse(study: Study, *, progress: Callable[[str], None] | None = None, forc
 
 
 def estimates_of(
-    study: Study, cutoff: pd.Timestamp, say: Callable[[str], None] = lambda _: None
+    study: Study, cutoff: pd.Timestamp, say: Callable[[str], None] = lambda _: None, team: Team | None = None
 ) -> dict[str, pd.DataFrame]:
     """Every table of an analysis, by name, from the build in `study.paths.derived`; `cutoff` is that of the build."""
     built = {
@@ -102,13 +106,14 @@ def estimates_of(
     say("services")
     made |= _services(built, study)
     say("retention")
-    fits = main_fits(cohort, contacts, study=study)
-    estimates = estimate(cohort, contacts, study=study, fits=fits)
+    each = map if team is None else team.each
+    fits = main_fits(cohort, contacts, study=study, each=each)
+    estimates = estimate(cohort, contacts, study=study, fits=fits, each=each)
     made |= {name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__}
     say("course of the stays")
-    made |= _course(fits, built, study)
+    made |= _course(fits, built, study, each)
     say("comparison")
-    made["periods"] = retention_by_period(fits, cutoff=cutoff, study=study)
+    made["periods"] = _of_groups(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, each)
     made |= _comparison(cohort, contacts, estimates.retention, study)
     say("models")
     completed, given = completed_stays(cohort, contacts, study=study), services_in_stays(cohort, records, persons)
@@ -123,7 +128,7 @@ def estimates_of(
         types = types_by_place(made["typology_members"], study=study)
         made["counts"] = pd.concat([made["counts"], types], ignore_index=True)
     say("sensitivity")
-    made |= _sensitivity(fits, built, estimates.retention, study)
+    made |= _sensitivity(fits, built, estimates.retention, study, team)
     say("leads")
     made["leads"] = ranked_leads(made)
     return made
@@ -146,13 +151,22 @@ def _services(built: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.Data
     return describing_tables(*(built[name] for name in names), issues=built["issues"], study=study)
 
 
-def _course(fits: dict[str, MainFit], built: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], each: Each) -> pd.DataFrame:
+    """What is found of each group alone, one under the other."""
+    found = list(each(work, ({group: fit} for group, fit in fits.items())))
+    return pd.concat(found, ignore_index=True) if found else work({})
+
+
+def _course(
+    fits: dict[str, MainFit], built: dict[str, pd.DataFrame], study: Study, each: Each
+) -> dict[str, pd.DataFrame]:
     """What became of those who settled, beyond the curve; and the curve along what it assumes."""
     names = ("cohort", "contacts", "spells", "moves")
     found = course(*(built[name] for name in names), study=study, fits=fits)
     whole = {group: fit for group, fit in fits.items() if group == PROVINCE}
     parts = {group: fit for group, fit in fits.items() if group != PROVINCE}
-    odds = [odds_curve(whole, study=study), odds_curve(parts, study=study, gone=COARSE, heard=COARSE)]
+    coarse = functools.partial(odds_curve, study=study, gone=COARSE, heard=COARSE)
+    odds = [odds_curve(whole, study=study), _of_groups(coarse, parts, each)]
     return {
         "restricted_time": found.restricted_time,
         "moves_per_person": found.moves,
@@ -187,12 +201,12 @@ def _typology(
 
 
 def _sensitivity(
-    fits: dict[str, MainFit], built: dict[str, pd.DataFrame], rates: pd.DataFrame, study: Study
+    fits: dict[str, MainFit], built: dict[str, pd.DataFrame], rates: pd.DataFrame, study: Study, team: Team | None
 ) -> dict[str, pd.DataFrame]:
     """What the estimate becomes under other settings than the study's."""
     records, persons, alternatives = (built[name] for name in ("records", "persons", "alternatives"))
     own = Cohort(built["cohort"], built["contacts"])
     linkage = linkage_sensitivity(records, persons, alternatives, study=study, cohort=own, retention=rates)
     asked = set(PANEL_HORIZONS) <= set(study.horizons)
-    settings = panel(records, persons, alternatives, study=study, linkage=linkage if asked else None)
+    settings = panel(records, persons, alternatives, study=study, linkage=linkage if asked else None, team=team)
     return {"sensitivity": linkage, "panel": settings, "panel_range": range_of(settings)}

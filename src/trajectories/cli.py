@@ -29,6 +29,7 @@ from .cli_steps import (
     held,
     refuse_early,
     report_step,
+    team_at,
 )
 from .exceptions import TrajectoriesError, told
 from .interrupts import remembered
@@ -62,6 +63,12 @@ LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the rep
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Reports made side by side.")]
 PdfOption = Annotated[bool, typer.Option("--pdf", help="Print each page beside it, by the machine's Chromium.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has not changed.")]
+SchedulerOption = Annotated[
+    str | None, typer.Option("--scheduler", help="Work on a cluster: local, or its address, tls://… (docs/cluster.md).")
+]
+StorageOption = Annotated[
+    str | None, typer.Option("--storage", help="The folder that all workers see, as a URL (default: in --derived).")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Say what happens as one JSON object a line.")]
 
 
@@ -135,6 +142,8 @@ def build(
         bool, typer.Option("--new-key", help="The key of the tables is lost: use today's; all ids change.")
     ] = False,
     force: ForceOption = False,
+    scheduler: SchedulerOption = None,
+    storage: StorageOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Deposits to tables."""
@@ -142,8 +151,8 @@ def build(
     if dry_run:
         typer.echo(f"Would read {settings.paths.raw} and write tables to {settings.paths.derived}.")
         return
-    with held(settings, building=True):
-        raise typer.Exit(build_step(settings, each_file=files, force=force or new_key, new_key=new_key))
+    with held(settings, building=True), team_at(scheduler, settings, storage) as team:
+        raise typer.Exit(build_step(settings, each_file=files, force=force or new_key, new_key=new_key, team=team))
 
 
 @app.command()
@@ -158,6 +167,8 @@ def report(
     force: ForceOption = False,
     pdf: PdfOption = False,
     json: JsonOption = False,
+    scheduler: SchedulerOption = None,
+    storage: StorageOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Tables to reports: one page a region, one for the province, and an index."""
@@ -171,8 +182,8 @@ def report(
             show.echo(f"Would write {len(groups)} report(s) to {pages}: {', '.join(groups)}.")
             return
         check_key(settings.paths.derived)
-        with held(settings, reporting=True):
-            raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf, show))
+        with held(settings, reporting=True), team_at(scheduler, settings, storage) as team:
+            raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf, show, team))
 
 
 @app.command()
@@ -187,6 +198,8 @@ def run(
     force: ForceOption = False,
     pdf: PdfOption = False,
     json: JsonOption = False,
+    scheduler: SchedulerOption = None,
+    storage: StorageOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Build and report; without any deposit, on the synthetic sample (which is made first)."""
@@ -207,12 +220,12 @@ def run(
             where = settings.paths.reports
             show.echo(f"Would read {settings.paths.raw} and write {len(groups)} report(s) to {where}.")
             return
-        with held(settings, building=True):
+        with held(settings, building=True), team_at(scheduler, settings, storage) as team:
             if on_sample:
                 with show.stage("sample"):
                     make_sample(Study.read(study))
-            built = build_step(settings, force=force, show=show)
-            reported = report_step(settings, groups, lang, jobs, force, pdf, show)
+            built = build_step(settings, force=force, show=show, team=team)
+            reported = report_step(settings, groups, lang, jobs, force, pdf, show, team)
         raise typer.Exit(max(built, reported))
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .cli_progress import Shown
 from .exceptions import TrajectoriesError
 from .locks import alone
 from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
+
+if TYPE_CHECKING:
+    from .team import Team
 
 ALL_DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -24,9 +28,29 @@ def check_key(derived: Path) -> None:
     check(derived)
 
 
+@contextmanager
+def team_at(scheduler: str | None, study: Study, storage: str | None) -> Iterator[Team | None]:
+    """Who works beside this process: nobody, unless a scheduler is named."""
+    if scheduler is None:
+        if storage is not None:
+            raise TrajectoriesError("--storage is what workers see: name their --scheduler, or `--scheduler local`.")
+        yield None
+        return
+    try:
+        from .cluster import team_at as at
+    except ImportError as error:
+        raise TrajectoriesError(
+            f"--scheduler needs packages that are not there ({error.name}): install the extra: pip install "
+            "trajectories[cluster] (docs/cluster.md)."
+        ) from None
+    with at(scheduler, study, storage) as team:
+        yield team
+
+
 def build_step(
-    study: Study, each_file: bool = False, force: bool = False, show: Shown | None = None, *, new_key: bool = False
-) -> int:
+    study: Study, each_file: bool = False, force: bool = False, show: Shown | None = None, *, new_key: bool = False,
+    team: Team | None = None,
+) -> int:  # fmt: skip
     """Build where something has changed, and say what became of the rows; the exit status."""
     from . import pipeline, tables
     from .built import built_from, is_built, n_excluded, note_built
@@ -38,7 +62,7 @@ def build_step(
             n_anew = None
         else:
             origin = built_from(study)
-            built = pipeline.build(study, progress=say, new_key=new_key, force=force)
+            built = pipeline.build(study, progress=say, new_key=new_key, force=force, team=team)
             note_built(study, origin, built.n_excluded)
             n_anew = built.deposits.n_anew
     derived = study.paths.derived
@@ -69,8 +93,9 @@ def _accounting(files, each_file: bool, excluded: int, show: Shown, n_anew: int 
 
 
 def report_step(
-    study: Study, groups: list[str], language: str, jobs: int, force: bool, pdf: bool, show: Shown | None = None
-) -> int:
+    study: Study, groups: list[str], language: str, jobs: int, force: bool, pdf: bool, show: Shown | None = None,
+    team: Team | None = None,
+) -> int:  # fmt: skip
     """Analyse, make the pages and those of organisations, name what failed; the exit status."""
     from .analysis import analyse
     from .groups import reported_groups
@@ -80,11 +105,11 @@ def report_step(
 
     show = show or Shown()
     with show.stage("analyse") as say:
-        tables = analyse(study, progress=say, force=force)
+        tables = analyse(study, progress=say, force=force, team=team)
     with show.reports(len(groups)) as (advance, begin):
         outcomes = run_reports(
             study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
-            on_event=advance, pdf=pdf, on_stage=begin,
+            on_event=advance, pdf=pdf, on_stage=begin, team=team,
         )  # fmt: skip
         every = set(reported_groups(study)) <= set(groups)
         faults = write_organisation_pages(study, force=force) if every else []

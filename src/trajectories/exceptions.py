@@ -64,6 +64,10 @@ class LinkageError(TrajectoriesError):
         )
 
 
+class ClusterError(TrajectoriesError):
+    """The workers of a cluster cannot be met, are not the same as this process, or were lost."""
+
+
 class LockedError(TrajectoriesError):
     """Another run is at work in a folder."""
 

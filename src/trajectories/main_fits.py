@@ -5,9 +5,10 @@ A group too small to learn how its departures become known borrows that from the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from .tables import PROVINCE
 if TYPE_CHECKING:
     from .survival import ObservedCurve, Reporting
 
+# `map`, or that of a team (team.py): the results are the same.
+Each = Callable[..., Iterator[Any]]
 # Starts of a main fit beside the plain one: the likelihood may have more than one maximum.
 STARTS = 3
 
@@ -59,8 +62,9 @@ class MainFit:
 
 
 def main_fits(
-    cohort: pd.DataFrame, contacts: pd.DataFrame, *, study: Study | None = None, groups: Iterable[str] | None = None
-) -> dict[str, MainFit]:
+    cohort: pd.DataFrame, contacts: pd.DataFrame, *, study: Study | None = None, groups: Iterable[str] | None = None,
+    each: Each = map,
+) -> dict[str, MainFit]:  # fmt: skip
     """
     The main fit of each group, by the rule of `retention`: own reporting where it can be learnt, else the province's.
 
@@ -72,6 +76,8 @@ def main_fits(
         Its support, pathway, replicates and seed are used.
     groups : iterable of str, optional
         As for `retention`.
+    each : callable
+        As `map`: what does the same for each group, here or elsewhere.
 
     Returns
     -------
@@ -90,18 +96,19 @@ def main_fits(
         return {}
     everybody = reported(stays, contacts)
     province = everybody.fit(study, replicates=study.replicates, starts=STARTS if PROVINCE in of_group else 0)
-    found = {}
-    for group, chosen in of_group.items():
-        if group == PROVINCE:
-            found[group] = MainFit(stays, everybody, province, "own", province.reporting)
-        elif chosen.any():
-            theirs = everybody.of(chosen)
-            reporting = "own" if learns(theirs.fit(study)) else "borrowed"
-            lent = None if reporting == "own" else province.reporting
-            curve = theirs.fit(study, replicates=study.replicates, reporting=lent, starts=STARTS)
-            rows = stays[chosen].reset_index(drop=True)
-            found[group] = MainFit(rows, theirs, curve, reporting, province.reporting)
-    return found
+    parts = {group: chosen for group, chosen in of_group.items() if group != PROVINCE and chosen.any()}
+    fit = functools.partial(_fit_of_part, study, province.reporting)
+    made = each(fit, (stays[chosen] for chosen in parts.values()), (everybody.of(chosen) for chosen in parts.values()))
+    found = dict(zip(parts, made, strict=True))
+    whole = MainFit(stays, everybody, province, "own", province.reporting)
+    return {group: found.get(group, whole) for group in of_group if group == PROVINCE or group in found}
+
+
+def _fit_of_part(study: Study, province: Reporting, stays: pd.DataFrame, theirs: Reported) -> MainFit:
+    reporting = "own" if learns(theirs.fit(study)) else "borrowed"
+    lent = None if reporting == "own" else province
+    curve = theirs.fit(study, replicates=study.replicates, reporting=lent, starts=STARTS)
+    return MainFit(stays.reset_index(drop=True), theirs, curve, reporting, province)
 
 
 def learns(fit: ObservedCurve) -> bool:

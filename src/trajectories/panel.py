@@ -28,11 +28,13 @@ from .cohort import Cohort, build_cohort
 from .companions import companion, observed_intervals
 from .contacts import SLACK_MONTHS
 from .groups import members
+from .people import People
 from .reported import stays_that_enter
 from .retention import BOUNDS, estimate
-from .spells import Residences, build_spells, cutoff_of
+from .spells import Residences, cutoff_of
 from .study import PERIMETERS, SCOPES, Study
 from .tables import PROVINCE, REGION
+from .team import Team
 
 COLUMNS = (
     "measure", "setting", "value", "group", "horizon", "estimate", "difference", "n_start", "n_at_risk", "n_confirmed",
@@ -63,6 +65,7 @@ def panel(
     horizons: Iterable[int] = (12, 24),
     draws: int = 5,
     linkage: pd.DataFrame | None = None,
+    team: Team | None = None,
 ) -> pd.DataFrame:
     """
     Retention under each setting, moved one at a time.
@@ -81,6 +84,8 @@ def panel(
         How many times the establishments are drawn inside their intervals.
     linkage : DataFrame, optional
         What `linkage_sensitivity` returned for this study, with the horizons asked: read instead of made again.
+    team : Team, optional
+        Who reconstructs everyone (people.py) under each setting.
 
     Returns
     -------
@@ -98,12 +103,12 @@ def panel(
     groups, horizons = tuple(groups), tuple(sorted(set(horizons)))
     # one cut-off for all: what is left out must not move it
     study = replace(study, replicates=0, horizons=horizons, cutoff=cutoff_of(study, records).date())
-    own = build_spells(records, persons, study=study)
-    drawn = build_cohort(own, records, persons, study=study)
+    people = People(records, persons, team)
+    own, drawn = people.stays(study)
     found: list[Named] = [(AS_ASKED, "as asked", _main(drawn, study, groups))]
-    found += _other_territories(records, persons, study, own, groups)
-    found += _other_graces(records, persons, study, groups)
-    found += _other_links(records, alternatives, study, groups, linkage)
+    found += _other_territories(people, study, groups)
+    found += _other_graces(people, study, groups)
+    found += _other_links(people, alternatives, study, groups, linkage)
     found += _bounds(drawn, study, groups)
     found += _shorter_follow_up(drawn, study, groups)
     found += _drawn_origins(own, drawn, records, persons, study, groups, draws)
@@ -168,34 +173,23 @@ def _main(drawn: Cohort, study: Study, groups: tuple[str, ...]) -> pd.DataFrame:
 
 
 # ── one setting moved ─────────────────────────────────────────────────────────────────────────────────────
-def _other_territories(
-    records: pd.DataFrame, persons: pd.DataFrame, study: Study, own: Residences, groups: tuple[str, ...]
-) -> Iterator[Named]:
-    for perimeter in PERIMETERS:
-        if perimeter != study.perimeter:
-            asked = replace(study, perimeter=perimeter)
-            residences = build_spells(records, persons, study=asked)
-            drawn = build_cohort(residences, records, persons, study=asked)
-            yield "perimeter", perimeter, _main(drawn, asked, groups)
-    for scope in SCOPES:
-        if scope != study.scope:
-            asked = replace(study, scope=scope)
-            yield "scope", scope, _main(build_cohort(own, records, persons, study=asked), asked, groups)
+def _other_territories(people: People, study: Study, groups: tuple[str, ...]) -> Iterator[Named]:
+    for setting, values in (("perimeter", PERIMETERS), ("scope", SCOPES)):
+        for value in values:
+            if value != getattr(study, setting):
+                asked = replace(study, **{setting: value})
+                yield setting, value, _main(people.stays(asked)[1], asked, groups)
 
 
-def _other_graces(
-    records: pd.DataFrame, persons: pd.DataFrame, study: Study, groups: tuple[str, ...]
-) -> Iterator[Named]:
+def _other_graces(people: People, study: Study, groups: tuple[str, ...]) -> Iterator[Named]:
     for days in sorted({study.grace_days // 2, study.grace_days * 2} - {study.grace_days}):
         asked = replace(study, grace_days=days)
-        residences = build_spells(records, persons, study=asked)
-        yield "grace_days", str(days), _main(build_cohort(residences, records, persons, study=asked), asked, groups)
+        yield "grace_days", str(days), _main(people.stays(asked)[1], asked, groups)
 
 
 def _other_links(
-    records: pd.DataFrame, alternatives: pd.DataFrame, study: Study, groups: tuple[str, ...],
-    linkage: pd.DataFrame | None,
-) -> Iterator[Named]:  # fmt: skip
+    people: People, alternatives: pd.DataFrame, study: Study, groups: tuple[str, ...], linkage: pd.DataFrame | None
+) -> Iterator[Named]:
     if linkage is not None:
         rows = linkage[linkage["group"].isin(groups) & linkage["horizon"].isin(study.horizons)]
         rows = rows[~rows["setting"].eq(AS_ASKED)]
@@ -203,10 +197,8 @@ def _other_links(
             yield "match_threshold", f"{threshold:g}", rates.drop(columns=["setting"]).assign(method="main")
         return
     for threshold, others in alternatives.groupby("threshold", sort=True):
-        persons = others.drop(columns="threshold").reset_index(drop=True)
-        residences = build_spells(records, persons, study=study)
-        drawn = build_cohort(residences, records, persons, study=study)
-        yield "match_threshold", f"{threshold:g}", _main(drawn, study, groups)
+        linked = replace(people, persons=others.drop(columns="threshold").reset_index(drop=True))
+        yield "match_threshold", f"{threshold:g}", _main(linked.stays(study)[1], study, groups)
 
 
 def _bounds(drawn: Cohort, study: Study, groups: tuple[str, ...]) -> Iterator[Named]:

@@ -14,11 +14,12 @@ from pathlib import Path
 import pandas as pd
 
 from . import tables
-from .cohort import Cohort, build_cohort
+from .cohort import Cohort
 from .deposits import Deposits, read_deposits
 from .deposits.remembered import Memory
 from .exceptions import StaleTableError, UnusableInputError
 from .folders import private_folder, replaced
+from .people import People
 from .persons import (
     LOOSE,
     SAMPLE_KEY,
@@ -39,9 +40,10 @@ from .persons.key_mark import check_key, note_key
 from .persons.review import read_decisions, review_table, write_review
 from .portrait import accounting
 from .provenance import choices, finished, linkage_model, refuse_mixture, unfinished
-from .spells import Residences, build_spells
+from .spells import Residences
 from .study import STUDY_VARIABLE, Study
 from .synthetic import is_synthetic, make_sample
+from .team import Team
 
 # Below the derived folder: the deposits as a build before read them.
 READ = "read"
@@ -88,13 +90,15 @@ class Built:
 
 
 def build(
-    study: Study, *, progress: Callable[[str], None] | None = None, new_key: bool = False, force: bool = False
-) -> Built:
+    study: Study, *, progress: Callable[[str], None] | None = None, new_key: bool = False, force: bool = False,
+    team: Team | None = None,
+) -> Built:  # fmt: skip
     """
     Deposits to tables: read, link, reconstruct, draw the cohort, and write every table below `study.paths.derived`.
 
     `new_key` accepts that the key is another one than that of the tables that are there: all ids change. `force` reads
-    every deposit; else those that a build before read are remembered (`read/` below that folder).
+    every deposit; else those that a build before read are remembered (`read/` below that folder). A `team` does what
+    can be done in parts; the tables are the same, byte for byte.
 
     Raises
     ------
@@ -112,11 +116,11 @@ def build(
     memory = Memory(private_folder(study.paths.derived) / READ, key if isinstance(key, bytes) else key.secret)
     if force:
         memory.forget()
-    deposits = read_deposits(study.paths.raw, study=study, memory=memory)
+    deposits = read_deposits(study.paths.raw, study=study, memory=memory, team=team)
     if deposits.records.empty:
         raise UnusableInputError(_nothing_usable(study, deposits))
     say("persons")
-    linked = _linked(deposits.records, study, key)
+    linked = _linked(deposits.records, study, key, team)
     resolved = resolve(linked, study.match_threshold, key)
     gone = excluded_records(deposits.records, resolved.persons, read_exclusions(study.exclusions))
     records, persons, alternatives = (
@@ -124,10 +128,8 @@ def build(
         for frame in (deposits.records, resolved.persons, _alternatives(linked, study, key))
     )
     _review(linked, resolved, gone, study, key)
-    say("spells")
-    residences = build_spells(records, persons, study=study)
-    say("cohort")
-    cohort = build_cohort(residences, records, persons, study=study)
+    say("spells and cohort")
+    residences, cohort = People(records, persons, team).stays(study)
     kept = replace(deposits, records=records, issues=cells_without(deposits.issues, deposits.records, gone))
     links = links_without(resolved.links, resolved.persons, gone)
     built = Built(kept, persons, links, alternatives, residences, cohort, len(gone))
@@ -139,10 +141,11 @@ def build(
     return built
 
 
-def _linked(records: pd.DataFrame, study: Study, key: Key | bytes) -> Links:
+def _linked(records: pd.DataFrame, study: Study, key: Key | bytes, team: Team | None) -> Links:
     """Every pair of identities with its probabilities, and what a reviewer decided of some."""
     scratch = private_folder(private_folder(study.paths.derived) / "tmp")
-    return decide(link(records, model=linkage_model(study), scratch=scratch), read_decisions(review_folder(study)), key)
+    found = link(records, model=linkage_model(study), scratch=scratch, team=team)
+    return decide(found, read_decisions(review_folder(study)), key)
 
 
 def _alternatives(links: Links, study: Study, key: Key | bytes) -> pd.DataFrame:
@@ -218,10 +221,8 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
     records = tables.load(tables.RECORDS, study.paths.derived)
     persons = tables.load(tables.PERSONS, study.paths.derived)
-    say("spells")
-    residences = build_spells(records, persons, study=study)
-    say("cohort")
-    drawn = build_cohort(residences, records, persons, study=study)
+    say("spells and cohort")
+    residences, drawn = People(records, persons).stays(study)
     if study.pathway is not None:
         drawn = _of_pathway(drawn, study.pathway)
     notes = {

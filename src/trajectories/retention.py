@@ -8,6 +8,7 @@ what moved assumptions would change in assumptions.py.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,13 +19,13 @@ import pandas as pd
 from .assumptions import moved_fits
 from .companions import COMPANIONS, companion, observed_intervals
 from .groups import members
-from .main_fits import MainFit, main_fits
+from .main_fits import Each, MainFit, main_fits
 from .reported import CAUSES, Reported, reported, stays_that_enter
 from .study import Study
 from .tables import PROVINCE, RETENTION, stack
 
 if TYPE_CHECKING:
-    from .survival import ObservedCurve
+    from .survival import ObservedCurve, Reporting
 
 # Replicates of the estimate on the other reporting, at most: its limits are for a look beside the main ones.
 BESIDE = 100
@@ -121,24 +122,29 @@ def estimate(
     groups: Iterable[str] | None = None,
     companions: bool = True,
     fits: Mapping[str, MainFit] | None = None,
+    each: Each = map,
 ) -> Estimates:
     """
     All that `retention` and `exits` return, the curves, and what they rest on, from one fit a group and method.
 
     Without `companions` only the main method is fitted, and no assumption is moved. `fits` are the main fits of the
-    same groups (`main_fits`), where they are at hand.
+    same groups (`main_fits`), where they are at hand; `each` is as there.
     """
     study = study or Study()
     stays = stays_that_enter(cohort, study)
     chosen_of = members(stays, study, groups)
     known = observed_intervals(stays, contacts)
     everybody = reported(stays, contacts)
-    fits = main_fits(cohort, contacts, study=study, groups=groups) if fits is None else fits
-    never = everybody.fit(study, some_never=True) if companions and len(stays) else None
+    fits = main_fits(cohort, contacts, study=study, groups=groups, each=each) if fits is None else fits
+    never = everybody.fit(study, some_never=True).reporting if companions and len(stays) else None
+    made = each(
+        functools.partial(_tables_of_group, never, study, companions), chosen_of,
+        (everybody.of(chosen) for chosen in chosen_of.values()), (known[chosen] for chosen in chosen_of.values()),
+        map(fits.get, chosen_of),
+    )  # fmt: skip
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in Estimates.__dataclass_fields__}
-    for group, chosen in chosen_of.items():
-        found = _fits(group, everybody.of(chosen), known[chosen], fits.get(group), never, study)
-        for name, frame in _group_tables(found, known[chosen], study, companions).items():
+    for group, found in zip(chosen_of, made, strict=True):
+        for name, frame in found.items():
             tables[name].append(frame.assign(group=group) if "group" in frame else _first(frame, group))
     said = {"perimeter": study.perimeter, "scope": study.scope, "pathway": study.pathway or "all"}
     joined = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items() if name != "retention"}
@@ -150,6 +156,13 @@ def _first(frame: pd.DataFrame, group: str) -> pd.DataFrame:
     frame = frame.copy()
     frame.insert(0, "group", group)
     return frame
+
+
+def _tables_of_group(
+    never: Reporting | None, study: Study, companions: bool, group: str, stays: Reported, known: pd.DataFrame,
+    fit: MainFit | None,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
+    return _group_tables(_fits(group, stays, known, fit, never, study), known, study, companions)
 
 
 # ── the fits of one group ─────────────────────────────────────────────────────────────────────────────────
@@ -168,9 +181,9 @@ class _Fits:
 
 
 def _fits(
-    group: str, stays: Reported, known: pd.DataFrame, fit: MainFit | None, never: ObservedCurve | None, study: Study
+    group: str, stays: Reported, known: pd.DataFrame, fit: MainFit | None, never: Reporting | None, study: Study
 ) -> _Fits:
-    """The fits of one group; `never` is the province's where some are never reached, None for the main method only."""
+    """The fits of one group; `never`: the province's where some are never reached, None for the main method only."""
     if fit is None:
         return _Fits(stays, None, "own", {}, {})
     mine = fit.reporting == "own"
@@ -187,7 +200,7 @@ def _fits(
         fitted = companion(known, method, study)
         if fitted is not None:
             tables[method] = fitted
-    moved = moved_fits(stays, fit.curve, study, None if mine else (fit.province, never.reporting))
+    moved = moved_fits(stays, fit.curve, study, None if mine else (fit.province, never))
     return _Fits(stays, fit.curve, fit.reporting, tables, moved)
 
 

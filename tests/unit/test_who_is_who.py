@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from identities import ZOE, records
 from trajectories import link_persons, read_deposits
 from trajectories.exceptions import LinkageError, LinkageModelError, UnusableInputError
-from trajectories.persons import LOOSE, SAMPLE_KEY, Model, decide, link, linking, match_weights, resolve
+from trajectories.persons import LOOSE, SAMPLE_KEY, Model, decide, engine, link, linking, match_weights, resolve
 from trajectories.persons.comparisons import COMPANIONS, TRAITS
 from trajectories.persons.households import households
 from trajectories.persons.identities import most_frequent
@@ -125,10 +125,10 @@ def test_a_cluster_that_breaks_a_rule_is_split_and_says_why():
 
 def test_neither_order_nor_threads_change_who_is_who(deposited, monkeypatch):
     rows, _ = deposited
-    monkeypatch.setattr(linking, "THREADS", 3)
+    monkeypatch.setattr(engine, "THREADS", 3)
     expected = link_persons(rows, key=SAMPLE_KEY).set_index("record_id").sort_index()
     shuffled = rows.sample(frac=1, random_state=3)
-    monkeypatch.setattr(linking, "THREADS", 1)
+    monkeypatch.setattr(engine, "THREADS", 1)
     found = link_persons(shuffled, key=SAMPLE_KEY)
     assert found["record_id"].tolist() == shuffled["record_id"].tolist()
     pd.testing.assert_frame_equal(found.set_index("record_id").sort_index(), expected)
@@ -163,7 +163,7 @@ def test_splink_weighs_as_the_model_says(deposited, links):
 
 
 def test_an_engine_that_fails_is_a_sentence_without_a_value(monkeypatch):
-    monkeypatch.setattr(linking, "MEMORY", "no memory")
+    monkeypatch.setattr(engine, "MEMORY", "no memory")
     with pytest.raises(LinkageError, match="data/derived/tmp"):
         link(records(*PAIR))
 

@@ -13,6 +13,7 @@ from .. import tables
 from ..exceptions import TableError, UnusableInputError
 from ..places.territory import check_perimeter
 from ..study import Study
+from ..team import Team
 from . import fates
 from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
 from .gathering import Gathered, Progress, as_objects, gather
@@ -89,6 +90,7 @@ def read_deposits(
     processes: int | None = None,
     crosswalks: str | Path | None = None,
     memory: Memory | None = None,
+    team: Team | None = None,
 ) -> Deposits:
     """
     Read every deposit below a folder.
@@ -111,6 +113,8 @@ def read_deposits(
     memory : Memory, optional
         Where files are remembered as they were read, so that only new and changed ones are read again, and nothing is
         left of those that are gone. None: all are read. The tables do not depend on it.
+    team : Team, optional
+        Who reads the files (read_apart.py), in place of processes of this machine.
 
     Returns
     -------
@@ -138,7 +142,7 @@ def read_deposits(
     study = study or Study()
     perimeter = check_perimeter(perimeter or study.perimeter)
     known = load_crosswalks(folder.absolute().parent / CROSSWALKS if crosswalks is None else crosswalks)
-    gathered = gather(folder, known, study.max_rows_per_sheet, progress, processes, memory)
+    gathered = gather(folder, known, study.max_rows_per_sheet, progress, processes, memory, team)
     registry, fault = read_registry(folder)
     if fault:
         gathered.issues.append((REGISTRY, "", 0, "registry_unusable", None, fault))

@@ -23,7 +23,7 @@ import json
 import platform
 import shutil
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,9 +31,10 @@ import numpy as np
 
 from ..fingerprint import file_hash, fingerprint, source_hash
 from ..folders import private_folder, replaced
-from .files import REST, FileNote, FileRead, FileReader, FileTable, read_files
+from .files import REST, FileNote, FileRead, FileReader, FileTable
 from .grid import Coded
 
+ReadFiles = Callable[[list[tuple[str, Path]], FileReader], Iterator[FileRead]]
 # Columns whose texts are never stored.
 UNSTORED = ("remarks", REST)
 # What reading a file runs: a test holds it against the imports.
@@ -83,17 +84,18 @@ class Memory:
 
 
 def read_or_recall(
-    found: list[tuple[str, Path]], reader: FileReader, processes: int | None, memory: Memory
+    found: list[tuple[str, Path]], reader: FileReader, read_files: ReadFiles, memory: Memory
 ) -> Iterator[FileRead]:
     """
     The files in their order, each read only where it is not remembered; afterwards all of them are, and no other.
 
-    The result is the same whatever is remembered. Texts that are never stored come as keyed hashes, of all files.
+    `read_files` reads those that are not, in their order. The result is the same whatever is remembered. Texts that are
+    never stored come as keyed hashes, of all files.
     """
     folder, origin = private_folder(memory.folder), _origin(reader)
     places = [folder / _name(memory, origin, file, _hash_of(path)) for file, path in found]
     new = [not place.is_file() for place in places]
-    read_now = read_files([one for one, is_new in zip(found, new, strict=True) if is_new], reader, processes)
+    read_now = read_files([one for one, is_new in zip(found, new, strict=True) if is_new], reader)
     kept = set()
     for one, place, is_new in zip(found, places, new, strict=True):
         read = None if is_new else _recall(place, memory)

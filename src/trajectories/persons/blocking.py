@@ -61,36 +61,52 @@ def pair_budget(identities: int) -> int:
     return min(PAIRS_PER_IDENTITY * identities, max(MANY_PAIRS, PAIRS_PER_IDENTITY_OF_MANY * identities))
 
 
-def count_blocks(connection: duckdb.DuckDBPyConnection, budget: int) -> Blocks:
-    """
-    Count the pairs of each rule, and the size of the largest block that fits the budget; makes no pair.
-
-    Leaves the table `blocks` (rule, key, identities as a list) on the connection, of blocks of at least two.
-    """
-    keys = " UNION ALL ".join(f"SELECT '{name}' AS rule, identity, key FROM ({rule})" for name, rule in RULES.items())  # noqa: S608
+def keys(connection: duckdb.DuckDBPyConnection) -> None:
+    """Leave the view `keys` (rule, identity, key) of the table `identities` on the connection."""
+    every = " UNION ALL ".join(f"SELECT '{name}' AS rule, identity, key FROM ({rule})" for name, rule in RULES.items())  # noqa: S608
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE blocks AS "  # noqa: S608 (the rules are constants of this module)
+        f"CREATE OR REPLACE TEMP VIEW keys AS SELECT * FROM ({every}) WHERE key IS NOT NULL"  # noqa: S608 (our rules)
+    )
+
+
+def gather_blocks(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """
+    Gather the identities that share a key of `keys`, and say how many blocks there are of each rule and size.
+
+    Leaves the table `blocks` (rule, key, members as a list) on the connection, of blocks of at least two.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE blocks AS "
         "SELECT rule, key, list(DISTINCT identity ORDER BY identity) AS members "
-        f"FROM ({keys}) WHERE key IS NOT NULL GROUP BY rule, key HAVING count(DISTINCT identity) > 1"
+        "FROM keys GROUP BY rule, key HAVING count(DISTINCT identity) > 1"
     )
-    sizes = connection.execute(
-        "SELECT len(members) AS size, count(*) AS blocks FROM blocks GROUP BY size ORDER BY size"
+    return connection.execute(
+        "SELECT rule, len(members) AS size, count(*) AS blocks FROM blocks GROUP BY ALL ORDER BY ALL"
     ).df()
-    pairs = (sizes["size"] * (sizes["size"] - 1) // 2 * sizes["blocks"]).cumsum()
-    fitting = sizes.loc[pairs <= budget, "size"]
-    largest = int(fitting.max()) if len(fitting) else 1
-    counts = (
-        connection.execute(
-            "SELECT rule, count(*) AS blocks, sum(n) FILTER (size <= ?) AS pairs, "
-            "sum(n) FILTER (size > ?) AS pairs_left_out FROM "
-            "(SELECT rule, len(members) AS size, len(members) * (len(members) - 1) // 2 AS n FROM blocks) "
-            "GROUP BY rule ORDER BY rule",
-            [largest, largest],
-        )
-        .df()
-        .fillna(0)
-    )
+
+
+def within_budget(sizes: pd.DataFrame, budget: int) -> Blocks:
+    """
+    The largest size of block with which all pairs fit the budget.
+
+    Examples
+    --------
+    >>> within_budget(pd.DataFrame({"rule": "name", "size": [2, 3, 50], "blocks": [10, 4, 1]}), 100).largest
+    3
+    """
+    sizes = sizes.assign(pairs=sizes["size"] * (sizes["size"] - 1) // 2 * sizes["blocks"])
+    up_to = sizes.groupby("size")["pairs"].sum().cumsum()
+    largest = int(up_to.index[up_to <= budget].max()) if (up_to <= budget).any() else 1
+    fits = sizes["size"] <= largest
+    counted = sizes.assign(pairs_left_out=sizes["pairs"].where(~fits, 0), pairs=sizes["pairs"].where(fits, 0))
+    counts = counted.groupby("rule")[["blocks", "pairs", "pairs_left_out"]].sum().reset_index()
     return Blocks(counts, largest)
+
+
+def count_blocks(connection: duckdb.DuckDBPyConnection, budget: int) -> Blocks:
+    """Count the pairs of each rule, and the size of the largest block that fits the budget; makes no pair."""
+    keys(connection)
+    return within_budget(gather_blocks(connection), budget)
 
 
 def block(connection: duckdb.DuckDBPyConnection, blocks: Blocks) -> int:

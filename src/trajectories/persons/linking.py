@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 
-from ..exceptions import LinkageError
 from ..tables import LINKS, PERSONS, conform
+from ..team import Team
 from .blocking import Blocks, block, count_blocks, pair_budget
 from .clusters import LINKED, cluster
+from .engine import connected
 from .households import households
 from .identities import GAP, Identities, identify
 from .model import Model
 from .pseudonyms import Key, pseudonymise
 from .scoring import score
-
-# The result is the same on any number: each pair is weighed alone, and pairs are sorted before anything is decided.
-THREADS = min(4, os.cpu_count() or 1)
-# What DuckDB may hold in memory; the rest is spilled to the scratch folder.
-MEMORY = "4GB"
+from .shared_out import scored_by
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,9 @@ class Resolved:
     links: pd.DataFrame
 
 
-def link(records: pd.DataFrame, *, model: Model | None = None, scratch: Path | None = None) -> Links:
+def link(
+    records: pd.DataFrame, *, model: Model | None = None, scratch: Path | None = None, team: Team | None = None
+) -> Links:
     """
     Compare the identities of the table `records`.
 
@@ -74,33 +69,23 @@ def link(records: pd.DataFrame, *, model: Model | None = None, scratch: Path | N
         By default the one that is shipped.
     scratch : Path, optional
         Where DuckDB may spill (design: data/derived/tmp); by default it may not.
+    team : Team, optional
+        Who makes and weighs the pairs (shared_out.py); the result is the same.
     """
     model = model or Model.shipped()
     records = records.reset_index(drop=True)
     found = identify(records)
-    with _connected(scratch) as connection:
+    with connected(scratch) as connection:
         connection.register("identities", found.lists)
-        blocks = count_blocks(connection, pair_budget(len(found.table)))
-        block(connection, blocks)
-        pairs = score(connection, model, found.table)
+        budget = pair_budget(len(found.table))
+        if team is None:
+            blocks = count_blocks(connection, budget)
+            block(connection, blocks)
+            pairs = score(connection, model, found.table)
+        else:
+            blocks, pairs = scored_by(team, connection, model, found, budget)
     pairs["decided"] = pd.Series(None, index=pairs.index, dtype="object")
     return Links(found, pairs, blocks, model, records["record_id"])
-
-
-@contextmanager
-def _connected(scratch: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in memory; what the engine says of an error may hold values, so its kind alone is passed on."""
-    folder = "" if scratch is None else str(scratch)
-    try:
-        with duckdb.connect() as connection:
-            connection.execute(f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'")
-            # In a notebook without ipywidgets even switching the bar off is refused: only where it is on.
-            if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
-                connection.execute("SET enable_progress_bar = false")
-            connection.execute("SET temp_directory = '" + folder.replace("'", "''") + "'")
-            yield connection
-    except duckdb.Error as error:
-        raise LinkageError(type(error).__name__) from None
 
 
 def resolve(links: Links, threshold: float, key: Key | bytes) -> Resolved:

@@ -8,8 +8,8 @@ households match too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -18,6 +18,9 @@ import pandas as pd
 from ..exceptions import LinkageError
 from .comparisons import COMPANIONS, MACROS, TRAITS
 from .model import Model
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Probabilities are compared with thresholds after rounding, so that the last bits of a sum decide nothing.
 DECIMALS = 6
@@ -29,6 +32,8 @@ NEVER_SAME, NEVER_RELATIVES = 1e-6, 1e-2
 FEWEST = 10_000
 # Pairs that splink is given at a time: what it holds of each pair is wide.
 CHUNK = 1_000_000
+# The columns whose rare values say more.
+FREQUENCIES = {trait.frequency_of: trait for trait in TRAITS if trait.frequency_of}
 _LINKED, _UNKNOWN, _NOT_LINKED = range(3)
 
 
@@ -52,15 +57,25 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, identities: pd.Da
         relatives against strangers), same, relative (probabilities, rounded to six decimals), companions (0 linked,
         1 unknown, 2 not linked), and gamma_<trait> (splink's level, −1 where the trait is not stated).
     """
-    connection.execute(MACROS)
     household = identities["household"].to_numpy()
-    n = len(household)
-    pairs = compare(connection, model, "pairs", lambda found: _worth_keeping(found, model, n))
+    pairs = compare(connection, model, "pairs", lambda found: worth_keeping(found, model, len(household)))
+
+    def compare_more(suggested: pd.DataFrame) -> pd.DataFrame:
+        connection.register("suggested", suggested)
+        found = compare(connection, model, "suggested")
+        connection.unregister("suggested")
+        return found
+
+    return with_companions(pairs, household, model, compare_more)
+
+
+def with_companions(
+    pairs: pd.DataFrame, household: np.ndarray, model: Model, compare_more: Callable[[pd.DataFrame], pd.DataFrame]
+) -> pd.DataFrame:
+    """What `score` returns, from the pairs worth keeping; `compare_more` weighs those that their households suggest."""
     more = _suggested(pairs, household, model)
     if len(more):
-        connection.register("suggested", more.assign(match_key="0"))
-        pairs = pd.concat([pairs, compare(connection, model, "suggested")], ignore_index=True)
-        connection.unregister("suggested")
+        pairs = pd.concat([pairs, compare_more(more.assign(match_key="0"))], ignore_index=True)
     pairs = pairs.sort_values(["left", "right"], ignore_index=True)
     pairs["companions"] = _companions(pairs, household, model)
     return _judged(pairs, model, len(household))
@@ -71,17 +86,25 @@ def compare(
     model: Model,
     table: str,
     keep: Callable[[pd.DataFrame], pd.DataFrame] = lambda found: found,
+    frequencies: Mapping[str, pa.Table] | None = None,
 ) -> pd.DataFrame:
-    """The levels (gamma_<trait>) and the weight of each pair of a table, by splink; `keep` takes some of each chunk."""
+    """
+    The levels (gamma_<trait>) and the weight of each pair of a table, by splink; `keep` takes some of each chunk.
+
+    `frequencies` are those of everybody (`frequencies_of`), where the table `identities` holds some only.
+    """
     from splink import DuckDBAPI, Linker
     from splink.internals.exceptions import SplinkException
 
     logging.getLogger("splink").setLevel(logging.ERROR)
+    connection.execute(MACROS)
     api = DuckDBAPI(connection)
     linker = Linker(
         api.register("identities"), model.splink_settings(), log_level=logging.ERROR, validate_settings=False
     )
-    _register_frequencies(connection, model, api, linker)
+    for column, table_of in (frequencies or frequencies_of(connection, model)).items():
+        connection.register(f"frequencies_{column}", table_of)
+        linker.table_management.register_term_frequency_lookup(api.register(f"frequencies_{column}"), column)
     gammas = ", ".join(f"gamma_{trait.name}::TINYINT AS gamma_{trait.name}" for trait in TRAITS)
     total = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # noqa: S608 (our own name)
     found = []
@@ -100,35 +123,33 @@ def compare(
         ).df()
         found.append(keep(chunk))
         scored.drop_table_from_database_and_remove_from_cache()
-    return pd.concat(found, ignore_index=True) if found else _no_pairs()
+    return pd.concat(found, ignore_index=True) if found else no_pairs()
 
 
-def _register_frequencies(connection: duckdb.DuckDBPyConnection, model: Model, api: Any, linker: Any) -> None:
+def frequencies_of(connection: duckdb.DuckDBPyConnection, model: Model) -> dict[str, pa.Table]:
     """
-    How common each value is, for the traits where a rare value says more.
+    How common each value is, by column of the traits where a rare value says more.
 
     Shares are drawn towards the model's: among few identities, sharing a name would make it a common name.
     """
-    for trait in TRAITS:
-        column = trait.frequency_of
-        if column is None:
-            continue
+    found = {}
+    for column, trait in FREQUENCIES.items():
         usual = float(model.of(trait)["u"].iloc[0])
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE frequencies_{column} AS "  # noqa: S608 (names of our own)
-            f"SELECT {column}, count(*) / (sum(count(*)) OVER () + {1 / usual!r}) AS tf_{column} "
-            f"FROM identities WHERE {column} IS NOT NULL GROUP BY {column}"
-        )
-        linker.table_management.register_term_frequency_lookup(api.register(f"frequencies_{column}"), column)
+        found[column] = connection.sql(
+            f"SELECT {column}, count(*) / (sum(count(*)) OVER () + {1 / usual!r}) AS tf_{column} "  # noqa: S608
+            f"FROM identities WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY {column}"
+        ).to_arrow_table()
+    return found
 
 
-def _worth_keeping(pairs: pd.DataFrame, model: Model, n: int) -> pd.DataFrame:
+def worth_keeping(pairs: pd.DataFrame, model: Model, n: int) -> pd.DataFrame:
     """Without the pairs that no companion could make one person, nor surely relatives: most of a large linkage."""
     same, relative = posterior(pairs["weight"].to_numpy(), level_weight(pairs, model, "relative"), model, n)
     return pairs[(same >= NEVER_SAME) | (relative >= NEVER_RELATIVES)]
 
 
-def _no_pairs() -> pd.DataFrame:
+def no_pairs() -> pd.DataFrame:
+    """What `compare` returns of none."""
     columns = {"left": "int64", "right": "int64", "weight": "float64", **{f"gamma_{t.name}": "int8" for t in TRAITS}}
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
 

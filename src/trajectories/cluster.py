@@ -1,0 +1,333 @@
+"""The same work on a Dask cluster: `--scheduler local`, or the address of a scheduler (docs/cluster.md).
+
+The only module that knows Dask. It opens a client, holds the workers against this process (before any work: the same
+library, the same versions of what computes, the same storage), and hands its executor to a `Team`; when the work is
+done, or fails, nothing of it is left on workers or in the storage.
+
+Personal data travels between processes, so that an address of another machine is `tls://`. Plain `tcp://` is taken for
+this machine alone, unless `TRAJECTORIES_PRIVATE_NETWORK=yes` says that nobody else is on the network. `local` makes
+certificates of its own for one run: a scheduler takes orders from whoever reaches it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import ipaddress
+import logging
+import os
+import platform
+import secrets
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Executor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dask
+from distributed import Client, KilledWorker, LocalCluster, Worker, WorkerPlugin
+from distributed.comm import CommClosedError
+from distributed.scheduler import NoWorkerError
+from distributed.security import Security
+from threadpoolctl import threadpool_limits
+
+from . import __version__
+from .deposits.files import usable_cores
+from .exceptions import ClusterError
+from .fingerprint import PACKAGE, source_hash
+from .folders import private_folder
+from .storage import Storage
+from .study import Study
+from .team import Team
+
+LOCAL = "local"
+PRIVATE_NETWORK = "TRAJECTORIES_PRIVATE_NETWORK"
+# What a task's answer may depend on, beside the library itself: what reads, computes, and shapes a page.
+LIBRARIES = (
+    "babel", "duckdb", "ipython", "Jinja2", "MarkupSafe", "matplotlib", "nbconvert", "nbformat", "numpy", "pandas",
+    "papermill", "pyarrow", "python-calamine", "rapidfuzz", "scipy", "splink", "statsmodels",
+)  # fmt: skip
+# Seconds: for a scheduler to answer, and for its first worker to be there.
+PATIENCE = 20
+# Dask tells of its work by pages in the clear, beside the dashboard too: of `local` there are none.
+_NO_PAGES = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_HERE = "127.0.0.1:0"
+
+
+@contextlib.contextmanager
+def team_at(scheduler: str, study: Study, storage: str | None = None, workers: int | None = None) -> Iterator[Team]:
+    """
+    The team at a scheduler: met when there is first work for it, dismissed when the block ends.
+
+    Parameters
+    ----------
+    scheduler : str
+        `local` (processes of this machine, one a core), or an address: `tls://machine:8786`.
+    study : Study
+        Its derived folder gives the storage, unless another is named, and the scratch folder of `local`.
+    storage : str, optional
+        The fsspec URL of a folder that this process and all workers see.
+    workers : int, optional
+        Processes of `local`.
+
+    Raises
+    ------
+    ClusterError
+        The address is none, or is of another machine and not encrypted; later, in a sentence, whatever keeps the
+        workers from being met, or from finishing.
+    """
+    check_address(scheduler)
+    scratch = study.paths.derived / "tmp"
+    # of this study on this machine, which one run at a time works on: what a run that was killed left is taken away
+    whose = f"{platform.node()} {study.paths.derived.absolute()} {study.paths.reports.absolute()}"
+    place = Storage.at(scratch / "cluster") if storage is None else Storage(storage)
+    _check_storage(place)
+    mine = place.below(f"trajectories-{hashlib.sha256(whose.encode()).hexdigest()[:16]}")
+    run = mine.below(secrets.token_hex(4))
+
+    with contextlib.ExitStack() as stack:
+
+        def meet() -> tuple[Executor, Storage]:
+            private_folder(private_folder(study.paths.derived) / "tmp")
+            client = stack.enter_context(_client(scheduler, scratch, workers))
+            if storage is None:
+                private_folder(scratch / "cluster")
+            mine.remove()
+            stack.callback(mine.remove)
+            mine.make()
+            run.make()
+            stack.enter_context(_prepared(client, run, scheduler == LOCAL))
+            return client.get_executor(pure=False), run
+
+        with _in_sentences(scheduler):
+            yield Team(meet)
+
+
+def check_address(scheduler: str) -> None:
+    """
+    Refuse an address that is none, or over which personal data would travel in the clear.
+
+    Examples
+    --------
+    >>> check_address("tcp://127.0.0.1:8786")
+    >>> check_address("tcp://10.0.0.5:8786")
+    Traceback (most recent call last):
+    ...
+    trajectories.exceptions.ClusterError: tcp://10.0.0.5:8786 is another machine, and tcp:// is not encrypted: ...
+    """
+    if scheduler == LOCAL:
+        return
+    try:
+        parts = urlsplit(scheduler)
+        whole = parts.scheme in ("tcp", "tls") and bool(parts.hostname) and parts.port is not None
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ClusterError(
+            f"--scheduler {scheduler!r} is no address: give `local`, or the address that the scheduler said when it "
+            "was started, such as tls://machine:8786 (docs/cluster.md)."
+        )
+    if not _is_closed(scheduler):
+        raise ClusterError(
+            f"{scheduler} is another machine, and tcp:// is not encrypted: names and birth dates would travel in the "
+            f"clear. Start scheduler and workers with TLS and give tls://… (docs/cluster.md); where nobody else can "
+            f"reach that network, say so with {PRIVATE_NETWORK}=yes."
+        )
+
+
+def _check_storage(storage: Storage) -> None:
+    try:
+        storage.check()
+    except (ImportError, ValueError) as error:
+        raise ClusterError(
+            f"--storage {storage.url} cannot be used: {error}. Give the URL of a folder (file:///srv/shared), or "
+            "install fsspec's package for that kind of store, here and on the workers (docs/cluster.md)."
+        ) from None
+
+
+def _is_closed(address: str) -> bool:
+    """Whether nobody can read, nor join, what goes to an address."""
+    parts = urlsplit(address)
+    if parts.scheme == "tls" or os.environ.get(PRIVATE_NETWORK) == "yes" or parts.hostname == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    return False
+
+
+# ── the client, and its workers ───────────────────────────────────────────────────────────────────────────
+@contextlib.contextmanager
+def _client(scheduler: str, scratch: Path, workers: int | None) -> Iterator[Client]:
+    """A client of the scheduler, once a worker is there."""
+    with _quiet(), contextlib.ExitStack() as stack:
+        met: str | LocalCluster = scheduler
+        if scheduler == LOCAL:
+            stack.enter_context(dask.config.set({"temporary-directory": str(scratch.absolute()), **_NO_PAGES}))
+            try:
+                met = stack.enter_context(LocalCluster(
+                    n_workers=workers or usable_cores(), processes=True, threads_per_worker=1, security=True,
+                    silence_logs=logging.CRITICAL, dashboard_address=None, worker_dashboard_address=_HERE,
+                    scheduler_kwargs={"dashboard_address": _HERE},
+                ))  # fmt: skip
+            except (OSError, RuntimeError) as error:
+                raise ClusterError(
+                    f"The workers of this machine could not be started ({type(error).__name__}): free memory and room "
+                    f"in {scratch}, or work without --scheduler."
+                ) from None
+        else:
+            _check_certificates(scheduler)
+        try:
+            client = stack.enter_context(Client(met, timeout=PATIENCE, set_as_default=False))
+        except (OSError, RuntimeError) as error:  # a RuntimeError: encryption is required, and this is none
+            raise ClusterError(
+                f"{scheduler} does not answer ({type(error).__name__}): is the scheduler started there, does this "
+                "machine reach that port, and are the certificates those of the same authority (docs/cluster.md)?"
+            ) from None
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise ClusterError(
+                f"The scheduler {scheduler} has no worker: start one with `dask worker {scheduler}` (docs/cluster.md)."
+            ) from None
+        yield client
+
+
+def _check_certificates(scheduler: str) -> None:
+    """Refuse an encrypted address without certificates: a client that fails on them takes a minute to say so."""
+    try:
+        found = Security().get_connection_args("client").get("ssl_context")
+    except (OSError, ValueError) as error:  # what ssl raises is an OSError
+        why = f" ({type(error).__name__}: {error})"
+    else:
+        if found is not None or not scheduler.startswith("tls://"):
+            return
+        why = ""
+    raise ClusterError(
+        f"{scheduler} cannot be spoken to without this machine's certificates{why}: name them in "
+        "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
+        "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY (docs/cluster.md)."
+    )
+
+
+@contextlib.contextmanager
+def _prepared(client: Client, storage: Storage, ours: bool) -> Iterator[None]:
+    """The workers, seen to do what this process would do; also those that come later."""
+    addresses = client.scheduler_info(n_workers=-1)["workers"]
+    if open_ := sorted(address for address in addresses if not _is_closed(address)):
+        raise ClusterError(
+            f"The worker {open_[0]} is reached without encryption: start all workers with TLS (docs/cluster.md), or "
+            f"say with {PRIVATE_NETWORK}=yes that nobody else can reach that network."
+        )
+    mine = of_this_process()
+    for address, theirs in client.run(of_this_process, on_error="return").items():
+        _refuse_another(address, theirs, mine)
+    probe = secrets.token_bytes(16)
+    storage.put("probe", probe)
+    for address, seen in client.run(_content, storage, on_error="return").items():
+        if seen != probe:
+            why = f" ({type(seen).__name__})" if isinstance(seen, Exception) else ""
+            raise ClusterError(
+                f"The worker {address} does not see {storage.url}{why}: name a folder that this machine and all "
+                "workers see with --storage (docs/cluster.md)."
+            )
+    name = f"trajectories-{secrets.token_hex(4)}"
+    client.register_plugin(Prepared(mine, ours), name=name)
+    try:
+        yield
+    finally:
+        # a scheduler that is gone has nothing to be told
+        with contextlib.suppress(Exception):
+            client.unregister_worker_plugin(name)
+
+
+def of_this_process() -> dict[str, str]:
+    """What the answer of a task may depend on, of this process."""
+    names = [path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    return {
+        "trajectories": __version__,
+        # notebooks travel with their task, and stand elsewhere in an installed package
+        "the source of trajectories": source_hash(names, without={".ipynb"})[:12],
+        "Python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
+
+
+def _refuse_another(address: str, theirs: dict[str, str] | Exception, mine: dict[str, str]) -> None:
+    if isinstance(theirs, Exception):
+        raise ClusterError(
+            f"The worker {address} has no trajectories, or another version ({type(theirs).__name__}): install there "
+            "what is installed here, by the same requirements.lock."
+        )
+    other = [f"{name} {theirs.get(name)} (here: {here})" for name, here in mine.items() if theirs.get(name) != here]
+    if other:
+        raise ClusterError(
+            f"The worker {address} has {', '.join(other)}: its results could differ. Install there what is installed "
+            "here, by the same requirements.lock, and start it again."
+        )
+
+
+def _content(storage: Storage) -> bytes:
+    return storage.get("probe")
+
+
+class Prepared(WorkerPlugin):
+    """A worker before its first task: the same library, one thread, and its own folder for what is for a moment."""
+
+    def __init__(self, expected: dict[str, str], ours: bool = False):
+        self.expected, self.ours = expected, ours
+
+    def setup(self, worker: Worker) -> None:
+        """Refuses a worker that came later and is another."""
+        _refuse_another(worker.address, of_this_process(), self.expected)
+        # closed to others, and taken away with the worker however it ends
+        tempfile.tempdir = worker.local_directory
+        threadpool_limits(1)
+        if self.ours:
+            # Ctrl-C is for the process that started it, which ends it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def teardown(self, worker: Worker) -> None:
+        """Nothing of the run is left in a worker that goes on."""
+        if pages := sys.modules.get("trajectories.report.made_apart"):
+            pages.forget()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What Dask says of workers that come and go is not for the reader of a command."""
+    log = logging.getLogger("distributed")
+    before = log.level
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed.")]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in ("distributed", *names):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            # a group's stays travel with its task, where it is done once and nowhere else
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            yield
+    finally:
+        log.setLevel(before)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@contextlib.contextmanager
+def _in_sentences(scheduler: str) -> Iterator[None]:
+    """What can happen to a cluster at work, in a sentence each."""
+    try:
+        yield
+    except (KilledWorker, NoWorkerError) as error:
+        raise ClusterError(
+            f"A task could not be done ({type(error).__name__}): every worker that began it was lost. Give the "
+            "workers more memory, or fewer of them to a machine, and run the same command again."
+        ) from None
+    except (CancelledError, CommClosedError) as error:
+        raise ClusterError(
+            f"The scheduler {scheduler} was lost while it was at work ({type(error).__name__}): start it again, and "
+            "run the same command again."
+        ) from None
