@@ -99,7 +99,8 @@ def _in_line():
         }
         method_page.method_page = lambda run, *_: PAGE.format("methode", run.cutoff, "")
         read = pipeline.read_deposits
-        pipeline.read_deposits = lambda raw, **about: _recalled(_names(raw), lambda: read(raw, **about))
+        # deposits as read (deposits/remembered.py) are written by `make faults` only
+        pipeline.read_deposits = lambda raw, memory, **about: _recalled(_names(raw), lambda: read(raw, **about))
         for room, name in ((pipeline, "link"), (people, "build_spells"), (people, "build_cohort")):
             setattr(room, name, _once(name, getattr(room, name)))
     else:

@@ -60,11 +60,18 @@ def undisturbed(line, study):
         work = max(work, run.work())
         time.sleep(0.01)
     seconds = time.monotonic() - began
-    assert run.wait() == 0 and written(folder) == found["now"]
+    assert run.wait() == 0, run.err.read_text()
+    other = differing(written(folder), found["now"])
+    assert not other, other
     times += [seconds] * (len(run.events) - len(times))
     told = list(zip(run.events, times, strict=True))
     shutil.rmtree(folder)
     return Undisturbed(study, found["now"], found["then"], told, seconds, work)
+
+
+def differing(these, those):
+    """The names of files that are not the same, or not in both."""
+    return sorted(name for name in {*these, *those} if these.get(name) != those.get(name))
 
 
 def start(study, folder, *, afresh):

@@ -27,7 +27,7 @@ from trajectories.main_fits import main_fits
 from trajectories.report.batch import _job
 from trajectories.report.made_apart import made_by
 from trajectories.report.shown import keep_protected
-from trajectories.report.worker import make_page
+from trajectories.report.worker import make_page, settle
 from trajectories.retention import estimate
 from trajectories.study import Study
 
@@ -176,7 +176,7 @@ def test_a_page_is_that_of_this_process(tmp_path, built, met, notebooks):
     sensitive = [tmp_path / place / "sensitive" for place in jobs]
     keep_protected(sensitive[0] / "tables", rules=Study().disclosure, support=Study().support)
     shutil.copytree(sensitive[0] / "protected", sensitive[1] / "protected")
-    assert make_page(jobs["here"])[1] is None
+    assert settle(jobs["here"], make_page(jobs["here"])[1]) is None
     with cluster.team_at(met[0], Study.read(built / "study.toml")) as team:
         ((job, _, fault),) = made_by(team, [jobs["there"]])
     assert not any(met[1].run(kept_files).values())
