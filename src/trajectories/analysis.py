@@ -43,6 +43,14 @@ COMPARED = ("period", "immigration_category", "household_type", "region")
 # Odds of the regions' curves; the province's are finer (assumptions.GRID).
 COARSE = (0.25, 0.5, 1.0, 2.0, 4.0)
 PANEL_HORIZONS = (12, 24)
+# The tables of a build that are read; each is part of what an analysis was made from (provenance.analysed_from).
+READ = {
+    table.name: table
+    for table in (
+        tables.COHORT, tables.CONTACTS, tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES,
+        tables.CONFLICTS, tables.SPELLS, tables.MOVES, tables.OBSERVATIONS, tables.ISSUES,
+    )
+}  # fmt: skip
 
 
 def analyse(
@@ -92,14 +100,8 @@ def estimates_of(
     study: Study, cutoff: pd.Timestamp, say: Callable[[str], None] = lambda _: None, team: Team | None = None
 ) -> dict[str, pd.DataFrame]:
     """Every table of an analysis, by name, from the build in `study.paths.derived`; `cutoff` is that of the build."""
-    built = {
-        table.name: tables.load(table, study.paths.derived)
-        for table in (
-            tables.COHORT, tables.CONTACTS, tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES,
-            tables.CONFLICTS, tables.SPELLS, tables.MOVES, tables.OBSERVATIONS, tables.ISSUES,
-        )
-    }  # fmt: skip
-    cohort, contacts, records, persons = (built[name] for name in ("cohort", "contacts", "records", "persons"))
+    built = _Build(study.paths.derived)
+    cohort, contacts = built["cohort"], built["contacts"]
     made: dict[str, pd.DataFrame] = {}
     say("portrait")
     made |= _portrait(built, cutoff, study)
@@ -116,11 +118,10 @@ def estimates_of(
     made["periods"] = _of_groups(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, each)
     made |= _comparison(cohort, contacts, estimates.retention, study)
     say("models")
-    completed, given = completed_stays(cohort, contacts, study=study), services_in_stays(cohort, records, persons)
+    completed, (given, before) = completed_stays(cohort, contacts, study=study), _services_of_stays(cohort, built)
     models = fit_models(completed, services=given, study=study)
     made |= {"coefficients": models.coefficients, "proportional_hazards": models.tests, "fits": models.fits}
     say("services that go with staying")
-    before = control_services(cohort, records, persons)
     made["associations"] = associations(completed, given, contacts=contacts, before=before, study=study)
     say("types of trajectories")
     made |= _typology(built["spells"], cohort, contacts, study)
@@ -134,7 +135,18 @@ def estimates_of(
     return made
 
 
-def _portrait(built: dict[str, pd.DataFrame], cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
+class _Build:
+    """The tables of a build by name, each read when a room asks for it, and held by that room alone."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        without = tables.READ_BEFORE if name in ("records", "persons") else ()
+        return tables.load(READ[name], self.folder, without=without)
+
+
+def _portrait(built: _Build, cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
     """Who settled where, and what became of the rows; what the linkage weighs."""
     names = ("cohort", "contacts", "spells", "moves", "observations", "records", "persons")
     drawn = whole_portrait(*(built[name] for name in names), cutoff=cutoff, study=study)
@@ -145,7 +157,7 @@ def _portrait(built: dict[str, pd.DataFrame], cutoff: pd.Timestamp, study: Study
     return found | {"weights": match_weights(linkage_model(study))}
 
 
-def _services(built: dict[str, pd.DataFrame], study: Study) -> dict[str, pd.DataFrame]:
+def _services(built: _Build, study: Study) -> dict[str, pd.DataFrame]:
     """Which services households get, the way from the metropole to a region, and where there are gaps."""
     names = ("cohort", "contacts", "records", "persons")
     return describing_tables(*(built[name] for name in names), issues=built["issues"], study=study)
@@ -157,9 +169,13 @@ def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], each
     return pd.concat(found, ignore_index=True) if found else work({})
 
 
-def _course(
-    fits: dict[str, MainFit], built: dict[str, pd.DataFrame], study: Study, each: Each
-) -> dict[str, pd.DataFrame]:
+def _services_of_stays(cohort: pd.DataFrame, built: _Build) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Services received in the region of each stay, and before it in the metropole."""
+    records, persons = built["records"], built["persons"]
+    return services_in_stays(cohort, records, persons), control_services(cohort, records, persons)
+
+
+def _course(fits: dict[str, MainFit], built: _Build, study: Study, each: Each) -> dict[str, pd.DataFrame]:
     """What became of those who settled, beyond the curve; and the curve along what it assumes."""
     names = ("cohort", "contacts", "spells", "moves")
     found = course(*(built[name] for name in names), study=study, fits=fits)
@@ -201,7 +217,7 @@ def _typology(
 
 
 def _sensitivity(
-    fits: dict[str, MainFit], built: dict[str, pd.DataFrame], rates: pd.DataFrame, study: Study, team: Team | None
+    fits: dict[str, MainFit], built: _Build, rates: pd.DataFrame, study: Study, team: Team | None
 ) -> dict[str, pd.DataFrame]:
     """What the estimate becomes under other settings than the study's."""
     records, persons, alternatives = (built[name] for name in ("records", "persons", "alternatives"))

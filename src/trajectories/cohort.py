@@ -18,7 +18,8 @@ import pandas as pd
 from . import places
 from .contacts import build_contacts, last_deposits, lost_to_follow_up, of_stay, rows_of_persons
 from .months import months_between
-from .observations import in_perimeter
+from .observations import READ, in_perimeter
+from .parts import Parts, columns_of, one_under_another
 from .spells import Residences
 from .study import Study
 from .tables import COHORT, METROPOLE, OUTSIDE_QUEBEC, REGION, SET_ASIDE, UNKNOWN, conform, stack
@@ -33,6 +34,14 @@ _OF_FIRST_SPELL = (
     "person_id", "household_id", "region", "municipality", "establishment_earliest", "establishment_latest",
 )  # fmt: skip
 _AT_START_ONLY = ("french",)
+# The day of a row: the first of these that is known.
+_DATES = ("service_date_earliest", "follow_up_date_earliest", "establishment_date_earliest")
+_OF_PERSONS = ("birth_date", "arrival_date", "job_date", "housing_date")
+# What is read of a record, here and before: the other columns are not carried along.
+GIVEN = tuple(dict.fromkeys((
+    *READ, *_KNOWN_LATER_IS_THE_SAME, *_AT_START_ONLY, "job_found", "housing_found",
+    *(f"{name}_{end}" for name in _OF_PERSONS for end in ("earliest", "latest")),
+)))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,20 +97,39 @@ def build_cohort(
             f"the residences are those of perimeter {residences.perimeter}, the study asks for {study.perimeter}: "
             "build the spells again with this study."
         )
-    records = in_perimeter(records, study.perimeter)
-    cutoff = residences.cutoff
-    stays = _stays(residences.spells, study.scope)
     deposits = last_deposits(records) if deposits is None else deposits
+    who = persons[["record_id", "person_id", "household_id"]]
+    parts, everyone = Parts(persons), None
+    if parts.number > 1:  # the members of a household may be in several parts
+        births = records[["record_id", *_DATES, "birth_date_earliest", "birth_date_latest"]]
+        split = zip(parts.of_records(births), parts.of(who), strict=True)
+        everyone = pd.concat([_members(_dated(some.merge(theirs, on="record_id"))) for some, theirs in split])
+    whole = (residences.spells, residences.observations, who)
+    split = zip(*map(parts.of, whole), parts.of_records(records), strict=True)
+    drawn = []
+    for spells, observations, theirs, some in split:
+        drawn.append(_drawn(spells, observations, some, theirs, everyone, deposits, residences.cutoff, study))
+    return Cohort(*map(one_under_another, zip(*drawn, strict=True)))
+
+
+def _drawn(
+    spells: pd.DataFrame, observations: pd.DataFrame, records: pd.DataFrame, persons: pd.DataFrame,
+    everyone: pd.DataFrame | None, deposits: pd.Series, cutoff: pd.Timestamp, study: Study,
+) -> list[dict[str, pd.Series]]:  # fmt: skip
+    """The three tables of some persons, as columns; `everyone`: the members of all households, with their births."""
+    records = in_perimeter(records[[name for name in GIVEN if name in records]], study.perimeter)
+    stays = _stays(spells, study.scope)
     rows = rows_of_persons(records, persons, cutoff, deposits)
-    stays = _first_contact(stays, residences.observations, rows, study.scope, cutoff)
+    stays = _first_contact(stays, observations, rows, study.scope, cutoff)
     stays = _months(stays, cutoff)
     stays = _heard_until(stays, rows, deposits, study.scope, cutoff)
-    contacts, aside = build_contacts(stays, rows, residences.observations, study.scope)
+    contacts, aside = build_contacts(stays, rows, observations, study.scope)
     attempts = pd.concat([contacts, aside[aside["episode"].notna()].astype({"episode": "int64"})])
     stays["lost"], stays["lost_month"] = lost_to_follow_up(stays, attempts, study.follow_up_months)
-    stays = _covariates(stays, records.merge(persons[["record_id", "person_id", "household_id"]], on="record_id"))
+    stays = _covariates(stays, records.merge(persons, on="record_id"), everyone)
     stays["perimeter"], stays["scope"] = study.perimeter, study.scope
-    return Cohort(conform(stays, COHORT)[list(COHORT.columns)].reset_index(drop=True), contacts, aside)
+    stays = conform(stays, COHORT)[list(COHORT.columns)].reset_index(drop=True)
+    return [columns_of(table) for table in (stays, contacts, aside)]
 
 
 def _stays(spells: pd.DataFrame, scope: str) -> pd.DataFrame:
@@ -243,15 +271,23 @@ def _heard_until(
     return stays.assign(heard_day=day, heard_until=np.minimum(np.maximum(months, stays["entry"]), stays["cutoff"]))
 
 
-def _covariates(stays: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _dated(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a day of their own, `date`, in order of it."""
+    of_service, of_follow_up, of_establishment = (rows[name] for name in _DATES)
+    rows = rows.assign(date=of_service.fillna(of_follow_up).fillna(of_establishment))
+    return rows.dropna(subset=["date"]).sort_values(["date", "record_id"], kind="stable")
+
+
+def _members(rows: pd.DataFrame) -> pd.DataFrame:
+    """household_id, person_id and birth of everyone in some dated rows."""
+    members = rows[["household_id", "person_id"]].drop_duplicates()
+    return members.assign(birth=members["person_id"].map(_midpoint(rows, "birth_date")))
+
+
+def _covariates(stays: pd.DataFrame, rows: pd.DataFrame, everyone: pd.DataFrame | None) -> pd.DataFrame:
     """What was known at establishment (design.md: later flags would be immortal time)."""
     start = stays["establishment_latest"]
-    rows = rows.assign(
-        date=rows["service_date_earliest"]
-        .fillna(rows["follow_up_date_earliest"])
-        .fillna(rows["establishment_date_earliest"])
-    )
-    rows = rows.dropna(subset=["date"]).sort_values(["date", "record_id"], kind="stable")
+    rows = _dated(rows)
     keys = (
         stays[["person_id"]]
         .assign(limit=start + AT_ESTABLISHMENT, stay=np.arange(len(stays)))
@@ -272,12 +308,12 @@ def _covariates(stays: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     found["years_since_arrival"] = months_between(stays["person_id"].map(arrival), start) / 12
     year = stays["establishment_earliest"].fillna(start).dt.year
     found["period"] = np.select([year < 2020, year <= 2021], ["before_2020", "2020_2021"], "from_2022")
-    found["role"] = _roles(stays, rows, birth)
+    found["role"] = _roles(stays, _members(rows) if everyone is None else everyone, birth)
     found["city_size"] = np.asarray(places.city_sizes(stays["municipality"]), dtype=object)
     return stays.assign(**{name: np.asarray(value, dtype=object) for name, value in found.items()})
 
 
-def _roles(stays: pd.DataFrame, rows: pd.DataFrame, birth: pd.Series) -> np.ndarray:
+def _roles(stays: pd.DataFrame, members: pd.DataFrame, birth: pd.Series) -> np.ndarray:
     """
     The role in the household as far as it follows from ages: the deposits do not tell of the link between persons.
 
@@ -285,8 +321,6 @@ def _roles(stays: pd.DataFrame, rows: pd.DataFrame, birth: pd.Series) -> np.ndar
     applicant. Which of several adults that is nobody says: null. To take the one who was served first or most would
     be to look ahead.
     """
-    members = rows[["household_id", "person_id"]].drop_duplicates()
-    members["birth"] = members["person_id"].map(birth)
     starts = stays[["household_id", "establishment_latest"]].reset_index(names="stay")
     pairs = starts.merge(members, on="household_id")
     of_age = ~(months_between(pairs["birth"], pairs["establishment_latest"]) < 12 * OF_AGE)

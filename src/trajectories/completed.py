@@ -201,10 +201,14 @@ def _frame(
             values = values.fillna(values.dropna().iloc[0])
         filled[name] = _plain(values)
     complete = stays[list(covariates)].notna().all(axis=1).to_numpy()
-    return stays.assign(
-        **filled, start=exits.start, time=exits.month, cause=exits.cause, at_risk=exits.month > exits.start,
-        complete=complete,
-    )  # fmt: skip
+    drawn = {
+        **filled, "start": exits.start, "time": exits.month, "cause": exits.cause, "at_risk": exits.month > exits.start,
+        "complete": complete,
+    }  # fmt: skip
+    # what is the same in every draw is held once for all of them
+    same = {name: stays[name] for name in stays if name not in drawn}
+    order = dict.fromkeys([*stays, *drawn])
+    return pd.DataFrame({name: drawn[name] if name in drawn else same[name] for name in order}, stays.index, copy=False)
 
 
 def _filled(values: pd.Series, known: Integers, codes: Integers, missing, rng: np.random.Generator) -> pd.Series:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from . import tables
-from .cohort import Cohort
+from .cohort import GIVEN, Cohort
 from .deposits import Deposits, read_deposits
 from .deposits.remembered import Memory
 from .exceptions import StaleTableError, UnusableInputError
@@ -219,8 +219,8 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     say = progress or (lambda _: None)
     refuse_mixture(study.paths.derived)
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
-    records = tables.load(tables.RECORDS, study.paths.derived)
-    persons = tables.load(tables.PERSONS, study.paths.derived)
+    records = tables.load(tables.RECORDS, study.paths.derived, without=set(tables.RECORDS.columns) - set(GIVEN))
+    persons = tables.load(tables.PERSONS, study.paths.derived, without=("match_probability", "identity_id"))
     say("spells and cohort")
     residences, drawn = People(records, persons).stays(study)
     if study.pathway is not None:

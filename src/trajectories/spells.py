@@ -23,6 +23,7 @@ from .conflicts import Decision, Rows, Settled, in_words, settle
 from .evidence import NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
 from .moves import moves_of, number_within
 from .observations import READ, build_observations, in_perimeter, quarter_ends
+from .parts import Parts, columns_of, one_under_another
 from .runs import Runs, find_runs
 from .settling import reported_starts
 from .spans import Span, ends, gone_after, reported_departures, starts
@@ -86,13 +87,20 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
     """
     study = study or Study()
     cutoff = cutoff_of(study, records)
-    observations = build_observations(in_perimeter(records[list(READ)], study.perimeter), persons, cutoff)
+    parts, found, arrivals, failed = Parts(persons), [], [], []
+    who = persons[["record_id", "person_id"]]
+    for some, theirs in zip(parts.of_records(records), parts.of(who), strict=True):
+        read = in_perimeter(some[list(READ)], study.perimeter)
+        found.append(columns_of(build_observations(read, theirs, cutoff)))
+        arrivals.append(_arrivals(some, theirs))
+        failed.append(_failed_contacts(some, theirs, cutoff))
+    observations = one_under_another(found)
     spells, moves, conflicts = reconstruct(
         observations,
         grace_days=study.grace_days,
         households=persons.drop_duplicates("person_id").set_index("person_id")["household_id"],
-        arrivals=_arrivals(records, persons),
-        failed=_failed_contacts(records, persons, cutoff),
+        arrivals=pd.concat(arrivals),
+        failed=pd.concat(failed),
     )
     return Residences(observations, spells, moves, conflicts, study.perimeter, cutoff)
 

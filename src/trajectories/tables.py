@@ -131,6 +131,12 @@ RECORDS = Table("records", {
     **_interval("follow_up_date"), "follow_up_status": Column(values=FOLLOW_UP_STATUSES),
     **_interval("exit_date"), **_place("exit_destination"), "exit_reason": Column(values=EXIT_REASONS),
 })  # fmt: skip
+# Columns of records and persons that no estimate reads: who somebody is, how sure that is, places as they were typed.
+READ_BEFORE = (
+    "organisation", "file_number", "household_number", "given_name", "family_name", "postal_code",
+    "residence_code_typed", "residence_match", "destination_match", "exit_destination_match", "establishment_reason",
+    "match_probability", "identity_id",
+)  # fmt: skip
 QUARANTINE = Table("quarantine", _FINDING)
 ISSUES = Table("issues", {**_FINDING, "closest": Column()})
 SUPERSEDED = Table("superseded", {**_KEYS, "superseded_by": Column(required=True)})
@@ -239,18 +245,21 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     >>> conform(pd.DataFrame({"record_id": ["a"]}), PERSONS).dtypes["match_probability"]
     dtype('float64')
     """
-    done = {}
-    for name, column in table.columns.items():
-        values = frame[name] if name in frame else pd.Series(None, index=frame.index, dtype="object")
-        if column.type == "text":
-            values = values.astype("object")
-            done[name] = values.where(values.notna(), None)
-        elif column.type == "integer" and column.required:
-            done[name] = values.astype("int64")
-        else:
-            done[name] = values.astype(_PANDAS_TYPES[column.type])
+    done = {name: _conformed(frame, name, column) for name, column in table.columns.items()}
     extra = {name: frame[name] for name in frame.columns if name not in done}
     return pd.DataFrame({**done, **extra}, index=frame.index)
+
+
+def _conformed(frame: pd.DataFrame, name: str, column: Column) -> pd.Series:
+    values = frame[name] if name in frame else pd.Series(None, index=frame.index, dtype="object")
+    if column.type == "text":
+        values = values.astype("object")
+        return values.where(values.notna(), None)
+    return values.astype(_pandas_type(column))
+
+
+def _pandas_type(column: Column) -> str:
+    return "int64" if column.type == "integer" and column.required else _PANDAS_TYPES[column.type]
 
 
 @functools.cache
@@ -261,8 +270,7 @@ def _schema(name: str):
         checks = []
         if spec.values is not None:
             checks.append(pa.Check.isin(list(spec.values)))
-        required_integer = spec.type == "integer" and spec.required
-        return pa.Column("int64" if required_integer else _PANDAS_TYPES[spec.type], checks, nullable=not spec.required)
+        return pa.Column(_pandas_type(spec), checks, nullable=not spec.required)
 
     return pa.DataFrameSchema({key: column(spec) for key, spec in TABLES[name].columns.items()}, name=name)
 
@@ -279,7 +287,7 @@ def check(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     import pandera.errors
 
     try:
-        _schema(table.name).validate(frame, lazy=True)
+        _schema(table.name).validate(frame, lazy=True, inplace=True)  # nothing is coerced: no copy is needed
     except pandera.errors.SchemaErrors as errors:
         cases = errors.failure_cases.groupby(["column", "check"], dropna=False).size()
         faults = "; ".join(f"column {column}: {rule} fails on {n} row(s)" for (column, rule), n in cases.items())
@@ -304,9 +312,16 @@ def save(frame: pd.DataFrame, table: Table, folder: Path, **metadata: str) -> Pa
     return path
 
 
-def load(table: Table, folder: Path) -> pd.DataFrame:
+def load(table: Table, folder: Path, *, without: Iterable[str] = ()) -> pd.DataFrame:
     """
     Read a table that `save` wrote.
+
+    Parameters
+    ----------
+    table : Table
+    folder : path
+    without : iterable of str, optional
+        Columns that are not read: of the records of a million persons each takes a hundred megabytes.
 
     Raises
     ------
@@ -316,9 +331,10 @@ def load(table: Table, folder: Path) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = Path(folder) / f"{table.name}.parquet"
+    path, without = Path(folder) / f"{table.name}.parquet", set(without)
     try:
-        content = pq.read_table(path)
+        names = [name for name in pq.read_schema(path).names if name not in without]
+        content = pq.read_table(path, columns=names)
     except FileNotFoundError:
         raise StaleTableError(f"{path} does not exist: run `trajectories build` first.") from None
     except (pa.ArrowInvalid, OSError) as error:
@@ -327,7 +343,17 @@ def load(table: Table, folder: Path) -> pd.DataFrame:
         raise StaleTableError(
             f"{path} was written by another version of the library: rebuild with `trajectories build`."
         )
-    return conform(content.to_pandas(), table)
+    # column by column, each let go of when it is made: a table is then held once, not three times
+    frame = content.to_pandas(split_blocks=True, self_destruct=True)
+    del content
+    found = {}
+    for name, column in table.columns.items():
+        if name not in without:
+            # what was saved has its types, and None for a missing text
+            kept = name in frame and frame[name].dtype == _pandas_type(column)
+            found[name] = frame[name] if kept else _conformed(frame, name, column)
+    extra = {name: frame[name] for name in frame.columns if name not in found}
+    return pd.DataFrame({**found, **extra}, index=frame.index, copy=False)
 
 
 def _unreadable(path: Path, error: Exception) -> str:

@@ -254,6 +254,21 @@ def test_its_information_is_the_slope_of_its_score():
         assert slope == pytest.approx(information[k], abs=1e-5 * np.abs(information).max())
 
 
+def test_stays_a_block_at_a_time_give_the_same_model(monkeypatch):
+    told, rng = told_stays(300, seed=9), np.random.default_rng(3)
+    code, x = rng.integers(0, 2, 300), (rng.random((300, 2)) < 0.5).astype(float)
+    draws = household_draws(told.household, 3, seed=2)
+    found = []
+    for block in (300, 70):
+        monkeypatch.setattr(model, "BLOCK", block)
+        stays = _stays(x, code, told.contacts, told.cutoff)
+        fit = model.fit_outcome(stays)
+        assert [len(some.code) for some in stays.blocks] == ([300] if block == 300 else [70, 70, 70, 70, 20])
+        found.append((fit.coefficients, fit.inverse, model.g_computation(fit, draws, 24)))
+    for whole, blocks in zip(*found, strict=True):
+        assert blocks == pytest.approx(whole, abs=1e-8 * np.abs(whole).max())
+
+
 def test_without_covariates_both_answers_are_the_main_estimate(tables):
     table = compare(*tables, by="sex", study=STUDY, adjust=[], horizons=[12, 24], replicates=0)
     rates = table[table["measure"].eq("retention")].pivot(

@@ -1,5 +1,6 @@
 """Models on completed stays: the terms they hold, the tests over draws, what is done where a test fails, services."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +14,10 @@ from trajectories.models import fit_models
 from trajectories.models.fitting import COEFFICIENTS
 from trajectories.models.joined import joined, joined_chi2
 from trajectories.models.person_months import scored
-from trajectories.models.regressions import Rows, cut, matrix_rows, rows_of
+from trajectories.models.regressions import Draws, Rows, cut, matrix_rows, over_draws, rows_of
 from trajectories.models.services import exposed_rows, first_months
-from trajectories.models.terms import FEWEST, LEAST, PER_COEFFICIENT, TERMS, labelled, terms_of
-from trajectories.survival import cox, discrete_hazard, fine_gray, pool
+from trajectories.models.terms import FEWEST, LEAST, PER_COEFFICIENT, TERMS, Term, labelled, terms_of
+from trajectories.survival import cox, discrete_hazard, fine_gray, pool, threads
 
 
 def completed(n=1500, seed=1, draws=2, **options):
@@ -125,6 +126,30 @@ def test_scored_is_the_discrete_hazard_of_the_kernel(draws):
         scored(rows.data, rows.data["event"].to_numpy(dtype=float)[:, None])
     with pytest.raises(ValueError, match="no event"):
         scored(rows.data.assign(event=0), rows.x)
+
+
+def test_the_rows_of_a_draw_are_made_when_it_is_fitted_and_not_kept(draws):
+    frame = draws[0][draws[0]["at_risk"]].reset_index(drop=True)
+    left = frame["cause"].to_numpy() > 0
+    there, most = [0], []
+
+    class Kept(np.ndarray):
+        """A matrix that can be watched."""
+
+    def gone():
+        there[0] -= 1
+
+    def make(_):
+        x = np.column_stack([frame["job_found"], frame["sex"].eq("M")]).astype(float).view(Kept)
+        weakref.finalize(x, gone)
+        there[0] += 1
+        most.append(there[0])
+        return rows_of(frame, left, x)
+
+    columns = (Term("job_found", "true"), Term("sex", "M"))
+    found = over_draws("discrete", Draws(12, make), columns)
+    assert found.fault is None and len(most) == 12
+    assert max(most) <= threads.MOST + 1
 
 
 # ── services ─────────────────────────────────────────────────────────────────────────────────────────────

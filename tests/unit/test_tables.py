@@ -33,6 +33,21 @@ def test_codes_stay_text_through_parquet(tmp_path):
     assert tables.read_metadata(tables.SPELLS, tmp_path)["perimeter"] == "CMM"
 
 
+def test_columns_that_are_not_asked_for_are_not_there_and_the_others_as_saved(tmp_path):
+    given = tables.conform(
+        pd.DataFrame({
+            "record_id": ["a", "b"], "file": "f", "sheet": "", "row": [1, 2], "organisation_id": "R1",
+            "given_name": ["Zoé", None], "household_size": [3, None], "job_found": [True, None], "extra": [0.5, 1.5],
+            "service_date_earliest": pd.to_datetime(["2021-05-03", None]),
+        }), tables.RECORDS,
+    )  # fmt: skip
+    tables.save(given, tables.RECORDS, tmp_path)
+    pd.testing.assert_frame_equal(tables.load(tables.RECORDS, tmp_path), given)
+    some = tables.load(tables.RECORDS, tmp_path, without=iter(("given_name", "row")))
+    pd.testing.assert_frame_equal(some, given.drop(columns=["given_name", "row"]))
+    assert set(tables.READ_BEFORE) < {*tables.RECORDS.columns, *tables.PERSONS.columns}
+
+
 def test_departures_from_the_schema_are_told_all_at_once():
     with pytest.raises(TableError) as caught:
         tables.check(persons(household_id=None, person_id=None), tables.PERSONS)

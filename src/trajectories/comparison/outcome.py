@@ -18,7 +18,8 @@ the average is over the households drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ EM_STEPS = 10  # before Newton's: far from the maximum the observed information 
 MOST_STEPS = 60
 SHRINKS = 0.2  # while a step is so much smaller than the one before, the information is kept
 _TINY = 1e-300
+# Stays worked on at a time, each with all its months: so the memory for their months does not grow with the stays.
+BLOCK = 1 << 15
 _BINS = 400  # of the log hazard ratio, for averages over everybody
 
 
@@ -65,17 +68,37 @@ class Stays:
     models: tuple[ObservedFit, ...]
     months: int
 
-    def evidence(self, which: int) -> Evidence:
-        """The evidence at the reporting of a replicate (0: of the estimate)."""
+    def evidence(self, which: int, kinds: Sequence[Evidence] | None = None) -> Evidence:
+        """The evidence at the reporting of a replicate (0: of the estimate); `kinds`: `of_kinds` of it, once made."""
         exits, none = np.zeros((len(self.code), self.months)), np.zeros((len(self.code), self.months))
-        for rows, places, model in zip(self.members, self.places, self.models, strict=True):
-            told = _patterns(model, which)
+        kinds = self.of_kinds(which) if kinds is None else kinds
+        for rows, places, model, of_kind in zip(self.members, self.places, self.models, kinds, strict=True):
             pattern = model.cells.pattern[places]
             used = pattern >= 0
-            width = told.exits.shape[1]
-            exits[rows[used], :width] = told.exits[pattern[used]]
-            none[rows[used], :width] = told.none[pattern[used]]
+            seen, place = np.unique(pattern[used], return_inverse=True)
+            some, width = model.em.matrix[seen], of_kind.exits.shape[1]
+            exits[rows[used], :width] = (some[:, model.em.exit] @ of_kind.exits)[place]
+            none[rows[used], :width] = (some[:, model.em.stay] @ of_kind.none)[place]
         return Evidence(exits, none)
+
+    def of_kinds(self, which: int) -> list[Evidence]:
+        """What each kind of cell says of the months, by fit."""
+        return [_of_kinds(model, which) for model in self.models]
+
+    @functools.cached_property
+    def blocks(self) -> list[Stays]:
+        """The same, some stays at a time."""
+        n = len(self.code)
+        if n <= BLOCK:
+            return [self]
+        found = []
+        for start in range(0, n, BLOCK):
+            inside = [(rows >= start) & (rows < start + BLOCK) for rows in self.members]
+            members = tuple(rows[here] - start for rows, here in zip(self.members, inside, strict=True))
+            places = tuple(at[here] for at, here in zip(self.places, inside, strict=True))
+            at = slice(start, start + BLOCK)
+            found.append(Stays(self.x[at], self.code[at], self.enter[at], members, places, self.models, self.months))
+        return found
 
 
 def stays_of(x: Floats, code: NDArray[np.int64], models: Sequence[ObservedFit]) -> Stays:
@@ -91,8 +114,8 @@ def stays_of(x: Floats, code: NDArray[np.int64], models: Sequence[ObservedFit]) 
     return Stays(x, code, enter, members, places, tuple(models), max(model.em.months for model in models))
 
 
-def _patterns(model: ObservedFit, which: int) -> Evidence:
-    """The evidence of each pattern of one fit, its hazards left out."""
+def _of_kinds(model: ObservedFit, which: int) -> Evidence:
+    """The evidence of each kind of cell of one fit (kinds × months), its hazards left out."""
     p = model.parameters
     if which and model.replicates is not None:
         p = model.replicates.columns(np.array([which - 1]))
@@ -114,7 +137,7 @@ def _patterns(model: ObservedFit, which: int) -> Evidence:
     of_kind = told[cells.told[em.exit], :, cells.cause[em.exit]] * within * power[em.exit][:, None]
     at_end = np.zeros((len(em.stay), em.months))
     at_end[np.arange(len(em.stay)), cells.high[em.stay]] = power[em.stay]
-    return Evidence(em.matrix[:, em.exit] @ of_kind, em.matrix[:, em.stay] @ at_end)
+    return Evidence(of_kind, at_end)
 
 
 # ── the model ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -130,7 +153,8 @@ class Outcome:
 
     def again(self, which: int, mass: Floats) -> Floats:
         """The coefficients of a replicate: one Newton step from the estimate."""
-        expected = _expected(self.stays, self.stays.evidence(which), self.coefficients)
+        kinds, blocks = self.stays.of_kinds(which), self.stays.blocks
+        expected = _joined([_expected(some, some.evidence(which, kinds), self.coefficients) for some in blocks])
         step = self.inverse @ _score(self.stays, expected, self.coefficients, mass, self.centre)
         return self.coefficients + np.clip(step, -FARTHEST, FARTHEST)
 
@@ -198,6 +222,26 @@ def _piece_of(months: int) -> NDArray[np.int64]:
 def _expected(stays: Stays, told: Evidence, coefficients: Floats) -> tuple[Floats, Floats, Floats]:
     """Expected exits and months at risk of each stay by piece, and e^η."""
     return _counts(stays, *_posterior(stays, told, coefficients))
+
+
+def _joined(each: Sequence[tuple[Floats, ...]]) -> tuple[Floats, ...]:
+    """What was found of each block, for all stays."""
+    return each[0] if len(each) == 1 else tuple(np.concatenate(values) for values in zip(*each, strict=True))
+
+
+def _cut(blocks: Sequence[Stays], expected: tuple[Floats, ...]) -> Iterator[tuple[Stays, tuple[Floats, ...]]]:
+    """The blocks, each with its rows."""
+    ends = np.cumsum([0, *(len(some.code) for some in blocks)])
+    for some, begin, end in zip(blocks, ends[:-1], ends[1:], strict=True):
+        yield some, tuple(values[begin:end] for values in expected)
+
+
+def _added(each: Iterable[Floats]) -> Floats:
+    """The information of all blocks: each holds that of the prior, which counts once."""
+    first, *others = each
+    for more in others:
+        first = first + more - RIDGE * np.eye(len(more))
+    return first
 
 
 def _counts(stays: Stays, exits: Floats, none: Floats, rate: Floats) -> tuple[Floats, Floats, Floats]:
@@ -296,28 +340,36 @@ def fit_outcome(stays: Stays) -> Outcome:
     EM steps of one Newton step each (Lange 1995) to come near the maximum, then Newton steps: the score from the
     expected exits (Fisher's identity), the observed information by Louis (1982).
     """
-    told, mass = stays.evidence(0), np.ones(len(stays.code))
+    kinds, mass, blocks = stays.of_kinds(0), np.ones(len(stays.code)), stays.blocks
+    told = [some.evidence(0, kinds) for some in blocks]
     groups = len(stays.models)
     size = _pieces(stays.months) + stays.x.shape[1] + 2 * groups
     rough = np.concatenate([np.full(_pieces(stays.months), -4.5), np.zeros(size - _pieces(stays.months))])
-    exits, at_risk, _ = _expected(stays, told, rough)
+
+    def expectation(theta: Floats) -> tuple[Floats, ...]:
+        return _joined([_expected(some, theirs, theta) for some, theirs in zip(blocks, told, strict=True)])
+
+    def observed(theta: Floats) -> Floats:
+        return _added(_observed_information(some, theirs, theta) for some, theirs in zip(blocks, told, strict=True))
+
+    exits, at_risk, _ = expectation(rough)
     centre = float(np.log(max(exits.sum(), 0.5) / max(at_risk.sum(), 1.0)))
     theta = _prior(stays, centre)
 
     slow, size_of_step = False, np.inf
     for number in range(MOST_STEPS):
-        expected = _expected(stays, told, theta)
+        expected = expectation(theta)
         if number < EM_STEPS:
-            information = _complete_information(stays, expected)
+            information = _added(_complete_information(*some) for some in _cut(blocks, expected))
         elif number == EM_STEPS or slow:
-            information = _observed_information(stays, told, theta)
+            information = observed(theta)
         step = np.linalg.solve(information, _score(stays, expected, theta, mass, centre))
         theta = theta + np.clip(step, -1, 1)
         previous, size_of_step = size_of_step, float(np.abs(step).max())
         slow = size_of_step > SHRINKS * previous
         if number > EM_STEPS and size_of_step < TOLERANCE:
             break
-    inverse = np.linalg.inv(_observed_information(stays, told, theta))
+    inverse = np.linalg.inv(observed(theta))
     return Outcome(stays, theta, inverse, centre, size_of_step < TOLERANCE)
 
 

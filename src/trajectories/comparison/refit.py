@@ -46,7 +46,7 @@ def household_draws(household: NDArray, replicates: int, seed: int) -> Floats:
     names, owner = np.unique(np.asarray(household, dtype=object).astype(str), return_inverse=True)
     n = len(names)
     drawn = np.random.default_rng(np.random.SeedSequence(seed)).multinomial(n, np.full(n, 1 / n), size=replicates)
-    return np.concatenate([np.ones((1, n)), drawn], axis=0).T[owner].astype(float)
+    return np.concatenate([np.ones((1, n)), drawn], axis=0).T[owner]
 
 
 def refit(curve: ObservedCurve, weights: Floats, *, keep: bool = False) -> Floats:

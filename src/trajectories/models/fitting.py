@@ -172,7 +172,7 @@ def _discrete(frames: Sequence[pd.DataFrame], services: pd.DataFrame | None):
     if services is not None:
         firsts = [first_months(frame, services) for frame in frames]
         names, few = enough(draws, firsts)
-        draws = [exposed_rows(rows, first, names) for rows, first in zip(draws, firsts, strict=True)]
+        draws = draws.changed(lambda k, rows: exposed_rows(rows, firsts[k], names))
         columns = (*columns, *service_terms(names))
     fitted = over_draws("discrete", draws, columns)
     if fitted.fault:

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from .joined import holm, joined_chi2
-from .regressions import Joined, Rows, cut
+from .regressions import Draws, Joined, cut
 from .terms import LEAST, Term
 
 LEVEL, SPLIT = 0.05, 12.0
@@ -50,7 +50,7 @@ def tests_of(model: str, fitted: Joined) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def actions_of(tests: pd.DataFrame, draws: Sequence[Rows], columns: Sequence[Term]) -> dict[str, str]:
+def actions_of(tests: pd.DataFrame, draws: Draws, columns: Sequence[Term]) -> dict[str, str]:
     """What is done with each term that fails."""
     failing = tests.loc[tests["adjusted_p"].lt(LEVEL) & tests["term"].ne("GLOBAL"), "term"].unique()
     found = {}
@@ -63,7 +63,7 @@ def actions_of(tests: pd.DataFrame, draws: Sequence[Rows], columns: Sequence[Ter
     return found
 
 
-def _splits(draws: Sequence[Rows], chosen: np.ndarray) -> bool:
+def _splits(draws: Draws, chosen: np.ndarray) -> bool:
     """Whether the reference and each of these levels have enough exits on both sides in every draw."""
     for rows in draws:
         left, late = rows.data["event"].to_numpy() > 0, rows.data["time"].to_numpy() > SPLIT
@@ -74,18 +74,16 @@ def _splits(draws: Sequence[Rows], chosen: np.ndarray) -> bool:
     return True
 
 
-def acted(
-    draws: Sequence[Rows], columns: Sequence[Term], actions: dict[str, str]
-) -> tuple[list[Rows], list[Term], list[str]]:
+def acted(draws: Draws, columns: Sequence[Term], actions: dict[str, str]) -> tuple[Draws, list[Term], list[str]]:
     """The rows, coefficients and strata of the second fit."""
     stratified = [term for term, action in actions.items() if action == "stratified"]
     split_terms = [term for term, action in actions.items() if action == "split_at_12"]
     kept = np.array([column.term not in stratified for column in columns])
     left = [column for column, keep in zip(columns, kept, strict=True) if keep]
     split = np.array([column.term in split_terms for column in left], dtype=bool)
-    rows = [replace(each, x=each.x[:, kept]) for each in draws]
+    rows = draws.changed(lambda _, each: replace(each, x=each.x[:, kept]))
     if split.any():
-        rows = [cut(each, SPLIT, split) for each in rows]
+        rows = rows.changed(lambda _, each: cut(each, SPLIT, split))
         both = [column for column, s in zip(left, split, strict=True) if s]
         left = [
             *(column for column, s in zip(left, split, strict=True) if not s),

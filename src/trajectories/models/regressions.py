@@ -6,7 +6,7 @@ discrete-time model have regions as terms, which are not printed (a comparison o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,36 @@ class Rows:
     def frame(self) -> pd.DataFrame:
         names = [f"x{j}" for j in range(self.x.shape[1])]
         return pd.concat([self.data, pd.DataFrame(self.x, columns=names)], axis=1)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """
+    The rows of each draw, made when they are asked for: held all at once, they take as many times the memory.
+
+    Examples
+    --------
+    >>> [len(rows.stay) for rows in Draws(2, lambda k: Rows(pd.DataFrame(), np.zeros((k, 0)), np.arange(k)))]
+    [0, 1]
+    """
+
+    number: int
+    make: Callable[[int], Rows]
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __getitem__(self, k: int) -> Rows:
+        if not 0 <= k < self.number:
+            raise IndexError(k)
+        return self.make(k)
+
+    def __iter__(self) -> Iterator[Rows]:
+        return map(self.make, range(self.number))
+
+    def changed(self, change: Callable[[int, Rows], Rows]) -> Draws:
+        """Each with a change, which is given the number of the draw too."""
+        return Draws(self.number, lambda k: change(k, self.make(k)))
 
 
 @dataclass(frozen=True)
@@ -97,7 +127,7 @@ def fit_rows(kind: str, rows: Rows, strata: Sequence[str], cause: int):
 
 def over_draws(
     kind: str,
-    draws: Sequence[Rows],
+    draws: Draws,
     columns: Sequence[Term],
     *,
     strata: Sequence[str] = (REGION,),
@@ -112,7 +142,10 @@ def over_draws(
     """
     from ..survival.threads import ENOUGH, side_by_side
 
-    def one(rows: Rows):
+    wanted = cause if kind == "subdistribution" else None
+
+    def one(k: int):
+        rows = draws[k]
         try:
             fit = fit_rows(kind, rows, strata, cause)
         except ValueError as error:
@@ -120,22 +153,21 @@ def over_draws(
         tested = fit.test_proportional_hazards() if kind != "discrete" else None
         table = fit.table
         excess = (table["robust_se"] / table["se"]).to_numpy() ** 2
-        if tested is None:
-            return table["coef"], table["robust_se"] ** 2, np.full(len(table) + 1, np.nan)
-        # members of a household leave together: the test takes them for independent (Rao & Scott 1981)
-        effect = np.maximum(np.append(excess, excess.mean()), 1.0)
-        return table["coef"], table["robust_se"] ** 2, tested["statistic"].to_numpy() / effect
+        statistic = np.full(len(table) + 1, np.nan)
+        if tested is not None:
+            # members of a household leave together: the test takes them for independent (Rao & Scott 1981)
+            statistic = tested["statistic"].to_numpy() / np.maximum(np.append(excess, excess.mean()), 1.0)
+        counts = _counts(rows, columns, wanted)
+        return table["coef"], table["robust_se"] ** 2, statistic, counts, rows.data["household_id"].nunique()
 
-    results = side_by_side(one, draws, ENOUGH)
+    results = side_by_side(one, range(len(draws)), ENOUGH)
     faults = [result for result in results if isinstance(result, str)]
     if faults:
         return Joined((), pd.DataFrame(), np.zeros((0, 0)), faults[0])
-    estimates, variances, tests = (np.array([np.asarray(r[k]) for r in results]) for k in range(3))
-    households = min(rows.data["household_id"].nunique() for rows in draws)
+    estimates, variances, tests, counts = (np.array([np.asarray(r[k]) for r in results]) for k in range(4))
+    households = min(r[4] for r in results)
     table = joined(estimates, variances, max(households - len(columns), 1))
-    wanted = cause if kind == "subdistribution" else None
-    counts = np.array([_counts(rows, columns, wanted) for rows in draws]).mean(axis=0)
-    for name, values in zip(COUNTS, counts, strict=True):
+    for name, values in zip(COUNTS, counts.mean(axis=0), strict=True):
         table[name] = values
     shown = np.array([column.term not in hidden for column in columns])
     table = table[shown].reset_index(drop=True)
@@ -157,21 +189,37 @@ def _counts(rows: Rows, columns: Sequence[Term], cause: int | None) -> np.ndarra
     event = rows.data["event"].to_numpy()
     left = event > 0 if cause is None else event == cause
     start, time = rows.data["start"].to_numpy(), rows.data["time"].to_numpy()
-    household = np.unique(rows.data["household_id"].to_numpy(dtype=object).astype(str), return_inverse=True)[1]
+    household, names = pd.factorize(rows.data["household_id"])
+    n_stays, n_households = int(rows.stay.max(initial=-1)) + 1, len(names)
+    months = {(column.from_month, column.to_month) for column in columns}
+    seen = {(a, b): (start < b) & (time > a) for a, b in months}
+    of_model = {key: [distinct(rows.stay[at], n_stays), left[at].sum()] for key, at in seen.items()}
     found = []
     for j, column in enumerate(columns):
-        seen = (start < column.to_month) & (time > column.from_month)
-        own = seen & (rows.x[:, j] > 0)
+        key = column.from_month, column.to_month
+        own = np.flatnonzero(seen[key] & (rows.x[:, j] > 0))
         found.append([
-            len(np.unique(rows.stay[own])), left[own].sum(), len(np.unique(household[own])),
-            len(np.unique(rows.stay[seen])), left[seen].sum(),
+            distinct(rows.stay[own], n_stays), left[own].sum(), distinct(household[own], n_households), *of_model[key],
         ])  # fmt: skip
-    return np.array(found, dtype=float).T
+    return np.array(found, dtype=float).reshape(len(found), len(COUNTS)).T
 
 
-def matrix_rows(frames: Sequence[pd.DataFrame], events: Sequence[np.ndarray], terms: Terms) -> list[Rows]:
+def distinct(codes: np.ndarray, size: int) -> int:
+    """
+    How many different codes there are, all below `size`: marked, where sorting them would take several times as long.
+
+    Examples
+    --------
+    >>> distinct(np.array([3, 1, 3]), 4)
+    2
+    """
+    there = np.zeros(size, dtype=bool)
+    there[codes] = True
+    return int(there.sum())
+
+
+def matrix_rows(frames: Sequence[pd.DataFrame], events: Sequence[np.ndarray], terms: Terms) -> Draws:
     """The rows of each draw."""
-    return [
-        rows_of(frame, event, terms.matrix(k), terms.labels[k].add_prefix("level_"))
-        for k, (frame, event) in enumerate(zip(frames, events, strict=True))
-    ]
+    return Draws(len(frames), lambda k: rows_of(
+        frames[k], events[k], terms.matrix(k), terms.labels[k].add_prefix("level_"),
+    ))  # fmt: skip

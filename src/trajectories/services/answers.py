@@ -24,7 +24,7 @@ import pandas as pd
 from ..models.joined import benjamini_hochberg
 from ..models.person_months import PIECES
 from ..models.proportional import LEVEL, tests_of
-from ..models.regressions import COUNTS, REGION, Joined, Rows, matrix_rows, over_draws
+from ..models.regressions import COUNTS, REGION, Draws, Joined, Rows, distinct, matrix_rows, over_draws
 from ..models.services import SERVICE, service_terms
 from ..models.terms import FEWEST, TERMS, Terms, terms_of
 from .evalue import e_values_of_hazards
@@ -37,7 +37,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def adjusted_rows(frames: Sequence[pd.DataFrame], kind: str) -> tuple[list[Rows], Terms]:
+def adjusted_rows(frames: Sequence[pd.DataFrame], kind: str) -> tuple[Draws, Terms]:
     """
     The rows of each draw with the covariates as terms; regions are terms of the discrete-time hazard, strata of Cox.
 
@@ -54,7 +54,7 @@ def with_columns(rows: Rows, received: np.ndarray) -> Rows:
 
 
 def answers(
-    method: str, kind: str, draws: Sequence[Rows], terms: Terms, services: Sequence[str], control: str | None = None
+    method: str, kind: str, draws: Draws, terms: Terms, services: Sequence[str], control: str | None = None
 ) -> pd.DataFrame:
     """
     A row a service: the columns `COLUMNS`.
@@ -64,7 +64,7 @@ def answers(
     method, control : str
         What the rows are called.
     kind : {"cox", "discrete"}
-    draws : sequence of Rows
+    draws : Draws
         x: the columns of `terms`, then one a service (1 from when it counts).
     terms : Terms
     services : sequence of str
@@ -72,14 +72,14 @@ def answers(
     if not len(services):
         return pd.DataFrame(columns=list(COLUMNS))
     n = len(terms.columns)
-    reasons = _reasons(draws, n)
+    reasons, counts = _reasons(draws, n)
     said = [j for j, reason in enumerate(reasons) if reason is None]
     parts = [(said, _fitted(kind, draws, terms, services, said))] if said else []
     if len(said) > 1 and parts[0][1].fault:
         parts = [([j], _fitted(kind, draws, terms, services, [j])) for j in said]
     tables = [_table(kind, fitted, terms, [services[j] for j in chosen]) for chosen, fitted in parts]
     silent = [j for j, reason in enumerate(reasons) if reason is not None]
-    counted = pd.DataFrame(_mean_counts(draws, n)[silent], columns=list(COUNTS))
+    counted = pd.DataFrame(counts[silent], columns=list(COUNTS))
     counted["service"] = [services[j] for j in silent]
     counted["note"] = [reasons[j] for j in silent]
     table = pd.concat([part for part in (*tables, counted) if len(part)], ignore_index=True)
@@ -87,20 +87,27 @@ def answers(
     return _shaped(table).sort_values("service", kind="stable", ignore_index=True)
 
 
-def _reasons(draws: Sequence[Rows], n: int) -> list[str | None]:
-    """Why nothing is said of each service (the columns from the n-th on), or None."""
-    found: list[str | None] = [None] * (draws[0].x.shape[1] - n)
+def _reasons(draws: Draws, n: int) -> tuple[list[str | None], np.ndarray]:
+    """Why nothing is said of each service (columns from the n-th on), or None; and `COUNTS`, means over the draws."""
+    found: dict[int, str] = {}
+    counts = []
     for rows in draws:
         left, expected = rows.data["event"].to_numpy() > 0, _expected(rows.data)
-        household = pd.factorize(rows.data["household_id"])[0]
-        for j in range(len(found)):
+        household, names = pd.factorize(rows.data["household_id"])
+        n_stays = int(rows.stay.max(initial=-1)) + 1
+        everybody = [distinct(rows.stay, n_stays), left.sum()]
+        of_draw = []
+        for j in range(rows.x.shape[1] - n):
             exposed = rows.x[:, n + j] > 0
+            n_households = distinct(household[exposed], len(names))
+            of_draw.append([distinct(rows.stay[exposed], n_stays), left[exposed].sum(), n_households, *everybody])
             for name, side in (("received", exposed), ("did_not_receive", ~exposed)):
-                if found[j] is None and len(np.unique(household[side])) < HOUSEHOLDS:
+                if j not in found and distinct(household[side], len(names)) < HOUSEHOLDS:
                     found[j] = f"too_few_households_{name}"
-                if found[j] is None and (expected[side].sum() < EXITS or (side & left).sum() < FEWEST):
+                if j not in found and (expected[side].sum() < EXITS or (side & left).sum() < FEWEST):
                     found[j] = f"too_few_exits_{name}"
-    return found
+        counts.append(of_draw)
+    return [found.get(j) for j in range(len(counts[0]))], np.mean(np.array(counts, dtype=float), axis=0)
 
 
 def _expected(data: pd.DataFrame) -> np.ndarray:
@@ -113,25 +120,11 @@ def _expected(data: pd.DataFrame) -> np.ndarray:
     return months @ (exits / np.maximum(months.sum(axis=0), 1.0))
 
 
-def _mean_counts(draws: Sequence[Rows], n: int) -> np.ndarray:
-    """`COUNTS` of each service, means over the draws."""
-    found = []
-    for rows in draws:
-        left = rows.data["event"].to_numpy() > 0
-        household = pd.factorize(rows.data["household_id"])[0]
-        everybody = [len(np.unique(rows.stay)), left.sum()]
-        sides = [rows.x[:, j] > 0 for j in range(n, rows.x.shape[1])]
-        found.append([
-            [len(np.unique(rows.stay[s])), left[s].sum(), len(np.unique(household[s])), *everybody] for s in sides
-        ])  # fmt: skip
-    return np.mean(np.array(found, dtype=float), axis=0)
-
-
-def _fitted(kind: str, draws: Sequence[Rows], terms: Terms, services: Sequence[str], chosen: Sequence[int]) -> Joined:
+def _fitted(kind: str, draws: Draws, terms: Terms, services: Sequence[str], chosen: Sequence[int]) -> Joined:
     n = len(terms.columns)
     kept = [*range(n), *(n + j for j in chosen)]
     columns = (*terms.columns, *service_terms([services[j] for j in chosen]))
-    return over_draws(kind, [replace(rows, x=rows.x[:, kept]) for rows in draws], columns)
+    return over_draws(kind, draws.changed(lambda _, rows: replace(rows, x=rows.x[:, kept])), columns)
 
 
 def _table(kind: str, fitted: Joined, terms: Terms, services: Sequence[str]) -> pd.DataFrame:

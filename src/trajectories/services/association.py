@@ -28,7 +28,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from ..models.regressions import REGION, Rows
 from ..models.services import exposed_rows, first_months
+from ..models.terms import TERMS
 from ..study import Study
 from .answers import COLUMNS, adjusted_rows, answers, family, with_columns
 from .controls import BEFORE, PERMUTED, permuted
@@ -36,6 +38,7 @@ from .landmark import LANDMARKS, landmark
 from .presence import in_agreement, taken
 from .visits import SEEN, months_seen, weighted_rows
 
+READ = ("person_id", "episode", "household_id", REGION, "organisation_id", "start", "time", "cause", "at_risk", *TERMS)
 METHODS = ("discrete", "cox", "with_services", "visit_weighted", *(f"landmark_{month}" for month in LANDMARKS))
 
 
@@ -142,12 +145,16 @@ def associations(
 
 
 def _at_risk(completed: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
-    return [frame[frame["at_risk"]].reset_index(drop=True) for frame in completed]
+    """The stays at risk of each draw, and of their columns what is read here."""
+    return [
+        frame.loc[frame["at_risk"], [name for name in frame if name in READ]].reset_index(drop=True)
+        for frame in completed
+    ]
 
 
 def _time_varying(kind: str, frames, firsts: Sequence[pd.DataFrame], names: Sequence[str], control: str | None = None):
     draws, terms = adjusted_rows(frames, kind)
-    rows = [exposed_rows(each, first, names) for each, first in zip(draws, firsts, strict=True)]
+    rows = draws.changed(lambda k, each: exposed_rows(each, firsts[k], names))
     return answers(kind, kind, rows, terms, names, control)
 
 
@@ -167,10 +174,9 @@ def _with_services(completed: Sequence[pd.DataFrame], services: pd.DataFrame, na
 def _visit_weighted(frames, firsts, names: Sequence[str], services: pd.DataFrame, contacts: pd.DataFrame):
     draws, terms = adjusted_rows(frames, "discrete")
     found = contacts[contacts["kind"].isin(SEEN)]
-    rows = [
-        weighted_rows(each, first.to_numpy(dtype=float), months_seen(frame, services), months_seen(frame, found))
-        for frame, each, first in zip(frames, draws, firsts, strict=True)
-    ]
+    rows = draws.changed(lambda k, each: weighted_rows(
+        each, firsts[k].to_numpy(dtype=float), months_seen(frames[k], services), months_seen(frames[k], found),
+    ))  # fmt: skip
     return answers("visit_weighted", "discrete", rows, terms, names)
 
 
@@ -178,14 +184,15 @@ def _before(frames: Sequence[pd.DataFrame], before: pd.DataFrame) -> pd.DataFram
     """Who received each of the services before, as a covariate."""
     names = sorted(before["service"].dropna().unique())
     draws, terms = adjusted_rows(frames, "discrete")
-    rows = []
-    for frame, each in zip(frames, draws, strict=True):
-        of_stay = pd.MultiIndex.from_frame(frame[["person_id", "episode"]])
-        had = [
-            of_stay.isin(pd.MultiIndex.from_frame(before.loc[before["service"].eq(name), ["person_id", "episode"]]))
-            for name in names
-        ]
-        rows.append(with_columns(each, np.array(had).reshape(len(names), len(frame)).T))
+    received = [before.loc[before["service"].eq(name), ["person_id", "episode"]] for name in names]
+    who = [pd.MultiIndex.from_frame(some) for some in received]
+
+    def beside(k: int, each: Rows) -> Rows:
+        of_stay = pd.MultiIndex.from_frame(frames[k][["person_id", "episode"]])
+        had = [of_stay.isin(some) for some in who]
+        return with_columns(each, np.array(had).reshape(len(names), len(of_stay)).T)
+
+    rows = draws.changed(beside)
     return answers("discrete", "discrete", rows, terms, names, BEFORE)
 
 

@@ -19,6 +19,15 @@ from .tidy import BEFORE_ARRIVAL, UNKNOWN_STREAM
 NOT_STATED = "not_stated"
 ALL_STREAMS, ANY_SERVICE = "all", "any"
 _KEYS = ["file", "sheet", "row"]
+# What is read of a service, and of a row on which somebody met the person: the other columns are not carried along.
+_OF_SERVICE = [
+    "record_id", "organisation_zone", "service", "programme", "fiscal_year", "stream", "service_date_earliest",
+    "service_date_latest", "arrival_date_earliest",
+]  # fmt: skip
+_OF_ROW = [
+    "record_id", "organisation_zone", "service", "needs", "job_found", "job_date_latest", "housing_found",
+    "housing_date_latest", "establishment_date_latest", "departure_date_latest", "destination_zone",
+]  # fmt: skip
 
 
 def services_given(records: pd.DataFrame, persons: pd.DataFrame, issues: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -52,8 +61,9 @@ def services_given(records: pd.DataFrame, persons: pd.DataFrame, issues: pd.Data
     >>> services_given(records, persons)["stream"].tolist()
     ['PASI/full_participation', 'unknown_stream']
     """
-    rows = records[records["service"].notna() & records["follow_up_status"].isna() & ~is_departure(records)]
-    rows = rows[rows["service_date_latest"].notna()]
+    counts = records["service"].notna() & records["follow_up_status"].isna() & ~is_departure(records)
+    counts &= records["service_date_latest"].notna()
+    rows = records.loc[counts, [*_OF_SERVICE, *_KEYS]]
     rows = rows.assign(stream=_streams(rows, issues))
     told = records[["record_id", "arrival_date_earliest"]].merge(persons[["record_id", "person_id"]], on="record_id")
     first_told = told.groupby("person_id")["arrival_date_earliest"].min()
@@ -93,18 +103,20 @@ def _streams(rows: pd.DataFrame, issues: pd.DataFrame | None) -> pd.Series:
 def dated_rows(records: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
     """
     Every row with a day of its own on which somebody met the person: record_id, person_id, metropole, region and zone
-    (of the destination of an establishment, else of the residence), earliest, latest, and the columns of `records`.
+    (of the destination of an establishment, else of the residence), earliest, latest, and what the rooms read of it.
 
     A failed contact and a departure row are left out: nobody met anybody.
     """
-    rows = records[~records["follow_up_status"].eq(NOT_REACHED) & ~is_departure(records)]
-    settles = rows["establishment_date_latest"].notna() & rows["destination_region"].notna()
-    region, zone = (rows[f"destination_{of}"].where(settles, rows[f"residence_{of}"]) for of in ("region", "zone"))
-    rows = rows.assign(
-        metropole=rows["organisation_zone"].eq(METROPOLE), region=first_known(region, UNKNOWN), zone=zone,
-        earliest=rows["follow_up_date_earliest"].fillna(rows["service_date_earliest"]),
-        latest=rows["follow_up_date_latest"].fillna(rows["service_date_latest"]),
+    settles = records["establishment_date_latest"].notna() & records["destination_region"].notna()
+    region, zone = (
+        records[f"destination_{of}"].where(settles, records[f"residence_{of}"]) for of in ("region", "zone")
+    )
+    rows = records[_OF_ROW].assign(
+        metropole=records["organisation_zone"].eq(METROPOLE), region=first_known(region, UNKNOWN), zone=zone,
+        earliest=records["follow_up_date_earliest"].fillna(records["service_date_earliest"]),
+        latest=records["follow_up_date_latest"].fillna(records["service_date_latest"]),
     )  # fmt: skip
+    rows = rows[~records["follow_up_status"].eq(NOT_REACHED) & ~is_departure(records)]
     rows = rows[rows["latest"].notna()]
     return rows.merge(persons[["record_id", "person_id"]], on="record_id")
 

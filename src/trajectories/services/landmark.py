@@ -65,7 +65,7 @@ def landmark(completed: Sequence[pd.DataFrame], services: pd.DataFrame, *, month
     frames = [frame.assign(start=month) for frame in frames]
     draws, terms = adjusted_rows(frames, "cox")
     received = [first_months(frame, services).reindex(columns=names).to_numpy(dtype=float) <= month for frame in frames]
-    rows = [with_columns(each, had) for each, had in zip(draws, received, strict=True)]
+    rows = draws.changed(lambda k, each: with_columns(each, received[k]))
     return answers(f"landmark_{month}", "cox", rows, terms, names)
 
 
@@ -101,5 +101,5 @@ def naive_ever_received(completed: Sequence[pd.DataFrame], services: pd.DataFram
     for frame in frames:
         first = first_months(frame, services).reindex(columns=names).to_numpy(dtype=float)
         received.append(first <= frame["time"].to_numpy()[:, None])
-    rows = [with_columns(each, np.asarray(had)) for each, had in zip(draws, received, strict=True)]
+    rows = draws.changed(lambda k, each: with_columns(each, np.asarray(received[k])))
     return answers("naive_ever_received", "cox", rows, terms, names)
