@@ -27,8 +27,8 @@ def measure(n: int, dated: bool, replicates: int) -> None:
     curve = observed_incidence(**given, replicates=replicates, starts=0)
     seconds, cpu = time.perf_counter() - start, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    patterns = curve._model.cells.coefficients.shape[0]
-    print(patterns, curve._model.fit.iterations, f"{seconds:.2f} {cpu:.2f} {peak:.2f}")
+    patterns = curve.model.cells.coefficients.shape[0]
+    print(patterns, curve.model.fit.iterations, f"{seconds:.2f} {cpu:.2f} {peak:.2f}")
 
 
 def main(sizes: list[int]) -> None:

@@ -138,7 +138,7 @@ def deposits(b: Build) -> None:
 
 def persons(b: Build) -> None:
     records = tables.load(tables.RECORDS, b.derived)
-    linked = pipeline._linked(records, b.study, SAMPLE_KEY)
+    linked = pipeline._linked(records, b.study, SAMPLE_KEY, None)
     found = resolve(linked, b.study.match_threshold, SAMPLE_KEY)
     others = pipeline._alternatives(linked, b.study, SAMPLE_KEY)
     pipeline._review(linked, found, pd.Series(dtype=object), b.study, SAMPLE_KEY)
@@ -182,7 +182,7 @@ def retention(b: Build) -> None:
 
 
 def course(b: Build) -> None:
-    b.made(**analysis._course(b.kept("fits"), b, b.study))
+    b.made(**analysis._course(b.kept("fits"), b, b.study, map))
 
 
 def comparison(b: Build) -> None:
@@ -213,7 +213,7 @@ def typology(b: Build) -> None:
 
 
 def sensitivity(b: Build) -> None:
-    b.made(**analysis._sensitivity(b.kept("fits"), b, pd.read_parquet(b.beside / "retention.parquet"), b.study))
+    b.made(**analysis._sensitivity(b.kept("fits"), b, pd.read_parquet(b.beside / "retention.parquet"), b.study, None))
 
 
 ROOMS = {room.__name__: room for room in (
