@@ -42,6 +42,7 @@ _ROOMS = {
     "build": "pipeline",
     "analyse": "analysis",
     "improvement_leads": "leads",
+    "explore": "explorer",
     "red_band": "notebook_band",
 }
 

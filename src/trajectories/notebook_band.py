@@ -6,8 +6,9 @@ goes along with a copy. It is text, for who does not see its colour. `Protected`
 figures of the reports, which take nothing else; the frame inside a `Protected` has it, since what is made of a frame is
 not protected any more.
 
-Printed text, widgets (ipympl) and HTML made by hand are not reached. `trajectories.red_band(False)` switches it off,
-for data that are nobody's: a decision, which stands in the notebook where a reader sees it.
+Printed text, widgets (ipympl) and HTML made by hand are not reached; `trajectories.explore` has a band of its own, that
+stays. `trajectories.red_band(False)` switches it off, for data that are nobody's: a decision, which stands in the
+notebook where a reader sees it.
 """
 
 from __future__ import annotations

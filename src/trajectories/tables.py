@@ -314,7 +314,7 @@ def save(frame: pd.DataFrame, table: Table, folder: Path, **metadata: str) -> Pa
 
 def load(table: Table, folder: Path, *, without: Iterable[str] = ()) -> pd.DataFrame:
     """
-    Read a table that `save` wrote, `without` some columns: of a million persons' records each takes a hundred megabytes.
+    Read a table that `save` wrote, `without` some columns: of a million persons each may take a hundred megabytes.
 
     Raises
     ------
