@@ -45,8 +45,7 @@ reports: install
 # Notebooks need their files whole on one process (--dist loadfile).
 test: install
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(ARGS)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval-lax notebooks/01_first_look.ipynb notebooks/03_retention.ipynb \
-		notebooks/04_services.ipynb notebooks/90_validation.ipynb
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval-lax notebooks/[0-9]*.ipynb
 
 coverage: install
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)

@@ -43,6 +43,7 @@ _ROOMS = {
     "analyse": "analysis",
     "improvement_leads": "leads",
     "explore": "explorer",
+    "plot": "notebook_objects",
     "red_band": "notebook_band",
 }
 

@@ -18,6 +18,7 @@ import pandas as pd
 from . import places
 from .contacts import build_contacts, last_deposits, lost_to_follow_up, of_stay, rows_of_persons
 from .months import months_between
+from .notebook_objects import as_html, plot, to_frame
 from .observations import READ, in_perimeter
 from .parts import Parts, columns_of, one_under_another
 from .spells import Residences
@@ -55,6 +56,10 @@ class Cohort:
     cohort: pd.DataFrame
     contacts: pd.DataFrame
     set_aside: pd.DataFrame = field(default_factory=lambda: stack([], SET_ASIDE))
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
 
 def build_cohort(

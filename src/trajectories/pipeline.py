@@ -19,6 +19,7 @@ from .deposits import Deposits, read_deposits
 from .deposits.remembered import Memory
 from .exceptions import StaleTableError, UnusableInputError
 from .folders import private_folder, replaced
+from .notebook_objects import as_html
 from .people import People
 from .persons import (
     LOOSE,
@@ -68,6 +69,8 @@ class Tables:
     issues: pd.DataFrame
     superseded: pd.DataFrame
     files: pd.DataFrame
+
+    _repr_html_ = as_html
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .coding import NO_DAY, dates, days, decode
 from .conflicts import Decision, Rows, Settled, in_words, settle
 from .evidence import NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
 from .moves import moves_of, number_within
+from .notebook_objects import as_html, plot, to_frame
 from .observations import READ, build_observations, in_perimeter, quarter_ends
 from .parts import Parts, columns_of, one_under_another
 from .runs import Runs, find_runs
@@ -47,6 +48,10 @@ class Residences:
     conflicts: pd.DataFrame
     perimeter: str
     cutoff: pd.Timestamp
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
 
 def cutoff_of(study: Study, records: pd.DataFrame) -> pd.Timestamp:

@@ -23,6 +23,7 @@ CELLS = {
     "styled": "counts.style.format(precision=0)",
     "displayed": "display(counts.head(1))",
     "no html": "with pd.option_context('display.notebook_repr_html', False):\n    display(counts)",
+    "result": "trajectories.survival.logrank_test([1, 2, 63], [1, 1, 0], ['a', 'b', 'b'])",
     "protected": "trajectories.protect(counts)",
     "inside": "trajectories.protect(counts).frame",
     "figure": "import matplotlib.pyplot as plt\nfigure, axes = plt.subplots()\naxes.plot([0, 1])\n"
@@ -30,6 +31,11 @@ CELLS = {
     "closed": "figure",
     "by hand": "from matplotlib.figure import Figure\nempty = Figure()\nempty",
     "left": "len(figure.texts)",
+    "result, figure": "trajectories.survival.logrank_test([1, 2, 3], [1, 1, 0], ['a', 'b', 'b']).plot();",
+    "protected, figure": "rates = trajectories.protect(pd.DataFrame({'group': 'province', 'horizon': [12], "
+    "'estimate': [0.8], 'lower': [0.7], 'upper': [0.9], 'n_start': 4000, 'n_at_risk': 3000}))\n"
+    "axes = rates.plot()\naxes.set_title('Rétention < 1');",
+    "protected, and more": "axes.plot([12], [0.8123])\naxes.figure",
     "drawing": "from trajectories.report.drawing import Drawing\n"
     "[display(Drawing('a', '<svg></svg>', '', 'alt', 'légende', protected=p)) for p in (True, False)];",
     "number": "1 + 1",
@@ -54,16 +60,16 @@ def html(outputs):
     return "".join(output.data.get("text/html", "") for output in outputs)
 
 
-@pytest.mark.parametrize("cell", ["frame", "series", "styled", "displayed", "no html", "inside", "frame, on"])
+@pytest.mark.parametrize("cell", ["frame", "series", "styled", "displayed", "no html", "inside", "result", "frame, on"])
 def test_unprotected_tables_carry_the_band_in_words(shown, cell):
     (output,) = shown[cell]
     assert html([output]).count(SAID) == 1
     assert html([output]).startswith('<p lang="fr" style="background-color: #b00020; color: #ffffff')
     # what there was is there
-    assert "63" in html([output]) or cell == "displayed" or "65" in html([output])
+    assert "63" in html([output]) or cell in ("displayed", "result") or "65" in html([output])
 
 
-@pytest.mark.parametrize("cell", ["before", "protected", "number", "frame, off", "figure, off"])
+@pytest.mark.parametrize("cell", ["before", "protected", "protected, figure", "number", "frame, off", "figure, off"])
 def test_protected_tables_and_what_is_no_table_carry_none(shown, cell):
     assert shown[cell] and SAID not in str(shown[cell])
 
@@ -79,6 +85,13 @@ def test_figures_have_the_band_in_the_picture_and_in_its_text(shown, cell):
     picture = matplotlib.image.imread(io.BytesIO(content))[:, :, :3]
     red = (np.abs(picture - RED) < 0.02).all(axis=2)
     assert red.sum(axis=1).max() > 150 and red[: len(red) // 5].sum() > 0.95 * red.sum()
+
+
+def test_figures_of_results_have_it_and_those_of_protected_tables_as_long_as_nothing_is_drawn_beside(shown):
+    for cell in ("result, figure", "protected, and more"):
+        assert SAID in html(shown[cell]) and SAID in str(shown[cell][0].data["text/plain"])
+    (output,) = shown["protected, figure"]
+    assert 'alt="Rétention &lt; 1"' in output.data["text/html"] and "image/png" not in output.data
 
 
 def test_the_figure_itself_is_left_as_it_was(shown):

@@ -58,6 +58,7 @@ SHARED = """
     admissions canada cmm document g halifax horizon immihaber incidence ircc kaplan long meier migration observation
     observations parts plateau publications r rubin s second t table toronto turnbull visible zone
     document important portrait s t tables urgent xlsx
+    cox log markov note test
 """
 # Messages that are the same text in both languages.
 ALIKE = {
@@ -67,7 +68,8 @@ ALIKE = {
     "field.when", "field.code_of", "field.cause", "field.state", "field.silhouette", "field.source",
     "sheet.coefficients", "sheet.types", "kind.date", "types", "covariate_level.service.information",
     "covariate_level.service.objectif_integration", "glossary.zone.term", "glossary.observation.term",
-    "glossary.horizon.term", "index.pdf",
+    "glossary.horizon.term", "index.pdf", "notebook.cause", "notebook.column.table", "notebook.tables",
+    "result_fact.p_value",
 }  # fmt: skip
 WORD = re.compile(r"[^\W\d_]+")
 # What only the other language writes so. A number of thousands and one with decimals look alike: three digits are

@@ -11,6 +11,7 @@ import pandas as pd
 
 from .. import tables
 from ..exceptions import TableError, UnusableInputError
+from ..notebook_objects import as_html, plot, to_frame
 from ..places.territory import check_perimeter
 from ..study import Study
 from ..team import Team
@@ -49,6 +50,10 @@ class Deposits:
     files: pd.DataFrame
     superseded: pd.DataFrame
     n_anew: int
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
     def accounting(self) -> pd.DataFrame:
         """

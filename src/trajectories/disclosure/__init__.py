@@ -18,9 +18,9 @@ What a reader can still learn is written in counts.py and rates.py; the tests tr
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -29,6 +29,8 @@ from ..course.occupying import MEASURE as OCCUPATION
 from ..course.settled import MEASURE as SETTLED
 from ..course.time_there import LOST, RESTRICTED
 from ..exceptions import DisclosureError
+from ..notebook_objects import as_html, plot
+from ..results import harmless
 from ..study import Disclosure
 from ..tables import BY_PERIOD
 from .coefficients import E_VALUES, protect_coefficients
@@ -150,10 +152,16 @@ class Protected:
         """The rows of one group, for its page."""
         return Protected(self.kind, self.frame[self.frame["group"] == group].reset_index(drop=True), self.rules)
 
-    def _repr_html_(self) -> str:
-        told = self.frame.astype("object").where(self.frame.notna(), "—")
-        body = told.to_html(index=False, escape=True, border=0)
-        return f"<p>{html.escape(self.kind)}: protected</p>{body}"
+    _repr_html_ = as_html
+    plot = plot
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table that may be shown, a copy. What is made of it is not protected any more."""
+        return self.frame.copy()
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write it as CSV that a spreadsheet reads (UTF-8 with a mark, no cell taken for a formula)."""
+        harmless(self.frame).to_csv(path, index=False, encoding="utf-8-sig")
 
 
 def protect(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..notebook_objects import as_html, plot, to_frame
 from ..reported import CAUSES
 from ..study import Study
 from .proportional import LEVEL, acted, actions_of, tests_of
@@ -56,6 +57,10 @@ class Models:
     coefficients: pd.DataFrame
     tests: pd.DataFrame
     fits: pd.DataFrame
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
 
 def fit_models(

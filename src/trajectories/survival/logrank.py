@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, Sample, labels, sample
 from trajectories.survival.chi2 import chi2_tail
 from trajectories.survival.compared import group_counts, slices
@@ -31,6 +32,10 @@ class TestResult:
     p_value: float
     table: pd.DataFrame
     covariance: NDArray[np.float64]
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
 
 def logrank_test(

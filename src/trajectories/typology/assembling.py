@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import TooFewError
+from ..notebook_objects import as_html, plot, to_frame
 from ..study import Study
 from ..tables import PROVINCE
 from .clusters import KS, choose_k, clusters, representatives, silhouette, stability
@@ -66,6 +67,10 @@ class Typology:
     shares: pd.DataFrame
     ks: pd.DataFrame
     excluded: pd.DataFrame
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
 
 def typology(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, weights_of
 from trajectories.survival.intervals.em import MonthEM, curves, fit, patterns_of, survival_scale, tails, weigh
 from trajectories.survival.intervals.month_grid import UNKNOWN, MonthGrid, month_grid
@@ -51,6 +52,10 @@ class IntervalCurve:
     iterations: int
     converged: bool
     fits: tuple[GroupFit, ...] = field(repr=False)
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
     def draw(self, m: int = 20, seed: int = 1) -> np.ndarray:
         """Draws each stay's month and cause from their distribution given what is known of the stay.

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, numbers, refuse, weights_of
 from trajectories.survival.intervals.interval import at_or_after, bootstrap_limits
 from trajectories.survival.observation.ascertainment import LEFT, PRESENT, Ascertained, ascertain
@@ -71,6 +72,10 @@ class ObservedCurve:
     path: tuple[float, ...] = field(repr=False)
     n_same_month: int = field(repr=False)
     model: ObservedFit = field(repr=False)
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
     @property
     def survival(self) -> pd.Series:

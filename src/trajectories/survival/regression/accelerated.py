@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, one_of, times
 from trajectories.survival.regression.coefficients import coefficient_table
 from trajectories.survival.regression.covariates import Covariates, Design, column, design, said_of
@@ -49,6 +50,10 @@ class AcceleratedFit:
     n_persons: int
     n_exits: int
     _design: Design = field(repr=False)
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
     def predict_survival(self, newdata: pd.DataFrame, times: ArrayLike) -> pd.DataFrame:
         """S(t | x), a row per row of `newdata` and a column per time."""

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import one_of
 from trajectories.survival.regression.concordance import Concordance, concordance
 from trajectories.survival.regression.covariates import NO_STRATA, Covariates, Strata, design, read_sample
@@ -63,6 +64,10 @@ class CoxFit:
     n: int
     n_event: int
     _fitted: Fitted = field(repr=False)
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
     @cached_property
     def _concordance(self) -> Concordance:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, normal_quantile, one_of, times
 from trajectories.survival.limits import survival_limits
 from trajectories.survival.regression.coefficients import coefficient_table
@@ -76,6 +77,10 @@ class CureFit:
     conf_level: float
     _slopes: Floats = field(repr=False)  # of the mean share, by the share's coefficients
     _design: Design | None = field(repr=False)
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
     def survival(self, times: ArrayLike) -> pd.DataFrame:
         """S(t) of all the persons: time, survival, se, lower, upper (log-log; missing where no share was found)."""

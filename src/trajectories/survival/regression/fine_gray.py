@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, Sample, labels
 from trajectories.survival.kaplan_meier import survival_of
 from trajectories.survival.regression.covariates import NO_STRATA, Covariates, design, read_sample
@@ -147,6 +148,10 @@ class FineGrayFit:
     n: int
     n_event: int
     _fitted: Fitted = field(repr=False)
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
 
     def test_proportional_hazards(self, transform: str = "km") -> pd.DataFrame:
         """As `CoxFit.test_proportional_hazards`; « km » and « rank » are those of the persons, not of weighted rows."""

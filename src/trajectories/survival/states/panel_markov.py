@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, refuse, times
 from trajectories.survival.states.panel_fit import maximise
 from trajectories.survival.states.panel_likelihood import Patterns, Structure, transition_matrix
@@ -37,6 +38,22 @@ class PanelFit:
     covariance: pd.DataFrame  # of the logarithms of the rates that are not 0, labelled (from, to)
     persons: int
     seen_once: int  # persons of one observation: they tell nothing
+
+    _repr_html_ = as_html
+    plot = plot
+    to_frame = to_frame
+
+    @property
+    def rates(self) -> pd.DataFrame:
+        """The rates between states, a row each: from_state, to_state, intensity, se, lower, upper, at_boundary."""
+        squares = {
+            "intensity": self.intensity, "se": self.intensity_se, "lower": self.intensity_lower,
+            "upper": self.intensity_upper, "at_boundary": self.at_boundary,
+        }  # fmt: skip
+        long = pd.DataFrame({name: square.stack(future_stack=True) for name, square in squares.items()})
+        long = long.rename_axis(["from_state", "to_state"]).reset_index()
+        allowed = long["from_state"].ne(long["to_state"]) & (long["intensity"].gt(0) | long["at_boundary"])
+        return long[allowed].reset_index(drop=True)
 
     def probability(self, t: float) -> pd.DataFrame:
         """P(t): the probability of each state (columns) a time t after each state (rows)."""

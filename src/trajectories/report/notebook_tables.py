@@ -1,0 +1,244 @@
+"""Results as a notebook prints them: a title, a line of facts, tidy tables.
+
+Headers are the names that code uses, since a researcher goes on from them; titles, facts and headers of what is counted
+here are words of the reports. Numbers of a column share their decimals, at most three; the exact ones are in the
+tables themselves (`to_frame`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from .markup import element, join
+from .words import MISSING, Words, words
+
+# Rows of a table that are shown; of a longer one the first and a note.
+MOST_ROWS = 20
+DECIMALS = 3
+SMALLEST_P = 0.001
+_CONTEXT = ("perimeter", "scope", "pathway", "measure", "method", "reporting")
+_P_VALUES = ("p_value", "adjusted_p")
+_CAPTION = "caption-side: top; text-align: left; font-weight: bold"
+YEARS = (12, 24, 36, 48, 60)
+# What is said of a result above its tables, and which of its tables are shown.
+_FACTS = {
+    "AcceleratedFit": ("distribution", "n_persons", "n_exits", "scale", "log_likelihood"),
+    "CoxFit": ("n", "n_event", "log_likelihood"),
+    "CureFit": ("distribution", "n_persons", "n_exits", "share", "lower", "upper", "supported", "note"),
+    "DiscreteFit": ("n_months", "n_events", "log_likelihood"),
+    "FineGrayFit": ("n", "n_event", "log_likelihood"),
+    "IntervalCurve": ("n_same_month", "converged", "log_likelihood"),
+    "ObservedCurve": ("n_same_month", "log_likelihood"),
+    "PanelFit": ("persons", "seen_once", "log_likelihood"),
+    "Protected": ("kind",),
+    "Residences": ("perimeter", "cutoff"),
+    "TestResult": ("statistic", "df", "p_value"),
+}
+_TABLES = {
+    "AcceleratedFit": ("table",),
+    "CoxFit": ("table", "tests"),
+    "CureFit": ("table",),
+    "DiscreteFit": ("table", "baseline"),
+    "FineGrayFit": ("table", "tests"),
+    "Models": ("fits",),
+    "PanelFit": ("rates",),
+    "TestResult": ("table",),
+}
+
+
+def html_of(result: Any) -> str:
+    """
+    A result (one of `notebook_objects.RESULTS`) as HTML, without band.
+
+    Examples
+    --------
+    >>> from trajectories.survival import logrank_test
+    >>> html_of(logrank_test([1, 2, 3, 4], [1, 1, 1, 1], ["a", "a", "b", "<b>"])).count("&lt;b&gt;")
+    1
+    """
+    w, name = words("fr"), type(result).__name__
+    told = [w.say("notebook.fact", name=w.label("result_fact", fact), value=_fact(fact, getattr(result, fact), w))
+            for fact in _FACTS.get(name, ()) if getattr(result, fact) != ""]  # fmt: skip
+    if name == "Protected":
+        told += [w.say("notebook.fact", name=key, value=value) for key, value in _context(result).items()]
+    tables = _COUNTED[name](result, w) if name in _COUNTED else {t: getattr(result, t) for t in _TABLES[name]}
+    return str(
+        element(
+            "div",
+            element("p", element("strong", w.label("result", name)), lang="fr"),
+            element("p", " · ".join(told), lang="fr") if told else None,
+            *(table_html(table, w, caption if len(tables) > 1 else None) for caption, table in tables.items()),
+            *(element("p", note) for note in getattr(result, "notes", ())),
+        )
+    )
+
+
+def table_html(table: pd.DataFrame, w: Words, caption: str | None = None, most: int = MOST_ROWS) -> Markup:
+    """A table with its header cells; cut after `most` rows, which a note says."""
+    shown = table.head(most)
+    cells = [_column(table[name], w)[:most] for name in shown.columns]
+    numbers = [_is_number(shown[name]) for name in shown.columns]
+    head = [element("th", name, scope="col", style=_align(n)) for name, n in zip(shown.columns, numbers, strict=True)]
+    body = []
+    for row in zip(*cells, strict=True):
+        first = element("th", row[0], scope="row", style=_align(numbers[0]))
+        rest = [element("td", cell, style=_align(n)) for cell, n in zip(row[1:], numbers[1:], strict=True)]
+        body.append(element("tr", first, *rest))
+    left = len(table) - len(shown)
+    return join(
+        element(
+            "table",
+            element("caption", caption, style=_CAPTION) if caption else None,
+            element("thead", element("tr", *head)),
+            element("tbody", *body),
+        ),
+        element("p", w.say_many("notebook.more_rows", left), lang="fr") if left else None,
+    )
+
+
+def _align(number: bool) -> str:
+    return f"text-align: {'right' if number else 'left'}; white-space: nowrap"
+
+
+def _column(values: pd.Series, w: Words) -> list[str]:
+    """The cells of a column: numbers with the same decimals, a missing one as a dash, all else as it stands."""
+    if not _is_number(values):
+        return [MISSING if value is None or value is pd.NaT or value != value else _plain(value) for value in values]
+    numbers = values.astype("float64")
+    p = values.name in _P_VALUES
+    decimals = DECIMALS if p else _decimals(numbers[np.isfinite(numbers)].to_numpy())
+    told = [_number(value, decimals, w) for value in numbers]
+    if not p:
+        return told
+    return [f"< {w.number(SMALLEST_P, DECIMALS)}" if value < SMALLEST_P else text
+            for value, text in zip(numbers, told, strict=True)]  # fmt: skip
+
+
+def _is_number(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _plain(value: object) -> str:
+    return value.date().isoformat() if isinstance(value, pd.Timestamp) else str(value)
+
+
+def _decimals(numbers: np.ndarray) -> int:
+    """Three, one less for each figure more before the comma, and no more than say it all."""
+    most = max(DECIMALS - len(str(int(np.abs(numbers).max(initial=0)))) + 1, 0)
+    return next((n for n in range(most) if np.allclose(numbers, np.round(numbers, n), rtol=0, atol=1e-9)), most)
+
+
+def _number(value: float, decimals: int, w: Words) -> str:
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value and abs(value) < 0.5 * 10**-decimals:  # what rounds to 0 and is none
+        return ("< " if value > 0 else "> −") + w.number(10**-decimals, decimals)
+    return w.signed(value, decimals).removeprefix("+")
+
+
+def _fact(fact: str, value: Any, w: Words) -> str:
+    if isinstance(value, bool | np.bool_):
+        return w.say("notebook.yes") if value else w.say("notebook.no")
+    if isinstance(value, pd.Timestamp):
+        return w.date(value.date())
+    if isinstance(value, int | float | np.number):
+        name = "p_value" if fact == "p_value" else ""
+        return _column(pd.Series([value], name=name), w)[0]
+    return w.label("result_note", value)
+
+
+# ── results of which the rows are persons: what they hold is counted ──────────────────────────────────────────
+def _tables(tables: Any, w: Words) -> dict[str, pd.DataFrame]:
+    each = {name: getattr(tables, name) for name in tables.__dataclass_fields__}
+    rows = [(name, len(table), table.shape[1]) for name, table in each.items()]
+    return {"": pd.DataFrame(rows, columns=[w.say("notebook.column.table"), *_heads(w, "rows", "columns")])}
+
+
+def _cohort(drawn: Any, w: Words) -> dict[str, pd.DataFrame]:
+    stays = drawn.cohort.assign(
+        kept=drawn.cohort["excluded"].isna(), left=drawn.cohort["exit"].notna(), lost=drawn.cohort["lost"].notna()
+    )
+    by = stays.groupby("pathway", observed=True, sort=False).agg(
+        n=("kept", "size"), households=("household_id", "nunique"), kept=("kept", "sum"), left=("left", "sum"),
+        lost=("lost", "sum"),
+    )  # fmt: skip
+    by = by.sort_values("n", ascending=False).rename(index=lambda code: w.label("pathway", code)).reset_index()
+    by.columns = _heads(w, "pathway", "stays", "households", "kept", "left", "lost")
+    kinds = drawn.contacts["kind"].value_counts().reset_index()
+    kinds["kind"] = [w.label("result_contact", kind) for kind in kinds["kind"]]
+    kinds.columns = _heads(w, "contact", "number")
+    return {w.say("notebook.stays"): by, w.say("notebook.contacts"): kinds}
+
+
+def _residences(residences: Any, w: Words) -> dict[str, pd.DataFrame]:
+    names = ("observations", "spells", "moves", "conflicts")
+    counts = pd.DataFrame([(name, len(getattr(residences, name))) for name in names])
+    counts.columns = [w.say("notebook.column.table"), w.say("notebook.column.rows")]
+    return {w.say("notebook.tables"): counts, w.say("notebook.moves"): move_counts(residences.moves, w)}
+
+
+def move_counts(moves: pd.DataFrame, w: Words) -> pd.DataFrame:
+    """Moves by kind, the most frequent first."""
+    kinds = moves["kind"].value_counts().reset_index()
+    kinds["kind"] = [w.label("result_move", kind) for kind in kinds["kind"]]
+    kinds.columns = _heads(w, "move", "number")
+    return kinds
+
+
+def row_counts(deposits: Any, w: Words) -> pd.DataFrame:
+    """What became of the rows read, in the order of `fates`."""
+    total = deposits.accounting().iloc[-1]
+    fates = ("n_read", "n_accepted", "n_quarantined", "n_superseded", "n_duplicate")
+    rows = [(w.label("result_fate", fate), int(total[fate])) for fate in fates]
+    return pd.DataFrame(rows, columns=_heads(w, "fate", "rows"))
+
+
+def _deposits(deposits: Any, w: Words) -> dict[str, pd.DataFrame]:
+    reasons = pd.concat([deposits.quarantine["reason"], deposits.issues["reason"]]).value_counts().reset_index()
+    reasons.columns = _heads(w, "reason", "number")
+    return {w.say("notebook.rows"): row_counts(deposits, w), w.say("notebook.reasons"): reasons}
+
+
+def _protected(protected: Any, w: Words) -> dict[str, pd.DataFrame]:
+    """Without the columns that say nothing: empty ones, and those told once above."""
+    return {"": protected.frame.dropna(axis="columns", how="all").drop(columns=[*_context(protected)])}
+
+
+def _context(protected: Any) -> dict[str, str]:
+    """What all rows of a protected table are of: perimeter, scope, method …"""
+    frame = protected.frame
+    shared = [name for name in _CONTEXT if name in frame and frame[name].nunique(dropna=False) == 1]
+    told = frame[shared].iloc[0].dropna() if len(frame) > 1 else {}
+    return {name: str(value) for name, value in told.items()}
+
+
+def _typology(found: Any, w: Words) -> dict[str, pd.DataFrame]:
+    columns = ["type", "name", "n_persons", "share", "lower", "upper", "representative", "silhouette", "recovered"]
+    return {"": found.types[columns]}
+
+
+def _curve(curve: Any, w: Words) -> dict[str, pd.DataFrame]:
+    """The rows of whole years: a month's row is hardly ever what is looked for."""
+    years = curve.table[curve.table["month"].isin(YEARS)]
+    columns = [name for name in years.columns if name not in ("percentile_lower", "percentile_upper")]
+    return {w.say("notebook.years"): (years if len(years) else curve.table)[columns]}
+
+
+def _observed(curve: Any, w: Words) -> dict[str, pd.DataFrame]:
+    return {**_curve(curve, w), w.say("notebook.failure"): curve.contact_failure}
+
+
+_COUNTED: dict[str, Callable[[Any, Words], dict[str, pd.DataFrame]]] = {
+    "Cohort": _cohort, "Deposits": _deposits, "IntervalCurve": _curve, "ObservedCurve": _observed,
+    "Protected": _protected, "Residences": _residences, "Tables": _tables, "Typology": _typology,
+}  # fmt: skip
+
+
+def _heads(w: Words, *names: str) -> list[str]:
+    return [w.label("notebook.column", name) for name in names]
