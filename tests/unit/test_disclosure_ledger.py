@@ -16,6 +16,7 @@ from trajectories.disclosure import protect
 from trajectories.disclosure.ledger import Publication, beside_published, read_ledger, without_kept, write_publication
 from trajectories.disclosure.rules import rounding_interval
 from trajectories.exceptions import UnusableInputError
+from trajectories.fingerprint import sealed
 from trajectories.report import fingerprint as origins
 from trajectories.report import sections
 from trajectories.report.addresses import METHOD
@@ -211,7 +212,7 @@ def test_a_pdf_goes_with_its_page_and_no_other_does(run, tmp_path):
     with pytest.raises(UnusableInputError, match=r"region-05\.pdf: not made from"):
         publish(study, tmp_path / "web")
     known = {"region-05.pdf": {"page": origins.file_hash(page), "pdf": origins.file_hash(page.with_suffix(".pdf"))}}
-    (tables.parent / "pdf.json").write_text(json.dumps(known), encoding="utf-8")
+    (tables.parent / "pdf.json").write_text(sealed(known), encoding="utf-8")
     assert "region-05.pdf" in {path.name for path in publish(study, tmp_path / "web")}
 
 
