@@ -172,9 +172,15 @@ def report(
     dry_run: DryRunOption = False,
 ) -> None:
     """Tables to reports: one page a region, one for the province, and an index."""
+    from .synthetic import or_sample
+
     show = Events() if json else Shown()
     with show.whole():
-        settings = Study.read(study).with_folders(derived=derived, reports=reports)
+        asked = Study.read(study)
+        settings = asked if derived is not None or reports is not None else or_sample(asked)
+        if settings is not asked:
+            show.echo(f"No deposit in {asked.paths.raw}: the synthetic sample is used.")
+        settings = settings.with_folders(derived=derived, reports=reports)
         groups = groups_asked(settings, region, every)
         refuse_early(lang, pdf)
         if dry_run:

@@ -28,15 +28,12 @@ def status(
 ) -> None:
     """Say what is fresh, stale or failed, and why; 0 all is fresh, 1 something is not, 2 unusable."""
     from .report.status import FRESH, status_of
-    from .synthetic import SYNTHETIC_MARK, has_deposits, sample_study
+    from .synthetic import or_sample
 
-    settings = Study.read(study).with_folders(raw=raw)
-    if raw is None and not has_deposits(settings.paths.raw):
-        # as `run` does, where it has made the sample
-        on_sample = sample_study(settings)
-        if (on_sample.paths.raw.parent / SYNTHETIC_MARK).exists():
-            settings = on_sample
-            typer.echo(f"No deposit where study.toml says: the synthetic sample, {settings.paths.reports}.", err=True)
+    asked = Study.read(study).with_folders(raw=raw)
+    settings = asked if raw is not None else or_sample(asked)
+    if settings is not asked:
+        typer.echo(f"No deposit where study.toml says: the synthetic sample, {settings.paths.reports}.", err=True)
     found = status_of(settings.with_folders(derived=derived, reports=reports))
     _show(found, json)
     raise typer.Exit(ALL_DONE if all(thing.status == FRESH for thing in found) else SOME_FAILED)

@@ -43,6 +43,13 @@ def sample_study(study: Study) -> Study:
     return replace(study, paths=paths, targets=study.targets or MappingProxyType(targets))
 
 
+def or_sample(study: Study) -> Study:
+    """The study itself; on the sample's folders, where it has no deposit and `run` has made the sample."""
+    on_sample = sample_study(study)
+    made = (on_sample.paths.raw.parent / SYNTHETIC_MARK).exists()
+    return on_sample if made and not has_deposits(study.paths.raw) else study
+
+
 def make_sample(study: Study, **settings: Any) -> Study:
     """Generate the synthetic sample where it does not exist yet; returns the study that reads it."""
     from .simulate import Settings, simulate

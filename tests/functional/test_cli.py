@@ -64,6 +64,18 @@ def test_synthetic_deposits_carry_the_banner_and_the_public_key(project, deposit
     assert "Données synthétiques" in page
 
 
+def test_a_report_without_deposits_goes_on_from_the_sample_that_was_made(project, deposits, capsys):
+    assert call("report", "--region", "03", "--dry-run") == 0
+    assert str(project / "reports" / "shareable") in capsys.readouterr().out
+    shutil.copytree(deposits, project / "data" / "sample")
+    assert call("report", "--region", "03", "--dry-run") == 0
+    out = capsys.readouterr().out
+    assert "the synthetic sample is used" in out and str(project / "reports" / "sample" / "shareable") in out
+    # folders that are named are those that are meant
+    assert call("report", "--region", "03", "--reports", project / "mine", "--dry-run") == 0
+    assert "sample" not in capsys.readouterr().out
+
+
 def test_a_corrupted_deposit_is_named_and_the_others_are_read(project, deposits, capsys):
     shutil.copytree(deposits / "raw", project / "data" / "raw")
     broken = project / "data" / "raw" / "OBR99_2021-2022_T1_2021-07-15.xlsx"
