@@ -328,7 +328,7 @@ def draw(found: dict[str, dict[int, dict[str, float]]]) -> None:
             ends.append((line[-1], room, look["color"]))
         axis.set(xscale="log", yscale="log", xlabel="persons", title=title)
         for ticks in (axis.xaxis, axis.yaxis):
-            ticks.set_major_formatter("{x:,g}")
+            ticks.set_major_formatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}")
             ticks.set_minor_formatter("")
         if what == "peak":  # what a run is to hold in
             axis.axhline(MOST_GIB, color="#999999", lw=0.8)
