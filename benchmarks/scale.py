@@ -108,9 +108,6 @@ class Build(analysis._Build):
         self.beside = study.paths.derived.parent / "between"
         self.beside.mkdir(parents=True, exist_ok=True)
 
-    def of(self, *names: str) -> list[pd.DataFrame]:
-        return [self[name] for name in names]
-
     def save(self, **frames: pd.DataFrame) -> None:
         for name, frame in frames.items():
             table = tables.TABLES[name]
@@ -148,8 +145,8 @@ def persons(b: Build) -> None:
 def _who(b: Build) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Records and persons, as pipeline.draw_cohort reads them."""
     return (
-        tables.load(tables.RECORDS, b.derived, without=set(tables.RECORDS.columns) - set(GIVEN)),
-        tables.load(tables.PERSONS, b.derived, without=("match_probability", "identity_id")),
+        tables.load(tables.RECORDS, b.derived, columns=GIVEN),
+        tables.load(tables.PERSONS, b.derived, columns=tables.WHOSE),
     )
 
 
@@ -159,7 +156,7 @@ def spells(b: Build) -> None:
 
 
 def cohort(b: Build) -> None:
-    parts = b.of("observations", "spells", "moves", "conflicts")
+    parts = b.of("observations", "spells", "moves", "conflicts", read={})
     drawn = build_cohort(Residences(*parts, b.study.perimeter, pd.Timestamp(b.study.cutoff)), *_who(b), study=b.study)
     b.save(cohort=drawn.cohort, contacts=drawn.contacts, set_aside=drawn.set_aside)
 
@@ -173,11 +170,11 @@ def services(b: Build) -> None:
 
 
 def fits(b: Build) -> None:
-    b.keep("fits", analysis.main_fits(*b.of("cohort", "contacts"), study=b.study))
+    b.keep("fits", analysis.main_fits(*b.of("cohort", "contacts", read={}), study=b.study))
 
 
 def retention(b: Build) -> None:
-    found = analysis.estimate(*b.of("cohort", "contacts"), study=b.study, fits=b.kept("fits"))
+    found = analysis.estimate(*b.of("cohort", "contacts", read={}), study=b.study, fits=b.kept("fits"))
     b.made(**vars(found))
 
 
@@ -186,14 +183,14 @@ def course(b: Build) -> None:
 
 
 def comparison(b: Build) -> None:
-    stays, contacts = b.of("cohort", "contacts")
+    stays, contacts = b.of("cohort", "contacts", read={})
     periods = analysis.retention_by_period(b.kept("fits"), cutoff=pd.Timestamp(b.study.cutoff), study=b.study)
     rates = pd.read_parquet(b.beside / "retention.parquet")
     b.made(periods=periods, **analysis._comparison(stays, contacts, rates, b.study))
 
 
 def completed(b: Build) -> None:
-    b.keep("completed", analysis.completed_stays(*b.of("cohort", "contacts"), study=b.study))
+    b.keep("completed", analysis.completed_stays(*b.of("cohort", "contacts", read={}), study=b.study))
 
 
 def models(b: Build) -> None:
@@ -209,11 +206,11 @@ def associations(b: Build) -> None:
 
 
 def typology(b: Build) -> None:
-    b.made(**analysis._typology(*b.of("spells", "cohort", "contacts"), b.study))
+    b.made(**analysis._typology(*b.of("spells", "cohort", "contacts", read={}), b.study))
 
 
 def sensitivity(b: Build) -> None:
-    b.made(**analysis._sensitivity(b.kept("fits"), b, pd.read_parquet(b.beside / "retention.parquet"), b.study, None))
+    b.made(**analysis._sensitivity(b, pd.read_parquet(b.beside / "retention.parquet"), b.study, None))
 
 
 ROOMS = {room.__name__: room for room in (

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from . import tables
 from .assumptions import odds_curve
-from .cohort import Cohort
+from .cohort import GIVEN, Cohort
 from .comparison import balance, compare, funnel, overlap, retention_by_period, shrunken
 from .completed import completed_stays
 from .course import course
@@ -24,7 +24,7 @@ from .main_fits import Each, MainFit, main_fits
 from .models import fit_models, services_in_stays
 from .panel import panel, range_of
 from .persons import match_weights
-from .portrait import decisions, types_by_place, whole_portrait
+from .portrait import DECISIONS_READ, PORTRAIT_READS, decisions, types_by_place, whole_portrait
 from .provenance import analysed_from, description, is_made, linkage_model, refuse_mixture, same_study, stamp
 from .results import drop_others, write_results
 from .retention import estimate
@@ -32,7 +32,7 @@ from .sensitivity import linkage_sensitivity
 from .services.association import associations
 from .services.controls import control_services
 from .services.leads import ranked_leads
-from .services.whole import describing_tables
+from .services.whole import SERVICES_READ, describing_tables
 from .study import Study
 from .tables import PROVINCE
 from .team import Team
@@ -51,6 +51,12 @@ READ = {
         tables.CONFLICTS, tables.SPELLS, tables.MOVES, tables.OBSERVATIONS, tables.ISSUES,
     )
 }  # fmt: skip
+
+# What is read of the services that those of each stay received, in the region and before it.
+RECEIVED_READ = {
+    "records": ("record_id", "organisation_zone", "service", "service_date_earliest", "service_date_latest"),
+    "persons": ("record_id", "person_id"),
+}
 
 
 def analyse(
@@ -129,7 +135,7 @@ def estimates_of(
         types = types_by_place(made["typology_members"], study=study)
         made["counts"] = pd.concat([made["counts"], types], ignore_index=True)
     say("sensitivity")
-    made |= _sensitivity(fits, built, estimates.retention, study, team)
+    made |= _sensitivity(built, estimates.retention, study, team)
     say("leads")
     made["leads"] = ranked_leads(made)
     return made
@@ -142,15 +148,19 @@ class _Build:
         self.folder = folder
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        without = tables.READ_BEFORE if name in ("records", "persons") else ()
-        return tables.load(READ[name], self.folder, without=without)
+        return tables.load(READ[name], self.folder)
+
+    def of(self, *names: str, read: Mapping[str, Iterable[str]]) -> list[pd.DataFrame]:
+        """Tables in the order asked, each with the columns that a room reads of it, or whole where it names none."""
+        return [tables.load(READ[name], self.folder, columns=read.get(name)) for name in names]
 
 
 def _portrait(built: _Build, cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
     """Who settled where, and what became of the rows; what the linkage weighs."""
     names = ("cohort", "contacts", "spells", "moves", "observations", "records", "persons")
-    drawn = whole_portrait(*(built[name] for name in names), cutoff=cutoff, study=study)
-    decided = decisions(*(built[name] for name in ("records", "persons", "links", "conflicts")), study=study)
+    drawn = whole_portrait(*built.of(*names, read=PORTRAIT_READS), cutoff=cutoff, study=study)
+    names = ("records", "persons", "links", "conflicts")
+    decided = decisions(*built.of(*names, read=DECISIONS_READ), study=study)
     rows = pd.read_parquet(study.paths.derived / "accounting.parquet")
     found = {name: getattr(drawn, name) for name in type(drawn).__dataclass_fields__}
     found["counts"] = pd.concat([drawn.counts, decided, rows], ignore_index=True)
@@ -160,7 +170,7 @@ def _portrait(built: _Build, cutoff: pd.Timestamp, study: Study) -> dict[str, pd
 def _services(built: _Build, study: Study) -> dict[str, pd.DataFrame]:
     """Which services households get, the way from the metropole to a region, and where there are gaps."""
     names = ("cohort", "contacts", "records", "persons")
-    return describing_tables(*(built[name] for name in names), issues=built["issues"], study=study)
+    return describing_tables(*built.of(*names, read=SERVICES_READ), issues=built["issues"], study=study)
 
 
 def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], each: Each) -> pd.DataFrame:
@@ -171,7 +181,7 @@ def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], each
 
 def _services_of_stays(cohort: pd.DataFrame, built: _Build) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Services received in the region of each stay, and before it in the metropole."""
-    records, persons = built["records"], built["persons"]
+    records, persons = built.of("records", "persons", read=RECEIVED_READ)
     return services_in_stays(cohort, records, persons), control_services(cohort, records, persons)
 
 
@@ -216,11 +226,10 @@ def _typology(
     return {f"typology_{name}": getattr(found, name) for name in type(found).__dataclass_fields__}
 
 
-def _sensitivity(
-    fits: dict[str, MainFit], built: _Build, rates: pd.DataFrame, study: Study, team: Team | None
-) -> dict[str, pd.DataFrame]:
+def _sensitivity(built: _Build, rates: pd.DataFrame, study: Study, team: Team | None) -> dict[str, pd.DataFrame]:
     """What the estimate becomes under other settings than the study's."""
-    records, persons, alternatives = (built[name] for name in ("records", "persons", "alternatives"))
+    read = {"records": GIVEN, "persons": tables.WHOSE}
+    records, persons, alternatives = built.of("records", "persons", "alternatives", read=read)
     own = Cohort(built["cohort"], built["contacts"])
     linkage = linkage_sensitivity(records, persons, alternatives, study=study, cohort=own, retention=rates)
     asked = set(PANEL_HORIZONS) <= set(study.horizons)

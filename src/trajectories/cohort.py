@@ -23,7 +23,7 @@ from .observations import READ, in_perimeter
 from .parts import Parts, columns_of, one_under_another
 from .spells import Residences
 from .study import Study
-from .tables import COHORT, METROPOLE, OUTSIDE_QUEBEC, REGION, SET_ASIDE, UNKNOWN, conform, stack
+from .tables import COHORT, METROPOLE, OUTSIDE_QUEBEC, REGION, SET_ASIDE, UNKNOWN, WHOSE, conform, stack
 
 # A start known less precisely than this cannot say when a stay of three months ended (design.md, rule 1).
 WIDEST_START = 3.0
@@ -103,7 +103,7 @@ def build_cohort(
             "build the spells again with this study."
         )
     deposits = last_deposits(records) if deposits is None else deposits
-    who = persons[["record_id", "person_id", "household_id"]]
+    who = persons[list(WHOSE)]
     parts, everyone = Parts(persons), None
     if parts.number > 1:  # the members of a household may be in several parts
         births = records[["record_id", *_DATES, "birth_date_earliest", "birth_date_latest"]]

@@ -21,7 +21,7 @@ from .contacts import last_deposits
 from .spells import Residences, build_spells, cutoff_of
 from .storage import Storage
 from .study import Study
-from .tables import COHORT, CONFLICTS, CONTACTS, MOVES, OBSERVATIONS, RECORDS, SET_ASIDE, SPELLS, Table, conform
+from .tables import COHORT, CONFLICTS, CONTACTS, MOVES, OBSERVATIONS, RECORDS, SET_ASIDE, SPELLS, WHOSE, Table, conform
 from .team import Team, parts_of
 
 # What says who somebody is has done its work in the linkage: it does not travel.
@@ -74,7 +74,7 @@ class People:
         number = pd.util.hash_array(household) % np.uint64(parts_of(len(self.records)))
         records = self.records[[name for name in _READ if name in self.records]]
         of_record = pd.Series(number, index=self.persons["record_id"]).reindex(records["record_id"]).to_numpy()
-        persons = self.persons[["record_id", "person_id", "household_id"]]
+        persons = self.persons[list(WHOSE)]
         storage, whose = self.team.storage, secrets.token_hex(4)
         rows = records.groupby(of_record).indices
         return [

@@ -222,8 +222,8 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     say = progress or (lambda _: None)
     refuse_mixture(study.paths.derived)
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
-    records = tables.load(tables.RECORDS, study.paths.derived, without=set(tables.RECORDS.columns) - set(GIVEN))
-    persons = tables.load(tables.PERSONS, study.paths.derived, without=("match_probability", "identity_id"))
+    records = tables.load(tables.RECORDS, study.paths.derived, columns=GIVEN)
+    persons = tables.load(tables.PERSONS, study.paths.derived, columns=tables.WHOSE)
     say("spells and cohort")
     residences, drawn = People(records, persons).stays(study)
     if study.pathway is not None:

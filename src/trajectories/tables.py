@@ -131,12 +131,6 @@ RECORDS = Table("records", {
     **_interval("follow_up_date"), "follow_up_status": Column(values=FOLLOW_UP_STATUSES),
     **_interval("exit_date"), **_place("exit_destination"), "exit_reason": Column(values=EXIT_REASONS),
 })  # fmt: skip
-# Columns of records and persons that no estimate reads: who somebody is, how sure that is, places as they were typed.
-READ_BEFORE = (
-    "organisation", "file_number", "household_number", "given_name", "family_name", "postal_code",
-    "residence_code_typed", "residence_match", "destination_match", "exit_destination_match", "establishment_reason",
-    "match_probability", "identity_id",
-)  # fmt: skip
 QUARANTINE = Table("quarantine", _FINDING)
 ISSUES = Table("issues", {**_FINDING, "closest": Column()})
 SUPERSEDED = Table("superseded", {**_KEYS, "superseded_by": Column(required=True)})
@@ -150,6 +144,8 @@ PERSONS = Table("persons", {
     "record_id": Column(required=True), "person_id": Column(required=True), "household_id": Column(required=True),
     "match_probability": Column("number"), "identity_id": Column(),
 })  # fmt: skip
+# Whose each record is: what the rooms after the linkage read of the table persons.
+WHOSE = ("record_id", "person_id", "household_id")
 # Pairs of identities (one for an organisation and a file number) and what became of each; ids are pseudonyms.
 LINKS = Table("links", {
     "left_id": Column(required=True), "right_id": Column(required=True), "weight": Column("number"),
@@ -312,9 +308,9 @@ def save(frame: pd.DataFrame, table: Table, folder: Path, **metadata: str) -> Pa
     return path
 
 
-def load(table: Table, folder: Path, *, without: Iterable[str] = ()) -> pd.DataFrame:
+def load(table: Table, folder: Path, *, columns: Iterable[str] | None = None) -> pd.DataFrame:
     """
-    Read a table that `save` wrote, `without` some columns: of a million persons each may take a hundred megabytes.
+    Read a table that `save` wrote, or only some of its columns: of a million persons each may take half a gigabyte.
 
     Raises
     ------
@@ -324,24 +320,31 @@ def load(table: Table, folder: Path, *, without: Iterable[str] = ()) -> pd.DataF
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path, without = Path(folder) / f"{table.name}.parquet", set(without)
+    path, asked = Path(folder) / f"{table.name}.parquet", None if columns is None else set(columns)
+    if unknown := (asked or set()) - set(table.columns):
+        raise KeyError(f"The table {table.name} has no column {', '.join(sorted(unknown))}.")
     try:
-        names = [name for name in pq.read_schema(path).names if name not in without]
-        content = pq.read_table(path, columns=names)
+        with pq.ParquetFile(path) as file:
+            if metadata_of(file.schema_arrow).get("schema") != SCHEMA_VERSION:
+                raise StaleTableError(
+                    f"{path} was written by another version of the library: rebuild with `trajectories build`."
+                )
+            # column by column: the table is then held once, not beside the whole of what was read
+            saved = {
+                name: file.read(columns=[name]).to_pandas()[name]
+                for name in file.schema_arrow.names
+                if asked is None or name in asked
+            }
+            rows = file.metadata.num_rows
     except FileNotFoundError:
         raise StaleTableError(f"{path} does not exist: run `trajectories build` first.") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise StaleTableError(_unreadable(path, error)) from None
-    if metadata_of(content.schema).get("schema") != SCHEMA_VERSION:
-        raise StaleTableError(
-            f"{path} was written by another version of the library: rebuild with `trajectories build`."
-        )
-    # column by column, each let go of when it is made: a table is then held once, not three times
-    frame = content.to_pandas(split_blocks=True, self_destruct=True)
-    del content
-    found = {}
+    # what arrow has let go of it would keep for later tables: a third of what is held
+    pa.default_memory_pool().release_unused()
+    frame, found = pd.DataFrame(saved, index=range(rows), copy=False), {}
     for name, column in table.columns.items():
-        if name not in without:
+        if asked is None or name in asked:
             # what was saved has its types, and None for a missing text
             kept = name in frame and frame[name].dtype == _pandas_type(column)
             found[name] = frame[name] if kept else _conformed(frame, name, column)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 BLOCK = 64  # rows: with up to 60 columns a product is too small for threads
+AT_ONCE = 512  # blocks: what is copied is then some megabytes, not the matrices
 
 
 def times(x: Floats, beta: Floats) -> Floats:
@@ -34,9 +35,15 @@ def crossproduct(x: Floats, y: Floats) -> Floats:
     >>> crossproduct(np.eye(3)[:, :2], np.arange(6.0).reshape(3, 2)).tolist()
     [[0.0, 1.0], [2.0, 3.0]]
     """
+    found = np.zeros((x.shape[1], y.shape[1]))
+    for begin in range(0, len(x), BLOCK * AT_ONCE):
+        some = slice(begin, begin + BLOCK * AT_ONCE)
+        a, b = _in_blocks(x[some]), _in_blocks(y[some])
+        found += np.matmul(a.transpose(0, 2, 1), b).sum(axis=0)
+    return found
+
+
+def _in_blocks(x: Floats) -> Floats:
+    """Rows in blocks, the last one filled up with zeros."""
     n = -(-len(x) // BLOCK)
-    blocks = [
-        np.concatenate([each, np.zeros((n * BLOCK - len(each), each.shape[1]))]).reshape(n, BLOCK, each.shape[1])
-        for each in (x, y)
-    ]
-    return np.matmul(blocks[0].transpose(0, 2, 1), blocks[1]).sum(axis=0)
+    return np.concatenate([x, np.zeros((n * BLOCK - len(x), x.shape[1]))]).reshape(n, BLOCK, x.shape[1])

@@ -9,7 +9,7 @@ from ..households import HOUSEHOLD_TYPES, household_type
 from .areas import AREA_KINDS, AREAS, area_kind, destination_area
 from .beside_counts import delays_beside_counts, stock_beside_counts
 from .counting import COLUMNS, counts_by_key
-from .decisions import CONFLICT_RULES, KNOWN_TO, PAIRS, accounting, decisions
+from .decisions import CONFLICT_RULES, DECISIONS_READ, KNOWN_TO, PAIRS, accounting, decisions
 from .delays import delays
 from .flows import FLOW, ORIGINS, flow_matrix, flows
 from .grouped import protected_counts
@@ -22,7 +22,7 @@ from .stock import stock, stock_counts
 from .targets import beside_targets, targets
 from .types import types_beside_counts, types_by_place
 from .who import AGE_CLASSES, COUNTRY_GROUPS, DELAY_CLASSES, WHO, age_class, country_groups, country_of_birth, who
-from .whole import Portrait, whole_portrait
+from .whole import PORTRAIT_READS, Portrait, whole_portrait
 
 __all__ = [
     "AGE_CLASSES",
@@ -31,6 +31,7 @@ __all__ = [
     "COLUMNS",
     "CONFLICT_RULES",
     "COUNTRY_GROUPS",
+    "DECISIONS_READ",
     "DELAY_CLASSES",
     "FLOW",
     "HOUSEHOLD_TYPES",
@@ -38,6 +39,7 @@ __all__ = [
     "MIGRATIONS",
     "ORIGINS",
     "PAIRS",
+    "PORTRAIT_READS",
     "WHO",
     "Portrait",
     "accounting",

@@ -12,9 +12,11 @@ from ..deposits import Deposits
 from ..persons.clusters import BELOW, LINKED
 from ..persons.review import DOUBTFUL
 from ..study import Study
-from ..tables import PROVINCE
+from ..tables import PROVINCE, WHOSE
 from .counting import COLUMNS
 
+# What is read of the largest tables.
+DECISIONS_READ = {"records": ("record_id", "organisation_id"), "persons": WHOSE, "links": ("same", "decision")}
 # Known to one organisation, to two, to three or more: what the linkage is for.
 KNOWN_TO = ("one", "two", "three_or_more")
 # The pairs of files worth a word; those that nobody would take for one person are not counted.

@@ -22,6 +22,16 @@ from .stock import stock, stock_counts
 from .targets import targets
 from .who import who
 
+# What is read of the largest tables: of a million persons each column more takes 60 MB or, of ids, half a gigabyte.
+PORTRAIT_READS = {
+    "contacts": ("person_id", "episode", "month", "kind"),
+    "observations": ("person_id", "record_id", "kind", "zone", "latest"),
+    "records": (
+        "record_id", "organisation_zone", "fiscal_year", "quarter", "birth_country", "service", "service_date_latest",
+    ),
+    "persons": ("record_id", "person_id"),
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Portrait:
@@ -62,7 +72,7 @@ def whole_portrait(
     Parameters
     ----------
     cohort, contacts, spells, moves, observations, records, persons : DataFrame
-        The tables of those names.
+        The tables of those names; of the largest, the columns of PORTRAIT_READS are enough.
     cutoff : Timestamp
         The last day of observation.
     study : Study, optional

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..deposits import load_crosswalks
 from ..observations import is_departure
-from ..tables import METROPOLE, NOT_REACHED, UNKNOWN, first_known
+from ..tables import METROPOLE, NOT_REACHED, UNKNOWN, WHOSE, first_known
 from .household_stays import HouseholdStays
 from .tidy import BEFORE_ARRIVAL, UNKNOWN_STREAM
 
@@ -67,7 +67,7 @@ def services_given(records: pd.DataFrame, persons: pd.DataFrame, issues: pd.Data
     rows = rows.assign(stream=_streams(rows, issues))
     told = records[["record_id", "arrival_date_earliest"]].merge(persons[["record_id", "person_id"]], on="record_id")
     first_told = told.groupby("person_id")["arrival_date_earliest"].min()
-    found = rows.merge(persons[["record_id", "person_id", "household_id"]], on="record_id")
+    found = rows.merge(persons[list(WHOSE)], on="record_id")
     arrival = found["arrival_date_earliest"].fillna(found["person_id"].map(first_told).astype("datetime64[ns]"))
     fault = np.where(found["service_date_latest"] < arrival, BEFORE_ARRIVAL, None)
     return pd.DataFrame({
@@ -95,8 +95,10 @@ def _streams(rows: pd.DataFrame, issues: pd.DataFrame | None) -> pd.Series:
     found = rows[keys].astype("object").merge(distinct.assign(named=named), on=keys, how="left")["named"]
     found = found.set_axis(rows.index)
     if issues is not None and len(issues):
-        where = pd.MultiIndex.from_frame(issues.loc[issues["reason"].eq(UNKNOWN_STREAM), _KEYS])
-        found = found.where(~pd.MultiIndex.from_frame(rows[_KEYS]).isin(where), UNKNOWN_STREAM)
+        told = issues.loc[issues["reason"].eq(UNKNOWN_STREAM), _KEYS]
+        some = rows.loc[rows["file"].isin(told["file"]), _KEYS]
+        odd = pd.MultiIndex.from_frame(some).isin(pd.MultiIndex.from_frame(told))
+        found.loc[some.index[odd]] = UNKNOWN_STREAM
     return found
 
 

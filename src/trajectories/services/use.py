@@ -170,10 +170,10 @@ def _in_windows(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _reached(rows: pd.DataFrame, in_it: np.ndarray, when: str) -> pd.DataFrame:
     """Households and persons of some stays with each service and stream in a window."""
-    rows = rows[rows["fault"].isna() & in_it[rows["stay"].to_numpy(dtype=np.int64)]]
-    streams = _by_stream(rows)
+    keys, flags = ["service", "stream"], [f"{kind}_{when}" for kind in ("surely", "perhaps")]
+    chosen = rows["fault"].isna() & in_it[rows["stay"].to_numpy(dtype=np.int64)] & rows[flags].any(axis=1)
+    streams = _by_stream(rows.loc[chosen, ["stay", "person_id", *keys, *flags]])
     sure = streams[streams[f"surely_{when}"]]
-    keys = ["service", "stream"]
     counted = sure.groupby(keys).agg(households=("stay", "nunique"), persons=("person_id", "nunique"))
     may = streams.loc[streams[f"perhaps_{when}"], [*keys, "stay"]].drop_duplicates()
     either = may.groupby(keys)["stay"].nunique()

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..groups import reported_groups
 from ..study import Study
+from ..tables import WHOSE
 from .expected import observed_expected, transfers_expected
 from .gaps import follow_up_coverage, needs_without_service, reasons_and_services
 from .given import ANY_SERVICE
@@ -20,6 +21,21 @@ CATEGORY, PERIOD = "immigration_category", "period"
 EXPECTED = (
     (ANY_SERVICE, 3), (ANY_SERVICE, 12), ("job_search", 12), ("housing_search", 12), ("francization", 12),
 )  # fmt: skip
+
+# What is read of the largest tables, as of the portrait (portrait/whole.py).
+SERVICES_READ = {
+    "contacts": ("person_id", "episode", "month", "kind"),
+    "records": (
+        "record_id", "file", "sheet", "row", "organisation_id", "organisation_zone", "programme", "fiscal_year",
+        "quarter", "stream", "service", "needs", "follow_up_status", "job_found", "housing_found",
+        *(f"{place}_{part}" for place in ("residence", "destination") for part in ("region", "zone")),
+        *(f"{name}_{end}" for name in ("service_date", "follow_up_date", "exit_date")
+          for end in ("earliest", "latest")),
+        *(f"{name}_latest" for name in ("departure_date", "establishment_date", "job_date", "housing_date")),
+        "arrival_date_earliest", "exit_destination", "exit_reason",
+    ),
+    "persons": WHOSE,
+}  # fmt: skip
 
 
 def describing_tables(
@@ -38,7 +54,7 @@ def describing_tables(
     Parameters
     ----------
     cohort, contacts, records, persons : DataFrame
-        The tables of those names.
+        The tables of those names; of the largest, the columns of SERVICES_READ are enough.
     issues : DataFrame, optional
         The table of that name: tells a volet that was not understood from one that was not stated.
     study : Study, optional
