@@ -3,6 +3,7 @@
 A page says `{{ made: commands }}` where the text goes; the functions below write it.
 """
 
+import ast
 import dataclasses
 import importlib
 import inspect
@@ -102,9 +103,28 @@ def result_tables() -> str:
     return "\n".join(text)
 
 
+def modules() -> str:
+    """Every module of the package by its folder: what its first sentence says it does."""
+    package = Path(trajectories.__file__).parent
+    text = []
+    for folder in sorted({path.parent for path in package.rglob("*.py")}):
+        name = "/".join(folder.relative_to(package.parent).parts)
+        rows = (
+            (f"`{path.name}`", _first_sentence(path)) for path in sorted(folder.glob("*.py")) if path.stem != "__init__"
+        )
+        text.append(
+            f"## {name}\n\n{_first_sentence(folder / '__init__.py')}\n\n" + _rows(("module", "what it does"), rows)
+        )
+    return "\n".join(text)
+
+
+def _first_sentence(path: Path) -> str:
+    return _line((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0])
+
+
 MADE = {
     "names": public_names, "commands": commands, "settings": settings, "study-file": study_file,
-    "room-tables": room_tables, "result-tables": result_tables,
+    "room-tables": room_tables, "result-tables": result_tables, "modules": modules,
 }  # fmt: skip
 
 

@@ -27,17 +27,12 @@ if TYPE_CHECKING:
 
 # Odds are halved and doubled: as far as a reader who knows the field would go.
 STEP = 2.0
-ASSUMPTIONS = (
-    "failed_contacts_left_less", "failed_contacts_left_more", "heard_less_after_contacts", "heard_more_after_contacts",
-    "hearing_fades", "contacts_follow_trouble", "some_never_reached",
-)  # fmt: skip
 # Who is doing badly leaves within so many months; and at most so many of those due are called.
 LEAD = 12
 MOST = 0.98
 _LAST = 240
 # Odds ratios of a figure, about evenly spread on the scale of logarithms: four times less to four times more.
 GRID = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
-ODDS = ("odds_gone", "odds_heard")
 # The share of the departures that is heard of is told of so many months after them.
 EAR = 24
 ODDS_COLUMNS = (
@@ -54,7 +49,7 @@ def moved_fits(
     stays: Reported, fit: ObservedCurve, study: Study, lent: tuple[Reporting, Reporting] | None = None
 ) -> dict[str, ObservedCurve]:
     """
-    The fit under each assumption of `ASSUMPTIONS`.
+    The fit under each assumption, by its name: `failed_contacts_left_less` … `some_never_reached`, as below.
 
     Parameters
     ----------

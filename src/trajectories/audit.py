@@ -26,6 +26,7 @@ _ZONE = {"metropole": "métropole", "region": "en région", "outside_quebec": "h
 _RULE = {
     "old_address": "une ancienne adresse, répétée après un établissement, n'est pas un retour",
     "departure_before_presence": "un départ daté d'avant une présence : la présence l'emporte",
+    "departure_already_known": "un départ annoncé d'une personne que l'on sait déjà ailleurs",
     "establishment_dates": "deux dates pour un même établissement",
     "presence_before_establishment": "une présence sur place avant la date d'établissement",
 }

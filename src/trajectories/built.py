@@ -12,7 +12,7 @@ from .deposits.deposits import CROSSWALKS
 from .fingerprint import file_hash, hashes_below
 from .persons.pseudonyms import ENVIRONMENT, SAMPLE_KEY, key_path, secret_key
 from .persons.review import FILE as REVIEW
-from .pipeline import review_folder
+from .pipeline import Built, review_folder
 from .provenance import BUILT as STAMP
 from .provenance import LIBRARIES, is_made, linkage_model, read_stamp, rooms, settings_of, stamp
 from .study import Study
@@ -28,7 +28,7 @@ def built_from(study: Study) -> dict[str, Any]:
     return {
         "deposits": hashes_below(raw),
         "crosswalks": hashes_below(raw.absolute().parent / CROSSWALKS),
-        "exclusions": None if study.exclusions is None else file_hash(study.exclusions),
+        "exclusions": file_hash(study.exclusions),
         "review": file_hash(review_folder(study) / REVIEW),
         "key": _trace_of_key(study),
         "study": settings_of(study),
@@ -43,7 +43,7 @@ def is_built(study: Study) -> bool:
     return is_made(study.paths.derived, built_from(study), STAMP)
 
 
-def note_built(study: Study, origin: dict[str, Any], n_excluded: int) -> None:
+def note_built(study: Study, origin: dict[str, Any], built: Built) -> None:
     """
     Remember what the tables were built from: `origin`, as it was before the build began.
 
@@ -51,12 +51,14 @@ def note_built(study: Study, origin: dict[str, Any], n_excluded: int) -> None:
     """
     now = {"review": file_hash(review_folder(study) / REVIEW), "key": _trace_of_key(study)}
     written = sorted(path.name for path in study.paths.derived.glob("*.parquet"))
-    stamp(study.paths.derived, {**origin, **now}, written, STAMP, n_excluded=n_excluded)
+    told = {"n_excluded": built.n_excluded, "idle_lines": list(built.idle_lines)}
+    stamp(study.paths.derived, {**origin, **now}, written, STAMP, **told)
 
 
-def n_excluded(study: Study) -> int:
-    """Accepted rows that the build left out by request."""
-    return int((read_stamp(study.paths.derived, STAMP) or {}).get("n_excluded", 0))
+def left_out(study: Study) -> tuple[int, list[int]]:
+    """Accepted rows that the build left out by request, and the lines of the requests that name nobody."""
+    noted = read_stamp(study.paths.derived, STAMP) or {}
+    return noted.get("n_excluded", 0), noted.get("idle_lines", [])
 
 
 def _trace_of_key(study: Study) -> str | None:

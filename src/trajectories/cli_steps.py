@@ -53,7 +53,7 @@ def build_step(
 ) -> int:  # fmt: skip
     """Build where something has changed, and say what became of the rows; the exit status."""
     from . import pipeline, tables
-    from .built import built_from, is_built, n_excluded, note_built
+    from .built import built_from, is_built, left_out, note_built
 
     show = show or Shown()
     with show.stage("build") as say:
@@ -63,11 +63,17 @@ def build_step(
         else:
             origin = built_from(study)
             built = pipeline.build(study, progress=say, new_key=new_key, force=force, team=team)
-            note_built(study, origin, built.n_excluded)
+            note_built(study, origin, built)
             n_anew = built.deposits.n_anew
     derived = study.paths.derived
     files, persons, stays = (tables.load(one, derived) for one in (tables.FILES, tables.PERSONS, tables.COHORT))
-    _accounting(files, each_file, n_excluded(study), show, n_anew)
+    excluded, idle = left_out(study)
+    _accounting(files, each_file, excluded, show, n_anew)
+    for line in idle:
+        show.echo(
+            f"{study.exclusions}, line {line}: no accepted row has this organisation and file number, and nobody is "
+            "left out for it. Look at how the organisation writes them."
+        )
     show.echo(f"{persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
     unreadable = files[files["status"].eq("unreadable")]
     for file in unreadable.itertuples():

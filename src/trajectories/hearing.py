@@ -96,7 +96,7 @@ def how_departures_become_known(
     everybody = reported(stays, contacts)
     if not len(stays):
         return pd.DataFrame(columns=_COLUMNS)
-    home = _told_at_home(stays, contacts, everybody)
+    home = _told_at_home(stays, everybody)
     replicates = min(study.replicates, REPLICATES)
     province = everybody.fit(study, replicates=replicates)
     parts = [_of_group(PROVINCE, everybody, home, province, study, "own")]
@@ -155,7 +155,7 @@ def _kinds(organisations: pd.DataFrame | None) -> pd.Series:
     return known.groupby("organisation_id")[given[0]].agg(lambda values: values.mode().iloc[0])
 
 
-def _told_at_home(stays: pd.DataFrame, contacts: pd.DataFrame, told: Reported) -> np.ndarray:
+def _told_at_home(stays: pd.DataFrame, told: Reported) -> np.ndarray:
     """Whether each stay's first news is from an organisation of its own region: where most of its own rows are."""
     region = stays["region"].astype(object).to_numpy()
     rows = told.contacts.assign(region=region[told.contacts["stay"].to_numpy()])

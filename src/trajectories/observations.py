@@ -233,7 +233,7 @@ def _presences(rows: pd.DataFrame) -> pd.DataFrame:
     place = rows["residence"].notna()
     typed = _observation(rows[place], "follow_up", "residence", rows["row_earliest"][place], rows["row_latest"][place])
     rows = rows[~place]
-    # « présent » without an address: where the row says the person settled, else filled by spells.py
+    # « présent » without an address: where the row says the person settled, else filled by conflicts.py
     settled = _observation(rows, "follow_up", "destination", rows["row_earliest"], rows["row_latest"])
     return pd.concat([typed, settled], ignore_index=True)
 

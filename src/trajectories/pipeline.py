@@ -31,6 +31,7 @@ from .persons import (
     cells_without,
     decide,
     excluded_records,
+    idle_lines,
     link,
     links_without,
     read_exclusions,
@@ -75,7 +76,10 @@ class Tables:
 
 @dataclass(frozen=True)
 class Built:
-    """What `build` made: deposits as read, who is who, residences, cohort, and how many rows were left out."""
+    """
+    What `build` made: deposits as read, who is who, residences, cohort, how many rows were left out by request, and
+    which lines of the requests name nobody.
+    """
 
     deposits: Deposits
     persons: pd.DataFrame
@@ -84,6 +88,7 @@ class Built:
     residences: Residences
     cohort: Cohort
     n_excluded: int
+    idle_lines: tuple[int, ...] = ()
 
     @property
     def unreadable(self) -> pd.DataFrame:
@@ -102,6 +107,9 @@ def build(
     `new_key` accepts that the key is another one than that of the tables that are there: all ids change. `force` reads
     every deposit; else those that a build before read are remembered (`read/` below that folder). A `team` does what
     can be done in parts; the tables are the same, byte for byte.
+
+    What the tables were made from is noted by the command `trajectories build`, not here: what it noted of other tables
+    in the folder goes, and the next command builds anew.
 
     Raises
     ------
@@ -125,7 +133,8 @@ def build(
     say("persons")
     linked = _linked(deposits.records, study, key, team)
     resolved = resolve(linked, study.match_threshold, key)
-    gone = excluded_records(deposits.records, resolved.persons, read_exclusions(study.exclusions))
+    requests = read_exclusions(study.exclusions)
+    gone = excluded_records(deposits.records, resolved.persons, requests)
     records, persons, alternatives = (
         frame[~frame["record_id"].isin(gone)].reset_index(drop=True)
         for frame in (deposits.records, resolved.persons, _alternatives(linked, study, key))
@@ -135,7 +144,8 @@ def build(
     residences, cohort = People(records, persons, team).stays(study)
     kept = replace(deposits, records=records, issues=cells_without(deposits.issues, deposits.records, gone))
     links = links_without(resolved.links, resolved.persons, gone)
-    built = Built(kept, persons, links, alternatives, residences, cohort, len(gone))
+    idle = idle_lines(deposits.records, requests)
+    built = Built(kept, persons, links, alternatives, residences, cohort, len(gone), idle)
     say("tables")
     write_tables(built, study, synthetic)
     # last: until every table is of this key, the folder is not

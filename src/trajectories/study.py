@@ -85,14 +85,30 @@ class Study:
         Which metropolitan territory is meant; retention in the region or anywhere en région.
     pathway : str or None
         Keep the stays of one pathway only; None: all of them.
+    paths : Paths
+        Where deposits are read, tables kept and reports written.
+    grace_days : int
+        How long after a reported establishment a repeated old address is no news.
     horizons, follow_up_months : tuple of int
         Months since establishment: where retention is told; when partners are to call.
-    support : int
-        Persons needed at a horizon for it to be estimated.
     match_threshold : float
         Probability from which two files are of one person.
     linkage_model : Path or None
         A model that `trajectories train` made; None: the one that is shipped.
+    support : int
+        Persons needed at a horizon for it to be estimated.
+    replicates, draws, seed : int
+        Of the household bootstrap; of what is not known of a stay; of both.
+    disclosure : Disclosure
+        The publication rules.
+    groups : mapping of str to tuple of str
+        Names, and the regions that each is made of.
+    targets : mapping of (str, str) to int
+        Region and fiscal year → households to settle.
+    max_rows_per_sheet : int
+        A longer sheet is refused.
+    exclusions : Path
+        The file of persons to leave out by request.
 
     Examples
     --------

@@ -155,13 +155,16 @@ def test_persons_left_out_by_request_are_counted(project, deposits, capsys):
 
     records = read_deposits(deposits / "raw").records
     one = records[records["file_number"].notna()].iloc[0]
-    line = f"{one['organisation_id']};{one['file_number']}\n"
+    line = f"{one['organisation_id']};{one['file_number']}\n{one['organisation_id']};no-such-file\n"
     (project / "data").mkdir(exist_ok=True)
     (project / "data" / "exclusions.csv").write_text("code_organisme;no_dossier\n" + line, encoding="utf-8")
     assert call("build", "--raw", deposits / "raw") == 0
     out = capsys.readouterr().out
     assert "left out by request" in out
-    assert one["file_number"] not in out
+    assert "exclusions.csv, line 3: no accepted row" in out and "line 2" not in out
+    assert one["file_number"] not in out and "no-such-file" not in out
+    assert call("build", "--raw", deposits / "raw") == 0  # nothing has changed: said again, read from the stamp
+    assert "exclusions.csv, line 3" in capsys.readouterr().out
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(project, deposits, capsys):

@@ -14,6 +14,7 @@ from trajectories.persons import (
     SAMPLE_KEY,
     cells_without,
     excluded_records,
+    idle_lines,
     link_persons,
     links_without,
     pseudonyms,
@@ -140,6 +141,16 @@ def test_a_person_left_out_by_request_leaves_every_organisation(tmp_path):
     requests = read_exclusions(tmp_path / "exclusions.csv")
     assert sorted(excluded_records(rows, link_persons(rows, key=SAMPLE_KEY), requests)) == ["r0", "r1"]
     assert read_exclusions(tmp_path / "none.csv").empty
+
+
+def test_a_request_that_no_accepted_row_answers_to_is_told_by_its_line(tmp_path):
+    lines = ["code_organisme;no_dossier", "A;1", "", "B;1", "A; 1 ", ";", "C;7", "A;", "A;1"]
+    (tmp_path / "exclusions.csv").write_text("\n".join(lines), encoding="utf-8")
+    rows = records({"org": "A", "file": "1", **ZOE}, {"org": "B", "file": "9", **ZOE}, {"org": "C"})
+    requests = read_exclusions(tmp_path / "exclusions.csv")
+    assert idle_lines(rows, requests) == (4, 7, 8)
+    assert sorted(excluded_records(rows, link_persons(rows, key=SAMPLE_KEY), requests)) == ["r0", "r1"]
+    assert idle_lines(rows, read_exclusions(tmp_path / "none.csv")) == ()
 
 
 def test_no_pair_nor_cell_of_who_is_left_out_stays():

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from trajectories import protect
+from trajectories import audit, protect
 from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, PAIRS, decisions
 from trajectories.study import Study
 from trajectories.tables import CONFLICTS, LINKS, conform
@@ -56,6 +56,10 @@ def test_pairs_are_linked_refused_or_doubtful_and_those_that_resemble_nobody_are
 def test_every_rule_has_its_number_and_a_rule_unknown_here_is_kept(counted):
     expected = dict.fromkeys(CONFLICT_RULES, 0) | {"old_address": 2, "a_new_rule": 1}
     assert counted.loc["conflicts", "persons"].to_dict() == expected
+
+
+def test_a_persons_story_has_words_for_every_rule():
+    assert set(audit._RULE) == set(CONFLICT_RULES)
 
 
 def test_nothing_decided_is_a_zero_of_each_key_and_can_be_protected():

@@ -1,5 +1,6 @@
 """The files around the code say what the code does."""
 
+import ast
 import json
 import re
 import tomllib
@@ -66,6 +67,16 @@ def test_every_public_name_exists():
 def test_modules_stay_small():
     sizes = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "src").rglob("*.py")}
     assert {path.name: size for path, size in sizes.items() if size > 400} == {}
+
+
+def test_every_module_says_what_it_does_and_stands_on_a_map():
+    package = ROOT / "src" / "trajectories"
+    said = {path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in package.rglob("*.py")}
+    assert [path for path, text in said.items() if not text or text.split("\n\n")[0][-1] not in ".:?"] == []
+    rooms = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## Rooms")[1].split("## Tables")[0]
+    for folder, map_ in ((package, rooms), (package / "report", said[package / "report" / "__init__.py"])):
+        stems = {path.stem for path in folder.glob("*.py") if not path.stem.startswith(("__", "cli_"))}
+        assert {stem for stem in stems if not re.search(rf"\b{stem}\b", map_)} == set(), folder
 
 
 def test_importing_the_package_loads_nothing_heavy():

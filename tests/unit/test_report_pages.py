@@ -379,6 +379,9 @@ def test_facts_of_a_run_without_its_targets_are_stale(tmp_path):
     (folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
     with pytest.raises(StaleTableError, match=r"lacks 'targets': run the analysis again"):
         open_report(folder, "05")
+    (folder / "run.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StaleTableError, match=r"run\.json cannot be read: run the analysis again"):
+        open_report(folder, "05")
 
 
 def test_a_region_code_must_be_text(folder):

@@ -21,6 +21,7 @@ import pandas as pd
 from ..main_fits import MainFit
 from ..reported import CAUSES
 from ..study import Study
+from ..survival.checks import NORMAL_975
 from .afterwards import STATES, rates_after
 
 COLUMNS = (
@@ -166,7 +167,7 @@ def _panel(fit: MainFit, study: Study) -> pd.DataFrame:
     for state in STATES:
         place = [STATES[0], *gone].index(state) if state in (STATES[0], *gone) else None
         mean, spread = (np.zeros(len(months)) if place is None else x[place] for x in (values, se))
-        low, high = (np.clip(mean + side * 1.959963984540054 * spread, 0, 1) for side in (-1, 1))
+        low, high = (np.clip(mean + side * NORMAL_975 * spread, 0, 1) for side in (-1, 1))
         tables.append(pd.DataFrame({
             "state": state, "horizon": months, "estimate": mean, "se": spread, "lower": low, "upper": high,
         }))  # fmt: skip

@@ -21,6 +21,7 @@ import pandas as pd
 from ..main_fits import MainFit
 from ..months import ceil_month
 from ..study import Study
+from ..survival.checks import NORMAL_975
 
 COLUMNS = (
     "measure", "group", "horizon", "estimate", "se", "lower", "upper", "n_start", "n_at_risk", "n_confirmed", "known",
@@ -108,7 +109,7 @@ def _of_group(fit: MainFit, study: Study) -> dict:
     why = _why_not(chosen, joined, horizon)
     if why:
         return {**row, "note": NOTES[why]}
-    width = 1.959963984540054 * np.sqrt(chosen.variance)
+    width = NORMAL_975 * np.sqrt(chosen.variance)
     lower, upper = (float(1 / (1 + np.exp(-(chosen.logit + side * width)))) for side in (-1, 1))
     found = {"estimate": chosen.share, "se": chosen.se, "lower": lower, "upper": upper, "known": "observed"}
     return {**row, **found, "note": NOTES[""]}

@@ -15,13 +15,13 @@ import pandas as pd
 from ..main_fits import MainFit
 from ..reported import CAUSES
 from ..study import Study
+from ..survival.checks import NORMAL_975
 
 COLUMNS = (
     "measure", "group", "cause", "horizon", "estimate", "se", "lower", "upper", "n_start", "n_at_risk", "n_confirmed",
     "known", "method", "note",
 )  # fmt: skip
 RESTRICTED, LOST = "restricted_months", "months_lost"
-_Z = 1.959963984540054
 _NOTE = "area under the main curve"
 
 
@@ -82,8 +82,8 @@ def _of_group(group: str, fit: MainFit, study: Study) -> pd.DataFrame:
         se = area(drawn, horizon).std(axis=1, ddof=1) if many else np.full(len(estimate), np.nan)
         rows.append(pd.DataFrame({
             "measure": [RESTRICTED, *[LOST] * len(CAUSES)], "cause": [None, *CAUSES], "horizon": horizon,
-            "estimate": values, "se": se, "lower": np.clip(values - _Z * se, 0, horizon),
-            "upper": np.clip(values + _Z * se, 0, horizon), **at.loc[horizon].to_dict(),
+            "estimate": values, "se": se, "lower": np.clip(values - NORMAL_975 * se, 0, horizon),
+            "upper": np.clip(values + NORMAL_975 * se, 0, horizon), **at.loc[horizon].to_dict(),
         }))  # fmt: skip
     table = pd.concat(rows, ignore_index=True)
     return table.assign(group=group, n_start=len(fit.reported), method="main", note=_NOTE)[list(COLUMNS)]

@@ -15,8 +15,6 @@ from .gathering import Gathered
 from .layout import HEADER, RAGGED, TOTAL
 from .organisations import Reported
 
-ACCEPTED, SUPERSEDED, QUARANTINED, DUPLICATE = "accepted", "superseded", "quarantined", "duplicate"
-
 
 def settle_deposits(gathered: Gathered, reported: Reported) -> tuple[np.ndarray, np.ndarray, list[tuple]]:
     """

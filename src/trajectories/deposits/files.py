@@ -203,6 +203,8 @@ def read_files(found: list[tuple[str, Path]], reader: FileReader, processes: int
     Parameters
     ----------
     found : list of (path below the folder, path)
+    reader : FileReader
+        Reads one of them.
     processes : int, optional
         How many processes read; None: one for each usable core where there is enough to read, else this one alone.
     """

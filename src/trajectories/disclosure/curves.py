@@ -20,6 +20,7 @@ import pandas as pd
 
 from ..exceptions import DisclosureError
 from ..study import REGION_CODES, Disclosure
+from ..survival.checks import NORMAL_975
 from ..tables import SUPPORTS
 from .counts import PROVINCE
 from .rates import down, exact_steps, up
@@ -29,7 +30,6 @@ EXIT = "n_exit_"
 *_, INSUFFICIENT = SUPPORTS
 # The province's counts may need classes of 20, 30 … persons beside those of its regions; past this, no curve of it.
 WIDEST_CLASS = 10
-NORMAL_975 = 1.959963984540054  # the 97.5 % point of the normal law, for 95 % limits
 
 
 def protect_curve_counts(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFrame:

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .exclusions import cells_without, excluded_records, links_without, read_exclusions
+from .exclusions import cells_without, excluded_records, idle_lines, links_without, read_exclusions
 from .linking import Links, Resolved, decide, link, resolve
 from .model import Model, match_weights
 from .pseudonyms import SAMPLE_KEY, Key, secret_key
 
 __all__ = [
     "LOOSE", "MATCH_THRESHOLD", "SAMPLE_KEY", "STRICT", "Key", "Links", "Model", "Resolved", "cells_without",
-    "decide", "excluded_records", "link", "link_persons", "links_without", "match_weights", "read_exclusions",
-    "resolve", "secret_key",
+    "decide", "excluded_records", "idle_lines", "link", "link_persons", "links_without", "match_weights",
+    "read_exclusions", "resolve", "secret_key",
 ]  # fmt: skip
 
 # Set from recovery on simulated deposits: above it hardly a wrong pair is left, and few right ones are lost.

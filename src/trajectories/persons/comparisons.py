@@ -126,5 +126,5 @@ TRAITS = (
     ),
 )  # fmt: skip
 
-# Judged after the others have been weighed (context.py): do the companions of the two households match?
+# Judged after the others have been weighed (scoring.py): do the companions of the two households match?
 COMPANIONS = Trait("companions", "", (Level("linked", None), Level("unknown", None), Level("not_linked", None)))

@@ -18,7 +18,6 @@ _TWIN_DESIGNATIONS = {
     "Village cri", "Village naskapi", "Terre de la catégorie IA", "Terre de la catégorie IA-N", "Établissement indien",
     "Gouvernement régional", "Municipalité",
 }  # fmt: skip
-_NORTH = "10"
 _ESTRIE_SINCE_2021 = ("46", "47")  # Brome-Missisquoi and La Haute-Yamaska, of Montérégie before
 _SHORTEST_JOINED = 5  # letters: « D D O » without its small words is « O »
 _OTHER_CODES = re.compile(r"\b\d{5}\b")

@@ -26,7 +26,7 @@ class Slip(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is known of one typed place; `why` is a stable word, a line of `explanation.SENTENCES`."""
+    """What is known of one typed place; `why` is a stable word, a line of `sentences.REASONS`."""
 
     code: str | None = None
     region: str | None = None

@@ -55,7 +55,9 @@ def destination_area(stays: pd.DataFrame, *, region: str = "region", municipalit
     Parameters
     ----------
     stays : DataFrame
-        Rows en région (outside the study's perimeter), such as the table `cohort`, with the two columns named.
+        Rows en région (outside the study's perimeter), such as the table `cohort`.
+    region, municipality : str
+        The columns of `stays` that hold them.
 
     Returns
     -------

@@ -70,6 +70,8 @@ def distribution(rows: pd.DataFrame, method: str, last: int, support: int) -> pd
     rows : DataFrame
         household_id, delay, limit: a row a person.
     method : {"established", "truncation"}
+    last : int
+        Month.
     support : int
         Persons needed: in all for the one, at the last month told for the other.
     """

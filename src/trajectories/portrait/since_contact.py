@@ -100,6 +100,8 @@ def incidence(met: pd.DataFrame, here: np.ndarray, method: str, last: int, suppo
     here : ndarray of bool
         Whose region is of the group.
     method : {"to_cutoff", "last_evidence"}
+    last : int
+        Month.
     support : int
         Persons needed at risk for a month to have an estimate.
     """

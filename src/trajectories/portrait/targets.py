@@ -80,6 +80,8 @@ def beside_targets(counts: Protected, study: Study) -> pd.DataFrame:
     ----------
     counts : Protected
         What `protect` or `protected_counts` returned, with the table `fiscal_year`.
+    study : Study
+        For its targets and groups.
 
     Returns
     -------

@@ -19,7 +19,6 @@ from .tidy import KEYS, MEASURES, counted, where
 HARMLESS = ("total_row", "header_row")
 UNSETTLED = ("place_not_found", "place_ambiguous", "place_area_only")
 PLACE_REASONS = (*UNSETTLED, "place_slip")
-PLACE_COLUMNS = ("residence", "destination", "exit_destination")
 # Reasons about a date that is not of the family « order ».
 _DATES = ("unreadable_date", "date_order", "birth_in_future")
 _MOST_WORDS = 5

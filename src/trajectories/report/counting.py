@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from ..portrait import MIGRATIONS, WHO
+from ..portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
 from ..portrait.areas import CITY, CITY_OF
 from ..tables import EXITS, PATHWAYS, PROVINCE, TYPES, UNKNOWN
 from .inputs import Report, frame_of
@@ -24,15 +24,9 @@ ORDERS = {
     "lost": ("followed", "contact", "silent"),
     "rows": ("accepted", "quarantined", "superseded", "duplicate", "excluded"),
     "places": ("resolved", "ambiguous", "area_only", "none"),
-    "linkage": ("one", "two", "three_or_more"),
-    "links": ("linked", "refused", "doubtful"),
-    "conflicts": (
-        "old_address",
-        "establishment_dates",
-        "presence_before_establishment",
-        "departure_before_presence",
-        "departure_already_known",
-    ),
+    "linkage": KNOWN_TO,
+    "links": PAIRS,
+    "conflicts": CONFLICT_RULES,
     **{table: tuple(dict.fromkeys((*keys, UNKNOWN))) for table, keys in WHO.items()},
     "migration": MIGRATIONS,
     "type": TYPES,
@@ -114,4 +108,5 @@ def _key(report: Report, name: str, key: str) -> object:
 
 
 def count_text(words: Words, value) -> str:
+    """A rounded count; a hidden one is told as such."""
     return words.number(value) if pd.notna(value) else words.say("hidden")

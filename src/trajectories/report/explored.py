@@ -76,6 +76,7 @@ def explored(
         Its perimeter, scope and support are said.
     synthetic : bool
         Whether nobody in the data exists.
+    words : Words
     """
     say, place = words.say, words.in_region(region)
     about = say(

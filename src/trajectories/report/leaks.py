@@ -129,7 +129,7 @@ def find_leaks(
     opened = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     opened = {name: open_file(path, name) for name, path in opened.items() if name not in of_pages}
     pieces = [_piece(name, where, text) for name, file in opened.items() for where, text in file.pieces.items()]
-    found = [(name, *row) for name, file in opened.items() for row in _whoevers(name, file)]
+    found = [(name, *row) for name, file in opened.items() for row in _whoevers(file)]
     quoting = [piece for piece in pieces if Path(piece.file).name == METHOD]
     others = [piece for piece in pieces if Path(piece.file).name != METHOD]
     for some, may_say in ((others, said), (quoting, with_docstrings(said) if quoting else said)):
@@ -161,7 +161,7 @@ def _piece(file: str, where: str, text: str) -> _Piece:
     return _Piece(file, where, text, simple, simple.split())
 
 
-def _whoevers(name: str, file: Opened) -> Iterator[tuple[str, str, str]]:
+def _whoevers(file: Opened) -> Iterator[tuple[str, str, str]]:
     """Rule 6: kind, where, value."""
     from .html import FORBIDDEN
 

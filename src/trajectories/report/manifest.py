@@ -26,6 +26,7 @@ class Manifest:
         self.seen: dict[str, dict[str, Any]] = {}
 
     def is_fresh(self, job: Job, shared: Mapping[str, Any] | None = None) -> bool:
+        """Whether a page is there as it was made, from what it would be made from now."""
         origin = origin_of(job, shared)
         self.seen.setdefault(self._name(job), origin)
         known = self.pages.get(self._name(job))
@@ -42,6 +43,7 @@ class Manifest:
         origins.write_manifest(self.path, self.pages, self.failed)
 
     def note(self, job: Job, fault: str | None) -> None:
+        """A page was made, or could not be: why."""
         name, origin = self._name(job), self.seen[self._name(job)]
         if fault:
             self.pages.pop(name, None)

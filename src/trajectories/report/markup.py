@@ -62,6 +62,7 @@ def nothing() -> Fragment:
 
 
 def section(name: str, title: str, *body: object, class_: str | None = None, kind: str = "section") -> Fragment:
+    """A section under its heading; other parts of the page lead to it as `#s-<name>`."""
     heading = element("h2", title, id=f"t-{name}")
     html = element("section", heading, *body, id=f"s-{name}", class_=class_, aria_labelledby=f"t-{name}")
     return Fragment(html, kind)

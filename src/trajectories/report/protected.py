@@ -180,6 +180,7 @@ def _where_rates_are_told(comparison: pd.DataFrame, rates: Protected) -> pd.Data
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """A table that the analysis wrote, with the columns that are needed of it; `StaleTableError` where it is not so."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -41,7 +41,7 @@ class Run:
         Raises
         ------
         StaleTableError
-            The file is missing, or lacks a fact.
+            The file is missing or damaged, or lacks a fact.
         """
         path = Path(folder) / "run.json"
         try:
@@ -49,8 +49,10 @@ class Run:
             known = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         except FileNotFoundError:
             raise StaleTableError(f"{path} does not exist: run the analysis first (`trajectories report`).") from None
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except KeyError as error:
             raise StaleTableError(f"{path} lacks {error}: run the analysis again.") from None
+        except (ValueError, TypeError):
+            raise StaleTableError(f"{path} cannot be read: run the analysis again.") from None
         return cls(
             **{
                 **known,

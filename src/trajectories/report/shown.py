@@ -35,6 +35,11 @@ def shown_tables(tables: str | Path, *, rules: Disclosure, support: int) -> dict
 
 def all_protected(tables: str | Path, *, rules: Disclosure, support: int) -> AllProtected:
     """The tables of `NEEDED`, of `MORE`, and the groups whose services contradict the estimate; once a process."""
+    return _with_origin(tables, rules, support)[0]
+
+
+def _with_origin(tables: str | Path, rules: Disclosure, support: int) -> tuple[AllProtected, dict[str, Any]]:
+    """The protected tables, and what they were made from; hashed once a process, as long as no file changes."""
     folder = Path(tables)
     files = [*(folder / name for name in FILES), *(folder.parent / LEDGER).glob("*/*")]
     as_they_are = tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files if f.is_file())
@@ -42,14 +47,17 @@ def all_protected(tables: str | Path, *, rules: Disclosure, support: int) -> All
 
 
 @functools.lru_cache(maxsize=1)
-def _all_protected(folder: Path, rules: Disclosure, support: int, _: tuple) -> AllProtected:
-    found = _read(folder.parent / FOLDER, _origin(folder, rules, support), rules)
-    return protect_tables(folder, rules, support) if found is None else found
+def _all_protected(
+    folder: Path, rules: Disclosure, support: int, _: tuple
+) -> tuple[AllProtected, dict[str, Any]]:  # fmt: skip
+    origin = _origin(folder, rules, support)
+    found = _read(folder.parent / FOLDER, origin, rules)
+    return protect_tables(folder, rules, support) if found is None else found, origin
 
 
 def keep_protected(tables: Path, *, rules: Disclosure, support: int) -> AllProtected:
     """As `all_protected`, and written for the processes that make pages (one writes, and no other at the same time)."""
-    made, origin = all_protected(tables, rules=rules, support=support), _origin(tables, rules, support)
+    made, origin = _with_origin(tables, rules, support)
     if not is_made(tables.parent / FOLDER, origin, STAMP):
         with contextlib.suppress(OSError):  # where there is no room, each process makes its own
             _write(made, private_folder(tables.parent / FOLDER), origin)

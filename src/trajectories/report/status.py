@@ -21,7 +21,7 @@ from ..provenance import analysed_from, read_stamp, same_study
 from ..study import Study
 from ..tables import PROVINCE
 from . import fingerprint as origins
-from .addresses import page_name, shared_folder
+from .addresses import INDEX, page_name, shared_folder
 from .around import MEMORY, Around, made_around_from
 from .batch import NOTEBOOKS, notebook_folder
 from .manifest import parameters_of
@@ -171,7 +171,7 @@ def _beside(study: Study, notebooks: Path, build: Thing) -> Iterator[Thing]:
     out = study.paths.reports.resolve()
     tables = out / "sensitive" / "tables"
     around = Around(out, made_around_from(study, tables, notebooks))
-    there = [one for one in LOCALES if (shared_folder(out, one) / "index.html").exists()]
+    there = [one for one in LOCALES if (shared_folder(out, one) / INDEX).exists()]
     pages = origins.read_manifest(out / "sensitive" / "manifest.json")
     same = around.is_whole(pages, Printed(out), there)
     why = () if same else (

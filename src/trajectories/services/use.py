@@ -19,6 +19,7 @@ from ..portrait.since_arrival import deposits_begin
 from ..portrait.steps import nothing, on_months
 from ..study import Study
 from ..survival import cumulative_incidence
+from ..survival.checks import NORMAL_975
 from ..tables import SERVICES
 from .given import ALL_STREAMS, ANY_SERVICE, beside_stays
 from .household_stays import HouseholdStays
@@ -360,7 +361,7 @@ def number_of_services(
             mean, se = own.mean(axis=0), own.std(axis=0, ddof=1) / np.sqrt(n)
         else:
             mean, se = np.full((2, own.shape[1]), np.nan)
-        limits = {"lower": np.maximum(mean - 1.959964 * se, 0.0), "upper": mean + 1.959964 * se}
+        limits = {"lower": np.maximum(mean - NORMAL_975 * se, 0.0), "upper": mean + NORMAL_975 * se}
         frames.append(pd.DataFrame({
             "service": numbers.columns, "number": "mean", "estimate": mean, "se": se, **limits,
             "households": (own > 0).sum(axis=0), **shape,

@@ -47,6 +47,7 @@ class Ledger:
 
 
 def record(ledger: Ledger, item: Deposit, sheet: Sheet) -> None:
+    """Write down each row of a sheet: where it stands, and its fate."""
     seen: set[tuple[str, ...]] = set()
     skipped = {i for i, c in enumerate(sheet.habit.columns) if c in ("code_organisme", "nom_organisme")}
     name = sheet.name if item.habit.format == "xlsx" else ""

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 PLAIN = tuple(np.dtype(x) for x in ("bool", "int8", "int16", "int32", "int64"))  # nothing missing, nothing to round
+NORMAL_975 = 1.959963984540054  # the 97.5 % point of the normal law, for 95 % limits
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ def restricted_mean_difference(
         As in `restricted_mean`. A cluster may have members in both groups: the covariance is counted.
     group : array of shape (n,)
         Two labels.
+    conf_level : float
 
     Returns
     -------

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ..study import Study
+from ..survival.checks import NORMAL_975
 from ..tables import PROVINCE
 
 COLUMNS = (
     "measure", "group", "type", "name", "method", "estimate", "se", "lower", "upper", "n_start", "n_households",
 )  # fmt: skip
-Z = 1.959963984540054
 
 
 def shares_of(members: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -26,6 +26,8 @@ def shares_of(members: pd.DataFrame, study: Study) -> pd.DataFrame:
     ----------
     members : DataFrame
         The table of that name: household_id, region, type, name, weight.
+    study : Study
+        For the groups it names.
 
     Returns
     -------
@@ -82,5 +84,5 @@ def logit_limits(estimate: np.ndarray, se: np.ndarray) -> tuple[np.ndarray, np.n
     """95 % limits on the logit scale; NaN where the share is 0 or 1."""
     inside = (estimate > 0) & (estimate < 1)
     p = np.where(inside, estimate, 0.5)
-    centre, half = np.log(p / (1 - p)), Z * se / (p * (1 - p))
+    centre, half = np.log(p / (1 - p)), NORMAL_975 * se / (p * (1 - p))
     return tuple(np.where(inside, 1 / (1 + np.exp(-(centre + sign * half))), np.nan) for sign in (-1, 1))

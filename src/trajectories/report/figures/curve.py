@@ -31,6 +31,7 @@ def retention_curve(curve, retention, *, region: str, words: Words) -> Drawing |
         Tables `curves` and `retention` of one group.
     region : str
         Region code, `province`, or the name of a group.
+    words : Words
 
     Returns
     -------

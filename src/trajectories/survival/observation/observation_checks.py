@@ -66,7 +66,7 @@ def checks_of(
     impossible = used & ~(np.append(em.likelihoods(p), 1.0)[em.cells.pattern] > 0)
     total = expected.exits.sum()
     told = float(mass[used & known.known].sum())
-    failure = np.where(_tried(expected, known, em) > 0, p.failure[:, 0], np.nan)[:N_STATES]
+    failure = np.where(_tried(expected, em) > 0, p.failure[:, 0], np.nan)[:N_STATES]
     once = {
         "stays": float(known.n),
         "no_later_news": float((used & ~known.known & ~contacted).sum()),
@@ -91,7 +91,7 @@ def checks_of(
     return pd.DataFrame(rows, columns=["check", "cause", "period", "value"])
 
 
-def _tried(expected: Expected, known: Ascertained, em: ObservationEM) -> Integers:
+def _tried(expected: Expected, em: ObservationEM) -> Integers:
     return expected.failed[:, 0] + em.cells.succeeded.sum(axis=0)
 
 

@@ -58,6 +58,10 @@ class ObservedCurve:
         Given entry, at the estimate.
     reporting : Reporting
         For a smaller group to borrow.
+    path : tuple of float
+        The log-likelihood after each step of the EM.
+    n_same_month : int
+        Stays that enter and end in one month, and so are never at risk on the grid.
     model : ObservedFit
         Data, engine and parameters: what is made anew from the fit (other weights, draws) goes back to it.
     """

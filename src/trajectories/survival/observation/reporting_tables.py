@@ -23,6 +23,7 @@ def spread(drawn: Floats | None, conf_level: float, n: int) -> Floats:
 def contact_failure(
     p: Parameters, drawn: Parameters | None, failed: Floats, succeeded: Floats, conf_level: float
 ) -> pd.DataFrame:
+    """`ObservedCurve.contact_failure`: by presence and the outcome before, with limits of the bootstrap."""
     of_contacts = None if drawn is None else drawn.failure[: len(STATES)]
     se, lower, upper = spread(of_contacts, conf_level, len(STATES))
     tried = failed + succeeded
@@ -35,6 +36,7 @@ def contact_failure(
 
 
 def hearing_shares(model: ObservedFit, expected: Expected, conf_level: float) -> pd.DataFrame:
+    """`ObservedCurve.hearing`: the share of the departures of each cause heard of by so many months after."""
     p, drawn, names = model.parameters, model.replicates, model.known.names
     months = np.arange(25)
     of = delay_class(months)

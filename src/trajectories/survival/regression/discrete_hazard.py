@@ -278,6 +278,7 @@ def refuse_infinite(cells: Cells, names: Sequence[str]) -> None:
 
 
 def infinite(names: Sequence[str]) -> ValueError:
+    """What is wrong where coefficients have no maximum, and what to do."""
     return ValueError(
         f"covariates: infinite coefficient of {', '.join(names)}, because nobody leaves on one side of it (a level "
         "without an event, for instance), or it is told by the others and the baseline: merge levels or leave it out"

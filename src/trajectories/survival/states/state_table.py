@@ -100,6 +100,7 @@ def read_states(from_state: ArrayLike, to_state: ArrayLike, like: int) -> tuple[
 
 
 def is_censored(label: Any) -> bool:
+    """Whether a label is the word for a censoring, and no state."""
     return isinstance(label, str) and label == CENSORED
 
 
