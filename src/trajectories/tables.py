@@ -320,9 +320,8 @@ def load(table: Table, folder: Path, *, columns: Iterable[str] | None = None) ->
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path, asked = Path(folder) / f"{table.name}.parquet", None if columns is None else set(columns)
-    if unknown := (asked or set()) - set(table.columns):
-        raise KeyError(f"The table {table.name} has no column {', '.join(sorted(unknown))}.")
+    path = Path(folder) / f"{table.name}.parquet"
+    wanted = table.columns if columns is None else {name: table.columns[name] for name in columns}
     try:
         with pq.ParquetFile(path) as file:
             if metadata_of(file.schema_arrow).get("schema") != SCHEMA_VERSION:
@@ -333,7 +332,7 @@ def load(table: Table, folder: Path, *, columns: Iterable[str] | None = None) ->
             saved = {
                 name: file.read(columns=[name]).to_pandas()[name]
                 for name in file.schema_arrow.names
-                if asked is None or name in asked
+                if columns is None or name in wanted
             }
             rows = file.metadata.num_rows
     except FileNotFoundError:
@@ -342,14 +341,12 @@ def load(table: Table, folder: Path, *, columns: Iterable[str] | None = None) ->
         raise StaleTableError(_unreadable(path, error)) from None
     # what arrow has let go of it would keep for later tables: a third of what is held
     pa.default_memory_pool().release_unused()
-    frame, found = pd.DataFrame(saved, index=range(rows), copy=False), {}
-    for name, column in table.columns.items():
-        if asked is None or name in asked:
-            # what was saved has its types, and None for a missing text
-            kept = name in frame and frame[name].dtype == _pandas_type(column)
-            found[name] = frame[name] if kept else _conformed(frame, name, column)
-    extra = {name: frame[name] for name in frame.columns if name not in found}
-    return pd.DataFrame({**found, **extra}, index=frame.index, copy=False)
+    frame = pd.DataFrame(saved, index=range(rows), copy=False)
+    for name, column in wanted.items():
+        # what was saved has its types, and None for a missing text
+        if name not in saved or saved[name].dtype != _pandas_type(column):
+            saved[name] = _conformed(frame, name, column)
+    return pd.DataFrame({**{name: saved[name] for name in wanted}, **saved}, copy=False)
 
 
 def _unreadable(path: Path, error: Exception) -> str:
