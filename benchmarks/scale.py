@@ -37,6 +37,7 @@ from trajectories.portrait import accounting
 from trajectories.simulate import Settings, simulate
 from trajectories.spells import Residences, build_spells
 from trajectories.study import Paths, Study
+from trajectories.subsample import subsample
 from trajectories.synthetic import mark_synthetic
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -182,26 +183,32 @@ def course(b: Build) -> None:
     b.made(**analysis._course(b.kept("fits"), b, b.study, map))
 
 
+def some(b: Build) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Stays and contacts that comparisons and regressions rest on."""
+    return subsample(*b.of("cohort", "contacts", read={}), seed=b.study.seed)
+
+
 def comparison(b: Build) -> None:
-    stays, contacts = b.of("cohort", "contacts", read={})
+    stays, contacts = some(b)
     periods = analysis.retention_by_period(b.kept("fits"), cutoff=pd.Timestamp(b.study.cutoff), study=b.study)
     rates = pd.read_parquet(b.beside / "retention.parquet")
     b.made(periods=periods, **analysis._comparison(stays, contacts, rates, b.study))
 
 
 def completed(b: Build) -> None:
-    b.keep("completed", analysis.completed_stays(*b.of("cohort", "contacts", read={}), study=b.study))
+    b.keep("completed", analysis.completed_stays(*some(b), study=b.study))
 
 
 def models(b: Build) -> None:
-    given, _ = analysis._services_of_stays(b["cohort"], b)
+    given, _ = analysis._services_of_stays(some(b)[0], b)
     found = analysis.fit_models(b.kept("completed"), services=given, study=b.study)
     b.made(coefficients=found.coefficients, proportional_hazards=found.tests, fits_of_models=found.fits)
 
 
 def associations(b: Build) -> None:
-    given, before = analysis._services_of_stays(b["cohort"], b)
-    found = analysis.associations(b.kept("completed"), given, contacts=b["contacts"], before=before, study=b.study)
+    stays, contacts = some(b)
+    given, before = analysis._services_of_stays(stays, b)
+    found = analysis.associations(b.kept("completed"), given, contacts=contacts, before=before, study=b.study)
     b.made(associations=found)
 
 

@@ -17,6 +17,8 @@ from .person_months import scored
 from .terms import Term, Terms, labelled
 
 REGION = "region"
+# Values of a draw's covariates from which draws are fitted one after the other: a fit holds them a dozen times.
+LARGE = 1 << 23
 COUNTS = ("n_stays", "n_events", "n_households", "n_model_stays", "n_model_events")
 
 
@@ -158,9 +160,12 @@ def over_draws(
             # members of a household leave together: the test takes them for independent (Rao & Scott 1981)
             statistic = tested["statistic"].to_numpy() / np.maximum(np.append(excess, excess.mean()), 1.0)
         counts = _counts(rows, columns, wanted)
-        return table["coef"], table["robust_se"] ** 2, statistic, counts, rows.data["household_id"].nunique()
+        households = rows.data["household_id"].nunique()
+        return table["coef"], table["robust_se"] ** 2, statistic, counts, households, rows.x.size
 
-    results = side_by_side(one, range(len(draws)), ENOUGH)
+    results = [one(0)] if len(draws) else []
+    large = bool(results) and not isinstance(results[0], str) and results[0][-1] > LARGE
+    results += side_by_side(one, range(1, len(draws)), 0 if large else ENOUGH)
     faults = [result for result in results if isinstance(result, str)]
     if faults:
         return Joined((), pd.DataFrame(), np.zeros((0, 0)), faults[0])

@@ -42,7 +42,7 @@ def since_contact(
         to_cutoff, last_evidence (whole months until which each method follows the person), left_out (missing; or why
         the row is not used: `settled_before`, `met_too_late`).
     """
-    zone = records.set_index("record_id")["organisation_zone"]
+    zone = records[["record_id", "organisation_zone"]].set_index("record_id")["organisation_zone"]
     met = observations[observations["kind"].eq("service") & observations["zone"].eq(METROPOLE)]
     met = met[met["record_id"].map(zone).eq(METROPOLE) & (met["latest"] >= deposits_begin(records))]
     first = met.groupby("person_id")["latest"].min().rename("met")

@@ -100,7 +100,10 @@ def needs_without_service(
     ready = ready or served(cohort, records, persons, study)
     found, given = ready.found, ready.given
     stays = found.stays
-    rows = beside_stays(dated_rows(records, persons), found)
+    found_by = [name for flag, date in FOUND.values() for name in (flag, f"{date}_latest")]
+    rows = dated_rows(records, persons, "needs", *found_by)
+    told = rows["needs"].notna() | rows[[flag for flag, _ in FOUND.values()]].any(axis=1).astype(bool)
+    rows = beside_stays(rows[told], found)
     told = _needs_told(rows)
     given = beside_stays(given[given["fault"].isna()], found)
     frames = []
@@ -335,7 +338,9 @@ def _is_a_name(organisation: pd.Series) -> bool:
 
 def _organisations(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:
     """The organisation that is to call each stay, and its type: the first of the regions to write of it."""
-    rows = records[~records["organisation_zone"].eq(METROPOLE) & ~is_departure(records)]
+    of_region = ~records["organisation_zone"].eq(METROPOLE) & ~is_departure(records)
+    columns = ["record_id", "organisation_id", "follow_up_date_latest", "service_date_latest"]
+    rows = records.loc[of_region, columns]
     day = rows["follow_up_date_latest"].fillna(rows["service_date_latest"])
     rows = rows.assign(day=day)[["record_id", "organisation_id", "day"]].dropna(subset=["day"])
     rows = rows.merge(persons[["record_id", "person_id"]], on="record_id").rename(columns={"organisation_id": "by"})

@@ -19,14 +19,10 @@ from .tidy import BEFORE_ARRIVAL, UNKNOWN_STREAM
 NOT_STATED = "not_stated"
 ALL_STREAMS, ANY_SERVICE = "all", "any"
 _KEYS = ["file", "sheet", "row"]
-# What is read of a service, and of a row on which somebody met the person: the other columns are not carried along.
+# What is read of a service: the other columns are not carried along.
 _OF_SERVICE = [
     "record_id", "organisation_zone", "service", "programme", "fiscal_year", "stream", "service_date_earliest",
     "service_date_latest", "arrival_date_earliest",
-]  # fmt: skip
-_OF_ROW = [
-    "record_id", "organisation_zone", "service", "needs", "job_found", "job_date_latest", "housing_found",
-    "housing_date_latest", "establishment_date_latest", "departure_date_latest", "destination_zone",
 ]  # fmt: skip
 
 
@@ -102,10 +98,10 @@ def _streams(rows: pd.DataFrame, issues: pd.DataFrame | None) -> pd.Series:
     return found
 
 
-def dated_rows(records: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+def dated_rows(records: pd.DataFrame, persons: pd.DataFrame, *more: str) -> pd.DataFrame:
     """
     Every row with a day of its own on which somebody met the person: record_id, person_id, metropole, region and zone
-    (of the destination of an establishment, else of the residence), earliest, latest, and what the rooms read of it.
+    (of the destination of an establishment, else of the residence), earliest, latest, and `more` of its columns.
 
     A failed contact and a departure row are left out: nobody met anybody.
     """
@@ -113,7 +109,7 @@ def dated_rows(records: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
     region, zone = (
         records[f"destination_{of}"].where(settles, records[f"residence_{of}"]) for of in ("region", "zone")
     )
-    rows = records[_OF_ROW].assign(
+    rows = records[["record_id", *more]].assign(
         metropole=records["organisation_zone"].eq(METROPOLE), region=first_known(region, UNKNOWN), zone=zone,
         earliest=records["follow_up_date_earliest"].fillna(records["service_date_earliest"]),
         latest=records["follow_up_date_latest"].fillna(records["service_date_latest"]),

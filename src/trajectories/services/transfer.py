@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..months import add_months
 from ..study import Study
-from ..tables import OUTSIDE_QUEBEC, PROVINCE, REGION, UNKNOWN
+from ..tables import METROPOLE, OUTSIDE_QUEBEC, PROVINCE, REGION, UNKNOWN
 from .given import beside_stays, dated_rows
 from .household_stays import HouseholdStays
 from .served import Served, served
@@ -122,7 +122,7 @@ def prepared_in_metropole(ready: Served, records: pd.DataFrame, persons: pd.Data
     # of two on the last day, one in the metropole is enough
     last = before.sort_values(["latest", "metropole"], kind="stable").groupby("stay")["metropole"].last()
     rows = records[records["establishment_date_latest"].notna()]
-    told = beside_stays(dated_rows(rows, persons), found)
+    told = beside_stays(dated_rows(rows, persons, "establishment_date_latest"), found)
     told = told[told["metropole"] & (told["region"].eq(UNKNOWN) | told["region"].eq(told["region_of_stay"]))]
     near = (told["establishment_date_latest"] - told["begins"]).abs() <= pd.Timedelta(days=31)
     index = found.stays.index
@@ -133,11 +133,12 @@ def prepared_in_metropole(ready: Served, records: pd.DataFrame, persons: pd.Data
 
 def first_contact(found: HouseholdStays, records: pd.DataFrame, persons: pd.DataFrame) -> pd.Series:
     """The latest day of the first row in which an organisation of the regions met a member of each stay."""
-    rows = beside_stays(dated_rows(records, persons), found)
+    rows = dated_rows(records, persons, "organisation_zone")
+    rows = beside_stays(rows[rows["organisation_zone"].eq(REGION)], found)
     # an old address in the metropole may be what the row has: that is no other region
     other = ~rows["region"].eq(UNKNOWN) & ~rows["region"].eq(rows["region_of_stay"])
     elsewhere = (other & rows["zone"].eq(REGION)) | rows["zone"].eq(OUTSIDE_QUEBEC)
-    rows = rows[rows["organisation_zone"].eq(REGION) & ~elsewhere & ~(rows["earliest"] > rows["ended_by"])]
+    rows = rows[~elsewhere & ~(rows["earliest"] > rows["ended_by"])]
     return rows.groupby("stay")["latest"].min().reindex(found.stays.index).astype("datetime64[ns]")
 
 
@@ -244,12 +245,14 @@ def _met(ready: Served, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[p
     found, given = ready.found, ready.given
     begun = found.stays.groupby("household_id")["begins"].min()
     who = ["household_id", "person_id"]
-    zone = records.set_index("record_id")["residence_zone"]
+    there = records["organisation_zone"].eq(METROPOLE)
+    zone = records.loc[there, ["record_id", "residence_zone"]].set_index("record_id")["residence_zone"]
     met = given[given["metropole"] & given["fault"].isna()]
     met = met[~met["record_id"].map(zone).isin([REGION, OUTSIDE_QUEBEC])]
     met = met[~(met["latest"] > met["household_id"].map(begun).astype("datetime64[ns]"))]
-    rows = dated_rows(records, persons).merge(persons[["record_id", "household_id"]], on="record_id")
-    rows = rows[rows["metropole"] & rows["household_id"].isin(met["household_id"])]
+    rows = dated_rows(records, persons, "service", "destination_zone", "departure_date_latest")
+    rows = rows[rows["metropole"]].merge(persons[["record_id", "household_id"]], on="record_id")
+    rows = rows[rows["household_id"].isin(met["household_id"])]
     rows = rows[~(rows["latest"] > rows["household_id"].map(begun).astype("datetime64[ns]"))]
     signs = rows["service"].eq("exploratory_visit") | rows["destination_zone"].eq(REGION)
     signs |= rows["departure_date_latest"].notna()
