@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from .assumptions import odds_curve
 from .cohort import GIVEN, Cohort
 from .comparison import balance, compare, funnel, overlap, retention_by_period, shrunken
 from .completed import completed_stays
+from .contacts import last_deposits
 from .course import course
 from .exceptions import TooFewError
 from .folders import private_folder, replaced
@@ -28,13 +30,14 @@ from .portrait import DECISIONS_READ, PORTRAIT_READS, decisions, types_by_place,
 from .provenance import analysed_from, description, is_made, linkage_model, refuse_mixture, same_study, stamp
 from .results import drop_others, write_results
 from .retention import estimate
-from .sensitivity import linkage_sensitivity
+from .sensitivity import linkage_sensitivity, moved_records
 from .services.association import associations
 from .services.controls import control_services
 from .services.leads import ranked_leads
 from .services.whole import SERVICES_READ, describing_tables
+from .spells import cutoff_of
 from .study import Study
-from .subsample import subsample
+from .subsample import some_people, subsample
 from .tables import PROVINCE
 from .team import Team
 from .typology import typology
@@ -238,8 +241,22 @@ def _sensitivity(built: _Build, rates: pd.DataFrame, study: Study, team: Team | 
     """What the estimate becomes under other settings than the study's."""
     read = {"records": GIVEN, "persons": tables.WHOSE}
     records, persons, alternatives = built.of("records", "persons", "alternatives", read=read)
+    study, deposits = replace(study, cutoff=cutoff_of(study, records).date()), last_deposits(records)
+    everyone = (records, persons, alternatives)
+    moved = _of_records(everyone, moved_records(persons, alternatives))
+    some = _of_records(everyone, some_people(persons, alternatives, seed=study.seed))
+    whole = len(some[0]) == len(records)
+    del everyone, records, persons, alternatives  # of a million persons five gigabytes
     own = Cohort(built["cohort"], built["contacts"])
-    linkage = linkage_sensitivity(records, persons, alternatives, study=study, cohort=own, retention=rates)
-    asked = set(PANEL_HORIZONS) <= set(study.horizons)
-    settings = panel(records, persons, alternatives, study=study, linkage=linkage if asked else None, team=team)
+    linkage = linkage_sensitivity(*moved, study=study, cohort=own, retention=rates, deposits=deposits)
+    del own
+    known = linkage if whole and set(PANEL_HORIZONS) <= set(study.horizons) else None
+    settings = panel(*some, study=study, linkage=known, team=team, deposits=deposits)
     return {"sensitivity": linkage, "panel": settings, "panel_range": range_of(settings)}
+
+
+def _of_records(everyone: tuple[pd.DataFrame, ...], chosen: pd.Series) -> tuple[pd.DataFrame, ...]:
+    """The rows of some records, of each table."""
+    if chosen.all():
+        return everyone
+    return tuple(frame[frame["record_id"].isin(chosen.index[chosen])].reset_index(drop=True) for frame in everyone)

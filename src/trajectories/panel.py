@@ -66,6 +66,7 @@ def panel(
     draws: int = 5,
     linkage: pd.DataFrame | None = None,
     team: Team | None = None,
+    deposits: pd.Series | None = None,
 ) -> pd.DataFrame:
     """
     Retention under each setting, moved one at a time.
@@ -86,6 +87,8 @@ def panel(
         What `linkage_sensitivity` returned for this study, with the horizons asked: read instead of made again.
     team : Team, optional
         Who reconstructs everyone (people.py) under each setting.
+    deposits : Series, optional
+        When each organisation stopped to deposit, where these are not all records (`contacts.last_deposits`).
 
     Returns
     -------
@@ -103,16 +106,15 @@ def panel(
     groups, horizons = tuple(groups), tuple(sorted(set(horizons)))
     # one cut-off for all: what is left out must not move it
     study = replace(study, replicates=0, horizons=horizons, cutoff=cutoff_of(study, records).date())
-    people = People(records, persons, team)
+    people = People(records, persons, team, deposits)
     own, drawn = people.stays(study)
-    found: list[Named] = [(AS_ASKED, "as asked", _main(drawn, study, groups))]
-    found += _other_territories(people, study, groups)
-    found += _other_graces(people, study, groups)
-    found += _other_links(people, alternatives, study, groups, linkage)
-    found += _bounds(drawn, study, groups)
-    found += _shorter_follow_up(drawn, study, groups)
-    found += _drawn_origins(own, drawn, records, persons, study, groups, draws)
-    return _tidy(found)
+    asked: Named = (AS_ASKED, "as asked", _main(drawn, study, groups))
+    # first what is made of the study's own stays, which are then let go of
+    of_own = [*_bounds(drawn, study, groups), *_shorter_follow_up(drawn, study, groups)]
+    of_own += _drawn_origins(own, drawn, people, study, groups, draws)
+    del own, drawn
+    found = [asked, *_other_territories(people, study, groups), *_other_graces(people, study, groups)]
+    return _tidy([*found, *_other_links(people, alternatives, study, groups, linkage), *of_own])
 
 
 def range_of(table: pd.DataFrame, *, without: Iterable[str] = ("lost",)) -> pd.DataFrame:
@@ -246,16 +248,15 @@ def _shorter_follow_up(drawn: Cohort, study: Study, groups: tuple[str, ...]) -> 
 
 
 def _drawn_origins(
-    own: Residences, drawn: Cohort, records: pd.DataFrame, persons: pd.DataFrame, study: Study, groups: tuple[str, ...],
-    draws: int,
-) -> Iterator[Named]:  # fmt: skip
+    own: Residences, drawn: Cohort, people: People, study: Study, groups: tuple[str, ...], draws: int
+) -> Iterator[Named]:
     rng = np.random.default_rng([study.seed, 7])
     keys = ["person_id", "episode"]
     left_out = pd.MultiIndex.from_frame(drawn.cohort.loc[drawn.cohort["excluded"].notna(), keys])
     wide = []
     for k in range(1, draws + 1):
         residences = replace(own, spells=drawn_starts(own.spells, rng))
-        made = build_cohort(residences, records, persons, study=study)
+        made = build_cohort(residences, people.records, people.persons, study=study, deposits=people.deposits)
         yield "origin", f"draw {k}", _main(_without(made, left_out), study, groups)
         wide.append(("wide_starts", f"draw {k}", _main(made, study, groups)))
     yield from wide

@@ -48,20 +48,24 @@ class People:
     records, persons : DataFrame
         The tables of those names.
     team : Team, optional
+    deposits : Series, optional
+        When each organisation stopped to deposit, where these are not all records (`last_deposits`).
     """
 
     records: pd.DataFrame
     persons: pd.DataFrame
     team: Team | None = None
+    deposits: pd.Series | None = None
 
     def stays(self, study: Study) -> tuple[Residences, Cohort]:
         """What `build_spells` and then `build_cohort` make of everyone."""
         if self.team is None:
-            return _stays(self.records, self.persons, study)
+            return _stays(self.records, self.persons, study, self.deposits)
+        deposits = last_deposits(self.records) if self.deposits is None else self.deposits
         cutoff = cutoff_of(study, self.records)
         asked = replace(study, cutoff=cutoff.date())
         with self.team.folder() as folder:
-            work = functools.partial(_stays_of_part, self.team.storage, folder, asked, last_deposits(self.records))
+            work = functools.partial(_stays_of_part, self.team.storage, folder, asked, deposits)
             made = list(self.team.each(work, self._parts))
             found = {table.name: _together(folder, made, table) for table in (*_OF_RESIDENCES, *_OF_COHORT)}
         residences = Residences(*(found[table.name] for table in _OF_RESIDENCES), study.perimeter, cutoff)

@@ -41,6 +41,7 @@ def linkage_sensitivity(
     study: Study,
     cohort: Cohort | None = None,
     retention: pd.DataFrame | None = None,
+    deposits: pd.Series | None = None,
 ) -> pd.DataFrame:
     """
     The main estimate of the province and of each region at the study's threshold, below it and above it.
@@ -55,6 +56,9 @@ def linkage_sensitivity(
         The cohort at the study's threshold; made from the records where not given.
     retention : DataFrame, optional
         The table `retention` estimated from that cohort; estimated where not given.
+    deposits : Series, optional
+        When each organisation stopped to deposit (`last_deposits`), where the three tables are only those of
+        `moved_records`, and the study says the cut-off: with the cohort that is enough.
 
     Returns
     -------
@@ -63,13 +67,14 @@ def linkage_sensitivity(
         n_start, n_at_risk, n_confirmed (stays), known, persons, households (behind the stays of the group).
     """
     study = replace(study, replicates=0, cutoff=cutoff_of(study, records).date())
-    own = cohort or _drawn(records, persons, study)
+    deposits = last_deposits(records) if deposits is None else deposits
+    own = cohort or _drawn(records, persons, study, deposits)
     if retention is None:
         retention = estimate(own.cohort, own.contacts, study=study, companions=False).retention
     main = retention[retention["method"].eq("main")]
     found = [_rows(main, own.cohort, study, study.match_threshold, OWN)]
     for threshold, others in alternatives.groupby("threshold", sort=True):
-        made = _redrawn(own, records, persons, others, study)
+        made = _redrawn(own, records, persons, others, study, deposits)
         rates = main
         if made is not own:
             rates = estimate(made.cohort, made.contacts, study=study, companions=False).retention
@@ -79,26 +84,60 @@ def linkage_sensitivity(
     return table.sort_values(["group", "horizon", "threshold"], ignore_index=True)[list(COLUMNS)]
 
 
-def _drawn(records: pd.DataFrame, persons: pd.DataFrame, study: Study, deposits: pd.Series | None = None) -> Cohort:
+def moved_records(persons: pd.DataFrame, alternatives: pd.DataFrame) -> pd.Series:
+    """
+    Which records are of a person that is another one at some threshold of the alternatives.
+
+    Parameters
+    ----------
+    persons, alternatives : DataFrame
+        The tables of those names.
+
+    Returns
+    -------
+    Series of bool
+        By record_id, in the order of `persons`. The persons of these records are whole, here and at every threshold.
+
+    Examples
+    --------
+    >>> persons = pd.DataFrame({"record_id": list("123"), "person_id": list("aab"), "household_id": list("hhi")})
+    >>> looser = persons.assign(threshold=0.5, person_id=list("aac"))
+    >>> moved_records(persons, looser).tolist()
+    [False, False, True]
+    """
+    found = pd.Series(False, index=persons["record_id"])
+    for _, others in alternatives.groupby("threshold", sort=True):
+        found |= _again(persons, others)[0]
+    return found
+
+
+def _again(persons: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:
+    """The records of whoever gains or loses one, on both sides; who is who here and there, by record."""
+    who = ["person_id", "household_id"]
+    here = persons.set_index("record_id")[who]
+    there = others.set_index("record_id")[who].reindex(here.index)
+    moved = here.ne(there).any(axis=1)
+    # the persons of these records are then whole on both sides
+    again = here["person_id"].isin(here.loc[moved, "person_id"])
+    return again | there["person_id"].isin(there.loc[moved, "person_id"]), here, there
+
+
+def _drawn(records: pd.DataFrame, persons: pd.DataFrame, study: Study, deposits: pd.Series) -> Cohort:
     """The line from persons to stays."""
     residences = build_spells(records, persons, study=study)
     return build_cohort(residences, records, persons, study=study, deposits=deposits)
 
 
-def _redrawn(own: Cohort, records: pd.DataFrame, persons: pd.DataFrame, others: pd.DataFrame, study: Study) -> Cohort:
+def _redrawn(
+    own: Cohort, records: pd.DataFrame, persons: pd.DataFrame, others: pd.DataFrame, study: Study, deposits: pd.Series
+) -> Cohort:
     """The cohort at another threshold; the very same one where no person is another."""
-    who = ["person_id", "household_id"]
-    here = persons.set_index("record_id")[who]
-    there = others.set_index("record_id")[who].reindex(here.index)
-    moved = here.ne(there).any(axis=1)
-    # every record of whoever gains or loses one, on both sides: the persons of these records are then whole on both
-    again = here["person_id"].isin(here.loc[moved, "person_id"])
-    again |= there["person_id"].isin(there.loc[moved, "person_id"])
+    again, here, there = _again(persons, others)
     if not again.any():
         return own
     gone = here.loc[again, "person_id"]
     part = records[records["record_id"].isin(again.index[again])].reset_index(drop=True)
-    drawn = _drawn(part, there[again].reset_index(), study, last_deposits(records))
+    drawn = _drawn(part, there[again].reset_index(), study, deposits)
     stays, contacts = (frame["person_id"].isin(gone) for frame in (own.cohort, own.contacts))
     return Cohort(
         stack([own.cohort[~stays], drawn.cohort], COHORT).sort_values(["person_id", "episode"], ignore_index=True),

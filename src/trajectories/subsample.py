@@ -47,9 +47,60 @@ def subsample(
     if len(cohort) <= most:
         return cohort, contacts
     household, names = encode(cohort["household_id"])
-    drawn = np.random.default_rng([seed, 11]).permutation(len(names))
-    together = np.cumsum(np.bincount(household, minlength=len(names))[drawn])
-    chosen = np.zeros(len(names), dtype=bool)
-    chosen[drawn[together <= most]] = True
+    chosen = _drawn(np.bincount(household, minlength=len(names)), most, seed)
     some = cohort[chosen[household]].reset_index(drop=True)
     return some, contacts[contacts["person_id"].isin(some["person_id"])].reset_index(drop=True)
+
+
+def some_people(persons: pd.DataFrame, alternatives: pd.DataFrame, *, seed: int, most: int = MOST) -> pd.Series:
+    """
+    Which records are of as many households, drawn at random, as have at most `most` persons together.
+
+    Households of which a file may be one person's with a file of another, at some threshold, are drawn together: each
+    person drawn is whole whatever the threshold.
+
+    Parameters
+    ----------
+    persons, alternatives : DataFrame
+        The tables of those names.
+    seed : int
+    most : int, optional
+        Persons.
+
+    Returns
+    -------
+    Series of bool
+        By record_id, in the order of `persons`; all of them where there are no more persons than that.
+
+    Examples
+    --------
+    >>> persons = pd.DataFrame({"record_id": list("123"), "person_id": list("abc"), "household_id": list("hij")})
+    >>> looser = persons.assign(threshold=0.5, person_id=list("aac"), household_id=list("hhj"))
+    >>> some_people(persons, looser, seed=1, most=2).tolist()
+    [True, True, False]
+    """
+    records = pd.Index(persons["record_id"])
+    person, who = encode(persons["person_id"])
+    if len(who) <= most:
+        return pd.Series(True, index=records)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    household, names = encode(persons["household_id"])
+    other, others = encode(alternatives["household_id"] + "@" + alternatives["threshold"].astype(str))
+    one = household[records.get_indexer(alternatives["record_id"])]
+    edges = coo_array(
+        (np.ones(len(one), dtype=np.int8), (one, len(names) + other)), shape=[len(names) + len(others)] * 2
+    )
+    number, component = connected_components(edges, directed=False)
+    of_record = component[household]
+    size = np.bincount(component[household[np.unique(person, return_index=True)[1]]], minlength=number)
+    return pd.Series(_drawn(size, most, seed)[of_record], index=records)
+
+
+def _drawn(size: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Which units are drawn: in random order, as long as they are no more than `most` together."""
+    order = np.random.default_rng([seed, 11]).permutation(len(size))
+    chosen = np.zeros(len(size), dtype=bool)
+    chosen[order[np.cumsum(size[order]) <= most]] = True
+    return chosen

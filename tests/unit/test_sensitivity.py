@@ -83,3 +83,23 @@ def test_the_same_persons_give_the_same_rates_without_another_fit(line, monkeypa
     found = linkage_sensitivity(records, persons, same, study=STUDY, cohort=cohort, retention=rates)
     loose, study = (found[found["setting"].eq(name)].reset_index(drop=True) for name in ("loose", "study"))
     pd.testing.assert_frame_equal(loose[NUMBERS], study[NUMBERS])
+
+
+def test_the_records_of_persons_that_change_are_enough_beside_the_cohort(line, alternatives, found):
+    from dataclasses import replace
+
+    from trajectories.contacts import last_deposits
+    from trajectories.sensitivity import moved_records
+    from trajectories.spells import cutoff_of
+
+    records, persons = line
+    loose = alternatives[alternatives["threshold"].eq(LOOSE)]
+    assert 0 < moved_records(persons, loose).mean() < 0.3
+    chosen = moved_records(persons, alternatives)
+    assert 0 < chosen.mean() < 1
+    few = [frame[frame["record_id"].isin(chosen.index[chosen])] for frame in (records, persons, alternatives)]
+    cohort, rates = walked(*line)
+    study = replace(STUDY, cutoff=cutoff_of(STUDY, records).date())
+    at_hand = {"cohort": cohort, "retention": rates, "deposits": last_deposits(records)}
+    again = linkage_sensitivity(*few, study=study, **at_hand)
+    pd.testing.assert_frame_equal(again, found)
