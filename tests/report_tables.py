@@ -69,6 +69,7 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
         "follow_up_months": [3, 6, 12, 24],
         "groups": {},
         "targets": {},
+        "drawn_stays": None,
         "horizons": list(HORIZONS),
         "grace_days": 183,
         "version": "0.1.0",

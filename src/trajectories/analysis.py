@@ -99,7 +99,10 @@ def analyse(
     with replaced(folder / "accounting.csv") as scratch:
         tables.load(tables.FILES, study.paths.derived).to_csv(scratch, index=False)
     with replaced(folder / "run.json") as scratch:
-        scratch.write_text(json.dumps(description(study, notes), indent=1, sort_keys=True), encoding="utf-8")
+        said = description(
+            study, notes, stays=len(tables.load(tables.COHORT, study.paths.derived, columns=["episode"]))
+        )
+        scratch.write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
     written += ["accounting.csv", "run.json"]
     drop_others(folder, written)
     stamp(folder, origin, written)

@@ -13,6 +13,7 @@ from .fingerprint import PACKAGE, file_hash, fingerprint, hashes_below, opened, 
 from .folders import replaced
 from .persons import Model
 from .study import Study
+from .subsample import MOST
 
 # What an analysis wrote, and from what: the reason to make it again, and what `trajectories compare` reads.
 STAMP = "analysis.json"
@@ -158,8 +159,8 @@ def _by_region(targets: Mapping[tuple[str, str], int]) -> dict[str, dict[str, in
     return found
 
 
-def description(study: Study, notes: dict[str, str]) -> dict[str, Any]:
-    """The facts of the run that a page prints (`run.json`)."""
+def description(study: Study, notes: dict[str, str], *, stays: int = 0) -> dict[str, Any]:
+    """The facts of the run that a page prints (`run.json`); `stays`: rows of the cohort."""
     from . import __version__
 
     return {
@@ -177,4 +178,5 @@ def description(study: Study, notes: dict[str, str]) -> dict[str, Any]:
         "seed": study.seed,
         "groups": {name: list(regions) for name, regions in study.groups.items()},
         "targets": _by_region(study.targets),
+        "drawn_stays": MOST if stays > MOST else None,
     }

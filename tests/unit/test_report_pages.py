@@ -438,3 +438,17 @@ def test_regions_stand_beside_what_they_are_drawn_to(compared):
     assert len(drawn) and drawn["estimate"].notna().all()
     without = plain(whole.regions(open_reports_without(compared, "drawn")))
     assert "Rapprochée" not in without
+
+
+def test_a_page_says_that_comparisons_rest_on_households_drawn(folder):
+    from dataclasses import replace
+
+    from trajectories.report.method import parameters
+    from trajectories.report.run import Run
+    from trajectories.report.words import Words
+    from trajectories.study import Disclosure
+
+    run = Run.read(folder)
+    said = [dict(parameters(Words("fr"), replace(run, drawn_stays=drawn), Disclosure())) for drawn in (None, 100_000)]
+    assert "Comparaisons et régressions" not in said[0]
+    assert said[1]["Comparaisons et régressions"].replace("\N{NARROW NO-BREAK SPACE}", " ").startswith("sur au plus 100")

@@ -26,6 +26,9 @@ def parameters(words: Words, run: Run, rules: Disclosure) -> list[tuple[str, obj
     """What the run was set to: names, and values in words."""
     say = words.say
     months = words.listing([words.number(month) for month in run.follow_up_months])
+    drawn = [] if run.drawn_stays is None else [
+        (say("facts.drawn"), say("facts.drawn_said", n=words.number(run.drawn_stays))),
+    ]  # fmt: skip
     return [
         (say("facts.perimeter"), join(words.label("perimeter", run.perimeter), f" ({run.perimeter})")),
         (say("facts.scope"), words.label("scope", run.scope)),
@@ -33,6 +36,7 @@ def parameters(words: Words, run: Run, rules: Disclosure) -> list[tuple[str, obj
         (say("facts.cutoff"), words.date(run.cutoff)),
         (say("facts.follow_up"), say("facts.months_listed", months=months)),
         (say("facts.grace"), say("facts.days", n=words.number(run.grace_days))),
+        *drawn,
         (say("facts.rules"), say("facts.rules_said", threshold=rules.threshold, households=rules.households,
                                  base=rules.round, denominator=rules.rate_denominator)),
         (say("facts.version"), run.version),

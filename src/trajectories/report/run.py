@@ -27,6 +27,7 @@ class Run:
     synthetic: bool
     groups: Mapping[str, tuple[str, ...]]
     targets: Mapping[tuple[str, str], int]
+    drawn_stays: int | None  # that comparisons and regressions rest on, where not on all of them (subsample.py)
 
     @property
     def settings(self) -> tuple[str | None, ...]:
