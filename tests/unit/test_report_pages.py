@@ -445,10 +445,10 @@ def test_a_page_says_that_comparisons_rest_on_households_drawn(folder):
 
     from trajectories.report.method import parameters
     from trajectories.report.run import Run
-    from trajectories.report.words import Words
+    from trajectories.report.words import NO_BREAK, words
     from trajectories.study import Disclosure
 
     run = Run.read(folder)
-    said = [dict(parameters(Words("fr"), replace(run, drawn_stays=drawn), Disclosure())) for drawn in (None, 100_000)]
+    said = [dict(parameters(words("fr"), replace(run, drawn_stays=drawn), Disclosure())) for drawn in (None, 100_000)]
     assert "Comparaisons et régressions" not in said[0]
-    assert said[1]["Comparaisons et régressions"].replace("\N{NARROW NO-BREAK SPACE}", " ").startswith("sur au plus 100")
+    assert said[1]["Comparaisons et régressions"].replace(NO_BREAK, " ").startswith("sur au plus 100 000 séjours")
