@@ -30,12 +30,12 @@ import numpy as np
 import pandas as pd
 
 from trajectories import analysis, pipeline, tables
-from trajectories.cohort import GIVEN, build_cohort
+from trajectories.cohort import GIVEN
 from trajectories.deposits import read_deposits
+from trajectories.people import People, ids_once
 from trajectories.persons import SAMPLE_KEY, resolve
 from trajectories.portrait import accounting
 from trajectories.simulate import Settings, simulate
-from trajectories.spells import Residences, build_spells
 from trajectories.study import Paths, Study
 from trajectories.subsample import subsample
 from trajectories.synthetic import mark_synthetic
@@ -143,23 +143,14 @@ def persons(b: Build) -> None:
     b.save(persons=found.persons, links=found.links, alternatives=others)
 
 
-def _who(b: Build) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Records and persons, as pipeline.draw_cohort reads them."""
-    return (
-        tables.load(tables.RECORDS, b.derived, columns=GIVEN),
-        tables.load(tables.PERSONS, b.derived, columns=tables.WHOSE),
-    )
-
-
-def spells(b: Build) -> None:
-    found = build_spells(*_who(b), study=b.study)
-    b.save(observations=found.observations, spells=found.spells, moves=found.moves, conflicts=found.conflicts)
-
-
-def cohort(b: Build) -> None:
-    parts = b.of("observations", "spells", "moves", "conflicts", read={})
-    drawn = build_cohort(Residences(*parts, b.study.perimeter, pd.Timestamp(b.study.cutoff)), *_who(b), study=b.study)
-    b.save(cohort=drawn.cohort, contacts=drawn.contacts, set_aside=drawn.set_aside)
+def stays(b: Build) -> None:
+    """Spells and cohort, which are one stage of a run (people.py)."""
+    records = tables.load(tables.RECORDS, b.derived, columns=GIVEN)
+    persons = tables.load(tables.PERSONS, b.derived, columns=tables.WHOSE)
+    ids_once(records, persons)
+    found, drawn = People(records, persons).stays(b.study)
+    b.save(observations=found.observations, spells=found.spells, moves=found.moves, conflicts=found.conflicts,
+           cohort=drawn.cohort, contacts=drawn.contacts, set_aside=drawn.set_aside)  # fmt: skip
 
 
 def portrait(b: Build) -> None:
@@ -189,10 +180,10 @@ def some(b: Build) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def comparison(b: Build) -> None:
-    stays, contacts = some(b)
+    those, contacts = some(b)
     periods = analysis.retention_by_period(b.kept("fits"), cutoff=pd.Timestamp(b.study.cutoff), study=b.study)
     rates = pd.read_parquet(b.beside / "retention.parquet")
-    b.made(periods=periods, **analysis._comparison(stays, contacts, rates, b.study))
+    b.made(periods=periods, **analysis._comparison(those, contacts, rates, b.study))
 
 
 def completed(b: Build) -> None:
@@ -206,8 +197,8 @@ def models(b: Build) -> None:
 
 
 def associations(b: Build) -> None:
-    stays, contacts = some(b)
-    given, before = analysis._services_of_stays(stays, b)
+    those, contacts = some(b)
+    given, before = analysis._services_of_stays(those, b)
     found = analysis.associations(b.kept("completed"), given, contacts=contacts, before=before, study=b.study)
     b.made(associations=found)
 
@@ -221,7 +212,7 @@ def sensitivity(b: Build) -> None:
 
 
 ROOMS = {room.__name__: room for room in (
-    deposits, persons, spells, cohort, portrait, services, fits, retention, course, comparison, completed, models,
+    deposits, persons, stays, portrait, services, fits, retention, course, comparison, completed, models,
     associations, typology, sensitivity,
 )}  # fmt: skip
 

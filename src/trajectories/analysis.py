@@ -25,6 +25,7 @@ from .folders import private_folder, replaced
 from .main_fits import Each, MainFit, main_fits
 from .models import fit_models, services_in_stays
 from .panel import panel, range_of
+from .people import ids_once
 from .persons import match_weights
 from .portrait import DECISIONS_READ, PORTRAIT_READS, decisions, types_by_place, whole_portrait
 from .provenance import analysed_from, description, is_made, linkage_model, refuse_mixture, same_study, stamp
@@ -162,10 +163,7 @@ class _Build:
         """Tables in the order asked, each with the columns that a room reads of it, or whole where it names none."""
         found = {name: tables.load(READ[name], self.folder, columns=read.get(name)) for name in names}
         if {"records", "persons"} <= set(names):
-            # the same ids in the same order, held once: half a gigabyte of a million persons
-            one, other = found["records"]["record_id"], found["persons"]["record_id"]
-            if len(one) == len(other) and (one.to_numpy() == other.to_numpy()).all():
-                found["persons"]["record_id"] = one
+            ids_once(found["records"], found["persons"])
         return list(found.values())
 
 

@@ -20,7 +20,7 @@ from .deposits.remembered import Memory
 from .exceptions import StaleTableError, UnusableInputError
 from .folders import private_folder, replaced
 from .notebook_objects import as_html
-from .people import People
+from .people import People, ids_once
 from .persons import (
     LOOSE,
     SAMPLE_KEY,
@@ -234,6 +234,7 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
     records = tables.load(tables.RECORDS, study.paths.derived, columns=GIVEN)
     persons = tables.load(tables.PERSONS, study.paths.derived, columns=tables.WHOSE)
+    ids_once(records, persons)
     say("spells and cohort")
     residences, drawn = People(records, persons).stays(study)
     if study.pathway is not None:
