@@ -42,13 +42,15 @@ install: $(VENV)/installed
 reports: install
 	$(BIN)/trajectories run
 
-# Notebooks need their files whole on one process (--dist loadfile).
+# The researchers' notebooks are among the tests (nbval), each whole on one process (--dist loadfile). The order is that
+# of tests/conftest.py, the longest files first; else the files of most tests would be. What Python compiles is kept,
+# also where somebody's shell says not to: the tests start Python many times.
 test: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(ARGS)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval-lax notebooks/[0-9]*.ipynb
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" \
+		--nbval-lax $(ARGS)
 
 coverage: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
 
 recovery: install
 	$(BIN)/python -m pytest -q -m slow tests/recovery

@@ -1,6 +1,43 @@
-"""Of every test: hypothesis sets no deadline, since how long an example takes says what else the machine is doing."""
+"""Of every test: hypothesis sets no deadline, since how long an example takes says what else the machine is doing.
+
+And of a run of them: what its processes share (made_once.py), and which files come first.
+"""
+
+import os
+import shutil
+import tempfile
 
 from hypothesis import settings
 
+from made_once import VARIABLE
+
 settings.register_profile("trajectories", deadline=None)
 settings.load_profile("trajectories")
+
+# The files that take longest: begun last, one of them would leave the other process without work. Those that are not
+# named follow as ever, the notebooks last: by then 90_validation.ipynb finds what it shows made by test_coverage_*.py.
+# One notebook is the first of all: it makes the sample, which two must not make at once.
+LONGEST = (
+    "01_first_look.ipynb", "test_run_faults.py", "test_line.py", "test_batch.py", "test_cli.py",
+    "test_coverage_models.py", "test_every_page.py", "test_invariants.py", "04_services.ipynb",
+    "test_leads_recovery.py", "test_coverage_turnbull.py", "02_from_deposits_to_spells.ipynb", "test_environments.py",
+    "test_retention_recovery.py", "test_schedulers.py", "03_retention.ipynb", "06_your_own_question.ipynb",
+    "test_comparison_recovery.py",
+)  # fmt: skip
+
+
+def pytest_configure(config):
+    # the processes of xdist, and the kernels of notebooks, have the variable from the one that starts them
+    if VARIABLE not in os.environ:
+        os.environ[VARIABLE] = config.shared_by_tests = tempfile.mkdtemp(prefix="trajectories-tests-")
+
+
+def pytest_unconfigure(config):
+    if hasattr(config, "shared_by_tests"):
+        shutil.rmtree(config.shared_by_tests, ignore_errors=True)
+        del os.environ[VARIABLE]
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))

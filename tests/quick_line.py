@@ -27,8 +27,9 @@ LIGHT = os.environ.get("QUICK_LINE_LIGHT") == "1"
 PAGE = "<!doctype html>\n<html lang='fr-CA'><body><h1>{}</h1><p>{}</p>{}</body></html>\n"
 # By the program, once, before it forks.
 IMPORTED = (
-    "babel", "concurrent.futures.process", "duckdb", "pandera.pandas", "pyarrow.parquet", "python_calamine", "splink",
-    "threadpoolctl", "trajectories.built", "trajectories.report.organisations",
+    "babel.dates", "concurrent.futures.process", "duckdb", "pandera.backends.pandas.builtin_checks", "pandera.pandas",
+    "pyarrow.parquet", "python_calamine", "splink", "threadpoolctl", "trajectories.built",
+    "trajectories.report.organisations",
 )  # fmt: skip
 ASKED = tuple(part for region in ("03", "05", "09") for part in ("--region", region))
 # A page is of some size, so that half of one can be met.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -61,8 +62,15 @@ def source_hash(names: Iterable[str], *, without: Collection[str] = ()) -> str:
     for path in sorted(files):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix not in without:
             digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+            about = path.stat()
+            digest.update(_digest(path, about.st_mtime_ns, about.st_size))
     return digest.hexdigest()
+
+
+@functools.cache
+def _digest(path: Path, *_: int) -> bytes:
+    """Of one file of the library, which is asked many times in a run, read once as long as it is as it was."""
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def hashes_below(folder: Path) -> dict[str, str | None]:

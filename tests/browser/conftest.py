@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 from every_page import write_pages
+from made_once import made_once
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -16,7 +17,16 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
     """Name below `shareable/` → file."""
-    return write_pages(tmp_path_factory.mktemp("pages"))
+    made = made_once("pages", lambda: texts(write_pages(tmp_path_factory.mktemp("pages"))))
+    folder = tmp_path_factory.mktemp("shareable")
+    for name, text in made.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(text)
+    return {name: folder / name for name in made}
+
+
+def texts(pages):
+    return {name: path.read_bytes() for name, path in pages.items()}
 
 
 @pytest.fixture(scope="session")

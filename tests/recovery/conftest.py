@@ -1,4 +1,4 @@
-"""Deposits with a known truth, simulated, read, linked and reconstructed once a session."""
+"""Deposits with a known truth, simulated, read, linked and reconstructed once a run of the tests."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -6,6 +6,7 @@ from functools import cached_property
 import pandas as pd
 import pytest
 
+from made_once import made_once
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
 from trajectories.persons import SAMPLE_KEY
 from trajectories.simulate.scoring import linked_rows, most_common
@@ -73,16 +74,20 @@ def line(tmp_path_factory):
             read[key] = truth, read_deposits(folder / "raw", study=STUDY)
         return read[key]
 
+    def walked(settings, key, perfect):
+        truth, deposits = simulated(settings, key)
+        records = deposits.records
+        persons = simulate.true_persons(truth, records) if perfect else link_persons(records, key=SAMPLE_KEY)
+        residences = build_spells(records, persons, study=STUDY)
+        cohort = build_cohort(residences, records, persons, study=STUDY)
+        person_of = most_common(linked_rows(persons, truth, records), "person_id", "true_person")
+        return truth, deposits, persons, residences, cohort.cohort, cohort.contacts, person_of
+
     def run(*, perfect=False, **settings):
         key = tuple(sorted(settings.items()))
         if (key, perfect) not in made:
-            truth, deposits = simulated(settings, key)
-            records = deposits.records
-            persons = simulate.true_persons(truth, records) if perfect else link_persons(records, key=SAMPLE_KEY)
-            residences = build_spells(records, persons, study=STUDY)
-            cohort = build_cohort(residences, records, persons, study=STUDY)
-            person_of = most_common(linked_rows(persons, truth, records), "person_id", "true_person")
-            made[key, perfect] = Line(truth, deposits, persons, residences, cohort.cohort, cohort.contacts, person_of)
+            # two files ask for the same line, maybe in two processes
+            made[key, perfect] = Line(*made_once(f"line {key} {perfect}", lambda: walked(settings, key, perfect)))
         return made[key, perfect]
 
     return run

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from made_once import made_once
+
 SEED = 20_261_125
 # 100 replications at a true 95 %: 5 of them out are expected, 11 are 2.8 standard errors more.
 SHORT, SHORT_RANGE = 100, (0.89, 1.0)
@@ -66,6 +68,11 @@ def run(study: Study, replications: int, seed: int = SEED) -> pd.DataFrame:
     )
 
 
+def known(study: Study, replications: int) -> pd.DataFrame:
+    """`run` of one of `STUDIES`, which the tests and notebooks/90_validation.ipynb of one run of `make test` share."""
+    return made_once(f"{study.estimator}: {study.design}: {replications}", lambda: run(study, replications))
+
+
 def check(table: pd.DataFrame) -> None:
     """Prints what was seen and fails where it does not hold."""
     print(table.drop(columns=["estimator", "design"]).round(4).to_string(index=False))
@@ -75,4 +82,7 @@ def check(table: pd.DataFrame) -> None:
 def studies() -> list[Study]:
     """Those of every module test_coverage_*.py."""
     modules = sorted(path.stem for path in Path(__file__).parent.glob("test_coverage_*.py"))
-    return [study for module in modules for study in importlib.import_module(module).STUDIES]
+    listed = [study for module in modules for study in importlib.import_module(module).STUDIES]
+    # `known` tells them apart by these
+    assert len({(study.estimator, study.design) for study in listed}) == len(listed)
+    return listed

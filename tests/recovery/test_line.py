@@ -1,5 +1,7 @@
 """The whole line against the simulator's truth: who, where, when, and how many stayed."""
 
+import functools
+
 import pandas as pd
 import pytest
 
@@ -11,10 +13,18 @@ CERTAIN = {"defects": "none", "contacts_succeed": True}
 AS_USUAL = {"defects": "none"}
 
 
-def province(line, horizons=(12, 24)):
-    study = Study.from_mapping({"replicates": 0, "horizons": list(horizons)})
-    found = estimate(line.cohort, line.contacts, study=study, groups=["province"])
-    return found.retention.set_index(["method", "horizon"])["estimate"], found
+@pytest.fixture(scope="module")
+def province(line):
+    """The estimates of the province, by method and horizon, and all that was found; the bounds only if asked for."""
+
+    @functools.cache
+    def of_line(horizons=(12, 24), bounds=False, **settings):
+        made = line(**settings)
+        study = Study.from_mapping({"replicates": 0, "horizons": list(horizons)})
+        found = estimate(made.cohort, made.contacts, study=study, groups=["province"], companions=bounds)
+        return found.retention.set_index(["method", "horizon"])["estimate"], found
+
+    return of_line
 
 
 def test_clean_deposits_give_each_person_one_id(line):
@@ -52,16 +62,16 @@ def test_the_true_exit_lies_in_the_interval(line):
 
 
 @pytest.mark.parametrize("horizon", [12, 24])
-def test_retention_is_right_when_every_scheduled_contact_succeeds(line, horizon):
+def test_retention_is_right_when_every_scheduled_contact_succeeds(line, province, horizon):
     run = line(**CERTAIN)
-    estimates, _ = province(run)
+    estimates, _ = province(**CERTAIN)
     print(f"S({horizon}) = {estimates['main', horizon]:.4f}, realised {run.realised(horizon):.4f}")
     assert abs(estimates["main", horizon] - run.realised(horizon)) <= 0.02
 
 
-def test_exits_by_destination_are_right_and_sum_to_one(line):
+def test_exits_by_destination_are_right_and_sum_to_one(line, province):
     run = line(**CERTAIN)
-    estimates, found = province(run)
+    estimates, found = province(**CERTAIN)
     stays = run.truth.stays
     stays = stays[stays["establishment"] <= run.residences.cutoff]
     for horizon in (12, 24):
@@ -74,20 +84,20 @@ def test_exits_by_destination_are_right_and_sum_to_one(line):
 
 @pytest.mark.parametrize("horizon", [12, 24])
 @pytest.mark.parametrize("defects", ["none", "light"])
-def test_the_bounds_hold_the_truth_when_contacts_fail_and_news_is_late(line, horizon, defects):
+def test_the_bounds_hold_the_truth_when_contacts_fail_and_news_is_late(line, province, horizon, defects):
     run = line(defects=defects)
-    estimates, _ = province(run)
+    estimates, _ = province(defects=defects, bounds=True)
     low, high = estimates["all_lost_left", horizon], estimates["all_lost_stayed", horizon]
     print(f"S({horizon}) in [{low:.3f}, {high:.3f}], realised {run.realised(horizon):.3f}")
     assert low <= run.realised(horizon) <= high
 
 
-def test_a_horizon_beyond_the_last_scheduled_contact_is_carried_by_hearsay_or_refused(line):
-    _, found = province(line(**AS_USUAL), horizons=(12, 36))
+def test_a_horizon_beyond_the_last_scheduled_contact_is_carried_by_hearsay_or_refused(province):
+    _, found = province(horizons=(12, 36), bounds=True, **AS_USUAL)
     main = found.retention[found.retention["method"].eq("main")].set_index("horizon")
     assert main.at[36, "known"] == "hearsay"
     assert main.at[36, "range_lower"] < main.at[36, "estimate"] < main.at[36, "range_upper"]
-    _, found = province(line(**AS_USUAL, hearsay=False), horizons=(12, 36))
+    _, found = province(horizons=(12, 36), **AS_USUAL, hearsay=False)
     main = found.retention[found.retention["method"].eq("main")].set_index("horizon")
     assert main.at[36, "known"] == "insufficient"
     assert pd.isna(main.at[36, "estimate"])

@@ -1,6 +1,7 @@
 """The engine that runs report notebooks: what a cell shows is kept, an error stops, nothing is left to the next one."""
 
 import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -99,3 +100,15 @@ def test_nothing_listens_while_a_notebook_runs(tmp_path):
 def test_a_parameter_that_the_notebook_does_not_know_is_refused(tmp_path):
     with pytest.raises(NotebookError, match="does not know the parameter"):
         run(tmp_path, "x", region="05")
+
+
+def test_papermill_comes_without_the_grammar_of_addresses_which_is_there_for_others():
+    """It takes longer to import than all else that a page needs, and each process that makes pages would pay."""
+    code = (
+        "import importlib.util, sys\n"
+        "from trajectories.report.notebooks import imported_papermill\n"
+        "assert imported_papermill().__name__ == 'papermill'\n"
+        "assert 'rfc3987_syntax' not in sys.modules and 'jsonschema' in sys.modules\n"
+        "importlib.util.find_spec('rfc3987_syntax')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -121,18 +121,20 @@ def terms_of(frames: Sequence[pd.DataFrame], left: Sequence[np.ndarray], names: 
 def _joined(name: str, labels: Sequence[pd.DataFrame], left: Sequence[np.ndarray]):
     """What each level becomes, the reference, and what is to be said of the levels that are joined."""
     seen = sorted({level for each in labels for level in each[name].unique()})
-    stays = [each[name].value_counts().reindex(seen).fillna(0) for each in labels]
-    exits = [
-        each[name][gone].value_counts().reindex(seen).fillna(0) for each, gone in zip(labels, left, strict=True)
-    ]  # fmt: skip
+    codes = [pd.Categorical(each[name], categories=seen).codes for each in labels]
+    # draws × levels
+    stays = np.array([np.bincount(each, minlength=len(seen)) for each in codes])
+    exits = np.array([np.bincount(each[gone], minlength=len(seen)) for each, gone in zip(codes, left, strict=True)])
+    share = np.array([gone.mean() for gone in left])
 
     def enough(levels: Sequence[str]) -> bool:
-        expected = min(n[levels].sum() * gone.mean() for n, gone in zip(stays, left, strict=True))
-        return bool(expected >= LEAST and min(n[levels].sum() for n in exits) >= FEWEST)
+        at = [seen.index(level) for level in levels]
+        expected = (stays[:, at].sum(axis=1) * share).min()
+        return bool(expected >= LEAST and exits[:, at].sum(axis=1).min() >= FEWEST)
 
     reference = TERMS.get(name, "")
     if reference not in seen or not enough([reference]):
-        reference = str(pd.DataFrame(stays).min().idxmax())
+        reference = seen[int(stays.min(axis=0).argmax())]
     rare = [level for level in seen if level != reference and not enough([level])]
     target, note = (OTHER, "joined_in_other") if rare and enough(rare) else (reference, "joined_to_reference")
     mapping = {level: target if level in rare else level for level in seen}

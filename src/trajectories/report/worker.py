@@ -10,6 +10,7 @@ it was doing; and it ends as soon as it sees that the run is gone. Python's pool
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -45,6 +46,8 @@ def begin() -> None:
     A terminal sends Ctrl-C to all; the run hears it and ends its workers. The pool already keeps every core busy.
     """
     threading.Thread(target=_end_with_the_run, daemon=True).start()
+    # the last that is done at its end: to take all that was imported apart would take half a second, and the run waits
+    atexit.register(os._exit, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from threadpoolctl import threadpool_limits
 
