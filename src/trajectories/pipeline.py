@@ -6,7 +6,9 @@ cluster call these functions; nothing else knows the order.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +19,9 @@ from . import tables
 from .cohort import GIVEN, Cohort
 from .deposits import Deposits, read_deposits
 from .deposits.remembered import Memory
-from .exceptions import StaleTableError, UnusableInputError
+from .exceptions import LockedError, StaleTableError, UnusableInputError
 from .folders import private_folder, replaced
+from .locks import alone
 from .notebook_objects import as_html
 from .people import People, ids_once
 from .persons import (
@@ -44,11 +47,13 @@ from .portrait import accounting
 from .provenance import choices, finished, linkage_model, refuse_mixture, unfinished
 from .spells import Residences
 from .study import STUDY_VARIABLE, Study
-from .synthetic import is_synthetic, make_sample
+from .synthetic import is_synthetic, make_sample, sample_study
 from .team import Team
 
 # Below the derived folder: the deposits as a build before read them.
 READ = "read"
+# Seconds for which `sample` waits for whoever builds it: several times as long as that takes.
+PATIENCE = 900
 
 
 @dataclass(frozen=True)
@@ -279,14 +284,26 @@ def sample(study: Study | None = None) -> Tables:
     """
     The tables of the synthetic sample, generated and built once into data/sample.
 
-    For a first cell in a notebook. The folder is that of the nearest study.toml at or above the working folder.
+    For a first cell in a notebook. The folder is that of the nearest study.toml at or above the working folder. Where
+    another notebook, or a run, is building the sample, its tables are waited for.
+
+    Raises
+    ------
+    LockedError
+        They are still not there after `PATIENCE` seconds.
     """
-    study = make_sample(study or nearest_study())
-    try:
-        return load_tables(study.paths.derived)
-    except StaleTableError:
-        build(study)
-        return load_tables(study.paths.derived)
+    asked, begun = study or nearest_study(), time.monotonic()
+    derived = sample_study(asked).paths.derived
+    while True:
+        with contextlib.suppress(StaleTableError):
+            return load_tables(derived)
+        try:
+            with alone(derived):
+                build(make_sample(asked))
+        except LockedError:
+            if time.monotonic() - begun > PATIENCE:
+                raise
+            time.sleep(1)
 
 
 def nearest_study(start: Path | None = None) -> Study:

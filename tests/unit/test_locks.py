@@ -117,3 +117,47 @@ def test_what_is_only_read_is_held_where_it_can_be(tmp_path, monkeypatch):
         pass
     with pytest.raises(PermissionError), alone(tmp_path / "tables"):
         pass
+
+
+def test_a_notebook_waits_for_the_sample_that_another_is_building(tmp_path, monkeypatch):
+    import threading
+
+    from trajectories import pipeline
+    from trajectories.exceptions import StaleTableError
+    from trajectories.synthetic import sample_study
+
+    study = pipeline.nearest_study(tmp_path)
+    built, held = threading.Event(), threading.Event()
+
+    def another():
+        with alone(sample_study(study).paths.derived):
+            held.set()
+            asked.wait(10)
+            built.set()
+
+    asked = threading.Event()
+
+    def load(derived):
+        asked.set()
+        if not built.is_set():
+            raise StaleTableError("not there yet")
+        return "the tables"
+
+    monkeypatch.setattr(pipeline, "load_tables", load)
+    monkeypatch.setattr(pipeline, "build", lambda _: pytest.fail("two at once"))
+    monkeypatch.setattr(pipeline.time, "sleep", lambda _: built.wait(10))
+    thread = threading.Thread(target=another)
+    thread.start()
+    assert held.wait(10)
+    assert pipeline.sample(study) == "the tables"
+    thread.join()
+
+
+def test_a_sample_that_never_comes_is_a_sentence(tmp_path, monkeypatch):
+    from trajectories import pipeline
+    from trajectories.synthetic import sample_study
+
+    monkeypatch.setattr(pipeline, "PATIENCE", -1)
+    study = pipeline.nearest_study(tmp_path)
+    with alone(sample_study(study).paths.derived), pytest.raises(LockedError, match="is held by another run"):
+        pipeline.sample(study)
