@@ -100,6 +100,7 @@ def _with_hints(stays: Reported, fit: ObservedCurve, study: Study) -> Reported:
     Doing badly is to have left, or to leave within `LEAD` months: whoever was not called was then less likely to.
     """
     rows, n = stays.contacts, len(stays)
+    rows = rows[rows["kind"].ne("service")]  # they say nothing here, and are half of the rows
     held = rows[rows["kind"].isin(ATTEMPTS)]
     known = rows[rows["kind"].isin(["left", "news"])].groupby("stay")["month"].min()
     until = np.minimum(stays.heard_until, known.reindex(range(n)).fillna(np.inf).to_numpy())
@@ -115,7 +116,7 @@ def _with_hints(stays: Reported, fit: ObservedCurve, study: Study) -> Reported:
         others = (called - badly * theirs) / max(1 - badly, 1e-9)
         odds = np.where(tried, theirs / others, (1 - theirs) / (1 - others)) if 0 < others < 1 else 1.0
         month = np.minimum(due + LEAD, stays.heard_until)
-        hint = pd.DataFrame({"stay": np.arange(n), "month": month, "odds": odds})
+        hint = pd.DataFrame({"stay": np.arange(n, dtype=np.int32), "month": month, "odds": odds})
         hints.append(hint[expected & (month > stays.entry)])
     more = pd.concat(hints, ignore_index=True).assign(kind="hint", cause=0)
     joined = pd.concat([rows, more], ignore_index=True)

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 # `map`, or that of a team (team.py): the results are the same.
 Each = Callable[..., Iterator[Any]]
+# What is read of the rows of a fit: of a million stays every column more is some megabytes in each of its groups.
+OF_STAYS = (
+    "person_id", "episode", "household_id", "region", "establishment_earliest", "establishment_latest", "entry",
+    "cutoff", "exit",
+)  # fmt: skip
 # Starts of a main fit beside the plain one: the likelihood may have more than one maximum.
 STARTS = 3
 
@@ -32,8 +37,8 @@ class MainFit:
     """
     The main estimate of one group, and what it was made from.
 
-    `stays` (rows of the table cohort), `reported` (the same as arrays), `curve` (the fit), `reporting` (`own`, or
-    `borrowed` from the province) and `province` (the province's, for whoever borrows).
+    `stays` (rows of the table cohort, of its columns `OF_STAYS`), `reported` (the same as arrays), `curve` (the fit),
+    `reporting` (`own`, or `borrowed` from the province) and `province` (the province's, for whoever borrows).
     """
 
     stays: pd.DataFrame
@@ -95,6 +100,7 @@ def main_fits(
     if not len(stays):
         return {}
     everybody = reported(stays, contacts)
+    stays = stays.filter(OF_STAYS)
     province = everybody.fit(study, replicates=study.replicates, starts=STARTS if PROVINCE in of_group else 0)
     parts = {group: chosen for group, chosen in of_group.items() if group != PROVINCE and chosen.any()}
     fit = functools.partial(_fit_of_part, study, province.reporting)

@@ -15,6 +15,7 @@ from .tables import EXITS
 if TYPE_CHECKING:
     from .survival import ObservedCurve, Reporting
     from .survival.observation.ascertainment import Ascertained
+    from .survival.observation.cells import Cells
 
 # In the order of the estimator's causes 1, 2, 3; an exit to an unknown destination is summed over them.
 CAUSES = EXITS[:3]
@@ -35,7 +36,7 @@ class Reported:
 
     def of(self, chosen: np.ndarray) -> Reported:
         """Some of the stays."""
-        place = np.full(len(self), -1)
+        place = np.full(len(self), -1, dtype=np.int32)
         place[chosen] = np.arange(int(chosen.sum()))
         rows = self.contacts[chosen[self.contacts["stay"].to_numpy()]]
         rows = rows.assign(stay=place[rows["stay"].to_numpy()])
@@ -51,8 +52,16 @@ class Reported:
 
         return incidence_of(
             self.ascertained, cluster=self.household, role=self.role, replicates=replicates, seed=study.seed,
-            support=study.support, reporting=reporting, starts=starts, **assumed,
+            support=study.support, reporting=reporting, starts=starts, kept=self._kept(**assumed), **assumed,
         )  # fmt: skip
+
+    def _kept(self, services: bool = False, some_never: bool = False, **_) -> dict[tuple[bool, ...], Cells] | None:
+        """The cells of the main estimator, which most fits of the same stays rest on; others are of one fit."""
+        return None if services or some_never else self._cells
+
+    @functools.cached_property
+    def _cells(self) -> dict[tuple[bool, ...], Cells]:
+        return {}
 
     @functools.cached_property
     def ascertained(self) -> Ascertained:
@@ -82,15 +91,20 @@ def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
         The table `contacts`.
     """
     keys = ["person_id", "episode"]
-    position = pd.Series(np.arange(len(stays)), index=pd.MultiIndex.from_frame(stays[keys]))
-    place = position.reindex(pd.MultiIndex.from_frame(contacts[keys])).to_numpy(dtype=float)
-    rows = contacts[~np.isnan(place)]
-    cause = rows["cause"].map({name: k for k, name in enumerate(CAUSES, start=1)}).fillna(0).astype(int)
+    place = pd.MultiIndex.from_frame(stays[keys]).get_indexer(pd.MultiIndex.from_frame(contacts[keys]))
+    mine = place >= 0
+    of_cause = {name: k for k, name in enumerate(CAUSES, start=1)}
+
+    def given(name: str) -> pd.Series:
+        return contacts.loc[mine, name].reset_index(drop=True)
+
+    # in narrow types: they are several times as many as stays, and every group holds its own
     told = pd.DataFrame({
-        "stay": place[~np.isnan(place)].astype(np.int64), "month": rows["month"].to_numpy(dtype=float),
-        "kind": rows["kind"].to_numpy(dtype=object), "organisation": rows["organisation_id"].to_numpy(dtype=object),
-        "cause": cause.to_numpy(), "departure_earliest": rows["departure_earliest"].to_numpy(dtype=float),
-        "departure_latest": rows["departure_latest"].to_numpy(dtype=float),
+        "stay": place[mine].astype(np.int32), "month": given("month").astype(float),
+        "kind": given("kind").astype("category"), "organisation": given("organisation_id").astype("category"),
+        "cause": given("cause").map(of_cause).fillna(0).astype(np.int8),
+        "departure_earliest": given("departure_earliest").astype(float),
+        "departure_latest": given("departure_latest").astype(float),
     })  # fmt: skip
     entry = stays["entry"].to_numpy(dtype=float)
     until = stays["heard_until"].fillna(stays["cutoff"]).to_numpy(dtype=float)

@@ -20,7 +20,7 @@ from .assumptions import moved_fits
 from .companions import COMPANIONS, companion, observed_intervals
 from .groups import members
 from .main_fits import Each, MainFit, main_fits
-from .reported import CAUSES, Reported, reported, stays_that_enter
+from .reported import CAUSES, reported, stays_that_enter
 from .study import Study
 from .tables import PROVINCE, RETENTION, stack
 
@@ -134,13 +134,16 @@ def estimate(
     stays = stays_that_enter(cohort, study)
     chosen_of = members(stays, study, groups)
     known = observed_intervals(stays, contacts)
-    everybody = reported(stays, contacts)
     fits = main_fits(cohort, contacts, study=study, groups=groups, each=each) if fits is None else fits
-    never = everybody.fit(study, some_never=True).reporting if companions and len(stays) else None
+    never = None
+    if companions and len(stays):
+        everybody = fits[PROVINCE].reported if PROVINCE in fits else reported(stays, contacts)
+        never = everybody.fit(study, some_never=True).reporting
+        del everybody
+    del stays
     made = each(
         functools.partial(_tables_of_group, never, study, companions), chosen_of,
-        (everybody.of(chosen) for chosen in chosen_of.values()), (known[chosen] for chosen in chosen_of.values()),
-        map(fits.get, chosen_of),
+        (known[chosen] for chosen in chosen_of.values()), map(fits.get, chosen_of),
     )  # fmt: skip
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in Estimates.__dataclass_fields__}
     for group, found in zip(chosen_of, made, strict=True):
@@ -159,10 +162,9 @@ def _first(frame: pd.DataFrame, group: str) -> pd.DataFrame:
 
 
 def _tables_of_group(
-    never: Reporting | None, study: Study, companions: bool, group: str, stays: Reported, known: pd.DataFrame,
-    fit: MainFit | None,
-) -> dict[str, pd.DataFrame]:  # fmt: skip
-    return _group_tables(_fits(group, stays, known, fit, never, study), known, study, companions)
+    never: Reporting | None, study: Study, companions: bool, group: str, known: pd.DataFrame, fit: MainFit | None
+) -> dict[str, pd.DataFrame]:
+    return _group_tables(_fits(group, known, fit, never, study), known, study, companions)
 
 
 # ── the fits of one group ─────────────────────────────────────────────────────────────────────────────────
@@ -173,23 +175,21 @@ _OF_CURVE = ["incidence", "se", "lower", "upper"]
 class _Fits:
     """The main fit of a group, on whose reporting it rests, the fitted tables by method, and the moved fits."""
 
-    stays: Reported
     main: ObservedCurve | None
     reporting: str
     tables: dict[str, pd.DataFrame]
     moved: dict[str, ObservedCurve]
 
 
-def _fits(
-    group: str, stays: Reported, known: pd.DataFrame, fit: MainFit | None, never: Reporting | None, study: Study
-) -> _Fits:
+def _fits(group: str, known: pd.DataFrame, fit: MainFit | None, never: Reporting | None, study: Study) -> _Fits:
     """The fits of one group; `never`: the province's where some are never reached, None for the main method only."""
     if fit is None:
-        return _Fits(stays, None, "own", {}, {})
+        return _Fits(None, "own", {}, {})
+    stays = fit.reported
     mine = fit.reporting == "own"
     tables = {"main": fit.curve.table}
     if never is None:
-        return _Fits(stays, fit.curve, fit.reporting, tables, {})
+        return _Fits(fit.curve, fit.reporting, tables, {})
     lent = None if mine else fit.province
     if group != PROVINCE:
         fewer = min(study.replicates, BESIDE)
@@ -201,12 +201,12 @@ def _fits(
         if fitted is not None:
             tables[method] = fitted
     moved = moved_fits(stays, fit.curve, study, None if mine else (fit.province, never))
-    return _Fits(stays, fit.curve, fit.reporting, tables, moved)
+    return _Fits(fit.curve, fit.reporting, tables, moved)
 
 
 # ── tables of one group ───────────────────────────────────────────────────────────────────────────────────
 def _group_tables(fits: _Fits, known: pd.DataFrame, study: Study, companions: bool) -> dict[str, pd.DataFrame]:
-    last, n_start = max(study.horizons), len(fits.stays)
+    last, n_start = max(study.horizons), len(known)
     methods = ["main", *(m for m in fits.tables if m != "main")] if fits.tables else ["main"]
     if companions:
         methods = list(dict.fromkeys([*methods, "with_services", *COMPANIONS]))

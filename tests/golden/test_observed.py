@@ -23,6 +23,7 @@ from trajectories.survival import (
     kaplan_meier,
     observed_incidence,
 )
+from trajectories.survival.observation.ascertainment import FAILED
 
 # EM stops when no incidence moves by more in a cycle; the log-likelihood is then at its maximum to rounding error.
 TIGHT = {"tolerance": 1e-12, "starts": 0}
@@ -108,7 +109,7 @@ def test_interval_censored_left_truncated_competing_risks(failures, weights):
     )  # fmt: skip
     if failures == "equal":
         about, w = curve.model.known.contacts, curve.model.mass
-        failed = about.kind == "failed"
+        failed = about.kind == FAILED
         written = about.may_fail & ~failed
         constant = np.log(0.3) * w[about.stay[failed]].sum() + np.log(0.7) * w[about.stay[written]].sum()
     ends = np.unique(np.concatenate([lower, upper[np.isfinite(upper)]])).astype(int)

@@ -18,6 +18,7 @@ from trajectories.course.occupying import _carried_on, panel_may_be_used
 from trajectories.course.settled import NOTES
 from trajectories.course.time_there import area
 from trajectories.hearing import tables_of
+from trajectories.main_fits import OF_STAYS
 from trajectories.retention import estimate
 from trajectories.simulate import told_stays
 from trajectories.tables import MOVES, SPELLS, conform
@@ -59,6 +60,11 @@ def test_the_fits_are_those_of_retention(told, fits):
         pd.testing.assert_series_equal(mine.loc[shown, "incidence"], rows.loc[shown, "estimate"], check_names=False)
         pd.testing.assert_series_equal(mine.loc[shown, "se"], rows.loc[shown, "se"], check_names=False)
     assert fits["01"].reporting == "borrowed"
+    # what is read of the cohort rows, and no more, is kept with a fit: every group holds its own
+    assert all(set(fit.stays) <= set(OF_STAYS) and len(fit.stays) == len(fit.reported) for fit in fits.values())
+    given = estimate(*told, study=STUDY, groups=[*fits, "02"], companions=False, fits=fits).retention
+    pd.testing.assert_frame_equal(given[given["group"].ne("02")].reset_index(drop=True), printed)
+    assert given.loc[given["group"].eq("02"), "n_start"].eq(0).all()
 
 
 def test_replicates_are_those_that_the_limits_come_from(fits):

@@ -13,8 +13,9 @@ from brute_observed import stay_weights
 from reported_stays import FAILURE, HEARING, SURVIVAL, stays
 from trajectories.simulate import told_stays
 from trajectories.survival import Reporting, observed_incidence, pool
-from trajectories.survival.observation import observed_fit
-from trajectories.survival.observation.observed import PIECES
+from trajectories.survival.observation import cells, observed_fit, service_model
+from trajectories.survival.observation.ascertainment import FAILED, ascertain
+from trajectories.survival.observation.observed import PIECES, incidence_of
 
 pytestmark = pytest.mark.filterwarnings("error")
 ONE = {"month": 6.0, "kind": "present"}
@@ -110,7 +111,7 @@ def test_likelihood_where_some_are_never_reached_is_that_of_enumeration(seed):
                                some_never=True)  # fmt: skip
     known, p = curve.model.known, curve.model.parameters
     curve.model.fit = replace(curve.model.fit, parameters=replace(p, failure=p.failure[:4]))
-    attempts = pd.DataFrame({"stay": known.contacts.stay, "failed": known.contacts.kind == "failed",
+    attempts = pd.DataFrame({"stay": known.contacts.stay, "failed": known.contacts.kind == FAILED,
                              "may_fail": known.contacts.may_fail})  # fmt: skip
     attempts = attempts[attempts["may_fail"]].groupby("stay")["failed"].agg(["all", "size"])
     tried, nobody = attempts.reindex(range(len(cutoff)))["size"].notna(), attempts["all"].reindex(range(len(cutoff)))
@@ -210,6 +211,38 @@ def test_log_likelihood_never_falls_and_starts_agree(seed, services):
     assert np.diff(curve.path).min() > -1e-8 * abs(curve.log_likelihood)
     assert curve.path[-1] == pytest.approx(curve.log_likelihood)
     assert value(curve, "converged") == 1
+
+
+@pytest.mark.parametrize("services", [False, True])
+def test_how_many_are_worked_out_at_a_time_never_matters(monkeypatch, services):
+    contacts, cutoff, entry, role = random_stays(6, n=40, services=services)
+    given = {"entry": entry, "causes": [1, 2], "role": role, "services": services, "tolerance": 1e-2, "starts": 0}
+    at_once = observed_incidence(contacts, cutoff, **given)
+    monkeypatch.setattr(cells, "AT_ONCE", 7)
+    monkeypatch.setattr(service_model, "AT_ONCE", 3)
+    in_parts = observed_incidence(contacts, cutoff, **given)
+    matrices = [curve.model.cells.coefficients for curve in (at_once, in_parts)]
+    assert matrices[0].nnz > 50 and (matrices[0] != matrices[1]).nnz == 0
+    np.testing.assert_allclose(in_parts.table["incidence"], at_once.table["incidence"], rtol=0, atol=1e-12)
+    assert in_parts.log_likelihood == pytest.approx(at_once.log_likelihood, abs=1e-9)
+
+
+def test_cells_that_are_kept_are_those_that_would_be_made():
+    contacts, cutoff, entry, _ = random_stays(2, n=40)
+    known, kept = ascertain(contacts, cutoff, entry, [1, 2]), {}
+    given = Reporting(np.array([[0.1], [0.3], [0.5], [0.7]]), None)
+    for reporting in (None, given):
+        apart, beside = (
+            incidence_of(known, reporting=reporting, starts=0, tolerance=1e-2, kept=k) for k in (None, kept)
+        )
+        pd.testing.assert_frame_equal(apart.table, beside.table)
+    assert len(kept) == 1 and beside.model.cells is next(iter(kept.values()))
+    # contacts that reached nobody say nothing, unless it is known how they fail
+    nobody = ascertain(contacts[~contacts["kind"].isin(["present", "left"])], cutoff, entry, [1, 2])
+    others = {}
+    for reporting in (None, given):
+        incidence_of(nobody, reporting=reporting, starts=0, tolerance=1e-2, kept=others)
+    assert len(others) == 2
 
 
 def test_order_of_rows_and_stays_and_threads_never_matter(monkeypatch):

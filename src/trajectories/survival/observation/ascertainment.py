@@ -18,19 +18,22 @@ from trajectories.survival.checks import Floats, Integers, causes, refuse, times
 from trajectories.survival.intervals.month_grid import UNKNOWN, snap
 
 # A `hint` is no observation: a sensitivity's word that the odds of having left by a month are so many times as large.
-PRESENT, LEFT, FAILED, SERVICE, NEWS, HINT = KINDS = ("present", "left", "failed", "service", "news", "hint")
+# Kinds are held as their place in this order, since there are as many of them as contacts.
+KINDS = ("failed", "hint", "left", "news", "present", "service")
+FAILED, HINT, LEFT, NEWS, PRESENT, SERVICE = range(len(KINDS))
 _REQUIRED = ("stay", "month", "kind")
 _NEVER = np.inf
 Flags = NDArray[np.bool_]
+Months = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Contacts:
     """The scheduled contacts that enter, by stay and month."""
 
-    stay: Integers
+    stay: NDArray[np.int32]
     month: Floats
-    kind: NDArray[np.object_]  # present, left, failed or hint
+    kind: NDArray[np.int8]  # PRESENT, LEFT, FAILED or HINT
     failed_before: Flags  # had the organisation's previous attempt at this person failed?
     may_fail: Flags  # does the organisation write its failures?
     odds: Floats  # of a hint
@@ -48,16 +51,16 @@ class Ascertained:
     or for an exit that nobody has told, are `first` … `last`. Nothing was heard in the months up to `quiet`.
     """
 
-    enter: Integers  # first month at risk
+    enter: Months  # first month at risk
     entry: Floats
     cutoff: Floats  # until when it could be heard of
     by_news: Flags
     by_contact: Flags
-    cause: Integers  # place in `names`, UNKNOWN where nobody says
-    news_month: Integers
-    quiet: Integers
-    first: Integers
-    last: Integers  # of a stay not known to have ended: the last month that anything says something of
+    cause: NDArray[np.int16]  # place in `names`, UNKNOWN where nobody says
+    news_month: Months
+    quiet: Months
+    first: Months
+    last: Months  # of a stay not known to have ended: the last month that anything says something of
     confirmed: Floats  # the last presence found by a contact; −1 where there is none
     contacts: Contacts
     services: pd.DataFrame  # stay, month
@@ -72,6 +75,11 @@ class Ascertained:
     def n(self) -> int:
         return len(self.enter)
 
+    @property
+    def anybody_reached(self) -> bool:
+        """Failures among contacts that never reached anybody say nothing of who had left."""
+        return bool(np.isin(self.contacts.kind, (PRESENT, LEFT)).any())
+
 
 def ascertain(
     contacts: pd.DataFrame, cutoff: ArrayLike, entry: ArrayLike | None, names: ArrayLike | None = None
@@ -85,14 +93,18 @@ def ascertain(
     place, names = _causes(rows, names)
     rows["cause"] = place
     rows["failed_before"] = _failed_before(rows)
-    writes = rows.loc[rows["kind"].eq(FAILED), "organisation"].unique()
-    rows["may_fail"] = rows["organisation"].isin(writes)
+    organisation = rows.pop("organisation").to_numpy()
+    writes = np.zeros(organisation.max(initial=0) + 1, dtype=bool)
+    writes[organisation[rows["kind"].eq(FAILED)]] = True
+    rows["may_fail"] = writes[organisation]
 
     late = rows["month"].to_numpy() > until[rows["stay"]]
     early = rows["month"].to_numpy() <= since[rows["stay"]]
     early &= since[rows["stay"]] > 0
     counts = {"after_cutoff": int(late.sum()), "at_or_before_entry": int((early & ~late).sum())}
-    rows = rows[~late & ~early].reset_index(drop=True)
+    late |= early
+    if late.any():
+        rows = rows[~late]
 
     by_news, by_contact, told = _first_told(rows, n)
     known = by_news | by_contact
@@ -111,17 +123,18 @@ def ascertain(
     held = rows[attempts].sort_values(["stay", "month", "kind"], kind="stable")
     columns = ("stay", "month", "kind", "failed_before", "may_fail", "odds")
     contact = Contacts(*(held[name].to_numpy() for name in columns))
-    services = rows.loc[rows["kind"].eq(SERVICE) & ~after, ["stay", "month"]].reset_index(drop=True)
+    served = rows["kind"].eq(SERVICE).to_numpy() & ~after
+    services = pd.DataFrame({"stay": stay[served], "month": month[served]})
 
     confirmed = np.full(n, -1.0)
     there = contact.kind == PRESENT
     np.maximum.at(confirmed, contact.stay[there], contact.month[there])
-    enter = np.ceil(since).astype(np.int64) + 1
+    enter = np.ceil(since).astype(np.int32) + 1
     first, last = _possible(enter, until, known, told, known_at, confirmed, contact)
-    quiet = np.floor(np.where(by_contact, known_at, until)).astype(np.int64)
+    quiet = np.floor(np.where(by_contact, known_at, until)).astype(np.int32)
     return Ascertained(
-        enter, since, until, by_news, by_contact, np.where(known, told["cause"], UNKNOWN).astype(np.int64),
-        np.ceil(np.where(by_news, known_at, 0)).astype(np.int64), quiet, first, last, confirmed, contact, services,
+        enter, since, until, by_news, by_contact, np.where(known, told["cause"], UNKNOWN).astype(np.int16),
+        np.ceil(np.where(by_news, known_at, 0)).astype(np.int32), quiet, first, last, confirmed, contact, services,
         names, counts,
     )  # fmt: skip
 
@@ -133,13 +146,16 @@ def _checked(contacts: pd.DataFrame, n: int) -> pd.DataFrame:
     stay = contacts["stay"].to_numpy()
     if not len(stay):
         stay = np.zeros(0, dtype=np.int64)
-    refuse("contacts.stay", ~np.isin(stay, np.arange(n)), f"are not a position in the {n} stays")
-    kind = contacts["kind"].astype(object).to_numpy()
-    refuse("contacts.kind", ~np.isin(kind, KINDS), f"are none of {', '.join(KINDS)}")
-    rows = pd.DataFrame({"stay": np.asarray(stay, dtype=np.int64), "kind": kind})
+    position = (stay >= 0) & (stay < n) if stay.dtype.kind in "iu" else np.isin(stay, np.arange(n))
+    refuse("contacts.stay", ~position, f"are not a position in the {n} stays")
+    kind = pd.Index(KINDS).get_indexer(contacts["kind"]).astype(np.int8)
+    refuse("contacts.kind", kind < 0, f"are none of {', '.join(KINDS)}")
+    rows = pd.DataFrame({"stay": np.asarray(stay, dtype=np.int32), "kind": kind})
     rows["month"] = snap(times("contacts.month", contacts["month"])) if len(rows) else np.zeros(0)
     organisation = contacts["organisation"] if "organisation" in contacts.columns else pd.Series("", contacts.index)
-    rows["organisation"] = organisation.astype(object).where(organisation.notna(), "").to_numpy()
+    codes, known = pd.factorize(organisation)
+    nameless = known.get_loc("") if "" in known else len(known)
+    rows["organisation"] = np.where(codes < 0, nameless, codes).astype(np.int32)
     cause = contacts["cause"] if "cause" in contacts.columns else pd.Series(0, contacts.index)
     rows["cause"] = causes("contacts.cause", cause.fillna(0), n_rows) if (n_rows := len(rows)) else np.zeros(0, int)
     odds = contacts["odds"].to_numpy(dtype=float) if "odds" in contacts.columns else np.ones(len(rows))
@@ -168,16 +184,21 @@ def _causes(rows: pd.DataFrame, names: ArrayLike | None) -> tuple[Integers, NDAr
         refuse("causes", names < 1, "are below 1")
         refuse("contacts.cause", ~np.isin(rows.loc[tells, "cause"], names), "are none of the causes given")
     place = np.searchsorted(names, np.where(tells, rows["cause"], names[0]))
-    return np.where(tells, place, UNKNOWN), names
+    return np.where(tells, place, UNKNOWN).astype(np.int16), names
 
 
 def _failed_before(rows: pd.DataFrame) -> NDArray[np.bool_]:
     """Whether the organisation's previous attempt at the same person failed; a first attempt follows no failure."""
-    attempts = rows[rows["kind"].isin((PRESENT, LEFT, FAILED))]
-    ordered = attempts.sort_values(["stay", "organisation", "month", "kind"], kind="stable")
-    same = ordered["stay"].eq(ordered["stay"].shift()) & ordered["organisation"].eq(ordered["organisation"].shift())
-    before = same & ordered["kind"].shift().eq(FAILED)
-    return before.reindex(rows.index, fill_value=False).to_numpy(dtype=bool)
+    attempts = np.flatnonzero(rows["kind"].isin((PRESENT, LEFT, FAILED)))
+    stay, organisation, month, kind = (
+        rows[name].to_numpy()[attempts] for name in ("stay", "organisation", "month", "kind")
+    )
+    order = np.lexsort((kind, month, organisation, stay))
+    follows, precedes = order[1:], order[:-1]
+    same = (stay[follows] == stay[precedes]) & (organisation[follows] == organisation[precedes])
+    before = np.zeros(len(rows), dtype=bool)
+    before[attempts[follows]] = same & (kind[precedes] == FAILED)
+    return before
 
 
 def _first_told(rows: pd.DataFrame, n: int) -> tuple[Flags, Flags, dict[str, Floats]]:
@@ -197,11 +218,11 @@ def _first_told(rows: pd.DataFrame, n: int) -> tuple[Flags, Flags, dict[str, Flo
 
 
 def _possible(
-    enter: Integers, until: Floats, known: Flags, told: dict[str, Floats], known_at: Floats, confirmed: Floats,
+    enter: Months, until: Floats, known: Flags, told: dict[str, Floats], known_at: Floats, confirmed: Floats,
     contact: Contacts,
-) -> tuple[Integers, Integers]:  # fmt: skip
+) -> tuple[Months, Months]:  # fmt: skip
     """The first and last month that each exit may be of, within what contacts and dates allow."""
-    first = np.maximum(enter, np.floor(confirmed).astype(np.int64) + 1)
+    first = np.maximum(enter, np.floor(confirmed).astype(np.int32) + 1)
     reached = np.floor(until)
     np.maximum.at(reached, contact.stay, np.ceil(contact.month))
     last = np.where(known, np.ceil(np.where(known, known_at, 0)), reached)
@@ -211,4 +232,4 @@ def _possible(
     begins = np.where(low < high, np.floor(low) + 1, np.ceil(low))
     first = np.where(dated, np.maximum(first, np.where(dated, begins, 0)), first)
     last = np.where(dated, np.minimum(last, np.maximum(np.where(dated, np.ceil(high), 0), 1)), last)
-    return first.astype(np.int64), last.astype(np.int64)
+    return first.astype(np.int32), last.astype(np.int32)

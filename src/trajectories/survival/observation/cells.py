@@ -10,6 +10,7 @@ with the same row are one pattern.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +20,15 @@ from scipy import sparse
 
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.intervals.month_grid import UNKNOWN
-from trajectories.survival.observation.ascertainment import FAILED, HINT, LEFT, PRESENT, Ascertained
+from trajectories.survival.observation.ascertainment import FAILED, HINT, LEFT, PRESENT, Ascertained, Contacts
 
 # The probabilities of a failed contact: still there or gone, by whether the previous attempt failed.
 STATES = ((0, 0), (0, 1), (1, 0), (1, 1))
 N_STATES = len(STATES)
 # Where some may never be reached, two more powers: of their share, and of one less it.
 NEVER, NOT_NEVER = N_STATES, N_STATES + 1
+# Pieces met with their contacts at a time: of a million stays by month they are twenty million, with three contacts.
+AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Cells:
     coefficients: sparse.csr_matrix  # patterns × kinds
     pattern: Integers  # of each stay; −1 where nothing that was said is possible
     survivor: NDArray[np.bool_]  # kinds that are no exit
-    succeeded: Integers  # stays × 4 (5): attempts that reached somebody (and whether any did)
+    succeeded: NDArray[np.int16]  # stays × 4 (5): attempts that reached somebody (and whether any did)
 
     @property
     def last_month(self) -> int:
@@ -69,31 +72,52 @@ def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = Tr
     some_never : bool
         A share of the stays may be out of reach of every contact, in the region or gone.
     """
-    pieces = _stretches(known, by_month)
-    pieces = _contact_factors(pieces, known)
+    pieces = _contact_factors(_stretches(known, by_month), known)
     failed = known.contacts.where((known.contacts.kind == FAILED) & use_failures)
-    out_of_reach = pieces
-    pieces = _failure_powers(pieces, failed)
     succeeded = _succeeded(known, use_failures)
     if some_never:
         reached = succeeded.any(axis=1)
         tried = np.bincount(failed.stay, minlength=known.n) > 0
-        pieces = _with_never(pieces, out_of_reach, tried & ~reached)
+        pieces = _with_never(_failure_powers(pieces, failed), pieces, tried & ~reached)
         succeeded = np.column_stack([succeeded, reached])
+    else:
+        pieces = _failure_powers(pieces, failed)
     return _assembled(pieces, known, succeeded, merge=not by_month)
 
 
-def _stretches(known: Ascertained, by_month: bool) -> pd.DataFrame:
-    """stay, low, high: months first … last cut where what the contacts say of an exit changes; and low = 0: no exit."""
+@dataclass(frozen=True)
+class _Pieces:
+    """Months `low` … `high` (low = 0: no exit) of stays, in narrow types: by month there are twenty a stay and more."""
+
+    stay: NDArray[np.int32]
+    low: NDArray[np.int32]
+    high: NDArray[np.int32]
+    coefficient: Floats
+    powers: NDArray[np.int16]  # pieces × powers
+
+    def __len__(self) -> int:
+        return len(self.stay)
+
+    def where(self, chosen: NDArray) -> _Pieces:
+        return _Pieces(*(values[chosen] for values in vars(self).values()))
+
+    def and_(self, more: _Pieces) -> _Pieces:
+        columns = zip(vars(self).values(), vars(more).values(), strict=True)
+        return _Pieces(*(np.concatenate(both) for both in columns))
+
+
+def _stretches(known: Ascertained, by_month: bool) -> _Pieces:
+    """Months first … last of a stay, cut where what the contacts say of an exit changes; and low = 0: no exit."""
     last = known.last
     if by_month:  # who left in the month that the cut-off is within was exposed to less than who stayed
         open_end = ~known.known & (last >= known.enter)
         last = np.where(open_end, np.maximum(last, np.ceil(known.cutoff).astype(np.int64)), last)
-    stays = np.flatnonzero(known.first <= last)
+    stays = np.flatnonzero(known.first <= last).astype(np.int32)
     if by_month:
         length = (last - known.first + 1)[stays]
         stay = np.repeat(stays, length)
-        low = known.first[stay] + np.arange(len(stay)) - np.repeat(np.cumsum(length) - length, length)
+        begin = (known.first[stays] - (np.cumsum(length) - length)).astype(np.int32)
+        low = np.arange(len(stay), dtype=np.int32) + np.repeat(begin, length)
         high = low
     else:
         about = known.contacts
@@ -103,134 +127,157 @@ def _stretches(known: Ascertained, by_month: bool) -> pd.DataFrame:
         stay, at = (np.concatenate(parts) for parts in zip(*cuts, strict=True))
         inside = (known.first[stay] <= at) & (at <= known.last[stay] + 1)
         width = int(known.last.max(initial=1)) + 2
-        stay, at = np.divmod(np.unique(stay[inside] * width + at[inside]), width)
+        stay, at = np.divmod(np.unique(stay[inside].astype(np.int64) * width + at[inside]), width)
         same = stay[1:] == stay[:-1]
         stay, low, high = stay[:-1][same], at[:-1][same], at[1:][same] - 1
     # somebody not known to have left may also be there still, if there are months at risk to be there in
     open_ = np.flatnonzero(~known.known & (known.last >= known.enter))
-    return pd.DataFrame({
-        "stay": np.concatenate([stay, open_]), "low": np.concatenate([low, np.zeros(len(open_), np.int64)]),
-        "high": np.concatenate([high, last[open_]]), "coefficient": 1.0,
-    })  # fmt: skip
+    n = len(stay) + len(open_)
+    columns = ((stay, open_), (low, np.zeros(len(open_))), (high, last[open_]))
+    stay, low, high = (np.concatenate(parts, dtype=np.int32, casting="unsafe") for parts in columns)
+    return _Pieces(stay, low, high, np.ones(n), np.zeros((n, N_STATES), np.int16))
 
 
-def _pairs(pieces: pd.DataFrame, of_stay: Integers) -> tuple[Integers, Integers]:
-    """Every piece with every contact of its stay, as positions (contacts are in order of stay)."""
-    stay = pieces["stay"].to_numpy()
-    begin, end = (np.searchsorted(of_stay, stay, "left"), np.searchsorted(of_stay, stay, "right"))
-    length = end - begin
-    piece = np.repeat(np.arange(len(pieces)), length)
-    contact = np.arange(len(piece)) - np.repeat(np.cumsum(length) - length, length) + np.repeat(begin, length)
-    return piece, contact
+def _pairs(pieces: _Pieces, about: Contacts) -> Iterator[tuple[slice, Integers, Integers, Floats]]:
+    """Some pieces at a time with every contact of their stays: which, positions among them and of contacts, and γ."""
+    for begin in range(0, len(pieces), AT_ONCE):
+        some = slice(begin, begin + AT_ONCE)
+        stay = pieces.stay[some]
+        first, end = (np.searchsorted(about.stay, stay, side) for side in ("left", "right"))  # in order of stay
+        length = end - first
+        piece = np.repeat(np.arange(len(stay)), length)
+        contact = np.arange(len(piece)) + np.repeat(first - (np.cumsum(length) - length), length)
+        yield some, piece, contact, _gone_share(pieces.low[some][piece], about.month[contact])
 
 
-def _gone_share(low: Integers, month: Floats) -> Floats:
+def _gone_share(low: NDArray[np.integer], month: Floats) -> Floats:
     """γ: the share of the exits of a month that come before a contact (constant over a stretch); 0 for no exit."""
     return np.where(low == 0, 0.0, np.clip(month - low + 1, 0.0, 1.0))
 
 
-def _contact_factors(pieces: pd.DataFrame, known: Ascertained) -> pd.DataFrame:
+def _contact_factors(pieces: _Pieces, known: Ascertained) -> _Pieces:
     """Presences leave 1 − γ of a month, a contact that finds somebody gone γ, a hint 1 − γ and its odds times γ."""
     spoke = known.contacts.where(np.isin(known.contacts.kind, (PRESENT, LEFT, HINT)))
-    piece, contact = _pairs(pieces, spoke.stay)
-    gone = _gone_share(pieces["low"].to_numpy()[piece], spoke.month[contact])
-    share = np.where(spoke.kind[contact] == LEFT, gone, 1.0 - gone)
-    share += np.where(spoke.kind[contact] == HINT, spoke.odds[contact] * gone, 0.0)
-    coefficient = np.ones(len(pieces))
-    np.multiply.at(coefficient, piece, share)
-    pieces = pieces.assign(coefficient=coefficient)
-    return pieces[coefficient > 0].reset_index(drop=True)
+    left, odds = spoke.kind == LEFT, np.where(spoke.kind == HINT, spoke.odds, 0.0)
+    for some, piece, contact, gone in _pairs(pieces, spoke):
+        share = np.where(left[contact], gone, 1.0 - gone) + odds[contact] * gone
+        np.multiply.at(pieces.coefficient[some], piece, share)
+    possible = pieces.coefficient > 0
+    return pieces if possible.all() else pieces.where(possible)
 
 
-def _failure_powers(pieces: pd.DataFrame, failed) -> pd.DataFrame:
+def _failure_powers(pieces: _Pieces, failed: Contacts) -> _Pieces:
     """The powers of the probabilities of failure in each piece; split where a failure falls within a month of exit."""
-    piece, contact = _pairs(pieces, failed.stay)
-    gone = _gone_share(pieces["low"].to_numpy()[piece], failed.month[contact])
-    state = failed.failed_before[contact].astype(np.int64)
-    counts = np.zeros((len(pieces), N_STATES), dtype=np.int64)
-    whole = (gone == 0) | (gone == 1)
-    np.add.at(counts, (piece[whole], (2 * gone[whole] + state[whole]).astype(np.int64)), 1)
+    powers = np.zeros_like(pieces.powers)
+    parts = []
+    for some, piece, contact, gone in _pairs(pieces, failed):
+        state = failed.failed_before[contact].astype(np.int64)
+        whole = (gone == 0) | (gone == 1)
+        of = piece[whole] * N_STATES + (2 * gone[whole] + state[whole]).astype(np.int64)
+        powers[some] = np.bincount(of, minlength=len(powers[some]) * N_STATES).reshape(-1, N_STATES)
+        parts.append((piece[~whole] + some.start, gone[~whole], state[~whole]))
+    pieces = _Pieces(pieces.stay, pieces.low, pieces.high, pieces.coefficient, powers)
+    part, share, state = (np.concatenate(values) for values in zip(*parts, strict=True)) if parts else [np.zeros(0)] * 3
+    if not len(part):
+        return pieces
+    cut = np.zeros(len(pieces), dtype=bool)
+    cut[part] = True
+    return pieces.where(~cut).and_(_split(pieces.where(cut), (np.cumsum(cut) - 1)[part], share, state))
+
+
+def _split(pieces: _Pieces, part: Integers, share: Floats, state: Integers) -> _Pieces:
+    """Each piece in two at each failure within it: gone by then (a share), or there still."""
     names = [f"power_{s}" for s in range(N_STATES)]
-    pieces = pieces.assign(**dict(zip(names, counts.T, strict=True)), piece=np.arange(len(pieces)))
-    part, share, state = piece[~whole], gone[~whole], state[~whole]
+    columns = {"stay": pieces.stay, "low": pieces.low, "high": pieces.high, "coefficient": pieces.coefficient}
+    columns |= dict(zip(names, pieces.powers.T, strict=True))
+    table = pd.DataFrame({**columns, "piece": np.arange(len(pieces))})
     rank = pd.Series(part).groupby(part).cumcount().to_numpy()
-    for k in range(int(rank.max(initial=-1)) + 1):
+    for k in range(int(rank.max()) + 1):
         chosen = rank == k
         split = pd.DataFrame({"piece": part[chosen], "share": share[chosen], "state": state[chosen]})
-        joined = pieces.merge(split, on="piece", how="left")
+        joined = table.merge(split, on="piece", how="left")
         touched = joined["share"].notna().to_numpy()
         halves = [joined[~touched]]
         for gone_by_then in (1, 0):
             half = joined[touched].copy()
-            weight = half["share"] if gone_by_then else 1.0 - half["share"]
-            half["coefficient"] *= weight
+            half["coefficient"] *= half["share"] if gone_by_then else 1.0 - half["share"]
             for s in (0, 1):
-                half[names[2 * gone_by_then + s]] += half["state"].eq(s).astype(np.int64)
+                half[names[2 * gone_by_then + s]] += half["state"].eq(s).astype(np.int16)
             halves.append(half)
-        pieces = pd.concat(halves, ignore_index=True).drop(columns=["share", "state"])
+        table = pd.concat(halves, ignore_index=True).drop(columns=["share", "state"])
         if k:  # several failures in one month: the same powers come about in several ways
             keys = ["piece", "stay", "low", "high", *names]
-            pieces = pieces.groupby(keys, as_index=False, sort=False)["coefficient"].sum()
-    return pieces
+            table = table.groupby(keys, as_index=False, sort=False)["coefficient"].sum()
+    return _Pieces(*(table[name].to_numpy() for name in columns if name not in names), table[names].to_numpy())
 
 
-def _with_never(pieces: pd.DataFrame, without: pd.DataFrame, nobody: NDArray[np.bool_]) -> pd.DataFrame:
+def _with_never(pieces: _Pieces, without: _Pieces, nobody: NDArray[np.bool_]) -> _Pieces:
     """
     Stays that no attempt reached may be of those whom none ever does: then the failures say nothing.
 
     The contact factor is κ + (1 − κ) Π π where all attempts failed, and 1 − κ times the rest where one did not.
     """
-    mine = nobody[pieces["stay"].to_numpy()]
-    pieces = pieces.assign(**{f"power_{NEVER}": 0, f"power_{NOT_NEVER}": mine.astype(np.int64)})
-    never = without[nobody[without["stay"].to_numpy()]].assign(**{f"power_{s}": 0 for s in range(NOT_NEVER + 1)})
-    return pd.concat([pieces, never.assign(**{f"power_{NEVER}": 1})], ignore_index=True)
+
+    def powered(some: _Pieces, never: NDArray, not_never: NDArray) -> _Pieces:
+        powers = np.column_stack([some.powers, never, not_never]).astype(np.int16)
+        return _Pieces(some.stay, some.low, some.high, some.coefficient, powers)
+
+    never = without.where(nobody[without.stay])
+    one, none = np.ones(len(never)), np.zeros(len(never))
+    return powered(pieces, np.zeros(len(pieces)), nobody[pieces.stay]).and_(powered(never, one, none))
 
 
-def _succeeded(known: Ascertained, use_failures: bool) -> Integers:
+def _succeeded(known: Ascertained, use_failures: bool) -> NDArray[np.int16]:
     """Attempts that reached somebody, of organisations that write their failures: stays × 4."""
     about = known.contacts
     reached = np.isin(about.kind, (PRESENT, LEFT)) & about.may_fail & use_failures
     state = 2 * (about.kind == LEFT) + about.failed_before
     found = np.bincount(about.stay[reached] * N_STATES + state[reached].astype(np.int64), minlength=known.n * N_STATES)
-    return found.reshape(known.n, N_STATES)
+    return found.reshape(known.n, N_STATES).astype(np.int16)
 
 
-def _assembled(pieces: pd.DataFrame, known: Ascertained, succeeded: Integers, merge: bool) -> Cells:
-    names = sorted(name for name in pieces.columns if name.startswith("power_"))
-    stay = pieces["stay"].to_numpy()
-    survivor = pieces["low"].to_numpy() == 0
-    powers, power = _distinct(*(pieces[name].to_numpy() for name in names))
+def _assembled(pieces: _Pieces, known: Ascertained, succeeded: NDArray[np.int16], merge: bool) -> Cells:
+    stay, survivor = pieces.stay, pieces.low == 0
+    powers, power = _distinct(*pieces.powers.T)
     by_news = known.by_news[stay] & ~survivor
-    month = np.where(survivor, 0, np.where(by_news, known.news_month[stay], known.quiet[stay]))
+    month = np.where(survivor, 0, np.where(known.by_news, known.news_month, known.quiet).astype(np.int32)[stay])
     telling, told = _distinct(by_news, month)
-    cause = np.where(known.cause == UNKNOWN, len(known.names) if len(known.names) > 1 else 0, known.cause)[stay]
+    any_cause = len(known.names) if len(known.names) > 1 else 0
+    cause = np.where(known.cause == UNKNOWN, any_cause, known.cause).astype(np.int32)[stay]
     cause[survivor] = 0
-    kinds, kind = _distinct(told, cause, pieces["low"].to_numpy(), pieces["high"].to_numpy(), power)
-    matrix = sparse.csr_matrix((pieces["coefficient"], (stay, kind)), shape=(known.n, len(kinds)))
+    kinds, kind = _distinct(told, cause, pieces.low, pieces.high, power)
+    del by_news, month, told, cause, power, survivor
+    matrix = sparse.csr_matrix((pieces.coefficient, (stay, kind)), shape=(known.n, len(kinds)))
     matrix.sort_indices()
     possible = np.diff(matrix.indptr) > 0
     pattern = np.full(known.n, -1)
-    matrix = matrix[possible]
-    chosen, pattern[possible] = _patterns(matrix) if merge else (np.arange(matrix.shape[0]),) * 2
+    if not possible.all():
+        matrix = matrix[possible]
+    if merge:
+        first, pattern[possible] = _patterns(matrix)
+        matrix = matrix[first].tocsr()
+    else:
+        pattern[possible] = np.arange(matrix.shape[0])
     columns = kinds.T
     return Cells(
-        columns[0], columns[1], columns[2], columns[3], columns[4], powers, telling, matrix[chosen].tocsr(), pattern,
+        columns[0], columns[1], columns[2], columns[3], columns[4], powers, telling, matrix, pattern,
         columns[2] == 0, succeeded,
     )  # fmt: skip
 
 
-def _distinct(*columns: NDArray) -> tuple[Integers, Integers]:
+def _distinct(*columns: NDArray) -> tuple[Integers, NDArray[np.int32]]:
     """The distinct rows of some columns of small whole numbers from 0 up, and the place of each row among them."""
     sizes = [int(column.max(initial=0)) + 1 for column in columns]
     key = np.zeros(len(columns[0]), np.int64)
     for column, size in zip(columns, sizes, strict=True):
-        key = key * size + column
-    rest, place = np.unique(key, return_inverse=True)
+        key *= size
+        key += column
+    place, rest = pd.factorize(key, sort=True)
     found = []
     for size in reversed(sizes):
         rest, value = np.divmod(rest, size)
         found.append(value)
-    return np.column_stack(found[::-1]).reshape(-1, len(columns)), place
+    return np.column_stack(found[::-1]).reshape(-1, len(columns)), place.astype(np.int32)
 
 
 def _patterns(matrix: sparse.csr_matrix) -> tuple[Integers, Integers]:

@@ -14,6 +14,7 @@ would lower it is not taken.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,7 +67,7 @@ class ObservationEM:
         self.n_pieces = int(self.piece.max(initial=0)) + 1
         self.exit = np.flatnonzero(~cells.survivor)
         self.stay = np.flatnonzero(cells.survivor)
-        self.matrix, self.transposed = cells.coefficients, cells.coefficients.T.tocsr()
+        self.matrix = cells.coefficients
         kinds = np.arange(len(cells.low))
         self.of_powers = sparse.csr_matrix(
             (np.ones(len(kinds)), (cells.powers, kinds)), shape=(len(cells.failures), len(kinds))
@@ -104,6 +105,10 @@ class ObservationEM:
         keep = delay >= 0
         shape = (self.longest, self.delay.size)
         return sparse.csr_matrix((np.ones(int(keep.sum())), (delay[keep], places[keep])), shape=shape)
+
+    @functools.cached_property
+    def transposed(self) -> sparse.csr_matrix:
+        return self.matrix.T.tocsr()
 
     # ── the model ─────────────────────────────────────────────────────────────────────────────────────────
     def monthly(self, p: Parameters) -> Floats:

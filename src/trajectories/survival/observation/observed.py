@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, numbers, refuse, weights_of
 from trajectories.survival.intervals.interval import at_or_after, bootstrap_limits
-from trajectories.survival.observation.ascertainment import LEFT, PRESENT, Ascertained, ascertain
-from trajectories.survival.observation.cells import STATES, cells_of
+from trajectories.survival.observation.ascertainment import Ascertained, ascertain
+from trajectories.survival.observation.cells import STATES, Cells, cells_of
 from trajectories.survival.observation.observation_checks import checks_of, notes_of
 from trajectories.survival.observation.observation_em import ObservationEM, weigh
 from trajectories.survival.observation.observation_parameters import Assumed, Reporting, delay_class
@@ -260,25 +260,13 @@ def observed_incidence(
 
 
 def incidence_of(
-    known: Ascertained,
-    *,
-    weights: ArrayLike | None = None,
-    cluster: ArrayLike | None = None,
-    services: bool = False,
-    role: ArrayLike | None = None,
-    pieces: ArrayLike | None = None,
-    replicates: int = 0,
-    seed: int = 1,
-    conf_level: float = 0.95,
-    support: int = 20,
-    reporting: Reporting | None = None,
-    odds_gone: float = 1.0,
-    odds_heard: ArrayLike | None = None,
-    some_never: bool = False,
-    tolerance: float = TOLERANCE,
-    starts: int = STARTS,
-) -> ObservedCurve:
-    """`observed_incidence` of what was ascertained of the stays once, for several fits of them."""
+    known: Ascertained, *, weights: ArrayLike | None = None, cluster: ArrayLike | None = None, services: bool = False,
+    role: ArrayLike | None = None, pieces: ArrayLike | None = None, replicates: int = 0, seed: int = 1,
+    conf_level: float = 0.95, support: int = 20, reporting: Reporting | None = None, odds_gone: float = 1.0,
+    odds_heard: ArrayLike | None = None, some_never: bool = False, tolerance: float = TOLERANCE, starts: int = STARTS,
+    kept: dict[tuple[bool, ...], Cells] | None = None,
+) -> ObservedCurve:  # fmt: skip
+    """`observed_incidence` of what was ascertained of the stays once, for several fits of them; `kept`: their cells."""
     normal_quantile(conf_level)
     mass = weights_of(weights, known.n)
     household = np.arange(known.n) if cluster is None else labels("cluster", cluster, known.n)[0]
@@ -288,9 +276,10 @@ def incidence_of(
     given.check(len(known.names), some_never)
     gone = _odds("odds_gone", odds_gone)
     heard = _odds("odds_heard", 1.0 if odds_heard is None else odds_heard)
-    # failures among contacts that never reached anybody say nothing of who had left
-    reached = np.isin(known.contacts.kind, (PRESENT, LEFT)).any()
-    cells = cells_of(known, services, bool(reached) or given.failure is not None, some_never)
+    asked = services, known.anybody_reached or given.failure is not None, some_never
+    cells = (kept or {}).get(asked) or cells_of(known, *asked)
+    if kept is not None:
+        kept[asked] = cells
 
     def fitted(held: Reporting, *odds) -> ObservedFit:
         assumed = Assumed(held.failure is not None, held.hears, *odds)

@@ -13,10 +13,12 @@ Rotnitzky & Scharfstein 1999 (why visits speak); the negative binomial as a gamm
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import pandas as pd
 from scipy import optimize, sparse
 from scipy.special import digamma, gammaln
 
@@ -29,13 +31,24 @@ from trajectories.survival.observation.observation_parameters import Assumed, Pa
 
 CAP = 200.0  # α beyond this is as good as no difference between persons
 FLOOR = 1e-3
+AT_ONCE = 4096  # stays whose coefficients are worked out at a time: there are twenty a stay and more
+
+
+@dataclass(frozen=True)
+class Served:
+    """What services need of the E-step, of one weighting: expected numbers of stays, by role."""
+
+    mass: Floats  # of all
+    absent: Floats  # never a client
+    exposed: Floats  # roles × pieces: E g times the exposure of the clients
+    own: float  # the mean of E(ln g − g) over the clients; missing where there is none
 
 
 @dataclass(frozen=True)
 class ServiceExpected(Expected):
-    """The E-step, and for each weighting what services need: mass of each coefficient, share never a client, Λ."""
+    """The E-step, and for each weighting what services need."""
 
-    served: tuple[tuple[Floats, Floats, Floats], ...]
+    served: tuple[Served, ...]
 
 
 @dataclass(frozen=True)
@@ -75,53 +88,74 @@ class ServiceEM(ObservationEM):
         row = row[row >= 0]
         self.edges = np.concatenate([[0.0], pieces])[: self.n_pieces]
         piece = np.clip(np.searchsorted(self.edges, month, side="left") - 1, 0, self.n_pieces - 1)
-        self.given = np.bincount(row * self.n_pieces + piece, minlength=len(stay) * self.n_pieces).reshape(
-            len(stay), self.n_pieces
-        )
+        given = np.bincount(row * self.n_pieces + piece, minlength=len(stay) * self.n_pieces)
+        self.given = given.reshape(len(stay), self.n_pieces).astype(np.int32)
         self.n = self.given.sum(axis=1)
         latest = np.full(len(stay), -np.inf)
         np.maximum.at(latest, row, month)
 
         m = self.matrix
-        self.row = np.repeat(np.arange(m.shape[0]), np.diff(m.indptr))
-        exit_ = ~cells.survivor[m.indices]
-        until = known.cutoff[stay][self.row]
+        length = np.diff(m.indptr)
+        since, until = known.entry[stay], np.repeat(known.cutoff[stay], length)
         # a departure is known later than it happened: the cut-off alone ends the exposure of those who stayed
-        until = np.where(exit_, np.minimum(cells.low[m.indices] - 0.5, until), until)
-        since = known.entry[stay][self.row]
-        until = np.maximum(until, since)
-        ends = np.append(self.edges[1:], np.inf)
-        self.exposure = np.clip(
-            np.minimum(until[:, None], ends) - np.maximum(since[:, None], self.edges), 0.0, None
-        )  # coefficients × pieces
-        self.possible = until >= latest[self.row]
+        exit_ = np.flatnonzero(~cells.survivor[m.indices])
+        until[exit_] = np.minimum(cells.low[m.indices[exit_]] - 0.5, until[exit_])
+        np.maximum(until, np.repeat(since, length), out=until)
+        self.possible = until >= np.repeat(latest, length)
+        longest = self._since_edges(np.maximum.reduceat(until, m.indptr[:-1]) if len(stay) else since)
+        longest -= self._since_edges(since)
+        self.exposure = float(longest.sum())
+        self.reached = np.stack([(longest[self.role == r] > 0).any(axis=0) for r in range(self.n_roles)])
+        # the days on which an exposure begins or ends are few, of however many stays
+        of, days = pd.factorize(np.concatenate([since, until]), sort=True)
+        self.at = self._since_edges(days)  # days × pieces
+        of = of.astype(np.int32)
+        begins = self.role.astype(np.int32) * len(days)  # places among roles × days
+        self.since, self.until = begins + of[: len(stay)], np.repeat(begins, length) + of[len(stay) :]
         # a stay that was served after every month in which it may have ended cannot be explained
-        explained = np.bincount(self.row, m.data * self.possible, m.shape[0]) > 0
+        explained = _by_stay(m.data * self.possible, m.indptr[:-1]) > 0
         pattern = cells.pattern.copy()
         pattern[stay[~explained]] = -1
         self.cells = replace(cells, pattern=pattern)
 
+    def _since_edges(self, month: Floats) -> Floats:
+        """The part of each piece that is before each month."""
+        return np.clip(month[:, None] - self.edges, 0.0, np.append(np.diff(self.edges), np.inf))
+
     def start(self, w: Weights) -> ServiceParameters:
         p = super().start(w)
         wide = p.wide
-        longest = np.maximum.reduceat(self.exposure, self.matrix.indptr[:-1], axis=0) if len(self.n) else self.exposure
-        exposure = max(float(longest.sum()), 1.0)
-        rate = np.full((self.n_roles, self.n_pieces, wide), max(self.n.sum() / exposure, 1e-4))
+        often = max(self.n.sum() / max(self.exposure, 1.0), 1e-4)
+        rate = np.full((self.n_roles, self.n_pieces, wide), often)
         return ServiceParameters(
             p.hazards, p.failure, p.hearing, rate, np.full((self.n_roles, wide), 0.2), np.ones((1, wide))
         )
 
-    def factors(self, p: ServiceParameters, b: int) -> tuple[Floats, Floats, Floats]:
-        """The factor of each coefficient, the share of it that is never a client, and Λ."""
-        role, n = self.role[self.row], self.n[self.row]
-        rate = p.rate[:, :, b]
-        load = np.einsum("ij,ij->i", self.exposure, rate[role])
-        shape, never = p.shape[0, b], p.never[role, b]
-        logs = gammaln(shape + n) - gammaln(shape) - n * np.log(shape) + (shape + n) * np.log(shape / (shape + load))
-        logs += (self.given * np.log(np.maximum(rate, TINY))[self.role]).sum(axis=1)[self.row]
-        served = (1 - never) * np.exp(logs)
-        factor = np.where(n == 0, never + served, served * self.possible)
-        return factor, np.where(n == 0, never / np.maximum(never + served, TINY), 0.0), load
+    def _parts(self) -> Iterator[tuple[slice, slice, Integers]]:
+        """Some stays at a time: which, which coefficients are theirs, and how many of each."""
+        first = self.matrix.indptr
+        for begin in range(0, len(self.n), AT_ONCE):
+            stays = slice(begin, min(begin + AT_ONCE, len(self.n)))
+            yield stays, slice(first[stays.start], first[stays.stop]), np.diff(first[begin : stays.stop + 1])
+
+    def _upto(self, p: ServiceParameters, b: int) -> Floats:
+        """Λ up to each day, roles × days in a row."""
+        return (p.rate[:, :, b] @ self.at.T).ravel()
+
+    def factors(self, p: ServiceParameters, b: int) -> Floats:
+        """The factor of each coefficient."""
+        shape, never = p.shape[0, b], p.never[self.role, b]
+        # what is the same of all the months of a stay
+        same = gammaln(shape + self.n) - gammaln(shape) - self.n * np.log(shape)
+        same += (self.given * np.log(np.maximum(p.rate[:, :, b], TINY))[self.role]).sum(axis=1)
+        absent, power, upto = np.where(self.n == 0, never, 0.0), shape + self.n, self._upto(p, b)
+        of_stay = np.column_stack([same, power, 1 - never, absent, upto[self.since]])
+        factor = np.empty(len(self.until))
+        for stays, some, length in self._parts():
+            same, power, client, absent, begun = (np.repeat(values, length) for values in of_stay[stays].T)
+            served = np.exp(same + power * np.log(shape / (shape + (upto[self.until[some]] - begun))))
+            factor[some] = absent + client * served * self.possible[some]
+        return factor
 
     def _with(self, factor: Floats) -> sparse.csr_matrix:
         """The coefficients with the factor of services."""
@@ -132,39 +166,66 @@ class ServiceEM(ObservationEM):
         """The E-step, a weighting at a time: the coefficients depend on the parameters."""
         parts, served = [], []
         for b in range(p.wide):
-            factor, absent, load = self.factors(p, b)
+            factor = self.factors(p, b)
             matrix = self._with(factor)
             keep = np.array([b])
             e, value, ratio = self._expected(p.columns(keep), w.columns(keep), matrix, matrix.T)
-            served.append((matrix.data * value[matrix.indices, 0] * ratio[self.row, 0], absent, load))
+            served.append(self._served(p, b, factor, matrix.data, value[:, 0], ratio[:, 0]))
             parts.append(e)
         columns = zip(*(vars(e).values() for e in parts), strict=True)
         return ServiceExpected(*(np.concatenate(values, axis=-1) for values in columns), tuple(served))
 
+    def _served(
+        self, p: ServiceParameters, b: int, factor: Floats, data: Floats, value: Floats, ratio: Floats
+    ) -> Served:
+        """What services need, of the probability of each kind of cell, and weight over that of a stay."""
+        a, never, total = p.shape[0, b], p.never[self.role, b], self._upto(p, b)
+        of_stay = np.column_stack([np.where(self.n == 0, never, 0.0), a + self.n, total[self.since], ratio])
+        mass, absent, exposed, logs = np.zeros((4, len(self.n)))
+        upto = np.zeros(len(total))
+        for stays, some, length in self._parts():
+            first = np.cumsum(length) - length
+            nobody, power, begun, weight = (np.repeat(values, length) for values in of_stay[stays].T)
+            ended = data[some] * value[self.matrix.indices[some]] * weight
+            nobody *= ended / np.maximum(factor[some], TINY)
+            load = a + (total[self.until[some]] - begun)
+            client = ended - nobody
+            # expectation of the product of a person's own rate and the exposure, not the product of expectations
+            rate = client * power / load
+            upto += np.bincount(self.until[some], rate, len(upto))
+            for kept, values in ((mass, ended), (absent, nobody), (exposed, rate), (logs, client * np.log(load))):
+                kept[stays] = _by_stay(values, first)
+        begun = np.bincount(self.since, exposed, len(upto))
+        by_piece = (upto - begun).reshape(self.n_roles, -1) @ self.at
+        clients = mass - absent
+        own = (clients * digamma(a + self.n) - logs - exposed).sum()
+        return Served(
+            *(np.bincount(self.role, values, self.n_roles) for values in (mass, absent)),
+            np.where(self.reached, np.maximum(by_piece, 0.0), 0.0),
+            own / clients.sum() if clients.any() else np.nan,
+        )
+
     def maximise(self, e: ServiceExpected, p: ServiceParameters, w: Weights) -> ServiceParameters:
         base = super().maximise(e, p, w)
         rate, never, shape = p.rate.copy(), p.never.copy(), p.shape.copy()
-        role, n = self.role[self.row], self.n[self.row]
-        for b, (mass, absent, load) in enumerate(e.served):
-            a = shape[0, b]
-            client = mass * (1 - absent)
-            weight = w.pattern[:, b]
+        for b, found in enumerate(e.served):
+            np.divide(found.absent, found.mass, out=never[:, b], where=found.mass > 0)
             for r in range(self.n_roles):
-                mine, stays = role == r, self.role == r
-                all_ = mass[mine].sum()
-                never[r, b] = (mass * absent)[mine].sum() / all_ if all_ > 0 else never[r, b]
-                # expectation of the product of a person's own rate and the exposure, not the product of expectations
-                exposed = ((client * (a + n) / (a + load))[mine, None] * self.exposure[mine]).sum(axis=0)
-                events = (weight[stays, None] * self.given[stays]).sum(axis=0)
+                stays = self.role == r
+                events = (w.pattern[stays, b, None] * self.given[stays]).sum(axis=0)
+                exposed = found.exposed[r]
                 rate[r, :, b] = np.divide(events, exposed, out=rate[r, :, b].copy(), where=exposed > 0)
-            clients = client.sum()
-            if clients > 0:
-                own = (client * (digamma(a + n) - np.log(a + load) - (a + n) / (a + load))).sum() / clients
-                shape[0, b] = _shape(own)
+            if not np.isnan(found.own):
+                shape[0, b] = _shape(found.own)
         return replace(base, rate=rate, never=never, shape=shape)
 
     def coefficients(self, p: ServiceParameters) -> sparse.csr_matrix:
-        return self._with(self.factors(p, 0)[0])
+        return self._with(self.factors(p, 0))
+
+
+def _by_stay(values: Floats, first: Integers) -> Floats:
+    """Sums over the coefficients of each stay; none is without any."""
+    return np.add.reduceat(values, first) if len(first) else np.zeros(0)
 
 
 def _shape(own: float) -> float:
