@@ -113,7 +113,7 @@ def said_by_code() -> Iterator[str]:
 def _explained(name: str, said: Words) -> Markup:
     """In plain words, and folded below it what the code says."""
     parts = [part for target in METHODS[name] for part in _of_code(target)]
-    code = element("div", *parts, class_="code", lang=None if said.tag == _ENGLISH else _ENGLISH)
+    code = element("div", *parts, class_="docstring", lang=None if said.tag == _ENGLISH else _ENGLISH)
     return join(
         element("p", said.say(f"explained.{name}")),
         element("details", element("summary", said.say("method_page.code")), code),
