@@ -112,7 +112,7 @@ class Build(analysis._Build):
     def save(self, **frames: pd.DataFrame) -> None:
         for name, frame in frames.items():
             table = tables.TABLES[name]
-            tables.save(tables.conform(frame, table), table, self.derived)
+            tables.save(tables.conform(frame, table, copy=False), table, self.derived)
 
     def keep(self, name: str, value) -> None:
         with (self.beside / f"{name}.pickle").open("wb") as file:

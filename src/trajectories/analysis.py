@@ -25,6 +25,7 @@ from .folders import private_folder, replaced
 from .main_fits import Each, MainFit, main_fits
 from .models import fit_models, services_in_stays
 from .panel import panel, range_of
+from .parts import give_back
 from .people import ids_once
 from .persons import match_weights
 from .portrait import DECISIONS_READ, PORTRAIT_READS, decisions, types_by_place, whole_portrait
@@ -115,37 +116,45 @@ def estimates_of(
 ) -> dict[str, pd.DataFrame]:
     """Every table of an analysis, by name, from the build in `study.paths.derived`; `cutoff` is that of the build."""
     built = _Build(study.paths.derived)
-    cohort, contacts = built["cohort"], built["contacts"]
     made: dict[str, pd.DataFrame] = {}
-    say("portrait")
+
+    def room(name: str) -> None:
+        say(name)
+        give_back()
+
+    room("portrait")
     made |= _portrait(built, cutoff, study)
-    say("services")
+    room("services")
     made |= _services(built, study)
-    say("retention")
+    room("retention")
     each = map if team is None else team.each
+    cohort, contacts = built["cohort"], built["contacts"]
     fits = main_fits(cohort, contacts, study=study, each=each)
     estimates = estimate(cohort, contacts, study=study, fits=fits, each=each)
     made |= {name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__}
-    say("course of the stays")
+    room("course of the stays")
     made |= _course(fits, built, study, each)
-    say("comparison")
+    room("comparison")
     made["periods"] = _of_groups(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, each)
+    del fits  # each room holds what it needs: of a million persons, gigabytes
     some, theirs = subsample(cohort, contacts, seed=study.seed)
     made |= _comparison(some, theirs, estimates.retention, study)
-    say("models")
+    room("models")
     completed, (given, before) = completed_stays(some, theirs, study=study), _services_of_stays(some, built)
     models = fit_models(completed, services=given, study=study)
     made |= {"coefficients": models.coefficients, "proportional_hazards": models.tests, "fits": models.fits}
-    say("services that go with staying")
+    room("services that go with staying")
     made["associations"] = associations(completed, given, contacts=theirs, before=before, study=study)
-    say("types of trajectories")
+    del completed, given, before, some, theirs
+    room("types of trajectories")
     made |= _typology(built["spells"], cohort, contacts, study)
     if "typology_members" in made:
         types = types_by_place(made["typology_members"], study=study)
         made["counts"] = pd.concat([made["counts"], types], ignore_index=True)
-    say("sensitivity")
+    del cohort, contacts
+    room("sensitivity")
     made |= _sensitivity(built, estimates.retention, study, team)
-    say("leads")
+    room("leads")
     made["leads"] = ranked_leads(made)
     return made
 

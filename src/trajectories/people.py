@@ -18,6 +18,7 @@ import pandas as pd
 
 from .cohort import Cohort, build_cohort
 from .contacts import last_deposits
+from .parts import give_back
 from .spells import Residences, build_spells, cutoff_of
 from .storage import Storage
 from .study import Study
@@ -105,7 +106,10 @@ def _stays(
     records: pd.DataFrame, persons: pd.DataFrame, study: Study, deposits: pd.Series | None = None
 ) -> tuple[Residences, Cohort]:
     residences = build_spells(records, persons, study=study)
-    return residences, build_cohort(residences, records, persons, study=study, deposits=deposits)
+    give_back()
+    made = residences, build_cohort(residences, records, persons, study=study, deposits=deposits)
+    give_back()
+    return made
 
 
 def _stays_of_part(

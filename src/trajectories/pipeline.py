@@ -222,7 +222,7 @@ def write_tables(built: Built, study: Study, synthetic: bool) -> None:
         "set_aside": built.cohort.set_aside,
     }
     for name, frame in made.items():
-        tables.save(tables.conform(frame, tables.TABLES[name]), tables.TABLES[name], folder, **notes)
+        tables.save(tables.conform(frame, tables.TABLES[name], copy=False), tables.TABLES[name], folder, **notes)
     counts = accounting(built.deposits, built.n_excluded)
     with replaced(folder / "accounting.parquet") as scratch:
         counts.to_parquet(scratch, index=False)
@@ -256,7 +256,7 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     if out.parent.parent == study.paths.derived:
         private_folder(out.parent)
     for name, frame in made.items():
-        tables.save(tables.conform(frame, tables.TABLES[name]), tables.TABLES[name], out, **notes)
+        tables.save(tables.conform(frame, tables.TABLES[name], copy=False), tables.TABLES[name], out, **notes)
     return drawn
 
 

@@ -22,6 +22,7 @@ from .exceptions import StaleTableError, TableError
 
 # Raised whenever a column changes its name or its meaning: older parquet is then refused with « rebuild ».
 SCHEMA_VERSION = "1.1"
+_AT_ONCE = 1 << 20  # rows: what is written of a table at a time
 
 # ── values that more than one room names ──────────────────────────────────────────────────────────────────
 METROPOLE, REGION, OUTSIDE_QUEBEC, UNKNOWN = ZONES = ("metropole", "region", "outside_quebec", "unknown")
@@ -232,9 +233,10 @@ _PANDAS_TYPES = {
 }  # fmt: skip
 
 
-def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+def conform(frame: pd.DataFrame, table: Table, *, copy: bool = True) -> pd.DataFrame:
     """
-    The frame with the table's columns first, in order, each of its type; absent columns come in as missing.
+    The frame with the table's columns first, in order, each of its type; absent columns come in as missing. Without
+    `copy`, columns that are so already are the frame's own: to be saved, not to be changed.
 
     Examples
     --------
@@ -243,15 +245,17 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """
     done = {name: _conformed(frame, name, column) for name, column in table.columns.items()}
     extra = {name: frame[name] for name in frame.columns if name not in done}
-    return pd.DataFrame({**done, **extra}, index=frame.index)
+    return pd.DataFrame({**done, **extra}, index=frame.index, copy=copy)
 
 
 def _conformed(frame: pd.DataFrame, name: str, column: Column) -> pd.Series:
     values = frame[name] if name in frame else pd.Series(None, index=frame.index, dtype="object")
     if column.type == "text":
-        values = values.astype("object")
-        return values.where(values.notna(), None)
-    return values.astype(_pandas_type(column))
+        values = values.astype("object", copy=False)
+        missing = values.isna().to_numpy()
+        none = (values.to_numpy()[missing] == None).all()  # noqa: E711 (no NaN)
+        return values if none else values.where(~missing, None)
+    return values.astype(_pandas_type(column), copy=False)
 
 
 def _pandas_type(column: Column) -> str:
@@ -298,13 +302,14 @@ def save(frame: pd.DataFrame, table: Table, folder: Path, **metadata: str) -> Pa
 
     from .folders import private_folder, replaced
 
-    check(frame, table)
-    content = pa.Table.from_pandas(frame, preserve_index=False)
+    schema = pa.Schema.from_pandas(check(frame, table), preserve_index=False)
     notes = {"trajectories": json.dumps({"schema": SCHEMA_VERSION, "table": table.name, **metadata}, sort_keys=True)}
-    content = content.replace_schema_metadata({**(content.schema.metadata or {}), **notes})
+    schema = schema.with_metadata({**(schema.metadata or {}), **notes})
     path = private_folder(folder) / f"{table.name}.parquet"
-    with replaced(path) as scratch:
-        pq.write_table(content, scratch)
+    with replaced(path) as scratch, pq.ParquetWriter(scratch, schema) as file:
+        for begin in range(0, max(len(frame), 1), _AT_ONCE):  # a group of rows each: a copy of these, not of all
+            some = frame.iloc[begin : begin + _AT_ONCE]
+            file.write_table(pa.Table.from_pandas(some, schema, preserve_index=False), _AT_ONCE)
     return path
 
 
@@ -329,18 +334,14 @@ def load(table: Table, folder: Path, *, columns: Iterable[str] | None = None) ->
                     f"{path} was written by another version of the library: rebuild with `trajectories build`."
                 )
             # column by column: the table is then held once, not beside the whole of what was read
-            saved = {
-                name: file.read(columns=[name]).to_pandas()[name]
-                for name in file.schema_arrow.names
-                if columns is None or name in wanted
-            }
+            names = [name for name in file.schema_arrow.names if columns is None or name in wanted]
+            saved = {name: file.read(columns=[name]).to_pandas()[name] for name in names}
             rows = file.metadata.num_rows
     except FileNotFoundError:
         raise StaleTableError(f"{path} does not exist: run `trajectories build` first.") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise StaleTableError(_unreadable(path, error)) from None
-    # what arrow has let go of it would keep for later tables: a third of what is held
-    pa.default_memory_pool().release_unused()
+    pa.default_memory_pool().release_unused()  # what arrow let go of: a third of what is held
     frame = pd.DataFrame(saved, index=range(rows), copy=False)
     for name, column in wanted.items():
         # what was saved has its types, and None for a missing text
