@@ -17,7 +17,7 @@ from . import tables
 from .assumptions import odds_curve
 from .cohort import GIVEN, Cohort
 from .comparison import balance, compare, funnel, overlap, retention_by_period, shrunken
-from .completed import completed_stays
+from .completed import completed_stays, left_out
 from .contacts import last_deposits
 from .course import course
 from .exceptions import TooFewError
@@ -141,6 +141,7 @@ def estimates_of(
     made |= _comparison(some, theirs, estimates.retention, study)
     room("models")
     completed, (given, before) = completed_stays(some, theirs, study=study), _services_of_stays(some, built)
+    made["model_stays"] = left_out(some, completed, study=study)
     models = fit_models(completed, services=given, study=study)
     made |= {"coefficients": models.coefficients, "proportional_hazards": models.tests, "fits": models.fits}
     room("services that go with staying")

@@ -63,10 +63,9 @@ def completed_stays(
         Each with the rows of `stays_that_enter(cohort, study)` in that order, all columns of the cohort, and: start
         (month of entry, rounded up: at risk in months start + 1 … time), time (whole months: that of the exit, or the
         last in which anything is known), cause (0: still there; k: `reported.CAUSES[k − 1]`), at_risk, complete (all
-        the covariates were known). A stay of
-        which nothing is known after its entry, or that ended by then, is kept with time = start, cause 0 and at_risk
-        False: models leave it out, `left_out` counts it. The covariates have no missing value, but for a column of
-        which nothing is known of anybody: it stays missing.
+        the covariates were known). A stay of which nothing is known after its entry, or that ended by then, is kept
+        with time = start, cause 0 and at_risk False: models leave it out, `left_out` counts it. The covariates have no
+        missing value, but for a column of which nothing is known of anybody: it stays missing.
 
     Raises
     ------
@@ -103,6 +102,15 @@ def left_out(cohort: pd.DataFrame, completed: Sequence[pd.DataFrame], *, study: 
     """
     How many stays no model can use, by reason, and how many it can.
 
+    Parameters
+    ----------
+    cohort : DataFrame
+        The table of that name.
+    completed : sequence of DataFrame
+        What `completed_stays` made of it.
+    study : Study, optional
+        Its pathway is used.
+
     Returns
     -------
     DataFrame
@@ -119,31 +127,6 @@ def left_out(cohort: pd.DataFrame, completed: Sequence[pd.DataFrame], *, study: 
     return counted.agg(
         n_stays=("person_id", "size"), n_persons=("person_id", "nunique"), n_households=("household_id", "nunique")
     ).reset_index()
-
-
-def unknown(
-    completed: Sequence[pd.DataFrame], stays: pd.DataFrame, covariates: Sequence[str] = COVARIATES
-) -> pd.DataFrame:
-    """
-    How much of the completed stays is drawn.
-
-    Parameters
-    ----------
-    completed : list of DataFrame
-        What `completed_stays` returned.
-    stays : DataFrame
-        The same rows before: `stays_that_enter(cohort, study)`.
-
-    Returns
-    -------
-    DataFrame
-        column (`exit`, then the covariates), n_stays, n_unknown, share. An exit counts as unknown where the draws do
-        not agree whether and where to the person had left.
-    """
-    same = np.all([frame["cause"].to_numpy() == completed[0]["cause"].to_numpy() for frame in completed], axis=0)
-    counts = {"exit": int((~same).sum()), **{name: int(stays[name].isna().sum()) for name in covariates}}
-    table = pd.DataFrame({"column": list(counts), "n_stays": len(stays), "n_unknown": list(counts.values())})
-    return table.assign(share=table["n_unknown"] / max(len(stays), 1))
 
 
 # ── the chains ───────────────────────────────────────────────────────────────────────────────────────────

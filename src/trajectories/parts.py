@@ -62,6 +62,7 @@ class Parts:
 
     @property
     def number(self) -> int:
+        """How many parts there are."""
         return int(self._part.max(initial=0)) + 1
 
     def of(self, frame: pd.DataFrame) -> Iterator[pd.DataFrame]:

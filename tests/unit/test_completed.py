@@ -8,7 +8,7 @@ import pytest
 
 from stays_with_covariates import told
 from trajectories import Study
-from trajectories.completed import COVARIATES, completed_stays, left_out, unknown
+from trajectories.completed import COVARIATES, completed_stays, left_out
 from trajectories.months import ceil_month
 from trajectories.reported import CAUSES, stays_that_enter
 
@@ -87,14 +87,6 @@ def test_every_stay_of_the_cohort_is_counted_once(given):
     assert table.loc["other_pathway", "n_stays"] == 20
     assert table.loc["never_at_risk", "n_stays"] == 1
     assert table.loc["used", "n_stays"] == frames[0]["at_risk"].sum()
-
-
-def test_how_much_is_drawn_is_told(given, completed):
-    table = unknown(completed, stays_that_enter(given.cohort, Study())).set_index("column")
-    print(table.round(3))
-    assert table.loc["job_found", "n_unknown"] == given.cohort["job_found"].isna().sum()
-    assert table.loc["sex", "share"] == 0
-    assert 0.1 < table.loc["exit", "share"] < 0.8
 
 
 def test_a_covariate_nobody_has_stays_missing_and_one_value_is_everybodys(given):

@@ -18,6 +18,7 @@ import pandas as pd
 
 from ..main_fits import MainFit
 from ..study import Study
+from ..survival.checks import NORMAL_975
 from ..tables import BEFORE, BY_PERIOD, RECENT
 
 # Fiscal years in the later part: long enough for most of its stays to be followed for a year, and for a region's to be
@@ -31,7 +32,6 @@ COLUMNS = (
     "measure", "group", "part", "since", "horizon", "estimate", "se", "lower", "upper", "n_start", "n_at_risk",
     "n_households", "known", "change",
 )  # fmt: skip
-_Z = 1.959963984540054
 
 
 def retention_by_period(
@@ -108,6 +108,6 @@ def _change(recent: Mapping[str, object], before: Mapping[str, object]) -> str |
     if np.isnan(difference):
         return None
     se = np.hypot(recent["se"], before["se"])
-    if not np.abs(difference) > _Z * se:  # a missing error is no proof
+    if not np.abs(difference) > NORMAL_975 * se:  # a missing error is no proof
         return UNCLEAR
     return UP if difference > 0 else DOWN

@@ -49,6 +49,7 @@ class Everyone:
 
     @property
     def last(self) -> int:
+        """The last month."""
         return len(self.survival) - 1
 
 

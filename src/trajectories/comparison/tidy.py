@@ -123,10 +123,10 @@ def _estimates(answers, groups, measure, by_method, k, months, shown, study) -> 
 
 
 def _differences(answers, groups, measure, by_method, pair, months, shown, study) -> list[dict]:
-    k, reference = pair
-    chosen = {method: (curves[k] - curves[reference])[months] for method, curves in by_method.items()}
     from scipy.special import stdtr, stdtrit  # costs a quarter of a second: not at `import trajectories`
 
+    k, reference = pair
+    chosen = {method: (curves[k] - curves[reference])[months] for method, curves in by_method.items()}
     enough = all(_weighted_enough(answers, place, study) for place in pair)
     disagree = _apart(measure, chosen[WEIGHTED], chosen[G_COMPUTATION]) & shown & enough
     rows = []

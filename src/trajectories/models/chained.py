@@ -120,6 +120,7 @@ class Exits:
     cause: Integers
 
     def moved(self, month: Integers, cause: Integers, accept: NDArray[np.bool_]) -> Exits:
+        """The exits proposed where they are accepted, these elsewhere."""
         return Exits(self.start, np.where(accept, month, self.month), np.where(accept, cause, self.cause))
 
 

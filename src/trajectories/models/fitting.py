@@ -132,11 +132,11 @@ def _cox(model: str, frames: Sequence[pd.DataFrame], cause: int | None):
     left = [(f["cause"].to_numpy() > 0) if cause is None else (f["cause"].to_numpy() == cause) for f in frames]
     terms = terms_of(frames, left)
     if not _possible(left, terms):
-        return _nothing(model, frames, left, "too_few_exits", terms)
+        return _nothing(model, frames, left, "too_few_exits")
     draws = matrix_rows(frames, left, terms)
     fitted = over_draws("cox", draws, terms.columns)
     if fitted.fault:
-        return _nothing(model, frames, left, "not_estimable", terms, fitted.fault)
+        return _nothing(model, frames, left, "not_estimable", fitted.fault)
     tests = tests_of(model, fitted)
     actions = actions_of(tests, draws, terms.columns)
     if {"split_at_12", "stratified"} & set(actions.values()):
@@ -155,11 +155,11 @@ def _subdistribution(model: str, frames: Sequence[pd.DataFrame], cause: int):
     left = [f["cause"].to_numpy() == cause for f in frames]
     terms = terms_of(frames, left, (*TERMS, REGION))
     if not _possible(left, terms):
-        return _nothing(model, frames, left, "too_few_exits", terms)
+        return _nothing(model, frames, left, "too_few_exits")
     draws = matrix_rows(frames, [f["cause"].to_numpy() for f in frames], terms)
     fitted = over_draws("subdistribution", draws, terms.columns, cause=cause)
     if fitted.fault:
-        return _nothing(model, frames, left, "not_estimable", terms, fitted.fault)
+        return _nothing(model, frames, left, "not_estimable", fitted.fault)
     tests = tests_of(model, fitted)
     failing = tests.loc[tests["adjusted_p"].lt(LEVEL) & tests["term"].ne("GLOBAL"), "term"]
     actions = dict.fromkeys(failing, "average_effect")
@@ -172,7 +172,7 @@ def _discrete(frames: Sequence[pd.DataFrame], services: pd.DataFrame | None):
     left = [f["cause"].to_numpy() > 0 for f in frames]
     terms = terms_of(frames, left, (*TERMS, REGION))
     if not _possible(left, terms):
-        return _nothing(model, frames, left, "too_few_exits", terms)
+        return _nothing(model, frames, left, "too_few_exits")
     draws, columns, few = matrix_rows(frames, left, terms), terms.columns, []
     if services is not None:
         firsts = [first_months(frame, services) for frame in frames]
@@ -181,7 +181,7 @@ def _discrete(frames: Sequence[pd.DataFrame], services: pd.DataFrame | None):
         columns = (*columns, *service_terms(names))
     fitted = over_draws("discrete", draws, columns)
     if fitted.fault:
-        return _nothing(model, frames, left, "not_estimable", terms, fitted.fault)
+        return _nothing(model, frames, left, "not_estimable", fitted.fault)
     added = pd.DataFrame({"term": SERVICE, "level": few, "note": "too_few_exits"})
     terms = Terms(terms.columns, terms.labels, pd.concat([terms.left, added], ignore_index=True))
     return _tables(model, frames, left, fitted, terms, pd.DataFrame(columns=TESTS), {})
@@ -239,7 +239,7 @@ def _references(terms: Terms) -> dict[str, str]:
     return found
 
 
-def _nothing(model: str, frames, left, note: str, terms: Terms, detail: str | None = None):
+def _nothing(model: str, frames, left, note: str, detail: str | None = None):
     """A model that cannot be: one row that says so."""
     detail = detail or (
         f"A model needs {LEAST} exits in every draw and {PER_COEFFICIENT} for each coefficient: "

@@ -31,6 +31,7 @@ class Rows:
     stay: np.ndarray  # position of the stay of each row
 
     def frame(self) -> pd.DataFrame:
+        """One table, the coefficients' columns named x0, x1 …"""
         names = [f"x{j}" for j in range(self.x.shape[1])]
         return pd.concat([self.data, pd.DataFrame(self.x, columns=names)], axis=1)
 

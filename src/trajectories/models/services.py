@@ -100,4 +100,5 @@ def enough(draws: Sequence[Rows], firsts: Sequence[pd.DataFrame]) -> tuple[list[
 
 
 def service_terms(names: Sequence[str]) -> tuple[Term, ...]:
+    """A coefficient a service: from the month after it was received on."""
     return tuple(Term(SERVICE, name) for name in names)
