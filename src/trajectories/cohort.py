@@ -95,6 +95,15 @@ def build_cohort(
     ------
     ValueError
         The study asks for another perimeter than that of the residences.
+
+    Examples
+    --------
+    >>> from trajectories import build_spells
+    >>> from trajectories.services.example import example_tables
+    >>> _, records, persons = example_tables()
+    >>> cohort = build_cohort(build_spells(records, persons), records, persons).cohort
+    >>> cohort[["person_id", "cutoff", "heard_until"]].round(2).values.tolist()  # nobody there would tell of b
+    [['a', 0.97, 0.97], ['b', 0.97, 0.0]]
     """
     study = study or Study(perimeter=residences.perimeter)
     if study.perimeter != residences.perimeter:

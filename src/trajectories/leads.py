@@ -34,6 +34,11 @@ def improvement_leads(study: Study) -> pd.DataFrame:
     ------
     StaleTableError
         No build exists, or it is of other settings.
+
+    Examples
+    --------
+    >>> leads = improvement_leads(Study.read("study.toml"))   # doctest: +SKIP
+    >>> leads[["lead_en", "check_en", "households"]].head(3)  # doctest: +SKIP
     """
     found = pd.read_parquet(analyse(study) / "leads.parquet")
     households = found["households"].astype("Int64")

@@ -93,6 +93,15 @@ def main_fits(
     ------
     ValueError
         A group that is neither known nor of the form `column=value`.
+
+    Examples
+    --------
+    >>> from trajectories.hearing import tables_of
+    >>> from trajectories.simulate import told_stays
+    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> fits = main_fits(cohort, contacts, study=Study(replicates=0), groups=["province"])
+    >>> fits["province"].reporting, fits["province"].at([12])[["horizon", "n_at_risk", "known"]].values.tolist()
+    ('own', [[12, 339, 'observed']])
     """
     study = study or Study()
     stays = stays_that_enter(cohort, study)

@@ -122,6 +122,11 @@ def build(
         The key of the tables that are there is lost, or is another one.
     UnusableInputError
         The raw folder holds no deposit with a usable row.
+
+    Examples
+    --------
+    >>> built = build(Study.read("study.toml"), progress=print)  # doctest: +SKIP
+    >>> built.deposits.accounting(), len(built.cohort.cohort)    # doctest: +SKIP
     """
     say = progress or (lambda _: None)
     synthetic = is_synthetic(study.paths.raw)
@@ -291,6 +296,11 @@ def sample(study: Study | None = None) -> Tables:
     ------
     LockedError
         They are still not there after `PATIENCE` seconds.
+
+    Examples
+    --------
+    >>> tables = sample()                        # doctest: +SKIP
+    >>> tables.cohort["pathway"].value_counts()  # doctest: +SKIP
     """
     asked, begun = study or nearest_study(), time.monotonic()
     derived = sample_study(asked).paths.derived

@@ -94,6 +94,18 @@ def retention(
     ------
     ValueError
         A group that is neither known nor of the form `column=value`.
+
+    Examples
+    --------
+    >>> from trajectories.hearing import tables_of
+    >>> from trajectories.simulate import told_stays
+    >>> cohort, contacts = tables_of(told_stays(400, seed=1))  # truly 0.75 after a year
+    >>> cohort = cohort.assign(exit=None, lost=None, lost_month=np.nan, lower=0.0, upper=np.inf)
+    >>> study = Study(replicates=0, horizons=(12,))
+    >>> table = retention(cohort, contacts, study=study, groups=["province"])  # doctest: +SKIP
+    >>> main = table.set_index("method").loc["main"]                           # doctest: +SKIP
+    >>> main[["range_lower", "estimate", "range_upper"]].round(2).tolist()     # doctest: +SKIP
+    [0.74, 0.76, 0.78]
     """
     return estimate(cohort, contacts, study=study, groups=groups).retention
 
@@ -110,6 +122,16 @@ def exits(
         group, horizon, cause (metropole, other_region, outside_quebec), estimate, se, lower, upper, n_start,
         n_at_risk, n_confirmed, known. With the retention of the same group and horizon the causes sum to 1: exits
         to an unknown destination are shared out as the known ones.
+
+    Examples
+    --------
+    >>> from trajectories.hearing import tables_of
+    >>> from trajectories.simulate import told_stays
+    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> cohort = cohort.assign(exit=None, lost=None, lost_month=np.nan, lower=0.0, upper=np.inf)
+    >>> table = exits(cohort, contacts, study=Study(replicates=0, horizons=(12,)), groups=["province"])
+    >>> table["cause"].tolist(), float(table["estimate"].sum().round(1))
+    (['metropole', 'other_region', 'outside_quebec'], 0.2)
     """
     return estimate(cohort, contacts, study=study, groups=groups, companions=False).exits
 

@@ -89,6 +89,16 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
     -----
     `end_latest` is NaT while a spell is open; `end_earliest` is then the last confirmed presence. A spell that is
     open at the last news is `present`, or `lost` where a later contact failed.
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> _, records, persons = example_tables()
+    >>> residences = build_spells(records, persons)
+    >>> residences.spells[["person_id", "region", "outcome"]].values.tolist()
+    [['a', '05', 'present'], ['b', '05', 'present']]
+    >>> str(residences.cutoff.date())  # the records name no quarter: the day of the last service
+    '2022-03-31'
     """
     study = study or Study()
     cutoff = cutoff_of(study, records)

@@ -189,6 +189,15 @@ def overlap(
         stays whose chance of being in it lies in the range of everyone else's), covered (share of everyone else whose
         chance of being in the group lies in the range of its members': below 1, the rest is extrapolated),
         smallest_chance (of anyone), adjusted_for.
+
+    Examples
+    --------
+    >>> cohort = pd.DataFrame({"person_id": np.arange(80).astype(str), "household_id": np.arange(80), "episode": 1,
+    ...     "excluded": None, "household_type": "with_children", "sex": np.repeat(["F", "M"], 40),
+    ...     "city_size": np.repeat(["under_10k", "100k_plus", "under_10k", "100k_plus"], [30, 10, 10, 30])})
+    >>> table = overlap(cohort, by="sex", adjust=["city_size"])
+    >>> table[["group", "n", "effective_n", "overlap"]].round(1).values.tolist()
+    [['sex=F', 40, 31.9, 1.0], ['sex=M', 40, 31.9, 1.0]]
     """
     return _by_partition(cohort, by, study, adjust, lambda part, _, chances, weights: overlap_table(
         part, chances, weights))  # fmt: skip
@@ -214,6 +223,15 @@ def balance(
     DataFrame
         by, group, covariate, level, share, weighted_share (of the group), target (of everyone), smd_before, smd_after:
         standardised differences from everyone, (share − target) / √(target (1 − target)); 0.1 is small (Austin 2009).
+
+    Examples
+    --------
+    >>> cohort = pd.DataFrame({"person_id": np.arange(80).astype(str), "household_id": np.arange(80), "episode": 1,
+    ...     "excluded": None, "household_type": "with_children", "sex": np.repeat(["F", "M"], 40),
+    ...     "city_size": np.repeat(["under_10k", "100k_plus", "under_10k", "100k_plus"], [30, 10, 10, 30])})
+    >>> table = balance(cohort, by="sex", adjust=["city_size"])
+    >>> table.loc[table["level"].eq("under_10k"), ["group", "share", "weighted_share"]].round(2).values.tolist()
+    [['sex=F', 0.75, 0.53], ['sex=M', 0.25, 0.47]]
     """
     return _by_partition(cohort, by, study, adjust, lambda part, covariates, _, weights: balance_table(
         part, covariates, weights))  # fmt: skip

@@ -70,6 +70,19 @@ def course(
     ------
     ValueError
         A group that is neither known nor of the form `column=value`.
+
+    Examples
+    --------
+    >>> from trajectories.hearing import tables_of
+    >>> from trajectories.simulate import told_stays
+    >>> from trajectories.tables import MOVES, SPELLS, stack
+    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> cohort = cohort.assign(exit=None, establishment_earliest=pd.Timestamp("2020-01-01"),
+    ...                        establishment_latest=pd.Timestamp("2020-01-01"))
+    >>> study = Study(replicates=0, draws=2, horizons=(12,))
+    >>> found = course(cohort, contacts, stack([], SPELLS), stack([], MOVES), study=study, groups=["province"])
+    >>> found.settled["known"].tolist(), found.occupation.shape[0]  # four states, month by month
+    (['insufficient'], 52)
     """
     study = study or Study()
     if fits is None:

@@ -56,6 +56,21 @@ def moves_per_person(
         n_at_risk (persons observed at the horizon), n_moves (known by then), known, method (`no_news_no_move`,
         `while_seen`), note. With fewer at risk than the support, or where the curve itself is not supported
         (`while_seen`: not by presences), a horizon is `insufficient` and has no estimate.
+
+    Examples
+    --------
+    >>> from trajectories.course import main_fits
+    >>> from trajectories.hearing import tables_of
+    >>> from trajectories.simulate import told_stays
+    >>> from trajectories.tables import SPELLS, stack
+    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> cohort["establishment_latest"], study = pd.Timestamp("2020-01-01"), Study(replicates=0, horizons=(12,))
+    >>> fits = main_fits(cohort, contacts, study=study, groups=["province"])
+    >>> day = pd.to_datetime(["2020-06-01"])  # somebody went back to the metropole
+    >>> moves = pd.DataFrame({"person_id": ["0"], "kind": "return", "earliest": day, "latest": day})
+    >>> table = moves_per_person(fits, stack([], SPELLS), moves, study=study)
+    >>> table.query("method == 'while_seen'")[["kind", "horizon", "n_moves"]].values.tolist()
+    [['all', 12, 1], ['return', 12, 1]]
     """
     study = study or Study()
     known = _events(spells, moves)

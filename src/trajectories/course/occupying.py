@@ -55,6 +55,21 @@ def occupation(fits: Mapping[str, MainFit], spells: pd.DataFrame, *, study: Stud
         to 1), horizon (every month from 0 to the last horizon), estimate, se, lower, upper (rates in 0–1), n_start,
         n_at_risk, n_confirmed (stays), known, method (`main`; `panel` where it may be used), note (for `main`, why the
         panel model may not). In a month that is `insufficient` there is no estimate.
+
+    Examples
+    --------
+    >>> from trajectories.course import main_fits
+    >>> from trajectories.hearing import tables_of
+    >>> from trajectories.simulate import told_stays
+    >>> from trajectories.tables import SPELLS, stack
+    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> cohort = cohort.assign(exit=None, establishment_earliest=pd.Timestamp("2020-01-01"),
+    ...                        establishment_latest=pd.Timestamp("2020-01-01"))
+    >>> study = Study(replicates=0, horizons=(12,))
+    >>> fits = main_fits(cohort, contacts, study=study, groups=["province"])
+    >>> at = occupation(fits, stack([], SPELLS), study=study).query("horizon == 12")
+    >>> at["state"].tolist(), float(at["estimate"].sum().round(6))
+    (['this_region', 'metropole', 'other_region', 'outside_quebec'], 1.0)
     """
     study = study or Study()
     found = []

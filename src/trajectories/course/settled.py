@@ -83,6 +83,17 @@ def settled_share(fits: Mapping[str, MainFit], *, study: Study | None = None) ->
         until then a plateau could be seen), estimate, se, lower, upper (rates in 0–1), n_start, n_at_risk, n_confirmed
         (stays, at the horizon), known (`observed`; `insufficient`: no number), method (the distribution), left_by (the
         month by which 95 % of those who will leave have), note (the first rule that fails).
+
+    Examples
+    --------
+    >>> from trajectories.course import main_fits
+    >>> from trajectories.hearing import tables_of
+    >>> from trajectories.simulate import told_stays
+    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> study = Study(replicates=0, draws=2)
+    >>> fits = main_fits(cohort, contacts, study=study, groups=["province"])
+    >>> settled_share(fits, study=study)[["estimate", "known", "note"]].values.tolist()
+    [[nan, 'insufficient', 'the exits go on: no share of stayers is likelier than none']]
     """
     study = study or Study()
     rows = [{"measure": MEASURE, "group": group, **_of_group(fit, study)} for group, fit in fits.items()]

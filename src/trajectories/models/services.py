@@ -37,6 +37,12 @@ def services_in_stays(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.Da
     DataFrame
         person_id, episode, month (since the latest day of the establishment), service. A service of an organisation
         of the metropole is none of the region; one after another stay began is of that stay.
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> services_in_stays(*example_tables()).round(2).values.tolist()  # those of the metropole are none of the region
+    [['a', 1, 0.97, 'reception']]
     """
     given = records.loc[
         records["service"].notna()

@@ -18,7 +18,18 @@ COLUMNS = ("code_organisme", "no_dossier")
 
 
 def read_exclusions(path: Path | str) -> pd.DataFrame:
-    """The requests in the file (organisation_id, file_number, line of the file); none where there is no file."""
+    """
+    The requests in the file (organisation_id, file_number, line of the file); none where there is no file.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "exclusions.csv")
+    ...     _ = path.write_text("code_organisme;no_dossier\\nEER01;17\\n", encoding="utf-8")
+    ...     read_exclusions(path).values.tolist()
+    [['EER01', '17', 2]]
+    """
     path = Path(path)
     if not path.exists():
         return pd.DataFrame({"organisation_id": [], "file_number": [], "line": []}, dtype="object")
@@ -41,27 +52,62 @@ def read_exclusions(path: Path | str) -> pd.DataFrame:
 
 
 def excluded_records(records: pd.DataFrame, persons: pd.DataFrame, requests: pd.DataFrame) -> pd.Series:
-    """Ids of the records of everyone whom a request names."""
+    """
+    Ids of the records of everyone whom a request names.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"record_id": ["1", "2"], "organisation_id": ["A", "B"], "file_number": ["7", "R-9"]})
+    >>> persons = pd.DataFrame({"record_id": ["1", "2"], "person_id": "P1"})  # one person, known to two organisations
+    >>> requests = pd.DataFrame({"organisation_id": ["A"], "file_number": ["7"], "line": [2]})
+    >>> excluded_records(records, persons, requests).tolist()
+    ['1', '2']
+    """
     asked = records.merge(requests, on=["organisation_id", "file_number"])["record_id"]
     people = persons.loc[persons["record_id"].isin(asked), "person_id"]
     return persons.loc[persons["person_id"].isin(people), "record_id"]
 
 
 def idle_lines(records: pd.DataFrame, requests: pd.DataFrame) -> tuple[int, ...]:
-    """The lines of the file that no accepted row answers to: nobody is left out for them."""
+    """
+    The lines of the file that no accepted row answers to: nobody is left out for them.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"organisation_id": ["A"], "file_number": ["7"]})
+    >>> idle_lines(records, pd.DataFrame({"organisation_id": "A", "file_number": ["7", "8"], "line": [2, 3]}))
+    (3,)
+    """
     filed = pd.MultiIndex.from_frame(records[["organisation_id", "file_number"]])
     answered = pd.MultiIndex.from_frame(requests[["organisation_id", "file_number"]]).isin(filed)
     return tuple(int(line) for line in requests.loc[~answered, "line"])
 
 
 def links_without(links: pd.DataFrame, persons: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
-    """The pairs of identities (`links`) of which neither is of a record that is left out."""
+    """
+    The pairs of identities (`links`) of which neither is of a record that is left out.
+
+    Examples
+    --------
+    >>> links = pd.DataFrame({"left_id": ["F1", "F2"], "right_id": ["F2", "F3"]})
+    >>> persons = pd.DataFrame({"record_id": ["1", "2", "3"], "identity_id": ["F1", "F2", "F3"]})
+    >>> links_without(links, persons, pd.Series(["1"])).values.tolist()
+    [['F2', 'F3']]
+    """
     identities = persons.loc[persons["record_id"].isin(gone), "identity_id"]
     return links[~links[["left_id", "right_id"]].isin(set(identities)).any(axis=1)].reset_index(drop=True)
 
 
 def cells_without(issues: pd.DataFrame, records: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
-    """The cells that were corrected or became missing (`issues`), but those of records that are left out."""
+    """
+    The cells that were corrected or became missing (`issues`), but those of records that are left out.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"file": "f.csv", "sheet": "", "row": [2, 3], "record_id": ["1", "2"]})
+    >>> cells_without(rows.drop(columns="record_id").assign(column="sexe"), rows, pd.Series(["1"])).values.tolist()
+    [['f.csv', '', 3, 'sexe']]
+    """
     rows = records.loc[records["record_id"].isin(gone), ["file", "sheet", "row"]]
     theirs = pd.MultiIndex.from_frame(issues[["file", "sheet", "row"]]).isin(pd.MultiIndex.from_frame(rows))
     return issues[~theirs].reset_index(drop=True)

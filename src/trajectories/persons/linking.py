@@ -71,6 +71,16 @@ def link(
         Where DuckDB may spill (design: data/derived/tmp); by default it may not.
     team : Team, optional
         Who makes and weighs the pairs (shared_out.py); the result is the same.
+
+    Examples
+    --------
+    >>> from trajectories.tables import RECORDS, conform
+    >>> day, ids = pd.Timestamp("1990-05-01"), {"record_id": ["1", "2"], "row": 1, "organisation_id": ["A", "B"]}
+    >>> records = conform(pd.DataFrame({**ids, "given_name": "Zoé", "family_name": "Roy", "birth_date_earliest": day,
+    ...                                 "birth_date_latest": day}), RECORDS)
+    >>> pairs = link(records).pairs
+    >>> len(pairs), bool(pairs["same"].item() > 0.95)
+    (1, True)
     """
     model = model or Model.shipped()
     records = records.reset_index(drop=True)
@@ -95,6 +105,17 @@ def resolve(links: Links, threshold: float, key: Key | bytes) -> Resolved:
     A person's id is a keyed hash of the smallest identity of the cluster (organisation and file number, else the
     normalised name and birth date), a household's of the smallest identity in it: not of file names or rows, so that
     a deposit that is sent again keeps the ids.
+
+    Examples
+    --------
+    >>> from trajectories.tables import RECORDS, conform
+    >>> from trajectories.persons import SAMPLE_KEY
+    >>> day, ids = pd.Timestamp("1990-05-01"), {"record_id": ["1", "2"], "row": 1, "organisation_id": ["A", "B"]}
+    >>> records = conform(pd.DataFrame({**ids, "given_name": "Zoé", "family_name": "Roy", "birth_date_earliest": day,
+    ...                                 "birth_date_latest": day}), RECORDS)
+    >>> links = link(records)
+    >>> [resolve(links, threshold, SAMPLE_KEY).persons["person_id"].nunique() for threshold in (0.95, 1.0)]
+    [1, 2]
     """
     table = links.identities.table
     person, pairs = cluster(links.pairs, table, threshold)
@@ -124,7 +145,21 @@ def identity_ids(links: Links, key: Key | bytes) -> np.ndarray:
 
 
 def decide(links: Links, decisions: pd.DataFrame, key: Key | bytes) -> Links:
-    """The links with what a reviewer decided of some pairs (columns left_id, right_id, same)."""
+    """
+    The links with what a reviewer decided of some pairs (columns left_id, right_id, same).
+
+    Examples
+    --------
+    >>> from trajectories.tables import RECORDS, conform
+    >>> from trajectories.persons import SAMPLE_KEY
+    >>> day, ids = pd.Timestamp("1990-05-01"), {"record_id": ["1", "2"], "row": 1, "organisation_id": ["A", "B"]}
+    >>> records = conform(pd.DataFrame({**ids, "given_name": "Zoé", "family_name": "Roy", "birth_date_earliest": day,
+    ...                                 "birth_date_latest": day}), RECORDS)
+    >>> links = link(records)
+    >>> said = resolve(links, 0.95, SAMPLE_KEY).links[["left_id", "right_id"]].assign(same=False)  # a reviewer's word
+    >>> resolve(decide(links, said, SAMPLE_KEY), 0.95, SAMPLE_KEY).persons["person_id"].nunique()
+    2
+    """
     if decisions.empty:
         return links
     position = pd.Series(np.arange(len(links.identities.table)), index=identity_ids(links, key))

@@ -139,6 +139,10 @@ def secret_key() -> Key:
     ------
     KeyFileError
         The key is too short or not whole, or its file cannot be read or made.
+
+    Examples
+    --------
+    >>> key = secret_key()  # doctest: +SKIP
     """
     found = known_key()
     if found is not None:

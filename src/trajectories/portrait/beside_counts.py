@@ -48,6 +48,17 @@ def delays_beside_counts(curve: Protected, counts: Protected) -> Protected:
     -------
     Protected
         Fewer months, or none of a group.
+
+    Examples
+    --------
+    >>> from trajectories import protect
+    >>> from trajectories.portrait import establishment_curve
+    >>> settled = pd.DataFrame({"person_id": range(43), "region": "05", "delay": [2] * 37 + [14] * 6, "left_out": None})
+    >>> curve = protect(establishment_curve(settled, groups=["05"]))
+    >>> counts = protect(pd.DataFrame({"group": "05", "table": ["delay", "delay", "stays"],
+    ...     "key": ["under_3_months", "12_to_23_months", "total"], "persons": [37, 6, 43], "households": [20, 3, 23]}))
+    >>> len(curve.frame), len(delays_beside_counts(curve, counts).frame)  # month 2 would tell of the hidden six
+    (3, 2)
     """
     kept = [curve.frame.iloc[:0]]
     for group, part in curve.frame.groupby("group", sort=False):
@@ -97,6 +108,19 @@ def stock_beside_counts(stock: Protected, counts: Protected) -> Protected:
     -------
     Protected
         The province, and the regions whose number without a known departure is told.
+
+    Examples
+    --------
+    >>> from trajectories import protect
+    >>> monthly = pd.DataFrame({"group": "05", "month": pd.to_datetime(["2022-03-31"]), "persons_lower": [41],
+    ...                         "persons_upper": [41], "households_lower": [20], "households_upper": [20]})
+    >>> stock = protect(monthly)
+    >>> counts = protect(pd.DataFrame({"group": "05", "table": ["fiscal_year"] * 3 + ["exit"],
+    ...     "key": ["2020-2021", "2021-2022", "2022-2023", "none_known"], "persons": [37, 4, 7, 48],
+    ...     "households": [18, 2, 4, 24]}))
+    >>> ends = ["at_least_rounded", "at_most_rounded"]
+    >>> stock.frame[ends].values.tolist(), stock_beside_counts(stock, counts).frame[ends].values.tolist()
+    ([[40, 50]], [[30, 60]])
     """
     kept = [stock.frame.iloc[:0]]
     for group, part in stock.frame.groupby("group", sort=False):

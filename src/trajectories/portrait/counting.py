@@ -54,6 +54,12 @@ def counts_by_key(
     -------
     DataFrame
         group, table, key, persons, households.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"person_id": list("aab"), "household_id": "H", "region": "05", "sex": ["F", "F", None]})
+    >>> counts_by_key(rows, {"sex": ("F", "M")}, groups=["05"])[["key", "persons", "households"]].values.tolist()
+    [['F', 1, 1], ['M', 0, 0], ['unknown', 1, 1]]
     """
     rows = rows.reset_index(drop=True)
     coded = {

@@ -40,6 +40,16 @@ def decisions(
         Tables `linkage` (persons and households by the number of organisations that know the person: one, two,
         three_or_more), `links` (pairs of files: linked, refused for what is known of them or by a reviewer, doubtful
         for a human to look at) and `conflicts` (decisions by rule); the last two have no households.
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> from trajectories.tables import CONFLICTS, LINKS, stack
+    >>> _, records, persons = example_tables()
+    >>> records["organisation_id"] = ["M1", "M1", "R1"]  # the third tells of the person of the first
+    >>> table = decisions(records, persons, stack([], LINKS), stack([], CONFLICTS), study=Study())
+    >>> table.query("table == 'linkage'")[["key", "persons"]].values.tolist()
+    [['one', 1], ['two', 1], ['three_or_more', 0]]
     """
     known = records[["record_id", "organisation_id"]].merge(persons, on="record_id")
     of_person = known.groupby("person_id").agg(n=("organisation_id", "nunique"), household_id=("household_id", "first"))
@@ -69,6 +79,15 @@ def accounting(deposits: Deposits, n_excluded: int) -> pd.DataFrame:
     What became of the rows read and of the places typed (province only), as the same kind of table.
 
     `excluded` rows (persons left out by request) are taken from the accepted ones.
+
+    Examples
+    --------
+    >>> files = pd.DataFrame({"n_accepted": [8], "n_quarantined": 1, "n_superseded": 0, "n_duplicate": 2})
+    >>> typed = pd.DataFrame({"residence": ["Laval", None], "residence_match": ["exact", None],
+    ...                       "destination": ["Gaspé", "Nord"], "destination_match": ["exact", "none"]})
+    >>> table = accounting(Deposits(typed, None, None, files, None, n_anew=1), n_excluded=3).set_index("key")["persons"]
+    >>> table[["accepted", "excluded", "total", "resolved", "none"]].tolist()
+    [5, 3, 11, 2, 1]
     """
     files = deposits.files
     rows = {

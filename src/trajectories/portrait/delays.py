@@ -64,6 +64,17 @@ def delays(
         clustered on households), n_start (persons), n_risk, n_left_out (persons of the group, or of all who were
         met, that are not used), note. A month with fewer than `support` at risk has no estimate; of `truncation`,
         none beyond the last month that has as many, and the estimate is 1 there.
+
+    Examples
+    --------
+    >>> from trajectories import build_spells
+    >>> from trajectories.services.example import example_tables
+    >>> cohort, records, persons = example_tables()
+    >>> lived, cohort = build_spells(records, persons), cohort.assign(years_since_arrival=[0.05, 0.12])
+    >>> table = delays(cohort, lived.spells, lived.observations, records, cutoff=lived.cutoff, groups=["05"],
+    ...                study=Study(support=1, horizons=(3,)))
+    >>> table.loc[table["method"].eq("established"), "estimate"].tolist()  # by months 0 to 3
+    [0.0, 0.5, 1.0, 1.0]
     """
     study = study or Study()
     asked = None if groups is None else tuple(groups)

@@ -52,6 +52,14 @@ def migrations(
     -------
     DataFrame
         group, table (`migration`), key (`MIGRATIONS`), persons, households; each person once a group.
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> cohort, *_ = example_tables()
+    >>> moves = pd.DataFrame({"person_id": ["a"], "kind": "return", "origin_region": "05", "destination_region": "06"})
+    >>> migrations(cohort, moves, groups=["05"]).query("persons > 0")[["key", "persons"]].values.tolist()
+    [['secondary', 1], ['return', 1]]
     """
     study = study or Study()
     stays = stays_of(cohort, study)

@@ -49,6 +49,13 @@ def services_before(
         group, table (`SERVICE_TABLES`), key (yes, no), persons, households; each person by the first secondary stay
         in the group. A service counts where an organisation of the metropole gave it, surely not after the
         establishment (its latest day is not after the latest day of the establishment).
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> table = services_before(*example_tables(), groups=["05"])
+    >>> table.query("key == 'yes' and persons > 0")[["table", "persons"]].values.tolist()
+    [['service_any', 2], ['service_personal_support', 2]]
     """
     stays = stays_of(cohort, study)
     stays = stays[stays["pathway"].eq(SECONDARY)].reset_index(drop=True)

@@ -57,6 +57,15 @@ def portrait(
     DataFrame
         group, table (stays, pathway, origin, fiscal_year, exit, lost, late_news, excluded), key, persons, households.
         A person with two stays in a group counts once per key.
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> from trajectories.tables import CONTACTS, stack
+    >>> cohort, *_ = example_tables()
+    >>> table = portrait(cohort, stack([], CONTACTS), groups=["05"]).query("persons > 0")
+    >>> table[["table", "key", "persons"]].values.tolist()[:3]
+    [['stays', 'total', 2], ['pathway', 'secondary', 2], ['origin', 'unknown', 2]]
     """
     stays = stays_of(cohort, study)
     keys = stays.assign(stays="total", **_keys(stays, contacts))

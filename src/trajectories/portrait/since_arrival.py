@@ -38,6 +38,14 @@ def since_arrival(cohort: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
         person_id, household_id, region, delay (whole months, up), limit (the longest delay that the cut-off let be
         seen, whole months), left_out (missing; or why the row is not used: why the cohort excludes it,
         `arrival_unknown`, `arrival_after_establishment`, `arrived_before_deposits`).
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> cohort, records, _ = example_tables()
+    >>> cohort = cohort.assign(years_since_arrival=[0.1, 0.5])  # deposits begin two months before the establishment
+    >>> since_arrival(cohort, records)[["person_id", "delay", "limit", "left_out"]].values.tolist()
+    [['a', 2.0, 13.0, None], ['b', 6.0, 18.0, 'arrived_before_deposits']]
     """
     stays = stays_of(cohort, None)
     stays = stays[stays["pathway"].eq(SECONDARY)].reset_index(drop=True)
@@ -117,6 +125,15 @@ def establishment_curve(
     DataFrame
         group, month, n_entry, n_censor, n_exit_settled: method `established`. Delays under a month are of month 1:
         nobody leaves a curve at its start.
+
+    Examples
+    --------
+    >>> settled = pd.DataFrame({"person_id": ["a", "b"], "region": "05", "delay": [2.0, 70.0], "left_out": None})
+    >>> establishment_curve(settled, groups=["05"]).iloc[[0, 2, 60]].drop(columns="group")
+        month  n_entry  n_censor  n_exit_settled
+    0       0        2         0               0
+    2       2        0         0               1
+    60     60        0         1               0
     """
     settled = settled[settled["left_out"].isna()].reset_index(drop=True)
     size = horizon + 1

@@ -41,6 +41,18 @@ def since_contact(
         (0 nothing known, 1 settled, 3 left Québec or died), month (of what happened; missing where nothing did),
         to_cutoff, last_evidence (whole months until which each method follows the person), left_out (missing; or why
         the row is not used: `settled_before`, `met_too_late`).
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> (cohort, records, _), day = example_tables(), pd.to_datetime(["2022-02-10", "2022-06-02"])
+    >>> spells = pd.DataFrame({"person_id": "a", "household_id": "A", "spell": [1, 2], "zone": ["metropole", "region"],
+    ...     "region": ["06", "05"], "start_latest": day, "end_earliest": day, "last_confirmed": day, "outcome": "lost"})
+    >>> seen = pd.DataFrame({"person_id": "a", "record_id": ["1"], "kind": "service", "zone": "metropole",
+    ...                      "latest": day[:1]})
+    >>> met = since_contact(cohort, spells, seen, records, pd.Timestamp("2023-03-31"))
+    >>> met[["person_id", "region", "cause", "month", "to_cutoff"]].values.tolist()
+    [['a', '05', 1, 4.0, 13.0]]
     """
     zone = records[["record_id", "organisation_zone"]].set_index("record_id")["organisation_zone"]
     met = observations[observations["kind"].eq("service") & observations["zone"].eq(METROPOLE)]
@@ -134,6 +146,17 @@ def contact_curve(met: pd.DataFrame, *, horizon: int = 60) -> pd.DataFrame:
     -------
     DataFrame
         group (`province`), month, n_entry, n_censor, n_exit_settled, n_exit_gone (persons; method `to_cutoff`).
+
+    Examples
+    --------
+    >>> met = pd.DataFrame({"cause": [1, 0, 3], "month": [4.0, np.nan, 9.0], "to_cutoff": [20.0, 12.0, 30.0],
+    ...                     "left_out": None})
+    >>> contact_curve(met).iloc[[0, 4, 9, 12]].drop(columns="group")
+        month  n_entry  n_censor  n_exit_settled  n_exit_gone
+    0       0        3         0               0            0
+    4       4        0         0               1            0
+    9       9        0         0               0            1
+    12     12        0         1               0            0
     """
     met = met[met["left_out"].isna()]
     time, cause = _followed(met, np.ones(len(met), dtype=bool), "to_cutoff")

@@ -139,6 +139,13 @@ def stock_counts(monthly: pd.DataFrame, *, month: int = 3) -> pd.DataFrame:
     DataFrame
         group, table (« stock_certain 2024-03-31 », « stock_possible 2024-03-31 »), key (`total`), persons,
         households.
+
+    Examples
+    --------
+    >>> monthly = pd.DataFrame({"group": "05", "month": pd.to_datetime(["2024-02-29", "2024-03-31"]),
+    ...     "persons_lower": [40, 41], "persons_upper": [50, 52], "households_lower": 20, "households_upper": 26})
+    >>> stock_counts(monthly)[["table", "persons", "households"]].values.tolist()
+    [['stock_certain 2024-03-31', 41, 20], ['stock_possible 2024-03-31', 52, 26]]
     """
     at = monthly[monthly["month"].dt.month.eq(month)]
     day = at["month"].dt.strftime("%Y-%m-%d")

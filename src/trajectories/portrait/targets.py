@@ -40,6 +40,14 @@ def targets(cohort: pd.DataFrame, *, study: Study | None = None, groups: Iterabl
     -----
     Targets are given by region. That of several regions is the sum of theirs, where each of them has one that year (the
     province: all of them outside Montréal and Laval).
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> cohort, *_ = example_tables()
+    >>> study = Study(targets={("05", "2021-2022"): 3})
+    >>> targets(cohort, study=study, groups=["05"])[["fiscal_year", "households", "target"]].values.tolist()
+    [['2021-2022', 2, 3]]
     """
     stays = stays_of(cohort, study)
     year = fiscal_years(stays["establishment_latest"])
@@ -88,6 +96,15 @@ def beside_targets(counts: Protected, study: Study) -> pd.DataFrame:
     DataFrame
         group, fiscal_year, households_rounded (missing where hidden), target, reached_percent (the rounded number to
         the target, to the nearest 5 %; missing where hidden or without target), shown.
+
+    Examples
+    --------
+    >>> from trajectories import protect
+    >>> counts = protect(pd.DataFrame({"group": "05", "table": "fiscal_year", "key": ["2021-2022", "2022-2023"],
+    ...                                "persons": [60, 80], "households": [38, 50]}))
+    >>> told = beside_targets(counts, Study(targets={("05", "2022-2023"): 60}))
+    >>> told[["fiscal_year", "households_rounded", "target", "reached_percent"]].values.tolist()
+    [['2021-2022', 40, <NA>, <NA>], ['2022-2023', 50, 60, 85]]
     """
     frame = counts.frame
     told = frame[frame["table"].eq(FISCAL_YEAR)].rename(columns={"key": "fiscal_year"})

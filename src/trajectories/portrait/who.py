@@ -69,6 +69,15 @@ def who(
     DataFrame
         group, table (one of `WHO`), key (`unknown` where nothing was told), persons, households. Each person is in
         one key of each table.
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables
+    >>> cohort, records, persons = example_tables()
+    >>> records["birth_country"] = ["HTI", "FRA", "HTI"]
+    >>> table = who(cohort, records, persons, groups=["05"])
+    >>> table.query("persons > 0 and table == 'country_group'")[["key", "persons"]].values.tolist()
+    [['western_europe', 1], ['caribbean', 1]]
     """
     stays = stays_of(cohort, study)
     keys = {
@@ -107,7 +116,15 @@ def _classes(values: pd.Series, bounds: tuple[int, ...], names: tuple[str, ...])
 
 
 def country_of_birth(records: pd.DataFrame, persons: pd.DataFrame) -> pd.Series:
-    """The country most often typed for each person (ISO alpha-3; the first by name of several), by person_id."""
+    """
+    The country most often typed for each person (ISO alpha-3; the first by name of several), by person_id.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"record_id": ["1", "2", "3"], "birth_country": ["HTI", "FRA", "HTI"]})
+    >>> country_of_birth(records, pd.DataFrame({"record_id": ["1", "2", "3"], "person_id": "a"})).to_dict()
+    {'a': 'HTI'}
+    """
     typed = records[["record_id", "birth_country"]].merge(persons[["record_id", "person_id"]], on="record_id")
     counted = typed.dropna(subset=["birth_country"]).groupby(["person_id", "birth_country"]).size().rename("n")
     ordered = counted.reset_index().sort_values(

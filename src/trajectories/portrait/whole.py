@@ -83,6 +83,20 @@ def whole_portrait(
     Returns
     -------
     Portrait
+
+    Examples
+    --------
+    >>> from trajectories import build_spells
+    >>> from trajectories.services.example import example_tables
+    >>> from trajectories.tables import CONTACTS, stack
+    >>> cohort, records, persons = example_tables()
+    >>> lived = build_spells(records, persons)
+    >>> made = whole_portrait(cohort, stack([], CONTACTS), lived.spells, lived.moves, lived.observations, records,
+    ...                       persons, cutoff=lived.cutoff, groups=["05"])
+    >>> made.counts.query("table == 'stays'")[["group", "persons", "households"]].values.tolist()
+    [['05', 2, 2]]
+    >>> made.stock[["month", "persons_lower", "persons_upper"]].astype(str).values.tolist()
+    [['2022-03-31', '0', '2']]
     """
     study = study or Study()
     groups = None if groups is None else tuple(groups)

@@ -70,6 +70,12 @@ def organisation_quality(derived: Path | str | Given, study: Study | None = None
     ------
     StaleTableError
         The build has no `records` or no `files`; another table that is missing is left out, and named.
+
+    Examples
+    --------
+    >>> study = Study.read("study.toml")                            # doctest: +SKIP
+    >>> found = organisation_quality(study.paths.derived, study)    # doctest: +SKIP
+    >>> found.organisations[["organisation_id", "n_mend"]].head(3)  # doctest: +SKIP
     """
     given = derived if isinstance(derived, Given) else read_given(Path(derived))
     study = study or Study()

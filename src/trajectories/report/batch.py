@@ -138,6 +138,13 @@ def run_reports(
         A table of the analysis is missing, or was written by another version.
     UnusableInputError
         PDFs are asked for and there is no Chromium.
+
+    Examples
+    --------
+    >>> from trajectories import analyse
+    >>> study = Study.read("study.toml")                                        # doctest: +SKIP
+    >>> tables, out = analyse(study), study.paths.reports                       # doctest: +SKIP
+    >>> run_reports(study, regions=["05", "province"], tables=tables, out=out)  # doctest: +SKIP
     """
     regions = list(dict.fromkeys(regions))
     _refuse_unknown(regions, study)

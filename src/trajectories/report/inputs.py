@@ -78,6 +78,11 @@ def open_report(
         A table is missing, or was written by another version.
     NotebookError
         No catalogue exists for the language.
+
+    Examples
+    --------
+    >>> report = open_report("reports/sensitive/tables", "05", language="en")  # doctest: +SKIP
+    >>> report.retention.frame[["horizon", "estimate", "shown"]]               # doctest: +SKIP
     """
     (report,) = open_reports(tables, [region], language=language, rules=rules, support=support)
     return report

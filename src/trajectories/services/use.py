@@ -239,6 +239,13 @@ def delay_to_first(
     A household is known because somebody noted it, often with that very service: of those settled last only those
     noted at once are known, and they would be served at once. So establishments within the time in which 95 % are
     noted, counted back from the cut-off, are left out. What remains is among the households that became known.
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables, one_household
+    >>> table = delay_to_first(*example_tables(), study=one_household(), groups=["05"])
+    >>> table.query("service == 'any'")[["horizon", "estimate", "served"]].head(2).values.tolist()
+    [[1.0, 0.5, 1], [2.0, 0.5, 1]]
     """
     study = study or Study()
     ready = ready or served(cohort, records, persons, study, issues)
@@ -342,6 +349,16 @@ def number_of_services(
         `1`, `2_3`, `4_plus`), horizon (12), estimate (services a household, or share of the households), se, lower,
         upper (95 %: normal of the mean, not below 0; Wilson of the shares), n_start, n_at_risk (households), households
         (of the class; of the mean, those with any), method (`whole_window`), note.
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables, one_household
+    >>> cohort, records, persons = example_tables()
+    >>> later = records["service_date_latest"] + pd.Timedelta(days=60)
+    >>> records = records.assign(service_date_earliest=later, service_date_latest=later)
+    >>> table = number_of_services(cohort, records, persons, study=one_household(), groups=["05"])
+    >>> table.query("service == 'any'")[["number", "estimate"]].values.tolist()
+    [['mean', 1.5], ['0', 0.0], ['1', 0.5], ['2_3', 0.5], ['4_plus', 0.0]]
     """
     study = study or Study()
     ready = ready or served(cohort, records, persons, study, issues)

@@ -69,6 +69,16 @@ def describing_tables(
         `service_reach`, `service_delay`, `service_number`, `service_transfer`, `service_funnel`, `service_needs`,
         `service_reasons`, `service_follow_up`, `service_expected` (by region and by category, a service and a time
         after another, and transfers).
+
+    Examples
+    --------
+    >>> from trajectories.services.example import example_tables, one_household
+    >>> from trajectories.tables import CONTACTS, stack
+    >>> cohort, records, persons = example_tables()
+    >>> contacts, study = stack([], CONTACTS), one_household()
+    >>> made = describing_tables(cohort, contacts, records, persons, study=study, groups=["05"])  # doctest: +SKIP
+    >>> len(made), made["service_needs"].query("n_start > 0")["need"].tolist()                    # doctest: +SKIP
+    (9, ['job', 'housing'])
     """
     study = study or Study()
     places = reported_groups(study) if groups is None else tuple(groups)

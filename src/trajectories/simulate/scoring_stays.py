@@ -159,7 +159,9 @@ def exit_scores(
 
     Examples
     --------
-    See `stay_scores`: the same arguments.
+    With the tables of the example of `stay_scores`:
+
+    >>> exit_scores(cohort, persons, truth, records, cutoff=residences.cutoff)  # doctest: +SKIP
     """
     rows = linked_rows(persons, truth, records)
     pure = whole_and_pure(rows)
@@ -308,7 +310,9 @@ def retention_scores(
 
     Examples
     --------
-    See `stay_scores`: ``retention_scores(cohort.cohort, cohort.contacts, truth, cutoff=residences.cutoff)``.
+    With the tables of the example of `stay_scores`:
+
+    >>> retention_scores(cohort, contacts, truth, cutoff=residences.cutoff)["s12_error"]  # doctest: +SKIP
     """
     from ..retention import retention
 

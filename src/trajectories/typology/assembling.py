@@ -118,6 +118,18 @@ def typology(
     -----
     Deterministic: distinct sequences are taken in lexical order, whatever the order of the persons. With costs from
     transition rates at most 1,500 distinct sequences are clustered, else 8,000.
+
+    Examples
+    --------
+    >>> begun, back = pd.Timestamp("2019-01-15"), pd.Timestamp("2019-09-15")  # of six, three go back
+    >>> cohort = pd.DataFrame({"person_id": list("abcdef"), "household_id": list("abcdef"), "episode": 1,
+    ...     "region": "05", "excluded": None, "establishment_latest": begun, "cutoff": 60.0, "heard_until": 60.0})
+    >>> here = cohort[["person_id", "region"]].assign(spell=1, zone="region", municipality="43027", start_latest=begun)
+    >>> gone = here.tail(3).assign(spell=2, zone="metropole", municipality="66023", start_latest=back)
+    >>> spells = pd.concat([here, gone]).assign(start_earliest=lambda f: f["start_latest"], end_earliest=pd.NaT,
+    ...     end_latest=pd.NaT, last_confirmed=begun, outcome="present")
+    >>> typology(spells, cohort, study=Study(replicates=20), k=2).types[["name", "n_persons"]].values.tolist()
+    [['returns_early', 3], ['stays', 3]]
     """
     seen = observable(spells, cohort, study=study, months=months)
     enters = seen.persons["weight"].to_numpy() > 0
