@@ -78,6 +78,16 @@ def completed_stays(
     Multiple imputation: Rubin (1987); of exit times known through intervals, Pan (2000); of covariates compatible with
     the regression, Bartlett, Seaman, White & Carpenter (2015), whose levels are here few enough to be weighed one by
     one. Missing is taken to depend on what is known (the exit among it), not on the missing value itself.
+
+    Examples
+    --------
+    >>> from trajectories.hearing import tables_of
+    >>> from trajectories.simulate import told_stays
+    >>> cohort, contacts = tables_of(told_stays(100, seed=1))
+    >>> cohort["city_size"] = np.where(np.arange(100) % 3, "under_10k", None)  # of every third it is not known
+    >>> first, second = completed_stays(cohort, contacts, m=2, study=Study(replicates=0), covariates=["city_size"])
+    >>> len(first), int(first["city_size"].isna().sum()), int((~first["complete"]).sum())
+    (100, 0, 34)
     """
     study = study or Study()
     m = study.draws if m is None else m

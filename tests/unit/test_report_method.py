@@ -199,8 +199,8 @@ def test_every_docstring_of_the_method_page_is_in_the_code_and_one_that_is_not_i
 
 
 def test_code_is_english_on_both_pages_and_says_so_where_the_page_is_not(pages):
-    assert pages["fr"].count('<div class="code" lang="en-CA">') == len(METHODS) == pages["fr"].count("<details>")
-    assert pages["en"].count('<div class="code">') == len(METHODS) and 'lang="en-CA"' in pages["en"][:100]
+    assert pages["fr"].count('<div class="docstring" lang="en-CA">') == len(METHODS) == pages["fr"].count("<details>")
+    assert pages["en"].count('<div class="docstring">') == len(METHODS) and 'lang="en-CA"' in pages["en"][:100]
 
 
 @pytest.mark.parametrize("language", sorted(LOCALES))

@@ -103,6 +103,13 @@ def fit_models(
     10 exits in some draw, or that some draw does not allow, gives a row with a note. Proportional hazards:
     models/proportional.py. Effects of services on exits that nobody has told of are drawn towards none: the draws
     do not know of services.
+
+    Examples
+    --------
+    >>> from trajectories.simulate import served_stays
+    >>> models = fit_models(served_stays(300, seed=1).completed, only=["cox"])
+    >>> models.coefficients[["term", "level", "reference"]].values.tolist(), models.fits["draws"].item()
+    ([['city_size', '10k_50k', '100k_plus']], 2)
     """
     if not len(completed):
         raise ValueError("completed: no draw is given.")
