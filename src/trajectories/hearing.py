@@ -160,7 +160,7 @@ def _told_at_home(stays: pd.DataFrame, told: Reported) -> np.ndarray:
     region = stays["region"].astype(object).to_numpy()
     rows = told.contacts.assign(region=region[told.contacts["stay"].to_numpy()])
     own = rows[rows["kind"].ne("news")].dropna(subset=["organisation", "region"])
-    counts = own.groupby(["organisation", "region"]).size().rename("rows").reset_index()
+    counts = own.groupby(["organisation", "region"], observed=True).size().rename("rows").reset_index()
     home = counts.sort_values(["rows", "region"]).drop_duplicates("organisation", keep="last")
     home = home.set_index("organisation")["region"]
     news = rows[rows["kind"].eq("news")].sort_values(["stay", "month"], kind="stable").drop_duplicates("stay")

@@ -309,6 +309,8 @@ def sample(study: Study | None = None) -> Tables:
             return load_tables(derived)
         try:
             with alone(derived):
+                with contextlib.suppress(StaleTableError):  # whoever was at work has ended since
+                    return load_tables(derived)
                 build(make_sample(asked))
         except LockedError:
             if time.monotonic() - begun > PATIENCE:

@@ -131,7 +131,7 @@ def page(report, language):
 def told_of(text):
     """The pieces of a page: text outside of style, alternative texts; the version of the software left out, and what
     is quoted: the code on the method page, and names of sources that say which language they are of."""
-    for quoted in (r"<style>.*?</style>", r'<div class="code".*?</div>', r"<cite lang=.*?</cite>"):
+    for quoted in (r"<style>.*?</style>", r'<div class="docstring".*?</div>', r"<cite lang=.*?</cite>"):
         text = re.sub(quoted, "", text, flags=re.S)
     # code stands inside of a line
     text = re.sub(r"</?code>", "", text).replace("0.1.0", "")
