@@ -267,7 +267,7 @@ def _sensitivity(built: _Build, rates: pd.DataFrame, study: Study, team: Team | 
 
 
 def _of_records(everyone: tuple[pd.DataFrame, ...], chosen: pd.Series) -> tuple[pd.DataFrame, ...]:
-    """The rows of some records, of each table."""
-    if chosen.all():
+    """The rows of some records, of each table; of none, all: the thresholds of the alternatives are to be told of."""
+    if chosen.all() or not chosen.any():
         return everyone
     return tuple(frame[frame["record_id"].isin(chosen.index[chosen])].reset_index(drop=True) for frame in everyone)

@@ -103,3 +103,18 @@ def test_the_records_of_persons_that_change_are_enough_beside_the_cohort(line, a
     at_hand = {"cohort": cohort, "retention": rates, "deposits": last_deposits(records)}
     again = linkage_sensitivity(*few, study=study, **at_hand)
     pd.testing.assert_frame_equal(again, found)
+
+
+def test_where_no_person_is_another_each_threshold_is_told_of_all_the_same(line):
+    from trajectories.analysis import _of_records
+    from trajectories.sensitivity import moved_records
+
+    records, persons = line
+    same = pd.concat([persons.assign(threshold=LOOSE), persons.assign(threshold=STRICT)], ignore_index=True)
+    moved = moved_records(persons, same)
+    assert not moved.any()
+    cohort, rates = walked(*line)
+    found = linkage_sensitivity(
+        *_of_records((records, persons, same), moved), study=STUDY, cohort=cohort, retention=rates
+    )
+    assert set(found["setting"]) == {"loose", "study", "strict"}
