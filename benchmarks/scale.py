@@ -349,10 +349,15 @@ def reference(axis) -> None:
 def named(axis, ends) -> None:
     """The rooms' names at the ends of their lines, none on another."""
     low, high = np.log(axis.get_ylim())
-    least, below = (high - low) / 28, -np.inf
-    for (size, value), room, colour in sorted(ends, key=lambda end: end[0][1]):
-        at = max(np.log(value), below + least)
-        below = at
+    least, places, below = (high - low) / 28, [], -np.inf
+    ends = sorted(ends, key=lambda end: end[0][1])
+    for (_, value), *_ in ends:
+        below = max(np.log(value), below + least)
+        places.append(below)
+    above = high + least
+    for k in reversed(range(len(places))):  # none above the frame
+        above = places[k] = min(places[k], above - least)
+    for ((size, value), room, colour), at in zip(ends, places, strict=True):
         axis.annotate(
             room, (size, value), (axis.get_xlim()[1] / 3.6, np.exp(at)), color=colour, fontsize=8, va="center",
             arrowprops={"arrowstyle": "-", "lw": 0.5, "color": colour},
