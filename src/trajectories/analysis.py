@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,14 +250,15 @@ def _typology(
 
 def _sensitivity(built: _Build, rates: pd.DataFrame, study: Study, team: Team | None) -> dict[str, pd.DataFrame]:
     """What the estimate becomes under other settings than the study's."""
-    read = {"records": GIVEN, "persons": tables.WHOSE}
-    records, persons, alternatives = built.of("records", "persons", "alternatives", read=read)
+    both = built.of("persons", "alternatives", read={"persons": tables.WHOSE})
+    chosen = moved_records(*both), some_people(*both, seed=study.seed)
+    who = [_of_records(both, records) for records in chosen]
+    del both  # before the records: of a million persons each takes some three gigabytes
+    (records,) = built.of("records", read={"records": GIVEN})
     study, deposits = replace(study, cutoff=cutoff_of(study, records).date()), last_deposits(records)
-    everyone = (records, persons, alternatives)
-    moved = _of_records(everyone, moved_records(persons, alternatives))
-    some = _of_records(everyone, some_people(persons, alternatives, seed=study.seed))
+    moved, some = ((*_of_records([records], of), *theirs) for of, theirs in zip(chosen, who, strict=True))
     whole = len(some[0]) == len(records)
-    del everyone, records, persons, alternatives  # of a million persons five gigabytes
+    del records, who
     own = Cohort(built["cohort"], built["contacts"])
     linkage = linkage_sensitivity(*moved, study=study, cohort=own, retention=rates, deposits=deposits)
     del own
@@ -266,7 +267,7 @@ def _sensitivity(built: _Build, rates: pd.DataFrame, study: Study, team: Team | 
     return {"sensitivity": linkage, "panel": settings, "panel_range": range_of(settings)}
 
 
-def _of_records(everyone: tuple[pd.DataFrame, ...], chosen: pd.Series) -> tuple[pd.DataFrame, ...]:
+def _of_records(everyone: Sequence[pd.DataFrame], chosen: pd.Series) -> Sequence[pd.DataFrame]:
     """The rows of some records, of each table; of none, all: the thresholds of the alternatives are to be told of."""
     if chosen.all() or not chosen.any():
         return everyone
