@@ -27,6 +27,7 @@ from .cli_steps import (
     check_key,
     groups_asked,
     held,
+    or_the_sample,
     refuse_early,
     report_step,
     team_at,
@@ -172,15 +173,9 @@ def report(
     dry_run: DryRunOption = False,
 ) -> None:
     """Tables to reports: one page a region, one for the province, and an index."""
-    from .synthetic import or_sample
-
     show = Events() if json else Shown()
     with show.whole():
-        asked = Study.read(study)
-        settings = asked if derived is not None or reports is not None else or_sample(asked)
-        if settings is not asked:
-            show.echo(f"No deposit in {asked.paths.raw}: the synthetic sample is used.")
-        settings = settings.with_folders(derived=derived, reports=reports)
+        settings = or_the_sample(Study.read(study), show.echo, derived=derived, reports=reports)
         groups = groups_asked(settings, region, every)
         refuse_early(lang, pdf)
         if dry_run:
@@ -248,7 +243,7 @@ def cohort(
     """Draw the cohort for another perimeter, scope or pathway, from the tables of a build."""
     from . import pipeline
 
-    settings = Study.read(study).with_folders(derived=derived)
+    settings = or_the_sample(Study.read(study), derived=derived)
     settings = settings.with_cohort(perimeter=perimeter, scope=scope, pathway=pathway)
     asked = f"{settings.perimeter}_{settings.scope}" + (f"_{settings.pathway}" if settings.pathway else "")
     out = out or settings.paths.derived / "cohorts" / asked
@@ -278,7 +273,7 @@ def person(
     from . import pipeline
     from .audit import person_story
 
-    settings = Study.read(study).with_folders(derived=derived, reports=reports)
+    settings = or_the_sample(Study.read(study), derived=derived, reports=reports)
     check_key(settings.paths.derived)
     story = person_story(person_id, pipeline.load_tables(settings.paths.derived))
     typer.echo(str(pipeline.write_sensitive(settings, "persons", f"{person_id}.txt", story)))
@@ -299,7 +294,7 @@ def train(
     from .persons.training import changes
     from .persons.training import train as learn
 
-    settings = Study.read(study).with_folders(derived=derived)
+    settings = or_the_sample(Study.read(study), derived=derived)
     if dry_run:
         typer.echo(f"Would read {settings.paths.derived} and write {out}.")
         return

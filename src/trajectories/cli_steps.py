@@ -5,12 +5,12 @@ Exit status: 0 all done; 1 some failed (named); 2 usage or unusable input; 130 i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cli_progress import Shown
+from .cli_progress import Shown, fail
 from .exceptions import TrajectoriesError
 from .locks import alone
 from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
@@ -26,6 +26,22 @@ def check_key(derived: Path) -> None:
     from .persons.key_mark import check_key as check
 
     check(derived)
+
+
+def or_the_sample(asked: Study, say: Callable[[str], None] = fail, **folders: Path | None) -> Study:
+    """
+    The study with the folders of the command line; without any, and without a deposit, the sample's, and it is said.
+
+    On standard error unless told otherwise: what some commands write on the other is read by machines.
+    """
+    from .synthetic import or_sample
+
+    if any(folders.values()):
+        return asked.with_folders(**folders)
+    settings = or_sample(asked)
+    if settings is not asked:
+        say(f"No deposit in {asked.paths.raw}: the synthetic sample is used.")
+    return settings
 
 
 @contextmanager
@@ -53,7 +69,8 @@ def build_step(
 ) -> int:  # fmt: skip
     """Build where something has changed, and say what became of the rows; the exit status."""
     from . import pipeline, tables
-    from .built import built_from, is_built, left_out, note_built
+    from .built import asked_of_build, built_from, is_built, note_built
+    from .persons.review import FILE as REVIEW
 
     show = show or Shown()
     with show.stage("build") as say:
@@ -67,12 +84,17 @@ def build_step(
             n_anew = built.deposits.n_anew
     derived = study.paths.derived
     files, persons, stays = (tables.load(one, derived) for one in (tables.FILES, tables.PERSONS, tables.COHORT))
-    excluded, idle = left_out(study)
+    excluded, idle, n_waiting = asked_of_build(study)
     _accounting(files, each_file, excluded, show, n_anew)
     for line in idle:
         show.echo(
             f"{study.exclusions}, line {line}: no accepted row has this organisation and file number, and nobody is "
             "left out for it. Look at how the organisation writes them."
+        )
+    if n_waiting:
+        show.echo(
+            f"{pipeline.review_folder(study) / REVIEW}: {n_waiting} decided pair(s) of which a file has no accepted "
+            "row today. They are kept, without effect, until its rows are sent again."
         )
     show.echo(f"{persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
     unreadable = files[files["status"].eq("unreadable")]

@@ -81,9 +81,8 @@ def completed_stays(
 
     Examples
     --------
-    >>> from trajectories.hearing import tables_of
     >>> from trajectories.simulate import told_stays
-    >>> cohort, contacts = tables_of(told_stays(100, seed=1))
+    >>> cohort, contacts = told_stays(100, seed=1).tables()
     >>> cohort["city_size"] = np.where(np.arange(100) % 3, "under_10k", None)  # of every third it is not known
     >>> first, second = completed_stays(cohort, contacts, m=2, study=Study(replicates=0), covariates=["city_size"])
     >>> len(first), int(first["city_size"].isna().sum()), int((~first["complete"]).sum())

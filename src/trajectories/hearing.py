@@ -84,8 +84,7 @@ def how_departures_become_known(
     Examples
     --------
     >>> from trajectories.simulate import told_stays
-    >>> from trajectories.hearing import tables_of
-    >>> table = how_departures_become_known(*tables_of(told_stays(3000, seed=2)), study=Study(replicates=0))
+    >>> table = how_departures_become_known(*told_stays(3000, seed=2).tables(), study=Study(replicates=0))
     >>> failure = table.query("measure == 'contact_failure' and not previous_failed").set_index("of")["estimate"]
     >>> failure.round(1).to_dict()
     {'there': 0.1, 'gone': 0.5}
@@ -106,28 +105,6 @@ def how_departures_become_known(
         fit = some.fit(study, replicates=replicates, reporting=lent)
         parts.append(_of_group(name, some, home[chosen], fit, study, "own" if lent is None else "borrowed"))
     return pd.concat(parts, ignore_index=True)
-
-
-def tables_of(told) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """
-    Simulated stays (`simulate.told_stays`) as the tables `cohort` and `contacts`, as far as they are read here.
-
-    Parameters
-    ----------
-    told : ToldStays
-    """
-    n = len(told)
-    names = np.array([None, *CAUSES], dtype=object)
-    cohort = pd.DataFrame({
-        "person_id": np.arange(n).astype(str), "household_id": told.household.astype(str), "episode": 1,
-        "pathway": "secondary", "region": "05", "excluded": None, "role": None, "entry": told.entry,
-        "cutoff": told.cutoff, "heard_until": told.cutoff, "organisation_id": "A",
-    })  # fmt: skip
-    about = told.contacts
-    contacts = about.drop(columns="stay").assign(
-        person_id=about["stay"].astype(str), episode=1, cause=names[about["cause"]], record_id=None
-    )
-    return cohort, contacts.rename(columns={"organisation": "organisation_id"})
 
 
 def _groups(stays: pd.DataFrame, by: str, organisations: pd.DataFrame | None) -> Iterator[tuple[str, np.ndarray]]:

@@ -96,9 +96,8 @@ def main_fits(
 
     Examples
     --------
-    >>> from trajectories.hearing import tables_of
     >>> from trajectories.simulate import told_stays
-    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> cohort, contacts = told_stays(400, seed=1).tables()
     >>> fits = main_fits(cohort, contacts, study=Study(replicates=0), groups=["province"])
     >>> fits["province"].reporting, fits["province"].at([12])[["horizon", "n_at_risk", "known"]].values.tolist()
     ('own', [[12, 339, 'observed']])

@@ -30,7 +30,6 @@ from .persons import (
     STRICT,
     Key,
     Links,
-    Resolved,
     cells_without,
     decide,
     excluded_records,
@@ -40,6 +39,7 @@ from .persons import (
     read_exclusions,
     resolve,
     secret_key,
+    waiting,
 )
 from .persons.key_mark import check_key, note_key
 from .persons.review import read_decisions, review_table, write_review
@@ -82,8 +82,8 @@ class Tables:
 @dataclass(frozen=True)
 class Built:
     """
-    What `build` made: deposits as read, who is who, residences, cohort, how many rows were left out by request, and
-    which lines of the requests name nobody.
+    What `build` made: deposits as read, who is who, residences, cohort, how many rows were left out by request, which
+    lines of the requests name nobody, and how many reviewed pairs are of files that are not there today.
     """
 
     deposits: Deposits
@@ -94,6 +94,7 @@ class Built:
     cohort: Cohort
     n_excluded: int
     idle_lines: tuple[int, ...] = ()
+    n_waiting: int = 0
 
     @property
     def unreadable(self) -> pd.DataFrame:
@@ -141,7 +142,7 @@ def build(
     if deposits.records.empty:
         raise UnusableInputError(_nothing_usable(study, deposits))
     say("persons")
-    linked = _linked(deposits.records, study, key, team)
+    linked, kept_decisions = _linked(deposits.records, study, key, team)
     resolved = resolve(linked, study.match_threshold, key)
     requests = read_exclusions(study.exclusions)
     gone = excluded_records(deposits.records, resolved.persons, requests)
@@ -149,13 +150,15 @@ def build(
         frame[~frame["record_id"].isin(gone)].reset_index(drop=True)
         for frame in (deposits.records, resolved.persons, _alternatives(linked, study, key))
     )
-    _review(linked, resolved, gone, study, key)
+    private_folder(study.paths.reports / "sensitive")
+    review = review_table(linked, resolved, key, without=gone, kept=kept_decisions)
+    write_review(review, review_folder(study))
     say("spells and cohort")
     residences, cohort = People(records, persons, team).stays(study)
     kept = replace(deposits, records=records, issues=cells_without(deposits.issues, deposits.records, gone))
     links = links_without(resolved.links, resolved.persons, gone)
     idle = idle_lines(deposits.records, requests)
-    built = Built(kept, persons, links, alternatives, residences, cohort, len(gone), idle)
+    built = Built(kept, persons, links, alternatives, residences, cohort, len(gone), idle, len(kept_decisions))
     say("tables")
     write_tables(built, study, synthetic)
     # last: until every table is of this key, the folder is not
@@ -164,11 +167,12 @@ def build(
     return built
 
 
-def _linked(records: pd.DataFrame, study: Study, key: Key | bytes, team: Team | None) -> Links:
-    """Every pair of identities with its probabilities, and what a reviewer decided of some."""
+def _linked(records: pd.DataFrame, study: Study, key: Key | bytes, team: Team | None) -> tuple[Links, pd.DataFrame]:
+    """Every pair of identities with its probabilities and what a reviewer decided; the decisions of no effect today."""
     scratch = private_folder(private_folder(study.paths.derived) / "tmp")
     found = link(records, model=linkage_model(study), scratch=scratch, team=team)
-    return decide(found, read_decisions(review_folder(study)), key)
+    decisions = read_decisions(review_folder(study))
+    return decide(found, decisions, key), waiting(found, decisions, key)
 
 
 def _alternatives(links: Links, study: Study, key: Key | bytes) -> pd.DataFrame:
@@ -184,12 +188,6 @@ def _alternatives(links: Links, study: Study, key: Key | bytes) -> pd.DataFrame:
 def review_folder(study: Study) -> Path:
     """Where the clerical review is written, and read back."""
     return study.paths.reports / "sensitive" / "review"
-
-
-def _review(links: Links, resolved: Resolved, gone: pd.Series, study: Study, key: Key | bytes) -> None:
-    """The doubtful pairs for a human to decide, without anyone who asked to be left out."""
-    private_folder(study.paths.reports / "sensitive")
-    write_review(review_table(links, resolved, key, without=gone), review_folder(study))
 
 
 def _nothing_usable(study: Study, deposits: Deposits) -> str:

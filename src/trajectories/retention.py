@@ -97,9 +97,8 @@ def retention(
 
     Examples
     --------
-    >>> from trajectories.hearing import tables_of
     >>> from trajectories.simulate import told_stays
-    >>> cohort, contacts = tables_of(told_stays(400, seed=1))  # truly 0.75 after a year
+    >>> cohort, contacts = told_stays(400, seed=1).tables()  # truly 0.75 after a year
     >>> cohort = cohort.assign(exit=None, lost=None, lost_month=np.nan, lower=0.0, upper=np.inf)
     >>> study = Study(replicates=0, horizons=(12,))
     >>> table = retention(cohort, contacts, study=study, groups=["province"])  # doctest: +SKIP
@@ -125,9 +124,8 @@ def exits(
 
     Examples
     --------
-    >>> from trajectories.hearing import tables_of
     >>> from trajectories.simulate import told_stays
-    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> cohort, contacts = told_stays(400, seed=1).tables()
     >>> cohort = cohort.assign(exit=None, lost=None, lost_month=np.nan, lower=0.0, upper=np.inf)
     >>> table = exits(cohort, contacts, study=Study(replicates=0, horizons=(12,)), groups=["province"])
     >>> table["cause"].tolist(), float(table["estimate"].sum().round(1))

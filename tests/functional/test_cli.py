@@ -71,6 +71,11 @@ def test_a_report_without_deposits_goes_on_from_the_sample_that_was_made(project
     assert call("report", "--region", "03", "--dry-run") == 0
     out = capsys.readouterr().out
     assert "the synthetic sample is used" in out and str(project / "reports" / "sample" / "shareable") in out
+    for research in (["cohort", "--dry-run"], ["train", "--dry-run"]):
+        assert call(*research) == 0
+        captured = capsys.readouterr()
+        assert "the synthetic sample is used" in captured.err
+        assert str(project / "data" / "sample" / "derived") in captured.out
     # folders that are named are those that are meant
     assert call("report", "--region", "03", "--reports", project / "mine", "--dry-run") == 0
     assert "sample" not in capsys.readouterr().out

@@ -113,10 +113,14 @@ def test_what_a_reviewer_decides_counts_in_the_next_build(project, capsys):
     asked = lines.merge(below, left_on=["id_1", "id_2"], right_on=["left_id", "right_id"])["id_1"].iloc[0]
     at = lines.index[lines["id_1"].eq(asked)][0]
     lines.loc[at, "decision"] = "même"
+    # one more, of a file whose deposit was taken out
+    lines.loc[len(lines)] = {"decision": "différent", "id_1": "Fgone", "id_2": asked}
     lines.to_csv(path, sep=";", index=False, encoding="utf-8-sig")
     assert call("build", *study_of(project)) == 0
+    assert f"{path}: 1 decided pair(s)" in capsys.readouterr().out
     persons = tables.load(tables.PERSONS, project / "data" / "derived").drop_duplicates("identity_id")
     person = persons.set_index("identity_id")["person_id"]
     assert person[lines.loc[at, "id_1"]] == person[lines.loc[at, "id_2"]]
     again = pd.read_csv(path, sep=";", dtype=str, encoding="utf-8-sig", keep_default_na=False)
     assert again["decision"].iloc[0] == "même"
+    assert again.iloc[-1][["decision", "id_1", "id_2"]].tolist() == ["différent", "Fgone", asked]

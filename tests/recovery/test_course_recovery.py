@@ -8,7 +8,6 @@ import pytest
 
 from trajectories import Study
 from trajectories.course import course, main_fits, moves_per_person, occupation, restricted_time, settled_share
-from trajectories.hearing import tables_of
 from trajectories.months import months_between
 from trajectories.simulate import told_stays
 
@@ -22,7 +21,7 @@ PLATEAU, MEAN = 0.6, 7.0
 def months_there(seed, n, replicates):
     told = told_stays(n, seed)
     study = Study(replicates=replicates, horizons=HORIZONS)
-    rows = restricted_time(main_fits(*tables_of(told), study=study, groups=["province"]), study=study)
+    rows = restricted_time(main_fits(*told.tables(), study=study, groups=["province"]), study=study)
     rows = rows[rows["measure"].eq("restricted_months")].set_index("horizon")
     truth = pd.Series({h: np.trapezoid(told.survival[: h + 1]) for h in HORIZONS}, name="truth")
     return rows[["estimate", "se", "lower", "upper"]].join(truth).assign(seed=seed)
@@ -54,7 +53,7 @@ def with_plateau(monkeypatch, seed, n, schedule, cutoff):
     monkeypatch.setattr(TOLD, "HAZARD", (*hazard, 0.0))
     told = told_stays(n, seed, schedule=schedule, cutoff=cutoff)
     study = Study(replicates=0, draws=3)
-    return settled_share(main_fits(*tables_of(told), study=study, groups=["province"]), study=study).iloc[0]
+    return settled_share(main_fits(*told.tables(), study=study, groups=["province"]), study=study).iloc[0]
 
 
 def test_a_plateau_that_was_observed_is_found(monkeypatch):
@@ -73,7 +72,7 @@ def test_a_plateau_that_was_not_observed_is_not_told(monkeypatch):
 
 def test_exits_that_go_on_are_no_plateau():
     study = Study(replicates=0, draws=3)
-    fits = main_fits(*tables_of(told_stays(1000, 3)), study=study, groups=["province"])
+    fits = main_fits(*told_stays(1000, 3).tables(), study=study, groups=["province"])
     found = settled_share(fits, study=study).iloc[0]
     print(found.to_dict())
     assert found["known"] == "insufficient" and np.isnan(found["estimate"])

@@ -14,7 +14,6 @@ import pytest
 from trajectories import Study
 from trajectories.assumptions import odds_curve
 from trajectories.course import main_fits
-from trajectories.hearing import tables_of
 from trajectories.simulate import told_stays
 from trajectories.survival import kaplan_meier
 
@@ -46,7 +45,7 @@ def true_odds(told, curve):
 
 def run(world, seed, n=6000):
     told = told_stays(n, seed, **WORLDS[world])
-    fits = main_fits(*tables_of(told), study=STUDY, groups=["province"])
+    fits = main_fits(*told.tables(), study=STUDY, groups=["province"])
     curve = fits["province"].curve
     odds = true_odds(told, curve)
     moved = odds_curve(fits, study=STUDY, horizons=[HORIZON], gone=[1.0, odds], heard=[])["estimate"]
@@ -58,7 +57,7 @@ def run(world, seed, n=6000):
 
 def test_where_the_model_is_right_the_true_odds_ratio_is_one():
     told = told_stays(4000, 11)
-    fits = main_fits(*tables_of(told), study=STUDY, groups=["province"])
+    fits = main_fits(*told.tables(), study=STUDY, groups=["province"])
     odds = true_odds(told, fits["province"].curve)
     print(odds)
     assert odds == pytest.approx(1.0, abs=0.1)

@@ -7,7 +7,6 @@ import pytest
 from trajectories import Study
 from trajectories.assumptions import EAR, GRID, ODDS_COLUMNS, odds_curve, share_heard
 from trajectories.course import main_fits
-from trajectories.hearing import tables_of
 from trajectories.simulate import told_stays
 from trajectories.simulate.told_stays import hearing_of_shares
 
@@ -17,7 +16,7 @@ HORIZONS = (12, 24, 119)
 
 @pytest.fixture(scope="module")
 def fits():
-    cohort, contacts = tables_of(told_stays(1500, seed=3, hearing=0.6))
+    cohort, contacts = told_stays(1500, seed=3, hearing=0.6).tables()
     cohort["region"] = np.where(np.arange(len(cohort)) < 100, "01", "05")
     return main_fits(cohort, contacts, study=STUDY, groups=["province", "01"])
 

@@ -13,7 +13,6 @@ from trajectories.comparison.periods import first_day_of_recent
 from trajectories.course import main_fits
 from trajectories.disclosure import periods, protect
 from trajectories.exceptions import DisclosureError
-from trajectories.hearing import tables_of
 from trajectories.simulate import told_stays
 from trajectories.study import Study
 
@@ -24,7 +23,7 @@ CUTOFF = pd.Timestamp("2025-12-31")
 def fits_of(lately, n=1500, seed=3):
     """Stays and their truth; `lately(told)`: which settled in the recent part."""
     told = told_stays(n, seed=seed)
-    cohort, contacts = tables_of(told)
+    cohort, contacts = told.tables()
     day = np.where(lately(told), pd.Timestamp("2024-06-01"), pd.Timestamp("2020-06-01"))
     fits = main_fits(cohort.assign(establishment_latest=day), contacts, study=STUDY, groups=["province"])
     return told, fits

@@ -17,7 +17,6 @@ from trajectories.course.afterwards import STATES, episodes_after, rates_after
 from trajectories.course.occupying import _carried_on, panel_may_be_used
 from trajectories.course.settled import NOTES
 from trajectories.course.time_there import area
-from trajectories.hearing import tables_of
 from trajectories.main_fits import OF_STAYS
 from trajectories.retention import estimate
 from trajectories.simulate import told_stays
@@ -29,7 +28,7 @@ NOBODY_KNOWS = conform(pd.DataFrame(index=pd.RangeIndex(0)), SPELLS), conform(pd
 
 @pytest.fixture(scope="module")
 def told():
-    cohort, contacts = tables_of(told_stays(700, seed=3))
+    cohort, contacts = told_stays(700, seed=3).tables()
     # a region of 60 stays, too few to learn how its departures become known
     cohort["region"] = np.where(np.arange(len(cohort)) < 60, "01", "05")
     days = pd.Timestamp("2019-01-01") + pd.to_timedelta(np.zeros(len(cohort)), unit="D")
@@ -233,7 +232,7 @@ def test_the_panel_model_only_where_contacts_are_the_only_evidence(fits):
     study = Study(replicates=0, horizons=(12, 24))
     for gone, allowed in ((0.6, False), (0.12, True)):
         told = told_stays(1000, seed=2, hearing=None, failure_there=0.12, failure_gone=gone)
-        cohort, contacts = tables_of(told)
+        cohort, contacts = told.tables()
         alone = main_fits(cohort, contacts, study=study, groups=["province"])
         fitted = alone["province"]
         assert panel_may_be_used(fitted, study) == (allowed, "" if allowed else "contacts fail more with those gone")

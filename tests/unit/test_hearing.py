@@ -8,7 +8,7 @@ import pytest
 
 import trajectories
 from trajectories import Study
-from trajectories.hearing import CHANNELS, TOO_FEW, how_departures_become_known, tables_of
+from trajectories.hearing import CHANNELS, TOO_FEW, how_departures_become_known
 from trajectories.report.figures.hearing import departures_known
 from trajectories.report.hearing_reading import reading
 from trajectories.report.words import words
@@ -27,7 +27,7 @@ def told():
 
 @pytest.fixture(scope="module")
 def found(told):
-    return how_departures_become_known(*tables_of(told), study=STUDY)
+    return how_departures_become_known(*told.tables(), study=STUDY)
 
 
 def number(table, measure, of, **which):
@@ -72,7 +72,7 @@ def test_by_what_departures_become_known_sums_to_all_and_is_true(told, found):
 
 
 def test_news_of_an_organisation_of_the_region_is_of_the_region(told):
-    cohort, contacts = tables_of(told)
+    cohort, contacts = told.tables()
     half = np.arange(len(cohort)) % 2 == 0
     cohort["region"] = np.where(half, "05", "12")
     at = half[contacts["person_id"].astype(int)]
@@ -87,7 +87,7 @@ def test_news_of_an_organisation_of_the_region_is_of_the_region(told):
 
 
 def test_too_few_is_said_and_not_guessed():
-    table = how_departures_become_known(*tables_of(told_stays(60, 1)), study=STUDY)
+    table = how_departures_become_known(*told_stays(60, 1).tables(), study=STUDY)
     few = table[table["measure"].isin(["heard", "known_by"])]
     assert few["estimate"].isna().all()
     assert few["note"].eq(TOO_FEW).all()
@@ -97,7 +97,7 @@ def test_too_few_is_said_and_not_guessed():
 
 
 def test_a_small_group_borrows_what_it_cannot_learn(told):
-    cohort, contacts = tables_of(told)
+    cohort, contacts = told.tables()
     cohort["region"] = np.where(np.arange(len(cohort)) < 500, "01", "05")
     table = how_departures_become_known(cohort, contacts, study=STUDY, by="region")
     small = table[table["group"].eq("01")]
@@ -109,7 +109,7 @@ def test_a_small_group_borrows_what_it_cannot_learn(told):
 
 
 def test_limits_hold_the_estimate():
-    table = how_departures_become_known(*tables_of(told_stays(3000, 2)), study=Study(replicates=25))
+    table = how_departures_become_known(*told_stays(3000, 2).tables(), study=Study(replicates=25))
     known = table.dropna(subset=["estimate"])
     assert known["lower"].notna().all()
     assert (known["lower"] <= known["estimate"] + 0.02).all()
@@ -118,7 +118,7 @@ def test_limits_hold_the_estimate():
 
 
 def test_types_of_organisation_come_from_a_table(told):
-    cohort, contacts = tables_of(told)
+    cohort, contacts = told.tables()
     cohort["organisation_id"] = np.where(np.arange(len(cohort)) % 2 == 0, "E1", "E2")
     kinds = pd.DataFrame({"organisation_id": ["E1", "E1", "E2"], "organisation_zone": ["metropole", None, "region"]})
     table = how_departures_become_known(cohort, contacts, study=STUDY, by="organisation", organisations=kinds)
@@ -131,7 +131,7 @@ def test_types_of_organisation_come_from_a_table(told):
 
 
 def test_what_it_can_not_group_by_is_refused_and_nobody_is_nobody(told):
-    cohort, contacts = tables_of(told)
+    cohort, contacts = told.tables()
     with pytest.raises(ValueError, match="nor a column of the cohort"):
         how_departures_become_known(cohort, contacts, by="moon")
     nobody = how_departures_become_known(cohort[:0], contacts, study=STUDY)

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from identities import ZOE, records
 from trajectories import link_persons, read_deposits
 from trajectories.exceptions import LinkageError, LinkageModelError, UnusableInputError
-from trajectories.persons import LOOSE, SAMPLE_KEY, Model, decide, engine, link, linking, match_weights, resolve
+from trajectories.persons import (
+    LOOSE,
+    SAMPLE_KEY,
+    Model,
+    decide,
+    engine,
+    link,
+    linking,
+    match_weights,
+    resolve,
+    waiting,
+)
 from trajectories.persons.comparisons import COMPANIONS, TRAITS
 from trajectories.persons.households import households
 from trajectories.persons.identities import most_frequent
@@ -243,6 +254,22 @@ def test_a_decision_on_two_files_that_nothing_brought_together_counts_too():
     ids = linking.identity_ids(found, SAMPLE_KEY)
     said = pd.DataFrame({"left_id": [ids[1], "Fgone"], "right_id": [ids[0], ids[0]], "same": [True, True]})
     assert resolve(decide(found, said, SAMPLE_KEY), 0.95, SAMPLE_KEY).persons["person_id"].nunique() == 1
+
+
+def test_a_decision_outlives_the_absence_of_its_deposit(tmp_path):
+    rows = records(*PAIR)
+    there = link(rows)
+    ids = linking.identity_ids(there, SAMPLE_KEY)
+    said = pd.DataFrame({"left_id": ids[:1], "right_id": ids[1:], "same": [True]})
+    assert waiting(there, said, SAMPLE_KEY).empty
+    away = link(rows.iloc[:1])
+    kept = waiting(away, said, SAMPLE_KEY)
+    table = review_table(away, resolve(away, 0.95, SAMPLE_KEY), SAMPLE_KEY, kept=kept)
+    # of the file that is not there nothing is remembered but its id
+    assert table.loc[0, table.ne("").iloc[0]].to_dict() == {"decision": "même", "id_1": ids[0], "id_2": ids[1]}
+    write_review(table, tmp_path)
+    again = decide(there, read_decisions(tmp_path), SAMPLE_KEY)
+    assert resolve(again, 0.95, SAMPLE_KEY).persons["person_id"].nunique() == 1
 
 
 def test_a_decision_that_is_neither_is_a_sentence_that_names_the_line(tmp_path):

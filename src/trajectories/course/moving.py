@@ -60,10 +60,9 @@ def moves_per_person(
     Examples
     --------
     >>> from trajectories.course import main_fits
-    >>> from trajectories.hearing import tables_of
     >>> from trajectories.simulate import told_stays
     >>> from trajectories.tables import SPELLS, stack
-    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> cohort, contacts = told_stays(400, seed=1).tables()
     >>> cohort["establishment_latest"], study = pd.Timestamp("2020-01-01"), Study(replicates=0, horizons=(12,))
     >>> fits = main_fits(cohort, contacts, study=study, groups=["province"])
     >>> day = pd.to_datetime(["2020-06-01"])  # somebody went back to the metropole

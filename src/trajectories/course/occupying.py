@@ -59,10 +59,9 @@ def occupation(fits: Mapping[str, MainFit], spells: pd.DataFrame, *, study: Stud
     Examples
     --------
     >>> from trajectories.course import main_fits
-    >>> from trajectories.hearing import tables_of
     >>> from trajectories.simulate import told_stays
     >>> from trajectories.tables import SPELLS, stack
-    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> cohort, contacts = told_stays(400, seed=1).tables()
     >>> cohort = cohort.assign(exit=None, establishment_earliest=pd.Timestamp("2020-01-01"),
     ...                        establishment_latest=pd.Timestamp("2020-01-01"))
     >>> study = Study(replicates=0, horizons=(12,))

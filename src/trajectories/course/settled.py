@@ -87,9 +87,8 @@ def settled_share(fits: Mapping[str, MainFit], *, study: Study | None = None) ->
     Examples
     --------
     >>> from trajectories.course import main_fits
-    >>> from trajectories.hearing import tables_of
     >>> from trajectories.simulate import told_stays
-    >>> cohort, contacts = tables_of(told_stays(400, seed=1))
+    >>> cohort, contacts = told_stays(400, seed=1).tables()
     >>> study = Study(replicates=0, draws=2)
     >>> fits = main_fits(cohort, contacts, study=study, groups=["province"])
     >>> settled_share(fits, study=study)[["estimate", "known", "note"]].values.tolist()

@@ -47,10 +47,9 @@ def restricted_time(fits: Mapping[str, MainFit], *, study: Study | None = None) 
     --------
     >>> from trajectories import Study
     >>> from trajectories.course import main_fits
-    >>> from trajectories.hearing import tables_of
     >>> from trajectories.simulate import told_stays
     >>> study = Study(replicates=0, horizons=(12,))
-    >>> fits = main_fits(*tables_of(told_stays(400, seed=1)), study=study, groups=["province"])
+    >>> fits = main_fits(*told_stays(400, seed=1).tables(), study=study, groups=["province"])
     >>> restricted_time(fits, study=study)["estimate"].sum().round(6)
     np.float64(12.0)
     """

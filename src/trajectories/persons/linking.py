@@ -146,7 +146,7 @@ def identity_ids(links: Links, key: Key | bytes) -> np.ndarray:
 
 def decide(links: Links, decisions: pd.DataFrame, key: Key | bytes) -> Links:
     """
-    The links with what a reviewer decided of some pairs (columns left_id, right_id, same).
+    The links with what a reviewer decided of some pairs (columns left_id, right_id, same); see `waiting` for the rest.
 
     Examples
     --------
@@ -162,9 +162,7 @@ def decide(links: Links, decisions: pd.DataFrame, key: Key | bytes) -> Links:
     """
     if decisions.empty:
         return links
-    position = pd.Series(np.arange(len(links.identities.table)), index=identity_ids(links, key))
-    ends = np.column_stack([position.reindex(decisions[end]).to_numpy() for end in ("left_id", "right_id")])
-    known = ~np.isnan(ends).any(axis=1)
+    ends, known = _ends(links, decisions, key)
     ends = np.sort(ends[known].astype(np.int64), axis=1)
     said = pd.DataFrame({"left": ends[:, 0], "right": ends[:, 1], "said": decisions["same"].to_numpy()[known]})
     said = said.drop_duplicates(["left", "right"], keep="last")
@@ -173,6 +171,30 @@ def decide(links: Links, decisions: pd.DataFrame, key: Key | bytes) -> Links:
     # a pair that no rule proposed has no weight: the reviewer's word is all there is
     pairs = pairs.fillna({"same": 0.0, "relative": 0.0})
     return replace(links, pairs=pairs)
+
+
+def waiting(links: Links, decisions: pd.DataFrame, key: Key | bytes) -> pd.DataFrame:
+    """
+    The decisions about a file that no accepted row is of today: without effect, until its deposit is sent again.
+
+    Examples
+    --------
+    >>> from trajectories.tables import RECORDS, conform
+    >>> from trajectories.persons import SAMPLE_KEY
+    >>> row = pd.DataFrame({"record_id": ["1"], "row": 1, "organisation_id": "A", "given_name": "Zoé"})
+    >>> said = pd.DataFrame({"left_id": ["F1"], "right_id": ["F2"], "same": [True]})
+    >>> len(waiting(link(conform(row, RECORDS)), said, SAMPLE_KEY))
+    1
+    """
+    _, known = _ends(links, decisions, key)
+    return decisions[~known].reset_index(drop=True)
+
+
+def _ends(links: Links, decisions: pd.DataFrame, key: Key | bytes) -> tuple[np.ndarray, np.ndarray]:
+    """The positions of each decision's two identities, and whether both are there."""
+    position = pd.Series(np.arange(len(links.identities.table)), index=identity_ids(links, key), dtype=float)
+    ends = np.column_stack([position.reindex(decisions[end]).to_numpy() for end in ("left_id", "right_id")])
+    return ends, ~np.isnan(ends).any(axis=1)
 
 
 def _ids(identity: np.ndarray, smallest: np.ndarray, key: Key | bytes, prefix: str) -> np.ndarray:

@@ -37,9 +37,15 @@ _SHOWN = {
 }  # fmt: skip
 
 
-def review_table(links: Links, resolved: Resolved, key: Key | bytes, *, without: Iterable[str] = ()) -> pd.DataFrame:
+def review_table(
+    links: Links, resolved: Resolved, key: Key | bytes, *, without: Iterable[str] = (),
+    kept: pd.DataFrame | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """
     The doubtful pairs, those that would change most first; none that concerns a record of `without`.
+
+    Decisions of which a file is not there today (`kept`, from `waiting`) stand last, by their ids alone: what a human
+    decided is not lost when a deposit is taken out and sent again.
 
     Returns
     -------
@@ -59,7 +65,13 @@ def review_table(links: Links, resolved: Resolved, key: Key | bytes, *, without:
         ["undecided", "effect", "doubt", "left", "right"], ascending=[True, True, True, True, True]
     )
     pairs = pd.concat([pairs[~pairs["undecided"]], pairs[pairs["undecided"]].head(MOST)])
-    return _as_typed(pairs, links, identity_ids(links, key))
+    shown = _as_typed(pairs, links, identity_ids(links, key))
+    if kept is None or kept.empty:
+        return shown
+    last = pd.DataFrame({
+        "decision": kept["same"].map({True: SAME, False: DIFFERENT}), "id_1": kept["left_id"], "id_2": kept["right_id"],
+    }).sort_values(["id_1", "id_2"])  # fmt: skip
+    return pd.concat([shown, last.reindex(columns=shown.columns, fill_value="")], ignore_index=True)
 
 
 def _effects(pairs: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:

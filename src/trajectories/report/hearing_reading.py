@@ -34,10 +34,10 @@ def reading(table: pd.DataFrame, language: str = "fr") -> list[str]:
 
     Examples
     --------
-    >>> from trajectories.hearing import how_departures_become_known, tables_of
+    >>> from trajectories.hearing import how_departures_become_known
     >>> from trajectories import Study
     >>> from trajectories.simulate import told_stays
-    >>> table = how_departures_become_known(*tables_of(told_stays(60, seed=1)), study=Study(replicates=0))
+    >>> table = how_departures_become_known(*told_stays(60, seed=1).tables(), study=Study(replicates=0))
     >>> print(reading(table)[0])
     Trop peu de départs connus (14) pour dire comment ils le sont.
     """

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ..tables import EXITS
+
 Floats = NDArray[np.float64]
 
 LAST = 120  # months since the establishment up to which the truth is kept
@@ -70,6 +72,29 @@ class ToldStays:
             "contacts": self.contacts, "cutoff": self.cutoff, "entry": self.entry, "cluster": self.household,
             "causes": range(1, len(self.incidence) + 1),
         }  # fmt: skip
+
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """
+        The same as the tables `cohort` and `contacts`, with the columns that an estimate reads.
+
+        Examples
+        --------
+        >>> cohort, contacts = told_stays(50, seed=1).tables()
+        >>> len(cohort), sorted(contacts["kind"].unique())
+        (50, ['failed', 'left', 'news', 'present'])
+        """
+        n = len(self)
+        names = np.array([None, *EXITS[:3]], dtype=object)
+        cohort = pd.DataFrame({
+            "person_id": np.arange(n).astype(str), "household_id": self.household.astype(str), "episode": 1,
+            "pathway": "secondary", "region": "05", "excluded": None, "role": None, "entry": self.entry,
+            "cutoff": self.cutoff, "heard_until": self.cutoff, "organisation_id": "A",
+        })  # fmt: skip
+        about = self.contacts
+        contacts = about.drop(columns="stay").assign(
+            person_id=about["stay"].astype(str), episode=1, cause=names[about["cause"]], record_id=None
+        )
+        return cohort, contacts.rename(columns={"organisation": "organisation_id"})
 
 
 def told_stays(
