@@ -57,7 +57,8 @@ TERMS = (
     "restricted_mean", "occupation", "settled_for_good", "completed_data", "standardised", "overlap",
     "shrunken_estimate", "funnel", "type_of_trajectory", "reach", "transfer", "observed_expected", "e_value",
     "negative_control", "lead", "horizon", "at_risk", "delayed_entry", "heard_until", "role", "interval_censored",
-    "right_censored", "cumulative_incidence", "bounds", "support", "household", "cut_off", "suppression",
+    "right_censored", "cumulative_incidence", "bounds", "support", "subsample", "household", "cut_off",
+    "suppression",
 )  # fmt: skip
 # Of docstrings.
 _ENGLISH = "en-CA"
