@@ -11,7 +11,7 @@ import pandas as pd
 from ..study import METROPOLITAN_REGIONS, REGION_CODES
 from ..tables import PROVINCE
 from . import figures
-from .figures.differences import difference_text, group_name
+from .figures.differences import difference_cell, group_name
 from .inputs import Report, frame_of
 from .markup import Fragment, Markup, element, join, nothing, section
 from .protected import PLACES
@@ -109,7 +109,7 @@ def _differences(report: Report, by: str, horizons: list[int]) -> Markup | None:
     lines = []
     for group, mine in rows.groupby("group", sort=False):
         at = {(row["measure"], row["method"], row["horizon"]): row for _, row in mine.iterrows()}
-        cells = [difference_text(at[key], words) if key in at else say("hidden") for key in asked]
+        cells = [difference_cell(at[key], words) if key in at else say("hidden") for key in asked]
         shares = mine.loc[mine["method"].eq("weighted"), "overlap"].dropna()
         least = words.percent(shares.min() if len(shares) else None)
         cells.append(say("at_least", lower=least) if (shares < 1).any() else least)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..drawing import Drawing
 from ..inputs import frame_of
+from ..markup import Markup, element, join
 from ..protected import PLACES
 from ..readings import level_name
 from ..words import Words
@@ -83,10 +84,26 @@ def group_name(by: str, group: str, words: Words) -> str:
 def difference_text(row: pd.Series, words: Words) -> str:
     """A difference with its limits, in points or in months; else why there is none."""
     if pd.isna(row["estimate"]):
-        return words.say("insufficient" if row["reason"] in ("insufficient", "at_risk") else "hidden")
-    unit, decimals = (1, 1) if row["measure"] == MONTHS else (100, 0)
-    at, lower, upper = (words.signed(unit * row[name], decimals) for name in ("estimate", "lower", "upper"))
+        return _untold(row, words)
+    at, lower, upper = _told(row, words)
     return words.say("figure.differences.limits", at=at, lower=lower, upper=upper)
+
+
+def difference_cell(row: pd.Series, words: Words) -> Markup:
+    """The same in a cell of a table: the limits under the difference."""
+    if pd.isna(row["estimate"]):
+        return join(_untold(row, words))
+    at, lower, upper = _told(row, words)
+    return join(at, element("span", words.say("between", lower=lower, upper=upper), class_="limits"))
+
+
+def _untold(row: pd.Series, words: Words) -> str:
+    return words.say("insufficient" if row["reason"] in ("insufficient", "at_risk") else "hidden")
+
+
+def _told(row: pd.Series, words: Words) -> list[str]:
+    unit, decimals = (1, 1) if row["measure"] == MONTHS else (100, 0)
+    return [words.signed(unit * row[name], decimals) for name in ("estimate", "lower", "upper")]
 
 
 def _lines(rows: pd.DataFrame, by: Sequence[str], words: Words) -> list[Line]:

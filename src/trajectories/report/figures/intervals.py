@@ -14,7 +14,7 @@ from ..drawing import BOUND, CURVE, INK, MUTED, RULE, WIDE, draw
 from .lettering import SMALL, broken
 
 HEAD, REFERENCE, LEVEL = "head", "reference", "level"
-_HEAD, _ROW, _ROW_NARROW, _TOP, _AXIS = 30, 25, 46, 30, 34
+_HEAD, _ROW, _ROW_NARROW, _MORE, _TOP, _AXIS = 30, 25, 46, 9, 30, 34
 _LABELS = 230  # left of the scale on a wide page
 
 
@@ -58,7 +58,10 @@ def draw_intervals(
 
     def heights(width: int) -> list[float]:
         level = _ROW if width == WIDE else _ROW_NARROW
-        return [_HEAD if line.kind == HEAD else _ROW if line.kind == REFERENCE else level for line in lines]
+        steps = {HEAD: _HEAD, REFERENCE: _ROW}
+        # a name on two lines does not touch those of its neighbours
+        more = [_MORE if width == WIDE and "\n" in _name(line) else 0 for line in lines]
+        return [steps.get(line.kind, level) + add for line, add in zip(lines, more, strict=True)]
 
     def paint(figure, width: int) -> None:
         wide, total = width == WIDE, figure.get_figheight() * 72
@@ -83,7 +86,7 @@ def draw_intervals(
             else:
                 said = {"fontsize": None if wide else SMALL, **edge}
                 at = middle if wide or line.kind == REFERENCE else y + 13
-                text = broken(line.name, left - 26) if wide else line.name
+                text = _name(line) if wide else line.name
                 axes.annotate(text, (0, at), (-left + (14 if wide else 10), 0), linespacing=1.0,
                               color=MUTED if line.kind == REFERENCE else INK, **said)  # fmt: skip
                 _interval(axes, line, middle if wide else y + 32, reach)
@@ -101,6 +104,11 @@ def draw_intervals(
             )  # fmt: skip
 
     return draw(name, paint, lambda width: math.ceil(_TOP + sum(heights(width)) + _AXIS))
+
+
+def _name(line: Line) -> str:
+    """The name as a wide page has it, on as many lines as it needs."""
+    return line.name if line.kind == HEAD else broken(line.name, _LABELS - 26)
 
 
 def _interval(axes, line: Line, y: float, reach: float) -> None:
