@@ -16,10 +16,11 @@ settings.load_profile("trajectories")
 
 # The files that take longest: begun last, one of them would leave the other process without work. Those that are not
 # named follow as ever, the notebooks last: by then 90_validation.ipynb finds what it shows made by test_coverage_*.py.
-# One notebook is the first of all: it makes the sample, which two must not make at once.
+# One notebook is the first of all: it makes the sample, which two must not make at once. So with pipeline.py, whose
+# examples have the study of src/conftest.py made for all others.
 LONGEST = (
     "01_first_look.ipynb", "test_run_faults.py", "test_line.py", "test_batch.py", "test_cli.py",
-    "test_coverage_models.py", "test_every_page.py", "test_invariants.py", "04_services.ipynb",
+    "test_coverage_models.py", "pipeline.py", "test_every_page.py", "test_invariants.py", "04_services.ipynb",
     "test_leads_recovery.py", "test_coverage_turnbull.py", "02_from_deposits_to_spells.ipynb", "test_environments.py",
     "test_retention_recovery.py", "test_schedulers.py", "03_retention.ipynb", "06_your_own_question.ipynb",
     "test_comparison_recovery.py",

@@ -131,8 +131,9 @@ def explore(study: Study | None = None, *, language: str = "fr") -> ipywidgets.V
 
     Examples
     --------
-    >>> explorer = explore()                  # doctest: +SKIP
-    >>> explore(Study.read("../study.toml"))  # doctest: +SKIP
+    >>> explorer = explore(Study.read("study.toml"))
+    >>> [type(part).__name__ for part in explorer.children]  # the choices, and what they show
+    ['HBox', 'HTML']
     """
     return widgets(opened(_to_explore() if study is None else study, language))
 

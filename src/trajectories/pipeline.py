@@ -126,8 +126,13 @@ def build(
 
     Examples
     --------
-    >>> built = build(Study.read("study.toml"), progress=print)  # doctest: +SKIP
-    >>> built.deposits.accounting(), len(built.cohort.cohort)    # doctest: +SKIP
+    >>> built = build(Study.read("study.toml"), progress=print)
+    deposits
+    persons
+    spells and cohort
+    tables
+    >>> len(built.deposits.records), len(built.deposits.quarantine), built.cohort.cohort["region"].nunique()
+    (1073, 0, 12)
     """
     say = progress or (lambda _: None)
     synthetic = is_synthetic(study.paths.raw)
@@ -297,8 +302,9 @@ def sample(study: Study | None = None) -> Tables:
 
     Examples
     --------
-    >>> tables = sample()                        # doctest: +SKIP
-    >>> tables.cohort["pathway"].value_counts()  # doctest: +SKIP
+    >>> tables = sample()
+    >>> sorted(tables.cohort["pathway"].unique())
+    ['onward', 'primary', 'return_stay', 'secondary']
     """
     asked, begun = study or nearest_study(), time.monotonic()
     derived = sample_study(asked).paths.derived

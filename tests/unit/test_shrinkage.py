@@ -90,6 +90,12 @@ def test_the_funnel_holds_what_chance_alone_does():
     assert 0.93 < inside < 0.97 and 0.994 < wide < 1
 
 
+def test_next_to_no_stays_have_no_limits():
+    # an estimate whose error is beyond all measure, as two replicates of a few stays give
+    limits = funnel_limits(0.9, np.array([3e-8]))
+    assert [float(limits[name][0]) for name in ("lower_998", "upper_998")] == [0.0, 1.0]
+
+
 def test_the_funnels_precision_is_the_number_of_stays_where_all_ends_are_known():
     n, rate = 120, 0.8
     table = funnel(rates(["province", "05"], [rate, rate], [0.001, np.sqrt(rate * (1 - rate) / n)]))

@@ -155,7 +155,9 @@ def funnel_limits(rate: float, effective_n: Floats) -> dict[str, Floats]:
     y, found = np.log(-np.log(rate)), {}
     for name, level in LEVELS.items():
         half = NormalDist().inv_cdf(0.5 + level / 2) * se
-        found[f"lower_{name}"] = np.exp(-np.exp(y + half))
+        # next to no stays: the limits go to 0 and 1, and what overflows on the way there does no harm
+        with np.errstate(over="ignore"):
+            found[f"lower_{name}"] = np.exp(-np.exp(y + half))
         found[f"upper_{name}"] = np.exp(-np.exp(y - half))
     return found
 

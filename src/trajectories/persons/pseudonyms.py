@@ -142,7 +142,8 @@ def secret_key() -> Key:
 
     Examples
     --------
-    >>> key = secret_key()  # doctest: +SKIP
+    >>> pseudonymise(["a file"], secret_key(), "P")[0][:1]
+    'P'
     """
     found = known_key()
     if found is not None:

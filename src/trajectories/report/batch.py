@@ -142,9 +142,10 @@ def run_reports(
     Examples
     --------
     >>> from trajectories import analyse
-    >>> study = Study.read("study.toml")                                        # doctest: +SKIP
-    >>> tables, out = analyse(study), study.paths.reports                       # doctest: +SKIP
-    >>> run_reports(study, regions=["05", "province"], tables=tables, out=out)  # doctest: +SKIP
+    >>> study = Study.read("study.toml")
+    >>> made = run_reports(study, regions=["05"], tables=analyse(study), out=study.paths.reports)
+    >>> [(one.region, one.status) for one in made]
+    [('05', 'done')]
     """
     regions = list(dict.fromkeys(regions))
     _refuse_unknown(regions, study)
@@ -168,8 +169,8 @@ def run_reports(
         found[region] = Outcome(region, "skipped", 0.0, None, job.page)
         tell(found[region])
     to_make = [job for region, job in jobs_of.items() if region not in fresh]
-    if to_make:
-        keep_protected(tables, rules=study.disclosure, support=study.support)
+    # whatever is damaged is made again, though nothing may need it today
+    keep_protected(tables, rules=study.disclosure, support=study.support)
     for job, seconds, fault in _run(to_make, max(1, jobs)) if team is None else made_by(team, to_make):
         manifest.note(job, fault)
         status, page = ("failed", None) if fault else ("done", job.page)

@@ -55,13 +55,13 @@ def _all_protected(
     return protect_tables(folder, rules, support) if found is None else found, origin
 
 
-def keep_protected(tables: Path, *, rules: Disclosure, support: int) -> AllProtected:
-    """As `all_protected`, and written for the processes that make pages (one writes, and no other at the same time)."""
+def keep_protected(tables: Path, *, rules: Disclosure, support: int) -> None:
+    """Have them written, whole, for the processes that make pages (one writes, and no other at the same time)."""
+    if is_made(tables.parent / FOLDER, _origin(tables, rules, support), STAMP):
+        return
     made, origin = _with_origin(tables, rules, support)
-    if not is_made(tables.parent / FOLDER, origin, STAMP):
-        with contextlib.suppress(OSError):  # where there is no room, each process makes its own
-            _write(made, private_folder(tables.parent / FOLDER), origin)
-    return made
+    with contextlib.suppress(OSError):  # where there is no room, each process makes its own
+        _write(made, private_folder(tables.parent / FOLDER), origin)
 
 
 def _origin(tables: Path, rules: Disclosure, support: int) -> dict[str, Any]:

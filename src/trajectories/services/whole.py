@@ -76,8 +76,8 @@ def describing_tables(
     >>> from trajectories.tables import CONTACTS, stack
     >>> cohort, records, persons = example_tables()
     >>> contacts, study = stack([], CONTACTS), one_household()
-    >>> made = describing_tables(cohort, contacts, records, persons, study=study, groups=["05"])  # doctest: +SKIP
-    >>> len(made), made["service_needs"].query("n_start > 0")["need"].tolist()                    # doctest: +SKIP
+    >>> made = describing_tables(cohort, contacts, records, persons, study=study, groups=["05"])
+    >>> len(made), made["service_needs"].query("n_start > 0")["need"].tolist()
     (9, ['job', 'housing'])
     """
     study = study or Study()

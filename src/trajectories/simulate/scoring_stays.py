@@ -159,9 +159,17 @@ def exit_scores(
 
     Examples
     --------
-    With the tables of the example of `stay_scores`:
-
-    >>> exit_scores(cohort, persons, truth, records, cutoff=residences.cutoff)  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> from trajectories import build_cohort, build_spells, read_deposits
+    >>> from trajectories.simulate import Settings, simulate, true_persons
+    >>> with TemporaryDirectory() as folder:
+    ...     truth = simulate(folder, Settings(households=40, organisations=4, defects="none"))
+    ...     records = read_deposits(f"{folder}/raw").records
+    >>> persons = true_persons(truth, records)
+    >>> residences = build_spells(records, persons)
+    >>> cohort = build_cohort(residences, records, persons).cohort
+    >>> exit_scores(cohort, persons, truth, records, cutoff=residences.cutoff)["exit_causes_right"]
+    1.0
     """
     rows = linked_rows(persons, truth, records)
     pure = whole_and_pure(rows)
@@ -310,9 +318,18 @@ def retention_scores(
 
     Examples
     --------
-    With the tables of the example of `stay_scores`:
-
-    >>> retention_scores(cohort, contacts, truth, cutoff=residences.cutoff)["s12_error"]  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> from trajectories import build_cohort, build_spells, read_deposits
+    >>> from trajectories.simulate import Settings, simulate, true_persons
+    >>> with TemporaryDirectory() as folder:
+    ...     truth = simulate(folder, Settings(households=40, organisations=4, defects="none"))
+    ...     records = read_deposits(f"{folder}/raw").records
+    >>> persons = true_persons(truth, records)
+    >>> residences = build_spells(records, persons)
+    >>> drawn = build_cohort(residences, records, persons)
+    >>> scores = retention_scores(drawn.cohort, drawn.contacts, truth, cutoff=residences.cutoff, horizons=(12,))
+    >>> abs(scores["s12_error"]) < 0.2
+    True
     """
     from ..retention import retention
 
