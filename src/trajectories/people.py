@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .cohort import Cohort, build_cohort
+from .cohort import GIVEN, Cohort, build_cohort
 from .contacts import last_deposits
 from .parts import give_back
 from .spells import Residences, build_spells, cutoff_of
@@ -25,9 +25,8 @@ from .study import Study
 from .tables import COHORT, CONFLICTS, CONTACTS, MOVES, OBSERVATIONS, RECORDS, SET_ASIDE, SPELLS, WHOSE, Table, conform
 from .team import Team, parts_of
 
-# What says who somebody is has done its work in the linkage: it does not travel.
-_WHO = ("file_number", "household_number", "given_name", "family_name", "postal_code", "residence_code_typed")
-_READ = [name for name in RECORDS.columns if name not in _WHO]
+# What is read of a record here travels, and nothing else: what says who somebody is has done its work in the linkage.
+_TRAVELS = Table(RECORDS.name, {name: RECORDS.columns[name] for name in GIVEN})
 _OF_RESIDENCES = (OBSERVATIONS, SPELLS, MOVES, CONFLICTS)
 _OF_COHORT = (COHORT, CONTACTS, SET_ASIDE)
 
@@ -77,7 +76,7 @@ class People:
         """The parts that somebody is in, each written where the team reads it."""
         household = self.persons["household_id"].to_numpy(dtype=object)
         number = pd.util.hash_array(household) % np.uint64(parts_of(len(self.records)))
-        records = self.records[[name for name in _READ if name in self.records]]
+        records = self.records[[name for name in _TRAVELS.columns if name in self.records]]
         of_record = pd.Series(number, index=self.persons["record_id"]).reindex(records["record_id"]).to_numpy()
         persons = self.persons[list(WHOSE)]
         storage, whose = self.team.storage, secrets.token_hex(4)
@@ -117,7 +116,7 @@ def _stays_of_part(
 ) -> dict[str, str]:  # fmt: skip
     """The task: the tables of one part, by name, as they are named where they are written."""
     records, persons = (read.load([name]).to_pandas() for name in part)
-    residences, cohort = _stays(conform(records, RECORDS), persons, study, deposits)
+    residences, cohort = _stays(conform(records, _TRAVELS), persons, study, deposits)
     return {
         table.name: written.save(f"{part.records}-{table.name}", conform(getattr(of, table.name), table))
         for of, tables in ((residences, _OF_RESIDENCES), (cohort, _OF_COHORT))

@@ -10,6 +10,7 @@ import pytest
 
 from identities import records
 from trajectories import people, tables
+from trajectories.cohort import GIVEN
 from trajectories.deposits import load_crosswalks, read_deposits
 from trajectories.deposits.files import FileReader
 from trajectories.deposits.read_apart import read_by
@@ -76,6 +77,10 @@ def test_spells_and_stays_made_apart(dirty, persons, team, scope, parts, monkeyp
     for expected, found in zip(here, there, strict=True):
         same(found, expected)
     assert here[0].cutoff == there[0].cutoff and len(here[1].cohort) > 100
+    # an analysis has read no more of the records than this
+    again = People(records[list(GIVEN)], persons, team).stays(study)
+    for expected, found in zip(here, again, strict=True):
+        same(found, expected)
 
 
 def test_a_part_that_nobody_is_in_is_no_task(dirty, persons, team, monkeypatch):
