@@ -18,7 +18,7 @@ from .cli_finished import finished
 from .cli_keys import keys
 from .cli_lab import lab_commands
 from .cli_partners import partners, writing
-from .cli_progress import Shown, fail, stage
+from .cli_progress import Shown, fail, ready_streams, stage
 from .cli_status import progress
 from .cli_steps import (
     INTERRUPTED,
@@ -45,6 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Montréal-to-region trajectories from PASI reporting records: deposits in, one report per region out.",
+    epilog="Exit status: 0 all done; 1 some failed, each named; 2 unusable input, nothing was done; 130 interrupted.",
 )
 
 app.add_typer(partners)
@@ -54,9 +55,9 @@ app.add_typer(lab_commands)
 app.add_typer(keys, name="key")
 
 StudyOption = Annotated[Path, typer.Option("--study", help="The settings of the run.")]
-RawOption = Annotated[Path | None, typer.Option("--raw", help="Folder of the partners' deposits.")]
-DerivedOption = Annotated[Path | None, typer.Option("--derived", help="Folder of the tables.")]
-ReportsOption = Annotated[Path | None, typer.Option("--reports", help="Folder of the reports.")]
+RawOption = Annotated[Path | None, typer.Option("--raw", help="Folder of the deposits (else the study's).")]
+DerivedOption = Annotated[Path | None, typer.Option("--derived", help="Folder of the tables (else the study's).")]
+ReportsOption = Annotated[Path | None, typer.Option("--reports", help="Folder of the reports (else the study's).")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 RegionOption = Annotated[list[str] | None, typer.Option("--region", help="Two-digit region code; may be repeated.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every region and the province (the default).")]
@@ -75,6 +76,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Say what happens as on
 
 def main() -> None:
     """Run the command line; every foreseen error is one sentence on standard error."""
+    ready_streams()
     if sys.getfilesystemencoding() != "utf-8":
         fail("Python has no letters but ASCII here: set PYTHONUTF8=1, or LC_ALL to a UTF-8 locale, and run again.")
         sys.exit(UNUSABLE)
@@ -104,11 +106,11 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 @app.command()
 def simulate(
-    out: Annotated[Path, typer.Option("--out", help="Folder for raw/ and truth/; must not hold deposits yet.")],
-    households: Annotated[int, typer.Option(min=1)] = 1500,
-    organisations: Annotated[int, typer.Option(min=2)] = 30,
+    out: Annotated[Path, typer.Option("--out", help="Folder for raw/ and truth/; must not hold real deposits.")],
+    households: Annotated[int, typer.Option(min=1, help="How many households are invented.")] = 1500,
+    organisations: Annotated[int, typer.Option(min=2, help="How many organisations report on them.")] = 30,
     defects: Annotated[str, typer.Option(help="How dirty the deposits are: none, light or heavy.")] = "light",
-    seed: Annotated[int, typer.Option(min=0)] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Another number invents others.")] = 1,
     contacts: Annotated[bool, typer.Option(help="Scheduled contacts exist.")] = True,
     contacts_succeed: Annotated[bool, typer.Option(help="Every scheduled contact is made and succeeds.")] = False,
     hearsay: Annotated[bool, typer.Option(help="Departures become known by hearsay too.")] = True,

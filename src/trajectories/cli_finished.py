@@ -29,15 +29,18 @@ def compare(
 def publish(
     to: Annotated[Path, typer.Option("--to", help="Folder where the pages go; made where it is missing.")],
     study: Annotated[Path, typer.Option("--study", help="The settings of the run.")] = Path("study.toml"),
-    reports: Annotated[Path | None, typer.Option("--reports", help="Folder of the reports.")] = None,
+    reports: Annotated[Path | None, typer.Option("--reports", help="Folder of the reports (else the study's).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
     """Copy a finished run's pages to where they are read, and note what they say: later runs stand beside it."""
     from .report.publish import publish as copy
+    from .report.publish import to_publish
 
     settings = Study.read(study).with_folders(reports=reports)
     if dry_run:
-        typer.echo(f"Would copy {settings.paths.reports / 'shareable'} to {to} and add its numbers to the ledger.")
+        files, _ = to_publish(settings, to)
+        shareable = settings.paths.reports / "shareable"
+        typer.echo(f"Would copy {len(files)} file(s) of {shareable} to {to} and add their numbers to the ledger.")
         return
     with alone(reading=[settings.paths.reports / "sensitive"]):
         files = copy(settings, to)

@@ -42,8 +42,8 @@ def rotate(
     study: Annotated[
         list[Path] | None, typer.Option("--study", help="Every study that uses this key; may be repeated.")
     ] = None,
-    raw: Annotated[Path | None, typer.Option("--raw", help="Folder of the partners' deposits.")] = None,
-    derived: Annotated[Path | None, typer.Option("--derived", help="Folder of the tables.")] = None,
+    raw: Annotated[Path | None, typer.Option("--raw", help="Folder of the deposits (else the study's).")] = None,
+    derived: Annotated[Path | None, typer.Option("--derived", help="Folder of the tables (else the study's).")] = None,
     forget_old: Annotated[
         bool, typer.Option("--forget-old", help="Leave no copy of the old key: for one that others came to know.")
     ] = False,

@@ -22,18 +22,21 @@ StudyOption = Annotated[Path, typer.Option("--study", help="The settings of the 
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path, sentence: str = "{path} cannot be written ({why}): choose another place.") -> Iterator[None]:
     """A file that cannot be written is a sentence."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise TrajectoriesError(f"{path} cannot be written ({error.strerror}): choose another place.") from None
+        raise TrajectoriesError(sentence.format(path=path, why=error.strerror)) from None
 
 
 @partners.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="The deposits to check.", metavar="FILE…", show_default=False)],
+    files: Annotated[
+        # what cannot be read is told by the check itself, in French
+        list[Path], typer.Argument(help="The deposits to check.", metavar="FILE…", show_default=False, readable=False)
+    ],
     html: Annotated[Path | None, typer.Option("--html", help="Write the report as a page too.")] = None,
     annotate: Annotated[
         Path | None, typer.Option("--annotate", help="Write the workbook with its cells marked.")
@@ -45,18 +48,19 @@ def check(
     from .deposits.annotate import annotate as mark
     from .deposits.check import check_file
     from .deposits.check_words import as_page, as_text
+    from .deposits.dictionary import french
     from .folders import replaced
 
     if annotate is not None and len(files) > 1:
-        raise TrajectoriesError("--annotate takes one file at a time: name one deposit.")
+        raise TrajectoriesError(french("annotate")["one_file"])
     checked = [check_file(file, crosswalks=crosswalks) for file in files]
-    reports = [report for report, _ in checked]
+    reports, not_written = [report for report, _ in checked], french("check")["not_written"]
     typer.echo(as_text(reports, show_values=show_values), nl=False)
     if html is not None:
-        with writing(html), replaced(html) as scratch:
+        with writing(html, not_written), replaced(html) as scratch:
             scratch.write_text(as_page(reports, show_values=show_values), encoding="utf-8")
     if annotate is not None:
-        with writing(annotate):
+        with writing(annotate, not_written):
             mark(files[0], annotate, *checked[0])
     raise typer.Exit(max(report.status for report in reports))
 

@@ -5,13 +5,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
 from .interrupts import stop_if_asked
+
+
+def ready_streams() -> None:
+    """A letter that a stream lacks (a code page of Windows) is written by its number; a closed stream takes all."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (as long as the process)
+        else:
+            # as Python does for standard error; also right in the JSON and the TOML that commands print
+            stream.reconfigure(errors="backslashreplace")
 
 
 def fail(sentence: str) -> None:

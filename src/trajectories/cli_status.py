@@ -21,9 +21,9 @@ progress = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
 @progress.command()
 def status(
     study: Annotated[Path, typer.Option("--study", help="The settings of the run.")] = Path("study.toml"),
-    raw: Annotated[Path | None, typer.Option("--raw", help="Folder of the partners' deposits.")] = None,
-    derived: Annotated[Path | None, typer.Option("--derived", help="Folder of the tables.")] = None,
-    reports: Annotated[Path | None, typer.Option("--reports", help="Folder of the reports.")] = None,
+    raw: Annotated[Path | None, typer.Option("--raw", help="Folder of the deposits (else the study's).")] = None,
+    derived: Annotated[Path | None, typer.Option("--derived", help="Folder of the tables (else the study's).")] = None,
+    reports: Annotated[Path | None, typer.Option("--reports", help="Folder of the reports (else the study's).")] = None,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object, for machines.")] = False,
 ) -> None:
     """Say what is fresh, stale or failed, and why; 0 all is fresh, 1 something is not, 2 unusable."""

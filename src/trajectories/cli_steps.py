@@ -185,6 +185,9 @@ def refuse_early(language: str, pdf: bool) -> None:
     """Refuse, before any work, what could not be done at its end."""
     if language not in ("fr", "en"):
         raise TrajectoriesError(f"--lang {language!r}: reports exist in fr and in en.")
+    from .report.batch import notebook_folder
+
+    notebook_folder(None)
     if pdf:
         from .report.pdf import find_chromium
 

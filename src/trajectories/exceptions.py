@@ -73,7 +73,8 @@ class LockedError(TrajectoriesError):
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_WRITING = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_FOLDER = (errno.EEXIST, errno.ENOTDIR)
+_NO_RIGHT = (errno.EACCES, errno.EPERM)
 
 
 def told(error: OSError) -> str:
@@ -83,11 +84,15 @@ def told(error: OSError) -> str:
     Examples
     --------
     >>> told(PermissionError(errno.EACCES, "Permission denied", "reports"))
-    'reports: Permission denied. Choose a folder that may be written to (--derived, --reports), or ask for the right.'
+    'reports: Permission denied. Ask for the right to it, or choose another place (--raw, --derived, --reports).'
     """
     what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
     if error.errno in _NO_ROOM:
         return f"{what} Make room on that disk and run the same command again: what was finished is kept."
-    if error.errno in _NO_WRITING:
-        return f"{what} Choose a folder that may be written to (--derived, --reports), or ask for the right."
+    if error.errno == errno.EROFS:
+        return f"{what} Choose a folder that may be written to (--derived, --reports)."
+    if error.errno in _NO_FOLDER:
+        return f"{what} A file stands where a folder is needed: name another place (--raw, --derived, --reports)."
+    if error.errno in _NO_RIGHT:
+        return f"{what} Ask for the right to it, or choose another place (--raw, --derived, --reports)."
     return what

@@ -74,6 +74,13 @@ def _digest(path: Path, *_: int) -> bytes:
 
 
 def hashes_below(folder: Path) -> dict[str, str | None]:
-    """Every file below a folder, by name; none where there is no folder."""
+    """Every file below a folder, by name; none where there is no folder. One that may not be read has no hash."""
+
+    def readable_hash(path: Path) -> str | None:
+        try:
+            return file_hash(path)
+        except PermissionError:
+            return None  # the build names it, and goes on
+
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
+    return {path.relative_to(folder).as_posix(): readable_hash(path) for path in files}

@@ -1,5 +1,7 @@
 """Ctrl-C is not lost: an interrupt that Python or a library drops is raised again at the next stage.
 
+A scheduler stops a run by SIGTERM: it is taken for a Ctrl-C, so that the run ends in the same way.
+
 A KeyboardInterrupt raised while a finalizer or a callback of a library runs goes nowhere (Python prints « Exception
 ignored »), and the run would go on to its end as if nobody had asked it to stop.
 """
@@ -16,7 +18,7 @@ _asked: list[int] = []
 
 @contextmanager
 def remembered() -> Iterator[None]:
-    """Remembers every Ctrl-C that comes meanwhile (in the main thread; elsewhere signals are not ours)."""
+    """Remembers every Ctrl-C and SIGTERM that comes meanwhile (in the main thread; elsewhere signals are not ours)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -25,11 +27,12 @@ def remembered() -> Iterator[None]:
         _asked.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         _asked.clear()
 
 

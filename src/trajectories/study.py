@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .exceptions import StudyError
+from .slug import slug
 
 PERIMETERS = ("RMR-2021", "RMR-2016", "CMM")
 SCOPES = ("region", "any_region")
@@ -160,6 +161,8 @@ class Study:
             raise StudyError(str(path), ["the file does not exist: create it, or name another with --study."]) from None
         except UnicodeDecodeError:
             raise StudyError(str(path), ["the file is not UTF-8 text: save it again as UTF-8."]) from None
+        except OSError as error:
+            raise StudyError(str(path), [f"it cannot be read ({error.strerror}): name another with --study."]) from None
         except tomllib.TOMLDecodeError as error:
             raise StudyError(str(path), [f"this is not TOML: {error}."]) from None
         return cls.from_mapping(content, source=str(path), folder=path.resolve().parent)
@@ -314,7 +317,11 @@ class _Checker:
         if not isinstance(value, dict):
             self.fault(key, 'must be a section of names and region codes, such as "Est" = ["01", "11"].')
             return MappingProxyType({})
+        pages = dict.fromkeys((*REGION_CODES, "province"), "there is a page of that name already")
         for name, regions in value.items():
+            if slug(name) in pages or not name.strip():
+                self.fault(f"{key}.{name}", f"{pages.get(slug(name), 'a group needs a name')}; choose another name.")
+            pages[slug(name)] = f"its page would be that of {name!r}"
             if not isinstance(regions, list) or not regions or any(r not in REGION_CODES for r in regions):
                 self.fault(f"{key}.{name}", f"{regions!r} must be a list of two-digit region codes between quotes.")
         return MappingProxyType({name: tuple(regions) for name, regions in value.items() if isinstance(regions, list)})

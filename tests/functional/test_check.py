@@ -1,5 +1,6 @@
 """`check`, `template` and `crosswalk` as a partner meets them: what they say, what they write, their exit status."""
 
+import errno
 import re
 import shutil
 
@@ -40,7 +41,7 @@ def test_a_clean_deposit(tmp_path, capsys):
         "2021-2022 T3",
         "2022-01-20",
         "12 colonnes reconnues sur 12",
-        "1 acceptées",
+        "1 acceptée,",
         "Aucun problème.",
     ):
         assert part in said
@@ -124,6 +125,23 @@ def test_a_workbook_keeps_what_it_holds(tmp_path):
     assert openpyxl.load_workbook(path)["Dépôt"]["J2"].comment is None
 
 
+def test_merged_cells_are_marked_where_a_comment_may_stand(tmp_path):
+    path = write_template(tmp_path / "EER01_2021-2022_T3.xlsx")
+    book = openpyxl.load_workbook(path)
+    sheet = book["Dépôt"]
+    for row in (2, 3):
+        sheet[f"E{row}"], sheet[f"W{row}"] = str(row), "2021-11-02"
+    sheet["Q2"] = "Xyzzy"
+    sheet.merge_cells("Q2:Q3")
+    sheet["H2"] = "Côté"
+    sheet.merge_cells("G1:H1")
+    book.save(path)
+    assert call("check", path, "--annotate", tmp_path / "marque.xlsx") == 1
+    sheet = openpyxl.load_workbook(tmp_path / "marque.xlsx")["Dépôt"]
+    assert sheet["Q2"].comment.text.count("pas reconnue") == 1
+    assert "n'a pas d'en-tête" in sheet["G1"].comment.text
+
+
 def test_a_marked_workbook_is_corrected_and_checked_again(tmp_path):
     path = write_template(tmp_path / "EER01_2021-2022_T3.xlsx")
     book = openpyxl.load_workbook(path)
@@ -167,12 +185,48 @@ def test_an_unreadable_file_is_a_sentence(tmp_path, capsys, name, content, said)
     assert not (tmp_path / "o.xlsx").exists()
 
 
+def test_a_filled_column_without_a_header_is_told_by_its_letter(tmp_path, capsys):
+    header = HEADER.replace("Couleur", "remarques").replace(";nom;", ";;")
+    marked = tmp_path / "marque.xlsx"
+    page = tmp_path / "rapport.html"
+    path = deposit(tmp_path, CLEAN, header=header)
+    assert call("check", path, "--annotate", marked, "--html", page) == 1
+    said = capsys.readouterr().out
+    assert "n'a pas d'en-tête" in said and "colonne C, cellule C1" in said
+    assert "11 colonnes reconnues sur 12" in said
+    assert "(sans en-tête)" in page.read_text(encoding="utf-8")
+    assert "pas d'en-tête" in openpyxl.load_workbook(marked)["Dépôt"]["C1"].comment.text
+    # an empty one, or the label of a total, is no loss
+    blank = deposit(tmp_path, [CLEAN[0].replace("Côté", ""), ";;Total;;;;;;;;1;"], header=header)
+    call("check", blank)
+    assert "n'a pas d'en-tête" not in capsys.readouterr().out
+
+
+def test_what_the_file_does_not_say_is_not_made_up(tmp_path, capsys):
+    header = HEADER.replace("Couleur", "remarques")
+    call("check", deposit(tmp_path, CLEAN, "EER01_2021-2022_T3.csv", header))
+    assert "Date du dépôt       inconnue" in capsys.readouterr().out
+    call("check", deposit(tmp_path, CLEAN, "envoi.csv", header))
+    said = capsys.readouterr().out
+    assert "Organisme           inconnu\n" in said and "fichier:" not in said
+    call("check", deposit(tmp_path, [], "envoi.csv", header))
+    assert "on ne sait pas de qui il vient" in capsys.readouterr().out
+
+
+def test_an_unclosed_quote_is_told_by_its_row(tmp_path, capsys):
+    rows = [*CLEAN, CLEAN[0].replace("101", "102").replace("Zoé", '"Zoé'), CLEAN[0].replace("101", "103")]
+    path = deposit(tmp_path, rows, header=HEADER.replace("Couleur", "remarques"))
+    assert call("check", path, "--show-values") == 1
+    said = capsys.readouterr().out
+    assert "Où       : ligne 3\n" in said[said.index("[unclosed_quote]") :]
+
+
 def test_usage(tmp_path, capsys):
     path = deposit(tmp_path, CLEAN)
     for arguments, said in (
         ((tmp_path / "absent.csv",), "n'existe pas"),
         ((tmp_path,), "c'est un dossier"),
-        ((path, path, "--annotate", tmp_path / "o.xlsx"), "one file at a time"),
+        ((path, path, "--annotate", tmp_path / "o.xlsx"), "un seul fichier"),
         ((path, "--annotate", tmp_path / "o.csv"), "finit par .xlsx"),
     ):
         assert call("check", *arguments) == 2
@@ -183,10 +237,22 @@ def test_usage(tmp_path, capsys):
     assert call("check", book, "--annotate", book) == 2
     capsys.readouterr()
     assert call("check", book, "--html", book / "below" / "a.html") == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "ne peut pas être écrit" in capsys.readouterr().err
     assert call("check", book, "--html", tmp_path / "new" / "a.html") == 0
     assert call("template", tmp_path / "new" / "b.xlsx") == 0
     assert call("template", tmp_path / "new" / "b.csv") == 2
+
+
+def test_a_file_that_may_not_be_read_is_told_in_french(tmp_path, capsys, monkeypatch):
+    path = deposit(tmp_path, CLEAN)
+
+    def refused(*_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    monkeypatch.setattr("shutil.copyfile", refused)
+    assert call("check", path) == 2
+    assert "Le fichier ne peut pas être ouvert." in capsys.readouterr().out
 
 
 def test_several_files_give_one_report_and_the_worst_status(tmp_path, capsys):

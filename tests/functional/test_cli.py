@@ -1,6 +1,10 @@
 """The commands as a user meets them: what they make, what they say, and their exit status."""
 
+import errno
+import io
+import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -148,6 +152,59 @@ def test_a_dry_run_does_nothing(project, capsys, command):
     assert sorted(project.rglob("*")) == before
 
 
+def test_what_could_not_be_done_at_the_end_is_refused_at_once(project, deposits, capsys, monkeypatch):
+    assert call("publish", "--to", project / "web", "--dry-run") == 2
+    assert "holds no page" in capsys.readouterr().err
+    monkeypatch.setattr("trajectories.report.batch.NOTEBOOKS", ("absent.ipynb",))
+    assert call("run", "--raw", deposits / "raw") == 2
+    assert "No report notebook" in capsys.readouterr().err
+    assert not (project / "data" / "derived").exists()
+
+
+def test_a_folder_of_deposits_that_may_not_be_listed_is_no_folder_without_deposits(
+    project, deposits, capsys, monkeypatch
+):
+    shutil.copytree(deposits / "raw", project / "data" / "raw")
+    listed = os.scandir
+    monkeypatch.setattr("os.scandir", lambda path=".": _refused(path, "2022-2023") or listed(path))
+    for command in ("build", "run"):
+        assert call(command) == 2
+        captured = capsys.readouterr()
+        assert "2022-2023: Permission denied. Ask for the right" in captured.err and "sample" not in captured.out
+
+
+def test_a_deposit_that_may_not_be_read_is_named_and_the_others_go_on(project, deposits, capsys, monkeypatch):
+    shutil.copytree(deposits / "raw", project / "data" / "raw")
+    read, name = Path.read_bytes, next((deposits / "raw").rglob("*T2*")).name
+    monkeypatch.setattr(Path, "read_bytes", lambda path: _refused(path, name) or read(path))
+    for _ in range(2):
+        assert call("build") == 1
+        assert f"{name}: the file cannot be opened (Permission denied)" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("TRAJECTORIES_KEY", "a key for the tests only")
+    assert call("build") == 0
+
+
+def _refused(path, name):
+    if Path(path).name == name:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_no_stream_ends_a_command(project, monkeypatch, closed):
+    # a code page that lacks letters, as of Windows where what is said goes to a file; and a stream that nobody opened
+    written = io.TextIOWrapper(io.BytesIO(), encoding="cp437")
+    monkeypatch.setattr("sys.stdout", written)
+    assert call("places", "Gaspe") == 0
+    written.flush()
+    assert "Gaspésie\\u2013" in written.buffer.getvalue().decode("cp437")
+    monkeypatch.setattr(f"sys.{closed}", None)
+    assert call("cohort", "--dry-run") == 0
+    assert call("build") == 2
+    getattr(sys, closed).close()
+
+
 def test_the_simulator_never_writes_among_real_deposits(tmp_path, capsys):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "depot.csv").write_text("nom\n", encoding="utf-8")
@@ -188,8 +245,8 @@ def test_a_typed_place_is_explained(project, capsys):
     assert call("places", "Gaspé", "--lang", "de") == 2
 
 
-def test_an_interrupted_run_says_so_and_ends_with_130(deposits, tmp_path):
-    import signal
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_and_ends_with_130(deposits, tmp_path, number):
     import subprocess
 
     (tmp_path / "study.toml").write_text("", encoding="utf-8")
@@ -205,7 +262,7 @@ def test_an_interrupted_run_says_so_and_ends_with_130(deposits, tmp_path):
     ]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert run.stderr.readline()  # the first stage has begun
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     _, said = run.communicate()
     assert run.returncode == 130
     assert "Interrupted" in said

@@ -59,6 +59,16 @@ def test_coded_columns_have_drop_down_lists_that_read_clean():
     assert "suivi post-établissement" in lists["service"]
 
 
+def test_what_a_list_does_not_hold_and_the_dictionary_takes_is_no_fault():
+    sheet = openpyxl.load_workbook(io.BytesIO(make()))[DATA]
+    rules = {rule.promptTitle: rule for rule in sheet.data_validations.dataValidation}
+    assert rules["connaissance_francais"].errorStyle == rules["programme"].errorStyle == "information"
+    assert rules["sexe"].errorStyle == "warning"
+    assert rules["connaissance_francais"].error.endswith("ou un niveau de 0 à 12")
+    # a list too long for Excel's message is not cut in the middle of a word
+    assert "Dictionnaire" in rules["service"].error
+
+
 def test_the_sheets_that_explain_say_so():
     book = openpyxl.load_workbook(io.BytesIO(make()))
     assert book.sheetnames == [DATA, DICTIONARY, EXAMPLES]

@@ -22,7 +22,7 @@ from trajectories.report import sections
 from trajectories.report.addresses import METHOD
 from trajectories.report.inputs import open_reports
 from trajectories.report.method_page import method_page
-from trajectories.report.publish import LISTING, publish
+from trajectories.report.publish import LISTING, publish, to_publish
 from trajectories.report.run import Run
 from trajectories.study import Disclosure, Paths
 
@@ -236,12 +236,14 @@ def test_publish_copies_and_notes(run, tmp_path):
 
 def test_publish_refuses_what_is_not_finished(run, tmp_path):
     study, tables = run
+    assert len(to_publish(study, tmp_path / "web")[0]) == 2
     with pytest.raises(UnusableInputError, match="somewhere else"):
         publish(study, study.paths.reports / "sensitive")
     page = study.paths.reports / "shareable" / "region-05.html"
     page.write_text("touched", encoding="utf-8")
-    with pytest.raises(UnusableInputError, match=r"region-05\.html"):
-        publish(study, tmp_path / "web")
+    for asked in (publish, to_publish):
+        with pytest.raises(UnusableInputError, match=r"region-05\.html"):
+            asked(study, tmp_path / "web")
     page.unlink()
     (study.paths.reports / "shareable" / "index.html").unlink()
     with pytest.raises(UnusableInputError, match="no page"):

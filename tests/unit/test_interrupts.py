@@ -8,15 +8,23 @@ import pytest
 from trajectories.interrupts import remembered, stop_if_asked
 
 
-def test_an_interrupt_that_was_swallowed_is_raised_at_the_next_stage():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
+def number(request):
+    """A signal that ends no process, should nobody else hear it."""
+    before = signal.signal(request.param, lambda *_: None)
+    yield request.param
+    signal.signal(request.param, before)
+
+
+def test_an_interrupt_that_was_swallowed_is_raised_at_the_next_stage(number):
+    before = signal.getsignal(number)
     with remembered():
         stop_if_asked()
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             signal.pause()
         # somebody has caught it; the run goes on, up to here
         with pytest.raises(KeyboardInterrupt):
             stop_if_asked()
     stop_if_asked()
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before

@@ -185,7 +185,7 @@ def test_workbook_and_csv_say_the_same_and_codes_are_text(files):
 
 
 def html_name(title):
-    from trajectories.report.addresses import slug
+    from trajectories.slug import slug
 
     return slug(title)
 

@@ -59,6 +59,11 @@ def test_all_faults_are_told_at_once(tmp_path):
         ({"pathway": "tertiary"}, "pathway"),
         ({"match_threshold": 2}, "match_threshold"),
         ({"groups": {"Est": ["1"]}}, "groups.Est"),
+        # a region's own numbers would be those of the group, or a page be written over another
+        ({"groups": {"05": ["04"]}}, "groups.05"),
+        ({"groups": {"Province": ["04"]}}, "groups.Province"),
+        ({"groups": {" ": ["04"]}}, "groups. "),
+        ({"groups": {"Est du Québec": ["01"], "est-du-quebec": ["11"]}}, "groups.est-du-quebec"),
         ({"groups": ["01"]}, "groups"),
         ({"targets": {"05": {"2021-2022": -3}}}, "targets.05.2021-2022"),
         ({"targets": {"5": {}}}, "targets.5"),
@@ -79,6 +84,11 @@ def test_a_missing_file_and_what_is_no_toml_are_sentences(tmp_path):
     (tmp_path / "study.toml").write_text("a = = 3", encoding="utf-8")
     with pytest.raises(StudyError, match="TOML"):
         Study.read(tmp_path / "study.toml")
+
+
+def test_a_folder_is_no_study_file(tmp_path):
+    with pytest.raises(StudyError, match="cannot be read"):
+        Study.read(tmp_path)
 
 
 def test_paths_are_taken_from_the_folder_of_the_file_and_the_command_line_wins(tmp_path):

@@ -142,7 +142,9 @@ def _mark(book: Workbook, checked: Checked) -> None:
             first = column_index_from_string(problem.letter) if problem.letter else 1
             for column in range(first, first + 1 if problem.letter else width + 1):
                 sheet.cell(row, column).fill = cell_fill if problem.letter else row_fill
-            said.setdefault((sheet.title, sheet.cell(row, first).coordinate), []).append(_comment(problem))
+            sentences = said.setdefault((sheet.title, _first_merged(sheet, row, first)), [])
+            if (sentence := _comment(problem)) not in sentences:
+                sentences.append(sentence)
     for (title, reference), sentences in said.items():
         text = "\n\n".join(sentences)
         kept = book[title][reference].comment
@@ -151,6 +153,16 @@ def _mark(book: Workbook, checked: Checked) -> None:
         )
         comment.width, comment.height = 320, min(60 + 20 * text.count("\n") + len(text) // 2, 400)
         book[title][reference].comment = comment
+
+
+def _first_merged(sheet: Worksheet, row: int, column: int) -> str:
+    """The cell itself, or the first of those that are merged with it, which alone may have a comment."""
+    from openpyxl.cell import MergedCell
+
+    cell = sheet.cell(row, column)
+    if not isinstance(cell, MergedCell):
+        return cell.coordinate
+    return next(merged for merged in sheet.merged_cells.ranges if cell.coordinate in merged).start_cell.coordinate
 
 
 def _comment(problem: Problem) -> str:

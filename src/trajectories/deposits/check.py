@@ -23,7 +23,7 @@ from .crosswalks import Crosswalk, load_crosswalks
 from .deposits import Deposits, read_deposits
 from .dictionary import accepted, french
 from .notes import is_not_data
-from .organisations import parse_name
+from .organisations import NO_ORGANISATION, parse_name
 from .rules import CANNOT_OPEN, FILE, NO_DEPOSIT, Reason, message_in_french, reasons
 from .sheets import Cells, SeenSheet, known_headers, look_at, sheets_of
 
@@ -157,14 +157,17 @@ def check_file(
             return Checked(path.name, message_in_french(noted["message"] or "")), []
         cells = sheets_of(copy, noted["file"], known_headers(known), study.max_rows_per_sheet)
     crosswalk = choose_crosswalk(known, noted["file"], [(c.name, list(c.rows.values())) for c in cells])
-    seen = [look_at(sheet, crosswalk) for sheet in cells if not is_not_data(list(sheet.rows.values()))]
+    unnamed = read.issues[read.issues["reason"].eq("unnamed_column")].groupby("sheet")["column"].agg(set)
+    data = [sheet for sheet in cells if not is_not_data(list(sheet.rows.values()))]
+    seen = [look_at(sheet, crosswalk, unnamed.get(sheet.name, ())) for sheet in data]
     seen = [sheet for sheet in seen if sheet is not None]
     records, named = read.records, parse_name(noted["file"])
+    read_columns = {column.column for sheet in seen for column in sheet.columns}
     return Checked(
         file=path.name, failure=None,
         organisations=_organisations(records) or _some(named.get("organisation_id")),
         periods=_periods(records) or _some(named.get("fiscal_year")),
-        deposit_dates=tuple(sorted({str(day.date()) for day in records["deposit_date"].dropna()})),
+        deposit_dates=_deposit_dates(records) if "deposit_date" in {*named, *read_columns} else (),
         crosswalk=crosswalk.title or crosswalk.name, encoding=noted["encoding"], separator=noted.get("separator"),
         day_first=noted.get("date_order") != "month_first", n_read=int(noted["n_read"]),
         n_accepted=int(noted["n_accepted"]), n_quarantined=int(noted["n_quarantined"]),
@@ -188,7 +191,12 @@ def _organisations(records: pd.DataFrame) -> tuple[str, ...]:
     return tuple(
         f"{code} ({name})" if isinstance(name, str) and name else str(code)
         for code, name in pairs.itertuples(index=False)
+        if not str(code).startswith(NO_ORGANISATION)
     )
+
+
+def _deposit_dates(records: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(sorted({str(day.date()) for day in records["deposit_date"].dropna()}))
 
 
 def _periods(records: pd.DataFrame) -> tuple[str, ...]:
@@ -211,13 +219,16 @@ def _problems(
         column = column if isinstance(column, str) else None
         at = of_sheet[sheet].find(column) if sheet in of_sheet and column else None
         group = group[group["row"] > 0].drop_duplicates("row").sort_values("row")
-        rows = tuple(int(row) for row in group["row"])
+        rows, closest = tuple(int(row) for row in group["row"]), tuple(group["closest"])
+        if reason == "unclosed_quote":
+            rows = tuple(row for row, line in rows_of[sheet].items() if "".join(line).count('"') % 2)
+            closest = (None,) * len(rows)
         typed = [rows_of.get(sheet, {}).get(row, []) for row in rows]
         problems.append(Problem(
             reason=reasons().get(reason) or reasons()["to_verify"]._replace(code=reason), sheet=sheet, column=column,
             header=at.header if at else None, letter=at.letter if at else None, rows=rows,
             values=tuple(cell[at.position] if at and at.position < len(cell) else None for cell in typed),
-            closest=tuple(group["closest"]),
+            closest=closest,
             accepted=accepted(column, crosswalk) if column and reason.startswith("unknown_") else "",
         ))  # fmt: skip
     return tuple(sorted(problems, key=lambda p: (_KIND_ORDER[p.reason.kind], p.sheet, p.rows[:1], p.letter or "")))

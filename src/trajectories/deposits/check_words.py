@@ -30,8 +30,17 @@ def _rendered(template: str, files: Sequence[Checked], show_values: bool) -> str
         autoescape=template.endswith(".html.j2"), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )  # the page is escaped; a terminal has no markup
     environment.filters |= {"where": where, "effect": _effect, "typed": _typed, "shown": shown}
+    environment.filters |= {"number": _number, "counted": _counted}
     text = resources.files(__package__).joinpath(template).read_text(encoding="utf-8")
     return environment.from_string(text).render(files=files, show_values=show_values)
+
+
+def _number(n: int) -> str:
+    return f"{n:,}".replace(",", "\u00a0")
+
+
+def _counted(n: int, one: str, many: str | None = None) -> str:
+    return f"{_number(n)} {one if n < 2 else many or f'{one}s'}"
 
 
 def where(problem: Problem) -> str:
@@ -39,16 +48,17 @@ def where(problem: Problem) -> str:
     words = french("where")
     parts = [words["sheet"].format(sheet=problem.sheet)] if problem.sheet else []
     if problem.letter:
-        parts.append(words["column"].format(letter=problem.letter, header=problem.header))
+        column = words["column" if problem.header else "letter"]
+        parts.append(column.format(letter=problem.letter, header=problem.header))
     elif problem.column and not problem.rows:
         parts.append(words["name"].format(column=problem.column))
     if problem.rows:
         references = problem.references
         listed = ", ".join(references[:_LISTED])
         if len(references) > _LISTED:
-            listed += words["more"].format(n=len(references) - _LISTED)
+            listed += words["more"].format(n=_number(len(references) - _LISTED))
         noun = ("cell" if problem.letter else "row") + ("s" if len(problem.rows) > 1 else "")
-        parts.append(words[noun].format(n=len(problem.rows), references=listed))
+        parts.append(words[noun].format(n=_number(len(problem.rows)), references=listed))
     return ", ".join(parts) or words["file"]
 
 

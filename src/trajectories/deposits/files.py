@@ -20,10 +20,11 @@ import numpy as np
 
 from .choosing import ROWS_LOOKED_AT, choose_crosswalk
 from .crosswalks import COLUMNS, DATES, Crosswalk, Crosswalks
-from .grid import DEEPEST_HEADER, Coded, Sheet, UnreadableDepositError, Vocabulary
-from .layout import ColumnOf, Layout, find_header, lay_out
+from .grid import DEEPEST_HEADER, Coded, Sheet, UnreadableDepositError, Vocabulary, is_blank
+from .layout import PLAIN, ColumnOf, Layout, find_header, lay_out
 from .notes import is_not_data
 from .reading import content_of, read_content
+from .sheets import letter_of
 from .text import may_be_mojibake, repaired
 
 # The last column of codes: all cells under headers that the crosswalk does not know, taken together.
@@ -130,10 +131,12 @@ def _add(sheet: Sheet, column_of: ColumnOf, read: FileRead) -> None:
         return
     if sheet.hidden:
         read.issues.append((file, sheet.name, 0, "hidden_sheet", None, None))
-    for header, column in zip(layout.headers, layout.names, strict=True):
+    for position, (header, column) in enumerate(zip(layout.headers, layout.names, strict=True)):
         if header and column is None:
             reason = "repeated_column" if column_of(header) else "unknown_column"
             read.issues.append((file, sheet.name, layout.header_row, reason, header, None))
+        elif not header and (~layout.cells[position].where(is_blank) & (layout.kinds == PLAIN)).any():
+            read.issues.append((file, sheet.name, layout.header_row, "unnamed_column", letter_of(position), None))
     columns = {
         name: _settled(cells, sheet.serial_shift if name in DATES else 0)
         for name, cells in zip(layout.names, layout.cells, strict=False)

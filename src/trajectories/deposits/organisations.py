@@ -26,6 +26,8 @@ from .values import clean, fiscal_years, quarters
 _FILE_NAME = re.compile(r"^(?P<organisation>[^_]+(?:_[^_]+)*?)_\d{4}-\d{2,4}(?:_.*)?$")
 _YEAR = re.compile(r"(?<!\d)(20\d{2})[-_ ](20\d{2}|\d{2})(?!\d)(?!-\d)")
 _QUARTER = re.compile(r"(?<![A-Za-z])[TtQq]([1-4])(?!\d)")
+# Begins what stands for the organisation of a file that names none.
+NO_ORGANISATION = "fichier:"
 _DAY = re.compile(r"(?<!\d)(20\d{2}-\d{2}-\d{2})(?!\d)")
 
 
@@ -157,7 +159,7 @@ def _organisations(gathered: Gathered, filled: dict, names: list[dict], registry
         by_name.append(found is None and bool(name and word_key(name)))
         unknown.append(found is None and not by_name[-1])
         if found is None:
-            found = word_key(name).replace(" ", "-") if by_name[-1] else f"fichier:{gathered.files[file].file}"
+            found = word_key(name).replace(" ", "-") if by_name[-1] else f"{NO_ORGANISATION}{gathered.files[file].file}"
         ids.append(found)
         labels.append(name or registered.get(found))
     unsure = {

@@ -46,10 +46,16 @@ def find_deposits(folder: Path) -> list[tuple[str, Path]]:
     """
     The deposits below a folder as (path below it with `/`, path), in the order of those paths.
 
-    Symbolic links are not followed; temporary files of Office and the registry `organismes.csv` are no deposits.
+    Symbolic links are not followed; temporary files of Office and the registry `organismes.csv` are no deposits. A
+    folder that may not be listed raises: what lies in it would be lost in silence, or the sample be taken instead.
     """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
     found = []
-    for parent, folders, names in os.walk(folder, followlinks=False):
+    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=False):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = Path(parent, name)

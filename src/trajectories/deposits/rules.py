@@ -28,7 +28,7 @@ ORDER, CELL, ROW, FILE = KINDS = ("order", "cell", "row", "file")
 EFFECTS = {
     "kept": ("la ligne est acceptée telle quelle", "the row is accepted as it is"),
     "missing": ("la cellule compte comme vide, la ligne est acceptée", "the cell counts as blank, the row is accepted"),
-    "corrected": ("le fichier est lu, corrigé", "the file is read, set right"),
+    "corrected": ("c'est lu, corrigé", "it is read, set right"),
     "quarantined": ("la ligne est mise de côté", "the row is quarantined"),
     "skipped": ("rien n'en est lu", "nothing of it is read"),
     "noted": ("c'est noté", "it is noted"),

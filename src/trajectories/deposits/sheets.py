@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class SeenColumn:
-    """One column: place (from 0), letter, typed header, canonical name (None: not read), and the contract's header."""
+    """One column: place (from 0), letter, header as typed, canonical name (None: not read), the contract's header."""
 
     position: int
     letter: str
@@ -42,9 +42,10 @@ class SeenSheet:
     n_rows: int
 
     def find(self, column: str) -> SeenColumn | None:
-        """The column of a canonical name; else the one of a typed header that is not read."""
+        """The column of a canonical name; else the unread one of a typed header, or of a letter that has none."""
         read = (seen for seen in self.columns if seen.column == column)
-        return next(read, next((seen for seen in self.columns if not seen.column and seen.header == column), None))
+        others = (seen for seen in self.columns if not seen.column and column == (seen.header or seen.letter))
+        return next(read, next(others, None))
 
 
 # What finds a header in the first rows: its position, and how many headers it knows there.
@@ -65,8 +66,8 @@ def _numbered(sheet: Sheet) -> dict[int, list[str]]:
     return {int(number): sheet.grid.row(at) for at, number in enumerate(sheet.grid.numbers)}
 
 
-def look_at(sheet: Cells, crosswalk: Crosswalk) -> SeenSheet | None:
-    """The header of a sheet and its columns, or None where there is none."""
+def look_at(sheet: Cells, crosswalk: Crosswalk, unnamed: Collection[str] = ()) -> SeenSheet | None:
+    """The header of a sheet and its columns, those without a header by their letters; None where there is no header."""
     numbers, rows = list(sheet.rows), list(sheet.rows.values())
     at, known = find_header(rows, lambda header: crosswalk.column(repaired(header)))
     if not known:
@@ -78,7 +79,7 @@ def look_at(sheet: Cells, crosswalk: Crosswalk) -> SeenSheet | None:
         column = crosswalk.column(header) if header else None
         column = None if column in taken else column
         taken |= {column} if column else set()
-        if header:
+        if header or letter_of(position) in unnamed:
             label = crosswalk.labels["columns"].get(column) if column else None
             columns.append(SeenColumn(position, letter_of(position), header, column, label))
     return SeenSheet(sheet.name, numbers[at], tuple(columns), len(rows) - at - 1)

@@ -20,7 +20,7 @@ from .notes import NOT_DATA
 
 _LAST_ROW = 5000
 _CREATED = dt.datetime(2000, 1, 1)
-_LONGEST_MESSAGE, _LONGEST_LIST = 255, 255
+_LONGEST_MESSAGE, _LONGEST_ERROR, _LONGEST_LIST = 255, 225, 255
 _CODE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]{0,30}$")
 
 
@@ -109,11 +109,13 @@ def _validation(column: str, header: str, listed: list[str]) -> dict:
     shown = {"input_title": header[:32], "input_message": message[:_LONGEST_MESSAGE], "ignore_blank": True}
     if not listed or len(",".join(listed)) > _LONGEST_LIST:
         return {"validate": "any", **shown}
-    message = french("template")["list"].format(words=", ".join(listed))
+    words, more = french("template"), said.get("more")
+    message = words["list"].format(words=", ".join([*listed, *filter(None, [more])]))
     # what is not in the list may be right all the same (several needs, a level of French): it is told, not refused
     return {
-        "validate": "list", "source": listed, "error_type": "information" if said.get("several") else "warning",
-        "error_title": french("template")["not_listed"], "error_message": message[:225], **shown,
+        "validate": "list", "source": listed, "error_type": "information" if more or said.get("several") else "warning",
+        "error_title": words["not_listed"],
+        "error_message": message if len(message) <= _LONGEST_ERROR else words["long_list"], **shown,
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ A cell merged over several rows of one column holds in each of them, as a person
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import zipfile
@@ -100,7 +101,16 @@ def _let_through(error: BaseException) -> None:
         raise error
 
 
+# What other programs of the same kind of archive put in it.
+_OTHER_ARCHIVES = {"word/": "a Word document", "ppt/": "a presentation"}
+
+
 def _damaged(content: bytes) -> str:
+    with contextlib.suppress(zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+        names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+        for start, kind in _OTHER_ARCHIVES.items():
+            if any(name.startswith(start) for name in names):
+                return f"this is {kind}, not a table: ask for an .xlsx or .csv file."
     if b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e" in content:
         return "the workbook is encrypted: ask for it without a password."
     return "the workbook is damaged or incomplete: open it, save it again as .xlsx, and send that."

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
 from pathlib import Path
 
+from ..slug import slug
 from ..study import REGION_CODES
 from ..tables import PROVINCE
 from .words import FIRST
@@ -40,16 +38,3 @@ def page_name(region: str) -> str:
     if region in REGION_CODES:
         return f"region-{region}.html"
     return "province.html" if region == PROVINCE else f"groupe-{slug(region)}.html"
-
-
-def slug(name: str) -> str:
-    """
-    A name as part of a file name: lower-case letters without accents, digits and hyphens, and nothing else.
-
-    Examples
-    --------
-    >>> slug("Côte-Nord / ../Gaspésie"), slug("北")
-    ('cote-nord-gaspesie', '01bc01b3')
-    """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -244,7 +244,8 @@ def notebook_folder(given: Path | None) -> Path:
     for place in places:
         if any((place / name).is_file() for name in NOTEBOOKS):
             return place.resolve()
-    raise NotebookError(f"no report notebook in {' nor '.join(map(str, places))}: say where they are.")
+    where = " nor ".join(map(str, places))
+    raise NotebookError(f"No report notebook in {where}: " + ("name their folder." if given else "install again."))
 
 
 def _job(region: str, study: Study, tables: Path, out: Path, language: str, notebooks: Path) -> Job:

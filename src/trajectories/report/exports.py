@@ -19,7 +19,7 @@ import pandas as pd
 from ..disclosure import Protected
 from ..folders import replaced
 from ..results import harmless
-from .addresses import slug
+from ..slug import slug
 from .indicators import indicators
 from .labelled import COLUMNS, STATUSES, Sheet, labelled, sheet
 from .run import Run

@@ -23,8 +23,8 @@ from ..provenance import settings_of
 from ..quality import Quality, organisation_quality
 from ..quality.given import READ
 from ..quality.received import fiscal_quarter
+from ..slug import slug
 from ..study import Study
-from .addresses import slug
 from .fingerprint import whole_source
 from .html import css_text, listing, style
 from .lights import MEND, WATCH, light

@@ -12,6 +12,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from ..disclosure import Protected
 from ..disclosure.ledger import CELLS, FOLDER, Publication, read_ledger, write_publication
 from ..exceptions import UnusableInputError
@@ -55,6 +57,19 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
         Nothing is there to publish; a page, its PDF or a file of data is not the one that the last run made, or its
         tables, or what was published before, have changed since; `to` lies within the reports folder.
     """
+    to = Path(to).resolve()
+    files, frames = to_publish(study, to)
+    out = Path(study.paths.reports).resolve()
+    ledger = out / "sensitive" / FOLDER
+    day = (day or dt.date.today()).isoformat()
+    name = f"{day}-{1 + sum(p.name.startswith(day) for p in read_ledger(ledger)):02d}"
+    settings = Run.read(out / "sensitive" / "tables").settings
+    write_publication(ledger, Publication(name, day, settings, frames))
+    return _copied(files, out / "shareable", to)
+
+
+def to_publish(study: Study, to: Path | str) -> tuple[list[Path], dict[str, pd.DataFrame]]:
+    """The files of a run that may be published, and the numbers that they show; raises as `publish`, writes nothing."""
     out, to = Path(study.paths.reports).resolve(), Path(to).resolve()
     shareable, tables = out / "shareable", out / "sensitive" / "tables"
     if to == out or out in to.parents or to in out.parents:
@@ -67,12 +82,7 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
     for language in LOCALES:
         _refuse_other_data(out, language, shown, Run.read(tables))
         _refuse_other_method(out, language, Run.read(tables), study)
-    frames = {name: shown[name].frame.drop(columns="published", errors="ignore") for name in CELLS}
-    ledger = out / "sensitive" / FOLDER
-    day = (day or dt.date.today()).isoformat()
-    name = f"{day}-{1 + sum(p.name.startswith(day) for p in read_ledger(ledger)):02d}"
-    write_publication(ledger, Publication(name, day, Run.read(tables).settings, frames))
-    return _copied(files, shareable, to)
+    return files, {name: shown[name].frame.drop(columns="published", errors="ignore") for name in CELLS}
 
 
 def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:

@@ -249,6 +249,9 @@ READ = {
         quarantine=((3, "no_date_no_place"),),
     ),
     "an unknown column": Odd(text([(*row, "38") for row in R], [*H, "pointure"]), issues=("unknown_column",)),
+    "a column without its header": Odd(
+        text([(row[0], "x", *row[1:]) for row in R], [H[0], "", *H[1:]]), issues=("unnamed_column",)
+    ),
     "a column twice": Odd(text([(*row, "x") for row in R], [*H, "Nom"]), issues=("repeated_column",)),
     # workbooks
     "workbook": Odd(workbook({"Feuil1": [H, *R]}), ".xlsx", file={"encoding": None, "separator": None}),
@@ -297,7 +300,11 @@ UNREADABLE = {
     "cut workbook": (workbook({"A": [H, *R]})[:900], ".xlsx", "damaged"),
     "text as xlsx": (PLAIN.encode(), ".xlsx", "not a valid .xlsx"),
     "zip without a workbook": (b"PK\x03\x04" + b"\0" * 200, ".xlsx", "damaged"),
-    "a letter named xlsx": (zipped({"word/document.xml": "<w/>", "[Content_Types].xml": "<T/>"}), ".xlsx", "damaged"),
+    "a letter named xlsx": (
+        zipped({"word/document.xml": "<w/>", "[Content_Types].xml": "<T/>"}),
+        ".xlsx",
+        "a Word document",
+    ),
     "encrypted": (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 600,
         ".xlsx",
