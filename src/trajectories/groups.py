@@ -76,7 +76,7 @@ def members(
     Raises
     ------
     ValueError
-        A group that is neither known nor of the form `column=value`.
+        A group that is neither known nor of the form `column=value`, or one text for all of them.
 
     Examples
     --------
@@ -86,6 +86,8 @@ def members(
     [[True, True, True], [True, False, False], [True, False, True]]
     """
     study = study or Study()
+    if isinstance(groups, str):
+        raise ValueError(f"groups is one text, {groups!r}: give a list, [{groups!r}].")
     found = {}
     for group in reported_groups(study) if groups is None else groups:
         column, equals, value = group.partition("=")
@@ -97,6 +99,7 @@ def members(
             found[group] = stays[column].astype(str).eq(value).to_numpy()
         else:
             raise ValueError(
-                f"group {group!r} is neither province, a region code, a group of the study, nor column=value."
+                f"group {group!r} is neither {PROVINCE}, a region code ('05'), a group of the study, nor column=value"
+                + (f": there is no column {column!r}." if equals else ".")
             )
     return found

@@ -44,12 +44,14 @@ def red_band(on: bool = True) -> None:
         return
     tables = shell.display_formatter.formatters["text/html"]
     figures = shell.display_formatter.ipython_display_formatter
-    for formatter, name, show in [*((tables, name, _table) for name in _TABLES), (figures, _FIGURE, _show_figure)]:
-        if on:
+    # without the band, too, a picture says in words what it is of
+    picture = _show_figure if on else _show_without_band
+    shown = [*((tables, name, _table if on else None) for name in _TABLES), (figures, _FIGURE, picture)]
+    for formatter, name, show in shown:
+        formatter.pop(name, None)  # what was shown once before is kept apart by its type, and would go first
+        if show is not None:
             # by name: nothing is imported for it, and whoever imports matplotlib later has the band, too
             formatter.for_type_by_name(*name.rsplit(".", 1), show)
-        else:
-            formatter.pop(name, None)
 
 
 def _shell_of_kernel() -> Any:
@@ -66,10 +68,14 @@ def _table(table: Any) -> str:
     return banded(f"<pre>{escape(repr(table))}</pre>" if shown is None else shown)
 
 
-def _show_figure(figure: Any) -> None:
+def _show_without_band(figure: Any) -> None:
+    _show_figure(figure, band=False)
+
+
+def _show_figure(figure: Any, band: bool = True) -> None:
     from IPython.display import publish_display_data
 
     from .report.banded import picture
 
-    plain, html = picture(figure)
+    plain, html = picture(figure, band)
     publish_display_data({"text/plain": plain} | ({"text/html": html} if html else {}))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .study import Study
+from .study import PATHWAYS, Study
 from .tables import EXITS
 
 if TYPE_CHECKING:
@@ -72,7 +72,27 @@ class Reported:
 
 
 def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """The stays that retention is about: none excluded, and of the study's pathway where it names one."""
+    """
+    The stays that retention is about: none excluded, and of the study's pathway where it names one.
+
+    Raises
+    ------
+    ValueError
+        The cohort was made for another perimeter or scope than the study's, or its pathway is none.
+    TypeError
+        The cohort is no table.
+    """
+    if not isinstance(cohort, pd.DataFrame):
+        raise TypeError(f"cohort is a {type(cohort).__name__}: give its tables, its `.cohort` and its `.contacts`.")
+    for name, asked in (("perimeter", study.perimeter), ("scope", study.scope)):
+        made = cohort[name].dropna().unique() if name in cohort else ()
+        if any(of != asked for of in made):
+            raise ValueError(
+                f"the cohort was made for {name} {', '.join(map(repr, made))}, and the study asks for {asked!r}: make "
+                "it for this study, with build_spells(…, study=study) and build_cohort(…, study=study)."
+            )
+    if study.pathway not in (None, *PATHWAYS):
+        raise ValueError(f"pathway {study.pathway!r} is none of {', '.join(PATHWAYS)}, nor None for all of them.")
     stays = cohort[cohort["excluded"].isna()]
     if study.pathway is not None:
         stays = stays[stays["pathway"].eq(study.pathway)]

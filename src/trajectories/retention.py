@@ -93,7 +93,8 @@ def retention(
     Raises
     ------
     ValueError
-        A group that is neither known nor of the form `column=value`.
+        A group that is neither known nor of the form `column=value`; a cohort made for another perimeter or scope than
+        the study's.
 
     Examples
     --------

@@ -94,6 +94,11 @@ def test_figures_of_results_have_it_and_those_of_protected_tables_as_long_as_not
     assert 'alt="Rétention &lt; 1"' in output.data["text/html"] and "image/png" not in output.data
 
 
+def test_without_the_band_a_figure_still_says_in_words_what_it_is_of(shown):
+    (output,) = shown["figure, off"]
+    assert 'alt="Rétention &lt; 1"' in output.data["text/html"] and "image/png" not in output.data
+
+
 def test_the_figure_itself_is_left_as_it_was(shown):
     assert shown["left"][0].data["text/plain"] == "0"
     assert SAID in shown["by hand"][0].data["text/plain"]

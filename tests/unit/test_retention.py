@@ -1,10 +1,12 @@
 """Retention on cohorts small enough to be worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories import Study, exits, retention, tables
+from trajectories import Cohort, Study, exits, retention, tables
 from trajectories.companions import observed_intervals
 from trajectories.reported import CAUSES
 from trajectories.retention import estimate
@@ -113,8 +115,28 @@ def test_groups_are_regions_names_and_columns():
     assert main(found, 6, group="03")["estimate"] == 1
     assert main(found, 6, group="Est")["estimate"] == pytest.approx(2 / 3, abs=1e-3)
     assert main(found, 6, group="pathway=secondary")["n_start"] == 3
-    with pytest.raises(ValueError, match="column=value"):
-        retention(*data, study=study, groups=["Nulle part"])
+    wrong = {"column=value": ["Nulle part"], "no column 'sexe'": ["sexe=F"], "give a list": "province"}
+    for said, asked in wrong.items():
+        with pytest.raises(ValueError, match=said):
+            retention(*data, study=study, groups=asked)
+
+
+def test_a_cohort_that_is_no_table_is_told_of_in_a_sentence():
+    with pytest.raises(TypeError, match="cohort is a Cohort: give its tables"):
+        retention(Cohort(*cohort(there(6))), None, study=STUDY)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"scope": "any_region"}, "made for scope 'region', and the study asks for 'any_region': make it"),
+        ({"perimeter": "CMM"}, "made for perimeter 'RMR-2021'"),
+        ({"pathway": "secondaire"}, "'secondaire' is none of secondary, primary"),
+    ],
+)
+def test_a_cohort_is_not_told_as_if_it_were_made_for_what_another_study_asks(other, said):
+    with pytest.raises(ValueError, match=said):
+        retention(*cohort(there(6)), study=replace(STUDY, **other), groups=["province"])
 
 
 def test_a_region_with_nobody_and_a_cohort_with_nobody_have_their_rows():

@@ -274,6 +274,29 @@ def test_a_protected_table_prints_without_band_draws_and_is_written(protected, t
     assert list(pd.read_csv(path)["estimate"]) == [0.8, 0.7]
 
 
+def test_groups_are_named_in_a_legend_and_the_alternative_text_says_the_title_of_the_whole_figure():
+    groups = ["province", "05", "household_type=with_children", "french=none", "mine=yes"]
+    rates = pd.DataFrame({"group": groups, "horizon": 12, "estimate": 0.8, "lower": 0.7, "upper": 0.9})
+    axes = trajectories.plot(rates)
+    told = [text.get_text().replace(NO_BREAK, " ") for text in axes.get_legend().get_texts()]
+    assert told[1] == "Estrie" and told[2] == "Type de ménage : Avec au moins un enfant" and told[4] == "mine=yes"
+    assert told[3] == "Français : Aucun"
+    axes.set_title("Panneau")
+    axes.figure.suptitle("Tout")
+    assert f'alt="{band_text()}. Tout. Panneau"' in picture(axes.figure)[1]
+
+
+def test_of_a_table_without_rows_no_figure_is_drawn_and_a_sentence_says_so():
+    with pytest.raises(ValueError, match="table without rows"):
+        trajectories.plot(pd.DataFrame({"group": [], "horizon": [], "estimate": [], "lower": [], "upper": []}))
+
+
+def test_a_wide_header_may_break_after_its_underscores_and_one_group_is_told_above(protected):
+    page = protected._repr_html_()
+    assert "n_<wbr>at_<wbr>risk_<wbr>rounded" in page and "<td>province" not in page and ">province</th>" not in page
+    assert "group : province" in page.replace(NO_BREAK, " ")
+
+
 def test_only_what_is_drawn_of_protected_tables_alone_has_no_band(protected):
     import matplotlib.pyplot as plt
 

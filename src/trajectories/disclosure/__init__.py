@@ -281,7 +281,8 @@ def _kind(table: pd.DataFrame) -> str:
         known = "; ".join(f"{kind}: {', '.join(sorted(needed))}" for kind, needed in _KINDS.items())
         raise DisclosureError(
             f"A table with the columns {', '.join(sorted(names))} is of {len(kinds) or 'no'} known kind(s), "
-            f"so no rule protects it. The kinds: {known}."
+            "so no rule protects it. Counts of your own need a row for each key, and the columns group, table, key, "
+            f"persons and households (an example: help(trajectories.protect)). All kinds: {known}."
         )
     if kinds == ["rates"] and not measures <= set(RATE_MEASURES):
         raise DisclosureError(

@@ -33,36 +33,37 @@ def banded(html: str) -> Markup:
     return join(element("p", band_text(), lang="fr", style=style), Markup(html))  # noqa: S704 - html is markup
 
 
-def picture(figure: Any) -> tuple[str, str | None]:
+def picture(figure: Any, band: bool = True) -> tuple[str, str | None]:
     """
     A matplotlib figure with the band across its top, drawn into it: what is copied out of a notebook has it, too.
 
-    A figure that `vouch` was told of has none.
+    A figure that `vouch` was told of has none, nor has any where `band` is off.
 
     Returns
     -------
     (str, str or None)
         Text, and an HTML image whose alternative text says the same; None for a figure on which nothing is drawn.
     """
-    plain = f"{band_text()}\n{figure!r}"
+    plain = f"{band_text()}\n{figure!r}" if band else repr(figure)
     if not (figure.axes or figure.lines or figure.texts):
         return plain, None
-    if vouched(figure):
+    if not band or vouched(figure):
         return repr(figure), _image(figure, _titles(figure))
     # clear of a title, that may stand above the figure's own edge
     above = (max(figure.get_tightbbox().y1, figure.get_figheight()) + 8 / 72) / figure.get_figheight()
-    band = figure.text(
+    drawn = figure.text(
         0.5, above, f" {band_text()} ", ha="center", va="bottom", color=WHITE, weight="bold",
         bbox={"facecolor": RED, "edgecolor": "none", "boxstyle": "square,pad=0.5"},
     )  # fmt: skip
     try:
         return plain, _image(figure, [band_text(), *_titles(figure)])
     finally:
-        band.remove()
+        drawn.remove()
 
 
 def _titles(figure: Any) -> list[str]:
     titles = [axes.get_title(loc) for axes in figure.axes for loc in ("left", "center", "right")]
+    titles = [figure.get_suptitle(), *titles]
     axes = [text for one in figure.axes[:1] for text in (one.get_ylabel(), one.get_xlabel())]
     return [*filter(None, titles)] or [*filter(None, axes)]
 

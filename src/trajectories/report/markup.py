@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 MARK = "trajectories"
 # The kind of the headline: the table of contents stands after it.
 BRIEF = "brief"
-_VOID = frozenset({"br", "hr", "img", "meta"})
+_VOID = frozenset({"br", "hr", "img", "meta", "wbr"})
 
 
 def element(name: str, *children: object, **attributes: object) -> Markup:

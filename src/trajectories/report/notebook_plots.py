@@ -17,6 +17,7 @@ from ..retention import BOUNDS
 from .drawing import BAND, BOUND, CURVE, INK, MUTED, RIBBON
 from .figures.sequences import FILLS
 from .notebook_tables import move_counts, row_counts
+from .readings import level_name, type_name
 from .vouched import nothing_else, vouch
 from .words import Words, words
 
@@ -38,6 +39,8 @@ def drawn(result: Any, ax: Any = None) -> Any:
     w, name = words("fr"), type(result).__name__
     if not isinstance(result, pd.DataFrame | Protected) and name not in _RESULTS:
         raise ValueError(f"no figure is drawn of a {name}: give a table (DataFrame) or a result that has `.plot()`.")
+    if isinstance(result, pd.DataFrame) and result.empty:
+        raise ValueError("no figure is drawn of a table without rows: see what it was chosen by.")
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -145,12 +148,20 @@ def _label(keys: dict[str, object], w: Words) -> str:
 def _value(name: str, key: object, w: Words) -> str:
     match name:
         case "group":
-            return w.region(str(key))
+            return _group(str(key), w)
         case "state" | "from_state" | "to_state":
             return w.label("state", key)
         case "method":
             return w.label("method", key)
     return w.label("exit", key) if isinstance(key, str) else w.say("notebook.cause", n=key)
+
+
+def _group(key: str, w: Words) -> str:
+    """A region, or the level of a covariate that has a name; of a column of one's own the group as it was asked for."""
+    term, equals, level = key.partition("=")
+    if not (equals and w.has(f"covariate.{term}")):
+        return w.region(key)
+    return w.say("notebook.fact", name=w.label("covariate", term), value=level_name(term, level, w))
 
 
 def _at_risk(part: pd.DataFrame, by: str, ax: Any, w: Words) -> None:
@@ -323,8 +334,6 @@ def _deposits(deposits: Any, ax: Any, w: Words) -> None:
 
 
 def _typology(found: Any, ax: Any, w: Words) -> None:
-    from .readings import type_name
-
     types = found.types
     names = [f"{row.type} · {type_name(row.name, w)}" for row in types[["type", "name"]].itertuples(index=False)]
     _beside(names, types[["share", "lower", "upper"]].to_numpy(dtype=float), ax)

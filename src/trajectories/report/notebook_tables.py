@@ -22,7 +22,7 @@ from .words import MISSING, Words, words
 MOST_ROWS = 20
 DECIMALS = 3
 SMALLEST_P = 0.001
-_CONTEXT = ("perimeter", "scope", "pathway", "measure", "method", "reporting")
+_CONTEXT = ("perimeter", "scope", "pathway", "group", "measure", "method", "reporting")
 _P_VALUES = ("p_value", "adjusted_p")
 _CAPTION = "caption-side: top; text-align: left; font-weight: bold"
 YEARS = (12, 24, 36, 48, 60)
@@ -84,7 +84,8 @@ def table_html(table: pd.DataFrame, w: Words, caption: str | None = None, most: 
     shown = table.head(most)
     cells = [_column(table[name], w)[:most] for name in shown.columns]
     numbers = [_is_number(shown[name]) for name in shown.columns]
-    head = [element("th", name, scope="col", style=_align(n)) for name, n in zip(shown.columns, numbers, strict=True)]
+    head = [element("th", *_breaking(name), scope="col", style=_align(n, "normal"))
+            for name, n in zip(shown.columns, numbers, strict=True)]  # fmt: skip
     body = []
     for row in zip(*cells, strict=True):
         first = element("th", row[0], scope="row", style=_align(numbers[0]))
@@ -102,8 +103,14 @@ def table_html(table: pd.DataFrame, w: Words, caption: str | None = None, most: 
     )
 
 
-def _align(number: bool) -> str:
-    return f"text-align: {'right' if number else 'left'}; white-space: nowrap"
+def _align(number: bool, spaces: str = "nowrap") -> str:
+    return f"text-align: {'right' if number else 'left'}; white-space: {spaces}"
+
+
+def _breaking(name: object) -> list[str]:
+    """A header that may break after its underscores, where the page is too narrow for it; copied, it is as it was."""
+    words_of = str(name).split("_")
+    return [part for word in words_of[:-1] for part in (f"{word}_", element("wbr"))] + words_of[-1:]
 
 
 def _column(values: pd.Series, w: Words) -> list[str]:
