@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .study import PATHWAYS, Study
+from .study import Study
 from .tables import EXITS
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        The cohort was made for another perimeter or scope than the study's, or its pathway is none.
+        The cohort was made for another perimeter or scope than the study's.
     TypeError
         The cohort is no table.
     """
@@ -91,8 +91,6 @@ def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
                 f"the cohort was made for {name} {', '.join(map(repr, made))}, and the study asks for {asked!r}: make "
                 "it for this study, with build_spells(…, study=study) and build_cohort(…, study=study)."
             )
-    if study.pathway not in (None, *PATHWAYS):
-        raise ValueError(f"pathway {study.pathway!r} is none of {', '.join(PATHWAYS)}, nor None for all of them.")
     stays = cohort[cohort["excluded"].isna()]
     if study.pathway is not None:
         stays = stays[stays["pathway"].eq(study.pathway)]

@@ -141,6 +141,14 @@ class Study:
     max_rows_per_sheet: int = 2_000_000
     exclusions: Path = Path("data/exclusions.csv")
 
+    def __post_init__(self) -> None:
+        # a study that is made in Python, too, is of a cohort that exists: with another word nobody would be counted
+        checker = _Checker({"perimeter": self.perimeter, "scope": self.scope, "pathway": self.pathway or "all"})
+        for name, known in (("perimeter", PERIMETERS), ("scope", SCOPES), ("pathway", (*PATHWAYS, "all"))):
+            checker.choice(name, known, known[0])
+        if checker.faults:
+            raise StudyError("Study", checker.faults)
+
     @classmethod
     def read(cls, path: str | Path = "study.toml") -> Study:
         """

@@ -163,7 +163,7 @@ def test_unknown_regions_languages_and_missing_tables_are_refused(place, tmp_pat
         go(place, notebooks, ["05"], language="de")
     with pytest.raises(StaleTableError, match="run the analysis first"):
         go(tmp_path, notebooks, ["05"])
-    with pytest.raises(NotebookError, match="no report notebook in"):
+    with pytest.raises(NotebookError, match="No report notebook in"):
         go(place, tmp_path, ["05"])
 
 

@@ -6,6 +6,7 @@ known. The quick version runs a few replicates; 200 of them and the whole line f
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,7 @@ def replicate(job):
 
 def replicates(seeds, n, m, models=MODELS):
     jobs = [(seed, n, m, models) for seed in seeds]
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+    with ProcessPoolExecutor(min(2, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
         return pd.concat(pool.map(replicate, jobs), ignore_index=True)
 
 

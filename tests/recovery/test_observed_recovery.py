@@ -7,6 +7,7 @@ reporting of a province of 3,000. The large studies are marked slow.
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def one_province(seed, regions=6, replicates=60):
 @pytest.mark.slow
 def test_no_bias_and_limits_that_cover():
     runs = 200
-    with ProcessPoolExecutor(2) as executor:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         found, reporting = (np.array(x) for x in zip(*executor.map(one_run, range(runs)), strict=True))
     error = found[..., 0] - TRUTH
     away = error.mean(axis=0) / (error.std(axis=0, ddof=1) / np.sqrt(runs))
@@ -70,7 +71,7 @@ def test_no_bias_and_limits_that_cover():
 
 @pytest.mark.slow
 def test_regions_of_sixty_with_their_own_and_with_borrowed_reporting():
-    with ProcessPoolExecutor(2) as executor:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         found = np.concatenate([np.array(x) for x in executor.map(one_province, range(20))])
     truth = SURVIVAL[[12, 24]]
     for k, name in enumerate(("own", "borrowed")):

@@ -131,7 +131,6 @@ def test_a_cohort_that_is_no_table_is_told_of_in_a_sentence():
     [
         ({"scope": "any_region"}, "made for scope 'region', and the study asks for 'any_region': make it"),
         ({"perimeter": "CMM"}, "made for perimeter 'RMR-2021'"),
-        ({"pathway": "secondaire"}, "'secondaire' is none of secondary, primary"),
     ],
 )
 def test_a_cohort_is_not_told_as_if_it_were_made_for_what_another_study_asks(other, said):

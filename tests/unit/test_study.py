@@ -1,5 +1,6 @@
 import datetime as dt
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def test_a_cohort_may_be_drawn_another_way():
     assert Study().with_cohort() == Study()
     with pytest.raises(StudyError, match="--pathway"):
         Study().with_cohort(pathway="tertiary")
+
+
+def test_a_study_made_in_python_is_of_a_cohort_that_exists_too():
+    with pytest.raises(StudyError) as caught:
+        Study(scope="regions", pathway="secondaire")
+    assert "scope: 'regions'" in str(caught.value) and "pathway: 'secondaire'" in str(caught.value)
+    with pytest.raises(StudyError, match="perimeter: 'CMQ'"):
+        replace(Study(), perimeter="CMQ")
 
 
 def test_all_faults_are_told_at_once(tmp_path):

@@ -20,7 +20,7 @@ from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
 from .gathering import Gathered, Progress, as_objects, gather
 from .organisations import Reported, fill_down, organisation_zones, read_registry, who_reports
 from .reading import REGISTRY
-from .records import Dates, Findings, read_dates, read_places, read_values, usable_places
+from .records import Dates, Findings, read_dates, read_places, read_values, usable_places, without_errors
 from .remembered import Memory
 from .rules import RULES
 from .wording import closest_known
@@ -151,8 +151,9 @@ def read_deposits(
     registry, fault = read_registry(folder)
     if fault:
         gathered.issues.append((REGISTRY, "", 0, "registry_unusable", None, fault))
-    reported = who_reports(gathered, registry)
     findings = Findings(gathered)
+    without_errors(gathered, findings)
+    reported = who_reports(gathered, registry)
     for reason, column, rows in reported.issues:
         findings.add(reason, column, rows)
     replaced_by, repeated, file_issues = fates.settle_deposits(gathered, reported)

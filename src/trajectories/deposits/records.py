@@ -61,6 +61,18 @@ class Dates:
         return np.logical_or.reduce([~np.isnat(self.earliest[column]) for column in EVENT_DATES])
 
 
+def without_errors(gathered: Gathered, findings: Findings) -> None:
+    """List the cells that show the error of a formula, and take them as blank from here on (remarks are not kept)."""
+    for column, texts in gathered.texts.items():
+        if column == "remarks":
+            continue
+        failed = np.array([text.strip().lower() in values.FORMULA_ERRORS for text in texts], dtype=bool)
+        if failed.any():
+            codes = gathered.codes[column]
+            findings.add("formula_error", column, failed[codes])
+            gathered.codes[column] = np.where(failed[codes], 0, codes)
+
+
 def read_dates(gathered: Gathered, reported: Reported, findings: Findings) -> Dates:
     """All date columns, with the order of day and month decided per file from the cells that prove one."""
     file = gathered.file

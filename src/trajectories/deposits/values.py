@@ -19,6 +19,11 @@ NOTHING = frozenset((
     "", "n d", "nd", "na", "n a", "s o", "so", "sans objet", "non disponible", "non precise", "non precisee", "inconnu",
     "inconnue", "ne sait pas", "nsp", "null", "nan", "vide", "non renseigne", "n s p", "a venir", "a determiner",
 ))  # fmt: skip
+# What a spreadsheet shows where a formula failed, in English and in French.
+FORMULA_ERRORS = frozenset((
+    "#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!", "#spill!", "#calc!", "#field!", "#getting_data",
+    "#valeur!", "#nom?", "#nombre!", "#nul!", "#propagation!", "#calcul!", "#champ!",
+))  # fmt: skip
 _SPLIT = re.compile(r"[;,/|+&\n\r]+|\s+et\s+")
 _LEVEL = re.compile(r"^(?:niveaux?|niv\.?|n)?\s*(\d{1,2})(?:[.,]0*)?(?:\s*/\s*12)?$")
 _LEVELS = re.compile(r"^(?:niveaux?|niv\.?|n)?\s*(\d{1,2})\s*(?:-|–|a|et|ou)\s*(\d{1,2})$")

@@ -1,7 +1,8 @@
 """Workbooks → grids of text cells, by python-calamine (xlsx, xlsm, xls, ods).
 
 Rows are taken one by one and blank ones let go, so that a sheet that claims a million empty rows costs no memory.
-A cell merged over several rows of one column holds in each of them, as a person reads it.
+A cell merged over several rows of one column holds in each of them, as a person reads it. A formula that failed is
+blank to the reader: what it shows (#REF!) is looked for in the .xlsx itself, so that the loss is told (records.py).
 """
 
 from __future__ import annotations
@@ -39,13 +40,14 @@ def read_workbook(
     except BaseException as error:  # the reader is compiled code, whose panics are no Exception
         _let_through(error)
         raise UnreadableDepositError(_damaged(content)) from None
-    shift = _SHIFT_1904 if _declares_1904(content) else 0
+    shift, failed = _SHIFT_1904 if _declares_1904(content) else 0, _failed_formulas(content)
     sheets, notes = [], []
     for about in listed:
         if about.typ != SheetTypeEnum.WorkSheet:
             continue
         try:
-            rows, more = _rows(workbook.get_sheet_by_name(about.name), header_of, max_rows)
+            cells = workbook.get_sheet_by_name(about.name)
+            rows, more = _rows(cells, header_of, max_rows, failed.get(about.name, {}))
         except BaseException as error:
             _let_through(error)
             notes.append(("sheet_unreadable", about.name))
@@ -59,22 +61,58 @@ def read_workbook(
     return sheets, notes
 
 
-def _rows(sheet, header_of, max_rows: int) -> tuple[list[tuple[int, list[str]]], bool]:
+def _rows(
+    sheet, header_of, max_rows: int, failed: dict[int, dict[int, str]]
+) -> tuple[list[tuple[int, list[str]]], bool]:
     """The rows that hold something, each with its number, and whether there were more than may be read."""
     if sheet.start is None:
         return [], False
     left = [""] * sheet.start[1]  # blank first rows are among those given, blank first columns are not
     rows, more = [], False
     for number, cells in enumerate(sheet.iter_rows(), start=1):
-        row = [cell if type(cell) is str else as_text(cell) for cell in cells]
+        row = [*left, *(cell if type(cell) is str else as_text(cell) for cell in cells)]
+        for position, shown in failed.get(number, {}).items():
+            row[position : position + 1] = [shown]
         if not any(row) or "".join(row).isspace():
             continue
         if number > max_rows:
             more = True
             break
-        rows.append((number, left + row))
+        rows.append((number, row))
     _fill_merged(rows, sheet.merged_cell_ranges or (), header_of)
     return rows, more
+
+
+def _failed_formulas(content: bytes) -> dict[str, dict[int, dict[int, str]]]:
+    """What the cells of an .xlsx show whose formula failed: by sheet, row from 1, and column from 0."""
+    if not content.startswith(b"PK"):
+        return {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+            if not any(_holds(archive, name, b't="e"') for name in sheets):
+                return {}
+        import openpyxl
+
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        found: dict[str, dict[int, dict[int, str]]] = {}
+        for sheet in book.worksheets:
+            for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "e"):
+                found.setdefault(sheet.title, {}).setdefault(cell.row, {})[cell.column - 1] = str(cell.value)
+        return found
+    except Exception:
+        return {}  # what else is wrong with the file is told by the reader
+
+
+def _holds(archive: zipfile.ZipFile, name: str, wanted: bytes) -> bool:
+    """Whether a part of an archive holds some bytes; it is never in memory whole."""
+    with archive.open(name) as part:
+        before = b""
+        while piece := part.read(1 << 20):
+            if wanted in before + piece:
+                return True
+            before = piece[-len(wanted) :]
+    return False
 
 
 def _fill_merged(rows: list[tuple[int, list[str]]], ranges, header_of) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ..deposits.crosswalks import DATES
 from ..deposits.rules import FILE, reasons
 from ..places.lexicon import lexicon
 from ..places.spelling import key_of
@@ -77,7 +78,8 @@ def doubtful_dates(given: Given) -> list[pd.DataFrame]:
         return []
     of_dates = {code for code, reason in reasons().items() if reason.kind == "order"} - {"impossible_value"}
     of_dates -= {"establishment_in_metropole"}
-    rows = issues.loc[issues["reason"].isin(of_dates.union(_DATES)), ADDRESS].drop_duplicates()
+    failed = issues["reason"].eq("formula_error") & issues["column"].isin(DATES)
+    rows = issues.loc[issues["reason"].isin(of_dates.union(_DATES)) | failed, ADDRESS].drop_duplicates()
     if quarantine is not None:
         rows = pd.concat([rows, quarantine.loc[quarantine["reason"].eq("no_date_no_place"), ADDRESS]])
     n = rows.groupby(given.of_rows(rows)).size() if len(rows) else pd.Series(dtype="int64")

@@ -1,10 +1,12 @@
 """Files as partners send them: one odd file a test, with the one thing it is for."""
 
 import datetime as dt
+import io
 import os
 from dataclasses import replace
 
 import corpus
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -211,6 +213,30 @@ def test_workbook_with_typed_cells(tmp_path):
     assert deposits.records["file_number"].tolist() == ["101", "102", "103"]
     assert deposits.records["birth_date_earliest"].dt.strftime("%Y-%m-%d").tolist() == [r[4] for r in corpus.ROWS]
     assert set(deposits.records["sheet"]) == {"Feuil1"}
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
+def test_a_formula_that_failed_is_told_and_its_cell_is_blank(tmp_path, suffix):
+    rows = [list(row) for row in corpus.ROWS]
+    rows[0][7], rows[1][1], rows[2][5], rows[2][9] = "#REF!", "#N/A", "#NAME?", "#VALEUR!"
+    book = openpyxl.Workbook()
+    for row in [[""] * len(corpus.HEADER), list(corpus.HEADER), *rows]:
+        book.active.append(["", "", *row])  # away from the corner
+    content = io.BytesIO()
+    book.save(content)
+    typed = content.getvalue() if suffix == ".xlsx" else corpus.text(rows)
+    corpus.put(tmp_path, typed, f"{corpus.NAME}{suffix}")
+    deposits, _ = only(tmp_path)
+    found = deposits.issues[["row", "reason", "column", "value"]].fillna("").values.tolist()
+    first = 3 if suffix == ".xlsx" else 2
+    assert found == [
+        [first, "formula_error", "service_date", "#REF!"],
+        [first + 1, "formula_error", "file_number", ""],  # what is personal is never copied
+        [first + 2, "formula_error", "establishment_date", "#VALEUR!"],
+        [first + 2, "formula_error", "residence", "#NAME?"],
+    ]
+    assert deposits.records["service_date_earliest"].isna().tolist() == [True, False, False]
+    assert deposits.records["file_number"].isna().tolist() == [False, True, False]
 
 
 def test_row_numbers_of_a_workbook_with_empty_first_rows(tmp_path):
