@@ -8,6 +8,7 @@ ignored »), and the run would go on to its end as if nobody had asked it to sto
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,7 +24,14 @@ def remembered() -> Iterator[None]:
         yield
         return
 
+    own = os.getpid()
+
     def ask(number: int, _) -> None:
+        if number == signal.SIGTERM and os.getpid() != own:
+            # a process forked from this one, which its pool ends: it goes without a word
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         _asked.append(number)
         raise KeyboardInterrupt
 
