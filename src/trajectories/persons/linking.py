@@ -186,6 +186,8 @@ def waiting(links: Links, decisions: pd.DataFrame, key: Key | bytes) -> pd.DataF
     >>> len(waiting(link(conform(row, RECORDS)), said, SAMPLE_KEY))
     1
     """
+    if decisions.empty:
+        return decisions
     _, known = _ends(links, decisions, key)
     return decisions[~known].reset_index(drop=True)
 
