@@ -1,18 +1,18 @@
 """Records → observations: what each row attests about where a person was, and when.
 
-An observation is evidence that a person lived in a place on a date, the date being an interval. What a row attests
-is fixed by the input contract (deposit-schema.md, « What a row attests »):
+An observation is evidence that a person lived in a place on a date, the date being an interval. A row attests all that
+it says (docs/rules.md, « Evidence »), each fact on its own date:
 
-- a service row: the residence, on the service's date;
-- an establishment row: the destination, from that date; its residence may be the old address and attests only
-  before (kind `residence`);
-- a follow-up « présent »: the residence (else the destination, else where the person was last settled);
-- of a service dated before the arrival in Québec, the date is not believed: the presence is of the row's quarter;
-- a departure row and « parti »: the place left is no presence; what they attest is the destination, from the date
-  of departure (kind `departure`); a « non joint » attests nothing.
+- a service: the residence, on the service's date (where that is before the arrival in Québec, in the row's quarter);
+- an establishment: the destination, else a residence en région, from that date; another residence on the row may be
+  the old address and attests only before (kind `residence`);
+- a follow-up « présent »: the residence (where it is blank or old, addresses.py puts where the person last settled);
+  without a date it is a contact in the row's quarter;
+- a departure and « parti »: the place left is no presence; what they attest is the destination, from the date of
+  departure (kind `departure`); a « non joint » attests nothing.
 
-A row may do several of these. Nothing is imputed: a date known to the quarter stays the whole quarter, a departure
-without a date is known only to lie before the day it was told (`earliest` is then NaT).
+Nothing is imputed: a date known to the quarter stays the whole quarter, a departure without a date is known only to
+lie before the day it was told (`earliest` is then NaT).
 """
 
 from __future__ import annotations
@@ -61,17 +61,16 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     happened after the cut-off is left out.
     """
     rows = records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id", how="inner")
-    rows = _destination_as_residence(rows)
-    rows = rows.assign(
-        told=filed(rows, cutoff), row_earliest=_row_date(rows, "earliest"), row_latest=_row_date(rows, "latest")
-    )
-    gone = is_departure(rows)
+    rows = _destination_as_residence(settled_at_residence(rows))
+    told = filed(rows, cutoff)
+    earliest, latest = contact_days(rows, told)
+    rows = rows.assign(told=told, row_earliest=earliest, row_latest=latest)
     parts = [
         _establishments(rows),
         _old_addresses(rows),
-        _services(rows[~gone & rows["follow_up_status"].isna()]),
+        _services(rows[serves(rows)]),
         _presences(rows[rows["follow_up_status"].eq(PRESENT)]),
-        _departures(rows[gone]),
+        _departures(rows[is_departure(rows)]),
         _metropole_departures(rows),
     ]
     found = stack(parts, OBSERVATIONS).reindex(columns=[*OBSERVATIONS.columns, *_MORE])
@@ -83,6 +82,15 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     found = found[~(found["earliest"] > cutoff) & found["latest"].notna()]
     found["latest"] = found["latest"].clip(upper=cutoff)
     return found.sort_values(["person_id", "latest", "earliest", "kind", "record_id"], ignore_index=True)
+
+
+def settled_at_residence(rows: pd.DataFrame) -> pd.DataFrame:
+    """An establishment without a destination is at the residence, where that is en région."""
+    at = rows["establishment_date_latest"].notna() & rows["destination"].isna() & rows["residence_zone"].eq(REGION)
+    parts = ("", "_code", "_region", "_zone")
+    return rows.assign(
+        **{f"destination{part}": rows[f"destination{part}"].where(~at, rows[f"residence{part}"]) for part in parts}
+    )
 
 
 def _destination_as_residence(rows: pd.DataFrame) -> pd.DataFrame:
@@ -154,6 +162,35 @@ def _row_date(rows: pd.DataFrame, end: str) -> pd.Series:
     return rows[f"follow_up_date_{end}"].fillna(rows[f"service_date_{end}"])
 
 
+def contact_days(rows: pd.DataFrame, told: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """The first and the last day that each row may be of: its own date, else its quarter, until it was told."""
+    quarter = quarter_ends(rows)
+    begins = quarter.dt.to_period("Q").dt.start_time
+    latest = _row_date(rows, "latest")
+    undated = latest.isna()
+    until = quarter.where(~(quarter > told), told)
+    begins = begins.where(~(begins > until), until)
+    return _row_date(rows, "earliest").where(~undated, begins), latest.where(~undated, until)
+
+
+def serves(rows: pd.DataFrame) -> pd.Series:
+    """
+    Rows that tell of a service on a date of its own.
+
+    Beside a follow-up that finds nobody, or a departure, the date of a service is surely its own only where the other
+    fact has one too, and not before it; beside « présent », also on the same day.
+    """
+    status, given = rows["follow_up_status"], rows["service"].notna()
+    departs, dated = is_departure(rows), rows["follow_up_date_latest"].notna()
+    before = rows["service_date_latest"] <= rows["exit_date_earliest"]
+    return (
+        (status.isna() & ~departs)
+        | (given & status.eq(PRESENT))
+        | (given & dated & status.isin([LEFT, NOT_REACHED]))
+        | (given & departs & before)
+    )
+
+
 def _observation(
     rows: pd.DataFrame, kind: str, place: str, earliest: pd.Series, latest: pd.Series, **more
 ) -> pd.DataFrame:
@@ -223,29 +260,29 @@ def _believable(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     earliest, latest = rows["service_date_earliest"], rows["service_date_latest"]
     arrival = rows["arrival_date_earliest"]
     contradicted = latest < arrival
-    begins = quarter_ends(rows).dt.to_period("Q").dt.start_time.fillna(arrival).clip(lower=arrival)
-    begins = begins.clip(upper=rows["told"])
+    begins = quarter_ends(rows).dt.to_period("Q").dt.start_time.fillna(arrival)
+    begins = begins.where(~(begins < arrival), arrival)  # a clip would stop where no arrival is told
+    begins = begins.where(~(begins > rows["told"]), rows["told"])
     return earliest.where(~contradicted, begins), latest.where(~contradicted, rows["told"])
 
 
 def _presences(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[rows["row_latest"].notna()]
     place = rows["residence"].notna()
     typed = _observation(rows[place], "follow_up", "residence", rows["row_earliest"][place], rows["row_latest"][place])
     rows = rows[~place]
-    # « présent » without an address: where the row says the person settled, else filled by conflicts.py
+    # « présent » without an address: where the row says the person settled, else filled by addresses.py
     settled = _observation(rows, "follow_up", "destination", rows["row_earliest"], rows["row_latest"])
     return pd.concat([typed, settled], ignore_index=True)
 
 
 def _departures(rows: pd.DataFrame) -> pd.DataFrame:
     dated = rows["exit_date_latest"].notna()
-    told = rows["row_latest"].fillna(rows["told"])
-    latest = rows["exit_date_latest"].where(dated, told)
+    latest = rows["exit_date_latest"].where(dated, rows["row_latest"].fillna(rows["told"]))
     return _observation(
         rows, "departure", "exit_destination", rows["exit_date_earliest"].where(dated), latest,
+        # who leaves a region is told with the address of before as well
         origin_region=rows["residence_region"].where(rows["residence_zone"].eq(REGION)),
-        origin_zone=rows["residence_zone"],
+        origin_zone=rows["residence_zone"].where(rows["residence_zone"].eq(REGION)),
         died=rows["exit_reason"].eq("death"),
     )  # fmt: skip
 

@@ -4,9 +4,9 @@ A spell is a maximal run of observations in one municipality. Its start and its 
 the latest day that the evidence allows (design.md, rule 1). A move known only to lie between two observations stays
 an interval; a reported date of establishment or departure narrows it to that date's own precision.
 
-The line is evidence.py (codes, in order) → conflicts.py (which observation counts) → runs.py → settling.py (the
-reported starts) → spans.py (the two intervals of each spell) → here, spells as a table → moves.py. Everything is done
-on whole arrays in order of person and date: there is no loop over persons.
+The line is evidence.py (codes, in order) → departures.py and addresses.py (which observation counts) → runs.py (in
+which order) → settling.py (the reported starts) → spans.py (the two intervals of each spell) → here, spells as a table
+→ moves.py. Everything is done on whole arrays in order of person and date: there is no loop over persons.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .addresses import read_addresses
 from .coding import NO_DAY, dates, days, decode
-from .conflicts import Decision, Rows, Settled, in_words, settle
-from .evidence import NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
+from .conflicts import Aside, Decision, Rows, in_words
+from .departures import departure_before_presence, news_already_known
+from .evidence import DEPARTURE, NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
 from .moves import moves_of, number_within
 from .notebook_objects import as_html, plot, to_frame
 from .observations import READ, build_observations, in_perimeter, quarter_ends
 from .parts import Parts, columns_of, one_under_another
-from .runs import Runs, find_runs
+from .runs import Runs, Settled, find_runs, in_fewest_moves
 from .settling import reported_starts
 from .spans import Span, ends, gone_after, reported_departures, starts
 from .study import Study
@@ -192,12 +194,45 @@ def _reconstruct(
     part: Callable[[], Evidence], grace_days: int, arrivals: np.ndarray, failed: np.ndarray
 ) -> tuple[Rows, Rows, list[Decision]]:
     """The rules one after the other, on the evidence of some persons: spells, moves, and the decisions taken."""
-    settled = settle(part(), grace_days)
+    settled, decisions, asides = settle(part(), grace_days)
     runs = find_runs(settled)
     said, decided = reported_starts(runs)
     spells = _spells(runs, settled, Span(*said), arrivals, failed)
     moves = moves_of(spells, np.flatnonzero(spells["outcome"] == _MOVED))
-    return spells, moves, [*settled.conflicts, *decided, *(aside.unless_inside(spells) for aside in settled.aside)]
+    return spells, moves, [*decisions, *decided, *(aside.unless_inside(spells) for aside in asides)]
+
+
+def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], list[Aside]]:
+    """
+    The observations that count, in the order of what happened, and what was decided against the others.
+
+    Parameters
+    ----------
+    found : Evidence
+        All observations of some persons; rows that a rule dates or places anew are changed where they stand.
+    grace_days : int
+        How long after the last report of somebody en région an address of the metropole is surely a repetition.
+
+    Returns
+    -------
+    Settled, list of Decision, list of Aside
+        The last are observations that become conflicts unless a spell contains them.
+    """
+    contradicted = departure_before_presence(found)
+    no_news = read_addresses(found, grace_days)
+    departures = np.flatnonzero(found.of_kind(DEPARTURE))
+    died = found.asked("died", departures).to_numpy(dtype=bool)
+    nowhere = found.nowhere()
+    leaves = np.zeros(len(found), dtype=bool)
+    leaves[departures] = nowhere[departures] | died
+    counts = leaves | ~nowhere
+    for aside in no_news:
+        counts[aside.at] = False
+    known, unplaced = news_already_known(found, counts, leaves, departures, died)
+    counts[known.at] = False
+    counts[unplaced] = False
+    decisions = [contradicted, *(aside.decision() for aside in no_news)]
+    return in_fewest_moves(found.take(counts), leaves[counts]), decisions, [known]
 
 
 def _days_of(dates: pd.Series | None, persons: np.ndarray) -> np.ndarray:
@@ -213,7 +248,8 @@ def _spells(runs: Runs, settled: Settled, said: Span, arrivals: np.ndarray, fail
     following = np.append(person[1:] == person[:-1], False)[: len(runs)]
     previous = np.concatenate([[False], following[:-1]])[: len(runs)]
     town, region, zone = (values[runs.begins] for values in (claims.town, claims.region, claims.zone))
-    first_seen = claims.latest[runs.begins]
+    first_seen = runs.first_seen()
+    said = said.by(runs.first_met())
     confirmed = runs.last_confirmed()
     left = reported_departures(runs, first_seen)
     gone, died = gone_after(runs, settled)
