@@ -27,8 +27,10 @@ from .deposits import Deposit, deposit, write_all
 from .drafts import Identity, draft, file_events, identify, settle_fate, settle_forms
 from .event_defects import count_what_is_there, note_under_the_spouse, reopen_files
 from .geography import Geography, geography
+from .habit_events import Scene
+from .habits import to_events, to_identities, to_rows, with_drawn
 from .histories import Life, true_lives
-from .organisations import Event, Habit, Network, found, habits
+from .organisations import Event, Habit, Network, Organisation, found, habits
 from .reporting import report
 from .settings import Settings, as_dates, day_of, quarter_of
 
@@ -80,7 +82,7 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     raw = folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     (raw / "organismes.csv").write_bytes(_registry(place, network))
-    manners = habits(settings, network)
+    manners = with_drawn(settings, network, habits(settings, network))
     quarters = range(quarter_of(day_of(settings.start)), quarter_of(day_of(settings.end)) + 1)
     by_organisation: dict[int, list[Event]] = {}
     for event in sorted(events, key=lambda e: (e.day, e.household, e.person)):
@@ -88,31 +90,36 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     people = {p.number: p for life in lives for p in life.household.members}
     homes = {life.household.number: life.household for life in lives}
     life_of = {life.household.number: life for life in lives}
-    identities: list[Identity] = []
+    identities: list[tuple[Organisation, Habit, Identity]] = []
     deposits: list[Deposit] = []
     for organisation, habit in zip(network.all, manners, strict=True):
         mine = by_organisation.get(organisation.index, [])
         note_under_the_spouse(mine, organisation, life_of, mishaps)
         reopen_files(mine, organisation, mishaps)
+        mine = to_events(Scene(settings, place, organisation, life_of), habit.drawn, mine)
         files = identify(habit, organisation, mine, people, homes)
         mishaps.to_identities(list(files.values()), habit.dates)
+        to_identities(settings, habit, list(files.values()))
         drafts = [
             draft(settings, place, organisation, habit, files[event.person, event.opening], event, quarter)
             for event, quarter in file_events(settings, organisation, mine, quarters[-1])
         ]
         mishaps.to_rows(drafts)
+        to_rows(settings, place, drafts)
         for item in drafts:
             settle_forms(place, item)
             settle_fate(item)
-        identities += list(files.values())
+        for identity in files.values():
+            identity.lines[organisation.code] = len(identities)
+            identities.append((organisation, habit, identity))
         deposits += deposit(settings, organisation, habit, drafts, quarters, mishaps)
     rows = write_all(raw, deposits, mishaps)
     count_what_is_there(events, life_of, mishaps)
     _count_habits(mishaps.counts, manners)
     counts = [(name, scope, n) for (name, scope), n in sorted(mishaps.counts.items()) if n]
     truth = Truth(
-        **true_tables(place, network, lives),
-        identities=_identities(network, identities),
+        **true_tables(place, network, lives, manners),
+        identities=_identities(identities),
         rows=rows,
         defects=pd.DataFrame(counts, columns=["name", "scope", "count"]),
     )
@@ -250,7 +257,7 @@ def _json(path: Path, value: object) -> None:
     path.write_bytes(text.encode("utf-8"))
 
 
-def true_tables(place: Geography, network: Network, lives: list[Life]) -> dict[str, pd.DataFrame]:
+def true_tables(place: Geography, network: Network, lives: list[Life], manners: list[Habit]) -> dict[str, pd.DataFrame]:
     """Persons, residences, stays and organisations."""
     everyone = [(life, p) for life in lives for p in life.household.members]
     persons = pd.DataFrame(
@@ -286,7 +293,7 @@ def true_tables(place: Geography, network: Network, lives: list[Life]) -> dict[s
         "persons": persons,
         "residences": residences,
         "stays": _stays(place, lives),
-        "organisations": _partners(network),
+        "organisations": _partners(network, manners),
     }
 
 
@@ -322,19 +329,22 @@ def _stays(place: Geography, lives: list[Life]) -> pd.DataFrame:
     )
 
 
-def _identities(network: Network, identities: list[Identity]) -> pd.DataFrame:
+def _identities(identities: list[tuple[Organisation, Habit, Identity]]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "organisation_id": [network.all[i.organisation].code for i in identities],
-            "file_number": [i.file_number for i in identities],
-            "household_number": [i.household_number for i in identities],
-            "true_person": [i.person.number for i in identities],
-            "true_household": [i.household.number for i in identities],
+            "organisation_id": [o.code for o, _, _ in identities],
+            "file_number": [i.file_number for _, _, i in identities],
+            "household_number": [i.household_number for _, _, i in identities],
+            "true_person": [i.person.number for _, _, i in identities],
+            "true_household": [i.household.number for _, _, i in identities],
+            "given_form": [i.given_form if "prenom" in h.columns else "none" for _, h, i in identities],
+            "family_form": [i.family_form if "nom" in h.columns else "none" for _, h, i in identities],
+            "birth_form": [i.birth_form if "date_naissance" in h.columns else "none" for _, h, i in identities],
         }
     )
 
 
-def _partners(network: Network) -> pd.DataFrame:
+def _partners(network: Network, manners: list[Habit]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "organisation_id": [o.code for o in network.all],
@@ -345,5 +355,6 @@ def _partners(network: Network) -> pd.DataFrame:
             "opened": as_dates([o.opened for o in network.all]),
             "closed": as_dates([o.closed for o in network.all]),
             "stops_calling": as_dates([o.stops_calling for o in network.all]),
+            "habits": [" ".join(sorted(m.drawn)) for m in manners],
         }
     )
