@@ -31,6 +31,7 @@ from .evidence import (
     Evidence,
     last_before,
     last_known,
+    next_known,
 )
 from .tables import METROPOLE, REGION
 
@@ -67,15 +68,21 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
     gone = established & (zone != IN_REGION) & (zone != NOWHERE_KNOWN)
     gone[departures] = found.asked("origin_zone", departures).ne(METROPOLE).to_numpy()
 
-    # only what comes after a settling can be a repetition
+    # only what comes after a settling, or may do so, can be a repetition
     inside = np.flatnonzero(presence & (zone == IN_METROPOLE))
-    inside = inside[last_before(everywhere, inside, found.person) >= 0]
+    following = next_known(found, everywhere, found.person[inside], found.earliest[inside])
+    perhaps = (following >= 0) & (found.earliest[following] <= found.latest[inside])
+    after = last_before(everywhere, inside, found.person) >= 0
+    inside, following, perhaps = (values[after | perhaps] for values in (inside, following, perhaps))
     regional = np.flatnonzero(presence & (zone == IN_REGION))
     settling = last_before(settles, regional, found.person)
     regional = regional[(settling >= 0) & _other_place(found, regional, settling)]
     at = np.concatenate([inside, regional])
     metropolitan = np.arange(len(at)) < len(inside)
     regional_teller = found.asked("organisation_zone", at).eq(REGION).to_numpy() & metropolitan
+    following, perhaps = (
+        np.append(values, np.zeros(len(regional), dtype=values.dtype)) for values in (following, perhaps)
+    )
     printed, person, own = _first_printed(found, at), found.person[at], found.earliest[at]
     begins = np.searchsorted(found.person, person)
     old = returned = np.zeros(len(at), dtype=bool)
@@ -86,6 +93,9 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
         breaks[at[returned]] = True
         left, seen, settled = (last_known(found, flag, person, own) for flag in (breaks, there, settles))
         explicit, stays = settled > left, seen > left
+        # nobody en région meets somebody who has yet to come: what may be of after a settling is
+        met = regional_teller & perhaps & ~stays
+        stays, seen = stays | met, np.where(met, following, seen)
         # the stay began with the last settling told, else with the first that was seen of it
         begun = np.where(explicit, settled, _next(there, np.maximum(left + 1, begins), seen))
         again = (printed <= found.latest[begun]) | regional_teller
@@ -98,6 +108,9 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
         old, returned = now_old, now_returned
         if same:
             break
+    # an address of the metropole that may be of before or after a settling is of before: it does not bound it
+    vague = perhaps & ~old & ~returned & (own > found.earliest[following])
+    found.earliest[at[vague]] = found.earliest[following[vague]]
     at, because, metropolitan, regional_teller = (
         values[old] for values in (at, because, metropolitan, regional_teller)
     )
@@ -115,19 +128,26 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
 
 
 def _first_printed(found: Evidence, at: np.ndarray) -> np.ndarray:
-    """For the rows at positions, the first day on which the person's town was printed; their own where it is none."""
+    """
+    For the rows at positions, the first day on which the person's town was printed.
+
+    Of the metropole as a whole, the first day on which any address there was.
+    """
     theirs = np.zeros(int(found.person.max(initial=-1)) + 1, dtype=bool)
     theirs[found.person[at]] = True
-    named = np.flatnonzero(theirs[found.person] & (found.town >= 0) & (found.kind != DEPARTURE))
-    if not len(named):
-        return found.latest[at]
-    keys, first = np.unique(_person_and_town(found, named), return_index=True)
-    place = np.minimum(np.searchsorted(keys, _person_and_town(found, at)), len(keys) - 1)
-    return np.where(found.town[at] >= 0, found.latest[named[first[place]]], found.latest[at])
+    named = np.flatnonzero(theirs[found.person] & (found.kind != DEPARTURE))
+    metropole = found.zone == IN_METROPOLE
+    first = found.latest[at].copy()
+    for those, place in ((found.town >= 0, found.town), (metropole, np.zeros_like(found.town))):
+        printed = named[those[named]]
+        keys, begins = np.unique(_packed(found, place, printed), return_index=True)
+        asked = np.flatnonzero(those[at] & ((found.town[at] >= 0) == (place is found.town)))
+        first[asked] = found.latest[printed[begins[np.searchsorted(keys, _packed(found, place, at[asked]))]]]
+    return first
 
 
-def _person_and_town(found: Evidence, at: np.ndarray) -> np.ndarray:
-    return (found.person[at].astype(np.int64) << 32) + found.town[at]
+def _packed(found: Evidence, place: np.ndarray, at: np.ndarray) -> np.ndarray:
+    return (found.person[at].astype(np.int64) << 32) + place[at]
 
 
 def _next(flag: np.ndarray, position: np.ndarray, otherwise: np.ndarray) -> np.ndarray:

@@ -290,6 +290,14 @@ def last_known(found: Evidence, flag: np.ndarray, person: np.ndarray, day: np.nd
     return np.where((before >= 0) & (found.person[before] == person), before, -1)
 
 
+def next_known(found: Evidence, flag: np.ndarray, person: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """For each person and day, the position of the first flagged row that may be of that day or later; else −1."""
+    flagged = np.flatnonzero(flag)
+    keys = _packed(found.person[flagged], found.latest[flagged])
+    after = np.append(flagged, -1)[np.searchsorted(keys, _packed(person, day))]
+    return np.where((after >= 0) & (found.person[after] == person), after, -1)
+
+
 def _packed(person: np.ndarray, day: np.ndarray) -> np.ndarray:
     return (person.astype(np.int64) << 32) + (day.astype(np.int64) - NO_DAY)
 

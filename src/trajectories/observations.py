@@ -40,6 +40,9 @@ IN_PERSON = (
     "pairing", "francization", "family_support",
 )  # fmt: skip
 
+# An establishment is told so long before it happens, at most.
+PLANNED = pd.Timedelta(days=31)
+
 # What is read of a record: the other half of its columns is not carried along.
 _SPANS = ("service_date", "follow_up_date", "establishment_date", "departure_date", "exit_date", "arrival_date")
 READ = (
@@ -80,13 +83,22 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
         found[text] = found[text].astype("object").where(found[text].notna(), None)
     found["told"] = found["told"].astype("datetime64[ns]")
     found = found[~(found["earliest"] > cutoff) & found["latest"].notna()]
-    found["latest"] = found["latest"].clip(upper=cutoff)
+    # of a day known only as a month, a quarter or a year: what a row tells had happened when it was filed, or was near
+    planned = found["kind"].isin(["establishment", "residence"])
+    until = found["told"].where(~planned, found["told"] + PLANNED)
+    until = until.where(until >= found["earliest"], cutoff)
+    found["latest"] = found["latest"].where(~(found["latest"] > until), until).clip(upper=cutoff)
     return found.sort_values(["person_id", "latest", "earliest", "kind", "record_id"], ignore_index=True)
+
+
+def stated(rows: pd.DataFrame, place: str) -> pd.Series:
+    """Whether each row says anything of a place: its name, or a code where the name is blank."""
+    return rows[place].notna() | rows[f"{place}_code"].notna() | rows[f"{place}_region"].notna()
 
 
 def settled_at_residence(rows: pd.DataFrame) -> pd.DataFrame:
     """An establishment without a destination is at the residence, where that is en région."""
-    at = rows["establishment_date_latest"].notna() & rows["destination"].isna() & rows["residence_zone"].eq(REGION)
+    at = rows["establishment_date_latest"].notna() & ~stated(rows, "destination") & rows["residence_zone"].eq(REGION)
     parts = ("", "_code", "_region", "_zone")
     return rows.assign(
         **{f"destination{part}": rows[f"destination{part}"].where(~at, rows[f"residence{part}"]) for part in parts}
@@ -153,7 +165,7 @@ def quarter_ends(rows: pd.DataFrame) -> pd.Series:
 
 def is_departure(rows: pd.DataFrame) -> pd.Series:
     """Rows that tell of a departure from the region: an exit date or destination or reason, or « parti »."""
-    told = rows["exit_date_latest"].notna() | rows["exit_destination"].notna() | rows["exit_reason"].notna()
+    told = rows["exit_date_latest"].notna() | stated(rows, "exit_destination") | rows["exit_reason"].notna()
     return (told & ~rows["follow_up_status"].isin([PRESENT, NOT_REACHED])) | rows["follow_up_status"].eq(LEFT)
 
 
@@ -213,7 +225,7 @@ def _observation(
 
 
 def _is_establishment(rows: pd.DataFrame) -> pd.Series:
-    return rows["establishment_date_latest"].notna() & rows["destination"].notna()
+    return rows["establishment_date_latest"].notna() & stated(rows, "destination")
 
 
 def _establishments(rows: pd.DataFrame) -> pd.DataFrame:
@@ -226,7 +238,7 @@ def _establishments(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _old_addresses(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[_is_establishment(rows) & rows["residence"].notna()]
+    rows = rows[_is_establishment(rows) & stated(rows, "residence")]
     rows = rows[~_same_place(rows)]
     latest = rows["establishment_date_latest"].where(
         ~(rows["departure_date_latest"] < rows["establishment_date_latest"]), rows["departure_date_latest"]
@@ -242,7 +254,7 @@ def _same_place(rows: pd.DataFrame) -> pd.Series:
 
 
 def _services(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[rows["service_date_latest"].notna() & rows["residence"].notna()]
+    rows = rows[rows["service_date_latest"].notna() & stated(rows, "residence")]
     # the residence of an establishment row is a presence only where the person settled
     rows = rows[~_is_establishment(rows) | _same_place(rows)]
     before = _is_establishment(rows) & (rows["service_date_latest"] < rows["establishment_date_earliest"])
@@ -256,10 +268,16 @@ def _services(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _believable(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """A service's date; where it is before the arrival in Québec, the row's quarter as far as it was told."""
+    """
+    A service's date; where it alone is before the arrival in Québec, the row's quarter as far as it was told.
+
+    Of an arrival that several dates of the person contradict, it is the arrival that is not believed.
+    """
     earliest, latest = rows["service_date_earliest"], rows["service_date_latest"]
     arrival = rows["arrival_date_earliest"]
     contradicted = latest < arrival
+    days = latest.where(contradicted).groupby(rows["person_id"]).transform("nunique")
+    contradicted &= days.eq(1) & ~(rows["establishment_date_latest"] < arrival)
     begins = quarter_ends(rows).dt.to_period("Q").dt.start_time.fillna(arrival)
     begins = begins.where(~(begins < arrival), arrival)  # a clip would stop where no arrival is told
     begins = begins.where(~(begins > rows["told"]), rows["told"])
@@ -267,7 +285,7 @@ def _believable(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 
 def _presences(rows: pd.DataFrame) -> pd.DataFrame:
-    place = rows["residence"].notna()
+    place = stated(rows, "residence")
     typed = _observation(rows[place], "follow_up", "residence", rows["row_earliest"][place], rows["row_latest"][place])
     rows = rows[~place]
     # « présent » without an address: where the row says the person settled, else filled by addresses.py

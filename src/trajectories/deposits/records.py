@@ -121,7 +121,7 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
         # the municipal code and the postal code are the residence's; a destination typed alike has them too
         same = np.ones(len(codes), dtype=bool)
         if column != "residence":
-            same = alike[column][codes] == alike["residence"][gathered.codes["residence"]]
+            same = (typed != "")[codes] & (alike[column][codes] == alike["residence"][gathered.codes["residence"]])
         own = np.where(same, gathered.codes["residence_code_typed"], 0)
         postal = np.where(same, gathered.codes["postal_code"], 0)
         key, inverse = _distinct(codes, own, postal)
