@@ -46,7 +46,7 @@ def true_runs(truth, rows: pd.DataFrame) -> pd.DataFrame:
 def departures(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows that truly tell that somebody left: unit, day (of the departure, else the day it was noted), noted_date."""
     gone = rows[(rows["kind"].eq("departure") | rows["status"].eq("left")) & rows["note"].ne("departure_false")]
-    told = gone["status"].eq("left") | gone["destination_form"].ne("") | gone["date_form"].ne("missing")
+    told = gone["status"].eq("left") | ~gone["destination_form"].isin(["", "none"]) | gone["date_form"].ne("missing")
     return gone[told].assign(day=gone["exit_date"].fillna(gone["noted_date"]))
 
 

@@ -172,12 +172,14 @@ def _cohort_scores(found, first: pd.DataFrame, unit_of: pd.Series, pure: pd.Inde
         "region_wrong": float(stays["region"].ne(stays["area"]).mean()),
     }
     used = stays[says & stays["excluded"].isna()]
+    if used.empty:
+        return scores | dict.fromkeys(("s12", "s12_true", "s24", "s24_true"), float("nan"))
     curve = interval_incidence(used["lower"], used["upper"], np.zeros(len(used)), entry=used["entry"].fillna(0)).table
     curve = curve[curve["cause"].eq(0)].set_index("month")["incidence"]
     followed = pd.Series(months_between(stays["start"], pd.Series(found.cutoff, index=stays.index)), index=stays.index)
     until = np.minimum(stays["ends"], followed)
     true = kaplan_meier(until, stays["leaves"] <= until).set_index("time")["survival"]
     for month in (12, 24):
-        scores[f"s{month}"] = float(curve[curve.index <= month].iloc[-1]) if len(used) else float("nan")
+        scores[f"s{month}"] = float(curve[curve.index <= month].iloc[-1])
         scores[f"s{month}_true"] = float(true[true.index <= month].iloc[-1])
     return scores

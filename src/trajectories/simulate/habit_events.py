@@ -15,7 +15,7 @@ import numpy as np
 from .geography import Geography
 from .histories import Life, Stay
 from .organisations import Event, Organisation
-from .settings import HABIT, Settings, between, fiscal, generator, pick, quarter_of
+from .settings import HABIT, Settings, between, day_of, fiscal, generator, pick, quarter_of
 
 _PLACE = ("municipalite_residence", "code_municipal", "code_postal")
 _AT_A_MEETING = ("personal_support", "housing_search", "francization", "objectif_integration", "job_search")
@@ -53,6 +53,92 @@ def _files(events: Iterable[Event]) -> list[list[Event]]:
     for event in events:
         files.setdefault((event.person, event.opening), []).append(event)
     return list(files.values())
+
+
+def visit_with_old_address(scene: Scene, events: list[Event]) -> list[Event]:
+    """Served in person in the metropole in the two months after settling elsewhere, under the old address."""
+    return _visits(scene, events, "old")
+
+
+def visit_with_new_address(scene: Scene, events: list[Event]) -> list[Event]:
+    """Served in person in the metropole in the two months after settling elsewhere, under the new address."""
+    return _visits(scene, events, "new")
+
+
+def visit_without_address(scene: Scene, events: list[Event]) -> list[Event]:
+    """Served in person in the metropole in the two months after settling elsewhere, under no address."""
+    return _visits(scene, events, "none")
+
+
+def _visits(scene: Scene, events: list[Event], address: str) -> list[Event]:
+    rng, visits = scene.rng, []
+    last = day_of(scene.settings.end)
+    for file in _files(events):
+        first = file[0]
+        life = scene.lives[first.household]
+        for stay in life.stays:
+            chosen = rng.random() < 0.15
+            days = [stay.start + between(rng, 3, 58) for _ in range(between(rng, 1, 2))]
+            before = life.residence(first.person, stay.start - 1)
+            known = stay.person.number == first.person and first.day < stay.start
+            if not (chosen and known and before and scene.place.zone[before] == "metropole"):
+                continue
+            for day in days:
+                lived = life.residence(first.person, day)
+                if lived != stay.code or day > last or not scene.organisation.active(day):
+                    continue
+                visits.append(Event(
+                    first.organisation, first.household, first.person, file[-1].opening, "service", day,
+                    before if address == "old" else lived, service=pick(rng, _AT_A_MEETING), service_date=day,
+                    size=first.size, lived=lived, blank=_PLACE if address == "none" else (),
+                ))  # fmt: skip
+    return in_order([*events, *visits])
+
+
+def departures_late(scene: Scene, events: list[Event]) -> list[Event]:
+    """A departure is told half a year to a year and a half after it was heard of, or no more."""
+    last = day_of(scene.settings.end)
+    for event in events:
+        lag = between(scene.rng, 180, 540)
+        if event.kind == "departure" and event.exit_date is not None:
+            event.day += lag
+    return in_order(
+        e for e in events
+        if e.kind != "departure" or (e.day <= last and scene.organisation.active(e.day) and not _is_back(scene, e))
+    )  # fmt: skip
+
+
+def _is_back(scene: Scene, event: Event) -> bool:
+    lived = scene.lives[event.household].residence(event.person, event.day)
+    return lived != "" and scene.place.region[lived] == scene.place.region[event.residence]
+
+
+def departures_never(scene: Scene, events: list[Event]) -> list[Event]:
+    """No departure row is ever written."""
+    return [e for e in events if e.kind != "departure"]
+
+
+def departures_false(scene: Scene, events: list[Event]) -> list[Event]:
+    """Now and then a departure is told of somebody who stays."""
+    rng, last, told = scene.rng, day_of(scene.settings.end), []
+    for file in _files(events):
+        chosen, after = rng.random() < 0.04, between(rng, 90, 700)
+        stay, first = scene.stay(file[0]), file[0]
+        if not chosen or stay is None or file[0].day + after > last or not scene.organisation.active(first.day + after):
+            continue
+        day = first.day + after
+        if stay.exit is None or stay.exit > day + 365:
+            told.append(Event(
+                first.organisation, first.household, first.person, first.opening, "departure", day, stay.code,
+                exit_date=day - 10, exit_destination="inconnu", precision="month", size=first.size, lived=stay.code,
+                note="departure_false",
+            ))  # fmt: skip
+    return in_order([*events, *told])
+
+
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """Events in the order in which they are noted."""
+    return sorted(events, key=lambda e: (e.day, e.household, e.person))
 
 
 def residence_intake(scene: Scene, events: list[Event]) -> list[Event]:

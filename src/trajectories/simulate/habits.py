@@ -17,11 +17,12 @@ import numpy as np
 from . import habit_events as events
 from . import habit_rows as row
 from . import identity_defects as identity
+from . import row_defects
 from .drafts import Draft, Identity
 from .geography import Geography
-from .habit_events import Scene
+from .habit_events import Scene, in_order
 from .organisations import COLUMNS, Event, Habit, Network, Organisation
-from .settings import HABIT, Settings, generator
+from .settings import HABIT, Settings, day_of, generator, quarter_of, quarter_start
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ _ROW = "the rest of the row"
 _PRECISE = "intervals as wide as what is typed; of two orders the one with fewer moves"
 _NAMES = "the same person, by the birth date and the other names"
 _TWO = "two facts, each on its date; a service without one is of the row's quarter"
-_VISIT = "with an old address a visit or a return, open; else no return"
-_FATES = "the later deposit of a quarter replaces the earlier one, row for row nothing is lost"
+_VISIT, _STAYS = "a visit or a return: open", "no return"
+_FATES = "of each quarter the deposit of the latest date"
 
 # Columns that an organisation may never fill: all but what makes a row usable.
 NEVER_FILLED = {
@@ -74,6 +75,38 @@ NEVER_FILLED = {
 }  # fmt: skip
 
 HABITS = (
+    # What is noted at all.
+    DrawnHabit("visit_with_old_address", "visit", 0.8, "events", "metropole", _VISIT, events.visit_with_old_address),
+    DrawnHabit("visit_with_new_address", "visit", 0.8, "events", "metropole", _STAYS, events.visit_with_new_address),
+    DrawnHabit("visit_without_address", "visit", 0.8, "events", "metropole", _STAYS, events.visit_without_address),
+    DrawnHabit(
+        "departures_late",
+        "departures",
+        0.8,
+        "events",
+        "region",
+        "a departure on its date, told late",
+        events.departures_late,
+    ),
+    DrawnHabit("departures_never", "departures", 0.8, "events", "region", "nothing", events.departures_never),
+    DrawnHabit(
+        "departures_in_remarks",
+        "departures",
+        0.8,
+        "row",
+        "region",
+        "nothing: remarks are not read",
+        row_defects.departure_in_remarks,
+    ),
+    DrawnHabit(
+        "departures_false",
+        "",
+        0.3,
+        "events",
+        "region",
+        "a departure; who is present later came back, or never left: open",
+        events.departures_false,
+    ),
     # The column of residence.
     DrawnHabit("residence_intake", "residence", 0.8, "events", "any", _OLD, events.residence_intake),
     DrawnHabit(
@@ -174,6 +207,14 @@ HABITS = (
     DrawnHabit("name_nickname", "given", 0.8, "identity", "any", _NAMES, identity.nickname),
     DrawnHabit("name_initial", "given", 0.8, "identity", "any", _NAMES, identity.initial),
     DrawnHabit("names_exchanged", "", 0.8, "identity", "any", _NAMES, identity.names_swapped),
+    # Deposits.
+    DrawnHabit("deposits_late", "deposits", 0.8, "deposits", "quarterly", _FATES),
+    DrawnHabit("deposits_twice", "deposits", 0.8, "deposits", "quarterly", _FATES),
+    DrawnHabit("deposits_corrected", "deposits", 0.8, "deposits", "quarterly", _FATES),
+    DrawnHabit("deposits_cumulative", "deposits", 0.8, "deposits", "quarterly", _FATES),
+    DrawnHabit("deposits_cumulative_as_new", "deposits", 0.8, "deposits", "quarterly", "the same facts, told again"),
+    DrawnHabit("code_changes", "partner", 0.4, "deposits", "any", "the same persons, by names and birth"),
+    DrawnHabit("merges", "partner", 0.4, "deposits", "any", "the same persons, by names and birth"),
     # Columns.
     DrawnHabit("quarter_in_the_file_name", "", 0.8, "columns", "quarterly", "the quarter of the file's name"),
     *(DrawnHabit(f"no_{column}", "", prior, "columns", "any", _ROW) for column, prior in NEVER_FILLED.items()),
@@ -209,11 +250,11 @@ def _with(settings: Settings, organisation: Organisation, manner: Habit, shares:
     kept: dict[str, DrawnHabit] = {}
     for _, habit in sorted(fitting, key=lambda item: item[0]):
         kept.setdefault(habit.group or habit.name, habit)
-    drawn = _usable({habit.name for habit in kept.values()})
+    drawn = _usable({habit.name for habit in kept.values()}, manner.columns)
     return replace(manner, drawn=drawn, columns=_columns(drawn, manner.columns))
 
 
-def _usable(drawn: set[str]) -> frozenset[str]:
+def _usable(drawn: set[str], columns: Sequence[str]) -> frozenset[str]:
     """Without the habits that would together leave rows of which nobody could say whose, when or where they are."""
     if {"number_of_the_household", "no_no_dossier"} & drawn:
         drawn -= {"given_name_first_row_only", "names_first_row_only", "no_prenom", "no_nom", "no_date_naissance"}
@@ -226,6 +267,12 @@ def _usable(drawn: set[str]) -> frozenset[str]:
         drawn -= {"no_municipalite_destination"}
     if "residence_intake_metropole" in drawn:
         drawn -= {"destination_in_residence"}
+    if not {"exercice", "trimestre"} <= set(columns):
+        drawn -= {"deposits_cumulative"}
+    if "deposits_cumulative" in drawn:
+        drawn -= {"quarter_in_the_file_name"}
+    if "deposits_cumulative_as_new" in drawn:
+        drawn -= {"status_without_date", "two_facts_one_date"}
     return frozenset(drawn)
 
 
@@ -235,6 +282,8 @@ def _columns(drawn: frozenset[str], columns: Sequence[str]) -> tuple[str, ...]:
         absent |= {"exercice", "trimestre"}
     if "destination_in_residence" in drawn:
         absent |= {"municipalite_destination"}
+    if "departures_in_remarks" in drawn and "remarques" not in columns:
+        columns = (*columns, "remarques")
     return tuple(c for c in columns if c not in absent)
 
 
@@ -243,6 +292,70 @@ def to_events(scene: Scene, drawn: frozenset[str], mine: list[Event]) -> list[Ev
     for habit in _of("events", drawn):
         mine = habit.apply(scene.for_habit(habit.name), mine)  # type: ignore[misc,assignment]
     return mine
+
+
+@dataclass(frozen=True)
+class Change:
+    """An organisation that goes on under another code, or as part of a neighbour, from a quarter on."""
+
+    quarter: int
+    heir: Organisation
+    is_new: bool  # the code is; else it is a neighbour's
+
+
+def changes(settings: Settings, network: Network, manners: list[Habit]) -> dict[int, Change]:
+    """Who changes its code or merges, in the April nearest to the middle of the period, by the organisation's index."""
+    first, last = quarter_of(day_of(settings.start)), quarter_of(day_of(settings.end))
+    april = (first + last) // 2 // 4 * 4 + 1
+    here = {o.index for o in network.all if o.closed is None and first < april and o.opened < quarter_start(april)}
+    found: dict[int, Change] = {}
+    heirs: set[int] = set()
+    for organisation in network.all:
+        drawn = manners[organisation.index].drawn
+        if organisation.index not in here or organisation.index in heirs:
+            continue
+        if "code_changes" in drawn:
+            code = f"{organisation.code[:3]}{50 + int(organisation.code[3:])}"
+            heir = replace(organisation, code=code, opened=quarter_start(april))
+            found[organisation.index] = Change(april, heir, True)
+        elif "merges" in drawn:
+            near = [o for o in network.all if o.index in here and o.zone == organisation.zone and o is not organisation]
+            near = [o for o in near if o.index not in found]
+            if near:
+                heir = min(near, key=lambda o: (o.region != organisation.region, abs(o.index - organisation.index)))
+                heirs.add(heir.index)
+                found[organisation.index] = Change(april, heir, False)
+    return found
+
+
+def merged(by_organisation: dict[int, list[Event]], changed: dict[int, Change]) -> dict[int, list[Event]]:
+    """The events of each organisation, those of the merged ones with their neighbour, in files opened anew."""
+    for index, change in changed.items():
+        if not change.is_new:
+            day = quarter_start(change.quarter)
+            theirs = [e for e in by_organisation.get(index, []) if e.day >= day]
+            by_organisation[index] = [e for e in by_organisation.get(index, []) if e.day < day]
+            for event in theirs:
+                event.organisation, event.opening = change.heir.index, event.opening + 50
+            by_organisation[change.heir.index] = in_order([*by_organisation.get(change.heir.index, []), *theirs])
+    return by_organisation
+
+
+def eras(
+    organisation: Organisation, change: Change | None, drafts: list[Draft]
+) -> list[tuple[Organisation, list[Draft]]]:
+    """The organisation with its rows; before and after, where it ends or changes its code."""
+    if change is None:
+        return [(organisation, drafts)]
+    until = replace(organisation, closed=quarter_start(change.quarter) - 1)
+    before = [(until, [d for d in drafts if d.quarter < change.quarter])]
+    if not change.is_new:
+        return before
+    after = [d for d in drafts if d.quarter >= change.quarter]
+    for item in after:
+        if item.cells["code_organisme"]:
+            item.cells["code_organisme"] = change.heir.code
+    return [*before, (change.heir, after)]
 
 
 def to_identities(settings: Settings, manner: Habit, identities: list[Identity]) -> None:
