@@ -60,7 +60,7 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
         What is no news, or open.
     """
     kind, zone = found.kind, found.zone
-    presence = found.of_kind(SERVICE, FOLLOW_UP)
+    presence, blank = found.of_kind(SERVICE, FOLLOW_UP), (kind == FOLLOW_UP) & found.nowhere()
     established = kind == ESTABLISHMENT
     settles = established & (zone == IN_REGION)
     everywhere = settles | (presence & (zone == IN_REGION))
@@ -68,8 +68,8 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
     gone = established & (zone != IN_REGION) & (zone != NOWHERE_KNOWN)
     gone[departures] = found.asked("origin_zone", departures).ne(METROPOLE).to_numpy()
 
-    # only what comes after a settling, or may do so, can be a repetition
-    inside = np.flatnonzero(presence & (zone == IN_METROPOLE))
+    # only what comes after a settling, or may do so, can be a repetition; so can what says no place
+    inside = np.flatnonzero(presence & (zone == IN_METROPOLE) | blank)
     following = next_known(found, everywhere, found.person[inside], found.earliest[inside])
     perhaps = (following >= 0) & (found.earliest[following] <= found.latest[inside])
     after = last_before(everywhere, inside, found.person) >= 0
@@ -79,26 +79,28 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
     regional = regional[(settling >= 0) & _other_place(found, regional, settling)]
     at = np.concatenate([inside, regional])
     metropolitan = np.arange(len(at)) < len(inside)
+    silent = blank[at]
     regional_teller = found.asked("organisation_zone", at).eq(REGION).to_numpy() & metropolitan
     following, perhaps = (
         np.append(values, np.zeros(len(regional), dtype=values.dtype)) for values in (following, perhaps)
     )
     printed, person, own = _first_printed(found, at), found.person[at], found.earliest[at]
     begins = np.searchsorted(found.person, person)
+    contact = kind[at] == FOLLOW_UP
     old = returned = np.zeros(len(at), dtype=bool)
     because = np.full(len(at), -1)
     for _ in range(_ROUNDS):
         there, breaks = everywhere.copy(), gone.copy()
-        there[at[old & ~metropolitan]] = False
+        there[at[old]] = contact[old]
         breaks[at[returned]] = True
         left, seen, settled = (last_known(found, flag, person, own) for flag in (breaks, there, settles))
         explicit, stays = settled > left, seen > left
         # nobody en région meets somebody who has yet to come: what may be of after a settling is
-        met = regional_teller & perhaps & ~stays
+        met = (regional_teller | silent) & perhaps & ~stays
         stays, seen = stays | met, np.where(met, following, seen)
         # the stay began with the last settling told, else with the first that was seen of it
         begun = np.where(explicit, settled, _next(there, np.maximum(left + 1, begins), seen))
-        again = (printed <= found.latest[begun]) | regional_teller
+        again = (printed <= found.latest[begun]) | regional_teller | silent
         before = printed < found.earliest[settled] - SAME_EVENT
         came = found.in_person[at] & (own > found.latest[begun] + VISIT_DAYS)
         now_old = np.where(metropolitan, stays & again & ~came, explicit & before & _other_place(found, at, settled))
@@ -109,19 +111,18 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
         if same:
             break
     # an address of the metropole that may be of before or after a settling is of before: it does not bound it
-    vague = perhaps & ~old & ~returned & (own > found.earliest[following])
+    vague = perhaps & ~old & ~returned & ~silent & (printed < own) & (own > found.earliest[following])
     found.earliest[at[vague]] = found.earliest[following[vague]]
+    _put_where_settled(found, at[old & contact], because[old & contact])
+    old &= ~contact
     at, because, metropolitan, regional_teller = (
         values[old] for values in (at, because, metropolitan, regional_teller)
     )
-    follow_up = kind[at] == FOLLOW_UP
-    _put_where_settled(found, at[follow_up], because[follow_up])
-    visit = ~follow_up & found.in_person[at]
-    late = ~follow_up & ~visit & metropolitan & ~regional_teller
-    late &= found.earliest[at] > found.latest[because] + grace_days
-    repeated = ~follow_up & ~visit & ~late
+    visit = found.in_person[at]
+    late = ~visit & metropolitan & ~regional_teller & (found.earliest[at] > found.latest[because] + grace_days)
+    repeated = ~visit & ~late
     aside = np.zeros(len(found), dtype=bool)
-    aside[at[~follow_up]] = True
+    aside[at] = True
     _blank_presences(found, aside)
     rules = (("old_address", repeated), ("possible_return", late), ("possible_visit", visit))
     return [Aside(rule, found, at[flag], because[flag]) for rule, flag in rules]
@@ -154,7 +155,7 @@ def _next(flag: np.ndarray, position: np.ndarray, otherwise: np.ndarray) -> np.n
     """The first flagged position from each position on; `otherwise` where there is none."""
     flagged = np.flatnonzero(flag)
     place = np.searchsorted(flagged, position)
-    return np.where(place < len(flagged), np.append(flagged, -1)[place], otherwise)
+    return np.where(place < len(flagged), np.append(flagged, -1)[np.minimum(place, len(flagged))], otherwise)
 
 
 def _other_place(found: Evidence, at: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -166,9 +167,14 @@ def _other_place(found: Evidence, at: np.ndarray, other: np.ndarray) -> np.ndarr
 
 
 def _put_where_settled(found: Evidence, at: np.ndarray, where: np.ndarray) -> None:
-    """Give the rows at positions the places of others; none where −1."""
-    for place, none in ((found.town, MISSING), (found.region, MISSING), (found.zone, NOWHERE_KNOWN)):
-        place[at] = np.where(where >= 0, place[where], none)
+    """Give the rows at positions the places of others, which may be among them; none where −1."""
+    place = np.arange(-1, len(found))  # the last row but one is at −1
+    place[at + 1] = where
+    for _ in range(len(at).bit_length()):  # each round halves the way to who was really placed
+        place = place[place + 1]
+    where = place[at + 1]
+    for values, none in ((found.town, MISSING), (found.region, MISSING), (found.zone, NOWHERE_KNOWN)):
+        values[at] = np.where(where >= 0, values[where], none)
 
 
 def _blank_presences(found: Evidence, aside: np.ndarray) -> None:

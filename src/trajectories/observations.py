@@ -40,6 +40,8 @@ IN_PERSON = (
     "pairing", "francization", "family_support",
 )  # fmt: skip
 
+# The contact itself, where the row has a status.
+FOLLOW_UP_SERVICE = "post_settlement_follow_up"
 # An establishment is told so long before it happens, at most.
 PLANNED = pd.Timedelta(days=31)
 
@@ -190,9 +192,10 @@ def serves(rows: pd.DataFrame) -> pd.Series:
     Rows that tell of a service on a date of its own.
 
     Beside a follow-up that finds nobody, or a departure, the date of a service is surely its own only where the other
-    fact has one too, and not before it; beside « présent », also on the same day.
+    fact has one too, and not before it; beside « présent », also on the same day. A follow-up that is called a service
+    as well is one fact.
     """
-    status, given = rows["follow_up_status"], rows["service"].notna()
+    status, given = rows["follow_up_status"], rows["service"].notna() & rows["service"].ne(FOLLOW_UP_SERVICE)
     departs, dated = is_departure(rows), rows["follow_up_date_latest"].notna()
     before = rows["service_date_latest"] <= rows["exit_date_earliest"]
     return (

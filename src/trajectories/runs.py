@@ -17,6 +17,7 @@ from .evidence import (
     DEPARTURE,
     ESTABLISHMENT,
     FOLLOW_UP,
+    IN_METROPOLE,
     IN_REGION,
     NOWHERE_KNOWN,
     SERVICE,
@@ -65,7 +66,8 @@ def in_fewest_moves(found: Evidence, leaves: np.ndarray) -> Settled:
     if len(tangled):
         step = _steps(found.take(tangled), place[tangled])
         order = np.arange(len(found))
-        order[tangled] = tangled[np.lexsort((tangled, step, found.person[tangled]))]
+        departs = found.kind[tangled] == DEPARTURE
+        order[tangled] = tangled[np.lexsort((tangled, departs, step, found.person[tangled]))]
         found, leaves = found.take(order), leaves[order]
     claims = ~leaves
     return Settled(found.take(claims), found.take(leaves), np.cumsum(claims, dtype=np.int32)[leaves])
@@ -97,16 +99,16 @@ def _rows_to_order(found: Evidence, place: np.ndarray) -> np.ndarray:
 
 def _steps(rows: Evidence, place: np.ndarray) -> np.ndarray:
     """At which step of its person's way each row is."""
-    begins = np.flatnonzero(np.append(True, rows.person[1:] != rows.person[:-1]))
-    who = np.cumsum(np.append(False, rows.person[1:] != rows.person[:-1]))
+    new = np.append(True, rows.person[1:] != rows.person[:-1])
+    begins, who = np.flatnonzero(new), np.cumsum(new) - 1
     settled, last_there = _settled_places(rows, who, place)
+    stays = _Stays(rows, who)
     departs = rows.kind == DEPARTURE
-    origin = np.full(len(rows), MISSING, dtype=np.int32)
-    origin[departs] = rows.place_left(np.flatnonzero(departs))[0]
     step, left = np.full(len(rows), -1), np.ones(len(rows), dtype=bool)
     at = np.full(len(begins), -1)  # the row that says where each person is now
     for number in range(len(rows) + 1):
-        here = left & (at[who] >= 0) & _same_place(rows, place, at[who])
+        here = left & (at[who] >= 0) & (_same_place(rows, place, at[who]) | stays.left_metropole(at[who]))
+        here &= ~stays.yet_to_end(left)
         by = _least(np.where(left & ~here, rows.latest, _NEVER), begins)
         taken = here & (rows.earliest <= by[who])
         step[taken], left[taken] = number, False
@@ -114,19 +116,55 @@ def _steps(rows: Evidence, place: np.ndarray) -> np.ndarray:
         following = _first(other, begins)
         if (following < 0).all():
             return step
-        next_row = np.maximum(following, 0)
-        reachable = other & (rows.earliest <= by[who])
-        # a departure comes after the stay that it ends
-        stay = reachable & ~departs & (rows.zone == IN_REGION) & (rows.region == origin[next_row][who])
-        stay &= departs[next_row][who]
+        next_row = np.maximum(following, 0)[who]
+        reachable = other & (rows.earliest <= by[who]) & ~departs
         # a place where the person never settled came before the settling, unless they are back there later
         unsettled = reachable & (rows.earliest < by[who]) & ~(last_there > by[who])
-        unsettled &= ~settled & ~departs & (settled | departs)[next_row][who]
-        for flag in (unsettled, stay):
+        unsettled &= ~settled & (settled | departs)[next_row]
+        # a departure comes after the stay that it ends
+        for flag in (unsettled, reachable & departs[next_row] & stays.ended_by(next_row)):
             found = _first(flag, begins)
             following = np.where(found >= 0, found, following)
         at = np.where(following >= 0, following, at)
     return step
+
+
+class _Stays:
+    """Which stay each departure ends: one in the region left, else any en région; or that in the metropole."""
+
+    def __init__(self, rows: Evidence, who: np.ndarray):
+        self._rows, self._departures = rows, np.flatnonzero(rows.kind == DEPARTURE)
+        region, zone = rows.place_left(self._departures)
+        self._origin = np.full(len(rows), MISSING, dtype=np.int32)
+        self._origin[self._departures] = region
+        self._from_metropole = np.zeros(len(rows), dtype=bool)
+        self._from_metropole[self._departures] = zone == IN_METROPOLE
+        self._there = np.flatnonzero((rows.zone == IN_REGION) & (rows.kind != DEPARTURE))
+        # a group for each person and region; the first two are of a region where nobody is, and of any region
+        width = 3 + int(max(rows.region.max(initial=0), region.max(initial=0)))
+        base = who * width + 2
+        self._groups = (base[self._there] + rows.region[self._there], base[self._there] + MISSING)
+        self._of_departure = base[self._departures] + region
+        self._size = (int(who.max(initial=0)) + 1) * width
+
+    def yet_to_end(self, left: np.ndarray) -> np.ndarray:
+        """The departures before which somebody has yet to be in the stay that they end."""
+        found = np.zeros(len(left), dtype=bool)
+        first = np.full(self._size, _NEVER)
+        for group in self._groups:
+            yet = left[self._there]
+            np.minimum.at(first, group[yet], self._rows.earliest[self._there[yet]])
+        found[self._departures] = first[self._of_departure] <= self._rows.latest[self._departures]
+        return found & ~self._from_metropole
+
+    def ended_by(self, departure: np.ndarray) -> np.ndarray:
+        """Whether each row is of the stay that a departure ends."""
+        origin = self._origin[departure]
+        return (self._rows.zone == IN_REGION) & ((origin == MISSING) | (self._rows.region == origin))
+
+    def left_metropole(self, at: np.ndarray) -> np.ndarray:
+        """Departures from the metropole, where the row at a position is of it."""
+        return self._from_metropole & (self._rows.zone[at] == IN_METROPOLE)
 
 
 def _settled_places(rows: Evidence, who: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -19,19 +19,19 @@ import numpy as np
 import pandas as pd
 
 from .addresses import read_addresses
-from .coding import NO_DAY, dates, days, decode
+from .coding import MISSING, NO_DAY, dates, days, decode
 from .conflicts import Aside, Decision, Rows, in_words
 from .departures import departure_before_presence, news_already_known
-from .evidence import DEPARTURE, NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
+from .evidence import DEPARTURE, FOLLOW_UP, NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
 from .moves import moves_of, number_within
 from .notebook_objects import as_html, plot, to_frame
-from .observations import READ, build_observations, in_perimeter, quarter_ends
+from .observations import READ, build_observations, contact_days, filed, in_perimeter, quarter_ends
 from .parts import Parts, columns_of, one_under_another
 from .runs import Runs, Settled, find_runs, in_fewest_moves
 from .settling import reported_starts
 from .spans import Span, ends, gone_after, reported_departures, starts
 from .study import Study
-from .tables import CONFLICTS, MOVE_KINDS, MOVES, OUTCOMES, SPELLS, ZONES, Table
+from .tables import CONFLICTS, MOVE_KINDS, MOVES, NO_NEWS, OUTCOMES, SPELLS, ZONES, Table
 
 # Persons are worked on side by side, about so many rows at a time: few enough that the memory for one part's arrays
 # is that of the part before, not asked of the system again; enough that starting on a part costs little.
@@ -112,14 +112,23 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
         arrivals.append(_arrivals(some, theirs))
         failed.append(_failed_contacts(some, theirs, cutoff))
     observations = one_under_another(found)
-    spells, moves, conflicts = reconstruct(
+    spells, moves, conflicts, changed = _reconstructed(
         observations,
         grace_days=study.grace_days,
         households=persons.drop_duplicates("person_id").set_index("person_id")["household_id"],
         arrivals=pd.concat(arrivals),
         failed=pd.concat(failed),
     )
-    return Residences(observations, spells, moves, conflicts, study.perimeter, cutoff)
+    return Residences(_as_read(observations, changed), spells, moves, conflicts, study.perimeter, cutoff)
+
+
+def _as_read(observations: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
+    """The observations with the places that « présent » was given, and why an address does not count (`aside`)."""
+    found = {"aside": np.full(len(observations), None, dtype=object)}
+    found |= {name: observations[name].to_numpy(dtype=object, copy=True) for name in ("municipality", "region", "zone")}
+    for name, values in found.items():
+        values[changed["row"]] = changed[name]
+    return observations.assign(**found)
 
 
 def reconstruct(
@@ -159,6 +168,17 @@ def reconstruct(
     >>> moves[["kind", "earliest", "latest"]].astype(str).values.tolist()
     [['secondary', '2021-01-10', '2021-06-20']]
     """
+    return _reconstructed(observations, grace_days, households, arrivals, failed)[:3]
+
+
+def _reconstructed(
+    observations: pd.DataFrame,
+    grace_days: int,
+    households: pd.Series | None,
+    arrivals: pd.Series | None,
+    failed: pd.Series | None,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """What `reconstruct` returns, and the observations that a rule placed or set aside (row, place, aside)."""
     observed = encode_observations(observations)
     arrived, unreached = (_days_of(dates, observed.persons) for dates in (arrivals, failed))
     household = observed.persons if households is None else households.reindex(observed.persons).to_numpy(dtype=object)
@@ -171,9 +191,15 @@ def reconstruct(
 
     with ThreadPoolExecutor(WORKERS) as executor:
         done = executor.map(lambda part: _reconstruct(part, grace_days, arrived, unreached), observed.parts(PART))
-        spells, moves, decisions = zip(*done, strict=True)
+        spells, moves, decisions, changed = zip(*done, strict=True)
         conflicts = executor.submit(_conflicts, [decision for some in decisions for decision in some])
-        return _table(SPELLS, spells, words, executor), _table(MOVES, moves, words, executor), conflicts.result()
+        found = {name: np.concatenate([some[name] for some in changed]) for name in changed[0]}
+        found = {name: decode(found[name], {**places, "aside": NO_NEWS}[name]) if name != "row" else found[name]
+                 for name in found}  # fmt: skip
+        return (
+            _table(SPELLS, spells, words, executor), _table(MOVES, moves, words, executor), conflicts.result(),
+            pd.DataFrame(found),
+        )  # fmt: skip
 
 
 def _table(table: Table, parts: Sequence[Rows], words: dict[str, np.ndarray], executor: Executor) -> pd.DataFrame:
@@ -192,17 +218,18 @@ def _conflicts(decisions: Sequence[Decision]) -> pd.DataFrame:
 
 def _reconstruct(
     part: Callable[[], Evidence], grace_days: int, arrivals: np.ndarray, failed: np.ndarray
-) -> tuple[Rows, Rows, list[Decision]]:
-    """The rules one after the other, on the evidence of some persons: spells, moves, and the decisions taken."""
-    settled, decisions, asides = settle(part(), grace_days)
+) -> tuple[Rows, Rows, list[Decision], Rows]:
+    """The rules one after the other, on the evidence of some persons: spells, moves, decisions, what was changed."""
+    found = part()
+    settled, decisions, asides, changed = settle(found, grace_days)
     runs = find_runs(settled)
     said, decided = reported_starts(runs)
     spells = _spells(runs, settled, Span(*said), arrivals, failed)
     moves = moves_of(spells, np.flatnonzero(spells["outcome"] == _MOVED))
-    return spells, moves, [*decisions, *decided, *(aside.unless_inside(spells) for aside in asides)]
+    return spells, moves, [*decisions, *decided, *(aside.unless_inside(spells) for aside in asides)], changed
 
 
-def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], list[Aside]]:
+def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], list[Aside], Rows]:
     """
     The observations that count, in the order of what happened, and what was decided against the others.
 
@@ -215,11 +242,13 @@ def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], l
 
     Returns
     -------
-    Settled, list of Decision, list of Aside
-        The last are observations that become conflicts unless a spell contains them.
+    Settled, list of Decision, list of Aside, dict of arrays
+        The asides are observations that become conflicts unless a spell contains them; the last are the numbers of
+        the rows that were placed or set aside, with their place and the rule (`NO_NEWS`) as codes.
     """
     contradicted = departure_before_presence(found)
     no_news = read_addresses(found, grace_days)
+    changed = _changed(found, no_news)
     departures = np.flatnonzero(found.of_kind(DEPARTURE))
     died = found.asked("died", departures).to_numpy(dtype=bool)
     nowhere = found.nowhere()
@@ -232,7 +261,23 @@ def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], l
     counts[known.at] = False
     counts[unplaced] = False
     decisions = [contradicted, *(aside.decision() for aside in no_news)]
-    return in_fewest_moves(found.take(counts), leaves[counts]), decisions, [known]
+    return in_fewest_moves(found.take(counts), leaves[counts]), decisions, [known], changed
+
+
+def _changed(found: Evidence, no_news: list[Aside]) -> Rows:
+    """The rows whose place a rule gave, or whose address does not count."""
+    aside = np.full(len(found), MISSING, dtype=np.int8)
+    for one in no_news:
+        aside[one.at] = NO_NEWS.index(one.rule)
+    placed = np.flatnonzero((found.kind == FOLLOW_UP) | (aside >= 0))
+    differs = aside[placed] >= 0
+    for name in ("town", "region", "zone"):
+        differs |= getattr(found, name)[placed] != found.observed.columns[name][found.row[placed]]
+    rows = placed[differs]
+    return {
+        "row": found.row[rows], "municipality": found.town[rows], "region": found.region[rows],
+        "zone": found.zone[rows], "aside": aside[rows],
+    }  # fmt: skip
 
 
 def _days_of(dates: pd.Series | None, persons: np.ndarray) -> np.ndarray:
@@ -293,5 +338,5 @@ def _failed_contacts(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.Ti
     failed = records[records["follow_up_status"].eq("not_reached")].merge(
         persons[["record_id", "person_id"]], on="record_id"
     )
-    date = failed["follow_up_date_latest"].fillna(failed["service_date_latest"])
+    _, date = contact_days(failed, filed(failed, cutoff))
     return date[date <= cutoff].groupby(failed["person_id"]).max()

@@ -31,6 +31,8 @@ PROVINCE = "province"
 MATCHES = ("exact", "alias", "fuzzy", "code", "postal", "ambiguous", "area_only", "none")
 PRESENT, LEFT, NOT_REACHED = FOLLOW_UP_STATUSES = ("present", "left", "not_reached")
 OBSERVATION_KINDS = ("service", "establishment", "follow_up", "departure", "residence")
+# Why an address does not count: it comes again, or leaves open whether the person came back (addresses.py).
+NO_NEWS = ("old_address", "possible_return", "possible_visit")
 OUTCOMES = ("moved", "present", "lost", "left", "deceased")
 MOVE_KINDS = ("secondary", "onward", "within", "return", "out_of_quebec", "arrival", "undetermined")
 EXITS = ("metropole", "other_region", "outside_quebec", "unknown_destination")
@@ -162,7 +164,7 @@ ALTERNATIVES = Table("alternatives", {
 OBSERVATIONS = Table("observations", {
     "person_id": Column(required=True), **_SPAN, "municipality": Column(), "region": Column(),
     "zone": Column(required=True, values=ZONES), "kind": Column(required=True, values=OBSERVATION_KINDS),
-    "organisation_id": Column(), "record_id": Column(required=True),
+    "organisation_id": Column(), "record_id": Column(required=True), "aside": Column(values=NO_NEWS),
 })  # fmt: skip
 SPELLS = Table("spells", {
     "person_id": Column(required=True), "household_id": Column(required=True),
