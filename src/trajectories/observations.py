@@ -223,8 +223,9 @@ def _believable(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     earliest, latest = rows["service_date_earliest"], rows["service_date_latest"]
     arrival = rows["arrival_date_earliest"]
     contradicted = latest < arrival
-    begins = quarter_ends(rows).dt.to_period("Q").dt.start_time.fillna(arrival).clip(lower=arrival)
-    begins = begins.clip(upper=rows["told"])
+    begins = quarter_ends(rows).dt.to_period("Q").dt.start_time.fillna(arrival)
+    # the later of the two, then the earlier: `clip` stops where only some of its bounds are missing
+    begins = begins.where(~(begins < arrival), arrival).where(~(rows["told"] < begins), rows["told"])
     return earliest.where(~contradicted, begins), latest.where(~contradicted, rows["told"])
 
 
