@@ -129,7 +129,7 @@ def read_content(content: bytes, suffix: str, file: str, header_of: HeaderOf, ma
 
 def _is_binary(content: bytes) -> bool:
     """More than a few control characters, and in over 1 % of the first bytes (UTF-16 and stray NULs aside)."""
-    head = content[:8192]
+    head = content.rstrip(b"\0")[:8192]
     controls = len(head) - len(head.translate(None, _CONTROLS))
     zeros = head.count(0)
     utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff")) or max(head[0::2].count(0), head[1::2].count(0)) == zeros

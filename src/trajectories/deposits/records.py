@@ -28,6 +28,8 @@ PRIVATE = frozenset(("given_name", "family_name", "birth_date", "file_number", "
 LARGEST_HOUSEHOLD = 20
 # Characters: the most that a cell of a spreadsheet can hold.
 LONGEST_CELL = 32_767
+# What comes after is of no name of a place, and every pair of its words would be looked up.
+_LONGEST_PLACE = 200
 # An event reported with two digits of its year may be dated a little after the deposit; a birth may not.
 _LEEWAY = np.timedelta64(366, "D")
 _NO_DATE = np.datetime64("NaT", "D")
@@ -120,7 +122,7 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
     alike = {name: _keys(gathered.texts[name]) for name in PLACES}
     found = {}
     for column in PLACES:
-        typed = as_objects([text.strip() for text in gathered.texts[column]])
+        typed = as_objects([text.strip()[:_LONGEST_PLACE] for text in gathered.texts[column]])
         codes = gathered.codes[column]
         # the municipal code and the postal code are the residence's; a destination typed alike has them too
         same = np.ones(len(codes), dtype=bool)
