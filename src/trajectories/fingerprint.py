@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .slug import shown_name
+
 PACKAGE = Path(__file__).parent
 _SEAL = "seal"
 
@@ -51,8 +53,11 @@ def opened(text: str | bytes) -> dict[str, Any] | None:
 
 
 def file_hash(path: Path) -> str | None:
-    """SHA-256 of a file; None where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    """SHA-256 of a file; None where there is none (a pipe or a device is no file)."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def source_hash(names: Iterable[str], *, without: Collection[str] = ()) -> str:
@@ -83,4 +88,4 @@ def hashes_below(folder: Path) -> dict[str, str | None]:
             return None  # the build names it, and goes on
 
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): readable_hash(path) for path in files}
+    return {shown_name(path.relative_to(folder).as_posix()): readable_hash(path) for path in files}

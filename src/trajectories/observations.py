@@ -282,8 +282,8 @@ def _believable(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     days = latest.where(contradicted).groupby(rows["person_id"]).transform("nunique")
     contradicted &= days.eq(1) & ~(rows["establishment_date_latest"] < arrival)
     begins = quarter_ends(rows).dt.to_period("Q").dt.start_time.fillna(arrival)
-    begins = begins.where(~(begins < arrival), arrival)  # a clip would stop where no arrival is told
-    begins = begins.where(~(begins > rows["told"]), rows["told"])
+    # the later of the two, then the earlier: `clip` stops where only some of its bounds are missing
+    begins = begins.where(~(begins < arrival), arrival).where(~(rows["told"] < begins), rows["told"])
     return earliest.where(~contradicted, begins), latest.where(~contradicted, rows["told"])
 
 

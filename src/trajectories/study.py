@@ -16,6 +16,8 @@ from typing import Any
 from .exceptions import StudyError
 from .slug import slug
 
+# The years that a date can be of, in a deposit and in a study.
+FIRST_YEAR, LAST_YEAR = 1900, 2100
 PERIMETERS = ("RMR-2021", "RMR-2016", "CMM")
 SCOPES = ("region", "any_region")
 PATHWAYS = ("secondary", "primary", "onward", "return_stay")
@@ -307,6 +309,9 @@ class _Checker:
             return None
         if isinstance(value, dt.datetime) or not isinstance(value, dt.date):
             self.fault(key, f"{value!r} must be a date without quotes, such as 2025-12-31.")
+            return None
+        if not FIRST_YEAR <= value.year <= LAST_YEAR:
+            self.fault(key, f"{value} must lie between {FIRST_YEAR} and {LAST_YEAR}.")
             return None
         return value
 

@@ -141,7 +141,7 @@ FILES = Table("files", {
     "file": Column(required=True), "status": Column(required=True, values=FILE_STATUSES), "encoding": Column(),
     "crosswalk": Column(), "n_read": Column("integer", required=True), "n_accepted": Column("integer", required=True),
     "n_quarantined": Column("integer", required=True), "n_superseded": Column("integer", required=True),
-    "n_duplicate": Column("integer", required=True), "message": Column(),
+    "n_duplicate": Column("integer", required=True), "message": Column(), "fault": Column(),
 })  # fmt: skip
 PERSONS = Table("persons", {
     "record_id": Column(required=True), "person_id": Column(required=True), "household_id": Column(required=True),

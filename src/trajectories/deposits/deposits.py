@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from ..study import Study
 from ..team import Team
 from . import fates
 from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
+from .files import FileNote
 from .gathering import Gathered, Progress, as_objects, gather
 from .organisations import Reported, fill_down, organisation_zones, read_registry, who_reports
 from .reading import REGISTRY
@@ -124,7 +127,8 @@ def read_deposits(
     Returns
     -------
     Deposits
-        A file that cannot be read is one row of `files` with its sentence; an empty folder gives empty tables.
+        A file that cannot be read, or that the library fails on, is one row of `files` with its sentence; an empty
+        folder gives empty tables.
 
     Raises
     ------
@@ -151,6 +155,39 @@ def read_deposits(
     registry, fault = read_registry(folder)
     if fault:
         gathered.issues.append((REGISTRY, "", 0, "registry_unusable", None, fault))
+    understand = functools.partial(_understood, known=known, registry=registry, perimeter=perimeter)
+    try:
+        return understand(gathered)
+    except Exception:
+        return understand(_without_faulty(gathered, understand))
+
+
+def _without_faulty(gathered: Gathered, understand: Callable[[Gathered], Deposits]) -> Gathered:
+    """
+    What was gathered without the files whose rows, alone, the library fails on: each is unreadable, named.
+
+    They are looked for by halves. Where no file fails alone, the second try raises what the first did.
+    """
+    files, waiting = list(gathered.files), [np.arange(len(gathered.files))]
+    faulty = np.zeros(len(files), dtype=bool)
+    while waiting:
+        some = waiting.pop()
+        try:
+            understand(gathered.of_files(some))
+        except Exception as error:
+            if len(some) > 1:
+                waiting += np.array_split(some, 2)
+            elif len(some):
+                files[some[0]] = FileNote.of_fault(files[some[0]].file, error)
+                faulty[some[0]] = True
+    named = {files[at].file for at in np.flatnonzero(faulty)}
+    issues = [issue for issue in gathered.issues if issue[0] not in named]
+    return replace(gathered.of_files(np.flatnonzero(~faulty)), files=files, issues=issues)
+
+
+def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, perimeter: str) -> Deposits:
+    """Every row gathered, with its fate; what was gathered is left as it is."""
+    gathered = replace(gathered, texts={**gathered.texts}, codes={**gathered.codes}, issues=[*gathered.issues])
     findings = Findings(gathered)
     without_errors(gathered, findings)
     reported = who_reports(gathered, registry)
@@ -316,7 +353,8 @@ def _files(
         "crosswalk": np.where(unreadable, None, as_objects([note.crosswalk for note in gathered.files])),
         "n_read": n_read, "n_accepted": n_read - count(superseded) - count(quarantined) - count(duplicate),
         "n_quarantined": count(quarantined), "n_superseded": count(superseded), "n_duplicate": count(duplicate),
-        "message": message, "separator": [note.separator for note in gathered.files],
+        "message": message, "fault": as_objects([note.fault for note in gathered.files]),
+        "separator": [note.separator for note in gathered.files],
         "decimal": [note.decimal for note in gathered.files], "quoting": [note.quoting for note in gathered.files],
         "n_sheets": [note.n_sheets for note in gathered.files],
         "date_order": np.where(unreadable, None, np.where(dates.day_first, "day_first", "month_first")),

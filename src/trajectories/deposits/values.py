@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ..places.spelling import fold
+from ..study import FIRST_YEAR, LAST_YEAR
 from .crosswalks import LIST_OF, Crosswalk, Crosswalks, word_key
 
 # Typed for « nothing » in a column of words: missing, and no fault.
@@ -299,13 +300,15 @@ def postal_codes(texts: list[str]) -> Result:
 
 
 def fiscal_years(texts: list[str]) -> Result:
-    """`2021-2022`, `2021/22`, « exercice 2021–2022 » → `2021-2022`."""
+    """`2021-2022`, `2021/22`, « exercice 2021–2022 » → `2021-2022`; a year that no date can have is unreadable."""
 
     def read(text: str):
         if word_key(text) in NOTHING:
             return None
         found = _EXERCICE.search(fold(text))
         if not found or int(found[2]) % 100 != (int(found[1]) + 1) % 100:
+            raise ValueError(text)
+        if not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
             raise ValueError(text)
         return f"{found[1]}-{int(found[1]) + 1}"
 
