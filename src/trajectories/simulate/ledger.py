@@ -91,7 +91,7 @@ def _add(
 
 
 def _stale(draft: Draft) -> bool:
-    """Whether the residence typed is not where the person lives; of who has left, or is not reached, it says nothing."""
+    """Whether the residence typed is not where the person lives; of who has left or is not reached it says nothing."""
     event = draft.event
     told = event.kind == "departure" or event.status in ("left", "not_reached") or draft.residence_form == "none"
     return not told and event.residence != event.lived
