@@ -51,7 +51,7 @@ def departure_before_presence(found: Evidence) -> Decision:
     against = (seen > found.latest[left]) & ~(again > found.latest[left])
     at, seen, told = left[against], seen[against], told[against]
     decided = Decision("departure_before_presence", found.take(at), "presence " + said_day(seen))
-    _dated(found, at, NO_DAY, told)
+    date_anew(found, at, NO_DAY, told)
     return decided
 
 
@@ -62,7 +62,7 @@ def _latest_of(day: np.ndarray, flag: np.ndarray, which: np.ndarray, n: int) -> 
     return latest
 
 
-def _dated(found: Evidence, at: np.ndarray, earliest: np.ndarray | None, latest: np.ndarray) -> None:
+def date_anew(found: Evidence, at: np.ndarray, earliest: np.ndarray | None, latest: np.ndarray) -> None:
     """Date the rows at positions anew (None: from the same day), and put the rows of those persons back in order."""
     found.latest[at] = latest
     found.earliest[at] = np.minimum(found.earliest[at], latest) if earliest is None else earliest

@@ -21,13 +21,13 @@ import pandas as pd
 from .addresses import read_addresses
 from .coding import MISSING, NO_DAY, dates, days, decode
 from .conflicts import Aside, Decision, Rows, in_words
-from .departures import departure_before_presence, news_already_known
+from .departures import date_anew, departure_before_presence, news_already_known
 from .evidence import DEPARTURE, FOLLOW_UP, NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
 from .moves import moves_of, number_within
 from .notebook_objects import as_html, plot, to_frame
 from .observations import READ, build_observations, contact_days, filed, in_perimeter, quarter_ends
 from .parts import Parts, columns_of, one_under_another
-from .runs import Runs, Settled, find_runs, in_fewest_moves
+from .runs import Runs, Settled, find_runs, in_fewest_moves, left_by
 from .settling import reported_starts
 from .spans import Span, ends, gone_after, reported_departures, starts
 from .study import Study
@@ -247,6 +247,9 @@ def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], l
         the rows that were placed or set aside, with their place and the rule (`NO_NEWS`) as codes.
     """
     contradicted = departure_before_presence(found)
+    placed = np.flatnonzero(~found.nowhere())
+    at, by = left_by(found.take(placed))
+    date_anew(found, placed[at], None, by)
     no_news = read_addresses(found, grace_days)
     changed = _changed(found, no_news)
     departures = np.flatnonzero(found.of_kind(DEPARTURE))
