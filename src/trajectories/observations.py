@@ -23,6 +23,7 @@ import pandas as pd
 from .places.spelling import key_of
 from .places.territory import region_zones, zones
 from .tables import (
+    FOLLOW_UP_SERVICE,
     LEFT,
     METROPOLE,
     NOT_REACHED,
@@ -40,8 +41,6 @@ IN_PERSON = (
     "pairing", "francization", "family_support",
 )  # fmt: skip
 
-# The contact itself, where the row has a status.
-FOLLOW_UP_SERVICE = "post_settlement_follow_up"
 # An establishment is told so long before it happens, at most.
 PLANNED = pd.Timedelta(days=31)
 
@@ -49,7 +48,7 @@ PLANNED = pd.Timedelta(days=31)
 _SPANS = ("service_date", "follow_up_date", "establishment_date", "departure_date", "exit_date", "arrival_date")
 READ = (
     "record_id", "organisation_id", "organisation_zone", "fiscal_year", "quarter", "deposit_date", "service",
-    "follow_up_status", "exit_reason", *(f"{name}_{end}" for name in _SPANS for end in ("earliest", "latest")),
+    "follow_up_status", "exit_reason", "residence_own_town", *(f"{name}_{end}" for name in _SPANS for end in ("earliest", "latest")),
     *(f"{place}{part}" for place in ("residence", "destination", "exit_destination")
       for part in ("", "_code", "_region", "_zone")),
 )  # fmt: skip
@@ -66,6 +65,8 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     happened after the cut-off is left out.
     """
     rows = records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id", how="inner")
+    # an organisation that prints its own town says the region, not the municipality
+    rows["residence_code"] = rows["residence_code"].where(~rows["residence_own_town"].eq(True), None)
     rows = _destination_as_residence(settled_at_residence(rows))
     told = filed(rows, cutoff)
     earliest, latest = contact_days(rows, told)
@@ -182,7 +183,7 @@ def contact_days(rows: pd.DataFrame, told: pd.Series) -> tuple[pd.Series, pd.Ser
     begins = quarter.dt.to_period("Q").dt.start_time
     latest = _row_date(rows, "latest")
     undated = latest.isna()
-    until = quarter.where(~(quarter > told), told)
+    until = quarter.where(~(quarter > told), told).fillna(told)
     begins = begins.where(~(begins > until), until)
     return _row_date(rows, "earliest").where(~undated, begins), latest.where(~undated, until)
 
@@ -257,6 +258,11 @@ def _same_place(rows: pd.DataFrame) -> pd.Series:
 
 
 def _services(rows: pd.DataFrame) -> pd.DataFrame:
+    # a service without a status may be dated as a follow-up is
+    undated = rows["service_date_latest"].isna() & rows["follow_up_status"].isna() & rows["service"].notna()
+    for end in ("earliest", "latest"):
+        own, other = rows[f"service_date_{end}"], rows[f"follow_up_date_{end}"]
+        rows = rows.assign(**{f"service_date_{end}": own.where(~undated, other)})
     rows = rows[rows["service_date_latest"].notna() & stated(rows, "residence")]
     # the residence of an establishment row is a presence only where the person settled
     rows = rows[~_is_establishment(rows) | _same_place(rows)]

@@ -30,6 +30,8 @@ METROPOLE, REGION, OUTSIDE_QUEBEC, UNKNOWN = ZONES = ("metropole", "region", "ou
 PROVINCE = "province"
 MATCHES = ("exact", "alias", "fuzzy", "code", "postal", "ambiguous", "area_only", "none")
 PRESENT, LEFT, NOT_REACHED = FOLLOW_UP_STATUSES = ("present", "left", "not_reached")
+# The service that is the contact itself, where the row has a status.
+FOLLOW_UP_SERVICE = "post_settlement_follow_up"
 OBSERVATION_KINDS = ("service", "establishment", "follow_up", "departure", "residence")
 # Why an address does not count: it comes again, or leaves open whether the person came back (addresses.py).
 NO_NEWS = ("old_address", "possible_return", "possible_visit")
@@ -125,6 +127,7 @@ RECORDS = Table("records", {
     "french": Column(values=FRENCH_LEVELS), "education": Column(values=EDUCATION_LEVELS),
     "household_size": Column("integer"),
     **_place("residence"), "residence_code_typed": Column(), "postal_code": Column(),
+    "residence_own_town": Column("boolean"),  # but the town of the organisation: it says the region
     "programme": Column(), "stream": Column(), "service": Column(values=SERVICES),
     **_interval("service_date"), **_interval("departure_date"), **_interval("establishment_date"),
     **_place("destination"), "establishment_reason": Column(values=ESTABLISHMENT_REASONS),

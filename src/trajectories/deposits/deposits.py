@@ -21,9 +21,18 @@ from . import fates
 from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
 from .files import FileNote
 from .gathering import Gathered, Progress, as_objects, gather
-from .organisations import Reported, fill_down, organisation_zones, read_registry, who_reports
+from .organisations import Reported, fill_down, organisation_zones, own_towns, read_registry, who_reports
 from .reading import REGISTRY
-from .records import Dates, Findings, read_dates, read_places, read_values, usable_places, without_errors
+from .records import (
+    Dates,
+    Findings,
+    read_dates,
+    read_places,
+    read_values,
+    settle_moved,
+    usable_places,
+    without_errors,
+)
 from .remembered import Memory
 from .rules import RULES
 from .wording import closest_known
@@ -211,8 +220,14 @@ def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, p
     columns["organisation_zone"] = organisation_zones(
         columns["organisation_id"], columns["residence_zone"], registry, perimeter
     )
+    moved = settle_moved(columns)
+    findings.add("moved_where_unknown", "follow_up_status", accepted[moved])
+    columns["residence_own_town"] = own_towns(columns)
     # the columns stand as they are, one beside the other: pandas would copy them twice to stack them by type
-    facts = {name: values for name, values in columns.items() if name.endswith(("_earliest", "_latest", "_zone"))}
+    of_rules = ("_earliest", "_latest", "_zone", "_status", "service", "exit_reason")
+    facts = {name: values for name, values in columns.items() if name.endswith(of_rules)}
+    for place in PLACES:
+        facts[f"{place}_stated"] = (columns[place] != None) | (columns[f"{place}_region"] != None)  # noqa: E711
     facts["known_until"] = reported.period_end()[accepted].astype("datetime64[ns]")
     facts = pd.DataFrame(facts, copy=False)
     for rule in RULES:

@@ -30,6 +30,8 @@ _QUARTER = re.compile(r"(?<![A-Za-z])[TtQq]([1-4])(?!\d)")
 NO_ORGANISATION = "fichier:"
 # Years: one exercice that comes so long after the others would move the last day of observation.
 _LONGEST_HOLE = 5
+# From which share of its establishments elsewhere in its region, and how many, an organisation prints its own town.
+OWN_TOWN, FEWEST = 0.8, 3
 _DAY = re.compile(r"(?<!\d)(20\d{2}-\d{2}-\d{2})(?!\d)")
 
 
@@ -237,3 +239,24 @@ def organisation_zones(
     known = {code: z for code, z in zip(registry["code"], found["zone"], strict=True) if z in (METROPOLE, REGION)}
     zone = np.array([known.get(code, z) for code, z in zip(unique, zone, strict=True)], dtype=object)
     return zone[position] if len(unique) else np.empty(0, dtype=object)
+
+
+def own_towns(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """
+    The rows whose residence is but the town of an organisation en région, printed whoever lives where.
+
+    An organisation is taken to do so where its establishments elsewhere in its region stand beside one and the same
+    town (`OWN_TOWN` of them, `FEWEST` at least): the region is then told, the municipality is not.
+    """
+    rows = pd.DataFrame({
+        name: columns[name]
+        for name in ("organisation_id", "residence_code", "destination_code", "residence_region", "destination_region")
+    })  # fmt: skip
+    settles = ~np.isnat(columns["establishment_date_earliest"]) & (columns["organisation_zone"] == REGION)
+    told = rows[settles & rows["residence_code"].notna() & rows["destination_code"].notna()]
+    town = told.groupby("organisation_id")["residence_code"].agg(lambda codes: codes.mode().iloc[0])
+    told = told.assign(town=told["organisation_id"].map(town))
+    told = told[(told["destination_code"] != told["town"]) & (told["destination_region"] == told["residence_region"])]
+    printed = (told["residence_code"] == told["town"]).groupby(told["organisation_id"]).agg(["mean", "size"])
+    own = town[printed.index[(printed["mean"] >= OWN_TOWN) & (printed["size"] >= FEWEST)]]
+    return (rows["organisation_id"].map(own) == rows["residence_code"]).to_numpy(dtype=bool)

@@ -15,12 +15,14 @@ import pandas as pd
 from ..places import find_places, municipalities
 from ..places.outside import unknown_words
 from ..places.spelling import key_of
+from ..tables import LEFT
 from . import values
 from .countries import countries
 from .crosswalks import DATES, EVENT_DATES, PLACES, Crosswalks
 from .dates import DateTable
 from .gathering import Gathered, as_objects
 from .organisations import Reported
+from .statuses import MOVED
 from .wording import read_words
 
 # Never copied into the `value` of an issue.
@@ -198,3 +200,14 @@ def read_values(
     findings.add("impossible_value", "household_size", impossible[codes])
     columns["household_size"] = pd.array(sizes, dtype="Int64")[codes[rows]]
     return columns
+
+
+def settle_moved(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """
+    Read « déménagé » as `left` beside a place or a date of departure, else as nothing; returns the rows of the second.
+    """
+    status = columns["follow_up_status"]
+    moved = status == MOVED
+    told = ~np.isnat(columns["exit_date_earliest"]) | (columns["exit_destination"] != None)  # noqa: E711
+    status[moved & told], status[moved & ~told] = LEFT, None
+    return moved & ~told

@@ -14,6 +14,7 @@ import numpy as np
 from ..places.spelling import fold
 from ..study import FIRST_YEAR, LAST_YEAR
 from .crosswalks import LIST_OF, Crosswalk, Crosswalks, word_key
+from .statuses import read_status
 
 # Typed for « nothing » in a column of words: missing, and no fault.
 NOTHING = frozenset((
@@ -97,6 +98,18 @@ def look_up(text: str, words: Mapping[str, str]) -> str | None:
 def coded(texts: list[str], words: Mapping[str, str]) -> Result:
     """Words of a closed list → codes."""
     return read_each(texts, lambda text: look_up(text, words))
+
+
+def statuses(texts: list[str], words: Mapping[str, str]) -> Result:
+    """Statuses of follow-ups → codes: by the list, else in whatever words (statuses.py)."""
+
+    def read(text: str):
+        try:
+            return look_up(text, words)
+        except KeyError:
+            return read_status(text)
+
+    return read_each(texts, read)
 
 
 def coded_list(texts: list[str], words: Mapping[str, str]) -> Result:
