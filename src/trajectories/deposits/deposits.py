@@ -198,6 +198,7 @@ def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, p
     """Every row gathered, with its fate; what was gathered is left as it is."""
     gathered = replace(gathered, texts={**gathered.texts}, codes={**gathered.codes}, issues=[*gathered.issues])
     findings = Findings(gathered)
+    typed = {date: _typed_in(gathered, date) for date in ("service_date", "establishment_date")}
     without_errors(gathered, findings)
     reported = who_reports(gathered, registry)
     for reason, column, rows in reported.issues:
@@ -228,6 +229,7 @@ def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, p
     facts = {name: values for name, values in columns.items() if name.endswith(of_rules)}
     for place in PLACES:
         facts[f"{place}_stated"] = (columns[place] != None) | (columns[f"{place}_region"] != None)  # noqa: E711
+    facts |= {f"{date}_typed": flag[accepted] for date, flag in typed.items()}
     facts["known_until"] = reported.period_end()[accepted].astype("datetime64[ns]")
     facts = pd.DataFrame(facts, copy=False)
     for rule in RULES:
@@ -249,6 +251,11 @@ def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, p
     )
     done.accounting()
     return done
+
+
+def _typed_in(gathered: Gathered, column: str) -> np.ndarray:
+    """The rows of which a cell is not blank, be it readable or not."""
+    return np.array([bool(text.strip()) for text in gathered.texts[column]], dtype=bool)[gathered.codes[column]]
 
 
 def _checked(frame: pd.DataFrame, table: tables.Table) -> pd.DataFrame:

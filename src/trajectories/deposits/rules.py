@@ -104,7 +104,7 @@ RULES = (
         "destination",
         lambda facts: (
             facts["destination_stated"]
-            & facts["establishment_date_earliest"].isna()
+            & ~facts["establishment_date_typed"]
             & ~((facts["follow_up_status"] == PRESENT) & ~facts["residence_stated"])
         ),
     ),
@@ -113,7 +113,7 @@ RULES = (
         "service",
         lambda facts: (
             facts["service"].notna()
-            & facts["service_date_earliest"].isna()
+            & ~facts["service_date_typed"]
             & ~((facts["service"] == FOLLOW_UP_SERVICE) & _contacted(facts))
         ),
     ),
@@ -184,10 +184,14 @@ _TITLES = {
 }
 
 
+# The part of docs/rules.md that is made here begins with this line.
+TABLES_BEGIN = "# Rules of the deposits"
+
+
 def rules_page() -> str:
-    """docs/rules.md, from the table."""
+    """The second part of docs/rules.md, from the table."""
     lines = [
-        "# Rules of the deposits",
+        TABLES_BEGIN,
         "",
         "Made from `src/trajectories/deposits/reasons.toml` by `rules_page` of `deposits/rules.py`: change it there.",
         "The codes are those of the columns `reason` of `issues` and `quarantine`.",
