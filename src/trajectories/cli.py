@@ -45,8 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Montréal-to-region trajectories from PASI reporting records: deposits in, one report per region out.",
-    epilog="Exit status: 0 all done; 1 some failed, each named; 2 unusable input, nothing was done; 3 the library failed "
-    "on a deposit, named, and all else was done: report it; 130 interrupted.",
+    epilog="Exit status: 0 all done; 1 some failed, each named; 2 unusable input, nothing was done; 3 the library "
+    "failed on a deposit, named, and all else was done: report it; 130 interrupted.",
 )
 
 app.add_typer(partners)

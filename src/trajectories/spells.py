@@ -36,7 +36,7 @@ from .tables import CONFLICTS, MOVE_KINDS, MOVES, NO_NEWS, OUTCOMES, SPELLS, ZON
 # Persons are worked on side by side, about so many rows at a time: few enough that the memory for one part's arrays
 # is that of the part before, not asked of the system again; enough that starting on a part costs little.
 PART = 1 << 18
-_FAR = pd.Timestamp("2200-01-01")
+NO_DAY_TOLD = pd.Timestamp("2200-01-01")
 _MOVED, _PRESENT, _LOST, _LEFT, _DECEASED = range(len(OUTCOMES))
 
 
@@ -67,7 +67,7 @@ def cutoff_of(study: Study, records: pd.DataFrame) -> pd.Timestamp:
     last = quarter_ends(records).max()
     if pd.isna(last):
         last = records[["service_date_latest", "follow_up_date_latest", "deposit_date"]].max().max()
-    return last if pd.notna(last) else _FAR
+    return last if pd.notna(last) else NO_DAY_TOLD
 
 
 def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study | None = None) -> Residences:

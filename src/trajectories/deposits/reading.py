@@ -52,7 +52,8 @@ def find_deposits(folder: Path) -> list[tuple[str, Path]]:
     The deposits below a folder as (path below it with `/`, path), in the order of those paths.
 
     A letter of a path that not every table can hold is written by its number (`slug.shown_name`). Symbolic links are
-    not followed; temporary files of Office and the registry `organismes.csv` are no deposits. A folder that may not be listed raises: what lies in it would be lost in silence, or the sample be taken instead.
+    not followed; temporary files of Office and the registry `organismes.csv` are no deposits. A folder that may not be
+    listed raises: what lies in it would be lost in silence, or the sample be taken instead.
     """
 
     def refuse(error: OSError) -> None:

@@ -125,8 +125,10 @@ def _try_apart(content: bytes) -> dict:
     """Read a workbook in a process of its own, which may end as it likes; nothing is known of its formulas."""
     with contextlib.suppress(OSError):  # no process can be started: it is read unseen
         try:
-            done = subprocess.run([sys.executable, "-I", "-c", _TRIAL], input=content, capture_output=True,
-                                  timeout=_LONGEST_TRIAL, check=False)  # fmt: skip
+            done = subprocess.run(  # noqa: S603 - no part of the command is a user's text
+                [sys.executable, "-I", "-c", _TRIAL], input=content, capture_output=True, timeout=_LONGEST_TRIAL,
+                check=False,
+            )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise _too_large("it has no end") from None
         # what it raises is raised again by the reader, which then says what it is
