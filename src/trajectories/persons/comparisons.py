@@ -2,7 +2,8 @@
 
 Each level is a condition in SQL on the columns of `identities` (`_l` and `_r` are the two sides); the first that
 holds is the level of the pair. The weights of the levels are the model's (model.py), not this module's. A trait that
-one side does not state is no evidence either way.
+one side does not state is no evidence either way; and what is stated less precisely (an initial, a family name alone,
+a year of birth) is a trait of its own, so that how often an organisation types like that changes no weight.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ _SWAPPED = (
     "alike(given_l, family_r, given_sounds_l, family_sounds_r) AND "
     "alike(family_l, given_r, family_sounds_l, given_sounds_r)"
 )
-_ANY_VAGUE = "(birth_vague_l OR birth_vague_r)"
+# The family name of one is that of a companion of the other: a spouse's.
+_SPOUSE = "(within(family_sounds_l, household_sounds_r) OR within(family_sounds_r, household_sounds_l))"
+_LETTER = "given_l[1] = given_r[1]"
+_PART_MISSING = "given_l IS NULL OR given_r IS NULL OR family_l IS NULL OR family_r IS NULL"
+_ANY_INITIALS = "initials_l OR initials_r"
+_ANY_VAGUE = "birth_vague_l OR birth_vague_r"
+_ONE_ORGANISATION = "organisation_l = organisation_r"
 
 
 @dataclass(frozen=True)
@@ -53,30 +60,63 @@ def _missing(*columns: str) -> str:
 TRAITS = (
     Trait(
         "name",
-        _missing("name"),
+        f"{_PART_MISSING} OR {_ANY_INITIALS}",
         (
             Level("same", "name_l = name_r"),
             Level("shortened", f"{_GIVEN} AND {_FAMILY} AND (within(given_words_l, given_words_r) "
                   "AND within(family_words_l, family_words_r))"),
             Level("alike", f"({_GIVEN} AND {_FAMILY}) OR ({_SWAPPED})"),
+            Level("spouses_name", f"{_GIVEN} AND {_SPOUSE}"),
             Level("given_only", _GIVEN),
+            Level("family_and_letter", f"{_FAMILY} AND {_LETTER}"),
             Level("family_only", _FAMILY),
-            Level("one_word", "list_has_any(list_concat(given_sounds_l, family_sounds_l), "
-                  "list_concat(given_sounds_r, family_sounds_r))"),
+            Level("one_word", "list_has_any(name_sounds_l, name_sounds_r)"),
             Level("different", None),
         ),
         "name",
     ),
     Trait(
+        "initials",
+        f"{_PART_MISSING} OR NOT ({_ANY_INITIALS})",
+        (
+            Level("same", f"{_LETTER} AND family_l = family_r"),
+            Level("alike", f"{_LETTER} AND {_FAMILY}"),
+            Level("letter_only", _LETTER),
+            Level("family_only", _FAMILY),
+            Level("different", None),
+        ),
+        "family",
+    ),
+    Trait(
+        "part_of_name",
+        f"name_l IS NULL OR name_r IS NULL OR NOT ({_PART_MISSING})",
+        (
+            Level("same", "family_l = family_r"),
+            Level("alike", "within(name_sounds_l, name_sounds_r)"),
+            Level("one_word", "list_has_any(name_sounds_l, name_sounds_r)"),
+            Level("different", None),
+        ),
+        "family",
+    ),
+    Trait(
         "birth",
-        _missing("birth_year"),
+        f"{_missing('birth_year')} OR {_ANY_VAGUE}",
         (
             Level("same_day", "birth_l = birth_r"),
             Level("day_and_month_exchanged", "birth_l = birth_swapped_r"),
             Level("one_part_differs", "one_part_differs(birth_l, birth_r)"),
-            Level("same_year_one_vague", f"{_ANY_VAGUE} AND birth_year_l = birth_year_r"),
             Level("same_year", "birth_year_l = birth_year_r"),
             Level("near_year", "abs(CAST(birth_year_l AS INTEGER) - CAST(birth_year_r AS INTEGER)) <= 3"),
+            Level("different", None),
+        ),
+    ),
+    Trait(
+        "birth_year",
+        f"{_missing('birth_year')} OR NOT ({_ANY_VAGUE})",
+        (
+            Level("same", "birth_year_l = birth_year_r"),
+            Level("one_apart", "abs(CAST(birth_year_l AS INTEGER) - CAST(birth_year_r AS INTEGER)) = 1"),
+            Level("near", "abs(CAST(birth_year_l AS INTEGER) - CAST(birth_year_r AS INTEGER)) <= 3"),
             Level("different", None),
         ),
     ),
@@ -112,7 +152,7 @@ TRAITS = (
     ),
     Trait(
         "places",
-        "len(regions_l) = 0 OR len(regions_r) = 0",
+        f"{_ONE_ORGANISATION} OR len(regions_l) = 0 OR len(regions_r) = 0",
         (
             Level("same_town", "list_has_any(towns_l, towns_r)"),
             Level("same_region", "list_has_any(regions_l, regions_r)"),
@@ -121,8 +161,16 @@ TRAITS = (
     ),
     Trait(
         "postal_code",
-        "len(postal_codes_l) = 0 OR len(postal_codes_r) = 0",
+        f"{_ONE_ORGANISATION} OR len(postal_codes_l) = 0 OR len(postal_codes_r) = 0",
         (Level("same", "list_has_any(postal_codes_l, postal_codes_r)"), Level("different", None)),
+    ),
+    Trait(
+        "use",
+        f"NOT ({_ONE_ORGANISATION} AND numbered_l AND numbered_r) OR {_missing('first_day', 'last_day')}",
+        (
+            Level("one_after_the_other", "last_day_l <= first_day_r OR last_day_r <= first_day_l"),
+            Level("at_once", None),
+        ),
     ),
 )  # fmt: skip
 

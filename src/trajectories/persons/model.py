@@ -116,11 +116,11 @@ class Model:
         return np.log2((levels[_COLUMNS[hypothesis]] / levels["u"]).to_numpy())
 
     def splink_settings(self) -> dict[str, Any]:
-        """The model as settings of splink (its `m` and `u`; relatives are weighed beside it)."""
+        """The comparisons as settings of splink."""
         return {
             "link_type": "dedupe_only",
             "unique_id_column_name": "identity",
-            # weights alone are read from splink: the odds beforehand are ours (three hypotheses)
+            # levels alone are read from splink: weights and odds are ours (three hypotheses)
             "probability_two_random_records_match": 0.5,
             "blocking_rules_to_generate_predictions": ["l.name = r.name"],
             "retain_intermediate_calculation_columns": False,
@@ -136,8 +136,6 @@ class Model:
                 "sql_condition": level.condition or "ELSE", "label_for_charts": level.name,
                 "m_probability": levels.loc[level.name, "m"], "u_probability": levels.loc[level.name, "u"],
             }  # fmt: skip
-            if level is trait.levels[0] and trait.frequency_of:
-                rung |= {"tf_adjustment_column": trait.frequency_of, "tf_adjustment_weight": 1.0}
             made.append(rung)
         return {"output_column_name": trait.name, "comparison_levels": made}
 

@@ -12,6 +12,8 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
+# No name is longer: what lies beyond, in a cell that something was pasted into, is not looked at.
+LONGEST = 200
 # Letters that Unicode does not take apart into a base letter and an accent.
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "œ": "oe", "æ": "ae", "ß": "ss", "ı": "i"})
 
@@ -25,13 +27,14 @@ def simplify(name: str) -> str:
     >>> simplify("  Nguyễn-Thị  MAI ")
     'nguyen thi mai'
     """
+    name = name[:LONGEST]
     # twice: a mathematical or full-width letter shows its case only once it is taken apart
     letters = name
     for _ in range(2):
         letters = unicodedata.normalize("NFKD", letters).casefold().translate(_LETTERS)
     letters = unicodedata.normalize("NFKD", letters)
     kept = (c if c.isalnum() else " " for c in letters if not unicodedata.combining(c))
-    return " ".join("".join(kept).split())
+    return " ".join("".join(kept).split())[:LONGEST].rstrip()
 
 
 def name_keys(given: pd.Series, family: pd.Series) -> pd.Series:
