@@ -14,8 +14,11 @@ from dataclasses import dataclass
 MACROS = """
 CREATE OR REPLACE MACRO within(a, b) AS len(a) > 0 AND len(b) > 0 AND (list_has_all(a, b) OR list_has_all(b, a));
 CREATE OR REPLACE MACRO alike(a, b, sounds_a, sounds_b) AS
-    coalesce(a = b OR within(sounds_a, sounds_b) OR jaro_winkler_similarity(a, b) >= 0.9
-             OR (len(a) > 3 AND len(b) > 3 AND damerau_levenshtein(a, b) = 1), false);
+    CASE WHEN jaro_winkler_similarity(a, b) >= 0.9 THEN true
+         -- one letter apart: never so unlike, and the distance itself is slow
+         WHEN jaro_winkler_similarity(a, b) >= 0.8 AND len(a) > 3 AND len(b) > 3 AND damerau_levenshtein(a, b) = 1
+             THEN true
+         ELSE coalesce(within(sounds_a, sounds_b), false) END;
 CREATE OR REPLACE MACRO one_part_differs(a, b) AS
     (a[:4] = b[:4])::INT + (a[5:6] = b[5:6])::INT + (a[7:] = b[7:])::INT = 2;
 CREATE OR REPLACE MACRO days_between(a, b) AS abs(datediff('day', a, b));

@@ -23,9 +23,11 @@ from .model import Model
 from .scoring import Weights, level_weight, odds_before, posterior
 
 # Pairs drawn for the strangers, and the seed of the draw; files whose household is looked at, at most.
-RANDOM_PAIRS, SEED, MOST_MEMBERS = 300_000, 1, 200_000
-# What the model in use knows counts as so many pairs: a level that is seldom seen keeps its probability.
-PRIOR_PAIRS = 100
+RANDOM_PAIRS, SEED, MOST_MEMBERS = 100_000, 1, 100_000
+# What the model in use says of a level counts as so many pairs on it: one that is seldom seen keeps its probability.
+PRIOR_PAIRS = 3
+# … and of the number of files of a person, as so many files.
+PRIOR_PARTNERS = 200
 # Pairs of the same person that must be found to learn from.
 FEWEST_FOUND = 100
 ITERATIONS, TOLERANCE = 200, 1e-4
@@ -104,7 +106,7 @@ def _round(
         levels[name] = np.concatenate([*columns[name], start.of(COMPANIONS)[name].to_numpy()])
     found = float((same * across).sum())
     n = len(identities)
-    partners = (2 * found + PRIOR_PAIRS * start.partners) / (n + PRIOR_PAIRS)
+    partners = (2 * found + PRIOR_PARTNERS * start.partners) / (n + PRIOR_PARTNERS)
     again = np.zeros(n)
     np.add.at(again, blocked["left"].to_numpy(), 2 * same * inside)
     return Weights(replace(model, levels=levels, partners=partners), _repeats(identities, again), ""), found
@@ -152,7 +154,8 @@ def _shares(patterns: pd.DataFrame, weights: np.ndarray, trait: Trait, start: Mo
     n = len(trait.levels)
     counts = np.bincount(n - 1 - gamma[stated], minlength=n, weights=weights[stated])
     usual = start.of(trait)[column].to_numpy()
-    return (counts + PRIOR_PAIRS * usual / usual.sum()) / (counts.sum() + PRIOR_PAIRS)
+    shares = (counts + PRIOR_PAIRS) / (counts.sum() + PRIOR_PAIRS / usual)
+    return shares / shares.sum()
 
 
 def changes(before: Model, after: Model) -> pd.DataFrame:
