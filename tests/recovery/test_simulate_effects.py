@@ -13,7 +13,6 @@ import pytest
 from trajectories.simulate import Settings, effects
 from trajectories.simulate.geography import geography
 from trajectories.simulate.histories import true_lives
-from trajectories.simulate.organisations import found
 from trajectories.simulate.simulation import true_tables
 
 WITHIN = 36.0  # months looked at
@@ -22,7 +21,7 @@ WITHIN = 36.0  # months looked at
 @pytest.fixture(scope="module")
 def stays():
     settings, place = Settings(households=7000, seed=11), geography()
-    table = true_tables(place, found(settings, place), true_lives(settings, place))["stays"]
+    table = true_tables(place, true_lives(settings, place))["stays"]
     table["time"] = np.minimum(table["months"], WITHIN)
     table["left"] = table["months"] <= WITHIN
     table["remote"] = table["region"].isin(effects.REMOTE_REGIONS)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .drafts import Draft
+from .drafts import EVENT_DATES, PLACES, Draft
 from .event_defects import bend_quarters
 from .ledger import Ledger, record
 from .organisations import Habit, Organisation, habit_in
 from .saving import FLAWS, UNREADABLE, can_have, text_bytes, workbook_bytes
-from .settings import LAYOUT, Settings, between, date_of, fiscal, generator, quarter_end, quarter_of
+from .settings import HABIT, LAYOUT, Settings, between, date_of, fiscal, generator, quarter_end, quarter_of
 from .sheets import Sheet, lay_out
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def deposit(
         for q in open_in
     }
     earlier: dict[int, Sheet] = {}
+    corrects = "deposits_corrected" in habit.drawn
     undated, unruly = (
         dict(zip(open_in, mishaps.hits(name, organisation.index, len(open_in)), strict=True))
         for name in ("resent_undated", "unruly_name")
@@ -65,11 +66,14 @@ def deposit(
     if not habit.annual:
         for q in open_in:
             u, keep = rng.random(), rng.random(len(by_quarter.get(q, [])))
-            if u < mishaps.rate("resent") and len(keep):
-                # The first version lacks a tenth of the rows, and the codes were not filled in yet.
-                kept = [d for d, v in zip(by_quarter[q], keep.tolist(), strict=True) if v < 0.9]
+            if u < _resent(habit, mishaps) and len(keep):
+                # The first version lacks a tenth of the rows, and the codes were not filled in yet; or it has errors.
+                kept = [d for d, v in zip(by_quarter[q], keep.tolist(), strict=True) if v < 0.9 or corrects]
                 earlier[q] = lay_out(organisation, habit_in(habit, q), q, kept, "Feuil1")
-                if not undated[q]:  # it is the first version that stays
+                if corrects:
+                    undated[q] = False
+                    _with_errors(earlier[q])
+                elif not undated[q]:  # it is the first version that stays
                     _without_codes(earlier[q])
                 mishaps.counts["resent_undated" if undated[q] else "resent", "file"] += 1
     mishaps.to_sheets([*sheets.values(), *earlier.values()])
@@ -84,6 +88,8 @@ def deposit(
             rival = earlier.get(q)
             odd = undated[q] if rival else unruly[q]
             made += _quarterly(settings, organisation, habit, q, sheets[q], rival, odd, rng, mishaps)
+        if "deposits_cumulative" in habit.drawn:
+            _replaced_within_the_year(made)
     notes = [rng.random() < mishaps.rate("notes_sheet") for _ in made]
     if habit.format == "xlsx":
         chosen = {"notes_sheet": notes} | {
@@ -109,6 +115,36 @@ def _flaw(made: list[Deposit], organisation: Organisation, mishaps: Mishaps) -> 
                 mishaps.counts[name, "file"] += 1
 
 
+def _resent(habit: Habit, mishaps: Mishaps) -> float:
+    """How often a quarter is sent again."""
+    if {"deposits_twice", "deposits_corrected"} & habit.drawn:
+        return 0.6
+    return 0.0 if "deposits_cumulative" in habit.drawn else mishaps.rate("resent")
+
+
+def _with_errors(sheet: Sheet) -> None:
+    """Places, dates and statuses that have slipped to the row below, in a third of the rows."""
+    wrong = [
+        i for i, c in enumerate(sheet.habit.columns)
+        if c in (*PLACES, *EVENT_DATES, "code_municipal", "code_postal", "statut_suivi")
+    ]  # fmt: skip
+    rows = sheet.rows()
+    for above, below in zip(rows[::3], rows[1::3], strict=False):
+        for i in wrong:
+            below.cells[i] = above.cells[i]
+
+
+def _replaced_within_the_year(made: list[Deposit]) -> None:
+    """Of deposits that add up and keep each row's quarter, the year's last replaces the others."""
+    last = {Path(item.path).parts[0]: item.path for item in made if not item.copy_of}
+    copies = {item.path: item.copy_of for item in made if item.copy_of}
+    years = {item.path: fiscal(item.sheets[0].quarter)[0] for item in made}
+    for item in made:
+        final = last[years[item.path]]
+        if final not in (item.path, copies.get(item.path)):
+            item.superseded_by, item.copy_of = final, ""
+
+
 def _without_codes(sheet: Sheet) -> None:
     names = [i for i, c in enumerate(sheet.habit.columns) if c in ("code_municipal", "remarques", "besoins")]
     for line in sheet.rows():
@@ -123,6 +159,8 @@ def _quarterly(
     """The files of one quarter: one, or a first version and the one re-sent, or one and its copy."""
     year, n = fiscal(q)
     on = quarter_end(q) + between(rng, 5, 30)
+    if "deposits_late" in habit.drawn:
+        on += between(generator(settings.seed, HABIT, organisation.index, LAYOUT), 100, 250)
     resent_on, u, v = on + between(rng, 12, 60), rng.random(), rng.random()
     suffix = "csv" if habit.format == "csv" else "xlsx"
     if settings.level == 2 and habit.separator in ("\t", "|") and suffix == "csv":

@@ -100,6 +100,10 @@ class Identity:
     cells: dict[str, object] = field(default_factory=dict)
     file_number: str = ""
     household_number: str = ""
+    lines: dict[str, int] = field(default_factory=dict)  # organisation code: which line of `Truth.identities` it is
+    given_form: str = "full"  # or nickname, initial, none
+    family_form: str = "own"  # or spouse, none
+    birth_form: str = "day"  # or swapped, year (01-01 too), none
 
 
 @dataclass
@@ -265,12 +269,15 @@ def settle_forms(place: Geography, item: Draft) -> None:
 
 
 def settle_fate(item: Draft) -> None:
-    """Quarantine a row that several defects together have left with neither a usable date nor a usable place."""
+    """Quarantine a row that several defects or habits together have left without identity, or date and place."""
     cells = item.cells
     dated = any(cells.get(c, "") not in ("", *NO_DATE) for c in EVENT_DATES)
-    placed = (cells["municipalite_residence"] != "" and item.residence_form not in ("postal", "none")) or (
+    typed = cells["municipalite_residence"] != "" or cells["code_municipal"] != ""
+    placed = (typed and item.residence_form not in ("postal", "none")) or (
         item.destination_form not in ("", "unknown", "none")
     )
+    if not any(cells[c] for c in ("prenom", "nom", "no_dossier")):
+        item.quarantine = item.quarantine or "no_identity"
     if not (dated or placed or item.quarantine):
         item.quarantine = "no_date_no_place"
 

@@ -72,7 +72,19 @@ def note_under_the_spouse(
 def bend_quarters(
     by_quarter: dict[int, list[Draft]], organisation: Organisation, quarters: list[int], mishaps: Mishaps
 ) -> None:
-    """Quarters reported by household (its principal alone stands for all), and quarters that add up the one before."""
+    """Quarters reported by household (its principal alone stands for all), and quarters that add up the one before.
+
+    The year adds up, quarter by quarter, where that is the organisation's habit.
+    """
+    habit = next((d.habit.drawn for drafts in by_quarter.values() for d in drafts), frozenset())
+    if {"deposits_cumulative", "deposits_cumulative_as_new"} & habit:
+        whole = dict(by_quarter)
+        for q in quarters:
+            year = [d for p in range(q - fiscal(q)[1] + 1, q) for d in whole.get(p, [])]
+            if "deposits_cumulative_as_new" in habit:
+                year = [_as_new(d, q) for d in year]
+            by_quarter[q] = [*year, *whole.get(q, [])]
+        return
     index, n = organisation.index, len(quarters)
     by_household = mishaps.hits("household_level_quarter", index, n)
     cumulative = mishaps.hits("cumulative_quarter", index, n)
@@ -85,11 +97,13 @@ def bend_quarters(
                 mishaps.counts["household_level_quarter", "file"] += 1
         elif both and fiscal(q)[1] > 1 and whole.get(q - 1):
             # The period typed is the deposit's: a row of the quarter before would replace that whole deposit.
-            again = [
-                replace(d, quarter=q, cells=d.cells | {"trimestre": trimester_text(d.habit, q)}) for d in whole[q - 1]
-            ]
-            by_quarter[q] = [*again, *by_quarter.get(q, [])]
+            by_quarter[q] = [*(_as_new(d, q) for d in whole[q - 1]), *by_quarter.get(q, [])]
             mishaps.counts["cumulative_quarter", "file"] += 1
+
+
+def _as_new(draft: Draft, quarter: int) -> Draft:
+    """A row of an earlier quarter as if it were of this one."""
+    return replace(draft, quarter=quarter, cells=draft.cells | {"trimestre": trimester_text(draft.habit, quarter)})
 
 
 def count_what_is_there(events: list[Event], lives: dict[int, Life], mishaps: Mishaps) -> None:

@@ -79,6 +79,13 @@ class Life:
     stays: list[Stay] = field(default_factory=list)
     deaths: dict[int, int] = field(default_factory=dict)
 
+    def residence(self, person: int, day: int) -> str:
+        """The municipality of a person on a day ("" outside Québec, or before arrival, or dead)."""
+        for r in self.residences:
+            if r.person == person and r.start <= day and (r.end is None or day < r.end):
+                return r.code
+        return ""
+
 
 def true_lives(settings: Settings, place: Geography) -> list[Life]:
     """The true histories alone: no organisation has looked at them yet."""

@@ -25,6 +25,17 @@ _LETTERS = (
 )
 
 
+NICKNAMES = {
+    "Mohamed": "Momo", "Abdelkader": "Kader", "Abdoulaye": "Abdou", "Ibrahima": "Ibra", "Souleymane": "Solo",
+    "Mamadou": "Madou", "Boubacar": "Bouba", "Fatima": "Fati", "Aminata": "Ami", "Mariama": "Mama", "Khadija": "Khadi",
+    "Oleksandr": "Sacha", "Alexandru": "Sandu", "Volodymyr": "Vova", "Dmytro": "Dima", "Kateryna": "Katya",
+    "Anastasiia": "Nastia", "Alejandro": "Alex", "José": "Pepe", "Eduardo": "Lalo", "Guadalupe": "Lupe",
+    "Gabriela": "Gaby", "Patricia": "Paty", "Isabel": "Chabela", "Santiago": "Santi", "Antoine": "Tony",
+    "Guillaume": "Gui", "Benoît": "Ben", "Sébastien": "Seb", "Jean-Baptiste": "JB", "Marie-Claire": "Marie",
+    "Emmanuel": "Manu", "Angélique": "Angie", "Joséphine": "José", "Rajesh": "Raju", "Harpreet": "Happy",
+}  # fmt: skip
+
+
 def _text(identity: Identity, column: str) -> str:
     return str(identity.cells[column])
 
@@ -78,14 +89,14 @@ def names_swapped(identity: Identity, rng: np.random.Generator, form: str) -> bo
 
 def birth_year_only(identity: Identity, rng: np.random.Generator, form: str) -> bool:
     """Only the year of birth."""
-    identity.cells["date_naissance"] = str(date_of(identity.person.birth).year)
+    identity.cells["date_naissance"], identity.birth_form = str(date_of(identity.person.birth).year), "year"
     return True
 
 
 def birth_first_of_january(identity: Identity, rng: np.random.Generator, form: str) -> bool:
     """1 January of the year of birth, for want of better."""
     first = day_of(date_of(identity.person.birth).replace(month=1, day=1))
-    identity.cells["date_naissance"] = typed_date(first, "day", form)
+    identity.cells["date_naissance"], identity.birth_form = typed_date(first, "day", form), "year"
     return True
 
 
@@ -114,8 +125,41 @@ def married_name(identity: Identity, rng: np.random.Generator, form: str) -> boo
     wife = identity.person
     if husband is None or wife.sex != "F" or wife.role == "child" or husband.family_name == wife.family_name:
         return False
-    identity.cells["nom"] = husband.family_name
+    identity.cells["nom"], identity.family_form = husband.family_name, "spouse"
     return True
+
+
+def number_of_the_household(identity: Identity, rng: np.random.Generator, form: str) -> bool:
+    """The members of a household share one file number."""
+    identity.file_number = identity.household_number
+    return True
+
+
+def surnames_turned(identity: Identity, rng: np.random.Generator, form: str) -> bool:
+    """García López becomes López García; a particle (El, Ben, Le…) is no name alone."""
+    parts = _text(identity, "nom").split(" ")
+    if len(parts) != 2 or min(map(len, parts)) < 4:
+        return False
+    identity.cells["nom"] = " ".join(reversed(parts))
+    return True
+
+
+def nickname(identity: Identity, rng: np.random.Generator, form: str) -> bool:
+    """Momo for Mohamed, Nico for Nicolas."""
+    first = _text(identity, "prenom").split(" ")[0]
+    short = NICKNAMES.get(first, first[:4] if len(first) > 5 and "-" not in first[:4] else first)
+    if short == first or not first:
+        return False
+    identity.cells["prenom"], identity.given_form = short, "nickname"
+    return True
+
+
+def initial(identity: Identity, rng: np.random.Generator, form: str) -> bool:
+    """A. for Amina."""
+    text = _text(identity, "prenom")
+    if text:
+        identity.cells["prenom"], identity.given_form = f"{text[0]}.", "initial"
+    return text != ""
 
 
 def birth_day_month_swapped(identity: Identity, rng: np.random.Generator, form: str) -> bool:
@@ -123,7 +167,8 @@ def birth_day_month_swapped(identity: Identity, rng: np.random.Generator, form: 
     birth = date_of(identity.person.birth)
     if birth.day > 12 or birth.day == birth.month:
         return False
-    identity.cells["date_naissance"] = typed_date(day_of(birth.replace(month=birth.day, day=birth.month)), "day", form)
+    swapped = day_of(birth.replace(month=birth.day, day=birth.month))
+    identity.cells["date_naissance"], identity.birth_form = typed_date(swapped, "day", form), "swapped"
     return True
 
 
@@ -136,6 +181,7 @@ def sex_missing(identity: Identity, rng: np.random.Generator, form: str) -> bool
 def name_missing(identity: Identity, rng: np.random.Generator, form: str) -> bool:
     """A file without names: the number alone says"""
     identity.cells["prenom"] = identity.cells["nom"] = ""
+    identity.given_form = identity.family_form = "none"
     return True
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 ROW_COLUMNS = (
     "file", "sheet", "row", "organisation_id", "true_person", "true_household", "kind", "fate", "event_date",
     "exit_date", "residence_code", "destination_code", "residence_form", "destination_form", "quarantine_reason",
-    "superseded_by", "note", "service", "status", "date_form",
+    "superseded_by", "note", "service", "status", "date_form", "noted_date", "follow_up_date", "follow_up_form",
+    "true_code", "stale", "identity",
 )  # fmt: skip
 
 
@@ -38,10 +39,11 @@ class Ledger:
 
     def frame(self) -> pd.DataFrame:
         """The rows as a table."""
-        table = pd.DataFrame({k: v for k, v in self.columns.items() if k not in ("event_date", "exit_date")})
-        for name in ("true_person", "true_household"):
+        dates = ("event_date", "exit_date", "noted_date", "follow_up_date")
+        table = pd.DataFrame({k: v for k, v in self.columns.items() if k not in dates})
+        for name in ("true_person", "true_household", "identity"):
             table[name] = table[name].astype("Int64")
-        for name in ("event_date", "exit_date"):
+        for name in dates:
             table[name] = as_dates(self.columns[name])  # type: ignore[arg-type]
         return table[list(ROW_COLUMNS)]
 
@@ -72,23 +74,34 @@ def _add(
     if made is None or event is None:
         nobody = (None, None, line.kind, fate, None, None, "", "", "", "")
         ledger.add(
-            item.path, name, number, sheet.organisation.code, *nobody, reason, item.superseded_by, "", "", "", ""
-        )
+            item.path, name, number, sheet.organisation.code, *nobody, reason, item.superseded_by, "", "", "", "",
+            None, None, "", "", False, None,
+        )  # fmt: skip
         return
     target = made.destination or event.destination or event.exit_destination
+    target = target if made.destination_form not in ("", "none") else ""
     ledger.add(
         item.path, name, number, sheet.organisation.code, event.person, event.household, event.kind, fate,
         _date(event), event.exit_date, event.residence, target if target.isdigit() else "", made.residence_form,
         made.destination_form, reason, item.superseded_by, made.note, event.service, event.status,
-        _date_form(made),
+        _date_form(made, _DATES.get(event.kind, "date_service")), event.day, event.follow_up_date,
+        _date_form(made, "date_suivi") if event.follow_up_date is not None else "", event.lived,
+        _stale(made), made.identity.lines[sheet.organisation.code],
     )  # fmt: skip
 
 
-def _date_form(draft: Draft) -> str:
-    """How well the date of `_date` is typed: its precision, or that it is missing, unreadable or another day's."""
-    column = {
-        "establishment": "date_etablissement", "follow_up": "date_suivi", "departure": "date_depart_region",
-    }.get(draft.event.kind, "date_service")  # fmt: skip
+def _stale(draft: Draft) -> bool:
+    """Whether the residence typed is not where the person lives; of who has left, or is not reached, it says nothing."""
+    event = draft.event
+    told = event.kind == "departure" or event.status in ("left", "not_reached") or draft.residence_form == "none"
+    return not told and event.residence != event.lived
+
+
+_DATES = {"establishment": "date_etablissement", "follow_up": "date_suivi", "departure": "date_depart_region"}
+
+
+def _date_form(draft: Draft, column: str) -> str:
+    """How well a date is typed: its precision, or that it is missing, unreadable or another day's."""
     typed = draft.cells.get(column, "")
     if typed == "":
         return "missing"

@@ -192,6 +192,7 @@ class Habit:
     numbering: int
     synonyms: bool
     drift: bool  # its form changes once
+    drawn: frozenset[str] = frozenset()  # of `habits.HABITS`
 
 
 _FORM_CHANGE = 2022 * 4 + 1  # the quarter that begins the exercice 2022-2023
@@ -294,6 +295,8 @@ class Event:
     size: int = 1
     late: bool = False
     note: str = field(default="")  # why the row is odd, where a defect of the facts made it
+    lived: str = ""  # where the person truly lived on that day, whatever address is noted
+    blank: tuple[str, ...] = ()  # columns that stay blank on this row
 
 
 @dataclass
@@ -349,14 +352,12 @@ class Desk:
         self.written.add(key)
         event = Event(
             organisation.index, self.life.household.number, person.number, opening, kind, day, residence,
-            size=len(self.life.household.members), **facts,  # type: ignore[arg-type]
+            size=len(self.life.household.members), lived=self.residence(person.number, day),
+            **facts,  # type: ignore[arg-type]
         )  # fmt: skip
         self.events.append(event)
         return event
 
     def residence(self, person: int, day: int) -> str:
         """The true municipality of a person on a day ("" outside Québec, or before arrival, or dead)."""
-        for r in self.life.residences:
-            if r.person == person and r.start <= day and (r.end is None or day < r.end):
-                return r.code
-        return ""
+        return self.life.residence(person, day)

@@ -126,6 +126,10 @@ class Settings:
         ``caused_other_organisation``: the other organisation that last wrote of the person writes one within 20 days.
     departure_row_share : float
         Share of the departures found by contact that cause such a row (``caused…`` only).
+    habits : str
+        What habits the organisations have (`trajectories.simulate.HABITS`): ``none`` (but those of the defect level),
+        ``drawn`` (each by a share of the organisations that is drawn), or names joined by commas (each by every
+        organisation that it fits).
 
     Raises
     ------
@@ -166,6 +170,7 @@ class Settings:
     contacts_follow_trouble: float = 1.0
     departure_row_after_contact: str = "as_heard"
     departure_row_share: float = 1.0
+    habits: str = "none"
 
     def __post_init__(self) -> None:
         faults = _faults(self)
@@ -215,6 +220,7 @@ def _faults(s: Settings) -> list[str]:
             f"departure_row_after_contact is {s.departure_row_after_contact!r}: "
             f"choose one of {', '.join(AFTER_CONTACT)}."
         )
+    faults += _unknown_habits(s.habits)
     months = s.follow_up_months
     if not isinstance(months, tuple) or not all(_whole(m) and m > 0 for m in months):
         faults.append(f"follow_up_months is {months!r}: give a tuple of whole numbers of months above 0.")
@@ -226,6 +232,16 @@ def _faults(s: Settings) -> list[str]:
     if s.contacts_succeed is True and s.contacts is False:
         faults.append("contacts_succeed needs contacts=True: a contact that does not exist can't succeed.")
     return faults
+
+
+def _unknown_habits(habits: object) -> list[str]:
+    from .habits import NAMES
+
+    known = {"none"}, {"drawn"}
+    chosen = set(habits.split(",")) if isinstance(habits, str) else set()
+    if chosen in known or (chosen and chosen <= set(NAMES)):
+        return []
+    return [f"habits is {habits!r}: give none, drawn, or names joined by commas, of {', '.join(NAMES)}."]
 
 
 def _whole(value: object) -> bool:
@@ -299,7 +315,7 @@ def fiscal(quarter: int) -> tuple[str, int]:
     return f"{year}-{year + 1}", n + 1
 
 
-POPULATION, HISTORY, ORGANISATION, REPORTING, FILING, TYPING, LAYOUT, POSTAL = range(8)
+POPULATION, HISTORY, ORGANISATION, REPORTING, FILING, TYPING, LAYOUT, POSTAL, HABIT = range(9)
 
 
 def generator(seed: int, purpose: int, *key: int) -> np.random.Generator:

@@ -27,10 +27,12 @@ from .deposits import Deposit, deposit, write_all
 from .drafts import Identity, draft, file_events, identify, settle_fate, settle_forms
 from .event_defects import count_what_is_there, note_under_the_spouse, reopen_files
 from .geography import Geography, geography
+from .habit_events import Scene
+from .habits import Change, changes, eras, merged, to_events, to_identities, to_rows, with_drawn
 from .histories import Life, true_lives
-from .organisations import Event, Habit, Network, found, habits
+from .organisations import Event, Habit, Organisation, found, habits
 from .reporting import report
-from .settings import Settings, as_dates, day_of, quarter_of
+from .settings import Settings, as_dates, day_of, quarter_of, quarter_start
 
 
 def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Sequence[Life] | None = None) -> Truth:
@@ -79,8 +81,10 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     mishaps.counts.update((event.note, "fact") for event in events if event.note)
     raw = folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
-    (raw / "organismes.csv").write_bytes(_registry(place, network))
-    manners = habits(settings, network)
+    manners = with_drawn(settings, network, habits(settings, network))
+    changed = changes(settings, network, manners)
+    partners = [*network.all, *(c.heir for c in changed.values() if c.is_new)]
+    (raw / "organismes.csv").write_bytes(_registry(place, partners))
     quarters = range(quarter_of(day_of(settings.start)), quarter_of(day_of(settings.end)) + 1)
     by_organisation: dict[int, list[Event]] = {}
     for event in sorted(events, key=lambda e: (e.day, e.household, e.person)):
@@ -88,31 +92,40 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     people = {p.number: p for life in lives for p in life.household.members}
     homes = {life.household.number: life.household for life in lives}
     life_of = {life.household.number: life for life in lives}
-    identities: list[Identity] = []
+    identities: list[tuple[Organisation, Habit, Identity]] = []
     deposits: list[Deposit] = []
+    by_organisation = merged(by_organisation, changed)
     for organisation, habit in zip(network.all, manners, strict=True):
         mine = by_organisation.get(organisation.index, [])
         note_under_the_spouse(mine, organisation, life_of, mishaps)
         reopen_files(mine, organisation, mishaps)
+        mine = to_events(Scene(settings, place, organisation, life_of), habit.drawn, mine)
         files = identify(habit, organisation, mine, people, homes)
         mishaps.to_identities(list(files.values()), habit.dates)
+        to_identities(settings, habit, list(files.values()))
         drafts = [
             draft(settings, place, organisation, habit, files[event.person, event.opening], event, quarter)
             for event, quarter in file_events(settings, organisation, mine, quarters[-1])
         ]
         mishaps.to_rows(drafts)
+        to_rows(settings, place, drafts)
         for item in drafts:
             settle_forms(place, item)
             settle_fate(item)
-        identities += list(files.values())
-        deposits += deposit(settings, organisation, habit, drafts, quarters, mishaps)
+        for era, theirs in eras(organisation, changed.get(organisation.index), drafts):
+            seen = {id(d.identity) for d in theirs}
+            for identity in (i for i in files.values() if era is organisation or id(i) in seen):
+                identity.lines[era.code] = len(identities)
+                identities.append((era, habit, identity))
+            deposits += deposit(settings, era, habit, theirs, quarters, mishaps)
     rows = write_all(raw, deposits, mishaps)
     count_what_is_there(events, life_of, mishaps)
     _count_habits(mishaps.counts, manners)
     counts = [(name, scope, n) for (name, scope), n in sorted(mishaps.counts.items()) if n]
     truth = Truth(
-        **true_tables(place, network, lives),
-        identities=_identities(network, identities),
+        **true_tables(place, lives),
+        organisations=_partners(partners, manners, changed),
+        identities=_identities(identities),
         rows=rows,
         defects=pd.DataFrame(counts, columns=["name", "scope", "count"]),
     )
@@ -143,12 +156,12 @@ def _write_manifest(folder: Path) -> None:
     (folder / "truth" / "manifest.txt").write_bytes("".join(f"{n}\n" for n in names).encode("utf-8"))
 
 
-def _registry(place: Geography, network: Network) -> bytes:
+def _registry(place: Geography, partners: list[Organisation]) -> bytes:
     """The list of organisations that comes with the deposits."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
     writer.writerow(["code", "nom", "municipalite"])
-    writer.writerows([o.code, o.name, place.name[o.municipality]] for o in network.all)
+    writer.writerows([o.code, o.name, place.name[o.municipality]] for o in partners)
     return buffer.getvalue().encode("utf-8")
 
 
@@ -250,8 +263,8 @@ def _json(path: Path, value: object) -> None:
     path.write_bytes(text.encode("utf-8"))
 
 
-def true_tables(place: Geography, network: Network, lives: list[Life]) -> dict[str, pd.DataFrame]:
-    """Persons, residences, stays and organisations."""
+def true_tables(place: Geography, lives: list[Life]) -> dict[str, pd.DataFrame]:
+    """Persons, residences and stays."""
     everyone = [(life, p) for life in lives for p in life.household.members]
     persons = pd.DataFrame(
         {
@@ -286,7 +299,6 @@ def true_tables(place: Geography, network: Network, lives: list[Life]) -> dict[s
         "persons": persons,
         "residences": residences,
         "stays": _stays(place, lives),
-        "organisations": _partners(network),
     }
 
 
@@ -322,28 +334,36 @@ def _stays(place: Geography, lives: list[Life]) -> pd.DataFrame:
     )
 
 
-def _identities(network: Network, identities: list[Identity]) -> pd.DataFrame:
+def _identities(identities: list[tuple[Organisation, Habit, Identity]]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "organisation_id": [network.all[i.organisation].code for i in identities],
-            "file_number": [i.file_number for i in identities],
-            "household_number": [i.household_number for i in identities],
-            "true_person": [i.person.number for i in identities],
-            "true_household": [i.household.number for i in identities],
+            "organisation_id": [o.code for o, _, _ in identities],
+            "file_number": [i.file_number for _, _, i in identities],
+            "household_number": [i.household_number for _, _, i in identities],
+            "true_person": [i.person.number for _, _, i in identities],
+            "true_household": [i.household.number for _, _, i in identities],
+            "given_form": [i.given_form if "prenom" in h.columns else "none" for _, h, i in identities],
+            "family_form": [i.family_form if "nom" in h.columns else "none" for _, h, i in identities],
+            "birth_form": [i.birth_form if "date_naissance" in h.columns else "none" for _, h, i in identities],
         }
     )
 
 
-def _partners(network: Network) -> pd.DataFrame:
+def _partners(partners: list[Organisation], manners: list[Habit], changed: dict[int, Change]) -> pd.DataFrame:
+    ends = {o.code: o.closed for o in partners}
+    for organisation in partners[: len(manners)]:
+        if organisation.index in changed:
+            ends[organisation.code] = quarter_start(changed[organisation.index].quarter) - 1
     return pd.DataFrame(
         {
-            "organisation_id": [o.code for o in network.all],
-            "name": [o.name for o in network.all],
-            "municipality": [o.municipality for o in network.all],
-            "region": [o.region for o in network.all],
-            "zone": [o.zone for o in network.all],
-            "opened": as_dates([o.opened for o in network.all]),
-            "closed": as_dates([o.closed for o in network.all]),
-            "stops_calling": as_dates([o.stops_calling for o in network.all]),
+            "organisation_id": [o.code for o in partners],
+            "name": [o.name for o in partners],
+            "municipality": [o.municipality for o in partners],
+            "region": [o.region for o in partners],
+            "zone": [o.zone for o in partners],
+            "opened": as_dates([o.opened for o in partners]),
+            "closed": as_dates([ends[o.code] for o in partners]),
+            "stops_calling": as_dates([o.stops_calling for o in partners]),
+            "habits": [" ".join(sorted(manners[o.index].drawn)) for o in partners],
         }
     )

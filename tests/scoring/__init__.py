@@ -1,0 +1,71 @@
+"""The tables of a build against the truth of a simulation: every measure, as far as the rows let it be known.
+
+python -m scoring --habits residence_intake --households 300      # with src and tests on PYTHONPATH
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from trajectories import Study, build_cohort, build_spells, read_deposits
+from trajectories.deposits import Deposits
+from trajectories.pipeline import build
+from trajectories.simulate import Settings, Truth, simulate
+from trajectories.synthetic import mark_synthetic
+
+from .journeys import journey_scores
+from .links import link_scores, linked_rows, true_persons
+from .rows import cell_scores, row_scores
+
+__all__ = ["Found", "scores", "world"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a build found: the tables that are scored."""
+
+    deposits: Deposits
+    persons: pd.DataFrame
+    spells: pd.DataFrame
+    moves: pd.DataFrame
+    cohort: pd.DataFrame
+    cutoff: pd.Timestamp
+
+
+def scores(truth: Truth, found: Found) -> dict[str, float]:
+    """Every measure (`rows`, `links`, `journeys`)."""
+    records = found.deposits.records
+    rows = linked_rows(found.persons, truth, records)
+    return {
+        **row_scores(truth, found.deposits), **cell_scores(truth, records),
+        **link_scores(found.persons, truth, records), **journey_scores(found, truth, rows),
+    }  # fmt: skip
+
+
+def world(settings: Settings, perfect: bool = False) -> dict[str, float]:
+    """Simulate, build and score; `perfect`: on the true persons, so that what is wrong is no fault of the linkage."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        truth = simulate(folder, settings)
+        return scores(truth, found_in(folder, truth if perfect else None))
+
+
+def found_in(folder: Path, truth: Truth | None = None) -> Found:
+    """What the library finds in a simulation's deposits; of the true persons if the truth is given."""
+    study = Study.from_mapping(
+        {"paths": {name: str(folder / name) for name in ("raw", "derived", "reports")}, "replicates": 0}
+    )
+    if truth is None:
+        mark_synthetic(folder)
+        made = build(study)
+        deposits, persons, residences, cohort = made.deposits, made.persons, made.residences, made.cohort
+    else:
+        deposits = read_deposits(study.paths.raw, study=study)
+        persons = true_persons(truth, deposits.records)
+        residences = build_spells(deposits.records, persons, study=study)
+        cohort = build_cohort(residences, deposits.records, persons, study=study)
+    return Found(deposits, persons, residences.spells, residences.moves, cohort.cohort, residences.cutoff)
