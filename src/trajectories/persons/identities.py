@@ -19,7 +19,7 @@ from .comparisons import MACROS
 from .components import shared_label_components
 from .engine import connected
 from .file_numbers import MOST_NAMES, persons_of_numbers
-from .names import name_keys, simplify, sound
+from .names import name_keys, simplify, sound, turned
 
 # Between the parts of an identity: a character that no cell holds after reading.
 GAP = "\x1f"
@@ -99,9 +99,11 @@ def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
     }
     given, family = (records[part].map(simple).astype("object") for part in ("given_name", "family_name"))
     letters = {text: _initials(text) for text in simple.values()}
-    # « Benali, A. » in the other order
-    turned = family.map(letters).eq(True) & given.map(letters).eq(False)  # noqa: FBT003
-    given, family = given.where(~turned, family), family.where(~turned, given)
+    household = records["household_number"].fillna(records["file_number"])
+    turn = turned(given, family, organisation, household)
+    # « Benali, A. »
+    turn = np.where(family.map(letters).ne(given.map(letters)), family.map(letters).eq(True), turn)  # noqa: FBT003
+    given, family = given.where(~turn, family), family.where(~turn, given)
     found = pd.DataFrame({"given": given, "family": family})
     found["initials"] = given.map(letters).eq(True)  # noqa: FBT003
     found["birth_date"] = _interval(records, "birth_date")
