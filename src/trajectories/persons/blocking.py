@@ -113,7 +113,7 @@ def block(connection: duckdb.DuckDBPyConnection, blocks: Blocks) -> int:
         """
         CREATE OR REPLACE TEMP TABLE pairs AS
         WITH members AS (SELECT rule, key, unnest(members) AS identity FROM blocks WHERE len(members) <= ?)
-        SELECT DISTINCT l.identity AS join_key_l, r.identity AS join_key_r, '0' AS match_key
+        SELECT DISTINCT l.identity AS join_key_l, r.identity AS join_key_r
         FROM members l JOIN members r ON l.rule = r.rule AND l.key = r.key AND l.identity < r.identity
         """,
         [blocks.largest],

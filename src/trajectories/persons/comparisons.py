@@ -1,7 +1,7 @@
 """How two identities are compared: for each trait a ladder of levels, from the strongest agreement down.
 
-Each level is a condition in SQL on the columns of `identities` (`_l` and `_r` are the two sides); the first that
-holds is the level of the pair. The weights of the levels are the model's (model.py), not this module's. A trait that
+Each level is a condition in SQL on the columns of `identities` (`_l` and `_r` are the two sides) and on the likenesses
+of their names; the first that holds is the level of the pair. The weights of the levels are the model's (model.py), not this module's. A trait that
 one side does not state is no evidence either way; and what is stated less precisely (an initial, a family name alone,
 a year of birth) is a trait of its own, so that how often an organisation types like that changes no weight.
 """
@@ -23,12 +23,13 @@ CREATE OR REPLACE MACRO one_part_differs(a, b) AS
     (a[:4] = b[:4])::INT + (a[5:6] = b[5:6])::INT + (a[7:] = b[7:])::INT = 2;
 CREATE OR REPLACE MACRO days_between(a, b) AS abs(datediff('day', a, b));
 """
-_GIVEN = "alike(given_l, given_r, given_sounds_l, given_sounds_r)"
-_FAMILY = "alike(family_l, family_r, family_sounds_l, family_sounds_r)"
-_SWAPPED = (
-    "alike(given_l, family_r, given_sounds_l, family_sounds_r) AND "
-    "alike(family_l, given_r, family_sounds_l, given_sounds_r)"
-)
+# What several levels ask: looked at once a pair, and a column of it.
+LIKENESSES = {
+    "given_alike": "alike(given_l, given_r, given_sounds_l, given_sounds_r)",
+    "family_alike": "alike(family_l, family_r, family_sounds_l, family_sounds_r)",
+    "turned": "alike(given_l, family_r, given_sounds_l, family_sounds_r) AND "
+              "alike(family_l, given_r, family_sounds_l, given_sounds_r)",
+}  # fmt: skip
 # The family name of one is that of a companion of the other: a spouse's.
 _SPOUSE = "(within(family_sounds_l, household_sounds_r) OR within(family_sounds_r, household_sounds_l))"
 _LETTER = "given_l[1] = given_r[1]"
@@ -66,13 +67,13 @@ TRAITS = (
         f"{_PART_MISSING} OR {_ANY_INITIALS}",
         (
             Level("same", "name_l = name_r"),
-            Level("shortened", f"{_GIVEN} AND {_FAMILY} AND (within(given_words_l, given_words_r) "
-                  "AND within(family_words_l, family_words_r))"),
-            Level("alike", f"({_GIVEN} AND {_FAMILY}) OR ({_SWAPPED})"),
-            Level("spouses_name", f"{_GIVEN} AND {_SPOUSE}"),
-            Level("given_only", _GIVEN),
-            Level("family_and_letter", f"{_FAMILY} AND {_LETTER}"),
-            Level("family_only", _FAMILY),
+            Level("shortened", "given_alike AND family_alike AND within(given_words_l, given_words_r) "
+                  "AND within(family_words_l, family_words_r)"),
+            Level("alike", "(given_alike AND family_alike) OR turned"),
+            Level("spouses_name", f"given_alike AND {_SPOUSE}"),
+            Level("given_only", "given_alike"),
+            Level("family_and_letter", f"family_alike AND {_LETTER}"),
+            Level("family_only", "family_alike"),
             Level("one_word", "list_has_any(name_sounds_l, name_sounds_r)"),
             Level("different", None),
         ),
@@ -83,9 +84,9 @@ TRAITS = (
         f"{_PART_MISSING} OR NOT ({_ANY_INITIALS})",
         (
             Level("same", f"{_LETTER} AND family_l = family_r"),
-            Level("alike", f"{_LETTER} AND {_FAMILY}"),
+            Level("alike", f"{_LETTER} AND family_alike"),
             Level("letter_only", _LETTER),
-            Level("family_only", _FAMILY),
+            Level("family_only", "family_alike"),
             Level("different", None),
         ),
         "family",

@@ -6,8 +6,7 @@ shared initial or a year of birth proves depends on them. Nobody labels anything
 same persons are found by expectation-maximisation among the pairs compared (`m`), which also says how many files each
 organisation has of one person: one, where it keeps a number for each, several, where numbers are new each year.
 
-splink compares; the EM is ours, since splink's knows two hypotheses only, and drives a level that is never seen to
-m = 0, which it then refuses. Here such a level keeps what the model in use says of it.
+A level that is never seen keeps what the model in use says of it.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def link(
         connection.register("identities", found.lists)
 
         def compare_more(chosen: pd.DataFrame) -> pd.DataFrame:
-            connection.register("chosen", chosen.assign(match_key="0"))
+            connection.register("chosen", chosen)
             return compare(connection, "chosen")
 
         budget = pair_budget(len(found.table))

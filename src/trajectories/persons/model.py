@@ -14,7 +14,6 @@ import json
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -114,30 +113,6 @@ class Model:
         """log2 of each level's probability under a hypothesis against strangers, strongest level first."""
         levels = self.of(trait)
         return np.log2((levels[_COLUMNS[hypothesis]] / levels["u"]).to_numpy())
-
-    def splink_settings(self) -> dict[str, Any]:
-        """The comparisons as settings of splink."""
-        return {
-            "link_type": "dedupe_only",
-            "unique_id_column_name": "identity",
-            # levels alone are read from splink: weights and odds are ours (three hypotheses)
-            "probability_two_random_records_match": 0.5,
-            "blocking_rules_to_generate_predictions": ["l.name = r.name"],
-            "retain_intermediate_calculation_columns": False,
-            "retain_matching_columns": True,
-            "comparisons": [self._comparison(trait) for trait in TRAITS],
-        }
-
-    def _comparison(self, trait: Trait) -> dict[str, Any]:
-        levels = self.of(trait)
-        made = [{"sql_condition": trait.missing, "label_for_charts": "missing", "is_null_level": True}]
-        for level in trait.levels:
-            rung = {
-                "sql_condition": level.condition or "ELSE", "label_for_charts": level.name,
-                "m_probability": levels.loc[level.name, "m"], "u_probability": levels.loc[level.name, "u"],
-            }  # fmt: skip
-            made.append(rung)
-        return {"output_column_name": trait.name, "comparison_levels": made}
 
 
 def match_weights(model: Model | None = None) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Pairs of identities → the probabilities that they are one person, relatives, or strangers.
 
-splink says on which level of each trait a pair stands (`compare`), whatever the model. The model then weighs the levels
+DuckDB says on which level of each trait a pair stands (`compare`), whatever the model. The model then weighs the levels
 under three hypotheses, rare names and countries more, and the odds beforehand are those of where the two files are: of
 two organisations, of one, or of one household of one organisation. Last, the companions speak: whether other members of
 the two households match too.
@@ -8,7 +8,6 @@ the two households match too.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,8 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from ..exceptions import LinkageError
-from .comparisons import COMPANIONS, MACROS, TRAITS
+from .comparisons import COMPANIONS, LIKENESSES, MACROS, TRAITS, Trait
 from .model import Model
 
 # Probabilities are compared with thresholds after rounding, so that the last bits of a sum decide nothing.
@@ -34,8 +32,6 @@ NO_STRANGERS = 30.0
 MEMBERS = 2.0
 # Relatives whom one organisation gives two household numbers.
 HOUSEHOLDS_APART = 0.05
-# Pairs that splink is given at a time: what it holds of each pair is wide.
-CHUNK = 1_000_000
 _LINKED, _UNKNOWN, _NOT_LINKED = range(3)
 
 
@@ -60,31 +56,27 @@ class Weights:
 
 
 def compare(connection: duckdb.DuckDBPyConnection, table: str) -> pd.DataFrame:
-    """Each pair of a table (left, right) and the level it stands on (gamma_<trait>, −1 where it is not stated)."""
-    from splink import DuckDBAPI, Linker
-    from splink.internals.exceptions import SplinkException
+    """
+    Each pair of a table (left, right) and the level it stands on of each trait (gamma_<trait>).
 
-    logging.getLogger("splink").setLevel(logging.ERROR)
+    Levels are numbered as in splink: the weakest is 0, −1 where one of the two does not state the trait.
+    """
     connection.execute(MACROS)
-    api = DuckDBAPI(connection)
-    settings = Model.shipped().splink_settings()
-    linker = Linker(api.register("identities"), settings, log_level=logging.ERROR, validate_settings=False)
-    gammas = ", ".join(f"gamma_{trait.name}::TINYINT AS gamma_{trait.name}" for trait in TRAITS)
-    total = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # noqa: S608 (our own name)
-    found = [no_pairs()]
-    for start in range(0, total, CHUNK):
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE chunk AS SELECT * FROM {table} LIMIT {CHUNK} OFFSET {start}"  # noqa: S608
-        )
-        linker.table_management.register_blocked_pairs_for_predict(api.register("chunk"))
-        try:
-            scored = linker.inference.predict(warning_mode="never")
-        except SplinkException as error:
-            raise LinkageError(type(error.__cause__ or error).__name__) from None
-        sql = f"SELECT identity_l AS left, identity_r AS right, {gammas} FROM {scored.physical_name}"  # noqa: S608
-        found.append(connection.execute(sql).df())
-        scored.drop_table_from_database_and_remove_from_cache()
-    return pd.concat(found, ignore_index=True)
+    columns = [row[0] for row in connection.execute("DESCRIBE identities").fetchall() if row[0] != "identity"]
+    sides = ", ".join(f"l.{name} AS {name}_l, r.{name} AS {name}_r" for name in columns)
+    likenesses = ", ".join(f"{sql} AS {name}" for name, sql in LIKENESSES.items())
+    levels = ", ".join(f"{_level(trait)}::TINYINT AS gamma_{trait.name}" for trait in TRAITS)
+    return connection.execute(
+        f"SELECT first AS left, second AS right, {levels} FROM (SELECT *, {likenesses} FROM ("  # noqa: S608 (our own names)
+        f"SELECT p.join_key_l AS first, p.join_key_r AS second, {sides} FROM {table} p "
+        "JOIN identities l ON l.identity = p.join_key_l JOIN identities r ON r.identity = p.join_key_r))"
+    ).df()
+
+
+def _level(trait: Trait) -> str:
+    top = len(trait.levels) - 1
+    rungs = [f"WHEN {level.condition} THEN {top - i}" for i, level in enumerate(trait.levels) if level.condition]
+    return f"CASE WHEN {trait.missing} THEN -1 {' '.join(rungs)} ELSE 0 END"
 
 
 def no_pairs() -> pd.DataFrame:
@@ -153,7 +145,7 @@ def level_weight(pairs: pd.DataFrame, model: Model, hypothesis: str) -> np.ndarr
     """log2 of how much likelier the levels of each pair are under a hypothesis than for strangers."""
     weight = np.zeros(len(pairs))
     for trait in TRAITS:
-        # splink numbers the levels from the weakest (0); −1, not stated, takes the last place: no evidence
+        # levels are numbered from the weakest (0); −1, not stated, takes the last place: no evidence
         by_gamma = np.append(model.weights(trait, hypothesis)[::-1], 0.0)
         weight += by_gamma[pairs[f"gamma_{trait.name}"].to_numpy()]
     return weight
