@@ -33,6 +33,9 @@ RULES = {
     "year_and_family": (
         "SELECT identity, birth_year || '|' || unnest(family_sounds) || '|' || country AS key FROM identities"
     ),
+    "year_in_household": (
+        "SELECT identity, household || '|' || birth_year AS key FROM identities WHERE household >= 0"
+    ),
     "arrival_and_birth_year": "SELECT identity, arrival || '|' || country || '|' || birth_year AS key FROM identities",
     "arrival_and_sound": "SELECT identity, arrival || '|' || unnest(name_sounds) AS key FROM identities",
     "arrival_and_town": "SELECT identity, arrival || '|' || country || '|' || unnest(towns) AS key FROM identities",

@@ -41,20 +41,23 @@ _ONE_ORGANISATION = "organisation_l = organisation_r"
 
 @dataclass(frozen=True)
 class Level:
-    """One rung: its name (in the model, tables and figures) and its condition (None: whatever is left)."""
+    """
+    One rung: its name (in the model, tables and figures), its condition (None: whatever is left), and the column of
+    which a rare value says more, where both sides have the same.
+    """
 
     name: str
     condition: str | None
+    rare: str | None = None
 
 
 @dataclass(frozen=True)
 class Trait:
-    """One trait: when it is no evidence, its levels from the strongest down, and the column of term frequencies."""
+    """One trait: when it is no evidence, and its levels from the strongest down."""
 
     name: str
     missing: str
     levels: tuple[Level, ...]
-    frequency_of: str | None = None
 
 
 def _missing(*columns: str) -> str:
@@ -66,41 +69,38 @@ TRAITS = (
         "name",
         f"{_PART_MISSING} OR {_ANY_INITIALS}",
         (
-            Level("same", "name_l = name_r"),
+            Level("same", "name_l = name_r", "name"),
             Level("shortened", "given_alike AND family_alike AND within(given_words_l, given_words_r) "
-                  "AND within(family_words_l, family_words_r)"),
-            Level("alike", "(given_alike AND family_alike) OR turned"),
-            Level("spouses_name", f"given_alike AND {_SPOUSE}"),
-            Level("given_only", "given_alike"),
-            Level("family_and_letter", f"family_alike AND {_LETTER}"),
-            Level("family_only", "family_alike"),
+                  "AND within(family_words_l, family_words_r)", "family"),
+            Level("alike", "(given_alike AND family_alike) OR turned", "family"),
+            Level("spouses_name", f"given_alike AND {_SPOUSE}", "given"),
+            Level("given_only", "given_alike", "given"),
+            Level("family_and_letter", f"family_alike AND {_LETTER}", "family"),
+            Level("family_only", "family_alike", "family"),
             Level("one_word", "list_has_any(name_sounds_l, name_sounds_r)"),
             Level("different", None),
         ),
-        "name",
     ),
     Trait(
         "initials",
         f"{_PART_MISSING} OR NOT ({_ANY_INITIALS})",
         (
-            Level("same", f"{_LETTER} AND family_l = family_r"),
+            Level("same", f"{_LETTER} AND family_l = family_r", "family"),
             Level("alike", f"{_LETTER} AND family_alike"),
             Level("letter_only", _LETTER),
-            Level("family_only", "family_alike"),
+            Level("family_only", "family_alike", "family"),
             Level("different", None),
         ),
-        "family",
     ),
     Trait(
         "part_of_name",
         f"name_l IS NULL OR name_r IS NULL OR NOT ({_PART_MISSING})",
         (
-            Level("same", "family_l = family_r"),
+            Level("same", "family_l = family_r", "family"),
             Level("alike", "within(name_sounds_l, name_sounds_r)"),
             Level("one_word", "list_has_any(name_sounds_l, name_sounds_r)"),
             Level("different", None),
         ),
-        "family",
     ),
     Trait(
         "birth",
@@ -126,7 +126,15 @@ TRAITS = (
     ),
     Trait("sex", _missing("sex"), (Level("same", "sex_l = sex_r"), Level("different", None))),
     Trait(
-        "country", _missing("country"), (Level("same", "country_l = country_r"), Level("different", None)), "country"
+        "country",
+        f"{_missing('country')} OR family_alike",
+        (Level("same", "country_l = country_r", "country"), Level("different", None)),
+    ),
+    # a name says where one was born: of two who share it the country says little more
+    Trait(
+        "country_of_namesakes",
+        f"{_missing('country')} OR NOT family_alike",
+        (Level("same", "country_l = country_r"), Level("different", None)),
     ),
     Trait(
         "arrival",
@@ -170,13 +178,18 @@ TRAITS = (
     ),
     Trait(
         "use",
-        f"NOT ({_ONE_ORGANISATION} AND numbered_l AND numbered_r) OR {_missing('first_day', 'last_day')}",
+        f"NOT ({_ONE_ORGANISATION} AND numbered_l AND numbered_r) OR len(quarters_l) = 0 OR len(quarters_r) = 0",
         (
-            Level("one_after_the_other", "last_day_l <= first_day_r OR last_day_r <= first_day_l"),
+            Level("other_years", "NOT list_has_any(years_l, years_r)"),
+            Level("other_quarters", "NOT list_has_any(quarters_l, quarters_r)"),
             Level("at_once", None),
         ),
     ),
 )  # fmt: skip
 
 # Judged after the others have been weighed (scoring.py): do the companions of the two households match?
-COMPANIONS = Trait("companions", "", (Level("linked", None), Level("unknown", None), Level("not_linked", None)))
+COMPANIONS = Trait(
+    "companions",
+    "",
+    (Level("linked", None), Level("alike", None), Level("unknown", None), Level("not_linked", None)),
+)

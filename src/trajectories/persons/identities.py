@@ -296,7 +296,8 @@ def _lists(records: pd.DataFrame, of_record: np.ndarray, table: pd.DataFrame) ->
     columns = {
         "identity": pa.array(np.arange(n, dtype=np.int64)),
         "household_sounds": _of_households(found["family_sounds"], table["household"].to_numpy()),
-        "first_day": pa.array(table["first"]), "last_day": pa.array(table["last"]),
+        "years": _gathered(of_record, [records["fiscal_year"]], n),
+        "quarters": _gathered(of_record, [records["fiscal_year"] + " " + records["quarter"].astype("string")], n),
         "towns": _gathered(of_record, towns, n), "regions": _gathered(of_record, regions, n),
         "postal_codes": _gathered(of_record, [records["postal_code"].str.replace(" ", "").str.upper()], n),
     }  # fmt: skip
@@ -335,7 +336,7 @@ def _of_households(sounds: pa.ChunkedArray, household: np.ndarray) -> pa.Array:
 
 def _gathered(of_record: np.ndarray, columns: list[pd.Series], n: int) -> pa.Array:
     """The distinct values of some columns by identity, as sorted lists (empty where there is none)."""
-    codes, values = pd.factorize(pd.concat(columns, ignore_index=True), sort=True)
+    codes, values = pd.factorize(pd.concat(columns, ignore_index=True).astype("object"), sort=True)
     of = np.tile(of_record, len(columns))
     known = codes >= 0
     pairs = np.unique(of[known] * max(len(values), 1) + codes[known])

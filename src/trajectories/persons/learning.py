@@ -34,7 +34,7 @@ ITERATIONS, TOLERANCE = 200, 1e-4
 # counts: so many files.
 REPEATS_NUMBERED, REPEATS_UNNUMBERED, PRIOR_FILES = 0.02, 0.5, 20
 # What members of a household share, and their organisation types once: read from pairs of two organisations.
-_SHARED = ("country", "arrival", "category", "size", "places", "postal_code")
+_SHARED = ("country", "country_of_namesakes", "arrival", "category", "size", "places", "postal_code")
 _COLUMNS = ["m", "relative", "u"]
 
 
@@ -90,19 +90,19 @@ def _round(
     same, relative = _expected(blocked, identities, weights)
     stranger = drawn["count"].to_numpy() - sum(_expected(drawn, identities, weights))
     _, member = _expected(members, identities, weights)
-    across, inside = ~blocked["inside"].to_numpy(), blocked["inside"].to_numpy()
+    inside = blocked["inside"].to_numpy()
+    across = ~inside
     columns: dict[str, list[np.ndarray]] = {name: [] for name in _COLUMNS}
     for trait in TRAITS:
-        # what an organisation has of one person more than once is typed by one hand: no example of two
-        seen = inside if trait.name == "use" else across
-        columns["m"].append(_shares(blocked, same * seen, trait, start, "m"))
+        # of two organisations: what one has of a person more than once is typed by one hand
+        columns["m"].append(_shares(blocked, same * across, trait, start, "m"))
         of = (blocked, relative * across) if trait.name in _SHARED else (members, member)
         columns["relative"].append(_shares(*of, trait, start, "relative"))
         columns["u"].append(_shares(drawn, stranger, trait, start, "u"))
     levels = start.levels.copy()
     for name in _COLUMNS:
         # what companions say is kept
-        levels[name] = np.concatenate([*columns[name], start.of(COMPANIONS)[name].to_numpy()])
+        levels[name] = np.concatenate([*columns[name], start.probabilities(COMPANIONS, name)])
     found = float((same * across).sum())
     n = len(identities)
     partners = (2 * found + PRIOR_PARTNERS * start.partners) / (n + PRIOR_PARTNERS)
@@ -152,7 +152,7 @@ def _shares(patterns: pd.DataFrame, weights: np.ndarray, trait: Trait, start: Mo
     stated = gamma >= 0
     n = len(trait.levels)
     counts = np.bincount(n - 1 - gamma[stated], minlength=n, weights=weights[stated])
-    usual = start.of(trait)[column].to_numpy()
+    usual = start.probabilities(trait, column)
     shares = (counts + PRIOR_PAIRS) / (counts.sum() + PRIOR_PAIRS / usual)
     return shares / shares.sum()
 

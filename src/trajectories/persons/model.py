@@ -22,6 +22,9 @@ from ..exceptions import LinkageModelError
 from .comparisons import COMPANIONS, TRAITS, Trait
 
 HYPOTHESES = ("same", "relative", "stranger")
+# Where the levels of each trait stand.
+_ENDS = np.cumsum([len(trait.levels) for trait in (*TRAITS, COMPANIONS)])
+_PLACES = {t.name: slice(end - len(t.levels), end) for t, end in zip((*TRAITS, COMPANIONS), _ENDS.tolist(), strict=True)}
 _COLUMNS = {"same": "m", "relative": "relative", "stranger": "u"}
 
 
@@ -105,14 +108,13 @@ class Model:
         }  # fmt: skip
         return json.dumps(content, indent=1) + "\n"
 
-    def of(self, trait: Trait) -> pd.DataFrame:
-        """The levels of one trait, strongest first."""
-        return self.levels[self.levels["trait"].eq(trait.name)].set_index("level")
+    def probabilities(self, trait: Trait, column: str) -> np.ndarray:
+        """One column (m, relative or u) of the levels of one trait, strongest first."""
+        return self.levels[column].to_numpy()[_PLACES[trait.name]]
 
     def weights(self, trait: Trait, hypothesis: str) -> np.ndarray:
         """log2 of each level's probability under a hypothesis against strangers, strongest level first."""
-        levels = self.of(trait)
-        return np.log2((levels[_COLUMNS[hypothesis]] / levels["u"]).to_numpy())
+        return np.log2(self.probabilities(trait, _COLUMNS[hypothesis]) / self.probabilities(trait, "u"))
 
 
 def match_weights(model: Model | None = None) -> pd.DataFrame:

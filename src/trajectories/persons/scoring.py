@@ -8,7 +8,7 @@ the two households match too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import duckdb
@@ -32,7 +32,10 @@ NO_STRANGERS = 30.0
 MEMBERS = 2.0
 # Relatives whom one organisation gives two household numbers.
 HOUSEHOLDS_APART = 0.05
-_LINKED, _UNKNOWN, _NOT_LINKED = range(3)
+_LINKED, _ALIKE, _UNKNOWN, _NOT_LINKED = range(4)
+# What is told of a person alone, not of all the household; two members are alike from this weight on.
+_OWN = ("name", "initials", "part_of_name", "birth", "birth_year", "sex")
+ALIKE = 12.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def weigh(
     DataFrame
         In order of (left, right): left, right, weight (log2, same person against strangers), relative_weight (log2,
         relatives against strangers), same, relative (probabilities, rounded to six decimals), companions (0 linked,
-        1 unknown, 2 not linked), and gamma_<trait>.
+        1 alike, 2 unknown, 3 not linked), and gamma_<trait>.
     """
     pairs = _weighed(pairs, identities, weights)
     pairs = pairs[(pairs["same"] >= NEVER_SAME) | (pairs["relative"] >= NEVER_RELATIVES)]
@@ -119,7 +122,7 @@ def weigh(
         more = _weighed(compare_more(suggested), identities, weights)
         pairs = pd.concat([pairs, more], ignore_index=True)
     pairs = pairs.sort_values(["left", "right"], ignore_index=True)
-    pairs["companions"] = _companions(pairs, household)
+    pairs["companions"] = _companions(pairs, household, weights.model)
     for column, hypothesis in (("weight", "same"), ("relative_weight", "relative")):
         pairs[column] += weights.model.weights(COMPANIONS, hypothesis)[pairs["companions"]]
     judged = _judged(pairs, identities, weights)
@@ -141,10 +144,12 @@ def _judged(pairs: pd.DataFrame, identities: pd.DataFrame, weights: Weights) -> 
     return pairs.assign(same=same, relative=relative)
 
 
-def level_weight(pairs: pd.DataFrame, model: Model, hypothesis: str) -> np.ndarray:
-    """log2 of how much likelier the levels of each pair are under a hypothesis than for strangers."""
+def level_weight(
+    pairs: pd.DataFrame, model: Model, hypothesis: str, traits: Collection[str] | None = None
+) -> np.ndarray:
+    """log2 of how much likelier the levels of each pair (of some traits) are under a hypothesis than for strangers."""
     weight = np.zeros(len(pairs))
-    for trait in TRAITS:
+    for trait in (t for t in TRAITS if traits is None or t.name in traits):
         # levels are numbered from the weakest (0); −1, not stated, takes the last place: no evidence
         by_gamma = np.append(model.weights(trait, hypothesis)[::-1], 0.0)
         weight += by_gamma[pairs[f"gamma_{trait.name}"].to_numpy()]
@@ -152,22 +157,24 @@ def level_weight(pairs: pd.DataFrame, model: Model, hypothesis: str) -> np.ndarr
 
 
 def _rarity(pairs: pd.DataFrame, identities: pd.DataFrame, model: Model) -> np.ndarray:
-    """
-    log2 of how much rarer the shared name or country of each pair is than one that strangers usually share.
-
-    Shares are drawn towards the model's, and a value's two files are counted once: among few identities, sharing a
-    name would make it a common name.
-    """
+    """log2 of how much rarer the shared name or country of each pair is than one that two strangers usually share."""
+    columns = {level.rare for trait in TRAITS for level in trait.levels if level.rare}
+    codes, rarer = {}, {}
+    for column in sorted(columns):
+        code = codes[column] = pd.factorize(identities[column])[0]
+        counts = np.bincount(code[code >= 0])
+        # files of other persons with the same value: two of a person's own make no name common
+        often = (counts - 1 - model.partners).clip(0) + 0.5
+        rarer[column] = np.log2((counts * often).sum() / max(counts.sum(), 1) / often)
     found = np.zeros(len(pairs))
+    left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     for trait in TRAITS:
-        if trait.frequency_of is None:
-            continue
-        usual = float(model.of(trait)["u"].iloc[0])
-        codes = pd.factorize(identities[trait.frequency_of])[0]
-        counts = np.bincount(codes[codes >= 0])
-        shared = np.flatnonzero(pairs[f"gamma_{trait.name}"].to_numpy() == len(trait.levels) - 1)
-        often = counts[codes[pairs["left"].to_numpy()[shared]]] - 1
-        found[shared] += np.log2(usual * (counts.sum() + 1 / usual) / often)
+        gamma = pairs[f"gamma_{trait.name}"].to_numpy()
+        for number, level in enumerate(reversed(trait.levels)):
+            if level.rare:
+                code = codes[level.rare]
+                shared = (gamma == number) & (code[left] == code[right]) & (code[left] >= 0)
+                found[shared] += rarer[level.rare][code[left[shared]]]
     return found
 
 
@@ -217,22 +224,24 @@ def _suggested(pairs: pd.DataFrame, household: np.ndarray) -> pd.DataFrame:
     return made[~pd.MultiIndex.from_frame(made).isin(known)].sort_values(["join_key_l", "join_key_r"])
 
 
-def _companions(pairs: pd.DataFrame, household: np.ndarray) -> np.ndarray:
-    """For each pair, whether another member of the one household surely matches another member of the other."""
+def _companions(pairs: pd.DataFrame, household: np.ndarray, model: Model) -> np.ndarray:
+    """For each pair, whether another member of the one household matches another member of the other."""
     ends = pairs[["left", "right"]].to_numpy()
     # one household on one side, whichever end of the pair its member is
     left, right = np.take_along_axis(ends, household[ends].argsort(axis=1, kind="stable"), axis=1).T
     ours, theirs = household[left], household[right]
     both = (ours >= 0) & (theirs >= 0) & (ours != theirs)
-    sure = _sure(pairs) & both
-    # sure pairs between the two households, without those that share an end with this one
-    between = _count(sure, ours, theirs)
-    of_left = _count(sure, left, theirs)
-    of_right = _count(sure, right, ours)
-    linked = both & (between - of_left - of_right + sure > 0)
+
+    def others(flag: np.ndarray) -> np.ndarray:
+        # flagged pairs between the two households, without those that share an end with this one
+        return both & (_count(flag, ours, theirs) - _count(flag, left, theirs) - _count(flag, right, ours) + flag > 0)
+
+    own, related = (level_weight(pairs, model, hypothesis, _OWN) for hypothesis in ("same", "relative"))
+    linked = others(_sure(pairs) & both)
+    alike = others((own >= ALIKE) & (own > related + 1) & both)
     size = np.bincount(household[household >= 0], minlength=1)
     several = both & (size[np.maximum(ours, 0)] > 1) & (size[np.maximum(theirs, 0)] > 1)
-    return np.select([linked, several], [_LINKED, _NOT_LINKED], _UNKNOWN).astype(np.int8)
+    return np.select([linked, alike, several], [_LINKED, _ALIKE, _NOT_LINKED], _UNKNOWN).astype(np.int8)
 
 
 def _count(flag: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
