@@ -166,9 +166,9 @@ def test_no_member_of_a_household_of_an_organisation_is_merged_with_another(depo
 
 def test_splink_weighs_as_the_model_says(deposited, links):
     pairs = links.pairs[(links.pairs["gamma_name"] < 6) & (links.pairs["gamma_country"] < 1)]
-    companions = links.model.weights(COMPANIONS, "same")[pairs["companions"]]
+    companions = links.weights.model.weights(COMPANIONS, "same")[pairs["companions"]]
     # where no term frequency enters, the weight is the sum of the levels' weights
-    expected = level_weight(pairs, links.model, "same") + companions
+    expected = level_weight(pairs, links.weights.model, "same") + companions
     assert len(pairs) > 20
     np.testing.assert_allclose(pairs["weight"], expected, atol=1e-5)
 

@@ -17,27 +17,28 @@ PAIRS_PER_IDENTITY, MANY_PAIRS, PAIRS_PER_IDENTITY_OF_MANY = 50, 5_000_000, 8
 # Each rule stands for one way of being mistyped: what it needs is what is then still the same.
 RULES = {
     "name": "SELECT identity, name AS key FROM identities",
+    "all_sounds": "SELECT identity, array_to_string(name_sounds, ' ') AS key FROM identities",
     "birth_and_country": "SELECT identity, birth || '|' || country AS key FROM identities",
-    "birth_and_sound": "SELECT identity, birth || '|' || unnest(given_sounds) AS key FROM identities",
+    "birth_and_sound": "SELECT identity, birth || '|' || unnest(name_sounds) AS key FROM identities",
     "exchanged_and_sound": (
-        "SELECT identity, unnest(given_sounds) || '|' || least(birth, birth_swapped) AS key FROM identities "
+        "SELECT identity, unnest(name_sounds) || '|' || least(birth, birth_swapped) AS key FROM identities "
         "WHERE birth_swapped IS NOT NULL"
     ),
+    "year_and_letter": (
+        "SELECT identity, birth_year || '|' || given[1] || '|' || unnest(family_sounds) AS key FROM identities"
+    ),
+    "year_and_sounds": (
+        "SELECT identity, birth_year || '|' || unnest(given_sounds) || '|' || country AS key FROM identities"
+    ),
+    "year_and_family": (
+        "SELECT identity, birth_year || '|' || unnest(family_sounds) || '|' || country AS key FROM identities"
+    ),
+    "year_in_household": (
+        "SELECT identity, household || '|' || birth_year AS key FROM identities WHERE household >= 0"
+    ),
     "arrival_and_birth_year": "SELECT identity, arrival || '|' || country || '|' || birth_year AS key FROM identities",
-    "arrival_and_sound": (
-        "SELECT identity, arrival || '|' || unnest(list_concat(given_sounds, family_sounds)) AS key FROM identities"
-    ),
+    "arrival_and_sound": "SELECT identity, arrival || '|' || unnest(name_sounds) AS key FROM identities",
     "arrival_and_town": "SELECT identity, arrival || '|' || country || '|' || unnest(towns) AS key FROM identities",
-    "sounds_and_birth_year": (
-        "SELECT identity, birth_year || '|' || unnest(given_sounds) || '|' || family_sounds[1] AS key FROM identities"
-    ),
-    "sounds_and_birth_year_last": (
-        "SELECT identity, birth_year || '|' || unnest(given_sounds) || '|' || family_sounds[-1] AS key FROM identities"
-    ),
-    "all_sounds": (
-        "SELECT identity, array_to_string(list_sort(list_concat(given_sounds, family_sounds)), ' ') || '|' || country "
-        "AS key FROM identities WHERE name IS NOT NULL"
-    ),
 }
 
 
@@ -115,7 +116,7 @@ def block(connection: duckdb.DuckDBPyConnection, blocks: Blocks) -> int:
         """
         CREATE OR REPLACE TEMP TABLE pairs AS
         WITH members AS (SELECT rule, key, unnest(members) AS identity FROM blocks WHERE len(members) <= ?)
-        SELECT DISTINCT l.identity AS join_key_l, r.identity AS join_key_r, '0' AS match_key
+        SELECT DISTINCT l.identity AS join_key_l, r.identity AS join_key_r
         FROM members l JOIN members r ON l.rule = r.rule AND l.key = r.key AND l.identity < r.identity
         """,
         [blocks.largest],

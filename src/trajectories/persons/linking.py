@@ -17,8 +17,9 @@ from .households import households
 from .identities import GAP, Identities, identify
 from .model import Model
 from .pseudonyms import Key, pseudonymise
-from .scoring import score
-from .shared_out import scored_by
+from .learning import learn
+from .scoring import Weights, compare, weigh
+from .shared_out import compared_by
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Links:
         What `score` returns, and `decided` (True same person, False two persons, None not reviewed).
     blocks : Blocks
         How many pairs each rule proposed, and left out.
-    model : Model
+    weights : Weights
         What the pairs were weighed by.
     record_id : Series
         The ids of the records, in their order.
@@ -43,7 +44,7 @@ class Links:
     identities: Identities
     pairs: pd.DataFrame
     blocks: Blocks
-    model: Model
+    weights: Weights
     record_id: pd.Series
 
 
@@ -82,20 +83,30 @@ def link(
     >>> len(pairs), bool(pairs["same"].item() > 0.95)
     (1, True)
     """
-    model = model or Model.shipped()
+    start = model or Model.shipped()
     records = records.reset_index(drop=True)
     found = identify(records)
+
     with connected(scratch) as connection:
         connection.register("identities", found.lists)
+
+        def compare_more(chosen: pd.DataFrame) -> pd.DataFrame:
+            connection.register("chosen", chosen)
+            return compare(connection, "chosen")
+
         budget = pair_budget(len(found.table))
         if team is None:
             blocks = count_blocks(connection, budget)
             block(connection, blocks)
-            pairs = score(connection, model, found.table)
+            pairs = compare(connection, "pairs")
         else:
-            blocks, pairs = scored_by(team, connection, model, found, budget)
+            blocks, pairs = compared_by(team, found, budget)
+        # in one order, so that sums are the same to the last bit
+        pairs = pairs.sort_values(["left", "right"], ignore_index=True)
+        weights = learn(pairs, found.table, start, compare_more)
+        pairs = weigh(pairs, found.table, weights, compare_more)
     pairs["decided"] = pd.Series(None, index=pairs.index, dtype="object")
-    return Links(found, pairs, blocks, model, records["record_id"])
+    return Links(found, pairs, blocks, weights, records["record_id"])
 
 
 def resolve(links: Links, threshold: float, key: Key | bytes) -> Resolved:
@@ -118,7 +129,7 @@ def resolve(links: Links, threshold: float, key: Key | bytes) -> Resolved:
     [1, 2]
     """
     table = links.identities.table
-    person, pairs = cluster(links.pairs, table, threshold)
+    person, pairs = cluster(links.pairs, table, links.weights.repeats, threshold)
     household = households(person, table, pairs)
     person_text, household_text, _ = hashed_texts(table["key"])
     # identities are in order of their keys: the smallest position in a cluster is the smallest key

@@ -14,7 +14,6 @@ import json
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,9 @@ from ..exceptions import LinkageModelError
 from .comparisons import COMPANIONS, TRAITS, Trait
 
 HYPOTHESES = ("same", "relative", "stranger")
+# Where the levels of each trait stand.
+_ENDS = np.cumsum([len(trait.levels) for trait in (*TRAITS, COMPANIONS)])
+_PLACES = {t.name: slice(end - len(t.levels), end) for t, end in zip((*TRAITS, COMPANIONS), _ENDS.tolist(), strict=True)}
 _COLUMNS = {"same": "m", "relative": "relative", "stranger": "u"}
 
 
@@ -106,40 +108,13 @@ class Model:
         }  # fmt: skip
         return json.dumps(content, indent=1) + "\n"
 
-    def of(self, trait: Trait) -> pd.DataFrame:
-        """The levels of one trait, strongest first."""
-        return self.levels[self.levels["trait"].eq(trait.name)].set_index("level")
+    def probabilities(self, trait: Trait, column: str) -> np.ndarray:
+        """One column (m, relative or u) of the levels of one trait, strongest first."""
+        return self.levels[column].to_numpy()[_PLACES[trait.name]]
 
     def weights(self, trait: Trait, hypothesis: str) -> np.ndarray:
         """log2 of each level's probability under a hypothesis against strangers, strongest level first."""
-        levels = self.of(trait)
-        return np.log2((levels[_COLUMNS[hypothesis]] / levels["u"]).to_numpy())
-
-    def splink_settings(self) -> dict[str, Any]:
-        """The model as settings of splink (its `m` and `u`; relatives are weighed beside it)."""
-        return {
-            "link_type": "dedupe_only",
-            "unique_id_column_name": "identity",
-            # weights alone are read from splink: the odds beforehand are ours (three hypotheses)
-            "probability_two_random_records_match": 0.5,
-            "blocking_rules_to_generate_predictions": ["l.name = r.name"],
-            "retain_intermediate_calculation_columns": False,
-            "retain_matching_columns": True,
-            "comparisons": [self._comparison(trait) for trait in TRAITS],
-        }
-
-    def _comparison(self, trait: Trait) -> dict[str, Any]:
-        levels = self.of(trait)
-        made = [{"sql_condition": trait.missing, "label_for_charts": "missing", "is_null_level": True}]
-        for level in trait.levels:
-            rung = {
-                "sql_condition": level.condition or "ELSE", "label_for_charts": level.name,
-                "m_probability": levels.loc[level.name, "m"], "u_probability": levels.loc[level.name, "u"],
-            }  # fmt: skip
-            if level is trait.levels[0] and trait.frequency_of:
-                rung |= {"tf_adjustment_column": trait.frequency_of, "tf_adjustment_weight": 1.0}
-            made.append(rung)
-        return {"output_column_name": trait.name, "comparison_levels": made}
+        return np.log2(self.probabilities(trait, _COLUMNS[hypothesis]) / self.probabilities(trait, "u"))
 
 
 def match_weights(model: Model | None = None) -> pd.DataFrame:

@@ -12,6 +12,11 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
+# No name is longer: what lies beyond, in a cell that something was pasted into, is not looked at.
+LONGEST = 200
+# How often organisations' orders of names are told by each other's, and how sure the words of one name must be against
+# its organisation's order (of 1 for a family name that is one and a given name that is one).
+ROUNDS, SURE = 4, 0.75
 # Letters that Unicode does not take apart into a base letter and an accent.
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "œ": "oe", "æ": "ae", "ß": "ss", "ı": "i"})
 
@@ -25,13 +30,14 @@ def simplify(name: str) -> str:
     >>> simplify("  Nguyễn-Thị  MAI ")
     'nguyen thi mai'
     """
+    name = name[:LONGEST]
     # twice: a mathematical or full-width letter shows its case only once it is taken apart
     letters = name
     for _ in range(2):
         letters = unicodedata.normalize("NFKD", letters).casefold().translate(_LETTERS)
     letters = unicodedata.normalize("NFKD", letters)
     kept = (c if c.isalnum() else " " for c in letters if not unicodedata.combining(c))
-    return " ".join("".join(kept).split())
+    return " ".join("".join(kept).split())[:LONGEST].rstrip()
 
 
 def name_keys(given: pd.Series, family: pd.Series) -> pd.Series:
@@ -79,3 +85,62 @@ def sound(word: str) -> str:
     for pattern, letter in _SOUNDS:
         word = pattern.sub(letter, word)
     return word
+
+
+def turned(given: pd.Series, family: pd.Series, organisation: pd.Series, household: pd.Series) -> np.ndarray:
+    """
+    Which names stand in the other order: the family name where the given name belongs.
+
+    An organisation's order is told by the members of its households, who share the family name, and by the words that
+    other organisations use as family names; a single name is turned where its words say so, against its organisation.
+
+    Parameters
+    ----------
+    given, family : Series of str
+        Simplified names; a row where one is missing is left as it is.
+    organisation, household : Series
+        Who typed them, and of which household (missing where that is not known).
+
+    Examples
+    --------
+    >>> a = pd.DataFrame({"given": ["ana", "eva"], "family": ["roy", "roy"], "organisation": "A", "household": ["1", "1"]})
+    >>> b = pd.DataFrame({"given": ["roy", "roy"], "family": ["eva", "ana"], "organisation": "B", "household": ["7", "7"]})
+    >>> turned(**pd.concat([a, b], ignore_index=True)).tolist()
+    [False, False, True, True]
+    """
+    named = given.notna() & family.notna()
+    names = pd.DataFrame({"organisation": organisation, "household": household, "given": given, "family": family})
+    names = names[named].drop_duplicates(["organisation", "given", "family"])
+    if names.empty:
+        return np.zeros(len(given), dtype=bool)
+    of = pd.factorize(names["organisation"])[0]
+    members = names.groupby(["organisation", "household"])[["given", "family"]].nunique()
+    shared = (members["given"] - members["family"]).groupby(level="organisation").sum()
+    order = np.where(names["organisation"].map(shared).fillna(0) < 0, -1.0, 1.0)
+    word, at, side = _words_of(names)
+    weight = side / np.bincount(at, minlength=len(names))[at]
+    for _ in range(ROUNDS):
+        # what others make of each word: a family name where positive
+        said = np.bincount(word, weights=side * order[at])
+        own = np.zeros((word.max() + 1) * (of.max() + 1))
+        place = word * (of.max() + 1) + of[at]
+        np.add.at(own, place, side * order[at])
+        elsewhere = np.bincount(of[at], weights=weight * np.tanh(said[word] - own[place]), minlength=of.max() + 1)
+        order = np.where(elsewhere[of] == 0, order, np.sign(elsewhere)[of])
+    # its own use of a word says nothing of a name
+    said = np.bincount(word, weights=side * order[at])
+    alone = np.bincount(at, weights=weight * np.tanh(said[word] - side * order[at]), minlength=len(names))
+    turn = np.where(alone * order < -SURE, -order, order) < 0
+    found = pd.Series(turn, index=pd.MultiIndex.from_frame(names[["organisation", "given", "family"]]))
+    keys = pd.MultiIndex.from_arrays([organisation[named], given[named], family[named]])
+    result = np.zeros(len(given), dtype=bool)
+    result[named.to_numpy()] = found.reindex(keys).to_numpy()
+    return result
+
+
+def _words_of(names: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The words of each name: their code, the row they are of, and 1 in the family name, −1 in the given name."""
+    rows = names.reset_index(drop=True)
+    words = pd.concat([rows[part].str.split().explode() for part in ("family", "given")])
+    side = np.repeat([1.0, -1.0], [rows["family"].str.split().str.len().sum(), rows["given"].str.split().str.len().sum()])
+    return pd.factorize(words)[0], words.index.to_numpy(), side

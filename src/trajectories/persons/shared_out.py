@@ -1,10 +1,10 @@
-"""The pairs of a large linkage, made and weighed by a team: blocks as tasks, one budget for all.
+"""The pairs of a large linkage, made and compared by a team: blocks as tasks, one budget for all.
 
 Identities are cut into ranges. Each range gives its blocking keys, dealt into bins by the hash of the key, so that a
 bin holds its blocks whole whatever range their members are in; each bin counts its blocks, the budget is that of all,
 and each bin gives its pairs, dealt by the two ranges that their ends are in. Two ranges are then all that is read to
-weigh the pairs between them. Names and dates pass through the storage; what comes back is the pairs worth keeping, the
-edges from which clusters.py finds who is who, wherever their ends are (components.py).
+compare the pairs between them. Names and dates pass through the storage; what comes back is the levels of each pair,
+from which the weights are learnt and who is who is found.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from ..team import Team, parts_of
 from .blocking import Blocks, block, gather_blocks, keys, within_budget
 from .engine import connected
 from .identities import Identities
-from .model import Model
-from .scoring import FREQUENCIES, compare, frequencies_of, no_pairs, with_companions, worth_keeping
+from .scoring import compare, no_pairs
 
-# Identities of a range: two of them are read for each task that weighs pairs, and there is one for each two ranges.
+# Identities of a range: two of them are read for each task that compares pairs, and there is one for each two ranges.
 OF_A_RANGE = 250_000
 FEWEST_RANGES = 2
 # Rows of keys that a bin is made for (an identity has about ten).
@@ -38,27 +37,21 @@ Cell = tuple[int, int]
 
 @dataclass(frozen=True)
 class _Shared:
-    """What all tasks of a linkage are given: a folder, the model, identities in all and of a range, and bins."""
+    """What all tasks of a linkage are given: a folder, identities in all and of a range, and bins."""
 
     storage: Storage
-    model: Model
     n: int
     width: int
     bins: int
 
 
-def scored_by(
-    team: Team, connection: duckdb.DuckDBPyConnection, model: Model, found: Identities, budget: int
-) -> tuple[Blocks, pd.DataFrame]:
+def compared_by(team: Team, found: Identities, budget: int) -> tuple[Blocks, pd.DataFrame]:
     """
-    The blocks, and what `score` returns of their pairs.
+    The blocks, and what `compare` returns of their pairs.
 
     Parameters
     ----------
     team : Team
-    connection : DuckDBPyConnection
-        With the table `identities`.
-    model : Model
     found : Identities
     budget : int
         Of pairs, of all rules and bins together.
@@ -66,23 +59,18 @@ def scored_by(
     with team.folder() as storage:
         n = len(found.table)
         width = max(1, math.ceil(n / max(FEWEST_RANGES, math.ceil(n / OF_A_RANGE))))
-        shared = _Shared(storage, model, n, width, parts_of(10 * n, OF_A_BIN))
+        shared = _Shared(storage, n, width, parts_of(10 * n, OF_A_BIN))
         ranges = range(math.ceil(n / width))
         for number in ranges:
             storage.save(f"identities-{number}", found.lists.slice(number * width, width))
-        for column, table in frequencies_of(connection, model).items():
-            storage.save(f"frequencies-{column}", table)
         of_bin = _gathered(team.each(functools.partial(_keys, shared), ranges))
         counted = list(team.each(functools.partial(_sizes, shared), of_bin.values()))
         sizes = pd.concat(counted) if counted else pd.DataFrame(columns=["rule", "size", "blocks"], dtype="int64")
         blocks = within_budget(sizes.groupby(["rule", "size"], as_index=False)["blocks"].sum(), budget)
         made = team.each(functools.partial(_pairs, shared, blocks), of_bin, of_bin.values())
-        pairs = _weighed(team, shared, _gathered(made), keep=True)
-
-        def compare_more(suggested: pd.DataFrame) -> pd.DataFrame:
-            return _weighed(team, shared, _gathered([_dealt(shared, "suggested", suggested)]), keep=False)
-
-        return blocks, with_companions(pairs, found.table["household"].to_numpy(), model, compare_more)
+        of_cell = _gathered(made)
+        names = list(team.each(functools.partial(_compare, shared), of_cell, of_cell.values()))
+        return blocks, storage.load(names).to_pandas() if names else no_pairs()
 
 
 def _gathered(dealt: Iterable[dict]) -> dict:
@@ -92,13 +80,6 @@ def _gathered(dealt: Iterable[dict]) -> dict:
         for to, name in names.items():
             found.setdefault(to, []).append(name)
     return dict(sorted(found.items()))
-
-
-def _weighed(team: Team, shared: _Shared, of_cell: dict[Cell, list[str]], keep: bool) -> pd.DataFrame:
-    """The pairs that were dealt to each two ranges, weighed."""
-    work = functools.partial(_compare, shared, keep)
-    names = list(team.each(work, of_cell, of_cell.values()))
-    return shared.storage.load(names).to_pandas() if names else no_pairs()
 
 
 def _dealt(shared: _Shared, name: str, pairs: pd.DataFrame) -> dict[Cell, str]:
@@ -146,14 +127,11 @@ def _pairs(shared: _Shared, blocks: Blocks, number: int, names: list[str]) -> di
         return _dealt(shared, f"pairs-{number}", connection.execute("SELECT * FROM pairs").df())
 
 
-def _compare(shared: _Shared, keep: bool, cell: Cell, names: list[str]) -> str:
-    """The pairs between two ranges, each once, weighed: those worth keeping, or all."""
-    storage, model = shared.storage, shared.model
+def _compare(shared: _Shared, cell: Cell, names: list[str]) -> str:
+    """The pairs between two ranges, each once, compared."""
+    storage = shared.storage
     with _alone() as connection:
         connection.register("identities", storage.load([f"identities-{number}" for number in sorted(set(cell))]))
         connection.register("dealt", storage.load(names))
         connection.execute("CREATE TEMP TABLE pairs AS SELECT DISTINCT * FROM dealt")
-        common = {column: storage.load([f"frequencies-{column}"]) for column in FREQUENCIES}
-        found = compare(connection, model, "pairs", frequencies=common)
-    name = f"weighed-{keep}-{cell[0]}-{cell[1]}"
-    return storage.save(name, worth_keeping(found, model, shared.n) if keep else found)
+        return storage.save(f"compared-{cell[0]}-{cell[1]}", compare(connection, "pairs"))
