@@ -62,7 +62,7 @@ def in_fewest_moves(found: Evidence, leaves: np.ndarray) -> Settled:
     """
     place = places(found)
     place[leaves] = _GONE
-    tangled = _rows_to_order(found, place)
+    tangled = _rows_to_order(found, place, found.earliest < found.latest)
     if len(tangled):
         step, _ = _steps(found.take(tangled), place[tangled])
         order = np.arange(len(found))
@@ -82,9 +82,9 @@ def places(found: Evidence) -> np.ndarray:
     return place
 
 
-def _rows_to_order(found: Evidence, place: np.ndarray) -> np.ndarray:
-    """The rows of the persons of whom an interval reaches back over another place."""
-    wide = np.flatnonzero(found.earliest < found.latest)
+def _rows_to_order(found: Evidence, place: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """The rows of the persons of whom an interval, of the rows asked for, reaches back over another place."""
+    wide = np.flatnonzero(asked & (found.earliest < found.latest))
     wide = wide[(wide > 0) & (found.person[wide - 1] == found.person[wide])]
     wide = wide[found.latest[wide - 1] >= found.earliest[wide]]
     changes = np.cumsum(place[1:] != place[:-1], dtype=np.int32)
@@ -100,7 +100,7 @@ def _rows_to_order(found: Evidence, place: np.ndarray) -> np.ndarray:
 def left_by(found: Evidence) -> tuple[np.ndarray, np.ndarray]:
     """The rows en région by whose last day the person must have gone elsewhere, and that earlier day."""
     place = places(found)
-    tangled = _rows_to_order(found, place)
+    tangled = _rows_to_order(found, place, (found.zone == IN_REGION) & (found.kind != DEPARTURE))
     if not len(tangled):
         return tangled, tangled
     _, by = _steps(found.take(tangled), place[tangled])
@@ -151,7 +151,9 @@ class _Stays:
         self._origin[self._departures] = region
         self._from_metropole = np.zeros(len(rows), dtype=bool)
         self._from_metropole[self._departures] = zone == IN_METROPOLE
-        self._there = np.flatnonzero((rows.zone == IN_REGION) & (rows.kind != DEPARTURE))
+        leaves = np.zeros(int(who.max(initial=0)) + 1, dtype=bool)
+        leaves[who[self._departures]] = True
+        self._there = np.flatnonzero((rows.zone == IN_REGION) & (rows.kind != DEPARTURE) & leaves[who])
         # a group for each person and region; the first two are of a region where nobody is, and of any region
         width = 3 + int(max(rows.region.max(initial=0), region.max(initial=0)))
         base = who * width + 2

@@ -21,7 +21,7 @@ import pandas as pd
 from .exceptions import StaleTableError, TableError
 
 # Raised whenever a column changes its name or its meaning: older parquet is then refused with « rebuild ».
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 _AT_ONCE = 1 << 20  # rows: what is written of a table at a time
 
 # ── values that more than one room names ──────────────────────────────────────────────────────────────────

@@ -123,7 +123,7 @@ def facts(**changed):
         "known_until": pd.Timestamp("2022-03-31"), "destination_zone": changed.pop("zone", "region"),
         "residence_zone": "metropole", "residence_stated": True, "exit_destination_stated": False,
         "destination_stated": changed.get("establishment_date", "typed") is not None,
-        "service": "reception", "follow_up_status": None, "exit_reason": None,
+        "service": "reception", "follow_up_status": None, "exit_reason": None, "follow_up_status_typed": False,
     }  # fmt: skip
     row |= {name: changed.pop(name) for name in list(changed) if name in row}
     for name, day in {**DAYS, **changed}.items():

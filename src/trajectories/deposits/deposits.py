@@ -198,7 +198,7 @@ def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, p
     """Every row gathered, with its fate; what was gathered is left as it is."""
     gathered = replace(gathered, texts={**gathered.texts}, codes={**gathered.codes}, issues=[*gathered.issues])
     findings = Findings(gathered)
-    typed = {date: _typed_in(gathered, date) for date in ("service_date", "establishment_date")}
+    typed = {name: _typed_in(gathered, name) for name in ("service_date", "establishment_date", "follow_up_status")}
     without_errors(gathered, findings)
     reported = who_reports(gathered, registry)
     for reason, column, rows in reported.issues:
@@ -229,7 +229,7 @@ def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, p
     facts = {name: values for name, values in columns.items() if name.endswith(of_rules)}
     for place in PLACES:
         facts[f"{place}_stated"] = (columns[place] != None) | (columns[f"{place}_region"] != None)  # noqa: E711
-    facts |= {f"{date}_typed": flag[accepted] for date, flag in typed.items()}
+    facts |= {f"{name}_typed": flag[accepted] for name, flag in typed.items()}
     facts["known_until"] = reported.period_end()[accepted].astype("datetime64[ns]")
     facts = pd.DataFrame(facts, copy=False)
     for rule in RULES:

@@ -122,7 +122,7 @@ RULES = (
         "follow_up_date",
         lambda facts: (
             facts["follow_up_date_earliest"].notna()
-            & facts["follow_up_status"].isna()
+            & ~facts["follow_up_status_typed"]
             & (facts["service"] != FOLLOW_UP_SERVICE)
             & ~_departs(facts)
         ),
