@@ -118,13 +118,19 @@ def _facts(told: dict[str, list], printed: dict) -> list[Fact]:
 
 def _there(row, settled: list[Fact], gone: list, printed: dict) -> Fact | None:
     """What a service or a « présent » says: R2 to R4 of docs/habits.md."""
-    there = Fact("there", row.typed, row.earliest, row.latest)
     last = next((s for s in reversed(settled) if s.latest < row.earliest), None)
     around = [s for s in settled if s.earliest <= row.latest and row.earliest <= s.latest]
+    # Of what may have been in either order, presence elsewhere comes before a settlement, a departure after the stay.
+    later = [s.earliest for s in around if s.area != row.typed]
+    later += [g.earliest for g in gone if row.typed in (g.typed, g.around) and row.earliest <= g.latest]
+    there = Fact("there", row.typed, row.earliest, min([row.latest, *(max(day, row.earliest) for day in later)]))
     if row.typed is not None and any(s.area == row.typed for s in (*around, last) if s):
         return there
-    if row.typed is not None and around:  # elsewhere, around a settlement: before it
-        return there._replace(latest=min(row.latest, around[0].earliest))
+    old = row.typed is None or any(printed[row.person_id, row.residence_code] <= s.latest for s in around)
+    if around and row.present and old:
+        return there._replace(area=around[-1].area, latest=row.latest) if row.earliest >= around[-1].latest else None
+    if row.typed is not None and around:
+        return there
     if last is None:
         return there if row.typed is not None else None
     left = any(last.area in (g.typed, g.around) and last.earliest <= g.day <= row.latest for g in gone)

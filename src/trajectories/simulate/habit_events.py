@@ -228,6 +228,7 @@ def _two_facts(scene: Scene, events: list[Event], both: bool) -> list[Event]:
             if met is not None:
                 free.remove(met)
                 event.service, event.service_date = met.service, met.service_date
+                event.day = max(event.day, met.day)
                 joined.add(id(met))
             elif rng.random() < 0.5:
                 day = event.day - between(rng, 0, 20)
