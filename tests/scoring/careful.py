@@ -104,6 +104,12 @@ def _facts(told: dict[str, list], printed: dict) -> list[Fact]:
             Fact("settled", row.area, max([row.earliest, *(s.earliest for s in same)]),
                  min([row.latest, *(s.latest for s in same)]))
         ]  # fmt: skip
+    # Whoever is seen there has settled.
+    settled = [
+        s._replace(latest=min([s.latest, *(c.latest for c in told["contacts"]
+                                           if c.typed == s.area and c.latest >= s.earliest)]))
+        for s in settled
+    ]  # fmt: skip
     settled.sort(key=lambda fact: fact.latest)
     facts = [*settled, *(Fact("there", row.typed, FIRST, row.earliest - DAY) for row in told["before"])]
     for row in told["contacts"]:
@@ -124,7 +130,9 @@ def _there(row, settled: list[Fact], gone: list, printed: dict) -> Fact | None:
     later = [s.earliest for s in around if s.area != row.typed]
     later += [g.earliest for g in gone if row.typed in (g.typed, g.around) and row.earliest <= g.latest]
     there = Fact("there", row.typed, row.earliest, min([row.latest, *(max(day, row.earliest) for day in later)]))
-    if row.typed is not None and any(s.area == row.typed for s in (*around, last) if s):
+    if any(s.area == row.typed for s in around):
+        return there._replace(latest=row.latest) if row.earliest >= around[-1].earliest else None
+    if last is not None and last.area == row.typed:
         return there
     old = row.typed is None or any(printed[row.person_id, row.residence_code] <= s.latest for s in around)
     if around and row.present and old:
