@@ -50,7 +50,11 @@ class Run:
 
     @property
     def en_region(self) -> bool:
-        return self.area not in (METROPOLE, OUTSIDE_QUEBEC)
+        return _en_region(self.area)
+
+
+def _en_region(area: str | None) -> bool:
+    return area not in (None, METROPOLE, OUTSIDE_QUEBEC)
 
 
 def careful_reading(truth, records: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
@@ -117,8 +121,13 @@ def _facts(told: dict[str, list], printed: dict) -> list[Fact]:
         facts += [fact] if fact else []
     for row in told["gone"]:
         since = [s.earliest for s in settled if s.earliest <= row.latest]
-        earliest = row.earliest if pd.notna(row.exit_date) or not since else since[-1]
-        facts.append(Fact("gone", row.target or "", earliest, row.latest, frozenset({row.typed, row.around})))
+        earliest = row.earliest if pd.notna(row.exit_date) else since[-1] if since else FIRST
+        origin = {
+            row.typed,
+            row.around,
+            *(s.area for s in settled if s.earliest <= row.latest and not _en_region(row.typed)),
+        }
+        facts.append(Fact("gone", row.target or "", earliest, row.latest, frozenset(origin)))
     return sorted(facts, key=lambda fact: (fact.latest, fact.earliest))
 
 
@@ -134,11 +143,11 @@ def _there(row, settled: list[Fact], gone: list, printed: dict) -> Fact | None:
         return there._replace(latest=row.latest) if row.earliest >= around[-1].earliest else None
     if last is not None and last.area == row.typed:
         return there
-    old = row.typed is None or any(printed[row.person_id, row.residence_code] <= s.latest for s in around)
-    if around and row.present and old:
-        return there._replace(area=around[-1].area, latest=row.latest) if row.earliest >= around[-1].latest else None
-    if row.typed is not None and around:
-        return there
+    if around:
+        new = row.typed is not None and printed[row.person_id, row.residence_code] >= around[0].earliest
+        if row.present and row.earliest >= around[-1].latest:  # on the very day
+            return there._replace(area=around[-1].area, latest=row.latest)
+        return there if new else None
     if last is None:
         return there if row.typed is not None else None
     left = any(last.area in (g.typed, g.around) and last.earliest <= g.day <= row.latest for g in gone)
@@ -159,6 +168,8 @@ def _runs(facts: list[Fact]) -> list[Run]:
             _end(runs, fact)
         elif last is not None and last.area == fact.area and (last.ended is None or fact.earliest <= last.ended[0]):
             last.seen = max(last.seen, fact.earliest)
+        elif fact.says == "there" and len(runs) > 1 and runs[-2].area == fact.area and fact.earliest < last.begun[1]:
+            continue  # of the orders that are possible the one with fewer moves
         else:
             low = FIRST if last is None else last.ended[0] if last.ended else last.seen
             low = fact.earliest if fact.says == "settled" else low
