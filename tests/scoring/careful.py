@@ -50,7 +50,11 @@ class Run:
 
     @property
     def en_region(self) -> bool:
-        return self.area not in (METROPOLE, OUTSIDE_QUEBEC)
+        return _en_region(self.area)
+
+
+def _en_region(area: str | None) -> bool:
+    return area not in (None, METROPOLE, OUTSIDE_QUEBEC)
 
 
 def careful_reading(truth, records: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
@@ -104,6 +108,12 @@ def _facts(told: dict[str, list], printed: dict) -> list[Fact]:
             Fact("settled", row.area, max([row.earliest, *(s.earliest for s in same)]),
                  min([row.latest, *(s.latest for s in same)]))
         ]  # fmt: skip
+    # Whoever is seen there has settled.
+    settled = [
+        s._replace(latest=min([s.latest, *(c.latest for c in told["contacts"]
+                                           if c.typed == s.area and c.latest >= s.earliest)]))
+        for s in settled
+    ]  # fmt: skip
     settled.sort(key=lambda fact: fact.latest)
     facts = [*settled, *(Fact("there", row.typed, FIRST, row.earliest - DAY) for row in told["before"])]
     for row in told["contacts"]:
@@ -111,20 +121,33 @@ def _facts(told: dict[str, list], printed: dict) -> list[Fact]:
         facts += [fact] if fact else []
     for row in told["gone"]:
         since = [s.earliest for s in settled if s.earliest <= row.latest]
-        earliest = row.earliest if pd.notna(row.exit_date) or not since else since[-1]
-        facts.append(Fact("gone", row.target or "", earliest, row.latest, frozenset({row.typed, row.around})))
+        earliest = row.earliest if pd.notna(row.exit_date) else since[-1] if since else FIRST
+        origin = {
+            row.typed,
+            row.around,
+            *(s.area for s in settled if s.earliest <= row.latest and not _en_region(row.typed)),
+        }
+        facts.append(Fact("gone", row.target or "", earliest, row.latest, frozenset(origin)))
     return sorted(facts, key=lambda fact: (fact.latest, fact.earliest))
 
 
 def _there(row, settled: list[Fact], gone: list, printed: dict) -> Fact | None:
     """What a service or a « présent » says: R2 to R4 of docs/habits.md."""
-    there = Fact("there", row.typed, row.earliest, row.latest)
     last = next((s for s in reversed(settled) if s.latest < row.earliest), None)
     around = [s for s in settled if s.earliest <= row.latest and row.earliest <= s.latest]
-    if row.typed is not None and any(s.area == row.typed for s in (*around, last) if s):
+    # Of what may have been in either order, presence elsewhere comes before a settlement, a departure after the stay.
+    later = [s.earliest for s in around if s.area != row.typed]
+    later += [g.earliest for g in gone if row.typed in (g.typed, g.around) and row.earliest <= g.latest]
+    there = Fact("there", row.typed, row.earliest, min([row.latest, *(max(day, row.earliest) for day in later)]))
+    if any(s.area == row.typed for s in around):
+        return there._replace(latest=row.latest) if row.earliest >= around[-1].earliest else None
+    if last is not None and last.area == row.typed:
         return there
-    if row.typed is not None and around:  # elsewhere, around a settlement: before it
-        return there._replace(latest=min(row.latest, around[0].earliest))
+    if around:
+        new = row.typed is not None and printed[row.person_id, row.residence_code] >= around[0].earliest
+        if row.present and row.earliest >= around[-1].latest:  # on the very day
+            return there._replace(area=around[-1].area, latest=row.latest)
+        return there if new else None
     if last is None:
         return there if row.typed is not None else None
     left = any(last.area in (g.typed, g.around) and last.earliest <= g.day <= row.latest for g in gone)
@@ -145,6 +168,8 @@ def _runs(facts: list[Fact]) -> list[Run]:
             _end(runs, fact)
         elif last is not None and last.area == fact.area and (last.ended is None or fact.earliest <= last.ended[0]):
             last.seen = max(last.seen, fact.earliest)
+        elif fact.says == "there" and len(runs) > 1 and runs[-2].area == fact.area and fact.earliest < last.begun[1]:
+            continue  # of the orders that are possible the one with fewer moves
         else:
             low = FIRST if last is None else last.ended[0] if last.ended else last.seen
             low = fact.earliest if fact.says == "settled" else low

@@ -43,6 +43,18 @@ def true_runs(truth, rows: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(shown=runs.index.isin(_shown(runs, rows, truth)))
 
 
+def open_to_doubt(rows: pd.DataFrame, truth) -> pd.Index:
+    """Units of whom nobody can know: a departure is falsely told, or two establishments may be in either order."""
+    settled = _settlements(placed(rows, truth))[KEYS].reset_index(names="told")
+    pairs = settled.merge(settled, on="unit", suffixes=("", "_other"))
+    either = (pairs["area"] != pairs["area_other"]) & (pairs["earliest"] <= pairs["latest_other"]) & (
+        pairs["earliest_other"] <= pairs["latest"]
+    )  # fmt: skip
+    return pd.Index(
+        pd.concat([rows.loc[rows["note"].eq("departure_false"), "unit"], pairs.loc[either, "unit"]]).unique()
+    )
+
+
 def departures(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows that truly tell of a departure: `day` is `exit_date` where that is typed, else the day it was noted."""
     gone = rows[(rows["kind"].eq("departure") | rows["status"].eq("left")) & rows["note"].ne("departure_false")]
@@ -99,16 +111,11 @@ def span(day: pd.Series, form: pd.Series) -> dict[str, pd.Series]:
 
 
 def _settlements(rows: pd.DataFrame) -> pd.DataFrame:
-    """Establishments en région: at the destination, else at the residence; not two that could be in either order."""
+    """Establishments en région: at the destination, else at the residence."""
     told = rows[rows["kind"].eq("establishment") & rows["date_form"].isin(READABLE)]
     told = told.assign(area=told["target"].where(told["destination_code"].ne(""), told["typed"]),
                        **span(told["event_date"], told["date_form"]))  # fmt: skip
-    told = told[told["area"].notna() & ~told["area"].isin([METROPOLE, OUTSIDE_QUEBEC])].reset_index(names="told")
-    pairs = told[["told", *KEYS]].merge(told[["told", *KEYS]], on="unit", suffixes=("", "_other"))
-    either = (pairs["area"] != pairs["area_other"]) & (pairs["earliest"] <= pairs["latest_other"]) & (
-        pairs["earliest_other"] <= pairs["latest"]
-    )  # fmt: skip
-    return told[~told["told"].isin(pairs.loc[either, "told"])]
+    return told[told["area"].notna() & ~told["area"].isin([METROPOLE, OUTSIDE_QUEBEC])]
 
 
 def _presences(rows: pd.DataFrame, settled: pd.DataFrame) -> pd.DataFrame:

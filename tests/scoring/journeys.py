@@ -1,7 +1,7 @@
 """Spells, moves, intervals and the plain retention of a build, against the truth, as far as rows show it (`evidence`).
 
 A person found stands for the unit (`links`) of most of their records; each true run or move can be found once, so a
-person split in two pays for the second copy. Persons of whom a departure is falsely told are left out, and counted.
+person split in two pays for the second copy. Those open to doubt (`evidence.open_to_doubt`) are left out, and counted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from trajectories.months import months_between
 from trajectories.survival import interval_incidence, kaplan_meier
 from trajectories.tables import METROPOLE, OUTSIDE_QUEBEC, REGION
 
-from .evidence import DAY, departures, true_runs
+from .evidence import DAY, departures, open_to_doubt, true_runs
 from .links import most_common, whole_and_pure
 
 KINDS = ("secondary", "onward", "return", "out_of_quebec", "arrival")
@@ -31,13 +31,13 @@ def journey_scores(found, truth, rows: pd.DataFrame) -> dict[str, float]:
     where the cohort says; ``honesty_informative``: and not in (0, ∞). ``s12``, ``s24``, ``…_true``: the plain estimate
     from the cohort's intervals, and the share of the same persons who stayed.
     """
-    false = rows.loc[rows["note"].eq("departure_false"), "unit"].unique()
-    rows = rows[~rows["unit"].isin(false)]
+    doubtful = open_to_doubt(rows, truth)
+    rows = rows[~rows["unit"].isin(doubtful)]
     unit_of = most_common(rows, "person_id", "unit")
     runs = true_runs(truth, rows)
     runs = runs[runs["start"] <= found.cutoff].reset_index(drop=True)
     pure = whole_and_pure(rows)
-    scores = {"n_falsely_gone": float(len(false))}
+    scores = {"n_open_to_doubt": float(len(doubtful))}
     scores |= _spell_scores(found.spells, runs, unit_of) | _move_scores(found.moves, runs, unit_of)
     return scores | _cohort_scores(found, _first_stays(runs, rows), unit_of, pure.index[pure])
 
