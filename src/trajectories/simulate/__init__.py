@@ -30,6 +30,7 @@ shortcuts      the curves that hasty readings of such stays would print
 """
 
 from .defects import DEFECTS, Defect
+from .habits import HABITS, DrawnHabit
 from .scoring import link_scores, true_persons
 from .scoring_moves import move_scores
 from .scoring_stays import exit_scores, realised, retention_scores, stay_scores
@@ -40,7 +41,7 @@ from .simulation import Truth, simulate
 from .told_stays import ToldStays, told_stays
 
 __all__ = [
-    "DEFECTS", "SHORTCUTS", "Defect", "ServedStays", "Settings", "SettingsError", "ToldStays", "Truth", "exit_scores",
+    "DEFECTS", "HABITS", "SHORTCUTS", "Defect", "DrawnHabit", "ServedStays", "Settings", "SettingsError", "ToldStays", "Truth", "exit_scores",
     "link_scores", "main_curve", "move_scores", "realised", "retention_scores", "served_stays", "shortcut_curve",
     "simulate", "stay_scores", "told_of", "told_stays", "true_persons",
 ]  # fmt: skip
