@@ -30,10 +30,8 @@ REACHED = {"spells_found": 0.985, "moves_f1": 0.985, "honesty": 0.985}
 
 
 def settings(seed, **more):
-    defects = ("light", "heavy")[seed % 2]
-    return Settings(
-        **{"households": 400, "organisations": 16, "seed": seed, "defects": defects, "habits": "drawn"} | more
-    )
+    drawn = {"households": 400, "organisations": 16, "defects": ("light", "heavy")[seed % 2], "habits": "drawn"}
+    return Settings(seed=seed, **drawn | more)
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +41,19 @@ def worlds():
 
 
 def told(worlds):
-    """The table of `make recovery`: of each measure the median, the worst, and that world's habit."""
+    """The table of `make recovery`: of each measure the median, the worst, and that world's habit.
+
+    The habit is the one that says most: of which the world has more than others do, and which goes with being worse.
+    """
     shares = worlds[[h.name for h in HABITS]]
     rows = []
     for measure in (*LEVELS, *SHOWN):
         level, higher = LEVELS.get(measure, (float("nan"), True))
         worst = worlds[measure].idxmin() if higher else worlds[measure].idxmax()
-        habit = (shares.loc[worst] - shares.mean()).idxmax()
+        worse = shares.corrwith(worlds[measure]) * (-1 if higher else 1)
+        habit = ((shares.loc[worst] - shares.mean()) / shares.std() * worse).fillna(-1).idxmax()
         rows.append((measure, level, worlds[measure].median(), worlds.at[worst, measure], worst, habit))
-    columns = ["measure", "level", "median", "worst", "seed", "habit it has most of, against the others"]
+    columns = ["measure", "level", "median", "worst", "seed", "habit it has more of than others"]
     return pd.DataFrame(rows, columns=columns).to_string(index=False, float_format=lambda v: f"{v:.4f}")
 
 

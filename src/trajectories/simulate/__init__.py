@@ -41,7 +41,7 @@ from .simulation import Truth, simulate
 from .told_stays import ToldStays, told_stays
 
 __all__ = [
-    "DEFECTS", "HABITS", "SHORTCUTS", "Defect", "DrawnHabit", "ServedStays", "Settings", "SettingsError", "ToldStays", "Truth", "exit_scores",
-    "link_scores", "main_curve", "move_scores", "realised", "retention_scores", "served_stays", "shortcut_curve",
-    "simulate", "stay_scores", "told_of", "told_stays", "true_persons",
+    "DEFECTS", "HABITS", "SHORTCUTS", "Defect", "DrawnHabit", "ServedStays", "Settings", "SettingsError",
+    "ToldStays", "Truth", "exit_scores", "link_scores", "main_curve", "move_scores", "realised", "retention_scores",
+    "served_stays", "shortcut_curve", "simulate", "stay_scores", "told_of", "told_stays", "true_persons",
 ]  # fmt: skip
