@@ -25,7 +25,7 @@ LEVELS = {
     "whole_and_pure": (0.98, True), "spells_found": (0.95, True), "spurious": (2, False), "moves_f1": (0.92, True),
     "moves_return_f1": (0.9, True), "honesty": (0.96, True),
 }  # fmt: skip
-SHOWN = ("honesty_informative", "s12", "s12_true", "s24", "s24_true", "n_open_to_doubt")
+SHOWN = {"honesty_informative": True, "plain_s12_error": False, "plain_s24_error": False}
 REACHED = {"spells_found": 0.985, "moves_f1": 0.985, "honesty": 0.985}
 
 
@@ -48,10 +48,12 @@ def told(worlds):
     shares = worlds[[h.name for h in HABITS]]
     rows = []
     for measure in (*LEVELS, *SHOWN):
-        level, higher = LEVELS.get(measure, (float("nan"), True))
+        level, higher = LEVELS[measure] if measure in LEVELS else (float("nan"), SHOWN[measure])
         worst = worlds[measure].idxmin() if higher else worlds[measure].idxmax()
-        worse = shares.corrwith(worlds[measure]) * (-1 if higher else 1)
-        habit = ((shares.loc[worst] - shares.mean()) / shares.std() * worse).fillna(-1).idxmax()
+        varied = shares.loc[:, shares.std() > 0] if worlds[measure].std() > 0 else shares.iloc[:, :0]
+        worse = varied.corrwith(worlds[measure]) * (-1 if higher else 1)
+        says = ((varied.loc[worst] - varied.mean()) / varied.std() * worse).sort_values()
+        habit = says.index[-1] if len(says) else ""
         rows.append((measure, level, worlds[measure].median(), worlds.at[worst, measure], worst, habit))
     columns = ["measure", "level", "median", "worst", "seed", "habit it has more of than others"]
     return pd.DataFrame(rows, columns=columns).to_string(index=False, float_format=lambda v: f"{v:.4f}")

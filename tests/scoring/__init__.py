@@ -1,5 +1,8 @@
 """The tables of a build against the truth of a simulation: every measure, as far as the rows let it be known.
 
+`rows` (accounting, places, statuses) · `links` (who is who) · `journeys` (spells, moves, intervals), which ask for what
+`evidence` finds in the rows · `careful` (the most that can be reached) · `realised` (retention, known or not).
+
 python -m scoring --habits residence_intake --households 300      # with src and tests on PYTHONPATH
 """
 
