@@ -25,11 +25,12 @@ def journey_scores(found, truth, rows: pd.DataFrame) -> dict[str, float]:
     """
     All that follows from who is who (`found` has spells, moves, cohort and cutoff; `rows` are `links.linked_rows`).
 
-    ``spells_found``: true runs en région that a row shows, found with a start that holds the true one.
-    ``spurious``: stays en région that nobody lived, for 100 units. ``moves_…``: precision, recall and F1, in all and
-    by kind (`KINDS`; a move inside a region or the metropole is none). ``honesty``: first stays whose true end lies
-    where the cohort says; ``honesty_informative``: and not in (0, ∞). ``s12``, ``s24``, ``…_true``: the plain estimate
-    from the cohort's intervals, and the share of the same persons who stayed.
+    ``spells_found``: true runs en région that a row shows, found with a start that holds the true one; ``spurious``:
+    stays en région that nobody lived, for 100 units. ``moves_…``: precision, recall and F1, in all and by kind
+    (`KINDS`: none is inside a region or the metropole). ``honesty``: first stays whose true end lies where the cohort
+    says; ``honesty_informative``: and not in (0, ∞); ``exits_inside``: of those said to have ended. ``plain_s12``,
+    ``plain_s24``: the plain estimate from the cohort's intervals, ``…_true`` the share of the same persons who stayed,
+    ``…_error`` the distance of the two.
     """
     doubtful = open_to_doubt(rows, truth)
     rows = rows[~rows["unit"].isin(doubtful)]
@@ -139,7 +140,7 @@ def _first_stays(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     lasted = _months(first["start"], first["end"])
     return pd.DataFrame({
         "area": first["area"], "ends": lasted, "leaves": lasted.where(~first["died"], np.inf),
-        "merged": _months(first["start"], merged), "start": first["start"],
+        "merged": _months(first["start"], merged), "settled": first["start"],
     })  # fmt: skip
 
 
@@ -169,17 +170,23 @@ def _cohort_scores(found, first: pd.DataFrame, unit_of: pd.Series, pure: pd.Inde
         "n_stays": float(len(stays)),
         "honesty": float(right.mean()),
         "honesty_informative": float((right & says).mean()),
+        "n_exits": float(np.isfinite(upper).sum()),
+        "exits_inside": float(right[np.isfinite(upper)].mean()),
         "region_wrong": float(stays["region"].ne(stays["area"]).mean()),
     }
     used = stays[says & stays["excluded"].isna()]
     if used.empty:
-        return scores | dict.fromkeys(("s12", "s12_true", "s24", "s24_true"), float("nan"))
+        return scores
     curve = interval_incidence(used["lower"], used["upper"], np.zeros(len(used)), entry=used["entry"].fillna(0)).table
     curve = curve[curve["cause"].eq(0)].set_index("month")["incidence"]
-    followed = pd.Series(months_between(stays["start"], pd.Series(found.cutoff, index=stays.index)), index=stays.index)
+    followed = pd.Series(
+        months_between(stays["settled"], pd.Series(found.cutoff, index=stays.index)), index=stays.index
+    )
     until = np.minimum(stays["ends"], followed)
     true = kaplan_meier(until, stays["leaves"] <= until).set_index("time")["survival"]
     for month in (12, 24):
-        scores[f"s{month}"] = float(curve[curve.index <= month].iloc[-1])
-        scores[f"s{month}_true"] = float(true[true.index <= month].iloc[-1])
+        said, stayed = (float([1.0, *s[s.index <= month]][-1]) for s in (curve, true))
+        scores |= {
+            f"plain_s{month}": said, f"plain_s{month}_true": stayed, f"plain_s{month}_error": abs(said - stayed)
+        }  # fmt: skip
     return scores
