@@ -13,6 +13,8 @@ from .slug import shown_name
 
 PACKAGE = Path(__file__).parent
 _SEAL = "seal"
+# Bytes.
+LARGEST_DEPOSIT = 2 << 30
 
 
 def fingerprint(origin: Mapping[str, Any]) -> str:
@@ -78,14 +80,16 @@ def _digest(path: Path, *_: int) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()
 
 
+def deposit_hash(path: Path) -> str | None:
+    """SHA-256 of a deposit; None of one that may not be read, and only the size of one that is too large to be."""
+    try:
+        size = path.stat().st_size
+        return file_hash(path) if size <= LARGEST_DEPOSIT else f"{size} bytes"
+    except OSError:
+        return None  # the build names it, and goes on
+
+
 def hashes_below(folder: Path) -> dict[str, str | None]:
-    """Every file below a folder, by name; none where there is no folder. One that may not be read has no hash."""
-
-    def readable_hash(path: Path) -> str | None:
-        try:
-            return file_hash(path)
-        except PermissionError:
-            return None  # the build names it, and goes on
-
+    """`deposit_hash` of every file below a folder, by name; none where there is no folder."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {shown_name(path.relative_to(folder).as_posix()): readable_hash(path) for path in files}
+    return {shown_name(path.relative_to(folder).as_posix()): deposit_hash(path) for path in files}

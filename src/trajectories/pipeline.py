@@ -148,8 +148,8 @@ def build(
         raise UnusableInputError(_nothing_usable(study, deposits))
     if cutoff_of(study, deposits.records) == NO_DAY_TOLD:
         raise UnusableInputError(
-            f"No row in {study.paths.raw} has a date of service or follow-up, and no deposit says its quarter: put it "
-            "in the files' names, as EER01_2021-2022_T3.csv, or give the last day of observation in study.toml (cutoff)."
+            f"No row in {study.paths.raw} has a date of service or follow-up, nor any deposit a quarter: name the "
+            "files like EER01_2021-2022_T3.csv, or give the last day of observation (cutoff of study.toml)."
         )
     say("persons")
     linked, kept_decisions = _linked(deposits.records, study, key, team)

@@ -35,6 +35,8 @@ FAULT = "a fault of the library, not of the file, stopped its reading ({}): repo
 # Columns of numbers, from which the file's decimal sign is seen.
 _NUMBERS = frozenset(("household_size", "residence_code_typed", "french", "quarter", *DATES))
 _DECIMAL = re.compile(r"\s*-?\d+([.,])\d+\s*")
+# What a spreadsheet is told to show as it is, zeros in front included.
+_TEXT_BY_FORMULA = re.compile(r'^="([^"]*)"$')
 _SERIAL = re.compile(r"\d{3,5}(?:\.\d+)?")
 # A process takes about a second to start: it is worth it beyond so much text, and workbooks take longer a byte.
 _BYTES_WORTH_A_PROCESS = 60_000_000
@@ -159,8 +161,10 @@ def _add(sheet: Sheet, column_of: ColumnOf, read: FileRead) -> None:
 
 
 def _settled(cells: Coded, serial_shift: int) -> Coded:
-    """The texts with mojibake repaired and serials counted from 1900, the codes as small as they can be."""
+    """The texts as they are meant (`="007"`, mojibake, serials from 1904), the codes as small as they can be."""
     texts = cells.texts
+    if any(text.startswith('="') for text in texts):
+        texts = [_TEXT_BY_FORMULA.sub(r"\1", text) for text in texts]
     if any(map(may_be_mojibake, texts)):
         texts = [repaired(text) for text in texts]
     if serial_shift:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..fingerprint import LARGEST_DEPOSIT
 from ..slug import shown_name
 from .grid import Sheet, UnreadableDepositError, grid_of_rows
 from .text import read_text
@@ -28,7 +29,6 @@ _NOT_TEXT = {
     b"%PDF": "a PDF document", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
     b"\x1f\x8b": "a compressed archive", b"7z\xbc\xaf": "a compressed archive", b"Rar!": "a compressed archive",
 }  # fmt: skip
-LARGEST_FILE = 2 << 30
 # A few are slips of a keyboard or of a conversion, also in a file of few lines.
 _STRAY_CONTROLS = 4
 _ROWS_UNFOLDED = 65_536
@@ -92,7 +92,7 @@ def content_of(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():  # it might never end
             raise UnreadableDepositError("this is a pipe, a socket or a device, not a file: remove it from the folder.")
-        if isinstance(path, Path) and path.stat().st_size > LARGEST_FILE:
+        if isinstance(path, Path) and path.stat().st_size > LARGEST_DEPOSIT:
             raise UnreadableDepositError("the file is larger than 2 GB: divide it into several.")
         return path.read_bytes()
     except OSError as error:
