@@ -99,6 +99,7 @@ TRAITS = (
             Level("same", "family_l = family_r", "family"),
             Level("alike", "within(name_sounds_l, name_sounds_r)"),
             Level("one_word", "list_has_any(name_sounds_l, name_sounds_r)"),
+            Level("letter", f"({_ANY_INITIALS}) AND {_LETTER}"),
             Level("different", None),
         ),
     ),

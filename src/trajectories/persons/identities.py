@@ -100,8 +100,9 @@ def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
     given, family = (records[part].map(simple).astype("object") for part in ("given_name", "family_name"))
     born = _interval(records, "birth_date")
     turn = turned(given, family, organisation, records["household_number"].fillna(records["file_number"]), born.str[:4])
-    given, family = given.where(~turn, family), family.where(~turn, given)
     letters = {text: initials(text) for text in simple.values()}
+    turn |= (given.isna() & family.map(letters).eq(True)).to_numpy()  # noqa: FBT003
+    given, family = given.where(~turn, family), family.where(~turn, given)
     found = pd.DataFrame({"given": given, "family": family, "birth_date": born})
     found["initials"] = given.map(letters).eq(True)  # noqa: FBT003
     label = [organisation, records["file_number"], given, family, found["birth_date"], records["sex"]]
