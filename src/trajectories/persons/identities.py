@@ -101,10 +101,10 @@ def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
     born = _interval(records, "birth_date")
     turn = turned(given, family, organisation, records["household_number"].fillna(records["file_number"]), born.str[:4])
     letters = {text: initials(text) for text in simple.values()}
-    turn |= (given.isna() & family.map(letters).eq(True)).to_numpy()  # noqa: FBT003
+    turn |= (given.isna() & family.map(letters).eq(True)).to_numpy()
     given, family = given.where(~turn, family), family.where(~turn, given)
     found = pd.DataFrame({"given": given, "family": family, "birth_date": born})
-    found["initials"] = given.map(letters).eq(True)  # noqa: FBT003
+    found["initials"] = given.map(letters).eq(True)
     label = [organisation, records["file_number"], given, family, found["birth_date"], records["sex"]]
     found["profile"] = pd.DataFrame(dict(enumerate(label))).groupby(list(range(6)), sort=True, dropna=False).ngroup()
     return found
@@ -133,9 +133,7 @@ def _identities(
     return of_record, keys, shared[of]
 
 
-def _profiles(
-    records: pd.DataFrame, organisation: pd.Series, typed: pd.DataFrame
-) -> tuple[pd.DataFrame, np.ndarray]:
+def _profiles(records: pd.DataFrame, organisation: pd.Series, typed: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """One row a profile, in order of the first row of each, and the profile of each record."""
     order = [pd.factorize(records[name], sort=True)[0] for name in _ORDER]
     order = np.lexsort([typed["profile"], *order[::-1]])
@@ -186,8 +184,8 @@ def _households(
     label = label.where(~shared, organisation + GAP + GAP + records["file_number"])
     codes, _ = pd.factorize(label, sort=True)
     found = most_frequent(of_record, codes)
-    members = np.bincount(found[found >= 0], minlength=found.max(initial=-1) + 1)
-    return np.where((found >= 0) & (members[found] <= MOST_MEMBERS), found, -1)
+    members = np.bincount(found[found >= 0], minlength=found.max(initial=0) + 1)
+    return np.where(members[found] <= MOST_MEMBERS, found, -1)
 
 
 def most_frequent(group: np.ndarray, codes: np.ndarray, rank: np.ndarray | None = None) -> np.ndarray:
