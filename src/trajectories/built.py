@@ -51,19 +51,24 @@ def note_built(study: Study, origin: dict[str, Any], built: Built) -> None:
     """
     now = {"review": file_hash(review_folder(study) / REVIEW), "key": _trace_of_key(study)}
     written = sorted(path.name for path in study.paths.derived.glob("*.parquet"))
-    told = {"n_excluded": built.n_excluded, "idle_lines": list(built.idle_lines), "n_waiting": built.n_waiting}
+    told = {
+        "n_excluded": built.n_excluded,
+        "idle_lines": list(built.idle_lines),
+        "n_waiting": built.n_waiting,
+        "weights": built.weights,
+    }
     stamp(study.paths.derived, {**origin, **now}, written, STAMP, **told)
 
 
-def asked_of_build(study: Study) -> tuple[int, list[int], int]:
+def asked_of_build(study: Study) -> tuple[int, list[int], int, str]:
     """
     What became of what people asked of the build.
 
-    The accepted rows that it left out by request, the lines of the requests that name nobody, and the reviewed pairs
-    of files that are not there today.
+    The accepted rows that it left out by request, the lines of the requests that name nobody, the reviewed pairs of
+    files that are not there today, and by which weights who is who was decided.
     """
     noted = read_stamp(study.paths.derived, STAMP) or {}
-    return noted.get("n_excluded", 0), noted.get("idle_lines", []), noted.get("n_waiting", 0)
+    return noted.get("n_excluded", 0), noted.get("idle_lines", []), noted.get("n_waiting", 0), noted.get("weights", "")
 
 
 def _trace_of_key(study: Study) -> str | None:

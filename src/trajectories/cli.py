@@ -292,8 +292,8 @@ def train(
     from . import tables
     from .folders import replaced
     from .persons import Model
-    from .persons.training import changes
-    from .persons.training import train as learn
+    from .persons.learning import changes
+    from .persons.linking import train as learn
 
     settings = or_the_sample(Study.read(study), derived=derived)
     if dry_run:

@@ -85,7 +85,7 @@ def build_step(
             n_anew = built.deposits.n_anew
     derived = study.paths.derived
     files, persons, stays = (tables.load(one, derived) for one in (tables.FILES, tables.PERSONS, tables.COHORT))
-    excluded, idle, n_waiting = asked_of_build(study)
+    excluded, idle, n_waiting, weights = asked_of_build(study)
     _accounting(files, each_file, excluded, show, n_anew)
     for line in idle:
         show.echo(
@@ -97,6 +97,8 @@ def build_step(
             f"{pipeline.review_folder(study) / REVIEW}: {n_waiting} decided pair(s) of which a file has no accepted "
             "row today. They are kept, without effect, until its rows are sent again."
         )
+    if weights:
+        show.echo(weights)
     show.echo(f"{persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
     unreadable = files[files["status"].eq("unreadable")]
     for file in unreadable.itertuples():

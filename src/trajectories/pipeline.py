@@ -83,7 +83,8 @@ class Tables:
 class Built:
     """
     What `build` made: deposits as read, who is who, residences, cohort, how many rows were left out by request, which
-    lines of the requests name nobody, and how many reviewed pairs are of files that are not there today.
+    lines of the requests name nobody, how many reviewed pairs are of files that are not there today, and by which
+    weights who is who was decided.
     """
 
     deposits: Deposits
@@ -95,6 +96,7 @@ class Built:
     n_excluded: int
     idle_lines: tuple[int, ...] = ()
     n_waiting: int = 0
+    weights: str = ""
 
     @property
     def unreadable(self) -> pd.DataFrame:
@@ -168,7 +170,10 @@ def build(
     kept = replace(deposits, records=records, issues=cells_without(deposits.issues, deposits.records, gone))
     links = links_without(resolved.links, resolved.persons, gone)
     idle = idle_lines(deposits.records, requests)
-    built = Built(kept, persons, links, alternatives, residences, cohort, len(gone), idle, len(kept_decisions))
+    built = Built(
+        kept, persons, links, alternatives, residences, cohort, len(gone), idle, len(kept_decisions),
+        linked.weights.said,
+    )  # fmt: skip
     say("tables")
     write_tables(built, study, synthetic)
     # last: until every table is of this key, the folder is not

@@ -24,10 +24,11 @@ from trajectories.persons import (
 from trajectories.persons.comparisons import COMPANIONS, TRAITS
 from trajectories.persons.households import households
 from trajectories.persons.identities import most_frequent
+from trajectories.persons.learning import changes
+from trajectories.persons.linking import train
 from trajectories.persons.names import sound
 from trajectories.persons.review import FILE, read_decisions, review_table, write_review
 from trajectories.persons.scoring import level_weight
-from trajectories.persons.training import changes, train
 from trajectories.simulate import Settings, simulate
 
 HOME = {"country": "VNM", "arrival": "2020-03-04", "category": "economic", "size": 4, "town": "23027"}

@@ -20,12 +20,16 @@ RULES = {
     "all_sounds": "SELECT identity, array_to_string(name_sounds, ' ') AS key FROM identities",
     "birth_and_country": "SELECT identity, birth || '|' || country AS key FROM identities",
     "birth_and_sound": "SELECT identity, birth || '|' || unnest(name_sounds) AS key FROM identities",
+    "birth_and_letter": "SELECT identity, birth || '|' || given[1] AS key FROM identities",
     "exchanged_and_sound": (
         "SELECT identity, unnest(name_sounds) || '|' || least(birth, birth_swapped) AS key FROM identities "
         "WHERE birth_swapped IS NOT NULL"
     ),
     "year_and_letter": (
         "SELECT identity, birth_year || '|' || given[1] || '|' || unnest(family_sounds) AS key FROM identities"
+    ),
+    "year_and_given": (
+        "SELECT identity, birth_year || '|' || unnest(given_sounds) || '|' || family[1] AS key FROM identities"
     ),
     "year_and_sounds": (
         "SELECT identity, birth_year || '|' || unnest(given_sounds) || '|' || country AS key FROM identities"

@@ -1,9 +1,9 @@
 """Scored pairs → persons: the strongest pair first, and never against what is known.
 
-What is known: two full birth dates that no slip of the hand explains are two persons; two files of one organisation are,
-if it keeps one number a person (learning.py), or if they are two members of one household by what they say, unless it is
-likelier that they are one. Connected components alone would chain one wrong pair into a
-wrong cluster (measured on simulated deposits: precision .98 against .998).
+What is known: two full birth dates that no slip of the hand explains are two persons; so are two files of one
+organisation, if it keeps one number a person (learning.py) or if they are likely relatives, unless they are likelier
+one person. Connected components alone would chain one wrong pair into a wrong cluster (measured on simulated deposits:
+precision .98 against .998).
 """
 
 from __future__ import annotations

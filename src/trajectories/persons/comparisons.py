@@ -1,9 +1,9 @@
 """How two identities are compared: for each trait a ladder of levels, from the strongest agreement down.
 
 Each level is a condition in SQL on the columns of `identities` (`_l` and `_r` are the two sides) and on the likenesses
-of their names; the first that holds is the level of the pair. The weights of the levels are the model's (model.py), not this module's. A trait that
-one side does not state is no evidence either way; and what is stated less precisely (an initial, a family name alone,
-a year of birth) is a trait of its own, so that how often an organisation types like that changes no weight.
+of their names; the first that holds is the level of the pair. The weights of the levels are the model's (model.py). A
+trait that one side does not state is no evidence either way; and what is stated less precisely (an initial, a family
+name alone, a year of birth) is a trait of its own, so that how often an organisation types like that changes no weight.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ TRAITS = (
             Level("same", "family_l = family_r", "family"),
             Level("alike", "within(name_sounds_l, name_sounds_r)"),
             Level("one_word", "list_has_any(name_sounds_l, name_sounds_r)"),
+            Level("letter", f"({_ANY_INITIALS}) AND {_LETTER}"),
             Level("different", None),
         ),
     ),

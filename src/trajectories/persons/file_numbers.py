@@ -35,7 +35,8 @@ SELECT l.profile AS left, r.profile AS right, l.number,
     CASE
         WHEN l.birth_year IS NULL OR r.birth_year IS NULL THEN -1
         WHEN l.birth = r.birth OR (l.birth_vague AND r.birth_vague AND l.birth_year = r.birth_year) THEN 3
-        WHEN l.birth_vague OR r.birth_vague THEN 2 - least(2, abs(CAST(l.birth_year AS INT) - CAST(r.birth_year AS INT)))
+        WHEN l.birth_vague OR r.birth_vague
+            THEN 2 - least(2, abs(CAST(l.birth_year AS INT) - CAST(r.birth_year AS INT)))
         ELSE 2 * (coalesce(l.birth = r.birth_swapped, false) OR one_part_differs(l.birth, r.birth))::INT END AS born,
     coalesce(l.birth = r.birth, false) AS same_day,
     coalesce(l.sex <> r.sex, false) AS sexes
@@ -65,7 +66,7 @@ def persons_of_numbers(profiles: pd.DataFrame, connection: duckdb.DuckDBPyConnec
     number = profiles["number"].to_numpy()
     apart, doubtful = _signs(pairs)
     habit = _households(profiles, pairs, apart | doubtful)
-    shared = np.zeros(number.max(initial=-1) + 1, dtype=bool)
+    shared = np.zeros(number.max(initial=0) + 1, dtype=bool)
     shared[pairs["number"][apart | (doubtful & habit[pairs["number"]])]] = True
     alone = np.where(number < 0, True, shared[number])
     part = _first_of(np.where(alone, -1 - np.arange(len(number)), number))
@@ -81,8 +82,10 @@ def _signs(pairs: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 def _households(profiles: pd.DataFrame, pairs: pd.DataFrame, sign: pd.Series) -> np.ndarray:
     """For each number, whether its organisation's numbers are those of households."""
-    found = profiles[profiles["number"] >= 0].groupby("number").agg(
-        organisation=("organisation", "first"), rows=("rows", "sum")
+    found = (
+        profiles[profiles["number"] >= 0]
+        .groupby("number")
+        .agg(organisation=("organisation", "first"), rows=("rows", "sum"))
     )
     found["several"] = (found["rows"] > 1).astype(float)
     found["sign"] = found.index.isin(pairs["number"][sign])

@@ -19,7 +19,7 @@ from .comparisons import MACROS
 from .components import shared_label_components
 from .engine import connected
 from .file_numbers import MOST_NAMES, persons_of_numbers
-from .names import name_keys, simplify, sound, turned
+from .names import initials, name_keys, simplify, sound, turned
 
 # Between the parts of an identity: a character that no cell holds after reading.
 GAP = "\x1f"
@@ -98,22 +98,16 @@ def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
         if isinstance(text, str)
     }
     given, family = (records[part].map(simple).astype("object") for part in ("given_name", "family_name"))
-    letters = {text: _initials(text) for text in simple.values()}
-    household = records["household_number"].fillna(records["file_number"])
-    turn = turned(given, family, organisation, household)
-    # « Benali, A. »
-    turn = np.where(family.map(letters).ne(given.map(letters)), family.map(letters).eq(True), turn)  # noqa: FBT003
+    born = _interval(records, "birth_date")
+    turn = turned(given, family, organisation, records["household_number"].fillna(records["file_number"]), born.str[:4])
+    letters = {text: initials(text) for text in simple.values()}
+    turn |= (given.isna() & family.map(letters).eq(True)).to_numpy()
     given, family = given.where(~turn, family), family.where(~turn, given)
-    found = pd.DataFrame({"given": given, "family": family})
-    found["initials"] = given.map(letters).eq(True)  # noqa: FBT003
-    found["birth_date"] = _interval(records, "birth_date")
+    found = pd.DataFrame({"given": given, "family": family, "birth_date": born})
+    found["initials"] = given.map(letters).eq(True)
     label = [organisation, records["file_number"], given, family, found["birth_date"], records["sex"]]
     found["profile"] = pd.DataFrame(dict(enumerate(label))).groupby(list(range(6)), sort=True, dropna=False).ngroup()
     return found
-
-
-def _initials(text: str | None) -> bool:
-    return text is not None and all(len(word) == 1 for word in text.split())
 
 
 # ── who has a file ────────────────────────────────────────────────────────────────────────────────────────
@@ -139,9 +133,7 @@ def _identities(
     return of_record, keys, shared[of]
 
 
-def _profiles(
-    records: pd.DataFrame, organisation: pd.Series, typed: pd.DataFrame
-) -> tuple[pd.DataFrame, np.ndarray]:
+def _profiles(records: pd.DataFrame, organisation: pd.Series, typed: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """One row a profile, in order of the first row of each, and the profile of each record."""
     order = [pd.factorize(records[name], sort=True)[0] for name in _ORDER]
     order = np.lexsort([typed["profile"], *order[::-1]])
@@ -192,8 +184,8 @@ def _households(
     label = label.where(~shared, organisation + GAP + GAP + records["file_number"])
     codes, _ = pd.factorize(label, sort=True)
     found = most_frequent(of_record, codes)
-    members = np.bincount(found[found >= 0], minlength=found.max(initial=-1) + 1)
-    return np.where((found >= 0) & (members[found] <= MOST_MEMBERS), found, -1)
+    members = np.bincount(found[found >= 0], minlength=found.max(initial=0) + 1)
+    return np.where(members[found] <= MOST_MEMBERS, found, -1)
 
 
 def most_frequent(group: np.ndarray, codes: np.ndarray, rank: np.ndarray | None = None) -> np.ndarray:
@@ -234,9 +226,10 @@ def _described(records: pd.DataFrame, typed: pd.DataFrame, of_record: np.ndarray
     # a name is taken whole: the first name of one row and the last name of another would make a third person
     whole = (given.fillna("") + GAP + family.fillna("")).where(given.notna() | family.notna())
     parts = given.notna().astype(int) + family.notna()
-    vague = typed["birth_date"].str[:8].ne(typed["birth_date"].str[8:]) | typed["birth_date"].str[4:8].eq("0101")
+    born = typed["birth_date"]
+    told = (born.str[:8].eq(born.str[8:]) & born.str[4:8].ne("0101")).fillna(value=False)
     columns = {
-        "whole_name": (whole, 2 * parts - typed["initials"]), "birth_date": (typed["birth_date"], ~vague),
+        "whole_name": (whole, 2 * parts - typed["initials"]), "birth_date": (born, told),
         "arrival_date": (_interval(records, "arrival_date"), None), "sex": (records["sex"], None),
         "country": (records["birth_country"], None), "category": (records["immigration_category"], None),
         "size": (records["household_size"], None), "zone": (records["organisation_zone"], None),
@@ -252,7 +245,7 @@ def _described(records: pd.DataFrame, typed: pd.DataFrame, of_record: np.ndarray
     named = table.pop("whole_name").str.split(GAP, n=1, expand=True).reindex(columns=[0, 1])
     named = named.astype("object").where(named.notna() & named.ne(""), None)
     table["given"], table["family"], table["name"] = named[0], named[1], name_keys(named[0], named[1])
-    table["initials"] = table["given"].map(_initials)
+    table["initials"] = table["given"].map(initials)
     table = _with_births(table).drop(columns="birth_date")
     arrival = table.pop("arrival_date")
     table["arrival"] = arrival.str[:8].where(arrival.str[:8] == arrival.str[8:])
@@ -268,7 +261,7 @@ def _interval(records: pd.DataFrame, name: str) -> pd.Series:
     codes = unique.groupby(["a", "b"], sort=True).ngroup()
     text = unique.assign(code=codes).drop_duplicates("code").dropna()
     label = text["a"].dt.strftime("%Y%m%d") + text["b"].dt.strftime("%Y%m%d")
-    return codes.map(dict(zip(text["code"], label, strict=True))).astype("object")
+    return codes.map(dict(zip(text["code"], label, strict=True))).astype("string")
 
 
 def _with_births(table: pd.DataFrame) -> pd.DataFrame:

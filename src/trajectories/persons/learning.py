@@ -63,7 +63,7 @@ def learn(
     drawn = {"blocked": pairs, "random": compare_more(_drawn(len(identities))),
              "members": compare_more(_of_one_household(identities["household"].to_numpy()))}  # fmt: skip
     patterns = {name: _patterns(found, identities) for name, found in drawn.items()}
-    weights = usual = Weights(start, _repeats(identities, np.zeros(len(identities))), "")
+    weights = usual = Weights(start, _repeats(identities, np.zeros(len(identities))))
     moved, found = np.inf, 0.0
     for _ in range(ITERATIONS):
         after, found = _round(weights, patterns, identities, start)
@@ -77,7 +77,7 @@ def learn(
         why = f"those learnt from these deposits did not settle in {ITERATIONS} rounds"
     else:
         said = f"Who is who: weights learnt from these deposits ({found:.0f} pairs of files of one person)."
-        return replace(weights, said=said)
+        return replace(weights, said=said, learnt=True)
     return replace(usual, said=f"Who is who: the weights of model {start.version}, since {why}.")
 
 
@@ -108,7 +108,7 @@ def _round(
     partners = (2 * found + PRIOR_PARTNERS * start.partners) / (n + PRIOR_PARTNERS)
     again = np.zeros(n)
     np.add.at(again, blocked["left"].to_numpy(), 2 * same * inside)
-    return Weights(replace(model, levels=levels, partners=partners), _repeats(identities, again), ""), found
+    return Weights(replace(model, levels=levels, partners=partners), _repeats(identities, again)), found
 
 
 def _repeats(identities: pd.DataFrame, again: np.ndarray) -> np.ndarray:

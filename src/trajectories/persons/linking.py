@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..exceptions import LinkageModelError
 from ..tables import LINKS, PERSONS, conform
 from ..team import Team
 from .blocking import Blocks, block, count_blocks, pair_budget
@@ -15,9 +16,9 @@ from .clusters import LINKED, cluster
 from .engine import connected
 from .households import households
 from .identities import GAP, Identities, identify
+from .learning import learn
 from .model import Model
 from .pseudonyms import Key, pseudonymise
-from .learning import learn
 from .scoring import Weights, compare, weigh
 from .shared_out import compared_by
 
@@ -67,7 +68,7 @@ def link(
     records : DataFrame
         The table `records`.
     model : Model, optional
-        By default the one that is shipped.
+        Where learning begins (learning.py); by default the one that is shipped.
     scratch : Path, optional
         Where DuckDB may spill (design: data/derived/tmp); by default it may not.
     team : Team, optional
@@ -86,7 +87,6 @@ def link(
     start = model or Model.shipped()
     records = records.reset_index(drop=True)
     found = identify(records)
-
     with connected(scratch) as connection:
         connection.register("identities", found.lists)
 
@@ -107,6 +107,23 @@ def link(
         pairs = weigh(pairs, found.table, weights, compare_more)
     pairs["decided"] = pd.Series(None, index=pairs.index, dtype="object")
     return Links(found, pairs, blocks, weights, records["record_id"])
+
+
+def train(records: pd.DataFrame, *, start: Model | None = None, version: str = "trained") -> Model:
+    """
+    The model that `link` learns from the table `records`, to begin with it elsewhere.
+
+    Raises
+    ------
+    LinkageModelError
+        The deposits hold too little to learn from.
+    """
+    links = link(records, model=start)
+    if not links.weights.learnt:
+        raise LinkageModelError(links.weights.said)
+    table = links.identities.table
+    trained_on = f"{len(table)} identities of {table['organisation'].nunique()} organisations"
+    return replace(links.weights.model, version=version, trained_on=trained_on)
 
 
 def resolve(links: Links, threshold: float, key: Key | bytes) -> Resolved:

@@ -22,9 +22,10 @@ from ..exceptions import LinkageModelError
 from .comparisons import COMPANIONS, TRAITS, Trait
 
 HYPOTHESES = ("same", "relative", "stranger")
+_ALL = (*TRAITS, COMPANIONS)
 # Where the levels of each trait stand.
-_ENDS = np.cumsum([len(trait.levels) for trait in (*TRAITS, COMPANIONS)])
-_PLACES = {t.name: slice(end - len(t.levels), end) for t, end in zip((*TRAITS, COMPANIONS), _ENDS.tolist(), strict=True)}
+_ENDS = np.cumsum([len(trait.levels) for trait in _ALL])
+_PLACES = {trait.name: slice(end - len(trait.levels), end) for trait, end in zip(_ALL, _ENDS.tolist(), strict=True)}
 _COLUMNS = {"same": "m", "relative": "relative", "stranger": "u"}
 
 
@@ -85,7 +86,7 @@ class Model:
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise LinkageModelError(f"{source} is no linkage model ({type(error).__name__}: {error}).") from None
-        expected = [(t.name, level.name) for t in (*TRAITS, COMPANIONS) for level in t.levels]
+        expected = [(t.name, level.name) for t in _ALL for level in t.levels]
         if list(zip(levels["trait"], levels["level"], strict=True)) != expected:
             raise LinkageModelError(
                 f"{source} was made for other comparisons than those of this version: train it again."

@@ -14,8 +14,10 @@ import pandas as pd
 
 # No name is longer: what lies beyond, in a cell that something was pasted into, is not looked at.
 LONGEST = 200
-# How often organisations' orders of names are told by each other's, and how sure the words of one name must be against
-# its organisation's order (of 1 for a family name that is one and a given name that is one).
+# How many more given than family names a household of an organisation must show, for its order to be known from them.
+PLAIN = 0.5
+# How often organisations' orders are told by each other's, and how sure the words of one name must be against its
+# organisation's order (of 2 for a family name that is one, and a given name that is one).
 ROUNDS, SURE = 4, 0.75
 # Letters that Unicode does not take apart into a base letter and an accent.
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "œ": "oe", "æ": "ae", "ß": "ss", "ı": "i"})
@@ -87,60 +89,85 @@ def sound(word: str) -> str:
     return word
 
 
-def turned(given: pd.Series, family: pd.Series, organisation: pd.Series, household: pd.Series) -> np.ndarray:
+def turned(
+    given: pd.Series, family: pd.Series, organisation: pd.Series, household: pd.Series, year: pd.Series
+) -> np.ndarray:
     """
     Which names stand in the other order: the family name where the given name belongs.
 
-    An organisation's order is told by the members of its households, who share the family name, and by the words that
-    other organisations use as family names; a single name is turned where its words say so, against its organisation.
+    An initial is of a given name. Else an organisation's order is told by the members of its households, who share the
+    family name, or by the words that organisations of which the order is known use as family names; a single name is
+    turned where its words say so, against its organisation.
 
     Parameters
     ----------
     given, family : Series of str
         Simplified names; a row where one is missing is left as it is.
-    organisation, household : Series
-        Who typed them, and of which household (missing where that is not known).
+    organisation, household, year : Series
+        Who typed them, of which household, and of whom born in which year (missing where that is not known).
 
     Examples
     --------
-    >>> a = pd.DataFrame({"given": ["ana", "eva"], "family": ["roy", "roy"], "organisation": "A", "household": ["1", "1"]})
-    >>> b = pd.DataFrame({"given": ["roy", "roy"], "family": ["eva", "ana"], "organisation": "B", "household": ["7", "7"]})
+    >>> ana, eva = {"given": "ana", "family": "roy", "year": "1990"}, {"given": "eva", "family": "roy", "year": "2015"}
+    >>> a = pd.DataFrame([ana, eva]).assign(organisation="A", household="1")
+    >>> b = a.assign(organisation="B", household=None, given=a["family"], family=a["given"])
     >>> turned(**pd.concat([a, b], ignore_index=True)).tolist()
     [False, False, True, True]
     """
-    named = given.notna() & family.notna()
-    names = pd.DataFrame({"organisation": organisation, "household": household, "given": given, "family": family})
-    names = names[named].drop_duplicates(["organisation", "given", "family"])
+    keys = pd.MultiIndex.from_arrays([organisation, given, family])
+    names = pd.DataFrame({"organisation": organisation, "given": given, "family": family})
+    names = names.assign(household=household, year=year)[given.notna() & family.notna()]
+    # one name for each birth year of a household: the ways in which one person is typed are no members
+    members = names.dropna().drop_duplicates(["organisation", "household", "year"])
+    names = names.drop_duplicates(["organisation", "given", "family"])
     if names.empty:
         return np.zeros(len(given), dtype=bool)
     of = pd.factorize(names["organisation"])[0]
-    members = names.groupby(["organisation", "household"])[["given", "family"]].nunique()
-    shared = (members["given"] - members["family"]).groupby(level="organisation").sum()
-    order = np.where(names["organisation"].map(shared).fillna(0) < 0, -1.0, 1.0)
+    first, last = (names[part].map(initials).to_numpy(dtype=bool) for part in ("given", "family"))
+    by_initial = np.where(first & ~last, 1, np.where(last & ~first, -1, 0))
+    members = members.groupby(["organisation", "household"])[["given", "family"]].nunique()
+    members = members[members.max(axis=1) > 1]
+    more = (members["given"] - members["family"]).groupby(level="organisation").agg(["sum", "size"])
+    more = more[more["sum"].abs() >= PLAIN * more["size"]]["sum"]
+    known = np.sign(names["organisation"].map(more).fillna(0).to_numpy())
+    if not (known.any() or by_initial.any()):
+        known = np.ones(len(names))
+    order = np.where(by_initial != 0, by_initial, known).astype(float)
     word, at, side = _words_of(names)
     weight = side / np.bincount(at, minlength=len(names))[at]
+    width = of.max() + 1
     for _ in range(ROUNDS):
-        # what others make of each word: a family name where positive
+        # what other organisations make of each word: a family name where positive
         said = np.bincount(word, weights=side * order[at])
-        own = np.zeros((word.max() + 1) * (of.max() + 1))
-        place = word * (of.max() + 1) + of[at]
-        np.add.at(own, place, side * order[at])
-        elsewhere = np.bincount(of[at], weights=weight * np.tanh(said[word] - own[place]), minlength=of.max() + 1)
-        order = np.where(elsewhere[of] == 0, order, np.sign(elsewhere)[of])
+        own = np.bincount(word * width + of[at], weights=side * order[at], minlength=(word.max() + 1) * width)
+        others = np.tanh(said[word] - own[word * width + of[at]])
+        elsewhere = np.sign(np.bincount(of[at], weights=weight * others, minlength=width))[of]
+        order = np.where(by_initial != 0, by_initial, np.where(known != 0, known, elsewhere))
+    order = np.where(order == 0, 1, order)
     # its own use of a word says nothing of a name
     said = np.bincount(word, weights=side * order[at])
     alone = np.bincount(at, weights=weight * np.tanh(said[word] - side * order[at]), minlength=len(names))
-    turn = np.where(alone * order < -SURE, -order, order) < 0
+    turn = np.where((by_initial == 0) & (alone * order < -SURE), -order, order) < 0
     found = pd.Series(turn, index=pd.MultiIndex.from_frame(names[["organisation", "given", "family"]]))
-    keys = pd.MultiIndex.from_arrays([organisation[named], given[named], family[named]])
-    result = np.zeros(len(given), dtype=bool)
-    result[named.to_numpy()] = found.reindex(keys).to_numpy()
-    return result
+    return found.reindex(keys, fill_value=False).to_numpy()
+
+
+def initials(name: object) -> bool:
+    """
+    Whether a simplified name is letters alone.
+
+    Examples
+    --------
+    >>> initials("j p"), initials("jo"), initials(None)
+    (True, False, False)
+    """
+    return isinstance(name, str) and all(len(word) == 1 for word in name.split())
 
 
 def _words_of(names: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The words of each name: their code, the row they are of, and 1 in the family name, −1 in the given name."""
-    rows = names.reset_index(drop=True)
-    words = pd.concat([rows[part].str.split().explode() for part in ("family", "given")])
-    side = np.repeat([1.0, -1.0], [rows["family"].str.split().str.len().sum(), rows["given"].str.split().str.len().sum()])
-    return pd.factorize(words)[0], words.index.to_numpy(), side
+    """The words of each name, letters left out: their code, the row they are of, and 1 in the family name, else −1."""
+    rows = names[["family", "given"]].reset_index(drop=True)
+    words = pd.concat([rows[part].str.split().explode() for part in rows])
+    side = np.repeat([1.0, -1.0], [rows[part].str.split().str.len().sum() for part in rows])
+    long = words.str.len().gt(1).to_numpy()
+    return pd.factorize(words[long])[0], words.index.to_numpy()[long], side[long]

@@ -51,11 +51,13 @@ class Weights:
         Expected number of other files that the organisation of each identity has of the same person.
     said : str
         Whether the weights were learnt from these deposits, or why not, as a sentence.
+    learnt : bool
     """
 
     model: Model
     repeats: np.ndarray
-    said: str
+    said: str = ""
+    learnt: bool = False
 
 
 def compare(connection: duckdb.DuckDBPyConnection, table: str) -> pd.DataFrame:
