@@ -342,9 +342,9 @@ def _identities(identities: list[tuple[Organisation, Habit, Identity]]) -> pd.Da
             "household_number": [i.household_number for _, _, i in identities],
             "true_person": [i.person.number for _, _, i in identities],
             "true_household": [i.household.number for _, _, i in identities],
-            "given_form": [i.given_form if "prenom" in h.columns else "none" for _, h, i in identities],
-            "family_form": [i.family_form if "nom" in h.columns else "none" for _, h, i in identities],
-            "birth_form": [i.birth_form if "date_naissance" in h.columns else "none" for _, h, i in identities],
+            "given_form": [i.given_form if h.fills("prenom") else "none" for _, h, i in identities],
+            "family_form": [i.family_form if h.fills("nom") else "none" for _, h, i in identities],
+            "birth_form": [i.birth_form if h.fills("date_naissance") else "none" for _, h, i in identities],
         }
     )
 
