@@ -140,7 +140,7 @@ def test_every_row_of_a_drawn_world_has_the_fate_that_its_truth_says(tmp_path, d
 
 
 def test_a_habit_that_nobody_knows():
-    with pytest.raises(SettingsError, match="habits is 'residence': give none, drawn, or names"):
+    with pytest.raises(SettingsError, match="habits: residence is no habit: give none, drawn, or names"):
         Settings(habits="residence")
-    with pytest.raises(SettingsError, match="habits is 'drawn,merges'"):
+    with pytest.raises(SettingsError, match="habits: drawn is no habit"):
         Settings(habits="drawn,merges")
