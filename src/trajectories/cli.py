@@ -113,6 +113,7 @@ def simulate(
     contacts: Annotated[bool, typer.Option(help="Scheduled contacts exist.")] = True,
     contacts_succeed: Annotated[bool, typer.Option(help="Every scheduled contact is made and succeeds.")] = False,
     hearsay: Annotated[bool, typer.Option(help="Departures become known by hearsay too.")] = True,
+    habits: Annotated[str, typer.Option(help="Of the organisations: none, drawn, or names (docs/habits.md).")] = "none",
     dry_run: DryRunOption = False,
 ) -> None:
     """Invent deposits with a known truth."""
@@ -122,7 +123,7 @@ def simulate(
 
     settings = Settings(
         households=households, organisations=organisations, defects=defects, seed=seed,
-        contacts=contacts, contacts_succeed=contacts_succeed, hearsay=hearsay,
+        contacts=contacts, contacts_succeed=contacts_succeed, hearsay=hearsay, habits=habits,
     )  # fmt: skip
     if has_deposits(out / "raw") and not (out / SYNTHETIC_MARK).exists():
         raise TrajectoriesError(f"{out / 'raw'} holds deposits that are not synthetic: choose another folder.")

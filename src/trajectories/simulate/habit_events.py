@@ -198,13 +198,20 @@ def destination_in_residence(scene: Scene, events: list[Event]) -> list[Event]:
 
     An old address that goes on being printed must have been printed: else it would be news.
     """
-    met = {(e.person, e.opening) for e in events if e.kind == "service" and not e.note}
-    events = [e for e in events if e.note != "stale_address" or (e.person, e.opening) in met]
-    for event in events:
-        if event.kind == "establishment" and event.destination:
-            event.residence, event.destination = event.destination, ""
-            event.blank = tuple(c for c in event.blank if c not in _PLACE)
-    return events
+    told = []
+    for file in _files(events):
+        opens = file[0].kind == "establishment" and file[0].destination != ""
+        old = file[0].residence if opens else ""
+        for event in file:
+            if opens and event.note == "stale_address":
+                continue
+            if event.kind == "establishment" and event.destination:
+                event.residence, event.destination = event.destination, ""
+                event.blank = tuple(c for c in event.blank if c not in _PLACE)
+            elif old and event.residence == old != event.lived:
+                event.residence = file[0].residence  # what is printed again is what the first row says
+            told.append(event)
+    return in_order(told)
 
 
 def two_facts_two_dates(scene: Scene, events: list[Event]) -> list[Event]:

@@ -61,6 +61,7 @@ def status_without_date(draft: Draft, rng: np.random.Generator, place: Geography
     """The status of a follow-up and no date of it, where the row still has a place, and stands in its own quarter."""
     event = draft.event
     typed = draft.cells["municipalite_residence"] != "" and "municipalite_residence" not in event.blank
+    typed = typed and draft.habit.fills("municipalite_residence")
     if not event.status or not typed or draft.quarter != quarter_of(event.follow_up_date or event.day):
         return False
     draft.cells["date_suivi"] = ""
@@ -94,7 +95,7 @@ def dates_to_the_year(draft: Draft, rng: np.random.Generator, place: Geography) 
 def leave_blank(draft: Draft) -> None:
     """Blank the cells that the organisation leaves blank on this row, and those of the columns it does not have."""
     for column in draft.cells:
-        if column in draft.event.blank or column not in draft.habit.columns:
+        if column in draft.event.blank or not draft.habit.fills(column):
             draft.cells[column] = ""
     if draft.cells["municipalite_residence"] == "" and draft.cells["code_municipal"] == "":
         draft.residence_form = "none"

@@ -38,187 +38,123 @@ class DrawnHabit:
         Of the habits of one group an organisation has one at most ("": it goes with any other).
     prior : float
         A world's share of the organisations with the habit is drawn from 0 to this.
-    scope : {"events", "identity", "row", "columns", "deposits"}
-        What it changes.
     where : {"any", "region", "metropole", "quarterly"}
         The organisations it fits; "quarterly": those that hand in a file a quarter.
+    scope : {"events", "identity", "row", "columns", "deposits"}
+        What it changes.
+    apply : callable or str
+        (scene, events) for events, (identity, rng, form of dates) and (draft, rng, geography) as for `Defect`; what it
+        does, in words, where other code sees to it (columns and deposits).
     concludes : str
         What a careful reader concludes from the rows (docs/habits.md).
-    apply : callable, optional
-        (scene, events) for events, (identity, rng, form of dates) and (draft, rng, geography) as for `Defect`. None for
-        columns and deposits.
+
+    Examples
+    --------
+    >>> next(habit.does for habit in HABITS if habit.name == "deposits_late")
+    'Deposits come months late.'
     """
 
     name: str
     group: str
     prior: float
-    scope: str
     where: str
+    scope: str
+    apply: Callable[..., object] | str
     concludes: str
-    apply: Callable[..., object] | None = None
+
+    @property
+    def does(self) -> str:
+        """What an organisation with the habit does, in one sentence."""
+        return self.apply if isinstance(self.apply, str) else (self.apply.__doc__ or "").strip().split("\n")[0]
 
 
-_OLD = "the status and the service say where the person is; an address printed before a settlement is no news"
-_ROW = "the rest of the row"
-_PRECISE = "intervals as wide as what is typed; of two orders the one with fewer moves"
-_NAMES = "the same person, by the birth date and the other names"
+_REPEATED = "who is there or was served there, not the address: one printed before a settlement is no news"
+_AREA = "the region, not the municipality"
+_SETTLED = "without a destination one settles at the residence, if that is en région"
 _TWO = "two facts, each on its date; a service without one is of the row's quarter"
-_VISIT, _STAYS = "a visit or a return: open", "no return"
-_FATES = "of each quarter the deposit of the latest date"
+_HEAD = "the journey of the head, nothing of the others"
+_COARSE = "an interval as wide as the date; of two orders the one with fewer moves"
+_SAME = "the same person, by names and birth"
+_TOLD_APART = "the members, by names and births"
+_FIRST_ROW = "who it is, from the file's first row"
+_YEAR = "the year, beside the names"
+_OTHER = "the same person, by the birth date and the other names"
+_STATUS = "present, left or not reached"
+_QUARTER = "a contact in the row's quarter"
+_OPEN = "a visit or a return: open"
+_NO_RETURN = "no return"
+_LATEST = "of each quarter the deposit of the latest date"
+_AGAIN = "the same facts, told again"
+_REST = "what the rest of the row says"
 
-# Columns that an organisation may never fill: all but what makes a row usable.
+# Columns that an organisation may never fill, and their priors: all but what makes a row usable.
 NEVER_FILLED = {
     "no_menage": 0.4, "prenom": 0.2, "nom": 0.15, "no_dossier": 0.25, "date_naissance": 0.2, "sexe": 0.4,
     "pays_naissance": 0.4, "categorie_immigration": 0.4, "date_arrivee_quebec": 0.4, "taille_menage": 0.4,
     "municipalite_residence": 0.2, "code_municipal": 0.8, "code_postal": 0.8, "municipalite_destination": 0.2,
-    "service": 0.2, "date_depart_montreal": 0.8, "destination_depart": 0.4, "motif_depart": 0.8,
+    "service": 0.2, "date_depart_montreal": 0.8, "date_depart_region": 0.2, "destination_depart": 0.4,
+    "motif_depart": 0.8, "connaissance_francais": 0.4, "scolarite": 0.4, "programme": 0.4, "volet": 0.4,
+    "motif_etablissement": 0.4, "besoins": 0.4, "emploi_obtenu": 0.4, "date_emploi": 0.4, "logement_trouve": 0.4,
+    "date_logement": 0.4,
 }  # fmt: skip
 
-HABITS = (
-    # What is noted at all.
-    DrawnHabit("visit_with_old_address", "visit", 0.4, "events", "metropole", _VISIT, events.visit_with_old_address),
-    DrawnHabit("visit_with_new_address", "visit", 0.4, "events", "metropole", _STAYS, events.visit_with_new_address),
-    DrawnHabit("visit_without_address", "visit", 0.4, "events", "metropole", _STAYS, events.visit_without_address),
-    DrawnHabit(
-        "departures_late",
-        "departures",
-        0.4,
-        "events",
-        "region",
-        "a departure on its date, told late",
-        events.departures_late,
-    ),
-    DrawnHabit("departures_never", "departures", 0.4, "events", "region", "nothing", events.departures_never),
-    DrawnHabit(
-        "departures_in_remarks",
-        "departures",
-        0.4,
-        "row",
-        "region",
-        "nothing: remarks are not read",
-        row_defects.departure_in_remarks,
-    ),
-    DrawnHabit(
-        "departures_false",
-        "",
-        0.3,
-        "events",
-        "region",
-        "a departure; who is present later came back, or never left: open",
-        events.departures_false,
-    ),
-    # The column of residence.
-    DrawnHabit("residence_intake", "residence", 0.5, "events", "any", _OLD, events.residence_intake),
-    DrawnHabit(
-        "residence_intake_metropole", "residence", 0.5, "events", "region", _OLD, events.residence_intake_metropole
-    ),
-    DrawnHabit("residence_first_row_only", "residence", 0.5, "events", "any", _OLD, events.residence_first_row_only),
-    DrawnHabit(
-        "residence_own_town",
-        "residence",
-        0.5,
-        "events",
-        "any",
-        "the region, not the municipality",
-        events.residence_own_town,
-    ),
-    DrawnHabit(
-        "destination_in_residence",
-        "",
-        0.8,
-        "events",
-        "any",
-        "an establishment without a destination settles at the residence, if that is en région",
-        events.destination_in_residence,
-    ),
-    # What a row is about.
-    DrawnHabit("two_facts_two_dates", "facts", 0.4, "events", "region", _TWO, events.two_facts_two_dates),
-    DrawnHabit("two_facts_one_date", "facts", 0.4, "events", "region", _TWO, events.two_facts_one_date),
-    DrawnHabit(
-        "status_own_words",
-        "",
-        0.8,
-        "row",
-        "region",
-        "present, left or not reached, whatever the words",
-        row.status_own_words,
-    ),
-    DrawnHabit(
-        "status_without_date", "", 0.8, "row", "region", "a contact in the row's quarter", row.status_without_date
-    ),
-    DrawnHabit(
-        "head_only", "", 0.8, "events", "any", "the journey of the head; nothing of the others", events.head_only
-    ),
-    # Dates.
-    DrawnHabit("dates_to_the_month", "dates", 0.4, "row", "any", _PRECISE, row.dates_to_the_month),
-    DrawnHabit("dates_to_the_quarter", "dates", 0.4, "row", "any", _PRECISE, row.dates_to_the_quarter),
-    DrawnHabit("dates_to_the_year", "dates", 0.4, "row", "any", _PRECISE, row.dates_to_the_year),
-    # Who is on a row.
-    DrawnHabit(
-        "number_each_year",
-        "number",
-        0.5,
-        "events",
-        "any",
-        "the same person, by names and birth",
-        events.number_each_year,
-    ),
-    DrawnHabit(
-        "number_of_the_household",
-        "number",
-        0.5,
-        "identity",
-        "any",
-        "names and births tell the members apart",
-        identity.number_of_the_household,
-    ),
-    DrawnHabit(
-        "given_name_first_row_only",
-        "first_row",
-        0.4,
-        "events",
-        "any",
-        "the file's first row says who",
-        events.given_name_first_row_only,
-    ),
-    DrawnHabit(
-        "names_first_row_only",
-        "first_row",
-        0.4,
-        "events",
-        "any",
-        "the file's first row says who",
-        events.names_first_row_only,
-    ),
-    DrawnHabit("birth_year", "birth", 0.4, "identity", "any", "the year", identity.birth_year_only),
-    DrawnHabit("birth_first_of_january", "birth", 0.4, "identity", "any", "the year", identity.birth_first_of_january),
-    DrawnHabit(
-        "birth_swapped",
-        "birth",
-        0.4,
-        "identity",
-        "any",
-        "the year; a day of 12 or less may be the month",
-        identity.birth_day_month_swapped,
-    ),
-    DrawnHabit("name_of_the_spouse", "", 0.8, "identity", "any", _NAMES, identity.married_name),
-    DrawnHabit("name_turned", "", 0.8, "identity", "any", _NAMES, identity.surnames_turned),
-    DrawnHabit("name_transliterated", "", 0.8, "identity", "any", _NAMES, identity.transliterated),
-    DrawnHabit("name_nickname", "given", 0.4, "identity", "any", _NAMES, identity.nickname),
-    DrawnHabit("name_initial", "given", 0.4, "identity", "any", _NAMES, identity.initial),
-    DrawnHabit("names_exchanged", "", 0.8, "identity", "any", _NAMES, identity.names_swapped),
-    # Deposits.
-    DrawnHabit("deposits_late", "deposits", 0.4, "deposits", "quarterly", _FATES),
-    DrawnHabit("deposits_twice", "deposits", 0.4, "deposits", "quarterly", _FATES),
-    DrawnHabit("deposits_corrected", "deposits", 0.4, "deposits", "quarterly", _FATES),
-    DrawnHabit("deposits_cumulative", "deposits", 0.4, "deposits", "quarterly", _FATES),
-    DrawnHabit("deposits_cumulative_as_new", "deposits", 0.4, "deposits", "quarterly", "the same facts, told again"),
-    DrawnHabit("code_changes", "partner", 0.3, "deposits", "any", "the same persons, by names and birth"),
-    DrawnHabit("merges", "partner", 0.3, "deposits", "any", "the same persons, by names and birth"),
-    # Columns.
-    DrawnHabit("quarter_in_the_file_name", "", 0.8, "columns", "quarterly", "the quarter of the file's name"),
-    *(DrawnHabit(f"no_{column}", "", prior, "columns", "any", _ROW) for column, prior in NEVER_FILLED.items()),
-)
+# Applied in this order.
+HABITS = tuple(DrawnHabit(*line) for line in (
+    # Visits to the metropole; then the column of residence, which prints its own address on them too.
+    ("visit_with_old_address", "visit", 0.4, "metropole", "events", events.visit_with_old_address, _OPEN),
+    ("visit_with_new_address", "visit", 0.4, "metropole", "events", events.visit_with_new_address, _NO_RETURN),
+    ("visit_without_address", "visit", 0.4, "metropole", "events", events.visit_without_address, _NO_RETURN),
+    ("residence_intake", "residence", 0.5, "any", "events", events.residence_intake, _REPEATED),
+    ("residence_intake_metropole", "residence", 0.5, "region", "events", events.residence_intake_metropole, _REPEATED),
+    ("residence_first_row_only", "residence", 0.5, "any", "events", events.residence_first_row_only, _REPEATED),
+    ("residence_own_town", "residence", 0.5, "any", "events", events.residence_own_town, _AREA),
+    ("destination_in_residence", "", 0.8, "any", "events", events.destination_in_residence, _SETTLED),
+    # What a row is about, and who is on it.
+    ("two_facts_two_dates", "facts", 0.4, "region", "events", events.two_facts_two_dates, _TWO),
+    ("two_facts_one_date", "facts", 0.4, "region", "events", events.two_facts_one_date, _TWO),
+    ("status_own_words", "", 0.8, "region", "row", row.status_own_words, _STATUS),
+    ("status_without_date", "", 0.8, "region", "row", row.status_without_date, _QUARTER),
+    ("head_only", "", 0.8, "any", "events", events.head_only, _HEAD),
+    ("departures_late", "departures", 0.4, "region", "events", events.departures_late, "a departure on its date"),
+    ("departures_never", "departures", 0.4, "region", "events", events.departures_never, "nothing"),
+    ("departures_in_remarks", "departures", 0.4, "region", "row", row_defects.departure_in_remarks,
+     "nothing: remarks are not read"),
+    ("departures_false", "", 0.3, "region", "events", events.departures_false, "a departure; it cannot be known"),
+    ("dates_to_the_month", "dates", 0.4, "any", "row", row.dates_to_the_month, _COARSE),
+    ("dates_to_the_quarter", "dates", 0.4, "any", "row", row.dates_to_the_quarter, _COARSE),
+    ("dates_to_the_year", "dates", 0.4, "any", "row", row.dates_to_the_year, _COARSE),
+    # Who somebody is.
+    ("number_each_year", "number", 0.5, "any", "events", events.number_each_year, _SAME),
+    ("number_of_the_household", "number", 0.5, "any", "identity", identity.number_of_the_household, _TOLD_APART),
+    ("given_name_first_row_only", "first_row", 0.4, "any", "events", events.given_name_first_row_only, _FIRST_ROW),
+    ("names_first_row_only", "first_row", 0.4, "any", "events", events.names_first_row_only, _FIRST_ROW),
+    ("birth_year", "birth", 0.4, "any", "identity", identity.birth_year_only, _YEAR),
+    ("birth_first_of_january", "birth", 0.4, "any", "identity", identity.birth_first_of_january, _YEAR),
+    ("birth_swapped", "birth", 0.4, "any", "identity", identity.birth_day_month_swapped, _YEAR),
+    ("name_of_the_spouse", "", 0.8, "any", "identity", identity.married_name, _OTHER),
+    ("name_turned", "", 0.8, "any", "identity", identity.surnames_turned, _OTHER),
+    ("name_transliterated", "", 0.8, "any", "identity", identity.transliterated, _OTHER),
+    ("name_nickname", "given", 0.4, "any", "identity", identity.nickname, _OTHER),
+    ("name_initial", "given", 0.4, "any", "identity", identity.initial, _OTHER),
+    ("names_exchanged", "", 0.8, "any", "identity", identity.names_swapped, _OTHER),
+    # Deposits, organisations, columns.
+    ("deposits_late", "deposits", 0.4, "quarterly", "deposits", "Deposits come months late.", _LATEST),
+    ("deposits_twice", "deposits", 0.4, "quarterly", "deposits",
+     "Most deposits are sent twice, the first time with gaps.", _LATEST),
+    ("deposits_corrected", "deposits", 0.4, "quarterly", "deposits",
+     "Most deposits are sent again, with the errors of the first corrected.", _LATEST),
+    ("deposits_cumulative", "deposits", 0.4, "quarterly", "deposits",
+     "A deposit repeats the year's earlier rows, each under its own quarter.", _LATEST),
+    ("deposits_cumulative_as_new", "deposits", 0.4, "quarterly", "deposits",
+     "A deposit repeats the year's earlier rows, under its own quarter.", _AGAIN),
+    ("code_changes", "partner", 0.3, "any", "deposits", "The organisation's code changes.", _SAME),
+    ("merges", "partner", 0.3, "any", "deposits",
+     "The organisation becomes part of a neighbour, which gives new file numbers.", _SAME),
+    ("quarter_in_the_file_name", "", 0.8, "quarterly", "columns", "Only the file's name says the quarter.",
+     "the quarter of the file's name"),
+    *((f"no_{column}", "", prior, "any", "columns", "The column is never filled, or not there.", _REST)
+      for column, prior in NEVER_FILLED.items()),
+))  # fmt: skip
 NAMES = tuple(habit.name for habit in HABITS)
 
 
@@ -251,7 +187,7 @@ def _with(settings: Settings, organisation: Organisation, manner: Habit, shares:
     for _, habit in sorted(fitting, key=lambda item: item[0]):
         kept.setdefault(habit.group or habit.name, habit)
     drawn = _usable({habit.name for habit in kept.values()}, manner.columns)
-    return replace(manner, drawn=drawn, columns=_columns(drawn, manner.columns))
+    return replace(manner, drawn=drawn, columns=_columns(drawn, manner.columns, rng))
 
 
 def _usable(drawn: set[str], columns: Sequence[str]) -> frozenset[str]:
@@ -276,8 +212,9 @@ def _usable(drawn: set[str], columns: Sequence[str]) -> frozenset[str]:
     return frozenset(drawn)
 
 
-def _columns(drawn: frozenset[str], columns: Sequence[str]) -> tuple[str, ...]:
-    absent = {c for c in COLUMNS if f"no_{c}" in drawn}
+def _columns(drawn: frozenset[str], columns: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+    there = (rng.random(len(COLUMNS)) < 0.5).tolist()  # of those never filled: the column may be there all the same
+    absent = {c for c, kept in zip(COLUMNS, there, strict=True) if f"no_{c}" in drawn and not kept}
     if "quarter_in_the_file_name" in drawn:
         absent |= {"exercice", "trimestre"}
     if "destination_in_residence" in drawn:
@@ -315,7 +252,7 @@ def changes(settings: Settings, network: Network, manners: list[Habit]) -> dict[
         if organisation.index not in here or organisation.index in heirs:
             continue
         if "code_changes" in drawn:
-            code = f"{organisation.code[:3]}{50 + int(organisation.code[3:])}"
+            code = f"{organisation.code[:3]}{500 + int(organisation.code[3:])}"
             heir = replace(organisation, code=code, opened=quarter_start(april))
             found[organisation.index] = Change(april, heir, True)
         elif "merges" in drawn:

@@ -194,6 +194,10 @@ class Habit:
     drift: bool  # its form changes once
     drawn: frozenset[str] = frozenset()  # of `habits.HABITS`
 
+    def fills(self, column: str) -> bool:
+        """Whether the organisation ever fills a column."""
+        return column in self.columns and f"no_{column}" not in self.drawn
+
 
 _FORM_CHANGE = 2022 * 4 + 1  # the quarter that begins the exercice 2022-2023
 

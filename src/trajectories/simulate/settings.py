@@ -237,11 +237,13 @@ def _faults(s: Settings) -> list[str]:
 def _unknown_habits(habits: object) -> list[str]:
     from .habits import NAMES
 
-    known = {"none"}, {"drawn"}
-    chosen = set(habits.split(",")) if isinstance(habits, str) else set()
-    if chosen in known or (chosen and chosen <= set(NAMES)):
+    if habits in ("none", "drawn"):
         return []
-    return [f"habits is {habits!r}: give none, drawn, or names joined by commas, of {', '.join(NAMES)}."]
+    names = habits.split(",") if isinstance(habits, str) else [repr(habits)]
+    unknown = [name for name in names if name not in NAMES]
+    return [
+        f"habits: {', '.join(unknown)} is no habit: give none, drawn, or names of docs/habits.md joined by commas."
+    ] if unknown else []  # fmt: skip
 
 
 def _whole(value: object) -> bool:

@@ -189,7 +189,9 @@ class Truth:
     stays : true_person, true_household, group, episode, pathway, municipality, region, establishment, exit, exit_cause,
         exit_destination, exit_reason, months (calendar months, inf if it never ends), job_found, job_found_later,
         housing_found, exploratory_visit, pairing, city_size, immigration_category, origin
-    identities : organisation_id, file_number, household_number, true_person, true_household
+    identities : organisation_id, file_number, household_number, true_person, true_household, and how it says who that
+        is: given_form (full, nickname, initial, none), family_form (own, spouse, none), birth_form (day, swapped, year,
+        none; 01-01 is a year)
     rows : file, sheet ("" for text), row (as a spreadsheet shows it), organisation_id, true_person, true_household,
         kind (service, establishment, follow_up, departure; total and aggregate: nobody's), fate (accepted,
         superseded, duplicate, quarantined), event_date, exit_date, residence_code, destination_code, residence_form,
@@ -197,8 +199,11 @@ class Truth:
         not; homonym_postal, postal: by the postal code at most; outside: outside Québec), quarantine_reason,
         superseded_by, note (an odd fact, by its defect's name), service (canonical code), status (present, left,
         not_reached), date_form (how event_date is typed: day, month, quarter, year, missing, unreadable, moved to
-        another day)
-    organisations : organisation_id, name, municipality, region, zone, opened, closed, stops_calling (dates, NaT: never)
+        another day), exit_form and follow_up_form (the same of exit_date and follow_up_date), noted_date (the day it
+        was written), true_code (where the person lived on that day), stale (the residence typed is another: an old
+        address, or the organisation's own town), identity (the line of `identities`)
+    organisations : organisation_id, name, municipality, region, zone, opened, closed, stops_calling (dates, NaT:
+        never), habits (of `HABITS`, by name, with spaces between)
     defects : name, scope, count
     """
 
@@ -342,9 +347,9 @@ def _identities(identities: list[tuple[Organisation, Habit, Identity]]) -> pd.Da
             "household_number": [i.household_number for _, _, i in identities],
             "true_person": [i.person.number for _, _, i in identities],
             "true_household": [i.household.number for _, _, i in identities],
-            "given_form": [i.given_form if "prenom" in h.columns else "none" for _, h, i in identities],
-            "family_form": [i.family_form if "nom" in h.columns else "none" for _, h, i in identities],
-            "birth_form": [i.birth_form if "date_naissance" in h.columns else "none" for _, h, i in identities],
+            "given_form": [i.given_form if h.fills("prenom") else "none" for _, h, i in identities],
+            "family_form": [i.family_form if h.fills("nom") else "none" for _, h, i in identities],
+            "birth_form": [i.birth_form if h.fills("date_naissance") else "none" for _, h, i in identities],
         }
     )
 
