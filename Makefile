@@ -1,6 +1,6 @@
 # Every target makes what it needs first. `make reports` and `make test` are all that a new user has to know.
 .POSIX:
-.PHONY: help install reports test coverage recovery faults cluster messages lint lab docs release lock wheelhouse offline clean
+.PHONY: help install reports test coverage recovery faults blank cluster messages lint lab docs release lock wheelhouse offline clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -15,6 +15,7 @@ help:
 	@echo "make coverage  the tests, and which lines none of them runs (half as long again)"
 	@echo "make recovery  the long recovery studies (minutes)"
 	@echo "make faults    a hundred kills, every file damaged, two environments (a quarter of an hour or more)"
+	@echo "make blank     runs with every column absent, every cell blank, very few rows (two hours)"
 	@echo "make cluster   a whole run on a Dask cluster with certificates, against one here (minutes)"
 	@echo "make lab       JupyterLab on the notebooks"
 	@echo "make docs      the documentation's site, in build/docs"
@@ -57,6 +58,9 @@ recovery: install
 
 faults: install
 	$(BIN)/python -m pytest -q -s -m slow tests/faults
+
+blank: install
+	$(BIN)/python -m pytest -q -m slow tests/functional/test_blank.py
 
 cluster: install
 	$(BIN)/python -m pytest -q -m slow tests/functional/test_cluster.py

@@ -19,7 +19,7 @@ settings.load_profile("trajectories")
 # One notebook is the first of all: it makes the sample, which two must not make at once. So with pipeline.py, whose
 # examples have the study of src/conftest.py made for all others.
 LONGEST = (
-    "01_first_look.ipynb", "test_run_faults.py", "test_line.py", "test_batch.py", "test_cli.py",
+    "01_first_look.ipynb", "test_run_faults.py", "test_line.py", "test_batch.py", "test_cli.py", "test_blank.py",
     "test_coverage_models.py", "pipeline.py", "test_every_page.py", "test_invariants.py", "04_services.ipynb",
     "test_leads_recovery.py", "test_coverage_turnbull.py", "02_from_deposits_to_spells.ipynb", "test_environments.py",
     "test_retention_recovery.py", "test_schedulers.py", "03_retention.ipynb", "06_your_own_question.ipynb",

@@ -215,6 +215,8 @@ def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
         )
     except UnreadableDepositError as error:
         return empty, str(error)
+    if not source.sheets:
+        return empty, "the registry has no sheet."
     grid = source.sheets[0].grid
     header, *rows = grid.head(len(grid.numbers)) or [[]]
     columns = keys(header)

@@ -8,6 +8,7 @@ is told by its number.
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +39,7 @@ def read_exclusions(path: Path | str) -> pd.DataFrame:
             path, sep=None, engine="python", dtype=str, encoding="utf-8-sig", keep_default_na=False,
             skip_blank_lines=False,
         )  # fmt: skip
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, csv.Error) as error:
         raise UnusableInputError(
             f"{path.name} cannot be read ({type(error).__name__}): "
             f"it needs the columns {' and '.join(COLUMNS)}, in UTF-8."

@@ -92,7 +92,8 @@ def _as_typed(pairs: pd.DataFrame, links: Links, ids: np.ndarray) -> pd.DataFram
         "effet": pairs["effect"].map(_EFFECTS), "probabilite": pairs["same"].round(4),
         "raison": pairs["reason"].fillna(""), "id_1": ids[pairs["left"]], "id_2": ids[pairs["right"]],
     })  # fmt: skip
-    typed = table.assign(file_number=table["key"].map(_number), birth=table["birth"].fillna(table["birth_year"]))
+    birth = table["birth"].where(table["birth"].notna(), table["birth_year"])
+    typed = table.assign(file_number=table["key"].map(_number), birth=birth)
     for column, label in _SHOWN.items():
         for number, end in ((1, "left"), (2, "right")):
             values = typed[column].iloc[pairs[end]]
