@@ -12,6 +12,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,14 @@ from trajectories import Study, build_cohort, build_spells, link_persons, read_d
 from trajectories.months import months_between
 from trajectories.observations import quarter_ends
 from trajectories.persons import SAMPLE_KEY
-from trajectories.simulate import Settings, exit_scores, link_scores, retention_scores, simulate, stay_scores
-from trajectories.simulate.scoring_stays import errors
+from trajectories.simulate import Settings, simulate
 from trajectories.survival import kaplan_meier
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # what scores is with the tests
+
+from scoring.journeys import journey_scores
+from scoring.links import link_scores, linked_rows
+from scoring.realised import errors, retention_errors
 
 STUDY = replace(Study(), replicates=0)
 HORIZONS = (12, 24)
@@ -34,13 +40,13 @@ SETTINGS = {
     "and every contact made": {"defects": "heavy", "contacts_succeed": True},
 }
 SHOWN = {
-    "pair_precision": "pairs of files across organisations: precision",
-    "pair_recall": "… recall",
+    "cross_org_precision": "pairs of files across organisations: precision",
+    "cross_org_recall": "… recall",
     "return_recall": "… recall of those that show a return",
     "whole_and_pure": "persons whole and pure",
     "household_f1": "households across organisations: F1",
-    "stays_found": "true stays found, right region",
-    "spurious_stays": "stays nobody lived, for 100 persons",
+    "spells_region_found": "true stays found, right region",
+    "spurious": "stays nobody lived, for 100 persons",
     "exits_inside": "true exit in the interval told (naive: the quarter)",
     "s12_error": "S(12): error",
     "s24_error": "S(24): error",
@@ -51,9 +57,11 @@ def ours(records: pd.DataFrame, truth) -> dict[str, float]:
     persons = link_persons(records, key=SAMPLE_KEY)
     residences = build_spells(records, persons, study=STUDY)
     cohort = build_cohort(residences, records, persons, study=STUDY)
-    cutoff = residences.cutoff
-    return scores(cohort.cohort, persons, truth, records, cutoff) | retention_scores(
-        cohort.cohort, cohort.contacts, truth, cutoff=cutoff, horizons=HORIZONS
+    found = SimpleNamespace(
+        spells=residences.spells, moves=residences.moves, cohort=cohort.cohort, cutoff=residences.cutoff
+    )
+    return scores(found, persons, truth, records) | retention_errors(
+        cohort.cohort, cohort.contacts, truth, cutoff=residences.cutoff, horizons=HORIZONS
     )
 
 
@@ -61,21 +69,21 @@ def naive(records: pd.DataFrame, truth) -> dict[str, float]:
     persons = join(records)
     stays = reported_stays(records, persons)
     cutoff = quarter_ends(records).max()
-    in_quarter = exit_scores(
-        stays.assign(lower=(stays["lower"] - 3).clip(lower=0)), persons, truth, records, cutoff=cutoff
-    )  # fmt: skip
+    begun = stays["establishment_latest"]
+    found = SimpleNamespace(
+        spells=stays.assign(spell=stays["episode"], start_earliest=begun, start_latest=begun),
+        moves=pd.DataFrame({"person_id": [], "kind": [], "earliest": begun[:0], "latest": begun[:0]}),
+        cohort=stays.assign(lower=(stays["lower"] - 3).clip(lower=0)),
+        cutoff=cutoff,
+    )
     curve = kaplan_meier(stays["lower"], stays["exit"].notna()).set_index("time")["survival"]
     estimates = {horizon: float(curve[curve.index <= horizon].iloc[-1]) for horizon in HORIZONS}
-    return scores(stays, persons, truth, records, cutoff) | in_quarter | errors(estimates, truth, cutoff)
+    return scores(found, persons, truth, records) | errors(estimates, truth, cutoff)
 
 
-def scores(cohort, persons, truth, records, cutoff) -> dict[str, float]:
-    known = persons, truth, records
-    return (
-        link_scores(*known)
-        | stay_scores(cohort, *known, cutoff=cutoff)
-        | exit_scores(cohort, *known, cutoff=cutoff)
-    )  # fmt: skip
+def scores(found, persons, truth, records) -> dict[str, float]:
+    rows = linked_rows(persons, truth, records)
+    return link_scores(persons, truth, records) | journey_scores(found, truth, rows)
 
 
 def join(records: pd.DataFrame) -> pd.DataFrame:
@@ -132,7 +140,8 @@ def reported_stays(records: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame
         establishment_earliest=runs["start"], establishment_latest=runs["start"], exit=exit_, excluded=None,
         lower=months, upper=np.where(exit_.notna(), months, np.inf), pathway=None, municipality=None,
     )  # fmt: skip
-    return stays[stays["zone"].eq("region")].reset_index(drop=True)
+    stays = stays[stays["zone"].eq("region")].reset_index(drop=True)
+    return stays.assign(episode=stays.groupby("person_id").cumcount() + 1, entry=0.0)
 
 
 def main(households: int = 1500, seed: int = 4107) -> None:

@@ -1,7 +1,7 @@
 """The commands. Each is a few lines: read the study, call the pipeline, say what happened, return the exit status.
 
-Exit status: 0 all done; 1 some failed (named); 2 usage or unusable input; 130 interrupted. A folder given on the
-command line wins over study.toml. Errors are sentences; a traceback is a defect.
+Exit status: 0 all done; 1 some failed (named); 2 nothing was done; 3 the library failed on a deposit (named); 130
+interrupted. A folder given on the command line wins over study.toml. Errors are sentences; a traceback is a defect.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .cli_steps import (
     report_step,
     team_at,
 )
-from .exceptions import TrajectoriesError, told
+from .exceptions import TrajectoriesError, sentence_of
 from .interrupts import remembered
 from .study import PATHWAYS, PERIMETERS, SCOPES, Study
 
@@ -45,7 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Montréal-to-region trajectories from PASI reporting records: deposits in, one report per region out.",
-    epilog="Exit status: 0 all done; 1 some failed, each named; 2 unusable input, nothing was done; 130 interrupted.",
+    epilog="Exit status: 0 all done; 1 some failed, each named; 2 unusable input, nothing was done; 3 the library "
+    "failed on a deposit, named, and all else was done: report it; 130 interrupted.",
 )
 
 app.add_typer(partners)
@@ -83,12 +84,10 @@ def main() -> None:
     try:
         with remembered():
             app()
-    except TrajectoriesError as error:
-        fail(str(error))
-        sys.exit(UNUSABLE)
-    except OSError as error:
-        # a full disk, a folder that is a file, a place that may not be written to
-        fail(told(error))
+    except Exception as error:
+        if sys.flags.dev_mode:  # python -X dev -m trajectories: for whoever mends the library
+            raise
+        fail(sentence_of(error))
         sys.exit(UNUSABLE)
     except SystemExit as end:
         # typer has turned Ctrl-C into this status already

@@ -18,6 +18,7 @@ from typing import Any
 
 import typer
 
+from .exceptions import sentence_of
 from .interrupts import stop_if_asked
 
 KEYS = ("event", "region", "stage", "status", "seconds", "message", "persons")
@@ -49,7 +50,7 @@ class Events:
             status = "interrupted"
             raise
         except Exception as error:
-            why = str(error) or type(error).__name__
+            why = sentence_of(error)
             raise
         finally:
             self._tell("end", status=status, seconds=time.monotonic() - began, message=why)

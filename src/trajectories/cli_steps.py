@@ -1,6 +1,7 @@
 """The steps that several commands share: build, report, and what is asked of them.
 
-Exit status: 0 all done; 1 some failed (named); 2 usage or unusable input; 130 interrupted.
+Exit status: 0 all done; 1 some failed (named); 2 nothing was done; 3 the library failed on a deposit (named); 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
 if TYPE_CHECKING:
     from .team import Team
 
-ALL_DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+ALL_DONE, SOME_FAILED, UNUSABLE, OUR_FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def check_key(derived: Path) -> None:
@@ -102,6 +103,8 @@ def build_step(
     unreadable = files[files["status"].eq("unreadable")]
     for file in unreadable.itertuples():
         show.fail(f"{file.file}: {file.message}")
+    if unreadable["fault"].notna().any():
+        return OUR_FAULT
     return SOME_FAILED if len(unreadable) else ALL_DONE
 
 

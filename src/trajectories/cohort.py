@@ -133,7 +133,7 @@ def _drawn(
     """The three tables of some persons, as columns; `everyone`: the members of all households, with their births."""
     records = in_perimeter(records[[name for name in GIVEN if name in records]], study.perimeter)
     stays = _stays(spells, study.scope)
-    rows = rows_of_persons(records, persons, cutoff, deposits)
+    rows = rows_of_persons(records, persons, observations, cutoff, deposits)
     stays = _first_contact(stays, observations, rows, study.scope, cutoff)
     stays = _months(stays, cutoff)
     stays = _heard_until(stays, rows, deposits, study.scope, cutoff)
@@ -220,7 +220,9 @@ def _first_contact(
     start. What was noted of the person elsewhere says nothing of when this stay would have been heard of.
     """
     seen = observations[observations["kind"].isin(["service", "establishment", "follow_up"])]
-    seen = seen[seen["zone"].eq(REGION)].merge(rows[["record_id", "noted"]], on="record_id", how="left")
+    seen = seen[seen["zone"].eq(REGION) & seen["aside"].isna()].merge(
+        rows[["record_id", "noted"]], on="record_id", how="left"
+    )
     later = seen["kind"].eq("establishment") & (seen["noted"] > seen["earliest"])
     seen["first_contact"] = seen["earliest"].where(~later, seen["noted"]).clip(upper=cutoff)
     seen = seen.dropna(subset=["first_contact"]).sort_values(["first_contact", "record_id"], kind="stable")

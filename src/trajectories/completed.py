@@ -210,7 +210,7 @@ def _filled(values: pd.Series, known: Integers, codes: Integers, missing, rng: n
     level = codes[missing]
     place = begins[level] + (rng.random(len(level)) * (begins[level + 1] - begins[level])).astype(np.int64)
     values = values.copy()
-    values.iloc[np.flatnonzero(missing)] = values.to_numpy(dtype=object)[donors[place]]
+    values.iloc[np.flatnonzero(missing)] = values.array[donors[place]]
     return values
 
 

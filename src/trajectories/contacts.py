@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from .months import months_between
-from .observations import READ, filed, is_departure, quarter_ends
+from .observations import READ, contact_days, filed, is_departure, quarter_ends, settled_at_residence, stated
 from .tables import (
     CONTACTS,
     EXITS,
@@ -65,28 +65,39 @@ def last_deposits(records: pd.DataFrame) -> pd.Series:
 
 
 def rows_of_persons(
-    records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.Timestamp, deposits: pd.Series
+    records: pd.DataFrame,
+    persons: pd.DataFrame,
+    observations: pd.DataFrame,
+    cutoff: pd.Timestamp,
+    deposits: pd.Series,
 ) -> pd.DataFrame:
     """
     The records up to the cut-off with their person, and what each row says of place and time.
 
-    Besides the columns read: `zone` and `region` (of an establishment row the destination's, else the residence's),
-    `away` (a place outside the territory), `departs`, `told` (when it was filed), `noted` (its own day, else the
-    first of its quarter), `first` and `last` (the days it may be of), `when` (the day by which its stay had
-    begun) and `by` (the same, for a « parti » the call).
+    Besides the columns read: `zone` and `region` (of an establishment row the destination's; of « présent » where the
+    observations put it; of « parti », « non joint » and departures a residence en région, since another one is older
+    than what the row is about; else the residence's), `away` (a place outside the territory), `departs`, `told` (when
+    it was filed), `noted` (its own day, else the first of its quarter), `first` and `last` (the days it may be of),
+    `when` (the day by which its stay had begun) and `by` (the same, for a « parti » the call).
     """
-    rows = records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id")
+    rows = settled_at_residence(records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id"))
     status, departs = rows["follow_up_status"], is_departure(rows)
-    settles = rows["establishment_date_latest"].notna() & rows["destination"].notna() & status.isna()
-    there = settles | (status.eq(PRESENT) & rows["residence"].isna())
-    zone = rows["residence_zone"].where(~there, rows["destination_zone"])
-    region = rows["residence_region"].where(~there, rows["destination_region"])
+    settles = rows["establishment_date_latest"].notna() & stated(rows, "destination") & status.isna()
+    zone = rows["residence_zone"].where(~settles, rows["destination_zone"])
+    region = rows["residence_region"].where(~settles, rows["destination_region"])
+    older = (status.isin([LEFT, NOT_REACHED]) | departs) & ~zone.eq(REGION)
+    zone, region = zone.where(~older, None), region.where(~older, None)
+    present = observations[observations["kind"].eq("follow_up")].drop_duplicates("record_id").set_index("record_id")
+    place = present.reindex(rows["record_id"])[["zone", "region"]].set_index(rows.index)
+    zone = zone.where(~status.eq(PRESENT), place["zone"])
+    region = region.where(~status.eq(PRESENT), place["region"])
     told = filed(rows, cutoff)
     closed = rows["organisation_id"].map(deposits).astype("datetime64[ns]")
     told = told.where(~(closed < told), closed)
     quarter = quarter_ends(rows)
-    noted = _own_day(rows, "earliest").fillna(quarter.dt.to_period("Q").dt.start_time)
-    last = _own_day(rows, "latest").fillna(quarter).fillna(told).clip(upper=cutoff)
+    noted, last = contact_days(rows, told)
+    noted = noted.fillna(quarter.dt.to_period("Q").dt.start_time)
+    last = last.fillna(quarter).fillna(told).clip(upper=cutoff)
     left = rows["exit_date_latest"].where(~(rows["exit_date_earliest"] > told)).clip(upper=told)
     when = last.where(~departs, left.fillna(last)).where(~settles, rows["establishment_date_latest"])
     rows = rows.assign(
@@ -95,10 +106,6 @@ def rows_of_persons(
     )  # fmt: skip
     after = (rows["first"] > cutoff) | (status.isna() & (rows["exit_date_earliest"] > cutoff))
     return rows[~after].reset_index(drop=True)
-
-
-def _own_day(rows: pd.DataFrame, end: str) -> pd.Series:
-    return rows[f"follow_up_date_{end}"].fillna(rows[f"service_date_{end}"])
 
 
 def of_stay(stays: pd.DataFrame, rows: pd.DataFrame, scope: str) -> pd.Series:
@@ -235,6 +242,7 @@ def _in_their_files(rows: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
 
 def _services(stays: pd.DataFrame, observations: pd.DataFrame, scope: str) -> pd.DataFrame:
     given = observations[observations["kind"].eq("service") & observations["zone"].eq(REGION)]
+    given = given[given["aside"].isna()]
     given = given[~given["organisation_zone"].eq(METROPOLE)].reset_index(drop=True)
     given = given.assign(
         when=given["latest"], by=given["latest"], departs=False, exit_date_earliest=pd.NaT, exit_date_latest=pd.NaT
@@ -249,6 +257,7 @@ def _seen_elsewhere(stays: pd.DataFrame, rows: pd.DataFrame, observations: pd.Da
     known = _beside(stays.assign(stay=np.arange(len(stays))), stays).assign(person_id=stays["person_id"])
     ended = known[known["exit"].notna()].rename(columns={"region": "of_region"})
     seen = observations[observations["kind"].isin(["service", "follow_up", "establishment"])]
+    seen = seen[seen["aside"].isna()]
     said = rows[["record_id", "told", "departs", "follow_up_status", "away"]]
     seen = seen.drop(columns="told").merge(said, on="record_id")
     pairs = ended.merge(seen, on="person_id")

@@ -282,6 +282,43 @@ def last_before(flag: np.ndarray, at: np.ndarray, person: np.ndarray) -> np.ndar
     return np.where((before >= 0) & (person[before] == person[at]), before, -1)
 
 
+def last_known(found: Evidence, flag: np.ndarray, person: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """For each person and day, the position of the last flagged row that is certainly of a day before; else −1."""
+    flagged = np.flatnonzero(flag)
+    keys = _packed(found.person[flagged], found.latest[flagged])
+    before = np.append(flagged, -1)[np.searchsorted(keys, _packed(person, day)) - 1]
+    return np.where((before >= 0) & (found.person[before] == person), before, -1)
+
+
+def next_known(found: Evidence, flag: np.ndarray, person: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """For each person and day, the position of the first flagged row that may be of that day or later; else −1."""
+    flagged = np.flatnonzero(flag)
+    keys = _packed(found.person[flagged], found.latest[flagged])
+    after = np.append(flagged, -1)[np.searchsorted(keys, _packed(person, day))]
+    return np.where((after >= 0) & (found.person[after] == person), after, -1)
+
+
+def _packed(person: np.ndarray, day: np.ndarray) -> np.ndarray:
+    return (person.astype(np.int64) << 32) + (day.astype(np.int64) - NO_DAY)
+
+
+def highest_so_far(day: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """
+    For rows grouped by person, the highest day of each row and those before it of its person.
+
+    Examples
+    --------
+    >>> highest_so_far(np.array([5, 3, 1], dtype=np.int32), np.array([0, 0, 1])).tolist()
+    [5, 5, 1]
+    """
+    if not len(day):
+        return day
+    group = np.cumsum(np.append(False, person[1:] != person[:-1]))
+    lowest = int(day.min())
+    reached = np.maximum.accumulate((group << 32) + (day.astype(np.int64) - lowest))
+    return ((reached & 0xFFFFFFFF) + lowest).astype(day.dtype)
+
+
 def pairs(first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     Each number i with every position from first[i] until stop[i], as two arrays of one length.

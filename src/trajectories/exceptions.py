@@ -6,7 +6,9 @@ Every error that the command line shows without a traceback derives from `Trajec
 from __future__ import annotations
 
 import errno
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class TrajectoriesError(Exception):
@@ -70,6 +72,31 @@ class ClusterError(TrajectoriesError):
 
 class LockedError(TrajectoriesError):
     """Another run is at work in a folder."""
+
+
+def sentence_of(error: BaseException) -> str:
+    """What a user is told of any error: its own sentence, or where the library failed."""
+    if isinstance(error, TrajectoriesError):
+        return str(error)
+    if isinstance(error, OSError):  # a full disk, a folder that is a file, a place that may not be written to
+        return told(error)
+    if isinstance(error, MemoryError):
+        return "There is not enough memory: free some, and run the same command again."
+    return f"A fault of the library stopped it ({place_of(error)}): report these words. What was finished is kept."
+
+
+def place_of(error: BaseException) -> str:
+    """
+    Of an error that nobody foresaw: its kind, the lines of the library that led to it (the last first), the version.
+
+    Nothing of its own message, which may hold a value of the deposits.
+    """
+    from . import __version__
+
+    package = Path(__file__).parent
+    steps = ((Path(step.filename), step.lineno) for step in traceback.extract_tb(error.__traceback__))
+    ours = [f"{file.relative_to(package).as_posix()}:{line}" for file, line in steps if package in file.parents]
+    return f"{type(error).__name__} at {' < '.join(reversed(ours[-4:])) or 'no line of it'}, version {__version__}"
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -9,8 +9,12 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .slug import shown_name
+
 PACKAGE = Path(__file__).parent
 _SEAL = "seal"
+# Bytes.
+LARGEST_DEPOSIT = 2 << 30
 
 
 def fingerprint(origin: Mapping[str, Any]) -> str:
@@ -51,8 +55,11 @@ def opened(text: str | bytes) -> dict[str, Any] | None:
 
 
 def file_hash(path: Path) -> str | None:
-    """SHA-256 of a file; None where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    """SHA-256 of a file; None where there is none (a pipe or a device is no file)."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def source_hash(names: Iterable[str], *, without: Collection[str] = ()) -> str:
@@ -73,14 +80,16 @@ def _digest(path: Path, *_: int) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()
 
 
+def deposit_hash(path: Path) -> str | None:
+    """SHA-256 of a deposit; None of one that may not be read, and only the size of one that is too large to be."""
+    try:
+        size = path.stat().st_size
+        return file_hash(path) if size <= LARGEST_DEPOSIT else f"{size} bytes"
+    except OSError:
+        return None  # the build names it, and goes on
+
+
 def hashes_below(folder: Path) -> dict[str, str | None]:
-    """Every file below a folder, by name; none where there is no folder. One that may not be read has no hash."""
-
-    def readable_hash(path: Path) -> str | None:
-        try:
-            return file_hash(path)
-        except PermissionError:
-            return None  # the build names it, and goes on
-
+    """`deposit_hash` of every file below a folder, by name; none where there is no folder."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): readable_hash(path) for path in files}
+    return {shown_name(path.relative_to(folder).as_posix()): deposit_hash(path) for path in files}

@@ -28,6 +28,14 @@ OF_STAYS = (
     "person_id", "episode", "household_id", "region", "establishment_earliest", "establishment_latest", "entry",
     "cutoff", "exit",
 )  # fmt: skip
+# What a fit says of reporting, beside its curve, and the columns of each.
+OF_REPORTING = {
+    "contact_failure": (
+        "presence", "previous_failed", "probability", "se", "lower", "upper", "n_failed", "n_attempts",
+    ),
+    "hearing": ("cause", "month", "share", "se", "lower", "upper"),
+    "checks": ("check", "cause", "period", "value"),
+}  # fmt: skip
 # Starts of a main fit beside the plain one: the likelihood may have more than one maximum.
 STARTS = 3
 

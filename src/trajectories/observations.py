@@ -1,18 +1,18 @@
 """Records → observations: what each row attests about where a person was, and when.
 
-An observation is evidence that a person lived in a place on a date, the date being an interval. What a row attests
-is fixed by the input contract (deposit-schema.md, « What a row attests »):
+An observation is evidence that a person lived in a place on a date, the date being an interval. A row attests all that
+it says (docs/rules.md, « Evidence »), each fact on its own date:
 
-- a service row: the residence, on the service's date;
-- an establishment row: the destination, from that date; its residence may be the old address and attests only
-  before (kind `residence`);
-- a follow-up « présent »: the residence (else the destination, else where the person was last settled);
-- of a service dated before the arrival in Québec, the date is not believed: the presence is of the row's quarter;
-- a departure row and « parti »: the place left is no presence; what they attest is the destination, from the date
-  of departure (kind `departure`); a « non joint » attests nothing.
+- a service: the residence, on the service's date (where that is before the arrival in Québec, in the row's quarter);
+- an establishment: the destination, else a residence en région, from that date; another residence on the row may be
+  the old address and attests only before (kind `residence`);
+- a follow-up « présent »: the residence (where it is blank or old, addresses.py puts where the person last settled);
+  without a date it is a contact in the row's quarter;
+- a departure and « parti »: the place left is no presence; what they attest is the destination, from the date of
+  departure (kind `departure`); a « non joint » attests nothing.
 
-A row may do several of these. Nothing is imputed: a date known to the quarter stays the whole quarter, a departure
-without a date is known only to lie before the day it was told (`earliest` is then NaT).
+Nothing is imputed: a date known to the quarter stays the whole quarter, a departure without a date is known only to
+lie before the day it was told (`earliest` is then NaT).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import pandas as pd
 from .places.spelling import key_of
 from .places.territory import region_zones, zones
 from .tables import (
+    FOLLOW_UP_SERVICE,
     LEFT,
     METROPOLE,
     NOT_REACHED,
@@ -40,11 +41,14 @@ IN_PERSON = (
     "pairing", "francization", "family_support",
 )  # fmt: skip
 
+# An establishment is told so long before it happens, at most.
+PLANNED = pd.Timedelta(days=31)
+
 # What is read of a record: the other half of its columns is not carried along.
 _SPANS = ("service_date", "follow_up_date", "establishment_date", "departure_date", "exit_date", "arrival_date")
 READ = (
     "record_id", "organisation_id", "organisation_zone", "fiscal_year", "quarter", "deposit_date", "service",
-    "follow_up_status", "exit_reason", *(f"{name}_{end}" for name in _SPANS for end in ("earliest", "latest")),
+    "follow_up_status", "exit_reason", "residence_own_town", *(f"{name}_{end}" for name in _SPANS for end in ("earliest", "latest")),
     *(f"{place}{part}" for place in ("residence", "destination", "exit_destination")
       for part in ("", "_code", "_region", "_zone")),
 )  # fmt: skip
@@ -61,17 +65,18 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     happened after the cut-off is left out.
     """
     rows = records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id", how="inner")
-    rows = _destination_as_residence(rows)
-    rows = rows.assign(
-        told=filed(rows, cutoff), row_earliest=_row_date(rows, "earliest"), row_latest=_row_date(rows, "latest")
-    )
-    gone = is_departure(rows)
+    # an organisation that prints its own town says the region, not the municipality
+    rows["residence_code"] = rows["residence_code"].where(~rows["residence_own_town"].eq(True), None)
+    rows = _destination_as_residence(settled_at_residence(rows))
+    told = filed(rows, cutoff)
+    earliest, latest = contact_days(rows, told)
+    rows = rows.assign(told=told, row_earliest=earliest, row_latest=latest)
     parts = [
         _establishments(rows),
         _old_addresses(rows),
-        _services(rows[~gone & rows["follow_up_status"].isna()]),
+        _services(rows[serves(rows)]),
         _presences(rows[rows["follow_up_status"].eq(PRESENT)]),
-        _departures(rows[gone]),
+        _departures(rows[is_departure(rows)]),
         _metropole_departures(rows),
     ]
     found = stack(parts, OBSERVATIONS).reindex(columns=[*OBSERVATIONS.columns, *_MORE])
@@ -81,8 +86,26 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
         found[text] = found[text].astype("object").where(found[text].notna(), None)
     found["told"] = found["told"].astype("datetime64[ns]")
     found = found[~(found["earliest"] > cutoff) & found["latest"].notna()]
-    found["latest"] = found["latest"].clip(upper=cutoff)
+    # of a day known only as a month, a quarter or a year: what a row tells had happened when it was filed, or was near
+    planned = found["kind"].isin(["establishment", "residence"])
+    until = found["told"].where(~planned, found["told"] + PLANNED)
+    until = until.where(until >= found["earliest"], cutoff)
+    found["latest"] = found["latest"].where(~(found["latest"] > until), until).clip(upper=cutoff)
     return found.sort_values(["person_id", "latest", "earliest", "kind", "record_id"], ignore_index=True)
+
+
+def stated(rows: pd.DataFrame, place: str) -> pd.Series:
+    """Whether each row says anything of a place: its name, or a code where the name is blank."""
+    return rows[place].notna() | rows[f"{place}_code"].notna() | rows[f"{place}_region"].notna()
+
+
+def settled_at_residence(rows: pd.DataFrame) -> pd.DataFrame:
+    """An establishment without a destination is at the residence, where that is en région."""
+    at = rows["establishment_date_latest"].notna() & ~stated(rows, "destination") & rows["residence_zone"].eq(REGION)
+    parts = ("", "_code", "_region", "_zone")
+    return rows.assign(
+        **{f"destination{part}": rows[f"destination{part}"].where(~at, rows[f"residence{part}"]) for part in parts}
+    )
 
 
 def _destination_as_residence(rows: pd.DataFrame) -> pd.DataFrame:
@@ -145,13 +168,43 @@ def quarter_ends(rows: pd.DataFrame) -> pd.Series:
 
 def is_departure(rows: pd.DataFrame) -> pd.Series:
     """Rows that tell of a departure from the region: an exit date or destination or reason, or « parti »."""
-    told = rows["exit_date_latest"].notna() | rows["exit_destination"].notna() | rows["exit_reason"].notna()
+    told = rows["exit_date_latest"].notna() | stated(rows, "exit_destination") | rows["exit_reason"].notna()
     return (told & ~rows["follow_up_status"].isin([PRESENT, NOT_REACHED])) | rows["follow_up_status"].eq(LEFT)
 
 
 def _row_date(rows: pd.DataFrame, end: str) -> pd.Series:
     """A row's own date: the follow-up's, else the service's (the contract's default date of a row)."""
     return rows[f"follow_up_date_{end}"].fillna(rows[f"service_date_{end}"])
+
+
+def contact_days(rows: pd.DataFrame, told: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """The first and the last day that each row may be of: its own date, else its quarter, until it was told."""
+    quarter = quarter_ends(rows)
+    begins = quarter.dt.to_period("Q").dt.start_time
+    latest = _row_date(rows, "latest")
+    undated = latest.isna()
+    until = quarter.where(~(quarter > told), told).fillna(told)
+    begins = begins.where(~(begins > until), until)
+    return _row_date(rows, "earliest").where(~undated, begins), latest.where(~undated, until)
+
+
+def serves(rows: pd.DataFrame) -> pd.Series:
+    """
+    Rows that tell of a service on a date of its own.
+
+    Beside a follow-up that finds nobody, or a departure, the date of a service is surely its own only where the other
+    fact has one too, and not before it; beside « présent », also on the same day. A follow-up that is called a service
+    as well is one fact.
+    """
+    status, given = rows["follow_up_status"], rows["service"].notna() & rows["service"].ne(FOLLOW_UP_SERVICE)
+    departs, dated = is_departure(rows), rows["follow_up_date_latest"].notna()
+    before = rows["service_date_latest"] <= rows["exit_date_earliest"]
+    return (
+        (status.isna() & ~departs)
+        | (given & status.eq(PRESENT))
+        | (given & dated & status.isin([LEFT, NOT_REACHED]))
+        | (given & departs & before)
+    )
 
 
 def _observation(
@@ -176,7 +229,7 @@ def _observation(
 
 
 def _is_establishment(rows: pd.DataFrame) -> pd.Series:
-    return rows["establishment_date_latest"].notna() & rows["destination"].notna()
+    return rows["establishment_date_latest"].notna() & stated(rows, "destination")
 
 
 def _establishments(rows: pd.DataFrame) -> pd.DataFrame:
@@ -189,7 +242,7 @@ def _establishments(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _old_addresses(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[_is_establishment(rows) & rows["residence"].notna()]
+    rows = rows[_is_establishment(rows) & stated(rows, "residence")]
     rows = rows[~_same_place(rows)]
     latest = rows["establishment_date_latest"].where(
         ~(rows["departure_date_latest"] < rows["establishment_date_latest"]), rows["departure_date_latest"]
@@ -205,7 +258,12 @@ def _same_place(rows: pd.DataFrame) -> pd.Series:
 
 
 def _services(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[rows["service_date_latest"].notna() & rows["residence"].notna()]
+    # a service without a status may be dated as a follow-up is
+    undated = rows["service_date_latest"].isna() & rows["follow_up_status"].isna() & rows["service"].notna()
+    for end in ("earliest", "latest"):
+        own, other = rows[f"service_date_{end}"], rows[f"follow_up_date_{end}"]
+        rows = rows.assign(**{f"service_date_{end}": own.where(~undated, other)})
+    rows = rows[rows["service_date_latest"].notna() & stated(rows, "residence")]
     # the residence of an establishment row is a presence only where the person settled
     rows = rows[~_is_establishment(rows) | _same_place(rows)]
     before = _is_establishment(rows) & (rows["service_date_latest"] < rows["establishment_date_earliest"])
@@ -219,33 +277,39 @@ def _services(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _believable(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """A service's date; where it is before the arrival in Québec, the row's quarter as far as it was told."""
+    """
+    A service's date; where it alone is before the arrival in Québec, the row's quarter as far as it was told.
+
+    Of an arrival that several dates of the person contradict, it is the arrival that is not believed.
+    """
     earliest, latest = rows["service_date_earliest"], rows["service_date_latest"]
     arrival = rows["arrival_date_earliest"]
     contradicted = latest < arrival
-    begins = quarter_ends(rows).dt.to_period("Q").dt.start_time.fillna(arrival).clip(lower=arrival)
-    begins = begins.clip(upper=rows["told"])
+    days = latest.where(contradicted).groupby(rows["person_id"]).transform("nunique")
+    contradicted &= days.eq(1) & ~(rows["establishment_date_latest"] < arrival)
+    begins = quarter_ends(rows).dt.to_period("Q").dt.start_time.fillna(arrival)
+    # the later of the two, then the earlier: `clip` stops where only some of its bounds are missing
+    begins = begins.where(~(begins < arrival), arrival).where(~(rows["told"] < begins), rows["told"])
     return earliest.where(~contradicted, begins), latest.where(~contradicted, rows["told"])
 
 
 def _presences(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[rows["row_latest"].notna()]
-    place = rows["residence"].notna()
+    place = stated(rows, "residence")
     typed = _observation(rows[place], "follow_up", "residence", rows["row_earliest"][place], rows["row_latest"][place])
     rows = rows[~place]
-    # « présent » without an address: where the row says the person settled, else filled by conflicts.py
+    # « présent » without an address: where the row says the person settled, else filled by addresses.py
     settled = _observation(rows, "follow_up", "destination", rows["row_earliest"], rows["row_latest"])
     return pd.concat([typed, settled], ignore_index=True)
 
 
 def _departures(rows: pd.DataFrame) -> pd.DataFrame:
     dated = rows["exit_date_latest"].notna()
-    told = rows["row_latest"].fillna(rows["told"])
-    latest = rows["exit_date_latest"].where(dated, told)
+    latest = rows["exit_date_latest"].where(dated, rows["row_latest"].fillna(rows["told"]))
     return _observation(
         rows, "departure", "exit_destination", rows["exit_date_earliest"].where(dated), latest,
+        # who leaves a region is told with the address of before as well
         origin_region=rows["residence_region"].where(rows["residence_zone"].eq(REGION)),
-        origin_zone=rows["residence_zone"],
+        origin_zone=rows["residence_zone"].where(rows["residence_zone"].eq(REGION)),
         died=rows["exit_reason"].eq("death"),
     )  # fmt: skip
 

@@ -45,7 +45,7 @@ from .persons.key_mark import check_key, note_key
 from .persons.review import read_decisions, review_table, write_review
 from .portrait import accounting
 from .provenance import choices, finished, linkage_model, refuse_mixture, unfinished
-from .spells import Residences
+from .spells import NO_DAY_TOLD, Residences, cutoff_of
 from .study import STUDY_VARIABLE, Study
 from .synthetic import is_synthetic, make_sample, sample_study
 from .team import Team
@@ -148,6 +148,11 @@ def build(
     deposits = read_deposits(study.paths.raw, study=study, memory=memory, team=team)
     if deposits.records.empty:
         raise UnusableInputError(_nothing_usable(study, deposits))
+    if cutoff_of(study, deposits.records) == NO_DAY_TOLD:
+        raise UnusableInputError(
+            f"No row in {study.paths.raw} has a date of service or follow-up, nor any deposit a quarter: name the "
+            "files like EER01_2021-2022_T3.csv, or give the last day of observation (cutoff of study.toml)."
+        )
     say("persons")
     linked, kept_decisions = _linked(deposits.records, study, key, team)
     resolved = resolve(linked, study.match_threshold, key)

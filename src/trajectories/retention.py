@@ -19,7 +19,7 @@ import pandas as pd
 from .assumptions import moved_fits
 from .companions import COMPANIONS, companion, observed_intervals
 from .groups import members
-from .main_fits import Each, MainFit, main_fits
+from .main_fits import OF_REPORTING, Each, MainFit, main_fits
 from .reported import CAUSES, reported, stays_that_enter
 from .study import Study
 from .tables import PROVINCE, RETENTION, stack
@@ -172,6 +172,8 @@ def estimate(
             tables[name].append(frame.assign(group=group) if "group" in frame else _first(frame, group))
     said = {"perimeter": study.perimeter, "scope": study.scope, "pathway": study.pathway or "all"}
     joined = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items() if name != "retention"}
+    for name, columns in OF_REPORTING.items():  # where no group has a stay, no fit said any of them
+        joined[name] = joined[name].reindex(columns=["group", *columns, "reporting"])
     rates = stack([frame.assign(**said) for frame in tables["retention"]], RETENTION)[list(RETENTION.columns)]
     return Estimates(rates, **joined)
 
@@ -250,9 +252,7 @@ def _group_tables(fits: _Fits, known: pd.DataFrame, study: Study, companions: bo
         "exits": _grouped(left),
         "curves": _curves(main, months, known, study),
         "assumptions": _assumptions(fits, rates[0], study),
-        "contact_failure": _of_fit(fits, "contact_failure"),
-        "hearing": _of_fit(fits, "hearing"),
-        "checks": _of_fit(fits, "checks"),
+        **{name: _of_fit(fits, name) for name in OF_REPORTING},
     }
 
 

@@ -76,8 +76,7 @@ def presence_before_establishment(
     More than 31 days before, someone said to have gone there, or to have lived there, was there as well.
     """
     claims = runs.claims
-    # claims are in order of latest day: only a run whose first claim comes before the report can hold such a presence
-    at = runs.only(np.flatnonzero(claims.latest[runs.begins] < low))
+    at = runs.only(np.flatnonzero(runs.first_seen() < low))
     gap = low[runs.run[at]] - claims.latest[at]
     at = at[(claims.of_kind(SERVICE, FOLLOW_UP)[at] & (gap > 0)) | (gap > SAME_EVENT)]
     run, first = np.unique(runs.run[at], return_index=True)

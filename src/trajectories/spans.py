@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .coding import NO_DAY
-from .conflicts import Settled
-from .evidence import DEPARTURE
-from .runs import Runs
+from .evidence import DEPARTURE, highest_so_far
+from .runs import Runs, Settled
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,11 @@ class Span:
     def where(self, flag: np.ndarray) -> Span:
         """The interval where the flag is true, else none."""
         return Span(np.where(flag, self.earliest, NO_DAY), np.where(flag, self.latest, NO_DAY))
+
+    def by(self, day: np.ndarray) -> Span:
+        """The interval as far as a day within it."""
+        within = (day >= self.earliest) & (day < self.latest)
+        return Span(self.earliest, np.where(within & self.known, day, self.latest))
 
     def next(self) -> Span:
         """Of each run, the interval of the run after it."""
@@ -82,9 +86,8 @@ def starts(
 
 def _highest_before(day: np.ndarray, person: np.ndarray) -> np.ndarray:
     """The last day that is reached in the earlier runs of each run's person; `NO_DAY` where there is none."""
-    reached = (person.astype(np.int64) << 32) + (day.astype(np.int64) - NO_DAY)
-    reached = np.append(-1, np.maximum.accumulate(reached))[:-1]
-    return np.where(reached >> 32 == person, (reached & 0xFFFFFFFF) + NO_DAY, NO_DAY).astype(np.int32)
+    before = np.append(NO_DAY, highest_so_far(day, person))[:-1].astype(np.int32)
+    return np.where(np.append(True, person[1:] != person[:-1])[: len(person)], NO_DAY, before)
 
 
 def ends(

@@ -4,9 +4,9 @@ A spell is a maximal run of observations in one municipality. Its start and its 
 the latest day that the evidence allows (design.md, rule 1). A move known only to lie between two observations stays
 an interval; a reported date of establishment or departure narrows it to that date's own precision.
 
-The line is evidence.py (codes, in order) → conflicts.py (which observation counts) → runs.py → settling.py (the
-reported starts) → spans.py (the two intervals of each spell) → here, spells as a table → moves.py. Everything is done
-on whole arrays in order of person and date: there is no loop over persons.
+The line is evidence.py (codes, in order) → departures.py and addresses.py (which observation counts) → runs.py (in
+which order) → settling.py (the reported starts) → spans.py (the two intervals of each spell) → here, spells as a table
+→ moves.py. Everything is done on whole arrays in order of person and date: there is no loop over persons.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .coding import NO_DAY, dates, days, decode
-from .conflicts import Decision, Rows, Settled, in_words, settle
-from .evidence import NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
+from .addresses import read_addresses
+from .coding import MISSING, NO_DAY, dates, days, decode
+from .conflicts import Aside, Decision, Rows, in_words
+from .departures import date_anew, departure_before_presence, news_already_known
+from .evidence import DEPARTURE, FOLLOW_UP, NOWHERE_KNOWN, WORKERS, Evidence, encode_observations
 from .moves import moves_of, number_within
 from .notebook_objects import as_html, plot, to_frame
-from .observations import READ, build_observations, in_perimeter, quarter_ends
+from .observations import READ, build_observations, contact_days, filed, in_perimeter, quarter_ends
 from .parts import Parts, columns_of, one_under_another
-from .runs import Runs, find_runs
+from .runs import Runs, Settled, find_runs, in_fewest_moves, left_by
 from .settling import reported_starts
 from .spans import Span, ends, gone_after, reported_departures, starts
 from .study import Study
-from .tables import CONFLICTS, MOVE_KINDS, MOVES, OUTCOMES, SPELLS, ZONES, Table
+from .tables import CONFLICTS, MOVE_KINDS, MOVES, NO_NEWS, OUTCOMES, SPELLS, ZONES, Table
 
 # Persons are worked on side by side, about so many rows at a time: few enough that the memory for one part's arrays
 # is that of the part before, not asked of the system again; enough that starting on a part costs little.
 PART = 1 << 18
-_FAR = pd.Timestamp("2200-01-01")
+NO_DAY_TOLD = pd.Timestamp("2200-01-01")
 _MOVED, _PRESENT, _LOST, _LEFT, _DECEASED = range(len(OUTCOMES))
 
 
@@ -65,7 +67,7 @@ def cutoff_of(study: Study, records: pd.DataFrame) -> pd.Timestamp:
     last = quarter_ends(records).max()
     if pd.isna(last):
         last = records[["service_date_latest", "follow_up_date_latest", "deposit_date"]].max().max()
-    return last if pd.notna(last) else _FAR
+    return last if pd.notna(last) else NO_DAY_TOLD
 
 
 def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study | None = None) -> Residences:
@@ -110,14 +112,23 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
         arrivals.append(_arrivals(some, theirs))
         failed.append(_failed_contacts(some, theirs, cutoff))
     observations = one_under_another(found)
-    spells, moves, conflicts = reconstruct(
+    spells, moves, conflicts, changed = _reconstructed(
         observations,
         grace_days=study.grace_days,
         households=persons.drop_duplicates("person_id").set_index("person_id")["household_id"],
         arrivals=pd.concat(arrivals),
         failed=pd.concat(failed),
     )
-    return Residences(observations, spells, moves, conflicts, study.perimeter, cutoff)
+    return Residences(_as_read(observations, changed), spells, moves, conflicts, study.perimeter, cutoff)
+
+
+def _as_read(observations: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
+    """The observations with the places that « présent » was given, and why an address does not count (`aside`)."""
+    found = {"aside": np.full(len(observations), None, dtype=object)}
+    found |= {name: observations[name].to_numpy(dtype=object, copy=True) for name in ("municipality", "region", "zone")}
+    for name, values in found.items():
+        values[changed["row"]] = changed[name]
+    return observations.assign(**found)
 
 
 def reconstruct(
@@ -157,6 +168,17 @@ def reconstruct(
     >>> moves[["kind", "earliest", "latest"]].astype(str).values.tolist()
     [['secondary', '2021-01-10', '2021-06-20']]
     """
+    return _reconstructed(observations, grace_days, households, arrivals, failed)[:3]
+
+
+def _reconstructed(
+    observations: pd.DataFrame,
+    grace_days: int,
+    households: pd.Series | None,
+    arrivals: pd.Series | None,
+    failed: pd.Series | None,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """What `reconstruct` returns, and the observations that a rule placed or set aside (row, place, aside)."""
     observed = encode_observations(observations)
     arrived, unreached = (_days_of(dates, observed.persons) for dates in (arrivals, failed))
     household = observed.persons if households is None else households.reindex(observed.persons).to_numpy(dtype=object)
@@ -169,9 +191,15 @@ def reconstruct(
 
     with ThreadPoolExecutor(WORKERS) as executor:
         done = executor.map(lambda part: _reconstruct(part, grace_days, arrived, unreached), observed.parts(PART))
-        spells, moves, decisions = zip(*done, strict=True)
+        spells, moves, decisions, changed = zip(*done, strict=True)
         conflicts = executor.submit(_conflicts, [decision for some in decisions for decision in some])
-        return _table(SPELLS, spells, words, executor), _table(MOVES, moves, words, executor), conflicts.result()
+        found = {name: np.concatenate([some[name] for some in changed]) for name in changed[0]}
+        found = {name: decode(found[name], {**places, "aside": NO_NEWS}[name]) if name != "row" else found[name]
+                 for name in found}  # fmt: skip
+        return (
+            _table(SPELLS, spells, words, executor), _table(MOVES, moves, words, executor), conflicts.result(),
+            pd.DataFrame(found),
+        )  # fmt: skip
 
 
 def _table(table: Table, parts: Sequence[Rows], words: dict[str, np.ndarray], executor: Executor) -> pd.DataFrame:
@@ -190,14 +218,69 @@ def _conflicts(decisions: Sequence[Decision]) -> pd.DataFrame:
 
 def _reconstruct(
     part: Callable[[], Evidence], grace_days: int, arrivals: np.ndarray, failed: np.ndarray
-) -> tuple[Rows, Rows, list[Decision]]:
-    """The rules one after the other, on the evidence of some persons: spells, moves, and the decisions taken."""
-    settled = settle(part(), grace_days)
+) -> tuple[Rows, Rows, list[Decision], Rows]:
+    """The rules one after the other, on the evidence of some persons: spells, moves, decisions, what was changed."""
+    found = part()
+    settled, decisions, asides, changed = settle(found, grace_days)
     runs = find_runs(settled)
     said, decided = reported_starts(runs)
     spells = _spells(runs, settled, Span(*said), arrivals, failed)
     moves = moves_of(spells, np.flatnonzero(spells["outcome"] == _MOVED))
-    return spells, moves, [*settled.conflicts, *decided, *(aside.unless_inside(spells) for aside in settled.aside)]
+    return spells, moves, [*decisions, *decided, *(aside.unless_inside(spells) for aside in asides)], changed
+
+
+def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], list[Aside], Rows]:
+    """
+    The observations that count, in the order of what happened, and what was decided against the others.
+
+    Parameters
+    ----------
+    found : Evidence
+        All observations of some persons; rows that a rule dates or places anew are changed where they stand.
+    grace_days : int
+        How long after the last report of somebody en région an address of the metropole is surely a repetition.
+
+    Returns
+    -------
+    Settled, list of Decision, list of Aside, dict of arrays
+        The asides are observations that become conflicts unless a spell contains them; the last are the numbers of
+        the rows that were placed or set aside, with their place and the rule (`NO_NEWS`) as codes.
+    """
+    contradicted = departure_before_presence(found)
+    placed = np.flatnonzero(~found.nowhere())
+    at, by = left_by(found.take(placed))
+    date_anew(found, placed[at], None, by)
+    no_news = read_addresses(found, grace_days)
+    changed = _changed(found, no_news)
+    departures = np.flatnonzero(found.of_kind(DEPARTURE))
+    died = found.asked("died", departures).to_numpy(dtype=bool)
+    nowhere = found.nowhere()
+    leaves = np.zeros(len(found), dtype=bool)
+    leaves[departures] = nowhere[departures] | died
+    counts = leaves | ~nowhere
+    for aside in no_news:
+        counts[aside.at] = False
+    known, unplaced = news_already_known(found, counts, leaves, departures, died)
+    counts[known.at] = False
+    counts[unplaced] = False
+    decisions = [contradicted, *(aside.decision() for aside in no_news)]
+    return in_fewest_moves(found.take(counts), leaves[counts]), decisions, [known], changed
+
+
+def _changed(found: Evidence, no_news: list[Aside]) -> Rows:
+    """The rows whose place a rule gave, or whose address does not count."""
+    aside = np.full(len(found), MISSING, dtype=np.int8)
+    for one in no_news:
+        aside[one.at] = NO_NEWS.index(one.rule)
+    placed = np.flatnonzero((found.kind == FOLLOW_UP) | (aside >= 0))
+    differs = aside[placed] >= 0
+    for name in ("town", "region", "zone"):
+        differs |= getattr(found, name)[placed] != found.observed.columns[name][found.row[placed]]
+    rows = placed[differs]
+    return {
+        "row": found.row[rows], "municipality": found.town[rows], "region": found.region[rows],
+        "zone": found.zone[rows], "aside": aside[rows],
+    }  # fmt: skip
 
 
 def _days_of(dates: pd.Series | None, persons: np.ndarray) -> np.ndarray:
@@ -213,7 +296,8 @@ def _spells(runs: Runs, settled: Settled, said: Span, arrivals: np.ndarray, fail
     following = np.append(person[1:] == person[:-1], False)[: len(runs)]
     previous = np.concatenate([[False], following[:-1]])[: len(runs)]
     town, region, zone = (values[runs.begins] for values in (claims.town, claims.region, claims.zone))
-    first_seen = claims.latest[runs.begins]
+    first_seen = runs.first_seen()
+    said = said.by(runs.first_met())
     confirmed = runs.last_confirmed()
     left = reported_departures(runs, first_seen)
     gone, died = gone_after(runs, settled)
@@ -257,5 +341,5 @@ def _failed_contacts(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.Ti
     failed = records[records["follow_up_status"].eq("not_reached")].merge(
         persons[["record_id", "person_id"]], on="record_id"
     )
-    date = failed["follow_up_date_latest"].fillna(failed["service_date_latest"])
+    _, date = contact_days(failed, filed(failed, cutoff))
     return date[date <= cutoff].groupby(failed["person_id"]).max()

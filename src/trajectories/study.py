@@ -16,6 +16,9 @@ from typing import Any
 from .exceptions import StudyError
 from .slug import slug
 
+# The years that a date can be of, in a deposit and in a study.
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+MOST_MONTHS = 600
 PERIMETERS = ("RMR-2021", "RMR-2016", "CMM")
 SCOPES = ("region", "any_region")
 PATHWAYS = ("secondary", "primary", "onward", "return_stay")
@@ -308,14 +311,21 @@ class _Checker:
         if isinstance(value, dt.datetime) or not isinstance(value, dt.date):
             self.fault(key, f"{value!r} must be a date without quotes, such as 2025-12-31.")
             return None
+        if not FIRST_YEAR <= value.year <= LAST_YEAR:
+            self.fault(key, f"{value} must lie between {FIRST_YEAR} and {LAST_YEAR}.")
+            return None
         return value
 
     def months(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
         value = self.content.get(key, list(default))
-        whole = isinstance(value, list) and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value)
+        whole = isinstance(value, list) and all(
+            isinstance(v, int) and not isinstance(v, bool) and 0 < v <= MOST_MONTHS for v in value
+        )
         if not whole or not value or sorted(set(value)) != value:
             self.fault(
-                key, f"{value!r} must be a list of whole months above 0, in growing order, such as {list(default)}."
+                key,
+                f"{value!r} must be a list of whole months from 1 to {MOST_MONTHS}, in growing order, such as "
+                f"{list(default)}.",
             )
             return default
         return tuple(value)

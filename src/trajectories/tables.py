@@ -21,7 +21,7 @@ import pandas as pd
 from .exceptions import StaleTableError, TableError
 
 # Raised whenever a column changes its name or its meaning: older parquet is then refused with « rebuild ».
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 _AT_ONCE = 1 << 20  # rows: what is written of a table at a time
 
 # ── values that more than one room names ──────────────────────────────────────────────────────────────────
@@ -30,7 +30,11 @@ METROPOLE, REGION, OUTSIDE_QUEBEC, UNKNOWN = ZONES = ("metropole", "region", "ou
 PROVINCE = "province"
 MATCHES = ("exact", "alias", "fuzzy", "code", "postal", "ambiguous", "area_only", "none")
 PRESENT, LEFT, NOT_REACHED = FOLLOW_UP_STATUSES = ("present", "left", "not_reached")
+# The service that is the contact itself, where the row has a status.
+FOLLOW_UP_SERVICE = "post_settlement_follow_up"
 OBSERVATION_KINDS = ("service", "establishment", "follow_up", "departure", "residence")
+# Why an address does not count: it comes again, or leaves open whether the person came back (addresses.py).
+NO_NEWS = ("old_address", "possible_return", "possible_visit")
 OUTCOMES = ("moved", "present", "lost", "left", "deceased")
 MOVE_KINDS = ("secondary", "onward", "within", "return", "out_of_quebec", "arrival", "undetermined")
 EXITS = ("metropole", "other_region", "outside_quebec", "unknown_destination")
@@ -123,6 +127,7 @@ RECORDS = Table("records", {
     "french": Column(values=FRENCH_LEVELS), "education": Column(values=EDUCATION_LEVELS),
     "household_size": Column("integer"),
     **_place("residence"), "residence_code_typed": Column(), "postal_code": Column(),
+    "residence_own_town": Column("boolean"),  # but the town of the organisation: it says the region
     "programme": Column(), "stream": Column(), "service": Column(values=SERVICES),
     **_interval("service_date"), **_interval("departure_date"), **_interval("establishment_date"),
     **_place("destination"), "establishment_reason": Column(values=ESTABLISHMENT_REASONS),
@@ -139,7 +144,7 @@ FILES = Table("files", {
     "file": Column(required=True), "status": Column(required=True, values=FILE_STATUSES), "encoding": Column(),
     "crosswalk": Column(), "n_read": Column("integer", required=True), "n_accepted": Column("integer", required=True),
     "n_quarantined": Column("integer", required=True), "n_superseded": Column("integer", required=True),
-    "n_duplicate": Column("integer", required=True), "message": Column(),
+    "n_duplicate": Column("integer", required=True), "message": Column(), "fault": Column(),
 })  # fmt: skip
 PERSONS = Table("persons", {
     "record_id": Column(required=True), "person_id": Column(required=True), "household_id": Column(required=True),
@@ -162,7 +167,7 @@ ALTERNATIVES = Table("alternatives", {
 OBSERVATIONS = Table("observations", {
     "person_id": Column(required=True), **_SPAN, "municipality": Column(), "region": Column(),
     "zone": Column(required=True, values=ZONES), "kind": Column(required=True, values=OBSERVATION_KINDS),
-    "organisation_id": Column(), "record_id": Column(required=True),
+    "organisation_id": Column(), "record_id": Column(required=True), "aside": Column(values=NO_NEWS),
 })  # fmt: skip
 SPELLS = Table("spells", {
     "person_id": Column(required=True), "household_id": Column(required=True),

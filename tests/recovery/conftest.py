@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from made_once import made_once
+from scoring import Found, scores
+from scoring.links import linked_rows, most_common, true_persons
+from scoring.realised import realised_retention, retention_errors
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
 from trajectories.persons import SAMPLE_KEY
-from trajectories.simulate.scoring import linked_rows, most_common
-from trajectories.simulate.scoring_stays import realised_retention
 
 STUDY = replace(Study(), replicates=0)
 
@@ -44,16 +45,10 @@ class Line:
 
     @cached_property
     def scores(self):
-        """Every score of the tables against the truth (`trajectories.simulate.scoring*`)."""
-        known = (self.persons, self.truth, self.deposits.records)
-        cutoff = self.residences.cutoff
-        return {
-            **simulate.link_scores(*known),
-            **simulate.stay_scores(self.cohort, *known, cutoff=cutoff),
-            **simulate.move_scores(self.residences.moves, *known),
-            **simulate.exit_scores(self.cohort, *known, cutoff=cutoff),
-            **simulate.retention_scores(self.cohort, self.contacts, self.truth, cutoff=cutoff),
-        }
+        """Every measure of the tables against the truth; s12 and s24 are those of the main estimate."""
+        r = self.residences
+        found = Found(self.deposits, self.persons, r.spells, r.moves, self.cohort, r.cutoff)
+        return scores(self.truth, found) | retention_errors(self.cohort, self.contacts, self.truth, cutoff=r.cutoff)
 
 
 def _regions():
@@ -77,7 +72,7 @@ def line(tmp_path_factory):
     def walked(settings, key, perfect):
         truth, deposits = simulated(settings, key)
         records = deposits.records
-        persons = simulate.true_persons(truth, records) if perfect else link_persons(records, key=SAMPLE_KEY)
+        persons = true_persons(truth, records) if perfect else link_persons(records, key=SAMPLE_KEY)
         residences = build_spells(records, persons, study=STUDY)
         cohort = build_cohort(residences, records, persons, study=STUDY)
         person_of = most_common(linked_rows(persons, truth, records), "person_id", "true_person")

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scoring.realised import realised
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits
 from trajectories.persons import SAMPLE_KEY
 from trajectories.retention import estimate
-from trajectories.simulate import Settings, realised, simulate
+from trajectories.simulate import Settings, simulate
 
 HOUSEHOLDS = 4000
 HORIZONS = (12, 24, 48)

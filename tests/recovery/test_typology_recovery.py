@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import pytest
 
+from scoring.links import linked_rows, most_common
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
 from trajectories.persons import SAMPLE_KEY
 from trajectories.simulate.planted import PATTERNS, planted_lives
-from trajectories.simulate.scoring import linked_rows, most_common
 from trajectories.typology import adjusted_rand, typology
 
 STUDY = replace(Study(), replicates=20)

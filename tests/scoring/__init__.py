@@ -1,5 +1,8 @@
 """The tables of a build against the truth of a simulation: every measure, as far as the rows let it be known.
 
+`rows` (accounting, places, statuses) · `links` (who is who) · `journeys` (spells, moves, intervals), which ask for what
+`evidence` finds in the rows · `careful` (the most that can be reached) · `realised` (retention, known or not).
+
 python -m scoring --habits residence_intake --households 300      # with src and tests on PYTHONPATH
 """
 
@@ -14,14 +17,14 @@ import pandas as pd
 from trajectories import Study, build_cohort, build_spells, read_deposits
 from trajectories.deposits import Deposits
 from trajectories.pipeline import build
-from trajectories.simulate import Settings, Truth, simulate
+from trajectories.simulate import HABITS, Settings, Truth, simulate
 from trajectories.synthetic import mark_synthetic
 
 from .journeys import journey_scores
 from .links import link_scores, linked_rows, true_persons
 from .rows import cell_scores, row_scores
 
-__all__ = ["Found", "scores", "world"]
+__all__ = ["Found", "habit_shares", "scores", "world"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,13 @@ def world(settings: Settings, perfect: bool = False) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         truth = simulate(folder, settings)
-        return scores(truth, found_in(folder, truth if perfect else None))
+        return scores(truth, found_in(folder, truth if perfect else None)) | habit_shares(truth)
+
+
+def habit_shares(truth: Truth) -> dict[str, float]:
+    """The share of the organisations that have each habit."""
+    has = truth.organisations["habits"].str.split()
+    return {habit.name: float(has.map(lambda names, name=habit.name: name in names).mean()) for habit in HABITS}
 
 
 def found_in(folder: Path, truth: Truth | None = None) -> Found:

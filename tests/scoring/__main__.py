@@ -3,6 +3,7 @@
 import argparse
 
 from trajectories.simulate import Settings
+from trajectories.simulate.habits import NAMES as HABIT_NAMES
 
 from . import world
 
@@ -16,4 +17,5 @@ parser.add_argument("--perfect", action="store_true", help="with the true person
 given = vars(parser.parse_args())
 perfect = given.pop("perfect")
 for name, value in world(Settings(**given), perfect=perfect).items():
-    print(f"{name:32s} {value:.4f}")
+    if name not in HABIT_NAMES or 0 < value < 1:
+        print(f"{name:32s} {value:.4f}")

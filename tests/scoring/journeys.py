@@ -1,7 +1,7 @@
 """Spells, moves, intervals and the plain retention of a build, against the truth, as far as rows show it (`evidence`).
 
 A person found stands for the unit (`links`) of most of their records; each true run or move can be found once, so a
-person split in two pays for the second copy. Persons of whom a departure is falsely told are left out, and counted.
+person split in two pays for the second copy. Those open to doubt (`evidence.open_to_doubt`) are left out, and counted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from trajectories.months import months_between
 from trajectories.survival import interval_incidence, kaplan_meier
 from trajectories.tables import METROPOLE, OUTSIDE_QUEBEC, REGION
 
-from .evidence import DAY, departures, true_runs
+from .evidence import DAY, departures, open_to_doubt, true_runs
 from .links import most_common, whole_and_pure
 
 KINDS = ("secondary", "onward", "return", "out_of_quebec", "arrival")
@@ -25,19 +25,20 @@ def journey_scores(found, truth, rows: pd.DataFrame) -> dict[str, float]:
     """
     All that follows from who is who (`found` has spells, moves, cohort and cutoff; `rows` are `links.linked_rows`).
 
-    ``spells_found``: true runs en région that a row shows, found with a start that holds the true one.
-    ``spurious``: stays en région that nobody lived, for 100 units. ``moves_…``: precision, recall and F1, in all and
-    by kind (`KINDS`; a move inside a region or the metropole is none). ``honesty``: first stays whose true end lies
-    where the cohort says; ``honesty_informative``: and not in (0, ∞). ``s12``, ``s24``, ``…_true``: the plain estimate
-    from the cohort's intervals, and the share of the same persons who stayed.
+    ``spells_found``: true runs en région that a row shows, found with a start that holds the true one; ``spurious``:
+    stays en région that nobody lived, for 100 units. ``moves_…``: precision, recall and F1, in all and by kind
+    (`KINDS`: none is inside a region or the metropole). ``honesty``: first stays whose true end lies where the cohort
+    says; ``honesty_informative``: and not in (0, ∞); ``exits_inside``: of those said to have ended. ``plain_s12``,
+    ``plain_s24``: the plain estimate from the cohort's intervals, ``…_true`` the share of the same persons who stayed,
+    ``…_error`` the distance of the two.
     """
-    false = rows.loc[rows["note"].eq("departure_false"), "unit"].unique()
-    rows = rows[~rows["unit"].isin(false)]
+    doubtful = open_to_doubt(rows, truth)
+    rows = rows[~rows["unit"].isin(doubtful)]
     unit_of = most_common(rows, "person_id", "unit")
     runs = true_runs(truth, rows)
     runs = runs[runs["start"] <= found.cutoff].reset_index(drop=True)
     pure = whole_and_pure(rows)
-    scores = {"n_falsely_gone": float(len(false))}
+    scores = {"n_open_to_doubt": float(len(doubtful))}
     scores |= _spell_scores(found.spells, runs, unit_of) | _move_scores(found.moves, runs, unit_of)
     return scores | _cohort_scores(found, _first_stays(runs, rows), unit_of, pure.index[pure])
 
@@ -139,7 +140,7 @@ def _first_stays(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     lasted = _months(first["start"], first["end"])
     return pd.DataFrame({
         "area": first["area"], "ends": lasted, "leaves": lasted.where(~first["died"], np.inf),
-        "merged": _months(first["start"], merged), "start": first["start"],
+        "merged": _months(first["start"], merged), "settled": first["start"],
     })  # fmt: skip
 
 
@@ -169,17 +170,23 @@ def _cohort_scores(found, first: pd.DataFrame, unit_of: pd.Series, pure: pd.Inde
         "n_stays": float(len(stays)),
         "honesty": float(right.mean()),
         "honesty_informative": float((right & says).mean()),
+        "n_exits": float(np.isfinite(upper).sum()),
+        "exits_inside": float(right[np.isfinite(upper)].mean()),
         "region_wrong": float(stays["region"].ne(stays["area"]).mean()),
     }
     used = stays[says & stays["excluded"].isna()]
     if used.empty:
-        return scores | dict.fromkeys(("s12", "s12_true", "s24", "s24_true"), float("nan"))
+        return scores
     curve = interval_incidence(used["lower"], used["upper"], np.zeros(len(used)), entry=used["entry"].fillna(0)).table
     curve = curve[curve["cause"].eq(0)].set_index("month")["incidence"]
-    followed = pd.Series(months_between(stays["start"], pd.Series(found.cutoff, index=stays.index)), index=stays.index)
+    followed = pd.Series(
+        months_between(stays["settled"], pd.Series(found.cutoff, index=stays.index)), index=stays.index
+    )
     until = np.minimum(stays["ends"], followed)
     true = kaplan_meier(until, stays["leaves"] <= until).set_index("time")["survival"]
     for month in (12, 24):
-        scores[f"s{month}"] = float(curve[curve.index <= month].iloc[-1])
-        scores[f"s{month}_true"] = float(true[true.index <= month].iloc[-1])
+        said, stayed = (float([1.0, *s[s.index <= month]][-1]) for s in (curve, true))
+        scores |= {
+            f"plain_s{month}": said, f"plain_s{month}_true": stayed, f"plain_s{month}_error": abs(said - stayed)
+        }  # fmt: skip
     return scores

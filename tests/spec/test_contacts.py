@@ -254,19 +254,34 @@ def test_a_parti_that_is_dated_before_the_stay_is_of_the_day_of_the_call(cohort)
     """)  # fmt: skip
 
 
-def test_a_failed_call_at_the_old_address_in_the_metropole_is_about_elsewhere(cohort):
+def test_a_failed_call_is_about_the_stay_whatever_old_address_its_file_prints(cohort):
     found = cohort("""
         org | established | destination | follow_up  | status      | residence
         R1  | 2021-05-03  | 43027       |            |             |
         M1  |             |             | 2021-08-03 | not_reached | 66023
     """)
-    assert_table(found.contacts, "month | kind")
-    assert_table(found.set_aside, """
-        episode | kind   | organisation_id | reason
-                | failed | M1              | elsewhere
+    assert_table(found.contacts, """
+        month | kind   | organisation_id
+        3     | failed | M1
     """)  # fmt: skip
-    # nobody en région tried: lost in silence, not by contact
-    assert found.cohort["lost"].tolist() == ["silent"]
+    assert found.cohort["lost"].tolist() == ["contact"]
+
+
+def test_present_beside_an_old_address_is_a_contact_with_the_stay(cohort):
+    found = cohort("""
+        org | service    | what        | established | destination | follow_up  | status  | residence
+        M1  | 2021-03-03 | information |             |             |            |         | 66023
+        R1  |            |             | 2021-05-03  | 43027       |            |         |
+        M1  |            |             |             |             | 2021-08-03 | present | 66023
+    """)
+    assert_table(found.contacts, """
+        month | kind    | organisation_id
+        3     | present | M1
+    """)  # fmt: skip
+    assert_table(found.cohort, """
+        lower | upper
+        3     | inf
+    """)  # fmt: skip
 
 
 def test_leaving_the_metropole_is_no_news_of_leaving_the_region(cohort):
@@ -278,7 +293,7 @@ def test_leaving_the_metropole_is_no_news_of_leaving_the_region(cohort):
     assert_table(found.contacts, "month | kind")
     assert_table(found.set_aside, """
         kind | reason
-        news | elsewhere
+        news | stays_inside
     """)  # fmt: skip
 
 
@@ -444,6 +459,7 @@ def test_a_presence_in_an_area_that_may_be_metropolitan_is_none_in_another_regio
 def test_an_old_address_is_no_news(cohort):
     found = cohort("""
         org | established | destination | service    | what        | residence | filed
+        M1  |             |             | 2021-03-03 | information | 66023     | 2021-04-15
         R1  | 2021-05-03  | 43027       |            |             |           |
         M1  |             |             | 2021-07-03 | information | 66023     | 2021-10-15
     """)

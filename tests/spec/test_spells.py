@@ -590,6 +590,7 @@ def test_a_presence_where_a_move_within_the_region_led_contradicts_nothing(resid
 def test_an_old_address_printed_again_does_not_say_where_someone_is_present(residences):
     found = residences("""
         org | service    | what        | residence | established | destination | follow_up  | status
+        M1  | 2021-02-01 | information | 66023     |             |             |            |
         R1  |            |             |           | 2021-05-03  | 43027       |            |
         M1  | 2021-08-15 | information | 66023     |             |             |            |
         R1  |            |             |           |             |             | 2021-09-01 | present
@@ -600,6 +601,7 @@ def test_an_old_address_printed_again_does_not_say_where_someone_is_present(resi
         found.spells,
         """
         municipality | last_confirmed | outcome
+        66023        | 2021-02-01     | moved
         43027        | 2022-03-01     | present
     """,
     )
@@ -655,20 +657,124 @@ def test_a_second_departure_to_the_very_town_is_one_more_report(residences):
     assert found.conflicts.empty
 
 
-def test_an_old_address_told_only_after_the_settling_is_a_conflict(residences):
+def test_an_old_address_told_only_after_the_settling_is_of_before_it(residences):
     found = residences("""
         org | established | destination | residence
         R1  | 2021-05-03  | 43027       |
         M1  | 2021-05-03  | 43027       | 66023
         M1  | 2021-05-20  | 43027       | 65005
     """)
-    assert_table(
-        found.conflicts[found.conflicts["rule"].eq("old_address")],
-        """
-        said                            | kept
-        M1 residence 65005 ?/2021-05-20 | M1 establishment 43027 2021-05-03/2021-05-03
-    """,
-    )
+    assert found.spells["zone"].tolist() == ["metropole", "metropole", "region"]
+
+
+# ── which addresses are news, and in which order ──────────────────────────────────────────────────────────
+def test_a_service_in_person_soon_after_settling_may_be_a_visit(residences):
+    found = residences("""
+        org | service    | what       | residence | established | destination
+        M1  | 2021-02-01 | job_search | 66023     |             |
+        R1  |            |            |           | 2021-05-03  | 43027
+        M1  | 2021-06-20 | job_search | 66023     |             |
+        R1  | 2021-09-01 | pairing    | 43027     |             |
+    """)
+    assert found.moves["kind"].tolist() == ["secondary"]
+    assert_table(found.conflicts, """
+        date       | rule
+        2021-06-20 | possible_visit
+    """)  # fmt: skip
+
+
+def test_beyond_the_grace_period_an_old_address_leaves_open_whether_somebody_came_back(residences):
+    found = residences("""
+        org | service    | what        | residence | established | destination
+        M1  | 2021-02-01 | information | 66023     |             |
+        R1  |            |             |           | 2021-05-03  | 43027
+        M1  | 2022-06-20 | information | 66023     |             |
+    """)
+    assert_table(found.spells, """
+        municipality | last_confirmed | outcome
+        66023        | 2021-02-01     | moved
+        43027        | 2021-05-03     | present
+    """)  # fmt: skip
+    assert_table(found.conflicts, """
+        date       | rule
+        2022-06-20 | possible_return
+    """)  # fmt: skip
+    assert found.observations["aside"].tolist() == [None, None, "possible_return"]
+
+
+def test_an_address_of_the_metropole_at_an_organisation_en_region_is_no_return(residences):
+    found = residences("""
+        org | service    | what       | residence | established | destination | follow_up  | status
+        R1  |            |            | 66023     | 2021-05-03  | 43027       |            |
+        R1  | 2021-12-01 | job_search | 66023     |             |             |            |
+        R1  |            |            | 66023     |             |             | 2022-05-03 | present
+    """)
+    assert_table(found.spells, """
+        municipality | last_confirmed | outcome
+        66023        |                | moved
+        43027        | 2022-05-03     | present
+    """)  # fmt: skip
+
+
+def test_after_a_known_departure_an_old_address_is_news_like_any_other(residences):
+    found = residences("""
+        org | service    | what        | residence | established | destination | exit
+        M1  | 2021-02-01 | information | 66023     |             |             |
+        R1  |            |             |           | 2021-05-03  | 43027       |
+        R1  |            |             | 66023     |             |             | 2021-10-01
+        M1  | 2021-11-20 | information | 66023     |             |             |
+    """)
+    assert_table(found.moves, """
+        kind      | earliest   | latest
+        secondary | 2021-05-03 | 2021-05-03
+        return    | 2021-10-01 | 2021-10-01
+    """)  # fmt: skip
+
+
+def test_an_establishment_without_a_destination_is_at_a_residence_en_region(residences):
+    found = residences("""
+        org | service    | residence | established | destination
+        M1  | 2021-02-01 | 66023     |             |
+        R1  |            | 43027     | 2021-05-03  |
+    """)
+    assert_table(found.moves, """
+        kind      | destination_municipality | earliest   | latest
+        secondary | 43027                    | 2021-05-03 | 2021-05-03
+    """)  # fmt: skip
+
+
+def test_two_facts_on_a_row_are_two_observations(residences):
+    found = residences("""
+        org | service    | what    | residence | established | destination | follow_up  | status
+        R1  | 2021-05-10 | pairing | 43027     | 2021-05-03  | 43027       | 2021-08-03 | present
+    """)
+    assert_table(found.observations, """
+        kind          | earliest   | municipality
+        establishment | 2021-05-03 | 43027
+        service       | 2021-05-10 | 43027
+        follow_up     | 2021-08-03 | 43027
+    """)  # fmt: skip
+
+
+def test_of_the_orders_that_a_year_allows_the_one_with_the_fewest_moves(residences):
+    found = residences("""
+        org | service | what       | residence | established | destination | filed
+        M1  | 2021    | job_search | 66023     |             |             | 2022-02-01
+        R1  |         |            |           | 2021        | 43027       | 2022-02-01
+        R1  | 2021    | reception  | 43027     |             |             | 2022-02-01
+        M1  | 2021    | job_search | 66023     |             |             | 2022-02-01
+    """)
+    assert found.moves["kind"].tolist() == ["secondary"]
+
+
+def test_a_departure_comes_after_the_stay_that_it_ends(residences):
+    found = residences("""
+        org | service    | what      | residence | established | destination | exit | to    | filed
+        M1  | 2021-02-01 | reception | 66023     |             |             |      |       | 2021-04-15
+        R1  |            |           |           | 2021        | 43027       |      |       | 2022-02-01
+        R1  |            |           | 43027     |             |             | 2021 | 66023 | 2022-02-01
+    """)
+    assert found.moves["kind"].tolist() == ["secondary", "return"]
 
 
 def test_someone_known_only_in_a_mixed_area_is_not_known_to_be_elsewhere(residences):

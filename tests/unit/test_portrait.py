@@ -73,6 +73,7 @@ def test_small_numbers_of_persons_and_of_decisions_are_hidden(counted):
     assert not told.loc["linkage", "shown"].any()
     assert not told.loc["links", "shown"].any()
     assert told.loc["conflicts", "shown"].to_dict() == {
-        "old_address": False, "a_new_rule": False, "establishment_dates": True,
+        "old_address": False, "possible_return": True, "possible_visit": True, "a_new_rule": False,
+        "establishment_dates": True,
         "presence_before_establishment": True, "departure_before_presence": True, "departure_already_known": True,
     }  # fmt: skip

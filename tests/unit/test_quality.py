@@ -259,11 +259,13 @@ def test_statements_set_aside_are_of_who_made_them():
         "said": ["EER 01 service 66023 2021-06-01/2021-06-01"], "kept": ["OBR01 establishment 10043 ?/?"],
     })  # fmt: skip
     seen = pd.DataFrame({
-        "person_id": ["P1"], "latest": [pd.Timestamp("2021-06-01")], "kind": ["service"],
-        "organisation_id": ["EER 01"], "record_id": ["r0"],
+        "person_id": "P1", "latest": pd.to_datetime(["2021-06-01", "2021-05-03"]), "kind": ["service", "establishment"],
+        "organisation_id": ["EER 01", "OBR01"], "record_id": ["r0", "r1"], "zone": ["metropole", "region"],
+        "aside": ["old_address", None],
     })  # fmt: skip
-    rows = [row("EER 01", zone="metropole", service_date="2021-06-01"), SETTLED]
+    rows = [row("EER 01", zone="metropole", service_date="2021-06-01", residence_zone="metropole"), SETTLED]
     found = quality(rows, conflicts=conflicts, observations=seen)
+    assert of(found, "old_address", "EER 01") == [[1, 1]]
     kept = found.measures[found.measures["measure"].eq("conflict")]
     assert kept[["organisation_id", "key", "n", "of"]].values.tolist() == [["EER 01", "old_address", 1, 1]]
     assert found.places[found.places["measure"].eq("conflict")]["row"].tolist() == [2]

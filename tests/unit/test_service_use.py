@@ -302,12 +302,13 @@ def test_the_funnel_counts_each_step_and_parts_those_settled():
 
 # ── against the simulator ─────────────────────────────────────────────────────────────────────────────────
 def test_reach_and_transfer_against_the_simulated_truth(tmp_path):
+    from scoring.links import linked_rows, true_persons
     from trajectories import build_cohort, build_spells, read_deposits, simulate
 
     truth = simulate.simulate(tmp_path, simulate.Settings(households=120, organisations=10, defects="none", seed=3))
     study = one_household()
     records = read_deposits(tmp_path / "raw", study=study).records
-    persons = simulate.true_persons(truth, records)
+    persons = true_persons(truth, records)
     residences = build_spells(records, persons, study=study)
     stays = build_cohort(residences, records, persons, study=study).cohort
     table = reach(stays, records, persons, study=study, groups=["province"]).set_index(["service", "stream", "when"])
@@ -315,7 +316,7 @@ def test_reach_and_transfer_against_the_simulated_truth(tmp_path):
     rows = truth.rows[truth.rows["fate"].eq("accepted") & truth.rows["kind"].isin(["service", "establishment"])]
     first = truth.stays.sort_values("establishment").drop_duplicates("true_household")
     first = first.set_index("true_household")["establishment"]
-    linked = simulate.scoring.linked_rows(persons, truth, records)
+    linked = linked_rows(persons, truth, records)
     known = linked.merge(stays[["person_id"]].drop_duplicates(), on="person_id")["true_household"].unique()
     zone = truth.organisations.set_index("organisation_id")["zone"]
     rows = rows[rows["true_household"].isin(known)].assign(

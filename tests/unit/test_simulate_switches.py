@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from trajectories.simulate import Settings, SettingsError, realised, simulate
+from scoring.realised import realised, realised_retention
+from trajectories.simulate import Settings, SettingsError, simulate
 from trajectories.simulate.geography import geography
 from trajectories.simulate.histories import true_lives
 from trajectories.simulate.organisations import found
 from trajectories.simulate.reporting import report
-from trajectories.simulate.scoring_stays import realised_retention
 from trajectories.simulate.settings import add_months, date_of, day_of, quarter_of
 
 USUAL = Settings(households=700, seed=12, defects="none")

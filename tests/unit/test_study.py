@@ -58,6 +58,9 @@ def test_all_faults_are_told_at_once(tmp_path):
     ("content", "key"),
     [
         ({"cutoff": "2021-12-31"}, "cutoff"),
+        ({"cutoff": dt.date(9999, 12, 31)}, "cutoff"),
+        ({"cutoff": dt.date(1, 1, 1)}, "cutoff"),
+        ({"horizons": [12, 10**9]}, "horizons"),
         ({"support": True}, "support"),
         ({"seed": -1}, "seed"),
         ({"horizons": []}, "horizons"),

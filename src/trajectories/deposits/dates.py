@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from ..places.spelling import fold
+from ..study import FIRST_YEAR, LAST_YEAR
 
-FIRST_YEAR, LAST_YEAR = 1900, 2100
 # Whole numbers below this are no serials of a plausible date, above it they lie after the year 2100.
 _FIRST_SERIAL, _LAST_SERIAL = LAST_YEAR + 1, 73_415
 _EXCEL_DAY_ZERO = dt.date(1899, 12, 30).toordinal()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +19,20 @@ from ..study import Study
 from ..team import Team
 from . import fates
 from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
+from .files import FileNote
 from .gathering import Gathered, Progress, as_objects, gather
-from .organisations import Reported, fill_down, organisation_zones, read_registry, who_reports
+from .organisations import Reported, fill_down, organisation_zones, own_towns, read_registry, who_reports
 from .reading import REGISTRY
-from .records import Dates, Findings, read_dates, read_places, read_values, usable_places, without_errors
+from .records import (
+    Dates,
+    Findings,
+    read_dates,
+    read_places,
+    read_values,
+    settle_moved,
+    usable_places,
+    without_errors,
+)
 from .remembered import Memory
 from .rules import RULES
 from .wording import closest_known
@@ -124,7 +136,8 @@ def read_deposits(
     Returns
     -------
     Deposits
-        A file that cannot be read is one row of `files` with its sentence; an empty folder gives empty tables.
+        A file that cannot be read, or that the library fails on, is one row of `files` with its sentence; an empty
+        folder gives empty tables.
 
     Raises
     ------
@@ -151,7 +164,41 @@ def read_deposits(
     registry, fault = read_registry(folder)
     if fault:
         gathered.issues.append((REGISTRY, "", 0, "registry_unusable", None, fault))
+    understand = functools.partial(_understood, known=known, registry=registry, perimeter=perimeter)
+    try:
+        return understand(gathered)
+    except Exception:
+        return understand(_without_faulty(gathered, understand))
+
+
+def _without_faulty(gathered: Gathered, understand: Callable[[Gathered], Deposits]) -> Gathered:
+    """
+    What was gathered without the files whose rows, alone, the library fails on: each is unreadable, named.
+
+    They are looked for by halves. Where no file fails alone, the second try raises what the first did.
+    """
+    files, waiting = list(gathered.files), [np.arange(len(gathered.files))]
+    faulty = np.zeros(len(files), dtype=bool)
+    while waiting:
+        some = waiting.pop()
+        try:
+            understand(gathered.of_files(some))
+        except Exception as error:
+            if len(some) > 1:
+                waiting += np.array_split(some, 2)
+            elif len(some):
+                files[some[0]] = FileNote.of_fault(files[some[0]].file, error)
+                faulty[some[0]] = True
+    named = {files[at].file for at in np.flatnonzero(faulty)}
+    issues = [issue for issue in gathered.issues if issue[0] not in named]
+    return replace(gathered.of_files(np.flatnonzero(~faulty)), files=files, issues=issues)
+
+
+def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, perimeter: str) -> Deposits:
+    """Every row gathered, with its fate; what was gathered is left as it is."""
+    gathered = replace(gathered, texts={**gathered.texts}, codes={**gathered.codes}, issues=[*gathered.issues])
     findings = Findings(gathered)
+    typed = {name: _typed_in(gathered, name) for name in ("service_date", "establishment_date", "follow_up_status")}
     without_errors(gathered, findings)
     reported = who_reports(gathered, registry)
     for reason, column, rows in reported.issues:
@@ -174,8 +221,15 @@ def read_deposits(
     columns["organisation_zone"] = organisation_zones(
         columns["organisation_id"], columns["residence_zone"], registry, perimeter
     )
+    moved = settle_moved(columns)
+    findings.add("moved_where_unknown", "follow_up_status", accepted[moved])
+    columns["residence_own_town"] = own_towns(columns)
     # the columns stand as they are, one beside the other: pandas would copy them twice to stack them by type
-    facts = {name: values for name, values in columns.items() if name.endswith(("_earliest", "_latest", "_zone"))}
+    of_rules = ("_earliest", "_latest", "_zone", "_status", "service", "exit_reason")
+    facts = {name: values for name, values in columns.items() if name.endswith(of_rules)}
+    for place in PLACES:
+        facts[f"{place}_stated"] = (columns[place] != None) | (columns[f"{place}_region"] != None)  # noqa: E711
+    facts |= {f"{name}_typed": flag[accepted] for name, flag in typed.items()}
     facts["known_until"] = reported.period_end()[accepted].astype("datetime64[ns]")
     facts = pd.DataFrame(facts, copy=False)
     for rule in RULES:
@@ -197,6 +251,11 @@ def read_deposits(
     )
     done.accounting()
     return done
+
+
+def _typed_in(gathered: Gathered, column: str) -> np.ndarray:
+    """The rows of which a cell is not blank, be it readable or not."""
+    return np.array([bool(text.strip()) for text in gathered.texts[column]], dtype=bool)[gathered.codes[column]]
 
 
 def _checked(frame: pd.DataFrame, table: tables.Table) -> pd.DataFrame:
@@ -316,7 +375,8 @@ def _files(
         "crosswalk": np.where(unreadable, None, as_objects([note.crosswalk for note in gathered.files])),
         "n_read": n_read, "n_accepted": n_read - count(superseded) - count(quarantined) - count(duplicate),
         "n_quarantined": count(quarantined), "n_superseded": count(superseded), "n_duplicate": count(duplicate),
-        "message": message, "separator": [note.separator for note in gathered.files],
+        "message": message, "fault": as_objects([note.fault for note in gathered.files]),
+        "separator": [note.separator for note in gathered.files],
         "decimal": [note.decimal for note in gathered.files], "quoting": [note.quoting for note in gathered.files],
         "n_sheets": [note.n_sheets for note in gathered.files],
         "date_order": np.where(unreadable, None, np.where(dates.day_first, "day_first", "month_first")),

@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ..exceptions import place_of
 from .choosing import ROWS_LOOKED_AT, choose_crosswalk
 from .crosswalks import COLUMNS, DATES, Crosswalk, Crosswalks
 from .grid import DEEPEST_HEADER, Coded, Sheet, UnreadableDepositError, Vocabulary, is_blank
@@ -29,9 +30,13 @@ from .text import may_be_mojibake, repaired
 
 # The last column of codes: all cells under headers that the crosswalk does not know, taken together.
 REST = "_rest"
+# What is told of a file that the library fails on: the place in the library, and nothing of the file.
+FAULT = "a fault of the library, not of the file, stopped its reading ({}): report these words, and keep the file."
 # Columns of numbers, from which the file's decimal sign is seen.
 _NUMBERS = frozenset(("household_size", "residence_code_typed", "french", "quarter", *DATES))
 _DECIMAL = re.compile(r"\s*-?\d+([.,])\d+\s*")
+# What a spreadsheet is told to show as it is, zeros in front included.
+_TEXT_BY_FORMULA = re.compile(r'^="([^"]*)"$')
 _SERIAL = re.compile(r"\d{3,5}(?:\.\d+)?")
 # A process takes about a second to start: it is worth it beyond so much text, and workbooks take longer a byte.
 _BYTES_WORTH_A_PROCESS = 60_000_000
@@ -40,7 +45,7 @@ _BYTES_OF_A_WORKBOOK = 20
 
 @dataclass
 class FileNote:
-    """What is known of one file: how it was read, or why it was not."""
+    """What is known of one file: how it was read, or why it was not; `fault`: where in the library, if that is why."""
 
     file: str
     encoding: str | None = None
@@ -50,6 +55,15 @@ class FileNote:
     crosswalk: str | None = None
     n_sheets: int = 0
     message: str | None = None
+    fault: str | None = None
+
+    @classmethod
+    def of_fault(cls, file: str, error: Exception) -> FileNote:
+        """Of a file that the library itself failed on (deposit-schema.md, « What is never lost »)."""
+        if isinstance(error, MemoryError):
+            return cls(file, message="the file needs more memory than there is: divide it into several.")
+        place = place_of(error)
+        return cls(file, message=FAULT.format(place), fault=place)
 
 
 @dataclass(frozen=True)
@@ -108,9 +122,8 @@ class FileReader:
                 _add(sheet, self._columns_of[read.note.crosswalk], read)
         except UnreadableDepositError as error:
             return FileRead(FileNote(file, message=str(error)))
-        except Exception as error:  # never a traceback for a file (deposit-schema.md, « What is never lost »)
-            message = f"the file cannot be read ({type(error).__name__}): open it, save it again as .xlsx or .csv."
-            return FileRead(FileNote(file, message=message))
+        except Exception as error:
+            return FileRead(FileNote.of_fault(file, error))
         note = read.note
         note.encoding, note.separator, note.quoting = source.encoding, source.separator, source.quoting
         note.decimal, note.n_sheets = _decimal(read.tables), len(read.tables)
@@ -148,8 +161,10 @@ def _add(sheet: Sheet, column_of: ColumnOf, read: FileRead) -> None:
 
 
 def _settled(cells: Coded, serial_shift: int) -> Coded:
-    """The texts with mojibake repaired and serials counted from 1900, the codes as small as they can be."""
+    """The texts as they are meant (`="007"`, mojibake, serials from 1904), the codes as small as they can be."""
     texts = cells.texts
+    if any(text.startswith('="') for text in texts):
+        texts = [_TEXT_BY_FORMULA.sub(r"\1", text) for text in texts]
     if any(map(may_be_mojibake, texts)):
         texts = [repaired(text) for text in texts]
     if serial_shift:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,17 @@ class Gathered:
     def file(self) -> np.ndarray:
         """Per row, the position of its file."""
         return self.sheet_file[self.sheet]
+
+    def of_files(self, files: np.ndarray) -> Gathered:
+        """The rows of some files (their positions), with the texts that they hold; the others are as if empty."""
+        rows = np.isin(self.file, files)
+        texts, codes = {}, {}
+        for column, all_codes in self.codes.items():
+            codes[column] = all_codes[rows]
+            if column in self.texts:
+                kept, position = np.unique(np.append(0, codes[column]), return_inverse=True)  # 0: nothing is typed
+                texts[column], codes[column] = [self.texts[column][at] for at in kept], position[1:].astype(np.int32)
+        return replace(self, sheet=self.sheet[rows], row=self.row[rows], kind=self.kind[rows], texts=texts, codes=codes)
 
     def blank(self, column: str) -> np.ndarray:
         """Per row, whether nothing is typed in the column."""

@@ -112,7 +112,8 @@ def _again(cells: list[Coded], header: list[str]) -> np.ndarray:
     """Rows that are the header once more, as where pages or files were pasted one under the other."""
     again = np.ones(len(cells[0].codes) if cells else 0, dtype=bool)
     for column, typed in zip(cells, header, strict=False):
-        again &= column.where(typed.__eq__)
+        # where files were joined, the first cell of the second begins with its mark of UTF-8
+        again &= column.where(lambda text, typed=typed: text.removeprefix("\ufeff") == typed)
         if not again.any():
             break
     return again

@@ -28,6 +28,10 @@ _YEAR = re.compile(r"(?<!\d)(20\d{2})[-_ ](20\d{2}|\d{2})(?!\d)(?!-\d)")
 _QUARTER = re.compile(r"(?<![A-Za-z])[TtQq]([1-4])(?!\d)")
 # Begins what stands for the organisation of a file that names none.
 NO_ORGANISATION = "fichier:"
+# Years: one exercice that comes so long after the others would move the last day of observation.
+_LONGEST_HOLE = 5
+# From which share of its establishments elsewhere in its region, and how many, an organisation prints its own town.
+OWN_TOWN, FEWEST = 0.8, 3
 _DAY = re.compile(r"(?<!\d)(20\d{2}-\d{2}-\d{2})(?!\d)")
 
 
@@ -84,15 +88,19 @@ def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
     sheet_names = [parse_name(f"{name}.x") for name in gathered.sheet_name]
     years, bad_years = fiscal_years(gathered.texts["fiscal_year"])
     numbers, bad_numbers = quarters(gathered.texts["quarter"])
-    period = {}
+    period, named = {}, {}
     for column, values, bad in (("fiscal_year", years, bad_years), ("quarter", numbers, bad_numbers)):
         rows = np.flatnonzero(bad[gathered.codes[column]])
         issues.append(("unknown_value", column, rows))
         by_sheet = as_objects([said.get(column) for said in sheet_names])[gathered.sheet]
         by_file = as_objects([said.get(column) for said in names])[file]
-        fallback = np.where(pd.isna(by_sheet), by_file, by_sheet)
+        named[column] = np.where(pd.isna(by_sheet), by_file, by_sheet)
         typed = values[filled[column]]
-        period[column] = np.where(pd.isna(typed), fallback, typed)
+        period[column] = np.where(pd.isna(typed), named[column], typed)
+    far_off = _far_off(period["fiscal_year"])
+    issues.append(("period_far_off", "fiscal_year", np.flatnonzero(far_off)))
+    period["fiscal_year"] = np.where(far_off, named["fiscal_year"], period["fiscal_year"])
+    period["fiscal_year"] = np.where(_far_off(period["fiscal_year"]), None, period["fiscal_year"])
     quarter = pd.to_numeric(pd.Series(period["quarter"]), errors="coerce").astype("Int64").array
     fiscal_year = np.where(pd.isna(period["fiscal_year"]), None, period["fiscal_year"])
 
@@ -103,6 +111,16 @@ def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
     given = np.where(np.isnat(typed_date), named, typed_date)
     date = np.where(np.isnat(given), _quarter_ends(fiscal_year, quarter), given)
     return Reported(ids, organisations, fiscal_year, quarter, date, ~np.isnat(given), issues)
+
+
+def _far_off(fiscal_year: np.ndarray) -> np.ndarray:
+    """Per row, whether its fiscal year comes after a hole of over five years, and fewer rows after it than before."""
+    position, named = pd.factorize(fiscal_year, sort=True)
+    begins = np.array([int(year[:4]) for year in named])
+    counts = np.bincount(position[position >= 0], minlength=len(named))
+    after = np.cumsum(counts[::-1])[::-1]
+    holes = np.flatnonzero((np.diff(begins) > _LONGEST_HOLE) & (2 * after[1:] < counts.sum())) if len(named) else []
+    return position > holes[0] if len(holes) else np.zeros(len(fiscal_year), dtype=bool)
 
 
 def _quarter_ends(fiscal_year: np.ndarray, quarter) -> np.ndarray:
@@ -221,3 +239,24 @@ def organisation_zones(
     known = {code: z for code, z in zip(registry["code"], found["zone"], strict=True) if z in (METROPOLE, REGION)}
     zone = np.array([known.get(code, z) for code, z in zip(unique, zone, strict=True)], dtype=object)
     return zone[position] if len(unique) else np.empty(0, dtype=object)
+
+
+def own_towns(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """
+    The rows whose residence is but the town of an organisation en région, printed whoever lives where.
+
+    An organisation is taken to do so where its establishments elsewhere in its region stand beside one and the same
+    town (`OWN_TOWN` of them, `FEWEST` at least): the region is then told, the municipality is not.
+    """
+    rows = pd.DataFrame({
+        name: columns[name]
+        for name in ("organisation_id", "residence_code", "destination_code", "residence_region", "destination_region")
+    })  # fmt: skip
+    settles = ~np.isnat(columns["establishment_date_earliest"]) & (columns["organisation_zone"] == REGION)
+    told = rows[settles & rows["residence_code"].notna() & rows["destination_code"].notna()]
+    town = told.groupby("organisation_id")["residence_code"].agg(lambda codes: codes.mode().iloc[0])
+    told = told.assign(town=told["organisation_id"].map(town))
+    told = told[(told["destination_code"] != told["town"]) & (told["destination_region"] == told["residence_region"])]
+    printed = (told["residence_code"] == told["town"]).groupby(told["organisation_id"]).agg(["mean", "size"])
+    own = town[printed.index[(printed["mean"] >= OWN_TOWN) & (printed["size"] >= FEWEST)]]
+    return (rows["organisation_id"].map(own) == rows["residence_code"]).to_numpy(dtype=bool)

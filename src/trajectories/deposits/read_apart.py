@@ -17,6 +17,8 @@ from ..storage import Storage
 from ..team import LEAST_PARTS, Team
 from .crosswalks import Crosswalks
 from .files import FileRead, FileReader
+from .grid import UnreadableDepositError
+from .reading import content_of
 
 # Files of about so many bytes in all go to one task.
 BYTES_OF_A_TASK = 16_000_000
@@ -57,8 +59,8 @@ def _copied(storage: Storage, number: int, batch: list[Found]) -> str:
     with zipfile.ZipFile(buffer, "w") as archive:
         for position, (_, path) in enumerate(batch):
             try:
-                content = path.read_bytes()
-            except OSError:
+                content = content_of(path)
+            except UnreadableDepositError:
                 continue
             archive.writestr(f"{position}{path.suffix}", content)
     storage.put(name := f"deposits-{number}.zip", buffer.getvalue())

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..fingerprint import LARGEST_DEPOSIT
+from ..slug import shown_name
 from .grid import Sheet, UnreadableDepositError, grid_of_rows
 from .text import read_text
 from .workbooks import as_text, read_workbook
@@ -19,7 +21,9 @@ from .workbooks import as_text, read_workbook
 # The first rows of a sheet → position of the header among them, and how many columns it names.
 HeaderOf = Callable[[list[list[str]]], tuple[int, int]]
 
-SUFFIXES = frozenset((".xlsx", ".xlsm", ".xls", ".ods", ".csv", ".txt", ".tsv", ".parquet"))
+SUFFIXES = frozenset((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".txt", ".tsv", ".parquet"))
+# May hold deposits, and are named, but never opened.
+ARCHIVES = frozenset((".zip", ".7z", ".rar", ".gz", ".tar", ".tgz"))
 REGISTRY = "organismes.csv"
 _NOT_TEXT = {
     b"%PDF": "a PDF document", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
@@ -27,6 +31,7 @@ _NOT_TEXT = {
 }  # fmt: skip
 # A few are slips of a keyboard or of a conversion, also in a file of few lines.
 _STRAY_CONTROLS = 4
+_ROWS_UNFOLDED = 65_536
 _CONTROLS = bytes(set(range(1, 32)) - {9, 10, 12, 13})
 
 
@@ -46,8 +51,9 @@ def find_deposits(folder: Path) -> list[tuple[str, Path]]:
     """
     The deposits below a folder as (path below it with `/`, path), in the order of those paths.
 
-    Symbolic links are not followed; temporary files of Office and the registry `organismes.csv` are no deposits. A
-    folder that may not be listed raises: what lies in it would be lost in silence, or the sample be taken instead.
+    A letter of a path that not every table can hold is written by its number (`slug.shown_name`). Symbolic links are
+    not followed; temporary files of Office and the registry `organismes.csv` are no deposits. A folder that may not be
+    listed raises: what lies in it would be lost in silence, or the sample be taken instead.
     """
 
     def refuse(error: OSError) -> None:
@@ -59,9 +65,9 @@ def find_deposits(folder: Path) -> list[tuple[str, Path]]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = Path(parent, name)
-            if path.suffix.lower() not in SUFFIXES or name.startswith((".", "~$")) or path.is_symlink():
+            if path.suffix.lower() not in SUFFIXES | ARCHIVES or name.startswith((".", "~$")) or path.is_symlink():
                 continue
-            file = path.relative_to(folder).as_posix()
+            file = shown_name(path.relative_to(folder).as_posix())
             if file.lower() != REGISTRY:
                 found.append((file, path))
     return sorted(found)
@@ -81,7 +87,13 @@ def read_source(path: Path, file: str, header_of: HeaderOf, max_rows: int) -> So
 
 def content_of(path: Path) -> bytes:
     """The bytes of a deposit (raises UnreadableDepositError where they cannot be had)."""
+    if path.suffix.lower() in ARCHIVES:
+        raise UnreadableDepositError("this is a compressed archive: take the files out of it, and remove it.")
     try:
+        if path.exists() and not path.is_file():  # it might never end
+            raise UnreadableDepositError("this is a pipe, a socket or a device, not a file: remove it from the folder.")
+        if isinstance(path, Path) and path.stat().st_size > LARGEST_DEPOSIT:
+            raise UnreadableDepositError("the file is larger than 2 GB: divide it into several.")
         return path.read_bytes()
     except OSError as error:
         raise UnreadableDepositError(f"the file cannot be opened ({error.strerror}): check its permissions.") from None
@@ -100,7 +112,7 @@ def read_content(content: bytes, suffix: str, file: str, header_of: HeaderOf, ma
     for magic, kind in _NOT_TEXT.items():
         if head.startswith(magic):
             raise UnreadableDepositError(f"this is {kind}, not a table: ask for an .xlsx or .csv file.")
-    if suffix in (".parquet", ".xlsx", ".xlsm", ".ods"):
+    if suffix in (".parquet", ".xlsx", ".xlsm", ".xlsb", ".ods"):
         raise UnreadableDepositError(
             f"this is not a valid {suffix} file (damaged, cut off or of another kind): ask for it again."
         )
@@ -118,7 +130,7 @@ def read_content(content: bytes, suffix: str, file: str, header_of: HeaderOf, ma
 
 def _is_binary(content: bytes) -> bool:
     """More than a few control characters, and in over 1 % of the first bytes (UTF-16 and stray NULs aside)."""
-    head = content[:8192]
+    head = content.rstrip(b"\0")[:8192]
     controls = len(head) - len(head.translate(None, _CONTROLS))
     zeros = head.count(0)
     utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff")) or max(head[0::2].count(0), head[1::2].count(0)) == zeros
@@ -129,13 +141,18 @@ def _read_parquet(content: bytes, file: str, max_rows: int) -> Source:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    rows: list[list[str]] = []
     try:
-        table = pq.read_table(io.BytesIO(content))
-        columns = [column.to_pylist() for column in table.columns]
-    except (pa.ArrowException, OSError, ValueError):
+        table = pq.ParquetFile(io.BytesIO(content))
+        # the names of the columns stand where a spreadsheet would show its first row
+        rows.append(list(table.schema_arrow.names))
+        # a few bytes may claim as many equal rows as they like: no more are unfolded than may be read
+        for batch in table.iter_batches(batch_size=_ROWS_UNFOLDED):
+            columns = [column.to_pylist() for column in batch.columns]
+            rows += [[c if type(c) is str else as_text(c) for c in row] for row in zip(*columns, strict=True)]
+            if len(rows) > max_rows:
+                break
+    except (pa.ArrowException, OSError, ValueError, OverflowError):
         raise UnreadableDepositError("the parquet file is damaged: ask for it again.") from None
-    # the names of the columns stand where a spreadsheet would show its first row
-    rows = [list(table.column_names)]
-    rows += [[c if type(c) is str else as_text(c) for c in row] for row in zip(*columns, strict=True)]
     notes = (("too_many_rows", ""),) if len(rows) > max_rows else ()
     return Source(file, (Sheet("", grid_of_rows(enumerate(rows[:max_rows], start=1))),), notes=notes)

@@ -15,17 +15,23 @@ import pandas as pd
 from ..places import find_places, municipalities
 from ..places.outside import unknown_words
 from ..places.spelling import key_of
+from ..tables import LEFT
 from . import values
 from .countries import countries
 from .crosswalks import DATES, EVENT_DATES, PLACES, Crosswalks
 from .dates import DateTable
 from .gathering import Gathered, as_objects
 from .organisations import Reported
+from .statuses import MOVED
 from .wording import read_words
 
 # Never copied into the `value` of an issue.
 PRIVATE = frozenset(("given_name", "family_name", "birth_date", "file_number", "household_number", "remarks"))
 LARGEST_HOUSEHOLD = 20
+# Characters: the most that a cell of a spreadsheet can hold.
+LONGEST_CELL = 32_767
+# What comes after is of no name of a place, and every pair of its words would be looked up.
+_LONGEST_PLACE = 200
 # An event reported with two digits of its year may be dated a little after the deposit; a birth may not.
 _LEEWAY = np.timedelta64(366, "D")
 _NO_DATE = np.datetime64("NaT", "D")
@@ -62,15 +68,17 @@ class Dates:
 
 
 def without_errors(gathered: Gathered, findings: Findings) -> None:
-    """List the cells that show the error of a formula, and take them as blank from here on (remarks are not kept)."""
+    """List the cells that show the error of a formula or have no end, and take them as blank from here on."""
     for column, texts in gathered.texts.items():
-        if column == "remarks":
-            continue
-        failed = np.array([text.strip().lower() in values.FORMULA_ERRORS for text in texts], dtype=bool)
-        if failed.any():
-            codes = gathered.codes[column]
-            findings.add("formula_error", column, failed[codes])
-            gathered.codes[column] = np.where(failed[codes], 0, codes)
+        endless = [len(text) > LONGEST_CELL for text in texts]
+        failed = [text.strip().lower() in values.FORMULA_ERRORS for text in texts] if column != "remarks" else []
+        # first, so that no issue holds one
+        gathered.texts[column] = ["" if cut else text for text, cut in zip(texts, endless, strict=True)]
+        for reason, cells in (("cell_too_long", endless), ("formula_error", failed)):
+            if any(cells):
+                at = np.array(cells)[gathered.codes[column]]
+                findings.add(reason, column, at)
+                gathered.codes[column] = np.where(at, 0, gathered.codes[column])
 
 
 def read_dates(gathered: Gathered, reported: Reported, findings: Findings) -> Dates:
@@ -116,12 +124,12 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
     alike = {name: _keys(gathered.texts[name]) for name in PLACES}
     found = {}
     for column in PLACES:
-        typed = as_objects([text.strip() for text in gathered.texts[column]])
+        typed = as_objects([text.strip()[:_LONGEST_PLACE] for text in gathered.texts[column]])
         codes = gathered.codes[column]
         # the municipal code and the postal code are the residence's; a destination typed alike has them too
         same = np.ones(len(codes), dtype=bool)
         if column != "residence":
-            same = alike[column][codes] == alike["residence"][gathered.codes["residence"]]
+            same = (typed != "")[codes] & (alike[column][codes] == alike["residence"][gathered.codes["residence"]])
         own = np.where(same, gathered.codes["residence_code_typed"], 0)
         postal = np.where(same, gathered.codes["postal_code"], 0)
         key, inverse = _distinct(codes, own, postal)
@@ -192,3 +200,14 @@ def read_values(
     findings.add("impossible_value", "household_size", impossible[codes])
     columns["household_size"] = pd.array(sizes, dtype="Int64")[codes[rows]]
     return columns
+
+
+def settle_moved(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """
+    Read « déménagé » as `left` beside a place or a date of departure, else as nothing; returns the rows of the second.
+    """
+    status = columns["follow_up_status"]
+    moved = status == MOVED
+    told = ~np.isnat(columns["exit_date_earliest"]) | (columns["exit_destination"] != None)  # noqa: E711
+    status[moved & told], status[moved & ~told] = LEFT, None
+    return moved & ~told

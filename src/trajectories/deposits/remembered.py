@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..fingerprint import file_hash, fingerprint, source_hash
+from ..fingerprint import deposit_hash, fingerprint, source_hash
 from ..folders import private_folder, replaced
 from .files import REST, FileNote, FileRead, FileReader, FileTable
 from .grid import Coded
@@ -38,7 +38,7 @@ ReadFiles = Callable[[list[tuple[str, Path]], FileReader], Iterator[FileRead]]
 # Columns whose texts are never stored.
 UNSTORED = ("remarks", REST)
 # What reading a file runs: a test holds it against the imports.
-SOURCE = ("deposits", "places", "tables.py", "exceptions.py")
+SOURCE = ("deposits", "places", "tables.py", "exceptions.py", "fingerprint.py", "slug.py", "study.py")
 LIBRARIES = ("numpy", "pandas", "pyarrow", "python-calamine")
 _SEAL = 32
 _HASH = 16
@@ -93,7 +93,7 @@ def read_or_recall(
     never stored come as keyed hashes, of all files.
     """
     folder, origin = private_folder(memory.folder), _origin(reader)
-    places = [folder / _name(memory, origin, file, _hash_of(path)) for file, path in found]
+    places = [folder / _name(memory, origin, file, deposit_hash(path)) for file, path in found]
     new = [not place.is_file() for place in places]
     read_now = read_files([one for one, is_new in zip(found, new, strict=True) if is_new], reader)
     kept = set()
@@ -120,13 +120,6 @@ def _origin(reader: FileReader) -> str:
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
         "python": platform.python_version(),
     })  # fmt: skip
-
-
-def _hash_of(path: Path) -> str | None:
-    try:
-        return file_hash(path)
-    except OSError:
-        return None  # reading it will say why
 
 
 def _name(memory: Memory, origin: str, file: str, digest: str | None) -> str:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..tables import METROPOLE
+from ..tables import FOLLOW_UP_SERVICE, METROPOLE, NOT_REACHED, PRESENT, REGION
 
 # What `check` says of a file that no walk through a folder would take for a deposit.
 NO_DEPOSIT = "the file is of no known kind: ask for an .xlsx or .csv file."
@@ -27,6 +27,7 @@ ORDER, CELL, ROW, FILE = KINDS = ("order", "cell", "row", "file")
 # What becomes of the row: in French and in English.
 EFFECTS = {
     "kept": ("la ligne est acceptée telle quelle", "the row is accepted as it is"),
+    "unused": ("la ligne est acceptée, ce fait n'est pas utilisé", "the row is accepted, the fact is not used"),
     "missing": ("la cellule compte comme vide, la ligne est acceptée", "the cell counts as blank, the row is accepted"),
     "corrected": ("c'est lu, corrigé", "it is read, set right"),
     "quarantined": ("la ligne est mise de côté", "the row is quarantined"),
@@ -63,6 +64,14 @@ def _after_deposit(column: str) -> Callable[[pd.DataFrame], pd.Series]:
     return lambda facts: facts[f"{column}_earliest"] > facts["known_until"]
 
 
+def _departs(facts: pd.DataFrame) -> pd.Series:
+    return facts["exit_date_earliest"].notna() | facts["exit_destination_stated"] | facts["exit_reason"].notna()
+
+
+def _contacted(facts: pd.DataFrame) -> pd.Series:
+    return facts["follow_up_status"].notna() | facts["follow_up_date_earliest"].notna()
+
+
 RULES = (
     Rule("service_before_arrival", "service_date", _before("service_date", "arrival_date")),
     Rule("arrival_before_birth", "arrival_date", _before("arrival_date", "birth_date")),
@@ -79,6 +88,49 @@ RULES = (
         "establishment_in_metropole",
         "destination",
         lambda facts: facts["establishment_date_earliest"].notna() & (facts["destination_zone"] == METROPOLE),
+    ),
+    # What is not used of a row (observations.py): a fact that lacks what it needs, or that another one outweighs.
+    Rule(
+        "establishment_without_place",
+        "establishment_date",
+        lambda facts: (
+            facts["establishment_date_earliest"].notna()
+            & ~facts["destination_stated"]
+            & (facts["residence_zone"] != REGION)
+        ),
+    ),
+    Rule(
+        "destination_without_date",
+        "destination",
+        lambda facts: (
+            facts["destination_stated"]
+            & ~facts["establishment_date_typed"]
+            & ~((facts["follow_up_status"] == PRESENT) & ~facts["residence_stated"])
+        ),
+    ),
+    Rule(
+        "service_without_date",
+        "service",
+        lambda facts: (
+            facts["service"].notna()
+            & ~facts["service_date_typed"]
+            & ~((facts["service"] == FOLLOW_UP_SERVICE) & _contacted(facts))
+        ),
+    ),
+    Rule(
+        "follow_up_without_status",
+        "follow_up_date",
+        lambda facts: (
+            facts["follow_up_date_earliest"].notna()
+            & ~facts["follow_up_status_typed"]
+            & (facts["service"] != FOLLOW_UP_SERVICE)
+            & ~_departs(facts)
+        ),
+    ),
+    Rule(
+        "exit_beside_presence",
+        "exit_date",
+        lambda facts: facts["follow_up_status"].isin([PRESENT, NOT_REACHED]) & _departs(facts),
     ),
 )
 
@@ -125,17 +177,21 @@ def matches(sentence: str, message: str) -> bool:
 
 
 _TITLES = {
-    ORDER: "Facts in an impossible order, and impossible facts",
+    ORDER: "Facts in an impossible order, impossible facts, and facts that are not used",
     CELL: "Cells that cannot be read, or contradict another",
     ROW: "Rows that are set aside",
     FILE: "Columns, sheets and files",
 }
 
 
+# The part of docs/rules.md that is made here begins with this line.
+TABLES_BEGIN = "# Rules of the deposits"
+
+
 def rules_page() -> str:
-    """docs/rules.md, from the table."""
+    """The second part of docs/rules.md, from the table."""
     lines = [
-        "# Rules of the deposits",
+        TABLES_BEGIN,
         "",
         "Made from `src/trajectories/deposits/reasons.toml` by `rules_page` of `deposits/rules.py`: change it there.",
         "The codes are those of the columns `reason` of `issues` and `quarantine`.",

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ..places.spelling import fold
+from ..study import FIRST_YEAR, LAST_YEAR
 from .crosswalks import LIST_OF, Crosswalk, Crosswalks, word_key
+from .statuses import read_status
 
 # Typed for « nothing » in a column of words: missing, and no fault.
 NOTHING = frozenset((
@@ -96,6 +98,18 @@ def look_up(text: str, words: Mapping[str, str]) -> str | None:
 def coded(texts: list[str], words: Mapping[str, str]) -> Result:
     """Words of a closed list → codes."""
     return read_each(texts, lambda text: look_up(text, words))
+
+
+def statuses(texts: list[str], words: Mapping[str, str]) -> Result:
+    """Statuses of follow-ups → codes: by the list, else in whatever words (statuses.py)."""
+
+    def read(text: str):
+        try:
+            return look_up(text, words)
+        except KeyError:
+            return read_status(text)
+
+    return read_each(texts, read)
 
 
 def coded_list(texts: list[str], words: Mapping[str, str]) -> Result:
@@ -299,13 +313,15 @@ def postal_codes(texts: list[str]) -> Result:
 
 
 def fiscal_years(texts: list[str]) -> Result:
-    """`2021-2022`, `2021/22`, « exercice 2021–2022 » → `2021-2022`."""
+    """`2021-2022`, `2021/22`, « exercice 2021–2022 » → `2021-2022`; a year that no date can have is unreadable."""
 
     def read(text: str):
         if word_key(text) in NOTHING:
             return None
         found = _EXERCICE.search(fold(text))
         if not found or int(found[2]) % 100 != (int(found[1]) + 1) % 100:
+            raise ValueError(text)
+        if not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
             raise ValueError(text)
         return f"{found[1]}-{int(found[1]) + 1}"
 

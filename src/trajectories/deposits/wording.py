@@ -12,11 +12,12 @@ from .crosswalks import LIST_OF, Crosswalk, Crosswalks
 from .gathering import Gathered
 
 _CODED = (
-    "sex", "immigration_category", "education", "follow_up_status", "service", "establishment_reason", "exit_reason",
+    "sex", "immigration_category", "education", "service", "establishment_reason", "exit_reason",
 )  # fmt: skip
 READERS: dict[str, Callable[..., values.Result]] = {
     **dict.fromkeys(_CODED, values.coded), "job_found": values.yes_no, "housing_found": values.yes_no,
-    "needs": values.coded_list, "french": values.french_levels, "programme": values.named,
+    "follow_up_status": values.statuses, "needs": values.coded_list, "french": values.french_levels,
+    "programme": values.named,
 }  # fmt: skip
 
 

@@ -8,10 +8,13 @@ from .spelling import key_of
 
 _PHRASES = (
     "hors Québec", "hors du Québec", "à l'extérieur du Québec", "extérieur du Québec", "extérieur Québec",
-    "autre province", "hors province", "hors de la province", "hors pays", "hors Canada", "hors du Canada",
+    "autre province", "une autre province", "dans une autre province", "hors province", "hors de la province",
+    "hors du pays", "hors pays", "hors Canada", "hors du Canada",
     "à l'étranger", "étranger",
     "l'étranger", "autre pays", "pays d'origine", "retour au pays", "retour dans son pays", "retour au pays d'origine",
-    "outside Quebec", "out of province", "abroad", "Canada", "reste du Canada", "ROC", "Europe", "Afrique", "Asie",
+    "outside Quebec", "out of province", "abroad", "Canada", "Canada anglais", "ailleurs au Canada",
+    "reste du Canada", "rest of Canada", "ROC", "Ouest canadien", "Maritimes", "provinces maritimes", "Europe",
+    "Afrique", "Asie",
 )  # fmt: skip
 _PROVINCES = (
     "Ontario", "ON", "Ont.", "Nouveau-Brunswick", "NB", "N.-B.", "New Brunswick", "Nouvelle-Écosse", "NS", "N.-É.",

@@ -12,7 +12,7 @@ from ..deposits import Deposits
 from ..persons.clusters import BELOW, LINKED
 from ..persons.review import DOUBTFUL
 from ..study import Study
-from ..tables import PROVINCE, WHOSE
+from ..tables import NO_NEWS, PROVINCE, WHOSE
 from .counting import COLUMNS
 
 # What is read of the largest tables.
@@ -21,9 +21,9 @@ DECISIONS_READ = {"records": ("record_id", "organisation_id"), "persons": WHOSE,
 KNOWN_TO = ("one", "two", "three_or_more")
 # The pairs of files worth a word; those that nobody would take for one person are not counted.
 PAIRS, _FAR = ("linked", "refused", "doubtful"), "far"
-# The rules of conflicts.py and settling.py, in the order in which a person meets them.
+# The rules of addresses.py, settling.py and departures.py, in the order in which a person meets them.
 CONFLICT_RULES = (
-    "old_address", "establishment_dates", "presence_before_establishment", "departure_before_presence",
+    *NO_NEWS, "establishment_dates", "presence_before_establishment", "departure_before_presence",
     "departure_already_known",
 )  # fmt: skip
 

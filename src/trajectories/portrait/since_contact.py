@@ -57,8 +57,8 @@ def since_contact(
     zone = records[["record_id", "organisation_zone"]].set_index("record_id")["organisation_zone"]
     met = observations[observations["kind"].eq("service") & observations["zone"].eq(METROPOLE)]
     met = met[met["record_id"].map(zone).eq(METROPOLE) & (met["latest"] >= deposits_begin(records))]
-    first = met.groupby("person_id")["latest"].min().rename("met")
-    ordered = spells.sort_values(["person_id", "spell"], kind="stable").join(first, on="person_id", how="inner")
+    first = met.groupby("person_id")["latest"].min().rename("met").reset_index()
+    ordered = spells.sort_values(["person_id", "spell"], kind="stable").merge(first, on="person_id")
     ordered["begins"] = ordered["start_latest"].fillna(ordered["end_earliest"])
     inside, by_then = ordered["zone"].eq(REGION), ordered["begins"] <= ordered["met"]
     later = ordered[~by_then]

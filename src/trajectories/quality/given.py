@@ -26,7 +26,8 @@ READ = {
         "residence_code", "residence_zone", "residence_match", "destination", "destination_code", "destination_zone",
         "service", "service_date_latest", "establishment_date_earliest", "establishment_date_latest",
         "follow_up_date_earliest", "follow_up_date_latest", "follow_up_status", "exit_date_earliest",
-        "exit_date_latest", "exit_destination", "exit_destination_code", "exit_destination_zone", "exit_reason",
+        "exit_date_latest", "exit_destination", "exit_destination_code", "exit_destination_region",
+        "exit_destination_zone", "exit_reason",
     ),
     "files": ("file", "status", "n_read", "n_accepted", "n_quarantined", "n_superseded", "n_duplicate", "message"),
     "quarantine": ("file", "sheet", "row", "reason", "column"),
@@ -35,7 +36,7 @@ READ = {
     "persons": ("record_id", "person_id", "identity_id"),
     "links": ("left_id", "right_id", "same", "decision"),
     "conflicts": ("person_id", "date", "rule", "said"),
-    "observations": ("person_id", "latest", "kind", "organisation_id", "record_id"),
+    "observations": ("person_id", "latest", "kind", "zone", "organisation_id", "record_id", "aside"),
 }  # fmt: skip
 NEEDED = ("records", "files")
 ADDRESS = ["file", "sheet", "row"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ..tables import METROPOLE, REGION
 from .given import ADDRESS, Given
 from .tidy import KEYS, MEASURES, counted, where
 
-NO_BIRTH, NO_NAME, THIN, UNDECIDED, CONFLICT = (
-    "no_full_birth_date", "no_full_name", "thin_dossier", "undecided_pair", "conflict",
+NO_BIRTH, NO_NAME, THIN, UNDECIDED, CONFLICT, OLD_ADDRESS = (
+    "no_full_birth_date", "no_full_name", "thin_dossier", "undecided_pair", "conflict", "old_address",
 )  # fmt: skip
 # More likely one person than two, and still not linked.
 LIKELY = 0.5
@@ -42,6 +43,21 @@ def undecided(given: Given) -> list[pd.DataFrame]:
     ids = set(doubt["left_id"]).union(doubt["right_id"]) - known
     first = given.records.drop_duplicates("dossier")
     return [counted(first["identity_id"].isin(ids), first["organisation_id"], UNDECIDED)]
+
+
+def old_addresses(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+    """Rows that print an address of before the person settled, of the organisation's rows with an address since."""
+    seen = given.more.get("observations")
+    if seen is None:
+        return [], []
+    here = seen["zone"].eq(REGION) & seen["aside"].isna()
+    since = seen[here].groupby("person_id")["latest"].min()
+    seen = seen[seen["kind"].isin(["service", "follow_up"]) & (seen["latest"] > seen["person_id"].map(since))]
+    columns = ["record_id", *ADDRESS, "organisation_id", "residence_zone"]
+    rows = seen[["record_id", "zone", "aside"]].merge(given.records[columns], on="record_id")
+    rows = rows[rows["residence_zone"].isin([METROPOLE, REGION])].drop_duplicates("record_id")
+    old = rows["aside"].notna() | (rows["zone"].eq(REGION) & rows["residence_zone"].eq(METROPOLE))
+    return [counted(old, rows["organisation_id"], OLD_ADDRESS)], [where(rows[old], OLD_ADDRESS)]
 
 
 def conflicts(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:

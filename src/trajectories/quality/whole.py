@@ -85,7 +85,7 @@ def organisation_quality(derived: Path | str | Given, study: Study | None = None
     expected = expected.assign(measure="quarter", key=None, column=None)
     measured = [
         cells.set_aside(given), cells.cells(given), following.contacts(given, study), following.late_news(given),
-        who.identities(given), who.conflicts(given),
+        who.identities(given), who.conflicts(given), who.old_addresses(given),
     ]  # fmt: skip
     measures = [frame for frames, _ in measured for frame in frames]
     places = [frame for _, frames in measured for frame in frames]

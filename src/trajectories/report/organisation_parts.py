@@ -29,7 +29,7 @@ from .words import Words, french
 
 # Measures that are findings wherever they are not nought, by section and in the order of what they cost.
 FOLLOWING = ("contact_not_made", "not_reached", "establishment_told_late", "departure_told_late", "not_met")
-WHO = ("no_full_birth_date", "no_full_name", "undecided_pair")
+WHO = ("no_full_birth_date", "no_full_name", "undecided_pair", "old_address")
 # One call of five that reaches nobody is usual; told only from there on.
 OFTEN_UNREACHED = 0.20
 # Places as they were typed that are written out for one reason.

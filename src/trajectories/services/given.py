@@ -89,7 +89,7 @@ def _streams(rows: pd.DataFrame, issues: pd.DataFrame | None) -> pd.Series:
         else:
             named.append(UNKNOWN_STREAM)
     found = rows[keys].astype("object").merge(distinct.assign(named=named), on=keys, how="left")["named"]
-    found = found.set_axis(rows.index)
+    found = found.astype("object").set_axis(rows.index)
     if issues is not None and len(issues):
         told = issues.loc[issues["reason"].eq(UNKNOWN_STREAM), _KEYS]
         some = rows.loc[rows["file"].isin(told["file"]), _KEYS]

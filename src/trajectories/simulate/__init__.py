@@ -13,15 +13,16 @@ organisations  the partners: seats, openings and closings, typing habits, and th
 reporting      what is seen of a life: services, establishments
 following      how the end of a stay becomes known: scheduled contacts, hearsay, returns
 drafts         events to cells: files and their numbers, the words, the dates as typed
+habits         `HABITS`, the table where a habit that a world can draw is a line
 defects        `DEFECTS`, the table where a defect is a line
 identity_defects, place_defects, row_defects  how a person, a place, a row's dates and facts are mistyped
 event_defects  facts noted under another file, person or quarter
+habit_events, habit_rows  what the drawn habits do to what is noted, and to what is typed
 sheets         rows to sheets, and what goes wrong in their layout
 saving         sheets to bytes
 deposits       sheets to files: quarters, annual workbooks, re-sent and copied files
 ledger         the truth of each row: where it stands, its fate
 simulation     `simulate`, the whole in one function; `Truth`, what it writes beside
-scoring, scoring_moves, scoring_stays  the tables of a build against that truth
 told_stays     stays and what is told of them as arrays, without deposits: for the estimator alone
 served_stays   stays of which every end is known, the services they received, and the same as they are told of
 planted        lives of a few planted kinds, for a typology to find again
@@ -30,9 +31,7 @@ shortcuts      the curves that hasty readings of such stays would print
 """
 
 from .defects import DEFECTS, Defect
-from .scoring import link_scores, true_persons
-from .scoring_moves import move_scores
-from .scoring_stays import exit_scores, realised, retention_scores, stay_scores
+from .habits import HABITS, DrawnHabit
 from .served_stays import ServedStays, served_stays, told_of
 from .settings import Settings, SettingsError
 from .shortcuts import SHORTCUTS, main_curve, shortcut_curve
@@ -40,7 +39,6 @@ from .simulation import Truth, simulate
 from .told_stays import ToldStays, told_stays
 
 __all__ = [
-    "DEFECTS", "SHORTCUTS", "Defect", "ServedStays", "Settings", "SettingsError", "ToldStays", "Truth", "exit_scores",
-    "link_scores", "main_curve", "move_scores", "realised", "retention_scores", "served_stays", "shortcut_curve",
-    "simulate", "stay_scores", "told_of", "told_stays", "true_persons",
+    "DEFECTS", "HABITS", "SHORTCUTS", "Defect", "DrawnHabit", "ServedStays", "Settings", "SettingsError",
+    "ToldStays", "Truth", "main_curve", "served_stays", "shortcut_curve", "simulate", "told_of", "told_stays",
 ]  # fmt: skip

@@ -69,6 +69,8 @@ def deposit(
             if u < _resent(habit, mishaps) and len(keep):
                 # The first version lacks a tenth of the rows, and the codes were not filled in yet; or it has errors.
                 kept = [d for d, v in zip(by_quarter[q], keep.tolist(), strict=True) if v < 0.9 or corrects]
+                if habit.drawn and not kept:
+                    continue
                 earlier[q] = lay_out(organisation, habit_in(habit, q), q, kept, "Feuil1")
                 if corrects:
                     undated[q] = False
@@ -141,7 +143,8 @@ def _replaced_within_the_year(made: list[Deposit]) -> None:
     years = {item.path: fiscal(item.sheets[0].quarter)[0] for item in made}
     for item in made:
         final = last[years[item.path]]
-        if final not in (item.path, copies.get(item.path)):
+        # A file without rows is of no quarter but its own, which no other file tells of.
+        if item.sheets[0].rows() and final not in (item.path, copies.get(item.path)):
             item.superseded_by, item.copy_of = final, ""
 
 
@@ -173,6 +176,9 @@ def _quarterly(
     if earlier is not None:
         again = f"{stem}_{date_of(resent_on)}.{suffix}"
         return [Deposit(name, habit, [earlier], superseded_by=again), Deposit(again, habit, [sheet])]
+    # Where a year adds up, which file is the last must be said.
+    if "deposits_cumulative" in habit.drawn:
+        u, odd_name = 1.0, False
     if u < mishaps.rate("undated_name"):
         mishaps.counts["undated_name", "file"] += 1
         name = f"{stem}.{suffix}"

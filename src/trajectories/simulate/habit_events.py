@@ -80,7 +80,8 @@ def _visits(scene: Scene, events: list[Event], address: str) -> list[Event]:
             chosen = rng.random() < 0.15
             days = [stay.start + between(rng, 3, 58) for _ in range(between(rng, 1, 2))]
             before = life.residence(first.person, stay.start - 1)
-            known = stay.person.number == first.person and first.day < stay.start
+            # The address of before has been printed.
+            known = stay.person.number == first.person and first.day < stay.start and first.kind == "service"
             if not (chosen and known and before and scene.place.zone[before] == "metropole"):
                 continue
             for day in days:
@@ -193,7 +194,12 @@ def residence_own_town(scene: Scene, events: list[Event]) -> list[Event]:
 
 
 def destination_in_residence(scene: Scene, events: list[Event]) -> list[Event]:
-    """Where somebody settled is typed in the column of residence: there is no other."""
+    """Where somebody settled is typed in the column of residence: there is no other.
+
+    An old address that goes on being printed must have been printed: else it would be news.
+    """
+    met = {(e.person, e.opening) for e in events if e.kind == "service" and not e.note}
+    events = [e for e in events if e.note != "stale_address" or (e.person, e.opening) in met]
     for event in events:
         if event.kind == "establishment" and event.destination:
             event.residence, event.destination = event.destination, ""
@@ -228,6 +234,7 @@ def _two_facts(scene: Scene, events: list[Event], both: bool) -> list[Event]:
             if met is not None:
                 free.remove(met)
                 event.service, event.service_date = met.service, met.service_date
+                event.day = max(event.day, met.day)
                 joined.add(id(met))
             elif rng.random() < 0.5:
                 day = event.day - between(rng, 0, 20)

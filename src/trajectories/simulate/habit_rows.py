@@ -70,7 +70,7 @@ def status_without_date(draft: Draft, rng: np.random.Generator, place: Geography
 def _coarser(draft: Draft, precision: str) -> bool:
     for column in (*EVENT_DATES, "date_arrivee_quebec"):
         typed = draft.cells.get(column, "") not in ("", *NO_DATE) and column not in draft.moved
-        if typed and _COARSER.index(draft.days[column][1]) < _COARSER.index(precision):
+        if typed and column in draft.days and _COARSER.index(draft.days[column][1]) < _COARSER.index(precision):
             draft.days[column] = (draft.days[column][0], precision)
             draft.cells[column] = typed_date(draft.days[column][0], precision, draft.habit.dates)
     return True

@@ -68,7 +68,7 @@ _FATES = "of each quarter the deposit of the latest date"
 
 # Columns that an organisation may never fill: all but what makes a row usable.
 NEVER_FILLED = {
-    "no_menage": 0.4, "prenom": 0.25, "nom": 0.15, "no_dossier": 0.25, "date_naissance": 0.3, "sexe": 0.4,
+    "no_menage": 0.4, "prenom": 0.2, "nom": 0.15, "no_dossier": 0.25, "date_naissance": 0.2, "sexe": 0.4,
     "pays_naissance": 0.4, "categorie_immigration": 0.4, "date_arrivee_quebec": 0.4, "taille_menage": 0.4,
     "municipalite_residence": 0.2, "code_municipal": 0.8, "code_postal": 0.8, "municipalite_destination": 0.2,
     "service": 0.2, "date_depart_montreal": 0.8, "destination_depart": 0.4, "motif_depart": 0.8,
@@ -76,23 +76,23 @@ NEVER_FILLED = {
 
 HABITS = (
     # What is noted at all.
-    DrawnHabit("visit_with_old_address", "visit", 0.8, "events", "metropole", _VISIT, events.visit_with_old_address),
-    DrawnHabit("visit_with_new_address", "visit", 0.8, "events", "metropole", _STAYS, events.visit_with_new_address),
-    DrawnHabit("visit_without_address", "visit", 0.8, "events", "metropole", _STAYS, events.visit_without_address),
+    DrawnHabit("visit_with_old_address", "visit", 0.4, "events", "metropole", _VISIT, events.visit_with_old_address),
+    DrawnHabit("visit_with_new_address", "visit", 0.4, "events", "metropole", _STAYS, events.visit_with_new_address),
+    DrawnHabit("visit_without_address", "visit", 0.4, "events", "metropole", _STAYS, events.visit_without_address),
     DrawnHabit(
         "departures_late",
         "departures",
-        0.8,
+        0.4,
         "events",
         "region",
         "a departure on its date, told late",
         events.departures_late,
     ),
-    DrawnHabit("departures_never", "departures", 0.8, "events", "region", "nothing", events.departures_never),
+    DrawnHabit("departures_never", "departures", 0.4, "events", "region", "nothing", events.departures_never),
     DrawnHabit(
         "departures_in_remarks",
         "departures",
-        0.8,
+        0.4,
         "row",
         "region",
         "nothing: remarks are not read",
@@ -108,15 +108,15 @@ HABITS = (
         events.departures_false,
     ),
     # The column of residence.
-    DrawnHabit("residence_intake", "residence", 0.8, "events", "any", _OLD, events.residence_intake),
+    DrawnHabit("residence_intake", "residence", 0.5, "events", "any", _OLD, events.residence_intake),
     DrawnHabit(
-        "residence_intake_metropole", "residence", 0.8, "events", "region", _OLD, events.residence_intake_metropole
+        "residence_intake_metropole", "residence", 0.5, "events", "region", _OLD, events.residence_intake_metropole
     ),
-    DrawnHabit("residence_first_row_only", "residence", 0.8, "events", "any", _OLD, events.residence_first_row_only),
+    DrawnHabit("residence_first_row_only", "residence", 0.5, "events", "any", _OLD, events.residence_first_row_only),
     DrawnHabit(
         "residence_own_town",
         "residence",
-        0.8,
+        0.5,
         "events",
         "any",
         "the region, not the municipality",
@@ -132,8 +132,8 @@ HABITS = (
         events.destination_in_residence,
     ),
     # What a row is about.
-    DrawnHabit("two_facts_two_dates", "facts", 0.8, "events", "region", _TWO, events.two_facts_two_dates),
-    DrawnHabit("two_facts_one_date", "facts", 0.8, "events", "region", _TWO, events.two_facts_one_date),
+    DrawnHabit("two_facts_two_dates", "facts", 0.4, "events", "region", _TWO, events.two_facts_two_dates),
+    DrawnHabit("two_facts_one_date", "facts", 0.4, "events", "region", _TWO, events.two_facts_one_date),
     DrawnHabit(
         "status_own_words",
         "",
@@ -150,14 +150,14 @@ HABITS = (
         "head_only", "", 0.8, "events", "any", "the journey of the head; nothing of the others", events.head_only
     ),
     # Dates.
-    DrawnHabit("dates_to_the_month", "dates", 0.8, "row", "any", _PRECISE, row.dates_to_the_month),
-    DrawnHabit("dates_to_the_quarter", "dates", 0.8, "row", "any", _PRECISE, row.dates_to_the_quarter),
-    DrawnHabit("dates_to_the_year", "dates", 0.8, "row", "any", _PRECISE, row.dates_to_the_year),
+    DrawnHabit("dates_to_the_month", "dates", 0.4, "row", "any", _PRECISE, row.dates_to_the_month),
+    DrawnHabit("dates_to_the_quarter", "dates", 0.4, "row", "any", _PRECISE, row.dates_to_the_quarter),
+    DrawnHabit("dates_to_the_year", "dates", 0.4, "row", "any", _PRECISE, row.dates_to_the_year),
     # Who is on a row.
     DrawnHabit(
         "number_each_year",
         "number",
-        0.8,
+        0.5,
         "events",
         "any",
         "the same person, by names and birth",
@@ -166,7 +166,7 @@ HABITS = (
     DrawnHabit(
         "number_of_the_household",
         "number",
-        0.8,
+        0.5,
         "identity",
         "any",
         "names and births tell the members apart",
@@ -175,7 +175,7 @@ HABITS = (
     DrawnHabit(
         "given_name_first_row_only",
         "first_row",
-        0.8,
+        0.4,
         "events",
         "any",
         "the file's first row says who",
@@ -184,18 +184,18 @@ HABITS = (
     DrawnHabit(
         "names_first_row_only",
         "first_row",
-        0.8,
+        0.4,
         "events",
         "any",
         "the file's first row says who",
         events.names_first_row_only,
     ),
-    DrawnHabit("birth_year", "birth", 0.8, "identity", "any", "the year", identity.birth_year_only),
-    DrawnHabit("birth_first_of_january", "birth", 0.8, "identity", "any", "the year", identity.birth_first_of_january),
+    DrawnHabit("birth_year", "birth", 0.4, "identity", "any", "the year", identity.birth_year_only),
+    DrawnHabit("birth_first_of_january", "birth", 0.4, "identity", "any", "the year", identity.birth_first_of_january),
     DrawnHabit(
         "birth_swapped",
         "birth",
-        0.8,
+        0.4,
         "identity",
         "any",
         "the year; a day of 12 or less may be the month",
@@ -204,17 +204,17 @@ HABITS = (
     DrawnHabit("name_of_the_spouse", "", 0.8, "identity", "any", _NAMES, identity.married_name),
     DrawnHabit("name_turned", "", 0.8, "identity", "any", _NAMES, identity.surnames_turned),
     DrawnHabit("name_transliterated", "", 0.8, "identity", "any", _NAMES, identity.transliterated),
-    DrawnHabit("name_nickname", "given", 0.8, "identity", "any", _NAMES, identity.nickname),
-    DrawnHabit("name_initial", "given", 0.8, "identity", "any", _NAMES, identity.initial),
+    DrawnHabit("name_nickname", "given", 0.4, "identity", "any", _NAMES, identity.nickname),
+    DrawnHabit("name_initial", "given", 0.4, "identity", "any", _NAMES, identity.initial),
     DrawnHabit("names_exchanged", "", 0.8, "identity", "any", _NAMES, identity.names_swapped),
     # Deposits.
-    DrawnHabit("deposits_late", "deposits", 0.8, "deposits", "quarterly", _FATES),
-    DrawnHabit("deposits_twice", "deposits", 0.8, "deposits", "quarterly", _FATES),
-    DrawnHabit("deposits_corrected", "deposits", 0.8, "deposits", "quarterly", _FATES),
-    DrawnHabit("deposits_cumulative", "deposits", 0.8, "deposits", "quarterly", _FATES),
-    DrawnHabit("deposits_cumulative_as_new", "deposits", 0.8, "deposits", "quarterly", "the same facts, told again"),
-    DrawnHabit("code_changes", "partner", 0.4, "deposits", "any", "the same persons, by names and birth"),
-    DrawnHabit("merges", "partner", 0.4, "deposits", "any", "the same persons, by names and birth"),
+    DrawnHabit("deposits_late", "deposits", 0.4, "deposits", "quarterly", _FATES),
+    DrawnHabit("deposits_twice", "deposits", 0.4, "deposits", "quarterly", _FATES),
+    DrawnHabit("deposits_corrected", "deposits", 0.4, "deposits", "quarterly", _FATES),
+    DrawnHabit("deposits_cumulative", "deposits", 0.4, "deposits", "quarterly", _FATES),
+    DrawnHabit("deposits_cumulative_as_new", "deposits", 0.4, "deposits", "quarterly", "the same facts, told again"),
+    DrawnHabit("code_changes", "partner", 0.3, "deposits", "any", "the same persons, by names and birth"),
+    DrawnHabit("merges", "partner", 0.3, "deposits", "any", "the same persons, by names and birth"),
     # Columns.
     DrawnHabit("quarter_in_the_file_name", "", 0.8, "columns", "quarterly", "the quarter of the file's name"),
     *(DrawnHabit(f"no_{column}", "", prior, "columns", "any", _ROW) for column, prior in NEVER_FILLED.items()),

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from .drafts import NO_DATE, Draft
-from .organisations import Event
 from .settings import as_dates
-from .sheets import Line, Sheet
+from .sheets import Sheet
 
 if TYPE_CHECKING:
     from .deposits import Deposit
 
+_DATES = ("event_date", "exit_date", "noted_date", "follow_up_date")
+_NUMBERS = ("true_person", "true_household", "identity")
 ROW_COLUMNS = (
     "file", "sheet", "row", "organisation_id", "true_person", "true_household", "kind", "fate", "event_date",
     "exit_date", "residence_code", "destination_code", "residence_form", "destination_form", "quarantine_reason",
-    "superseded_by", "note", "service", "status", "date_form", "noted_date", "follow_up_date", "follow_up_form",
-    "true_code", "stale", "identity",
+    "superseded_by", "note", "service", "status", "date_form", "exit_form", "noted_date", "follow_up_date",
+    "follow_up_form", "true_code", "stale", "identity",
 )  # fmt: skip
+_NOBODY = dict.fromkeys(ROW_COLUMNS, "") | dict.fromkeys((*_DATES, *_NUMBERS), None) | {"stale": False}
 
 
 @dataclass
@@ -32,18 +34,18 @@ class Ledger:
 
     columns: dict[str, list[object]] = field(default_factory=lambda: {name: [] for name in ROW_COLUMNS})
 
-    def add(self, *values: object) -> None:
-        """One row."""
-        for name, value in zip(ROW_COLUMNS, values, strict=True):
-            self.columns[name].append(value)
+    def add(self, **values: object) -> None:
+        """One row; what is not given is nobody's."""
+        row = _NOBODY | values
+        for name in ROW_COLUMNS:
+            self.columns[name].append(row[name])
 
     def frame(self) -> pd.DataFrame:
         """The rows as a table."""
-        dates = ("event_date", "exit_date", "noted_date", "follow_up_date")
-        table = pd.DataFrame({k: v for k, v in self.columns.items() if k not in dates})
-        for name in ("true_person", "true_household", "identity"):
+        table = pd.DataFrame({k: v for k, v in self.columns.items() if k not in _DATES})
+        for name in _NUMBERS:
             table[name] = table[name].astype("Int64")
-        for name in dates:
+        for name in _DATES:
             table[name] = as_dates(self.columns[name])  # type: ignore[arg-type]
         return table[list(ROW_COLUMNS)]
 
@@ -64,40 +66,37 @@ def record(ledger: Ledger, item: Deposit, sheet: Sheet) -> None:
             "duplicate" if key in seen or item.copy_of else "accepted"
         )  # fmt: skip
         seen.add(key)
-        _add(ledger, item, sheet, name, number, line, fate, reason)
-
-
-def _add(
-    ledger: Ledger, item: Deposit, sheet: Sheet, name: str, number: int, line: Line, fate: str, reason: str
-) -> None:
-    made, event = line.draft, line.draft.event if line.draft else None
-    if made is None or event is None:
-        nobody = (None, None, line.kind, fate, None, None, "", "", "", "")
         ledger.add(
-            item.path, name, number, sheet.organisation.code, *nobody, reason, item.superseded_by, "", "", "", "",
-            None, None, "", "", False, None,
+            file=item.path, sheet=name, row=number, organisation_id=sheet.organisation.code, fate=fate,
+            quarantine_reason=reason, superseded_by=item.superseded_by,
+            **(_said(line.draft, sheet.organisation.code) if line.draft else {"kind": line.kind}),
         )  # fmt: skip
-        return
-    target = made.destination or event.destination or event.exit_destination
-    target = target if made.destination_form not in ("", "none") else ""
-    ledger.add(
-        item.path, name, number, sheet.organisation.code, event.person, event.household, event.kind, fate,
-        _date(event), event.exit_date, event.residence, target if target.isdigit() else "", made.residence_form,
-        made.destination_form, reason, item.superseded_by, made.note, event.service, event.status,
-        _date_form(made, _DATES.get(event.kind, "date_service")), event.day, event.follow_up_date,
-        _date_form(made, "date_suivi") if event.follow_up_date is not None else "", event.lived,
-        _stale(made), made.identity.lines[sheet.organisation.code],
-    )  # fmt: skip
 
 
-def _stale(draft: Draft) -> bool:
-    """Whether the residence typed is not where the person lives; of who has left, or is not reached, it says nothing."""
+def _said(draft: Draft, organisation: str) -> dict[str, object]:
+    """Of whom a row is, and what it truly says."""
     event = draft.event
-    told = event.kind == "departure" or event.status in ("left", "not_reached") or draft.residence_form == "none"
-    return not told and event.residence != event.lived
-
-
-_DATES = {"establishment": "date_etablissement", "follow_up": "date_suivi", "departure": "date_depart_region"}
+    target = draft.destination or event.destination or event.exit_destination
+    if draft.destination_form in ("", "none") or not target.isdigit():
+        target = ""
+    column = {
+        "establishment": "date_etablissement", "follow_up": "date_suivi", "departure": "date_depart_region",
+    }.get(event.kind, "date_service")  # fmt: skip
+    date = {
+        "establishment": event.establishment_date, "follow_up": event.follow_up_date, "departure": event.exit_date,
+    }.get(event.kind, event.service_date)  # fmt: skip
+    of_a_stay = event.kind != "departure" and event.status not in ("left", "not_reached")
+    return {
+        "true_person": event.person, "true_household": event.household, "kind": event.kind, "event_date": date,
+        "exit_date": event.exit_date, "residence_code": event.residence, "destination_code": target,
+        "residence_form": draft.residence_form, "destination_form": draft.destination_form, "note": draft.note,
+        "service": event.service, "status": event.status, "date_form": _date_form(draft, column),
+        "exit_form": _date_form(draft, "date_depart_region") if event.exit_date is not None else "",
+        "noted_date": event.day, "follow_up_date": event.follow_up_date,
+        "follow_up_form": _date_form(draft, "date_suivi") if event.follow_up_date is not None else "",
+        "true_code": event.lived, "identity": draft.identity.lines[organisation],
+        "stale": of_a_stay and draft.residence_form != "none" and event.residence != event.lived,
+    }  # fmt: skip
 
 
 def _date_form(draft: Draft, column: str) -> str:
@@ -106,10 +105,3 @@ def _date_form(draft: Draft, column: str) -> str:
     if typed == "":
         return "missing"
     return "unreadable" if typed in NO_DATE else "moved" if column in draft.moved else draft.days[column][1]
-
-
-def _date(event: Event) -> int | None:
-    """The date the row is about."""
-    return {
-        "establishment": event.establishment_date, "follow_up": event.follow_up_date, "departure": event.exit_date,
-    }.get(event.kind, event.service_date)  # fmt: skip

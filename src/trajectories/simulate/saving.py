@@ -50,7 +50,10 @@ def nul_bytes(text: str, sheet: Sheet) -> str:
 def unclosed_quote(text: str, sheet: Sheet) -> str:
     """A quote opened in the remarks of the first row and never closed; nothing else in the file is quoted."""
     rows = [i for i, line in enumerate(sheet.lines) if line.kind == "row"]
-    if '"' in text or not rows or any(line.copied for line in sheet.lines) or "remarques" not in sheet.habit.columns:
+    if '"' in text or not rows or "remarques" not in sheet.habit.columns:
+        return text
+    # Not one of two equal rows: the quote would tell them apart.
+    if any(line.copied or line.cells == sheet.lines[rows[0]].cells for line in sheet.lines[rows[0] + 1 :]):
         return text
     lines = text.split(_END)
     cells = lines[rows[0]].split(sheet.habit.separator)

@@ -108,6 +108,9 @@ def organisation_on_first_row_only(sheet: Sheet, rng: np.random.Generator) -> bo
 def ragged(sheet: Sheet, rng: np.random.Generator) -> bool:
     """Cells shifted beyond repair: more cells than columns, an unquoted separator in several of them."""
     rows = [line for line in sheet.rows() if line.draft and not line.draft.quarantine and not line.copied]
+    if sheet.habit.drawn:
+        # Cells that are never filled would make room for the others.
+        rows = [line for line in rows if line.cells[-1] != ""]
     if sheet.habit.format != "csv" or not rows:
         return False
     line = pick(rng, rows)

@@ -1,15 +1,26 @@
-"""The odd files: each a name, its bytes, and the one thing it is for. All hold the same three persons, or few."""
+"""The odd files: each a name, its bytes, and the one thing it is for. All hold the same three persons, or few.
+
+`READ` and `UNREADABLE` are made at once and are small; `DANGEROUS` are made when asked for, since a reader that trusts
+them takes all memory, or does not end; `NAMES` are odd by their names only.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import io
+import os
+import re
+import struct
 import unicodedata
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import xlsxwriter
 from corpus import HEADER, ROWS, text, workbook
 
@@ -119,8 +130,8 @@ def _moved(top: int, left: int):
     return lambda book: _write(book.add_worksheet("A"), [H, *R], top, left)
 
 
-def _ods() -> bytes:
-    """A minimal OpenDocument sheet, with cells and rows repeated as LibreOffice writes them."""
+def _ods(after: str | None = None) -> bytes:
+    """A minimal OpenDocument sheet, with cells and rows repeated as LibreOffice writes them; `after`: rows below."""
 
     def row(cells) -> str:
         typed = [
@@ -132,11 +143,8 @@ def _ods() -> bytes:
 
     names = {"office": "office", "table": "table", "text": "text"}
     spaces = " ".join(f'xmlns:{k}="urn:oasis:names:tc:opendocument:xmlns:{v}:1.0"' for k, v in names.items())
-    body = "".join(map(row, [H, *R]))
-    body += (
-        '<table:table-row table:number-rows-repeated="1048572"><table:table-cell'
-        ' table:number-columns-repeated="1024"/></table:table-row>'
-    )
+    blank = '<table:table-cell table:number-columns-repeated="1024"/>'
+    body = "".join(map(row, [H, *R])) + (after or _repeated(1_048_572, blank))
     content = (
         f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {spaces} office:version="1.2"><office:body>'
         f'<office:spreadsheet><table:table table:name="Feuille1">{body}</table:table></office:spreadsheet>'
@@ -150,10 +158,19 @@ def _ods() -> bytes:
     return zipped({"mimetype": kind, "content.xml": content, "META-INF/manifest.xml": manifest})
 
 
-def zipped(files: dict[str, str]) -> bytes:
+def _repeated(rows: int, cells: str) -> str:
+    return f'<table:table-row table:number-rows-repeated="{rows}">{cells}</table:table-row>'
+
+
+def _ods_cell(text: str, columns: int = 1) -> str:
+    many = f'table:number-columns-repeated="{columns}"'
+    return f'<table:table-cell office:value-type="string" {many}><text:p>{text}</text:p></table:table-cell>'
+
+
+def zipped(files: dict[str, str | bytes], **options) -> bytes:
     """A zip archive of the texts."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
+    with zipfile.ZipFile(stream, "w", **options) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return stream.getvalue()
@@ -164,6 +181,119 @@ def _parquet(**changes) -> bytes:
     stream = io.BytesIO()
     frame.to_parquet(stream)
     return stream.getvalue()
+
+
+def _arrow(columns: dict[str, pa.Array] | None = None, twice: str | None = None, rows=R) -> bytes:
+    """A parquet file of the three persons with some columns of types that a data frame does not have."""
+    held = {name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(H)} | (columns or {})
+    names, arrays = [*held, *filter(None, [twice])], [*held.values(), *([held[twice]] if twice else [])]
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(arrays, names=names), stream)
+    return stream.getvalue()
+
+
+def _no_column() -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.table({}), stream)
+    return stream.getvalue()
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def parts_of(content: bytes) -> dict[str, bytes]:
+    """The parts of a workbook, by name."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _edited(edit: Callable[[bytes], bytes], part: str = SHEET, content: bytes | None = None) -> bytes:
+    """The workbook of the three persons with the XML of a part edited."""
+    parts = parts_of(content or workbook({"A": [H, *R]}))
+    after = edit(parts[part])
+    assert after != parts[part], "the edit found nothing to change"
+    return zipped(parts | {part: after})
+
+
+def _without(*names: str) -> bytes:
+    return zipped({name: part for name, part in parts_of(workbook({"A": [H, *R]})).items() if name not in names})
+
+
+def _with_cells(row: int, *cells: str) -> bytes:
+    """The workbook of the three persons with a row of cells written as XML."""
+    return _edited(
+        lambda xml: xml.replace(b"</sheetData>", f'<row r="{row}">{"".join(cells)}</row></sheetData>'.encode())
+    )
+
+
+def _text_cell(reference: str, text: str = "x") -> str:
+    return f'<c r="{reference}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+def _number_cell(reference: str, typed: str, more: str = "") -> str:
+    return f'<c r="{reference}"{more}><v>{typed}</v></c>'
+
+
+def _dimension(claimed: str, content: bytes | None = None) -> bytes:
+    claim = f'<dimension ref="{claimed}"/>'.encode()
+    return _edited(lambda xml: re.sub(rb"<dimension[^>]*>", claim, xml), content=content)
+
+
+def _days_as(numbers, form: str = "yyyy-mm-dd"):
+    """Numbers shown as dates, in the column of the date of the establishment."""
+
+    def fill(book):
+        sheet = book.add_worksheet("A")
+        _write(sheet, [H, *R])
+        for at, number in enumerate(numbers, start=1):
+            sheet.write_number(at, 8, number, book.add_format({"num_format": form}))
+
+    return fill
+
+
+def _merged_to_the_end(book) -> None:
+    sheet = book.add_worksheet("A")
+    _write(sheet, [H, *R])
+    sheet.merge_range(4, 0, 1_048_575, 0, "")
+    sheet.merge_range(4, 9, 1_048_575, 9, "à suivre")
+
+
+def _binary_book(rows) -> bytes:
+    """The rows as a minimal .xlsb (MS-XLSB): records of a number, a length and a content."""
+
+    def record(number: int, content: bytes = b"") -> bytes:
+        sizes, size = b"", len(content)
+        while size > 127:
+            sizes, size = sizes + bytes([size & 127 | 128]), size >> 7
+        numbered = bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
+        return numbered + sizes + bytes([size]) + content
+
+    def wide(text: str) -> bytes:
+        return struct.pack("<I", len(text)) + text.encode("utf-16-le")
+
+    book = record(131) + record(143) + record(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("A"))
+    book += record(144) + record(132)
+    sheet = record(129) + record(148, struct.pack("<IIII", 0, len(rows) - 1, 0, len(rows[0]) - 1)) + record(145)
+    for number, row in enumerate(rows):
+        sheet += record(0, struct.pack("<IIHBBBI", number, 0, 300, 0, 0, 0, 0))
+        for at, cell in enumerate(row):
+            sheet += record(6, struct.pack("<II", at, 0) + wide(cell)) if cell else b""
+    sheet += record(146) + record(130)
+    package = "http://schemas.openxmlformats.org/package/2006"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+    def relations(kind: str, target: str) -> str:
+        return (
+            f'<?xml version="1.0"?><Relationships xmlns="{package}/relationships"><Relationship Id="rId1"'
+            f' Type="{office}/{kind}" Target="{target}"/></Relationships>'
+        )
+
+    types = f'<Types xmlns="{package}/content-types"><Default Extension="bin" ContentType="x"/></Types>'
+    return zipped({
+        "[Content_Types].xml": types, "_rels/.rels": relations("officeDocument", "xl/workbook.bin"),
+        "xl/workbook.bin": book, "xl/_rels/workbook.bin.rels": relations("worksheet", "worksheets/sheet1.bin"),
+        "xl/worksheets/sheet1.bin": sheet,
+    })  # fmt: skip
 
 
 def _with_remark(remark: str, separator: str = ";") -> str:
@@ -191,6 +321,21 @@ READ = {
     "NUL bytes": Odd(PLAIN.replace("Rimouski", "Rim\0ouski"), issues=("nul_bytes",)),
     "ends with control-Z": Odd(PLAIN + "\x1a"),
     "a stray control character": Odd(PLAIN.replace("née", "n\x1fée")),
+    "two encodings": Odd(PLAIN.encode("cp1252").replace("Zoé;Côté".encode("cp1252"), "Zoé;Côté".encode())),
+    "a second file below, with its mark": Odd(
+        PLAIN.encode("utf-8-sig") + text([(f"2{row[0]}", *row[1:]) for row in R], H).encode("utf-8-sig"),
+        rows=(7, 6, 1, 0),
+        quarantine=((5, "header_row"),),
+    ),
+    "utf32": Odd(PLAIN.encode("utf-32"), issues=("nul_bytes",)),
+    "zeros after the end": Odd(PLAIN.encode() + bytes(5000), issues=("nul_bytes",)),
+    "marks of direction": Odd(text(R, [f"\u200f{name}\u200e" for name in H])),
+    "zero-width spaces and soft hyphens": Odd(PLAIN.replace("Laval", "La\u00adval").replace("date_s", "date_\u200bs")),
+    "figures": Odd(_with_remark("👩\u200d👩\u200d👧 👍🏽")),
+    "full-width digits": Odd(PLAIN.replace("2021-11-02", "２０２１-１１-０２")),
+    "Arabic digits": Odd(PLAIN.replace("2021-11-02", "٢٠٢١-١١-٠٢")),
+    "form feeds between rows": Odd(PLAIN.replace("\n", "\n\x0c")),
+    "a line separator in a cell": Odd(_with_remark("une\u2028deux")),
     # separators, numbers, lines
     "commas": Odd(text(R, H, ","), file={"separator": ","}),
     "tabs": Odd(text(R, H, "\t"), ".tsv", file={"separator": "\t"}),
@@ -207,6 +352,20 @@ READ = {
     "windows lines": Odd(text(R, H, line="\r\n")),
     "old Mac lines": Odd(text(R, H, line="\r")),
     "lines of two kinds": Odd(PLAIN.replace("\n", "\r\n", 2)),
+    "lines that end three times": Odd(PLAIN.replace("\n", "\r\r\n")),
+    "a lone carriage return in a cell": Odd(
+        _with_remark("une\rdeux"), rows=(4, 3, 1, 0), quarantine=((3, "no_date_no_place"),)
+    ),
+    "a line that names the separator": Odd("sep=;\n" + PLAIN, file={"separator": ";"}),
+    "the separator changes": Odd(
+        text(R[:2], H) + ",".join(R[2]) + "\n", rows=(3, 2, 1, 0), quarantine=((4, "no_date_no_place"),)
+    ),
+    "every separator twice": Odd(PLAIN.replace(";", ";;")),
+    "tabs beside the separators": Odd(PLAIN.replace(";", ";\t")),
+    "thirty thousand columns on one line": Odd(";".join(H * 3000), rows=(0, 0, 0, 0), issues=("repeated_column",)),
+    "ten thousand columns": Odd(
+        text([(*row, *["x"] * 9990) for row in R], [*H, *(f"c{at}" for at in range(9990))]), issues=("unknown_column",)
+    ),
     "no last line end": Odd(PLAIN.rstrip("\n")),
     # quotes
     "every cell in quotes": Odd(text([[f'"{c}"' for c in row] for row in R], [f'"{c}"' for c in H])),
@@ -216,6 +375,9 @@ READ = {
     "a quote in the middle of a cell": Odd(_with_remark('écran de 15" neuf')),
     "a quote never closed": Odd(_with_remark('"oubli'), issues=("unclosed_quote",), file={"quoting": "broken"}),
     "a lone quote at the end": Odd(PLAIN.rstrip("\n") + '"'),
+    "a quote never closed in the header": Odd('"' + PLAIN, issues=("unclosed_quote",), file={"quoting": "broken"}),
+    "typographic quotes": Odd(_with_remark("“à rappeler”")),
+    "signs of programs": Odd(_with_remark("%s {0} $HOME <b>x</b> \\n")),
     # layout
     "titles": Odd(TITLES + PLAIN),
     "titles padded by a spreadsheet": Odd(TITLES.replace("\n", ";" * (len(H) - 1) + "\n") + PLAIN),
@@ -225,6 +387,51 @@ READ = {
     "columns in another order": Odd(text([row[::-1] for row in R], H[::-1])),
     "header in capitals without accents": Odd(text(R, [name.upper().replace("_", " ") for name in H])),
     "header only": Odd(text([], H), rows=(0, 0, 0, 0)),
+    "header thrice and nobody": Odd(
+        text([H, H], H), rows=(2, 0, 2, 0), quarantine=((2, "header_row"), (3, "header_row"))
+    ),
+    "header once a page": Odd(
+        text([R[0], H, R[1], H, R[2]], H), rows=(5, 3, 2, 0), quarantine=((3, "header_row"), (5, "header_row"))
+    ),
+    "two rows of headers": Odd("Identité;;;;Lieu;;;;;\n" + PLAIN),
+    "a row that explains the header": Odd(
+        text(
+            [
+                (
+                    "numéro",
+                    "texte",
+                    "texte",
+                    "AAAA-MM-JJ",
+                    "texte",
+                    "liste",
+                    "AAAA-MM-JJ",
+                    "texte",
+                    "AAAA-MM-JJ",
+                    "texte",
+                ),
+                *R,
+            ],
+            H,
+        ),
+        rows=(4, 3, 1, 0),
+        quarantine=((2, "no_date_no_place"),),
+    ),
+    "a header of spaces": Odd("   ;  ; \n" + PLAIN),
+    "only totals": Odd(
+        text([("Total", "3", *BLANK[2:]), ("Sous-total", "1", *BLANK[2:])], H),
+        rows=(2, 0, 2, 0),
+        quarantine=((2, "total_row"), (3, "total_row")),
+    ),
+    "nothing but « n/d »": Odd(
+        text([("n/d",) * len(H)] * 2, H),
+        rows=(2, 0, 2, 0),
+        quarantine=((2, "no_date_no_place"), (3, "no_date_no_place")),
+    ),
+    "one row five thousand times": Odd(text([R[0]] * 5000, H), rows=(5000, 1, 0, 4999)),
+    "one person a thousand times": Odd(
+        text([(*R[0][:6], f"2021-{1 + at % 12:02d}-{1 + at % 28:02d}", *R[0][7:9], f"x{at}") for at in range(1000)], H),
+        rows=(1000, 1000, 0, 0),
+    ),
     "a total": Odd(PLAIN + "Total;3;;;;;;;;\n", rows=(4, 3, 1, 0), quarantine=((5, "total_row"),)),
     "subtotals": Odd(
         text([R[0], ("Sous-total", "1 personne", *BLANK[2:]), R[1], ("TOTAL : 2", *BLANK[1:])], H),
@@ -253,6 +460,54 @@ READ = {
         text([(row[0], "x", *row[1:]) for row in R], [H[0], "", *H[1:]]), issues=("unnamed_column",)
     ),
     "a column twice": Odd(text([(*row, "x") for row in R], [*H, "Nom"]), issues=("repeated_column",)),
+    # cells
+    "exercices that no deposit can be of": Odd(
+        text(
+            [(*row, year) for row, year in zip(R, ("0000-0001", "99999-100000", "9998-9999"), strict=True)],
+            [*H, "exercice"],
+        ),
+    ),
+    "an exercice of a later generation": Odd(text([(*row, "2091-2092") for row in R], [*H, "exercice"])),
+    "quarters that no year has": Odd(
+        text([(*row, quarter) for row, quarter in zip(R, ("0", "T5", "9"), strict=True)], [*H, "trimestre"])
+    ),
+    "sizes that no household has": Odd(
+        text([(*row, size) for row, size in zip(R, ("1e999", "٣", "½"), strict=True)], [*H, "taille_menage"])
+    ),
+    "days that no calendar has": Odd(
+        text(
+            [
+                (str(at), *R[0][1:6], day, *R[0][7:])
+                for at, day in enumerate(
+                    (
+                        "0000-00-00",
+                        "9999-12-31",
+                        "2021-02-31",
+                        "32/13/2021",
+                        "²0²1-11-02",
+                        "-44502",
+                        "1899-12-31",
+                        "1e5",
+                        "0000",
+                        "T4 2100-2101",
+                        "T2 0000-0001",
+                        "13 mars 0001",
+                        "2021-11-02T99:99",
+                        "00/00/00",
+                        "2021" + "-" * 9000,
+                    )
+                )
+            ],
+            H,
+        ),
+        rows=(15, 15, 0, 0),
+    ),
+    "a name of two million letters": Odd(text([(R[0][0], "Z" * 2_000_000, *R[0][2:])], H), rows=(1, 1, 0, 0)),
+    "as long as a cell can be": Odd(
+        text([(R[0][0], "Z" * 32_767, *R[0][2:4], "x y" * 10_922, *R[0][5:9], "1 " * 16_000)], H), rows=(1, 1, 0, 0)
+    ),
+    "formulas": Odd(text([(*row[:9], '=HYPERLINK(A1)+cmd|"/c"!A1') for row in R], H)),
+    "numbers kept as text by a formula": Odd(PLAIN.replace("\n101;", '\n="101";'), rows=(3, 3, 0, 0)),
     # workbooks
     "workbook": Odd(workbook({"Feuil1": [H, *R]}), ".xlsx", file={"encoding": None, "separator": None}),
     "workbook of typed cells": Odd(workbook({"Feuil1": [H, *_typed()]}), ".xlsx"),
@@ -278,11 +533,86 @@ READ = {
     "workbook with formulas and errors": Odd(_book(_formulas), ".xlsx"),
     "old Excel": Odd((DATA / "old_excel.xls").read_bytes(), ".xls"),
     "old Excel from 1904": Odd((DATA / "old_excel_1904.xls").read_bytes(), ".xls"),
+    "workbook whose dimension is one cell": Odd(_dimension("A1"), ".xlsx"),
+    "workbook whose dimension is all, with an error": Odd(_dimension("A1:XFD1048576", _book(_formulas)), ".xlsx"),
+    "workbook with a cell in the last column": Odd(
+        _with_cells(5, _text_cell("A5", "104"), _text_cell("XFD5")), ".xlsx", (4, 3, 1, 0), quarantine=((5, "ragged"),)
+    ),
+    "workbook with a number that is none": Odd(
+        _with_cells(5, _number_cell("A5", "NaN"), _number_cell("G5", "1e999")),
+        ".xlsx",
+        (4, 3, 1, 0),
+        quarantine=((5, "no_identity"),),
+    ),
+    "workbook with a style that is not there": Odd(
+        _with_cells(5, _number_cell("A5", "104", ' s="9999"'), _text_cell("E5", "Laval")), ".xlsx", (4, 4, 0, 0)
+    ),
+    "workbook with a formula that was never computed": Odd(
+        _edited(lambda xml: xml.replace(b"<v>#DIV/0!</v>", b""), content=_book(_formulas)), ".xlsx"
+    ),
+    "workbook of yes and no": Odd(workbook({"A": [H, *[(*row[:9], True) for row in R]]}), ".xlsx"),
+    "workbook of days that are yes": Odd(workbook({"A": [H, *[(*row[:8], True, "") for row in R]]}), ".xlsx"),
+    "workbook of days before 1900": Odd(_book(_days_as((-5, 0, 1.5))), ".xlsx"),
+    "workbook of days that never come": Odd(_book(_days_as((1e10, 2_958_466, 99_999))), ".xlsx"),
+    "workbook of hours": Odd(_book(_days_as((0.5, 1.5, 30), "[h]:mm")), ".xlsx"),
+    "workbook of references in small letters": Odd(
+        _edited(lambda xml: re.sub(rb' r="[A-Z]+\d+"', lambda found: found[0].lower(), xml)), ".xlsx"
+    ),
+    "workbook in the strict words of the standard": Odd(
+        zipped(
+            {
+                name: part.replace(
+                    b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+                    b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+                )
+                for name, part in parts_of(workbook({"A": [H, *R]})).items()
+            }
+        ),
+        ".xlsx",
+    ),
+    "workbook with a document type": Odd(
+        _edited(lambda xml: xml.replace(b"<worksheet", b'<!DOCTYPE a [<!ENTITY b "c">]><worksheet')), ".xlsx"
+    ),
+    "workbook without styles": Odd(_without("xl/styles.xml"), ".xlsx"),
+    "workbook of paths from the root": Odd(
+        _edited(lambda xml: xml.replace(b'"worksheets/', b'"/xl/worksheets/'), "xl/_rels/workbook.xml.rels"), ".xlsx"
+    ),
+    "workbook merged to its last row": Odd(
+        _book(_merged_to_the_end), ".xlsx", (4, 3, 1, 0), quarantine=((5, "no_identity"),)
+    ),
+    "workbook of three hundred sheets": Odd(workbook({f"f{at}": [] for at in range(300)} | {"A": [H, *R]}), ".xlsx"),
+    "workbook whose sheet is named as markup": Odd(workbook({"<script>&'\"😀": [H, *R]}), ".xlsx"),
+    "binary workbook": Odd(_binary_book([H, *R]), ".xlsb"),
     "OpenDocument": Odd(_ods(), ".ods"),
+    "OpenDocument with a row a thousand times": Odd(
+        _ods(_repeated(1000, "".join(map(_ods_cell, (*R[0][:7], "", "", "x"))))), ".ods", (1003, 4, 0, 999)
+    ),
     "parquet": Odd(_parquet(), ".parquet"),
     "parquet of dates": Odd(_parquet(date_service=pd.to_datetime([row[6] for row in R])), ".parquet"),
     "parquet of categories": Odd(_parquet(service=pd.Categorical([row[5] for row in R])), ".parquet"),
     "parquet with missing cells": Odd(_parquet(remarques=[None, None, None]), ".parquet"),
+    "parquet of nested cells": Odd(_arrow({"remarques": pa.array([{"a": [1]}] * 3)}), ".parquet"),
+    "parquet of exact numbers": Odd(
+        _arrow({"no_dossier": pa.array([decimal.Decimal(row[0]) for row in R])}), ".parquet"
+    ),
+    "parquet of instants": Odd(
+        _arrow(
+            {
+                "date_service": pa.array(
+                    [dt.datetime.fromisoformat(row[6]) for row in R], pa.timestamp("us", "America/Toronto")
+                )
+            }
+        ),
+        ".parquet",
+    ),
+    "parquet of durations": Odd(_arrow({"date_etablissement": pa.array([dt.timedelta(5)] * 3)}), ".parquet"),
+    "parquet of bytes": Odd(_arrow({"prenom": pa.array([row[1].encode() for row in R])}), ".parquet"),
+    "parquet of dictionaries": Odd(
+        _arrow({"service": pa.array([row[5] for row in R]).dictionary_encode()}), ".parquet"
+    ),
+    "parquet of nothing but nulls": Odd(_arrow({"remarques": pa.nulls(3)}), ".parquet"),
+    "parquet with a column twice": Odd(_arrow(twice="nom"), ".parquet", issues=("repeated_column",)),
+    "parquet without a row": Odd(_arrow(rows=()), ".parquet", (0, 0, 0, 0)),
 }
 
 UNREADABLE = {
@@ -314,4 +644,94 @@ UNREADABLE = {
     "old workbook, cut": ((DATA / "old_excel.xls").read_bytes()[:3000], ".xls", "damaged"),
     "damaged parquet": (b"PAR1" + b"\0" * 100 + b"PAR1", ".parquet", "parquet"),
     "text as parquet": (b"abc", ".parquet", "not a valid .parquet"),
+    "parquet of days that never come": (
+        _arrow({"date_service": pa.array([2**60] * 3, pa.timestamp("ms"))}),
+        ".parquet",
+        "parquet",
+    ),
+    "parquet without a column": (_no_column(), ".parquet", "header"),
+    "workbook with a text that is not there": (
+        _with_cells(5, _number_cell("A5", "99999", ' t="s"')),
+        ".xlsx",
+        "damaged",
+    ),
+    "workbook with a cell of no kind": (_with_cells(5, _number_cell("A5", "1", ' t="zz"')), ".xlsx", "damaged"),
+    "workbook with a row of no number": (_with_cells(0, _text_cell("A0")), ".xlsx", "damaged"),
+    "workbook with a sheet that ends early": (_edited(lambda xml: xml[:-400]), ".xlsx", "damaged"),
+    "workbook with a sheet of no XML": (_edited(lambda xml: b"bonjour"), ".xlsx", "damaged"),
+    "workbook without its sheet": (_without(SHEET), ".xlsx", "damaged"),
+    "workbook without its texts": (_without("xl/sharedStrings.xml"), ".xlsx", "damaged"),
+    "a workbook inside an archive": (zipped({"depot.xlsx": workbook({"A": [H, *R]})}), ".xlsx", "damaged"),
+    "OpenDocument with a cell over the whole sheet": (
+        _ods(_repeated(1_048_572, _ods_cell("x", 16_384))),
+        ".ods",
+        "damaged",
+    ),
+    "an archive": (zipped({"depot.csv": PLAIN}), ".zip", "archive"),
+    "binary workbook, cut": (_binary_book([H, *R])[:700], ".xlsb", "damaged"),
+    "text as xlsb": (PLAIN.encode(), ".xlsb", "not a valid .xlsb"),
+    "titles only": (b"Reddition de comptes\n\n2021-2022\n", ".csv", "header"),
+    "a message": (b"From: a\nSubject: b\n\nBonjour,\nvoici.\n", ".txt", "header"),
+    "rich text": (b"{\\rtf1\\ansi no_dossier;prenom;nom}", ".txt", "header"),
+    "JSON": (b'[{"no_dossier": 1, "prenom": "A", "nom": "B"}]', ".csv", "header"),
+    "a web archive": (b"MIME-Version: 1.0\nContent-Type: text/html\n\n<html>", ".xls", "header"),
+    "a database": (b"SQLite format 3\0" + bytes(100) + b"no_dossier;", ".csv", "binary"),
+    "utf32 big-endian": (b"\0\0\xfe\xff" + PLAIN.encode("utf-32-be"), ".csv", "binary"),
+    "bytes after a text": (PLAIN.encode() + bytes(range(256)) * 4, ".csv", "binary"),
 }
+
+
+def _unfolds(part: str, size: int) -> bytes:
+    """The workbook of the three persons with a part that unfolds to a size, of one letter."""
+    parts = parts_of(workbook({"A": [H, *R]}))
+    before, after = parts[part].split(b"</", 1)
+    return zipped(parts | {part: before + b" " * size + b"</" + after}, compression=zipfile.ZIP_DEFLATED)
+
+
+def _far_in_old_excel() -> bytes:
+    """The old workbook with its last cell of text (a record of ten bytes: row, column …) moved to the end of all."""
+    content = (DATA / "old_excel.xls").read_bytes()
+    at = content.rindex(b"\xfd\x00\x0a\x00") + 4
+    return content[:at] + b"\xff" * 4 + content[at + 4 :]
+
+
+# What a reader that trusts it would take all memory for, or never end: made when asked for. What its sentence says.
+DANGEROUS: dict[str, tuple[Callable[[], bytes], str, str]] = {
+    "a cell in the last corner": (lambda: _with_cells(1_048_576, _text_cell("XFD1048576")), ".xlsx", "column XFD"),
+    "a cell in no column": (lambda: _with_cells(2, _text_cell("ZZZZZZ2")), ".xlsx", "column ZZZZZZ"),
+    "a cell in no row": (lambda: _with_cells(99_999_999, _text_cell("A99999999")), ".xlsx", "row 99999999"),
+    "texts that unfold without end": (lambda: _unfolds("xl/sharedStrings.xml", 1 << 29), ".xlsx", "536,"),
+    "a sheet that unfolds without end": (lambda: _unfolds(SHEET, 1 << 29), ".xlsx", "536,"),
+    "an old workbook with a cell in the last corner": (_far_in_old_excel, ".xls", "a trial of it failed"),
+}  # fmt: skip
+
+
+class Named(NamedTuple):
+    """A file's name as the system has it, and as it is told."""
+
+    name: bytes
+    told: str
+
+
+PLAIN_NAMES = (
+    "-rf.csv", "--help.csv", "CON.csv", "<script>alert(1)</script>.csv", "l'accueil \"d'ici\".csv", "👍🏽.csv",
+    "%s%n{0}$HOME.csv", "$(reboot)`x`.csv", " espace .csv", "deux  espaces.csv", "point..csv", "EN_CAPITALES.CSV",
+    "=1+1.csv", f"{'très' * 30}/{'long' * 60}.csv", unicodedata.normalize("NFD", "Référé.csv"), "a;b,c\u00a0d.csv",
+    "北.csv", "total.csv", "organismes.csv/EER02_2021-2022_T1.csv",
+)  # fmt: skip
+NAMES = (
+    *(Named(name.encode(), name) for name in PLAIN_NAMES),
+    Named(b"d\xe9p\xf4t.csv", r"d\xe9p\xf4t.csv"),
+    Named(b"d\xe9p\xf4ts/T1 2021-2022.csv", r"d\xe9p\xf4ts/T1 2021-2022.csv"),
+    Named(b"deux\nlignes.csv", r"deux\nlignes.csv"),
+    Named(b"cloche\x07\x1b[31m.csv", r"cloche\x07\x1b[31m.csv"),
+    Named("tourné\u202evsc.csv".encode(), r"tourné\u202evsc.csv"),
+    Named(b"barre\\oblique.csv", r"barre\\oblique.csv"),
+)
+
+
+def put_named(folder: Path, named: Named, content: bytes) -> None:
+    """Write a file under a name of bytes; the folders above it too."""
+    path = folder / os.fsdecode(named.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
