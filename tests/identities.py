@@ -8,7 +8,7 @@ ZOE = {"given": "Zoé", "family": "Nguyễn-Roy", "birth": "1990-05-01"}
 
 
 def records(*rows):
-    """org, file, given, family, birth (a day or a year), sex, menage, country, arrival, size, town, date."""
+    """org, file, given, family, birth (a day or a year), sex, menage, country, arrival, size, town, date, quarter."""
     found = []
     for number, row in enumerate(rows):
         birth = pd.Period(row["birth"]) if "birth" in row else None
@@ -27,5 +27,7 @@ def records(*rows):
             "arrival_date_earliest": arrival and arrival.start_time.normalize(),
             "arrival_date_latest": arrival and arrival.end_time.normalize(),
             "service_date_earliest": date, "service_date_latest": date,
+            "fiscal_year": row["quarter"][0] if "quarter" in row else None,
+            "quarter": row["quarter"][1] if "quarter" in row else None,
         })  # fmt: skip
     return tables.conform(pd.DataFrame(found), tables.RECORDS)

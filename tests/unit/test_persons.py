@@ -34,14 +34,23 @@ def test_one_person_across_organisations_by_name_and_birth_date():
 
 
 def test_the_file_number_joins_inside_one_organisation_only():
-    other = {"given": "Max", "family": "Tremblay", "birth": "1971-12-30"}
+    other = {"given": "Max", "family": "Tremblay", "birth": "1990-05-01"}
     assert persons_of({"org": "A", "file": "1", **ZOE}, {"org": "A", "file": "1", **other}) == [0, 0]
     assert persons_of({"org": "A", "file": "1", **ZOE}, {"org": "B", "file": "1", **other}) == [0, 1]
 
 
-def test_a_name_and_a_year_are_not_enough_to_be_one_person():
-    year = {**ZOE, "birth": "1990"}
-    assert persons_of({"org": "A", "file": "1", **year}, {"org": "B", "file": "9", **year}) == [0, 1]
+def test_a_number_that_persons_of_different_names_and_births_share_is_no_person():
+    other = {"given": "Max", "family": "Tremblay", "birth": "1971-12-30"}
+    assert persons_of({"org": "A", "file": "1", **ZOE}, {"org": "A", "file": "1", **other}) == [0, 1]
+    # nor is a word for « none » that many persons share
+    names = [{"given": f"{letter}anatole", "family": f"{letter}urand"} for letter in "bcdfghjklmnpqrstvwxyz"]
+    assert len(set(persons_of(*({"org": "A", "file": "s. o.", **name} for name in names)))) == len(names)
+
+
+def test_a_name_is_not_enough_to_be_one_person_but_a_name_and_a_year_are():
+    year, name = {**ZOE, "birth": "1990"}, {k: v for k, v in ZOE.items() if k != "birth"}
+    assert persons_of({"org": "A", "file": "1", **year}, {"org": "B", "file": "9", **year}) == [0, 0]
+    assert persons_of({"org": "A", "file": "1", **name}, {"org": "B", "file": "9", **name}) == [0, 1]
 
 
 def test_the_sex_is_evidence_and_no_wall():

@@ -71,10 +71,10 @@ def test_alternative_texts_carry_the_main_numbers(reports):
     assert "vers la région métropolitaine et" in alt["exits"] and "11\u00a0%" in alt["exits"]
     assert "Montréal, environ 335 personnes" in alt["origins"]
     assert (
-        "Date de naissance\u00a0: même jour, 5\u00a0800 fois plus probable que pour deux inconnus "
-        "(16 fois plus pour deux membres d’un même ménage)"
+        "Date de naissance\u00a0: même jour, 16\u00a0000 fois plus probable que pour deux inconnus "
+        "(45 fois plus pour deux membres d’un même ménage)"
     ) in alt["weights"]
-    assert alt["weights"].endswith("Le plus faible\u00a0: Nom\u00a0: différent, 510 fois moins probable.")
+    assert alt["weights"].endswith("Le plus faible\u00a0: Nom\u00a0: différent, 260 fois moins probable.")
 
 
 def dashed(svg):

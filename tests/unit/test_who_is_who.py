@@ -1,5 +1,8 @@
 """Who is who: what may be one person, what never is, and that neither order nor threads decide."""
 
+import logging
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,18 +18,19 @@ from trajectories.persons import (
     Model,
     decide,
     engine,
+    learning,
     link,
     linking,
     match_weights,
     resolve,
     waiting,
 )
-from trajectories.persons.comparisons import COMPANIONS, TRAITS
+from trajectories.persons.comparisons import COMPANIONS, LIKENESSES, MACROS, TRAITS
 from trajectories.persons.households import households
 from trajectories.persons.identities import most_frequent
 from trajectories.persons.learning import changes
 from trajectories.persons.linking import train
-from trajectories.persons.names import sound
+from trajectories.persons.names import LONGEST, sound
 from trajectories.persons.review import FILE, read_decisions, review_table, write_review
 from trajectories.persons.scoring import level_weight
 from trajectories.simulate import Settings, simulate
@@ -101,25 +105,94 @@ def test_twins_and_spouses_are_relatives_and_no_match():
     assert same_household(*in_two(anna, marc, **HOME)) == [0, 0]
 
 
+Q1, Q2, LATER = ("2020-2021", 1), ("2020-2021", 2), ("2021-2022", 1)
+
+
 def test_members_of_one_household_in_one_organisation_never_merge():
-    twin = {**ZOE, "sex": "F", **HOME, "menage": "M1"}
-    rows = [{"org": "R1", "file": "1", **twin}, {"org": "R1", "file": "2", **twin, "given": "Zoée"}]
+    twin = {**ZOE, "sex": "F", **HOME, "menage": "M1", "quarter": Q1}
+    rows = [{"org": "R1", "file": "1", **twin}, {"org": "R1", "file": "2", **twin, "given": "Léa"}]
     other = {"org": "M1", "file": "7", **{**twin, "menage": "8"}}
     assert len(set(same_person(*rows, other))) == 2
 
 
-def test_two_files_of_an_organisation_are_one_person_only_where_it_opens_files_anew():
-    slip = {**ZOE, "family": "Nguyen-Roi", "sex": "F", **HOME}
-    first = {"org": "R1", "file": "1", **ZOE, "sex": "F", **HOME, "date": "2020-01-10"}
-    again = {"org": "R1", "file": "8", **slip, "date": "2021-02-10"}
-    assert same_person(first, again) == [0, 1]
-    # the organisation has opened another person's file anew, under the very same name and birth date
-    known = {"given": "Max", "family": "Roy", "birth": "1988-02-03", "org": "R1"}
-    opened = [{**known, "file": "3", "date": "2019-05-01"}, {**known, "file": "4", "date": "2020-05-01"}]
-    assert same_person(*opened) == [0, 0]
-    assert same_person(first, again, *opened) == [0, 0, 1, 1]
-    # not where both files were in use at once
-    assert same_person({**first}, {**first, "date": "2022-01-01"}, again, *opened) == [0, 0, 1, 2, 2]
+def test_two_files_of_an_organisation_are_one_person_only_where_they_are_not_in_use_at_once():
+    slip = {**ZOE, "given": "Zoée", "sex": "F", **HOME, "menage": "M1"}
+    first = {"org": "R1", "file": "1", **ZOE, "sex": "F", **HOME, "menage": "M1", "quarter": Q1}
+    again = {"org": "R1", "file": "8", **slip}
+    assert same_person(first, {**again, "quarter": Q1}) == [0, 1]
+    assert same_person(first, {**again, "quarter": LATER}) == [0, 0]
+
+
+# ── file numbers that are not one person's ────────────────────────────────────────────────────────────────
+ANNA = {"given": "Anna", "family": "Roy", "birth": "1990-03-04"}
+MARC = {"given": "Marc", "family": "Roy", "birth": "1988-11-20"}
+LEA = {"given": "Léa", "family": "Roy", "birth": "2015-06-07"}
+
+
+def household(number, *members):
+    return [{"org": "R1", "file": number, **member} for member in members]
+
+
+def test_a_number_of_the_household_is_parted_by_names_and_births_and_makes_a_household():
+    rows = household("H1", ANNA, MARC, LEA, {**MARC, "birth": "1988"}, {**ANNA, "given": "ANA"})
+    assert same_person(*rows) == [0, 1, 2, 1, 0]
+    assert len(set(same_household(*rows))) == 1
+
+
+def test_a_row_without_given_name_is_whose_birth_it_tells_else_the_first_rows():
+    blank = {"family": "Roy"}
+    rows = household("H1", ANNA, MARC, {**blank, "birth": "1988-11-20"}, blank, {**blank, "birth": "1990-03-04"})
+    assert same_person(*rows) == [0, 1, 1, 0, 0]
+    # a birth date of nobody yet is another person
+    assert same_person(*rows, *household("H1", {**blank, "birth": "2015-06-07"})) == [0, 1, 1, 0, 0, 2]
+
+
+def test_one_number_of_one_person_keeps_her_whatever_is_typed():
+    others = {**ANNA, "birth": "1990-04-03"}, {**ANNA, "given": "Annie"}, {"given": "A."}, {"family": "Tremblay"}
+    assert same_person(*household("7", ANNA, *others)) == [0] * 5
+
+
+def test_where_numbers_are_households_one_sign_is_enough():
+    doubtful = household("H1", {**ANNA, "birth": "1990"}, {"given": "Marc", "family": "Roy"})
+    assert same_person(*doubtful) == [0, 0]
+    homes = [
+        household(f"H{year}", {**ANNA, "birth": f"{year}-03-04"}, {**MARC, "birth": f"{year - 2}-11-20"})
+        for year in range(1960, 1990)
+    ]
+    *_, anna, marc = same_person(*(row for home in homes for row in home), *doubtful)
+    assert anna != marc
+
+
+def test_numbers_new_each_year_are_one_person(deposited):
+    rows, _ = deposited
+    anew = rows.assign(file_number=rows["file_number"] + "/" + rows["fiscal_year"])
+    found = link_persons(anew, key=SAMPLE_KEY)
+    before = link_persons(rows, key=SAMPLE_KEY)
+    together = pd.crosstab(found["person_id"], before["person_id"]).gt(0)
+    assert (together.sum() > 1).mean() < 0.02
+    assert (together.sum(axis=1) > 1).mean() < 0.02
+
+
+def test_the_order_of_names_is_told_by_households(deposited):
+    rows, _ = deposited
+    largest = rows["organisation_id"].value_counts().index[0]
+    there = rows["organisation_id"].eq(largest)
+    other = rows.assign(
+        given_name=rows["given_name"].mask(there, rows["family_name"]),
+        family_name=rows["family_name"].mask(there, rows["given_name"]),
+    )
+    expected, found = link(rows).identities.table, link(other).identities.table
+    assert (expected["family"].value_counts().head(20) == found["family"].value_counts().head(20)).all()
+
+
+def test_a_cell_of_megabytes_among_the_names_stays_out_of_the_review(tmp_path):
+    pasted = "x" * 2_000_000
+    rows = records(*({**row, "family": f"Martin {pasted}", "file": pasted} for row in PAIR))
+    found = link(rows)
+    path = write_review(review_table(found, resolve(found, 0.95, SAMPLE_KEY), SAMPLE_KEY), tmp_path)
+    assert path.stat().st_size < 10_000
+    assert len(found.identities.table["family"].max()) <= LONGEST
+    read_decisions(tmp_path)
 
 
 def test_a_cluster_that_breaks_a_rule_is_split_and_says_why():
@@ -165,13 +238,50 @@ def test_no_member_of_a_household_of_an_organisation_is_merged_with_another(depo
     assert known.groupby(["organisation_id", "person_id"])["true_person"].nunique().max() == 1
 
 
-def test_splink_weighs_as_the_model_says(deposited, links):
-    pairs = links.pairs[(links.pairs["gamma_name"] < 6) & (links.pairs["gamma_country"] < 1)]
-    companions = links.weights.model.weights(COMPANIONS, "same")[pairs["companions"]]
-    # where no term frequency enters, the weight is the sum of the levels' weights
-    expected = level_weight(pairs, links.weights.model, "same") + companions
-    assert len(pairs) > 20
-    np.testing.assert_allclose(pairs["weight"], expected, atol=1e-5)
+def test_levels_are_those_that_splink_finds(deposited, links):
+    from splink import DuckDBAPI, Linker
+
+    def written_out(condition):
+        for name, likeness in LIKENESSES.items():
+            condition = re.sub(rf"\b{name}\b", f"({likeness})", condition)
+        return condition
+
+    comparisons = []
+    for trait in TRAITS:
+        missing = {"sql_condition": written_out(trait.missing), "label_for_charts": "missing", "is_null_level": True}
+        levels = [
+            {"sql_condition": written_out(level.condition or "ELSE"), "label_for_charts": level.name,
+             "m_probability": 0.5, "u_probability": 0.5}
+            for level in trait.levels
+        ]  # fmt: skip
+        comparisons.append({"output_column_name": trait.name, "comparison_levels": [missing, *levels]})
+    settings = {
+        "link_type": "dedupe_only", "unique_id_column_name": "identity", "comparisons": comparisons,
+        "blocking_rules_to_generate_predictions": ["l.name = r.name"],
+    }  # fmt: skip
+    chosen = links.pairs[["left", "right"]].set_axis(["join_key_l", "join_key_r"], axis=1).assign(match_key="0")
+    with engine.connected(None) as connection:
+        connection.execute(MACROS)
+        connection.register("identities", links.identities.lists)
+        connection.register("chosen", chosen)
+        api = DuckDBAPI(connection)
+        linker = Linker(api.register("identities"), settings, log_level=logging.ERROR, validate_settings=False)
+        linker.table_management.register_blocked_pairs_for_predict(api.register("chosen"))
+        scored = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
+    scored = scored.rename(columns={"identity_l": "left", "identity_r": "right"}).sort_values(["left", "right"])
+    assert len(scored) > 500
+    for trait in TRAITS:
+        gamma = f"gamma_{trait.name}"
+        assert scored[gamma].tolist() == links.pairs[gamma].tolist(), trait.name
+
+
+def test_the_weight_is_the_sum_of_the_levels_and_of_what_is_rare(deposited, links):
+    pairs, model = links.pairs, links.weights.model
+    top = pairs["gamma_country"].eq(1) | pairs[["gamma_name", "gamma_initials", "gamma_part_of_name"]].gt(0).any(axis=1)
+    companions = model.weights(COMPANIONS, "same")[pairs["companions"]]
+    expected = level_weight(pairs, model, "same") + companions
+    assert (~top).sum() > 20
+    np.testing.assert_allclose(pairs["weight"][~top], expected[~top], atol=1e-5)
 
 
 def test_an_engine_that_fails_is_a_sentence_without_a_value(monkeypatch):
@@ -220,7 +330,7 @@ def test_a_household_made_of_relatives_is_no_larger_than_it_says():
 
 # ── clerical review ───────────────────────────────────────────────────────────────────────────────────────
 ALMOST = {"given": "Camille", "family": "Martin", "sex": "F"}
-PAIR = in_two({**ALMOST, "birth": "1991-10-21"}, {**ALMOST, "birth": "1991-05-21"})
+PAIR = in_two({**ALMOST, "birth": "1991-10-21"}, {**ALMOST, "birth": "1993"})
 
 
 def reviewed(tmp_path, decision):
@@ -324,20 +434,32 @@ def test_training_finds_the_shares_of_the_truth_and_keeps_what_it_never_sees(dep
     assert "organisations" in after.trained_on
     m = after.levels.set_index(["trait", "level"])["m"]
     assert (m > 0).all()
-    same = true_pairs(rows, truth, links)
-    for trait in TRAITS[:3]:
+    organisation = links.identities.table["organisation"].to_numpy()
+    same = true_pairs(rows, truth, links).dropna(subset="left")
+    same = same[organisation[same["identity_x"]] != organisation[same["identity_y"]]]
+    for trait in (trait for trait in TRAITS if trait.name in ("name", "birth", "sex")):
         stated = same[f"gamma_{trait.name}"] >= 0
         share = (same.loc[stated, f"gamma_{trait.name}"] == len(trait.levels) - 1).mean()
-        assert m[trait.name, trait.levels[0].name] == pytest.approx(share, abs=0.04)
+        assert m[trait.name, trait.levels[0].name] == pytest.approx(share, abs=0.05)
     moved = changes(before, after)
     assert moved["moved"].any()
     # what companions say is kept
     assert not moved.loc[moved["trait"].eq("companions"), "moved"].any()
 
 
-def test_too_few_households_to_train_on_is_a_sentence():
-    with pytest.raises(LinkageModelError, match="at least 200"):
+def test_too_little_to_learn_from_is_a_sentence_and_the_shipped_model_is_used():
+    weights = link(records(*PAIR)).weights
+    assert weights.model.to_json() == Model.shipped().to_json()
+    assert not weights.learnt
+    with pytest.raises(LinkageModelError, match="too few"):
         train(records(*PAIR))
+
+
+def test_an_em_that_does_not_settle_is_a_sentence_and_the_shipped_model_is_used(deposited, monkeypatch):
+    monkeypatch.setattr(learning, "ITERATIONS", 1)
+    weights = link(deposited[0]).weights
+    assert "did not settle" in weights.said
+    assert weights.model.to_json() == Model.shipped().to_json()
 
 
 # ── small pieces ──────────────────────────────────────────────────────────────────────────────────────────

@@ -19,7 +19,7 @@ SHARED = 0.1
 # More persons than live together: the number is a word for « none ».
 MOST_NAMES = 20
 # What the organisation's habit is drawn towards: so many numbers of one person.
-FEW = 5
+FEW = 10
 
 # `alike`: given names that may be one. `born`: 3 alike, 2 but for a slip (one part differs, day and month exchanged) or
 # for the day, 1 a year apart where the year is all there is (worked out from an age), 0 apart, −1 not told.

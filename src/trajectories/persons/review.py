@@ -20,6 +20,7 @@ from ..results import harmless
 from ..tables import METROPOLE, REGION
 from .clusters import REFUSED
 from .linking import Links, Resolved, identity_ids
+from .names import LONGEST
 from .pseudonyms import Key
 
 FILE = "linkage_review.csv"
@@ -99,7 +100,7 @@ def _as_typed(pairs: pd.DataFrame, links: Links, ids: np.ndarray) -> pd.DataFram
             values = typed[column].iloc[pairs[end]]
             if column in ("first", "last"):
                 values = values.dt.strftime("%Y-%m-%d")
-            shown[f"{label}_{number}"] = values.fillna("").to_numpy()
+            shown[f"{label}_{number}"] = values.fillna("").astype(str).str[:LONGEST].to_numpy()
     return shown.reset_index(drop=True)
 
 

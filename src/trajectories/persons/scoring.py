@@ -25,7 +25,7 @@ COMPANIONS_SURE = 0.99
 # Linked companions multiply the odds of one person by 3,500, and those of relatives no more.
 NEVER_SAME, NEVER_RELATIVES = 1e-6, 1e-2
 # In a handful of files too a shared name proves nothing: the odds beforehand are those of at least so many.
-FEWEST = 2_000
+FEWEST = 3_000
 # Two files of one household of one organisation are of two members, or of one: never of strangers.
 NO_STRANGERS = 30.0
 # Members with whom a file shares its household, of an organisation that numbers households.
