@@ -26,7 +26,7 @@ _ZONE = {"metropole": "métropole", "region": "en région", "outside_quebec": "h
 _RULE = {
     "old_address": "une ancienne adresse, répétée après un établissement, n'est pas un retour",
     "possible_return": "une ancienne adresse de la métropole, longtemps après : un retour, ou non (question ouverte)",
-    "possible_visit": "un service en personne dans la métropole, peu après : une visite ou un retour (question ouverte)",
+    "possible_visit": "un service en personne dans la métropole, peu après : visite ou retour (question ouverte)",
     "departure_before_presence": "un départ daté d'avant une présence : la présence l'emporte",
     "departure_already_known": "un départ annoncé d'une personne que l'on sait déjà ailleurs",
     "establishment_dates": "deux dates pour un même établissement",

@@ -48,7 +48,8 @@ PLANNED = pd.Timedelta(days=31)
 _SPANS = ("service_date", "follow_up_date", "establishment_date", "departure_date", "exit_date", "arrival_date")
 READ = (
     "record_id", "organisation_id", "organisation_zone", "fiscal_year", "quarter", "deposit_date", "service",
-    "follow_up_status", "exit_reason", "residence_own_town", *(f"{name}_{end}" for name in _SPANS for end in ("earliest", "latest")),
+    "follow_up_status", "exit_reason", "residence_own_town",
+    *(f"{name}_{end}" for name in _SPANS for end in ("earliest", "latest")),
     *(f"{place}{part}" for place in ("residence", "destination", "exit_destination")
       for part in ("", "_code", "_region", "_zone")),
 )  # fmt: skip

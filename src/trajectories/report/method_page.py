@@ -52,6 +52,7 @@ METHODS: dict[str, tuple[str, ...]] = {
 TERMS = (
     "deposit", "record", "crosswalk", "quarantine", "issue", "light", "superseded", "identity", "link",
     "clerical_review", "match_weight", "perimeter", "zone", "region", "observation", "spell", "move", "conflict",
+    "old_address",
     "stay", "scope", "establishment", "pathway", "exit", "lost", "scheduled_contact", "news", "set_aside", "late_news",
     "contact_failure", "hearing", "hearsay", "borrowed_reporting", "retention", "circular_migration", "near_ring",
     "restricted_mean", "occupation", "settled_for_good", "completed_data", "standardised", "overlap",
