@@ -99,7 +99,8 @@ def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
     }
     given, family = (records[part].map(simple).astype("object") for part in ("given_name", "family_name"))
     born = _interval(records, "birth_date")
-    turn = turned(given, family, organisation, records["household_number"].fillna(records["file_number"]), born.str[:4])
+    household = records["household_number"].where(records["household_number"].notna(), records["file_number"])
+    turn = turned(given, family, organisation, household, born.str[:4])
     letters = {text: initials(text) for text in simple.values()}
     turn |= (given.isna() & family.map(letters).eq(True)).to_numpy()
     given, family = given.where(~turn, family), family.where(~turn, given)
