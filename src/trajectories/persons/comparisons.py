@@ -33,6 +33,8 @@ LIKENESSES = {
 # The family name of one is that of a companion of the other: a spouse's.
 _SPOUSE = "(within(family_sounds_l, household_sounds_r) OR within(family_sounds_r, household_sounds_l))"
 _LETTER = "given_l[1] = given_r[1]"
+# « Manu » of « Emmanuel »: the beginning of one given name is in the other.
+_SHORT_FORM = f"({_LETTER} OR contains(given_l, given_r[:3]) OR contains(given_r, given_l[:3]))"
 _PART_MISSING = "given_l IS NULL OR given_r IS NULL OR family_l IS NULL OR family_r IS NULL"
 _ANY_INITIALS = "initials_l OR initials_r"
 _ANY_VAGUE = "birth_vague_l OR birth_vague_r"
@@ -75,7 +77,7 @@ TRAITS = (
             Level("alike", "(given_alike AND family_alike) OR turned", "family"),
             Level("spouses_name", f"given_alike AND {_SPOUSE}", "given"),
             Level("given_only", "given_alike", "given"),
-            Level("family_and_letter", f"family_alike AND {_LETTER}", "family"),
+            Level("family_and_short_form", f"family_alike AND {_SHORT_FORM}", "family"),
             Level("family_only", "family_alike", "family"),
             Level("one_word", "list_has_any(name_sounds_l, name_sounds_r)"),
             Level("different", None),
