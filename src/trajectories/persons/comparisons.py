@@ -179,6 +179,12 @@ TRAITS = (
         f"{_ONE_ORGANISATION} OR len(postal_codes_l) = 0 OR len(postal_codes_r) = 0",
         (Level("same", "list_has_any(postal_codes_l, postal_codes_r)"), Level("different", None)),
     ),
+    # an organisation that changed its code goes on with its numbers
+    Trait(
+        "file_number",
+        f"{_ONE_ORGANISATION} OR {_missing('number')}",
+        (Level("same", "number_l = number_r"), Level("different", None)),
+    ),
     Trait(
         "use",
         f"NOT ({_ONE_ORGANISATION} AND numbered_l AND numbered_r) OR len(quarters_l) = 0 OR len(quarters_r) = 0",

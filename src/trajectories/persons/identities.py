@@ -234,7 +234,7 @@ def _described(records: pd.DataFrame, typed: pd.DataFrame, of_record: np.ndarray
         "arrival_date": (_interval(records, "arrival_date"), None), "sex": (records["sex"], None),
         "country": (records["birth_country"], None), "category": (records["immigration_category"], None),
         "size": (records["household_size"], None), "zone": (records["organisation_zone"], None),
-        "organisation": (records["organisation_id"].astype(str), None),
+        "organisation": (records["organisation_id"].astype(str), None), "number": (records["file_number"], None),
     }  # fmt: skip
     found = {}
     for name, (column, rank) in columns.items():
