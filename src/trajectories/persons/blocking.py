@@ -37,6 +37,7 @@ RULES = {
     "year_and_family": (
         "SELECT identity, birth_year || '|' || unnest(family_sounds) || '|' || country AS key FROM identities"
     ),
+    "number_and_year": "SELECT identity, number || '|' || birth_year AS key FROM identities",
     "year_in_household": (
         "SELECT identity, household || '|' || birth_year AS key FROM identities WHERE household >= 0"
     ),

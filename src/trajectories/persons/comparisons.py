@@ -33,6 +33,8 @@ LIKENESSES = {
 # The family name of one is that of a companion of the other: a spouse's.
 _SPOUSE = "(within(family_sounds_l, household_sounds_r) OR within(family_sounds_r, household_sounds_l))"
 _LETTER = "given_l[1] = given_r[1]"
+# « Manu » of « Emmanuel »: the beginning of one given name is in the other.
+_SHORT_FORM = f"({_LETTER} OR contains(given_l, given_r[:3]) OR contains(given_r, given_l[:3]))"
 _PART_MISSING = "given_l IS NULL OR given_r IS NULL OR family_l IS NULL OR family_r IS NULL"
 _ANY_INITIALS = "initials_l OR initials_r"
 _ANY_VAGUE = "birth_vague_l OR birth_vague_r"
@@ -75,7 +77,7 @@ TRAITS = (
             Level("alike", "(given_alike AND family_alike) OR turned", "family"),
             Level("spouses_name", f"given_alike AND {_SPOUSE}", "given"),
             Level("given_only", "given_alike", "given"),
-            Level("family_and_letter", f"family_alike AND {_LETTER}", "family"),
+            Level("family_and_short_form", f"family_alike AND {_SHORT_FORM}", "family"),
             Level("family_only", "family_alike", "family"),
             Level("one_word", "list_has_any(name_sounds_l, name_sounds_r)"),
             Level("different", None),
@@ -176,6 +178,12 @@ TRAITS = (
         "postal_code",
         f"{_ONE_ORGANISATION} OR len(postal_codes_l) = 0 OR len(postal_codes_r) = 0",
         (Level("same", "list_has_any(postal_codes_l, postal_codes_r)"), Level("different", None)),
+    ),
+    # an organisation that changed its code goes on with its numbers
+    Trait(
+        "file_number",
+        f"{_ONE_ORGANISATION} OR {_missing('number')}",
+        (Level("same", "number_l = number_r"), Level("different", None)),
     ),
     Trait(
         "use",

@@ -99,7 +99,8 @@ def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
     }
     given, family = (records[part].map(simple).astype("object") for part in ("given_name", "family_name"))
     born = _interval(records, "birth_date")
-    turn = turned(given, family, organisation, records["household_number"].fillna(records["file_number"]), born.str[:4])
+    household = records["household_number"].where(records["household_number"].notna(), records["file_number"])
+    turn = turned(given, family, organisation, household, born.str[:4])
     letters = {text: initials(text) for text in simple.values()}
     turn |= (given.isna() & family.map(letters).eq(True)).to_numpy()
     given, family = given.where(~turn, family), family.where(~turn, given)
@@ -233,7 +234,7 @@ def _described(records: pd.DataFrame, typed: pd.DataFrame, of_record: np.ndarray
         "arrival_date": (_interval(records, "arrival_date"), None), "sex": (records["sex"], None),
         "country": (records["birth_country"], None), "category": (records["immigration_category"], None),
         "size": (records["household_size"], None), "zone": (records["organisation_zone"], None),
-        "organisation": (records["organisation_id"].astype(str), None),
+        "organisation": (records["organisation_id"].astype(str), None), "number": (records["file_number"], None),
     }  # fmt: skip
     found = {}
     for name, (column, rank) in columns.items():

@@ -34,7 +34,7 @@ ITERATIONS, TOLERANCE = 200, 1e-4
 # counts: so many files.
 REPEATS_NUMBERED, REPEATS_UNNUMBERED, PRIOR_FILES = 0.02, 0.5, 20
 # What members of a household share, and their organisation types once: read from pairs of two organisations.
-_SHARED = ("country", "country_of_namesakes", "arrival", "category", "size", "places", "postal_code")
+_SHARED = ("country", "country_of_namesakes", "arrival", "category", "size", "places", "postal_code", "file_number")
 _COLUMNS = ["m", "relative", "u"]
 
 
