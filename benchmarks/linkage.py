@@ -44,8 +44,9 @@ def another(records: pd.DataFrame, household: np.ndarray, copy: int, rng: np.ran
             started = pd.to_datetime(by_year.dt.year.astype("Int64").astype("string") + column.dt.strftime("-%m-%d"),
                                      errors="coerce")  # fmt: skip
             found[f"{date}_{end}"] = moved.where(~vague, started)
-    ending = _SYLLABLES[rng.integers(0, len(_SYLLABLES), n)] + _SYLLABLES[rng.integers(0, len(_SYLLABLES), n)]
-    found["family_name"] = found["family_name"] + ending[household]
+    # in front: with another ending names would still be alike, and everybody have a hundred doubles
+    start = _SYLLABLES[rng.integers(0, len(_SYLLABLES), n)] + _SYLLABLES[rng.integers(0, len(_SYLLABLES), n)]
+    found["family_name"] = start[household] + found["family_name"]
     for number in ("file_number", "household_number", "record_id"):
         found[number] = f"{copy}-" + found[number]
     return found

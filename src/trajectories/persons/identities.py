@@ -303,6 +303,9 @@ def _lists(records: pd.DataFrame, of_record: np.ndarray, table: pd.DataFrame) ->
 def _with_words(table: pd.DataFrame) -> pa.Table:
     """The words of names, and their sounds, beside the table."""
     found = pa.Table.from_pandas(table, preserve_index=False)
+    # a column that is never filled is of no type: it is text that nobody wrote
+    filled = [pa.field(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in found.schema]
+    found = found.cast(pa.schema(filled))
     for part in ("given", "family", "name"):
         words, sounds = _words(table[part])
         found = found.append_column(f"{part}_words", words).append_column(f"{part}_sounds", sounds)
