@@ -26,6 +26,9 @@ LEVELS = {
     "moves_return_f1": (0.9, True), "honesty": (0.96, True),
 }  # fmt: skip
 SHOWN = {"honesty_informative": True, "plain_s12_error": False, "plain_s24_error": False}
+# Habits that can change what the rows show; most columns that are never filled cannot.
+PLACES = ("no_municipalite_residence", "no_municipalite_destination", "no_destination_depart", "no_date_depart_region")
+TELLING = [h.name for h in HABITS if h.scope != "columns" or h.name in PLACES]
 REACHED = {"spells_found": 0.985, "moves_f1": 0.985, "honesty": 0.985}
 
 
@@ -44,8 +47,9 @@ def told(worlds):
     """The table of `make recovery`: of each measure the median, the worst, and that world's habit.
 
     The habit is the one that says most: of which the world has more than others do, and which goes with being worse.
+    Thirty worlds cannot say it of one column or of how files are sent.
     """
-    shares = worlds[[h.name for h in HABITS]]
+    shares = worlds[[h.name for h in HABITS if h.scope in ("events", "identity", "row")]]
     rows = []
     for measure in (*LEVELS, *SHOWN):
         level, higher = LEVELS[measure] if measure in LEVELS else (float("nan"), SHOWN[measure])
@@ -83,7 +87,7 @@ def careful(folder, made_with):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("habit", [h.name for h in HABITS])
+@pytest.mark.parametrize("habit", TELLING)
 def test_a_careful_reader_finds_the_truth_of_each_habit(tmp_path, habit):
     scores = careful(tmp_path, settings(11, households=200, habits=habit))
     assert {k: scores[k] >= v for k, v in REACHED.items()} == dict.fromkeys(REACHED, True), scores

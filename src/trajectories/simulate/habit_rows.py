@@ -58,11 +58,11 @@ def status_own_words(draft: Draft, rng: np.random.Generator, place: Geography) -
 
 
 def status_without_date(draft: Draft, rng: np.random.Generator, place: Geography) -> bool:
-    """The status of a follow-up and no date of it, where the row still has a place, and stands in its own quarter."""
+    """The status of a follow-up and no date of it, on rows that have a place and stand in their own quarter."""
     event = draft.event
-    typed = draft.cells["municipalite_residence"] != "" and "municipalite_residence" not in event.blank
-    typed = typed and draft.habit.fills("municipalite_residence")
-    if not event.status or not typed or draft.quarter != quarter_of(event.follow_up_date or event.day):
+    placed = draft.habit.fills("municipalite_residence") and "municipalite_residence" not in event.blank
+    placed = placed and draft.cells["municipalite_residence"] != "" and draft.residence_form in ("exact", "variant")
+    if not event.status or not placed or draft.quarter != quarter_of(event.follow_up_date or event.day):
         return False
     draft.cells["date_suivi"] = ""
     return True
