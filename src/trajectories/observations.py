@@ -169,7 +169,7 @@ def quarter_ends(rows: pd.DataFrame) -> pd.Series:
 
 def is_departure(rows: pd.DataFrame) -> pd.Series:
     """Rows that tell of a departure from the region: an exit date or destination or reason, or « parti »."""
-    told = rows["exit_date_latest"].notna() | stated(rows, "exit_destination") | rows["exit_reason"].notna()
+    told = rows["exit_date_latest"].notna() | rows["exit_destination"].notna() | rows["exit_reason"].notna()
     return (told & ~rows["follow_up_status"].isin([PRESENT, NOT_REACHED])) | rows["follow_up_status"].eq(LEFT)
 
 
