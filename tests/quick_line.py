@@ -28,7 +28,7 @@ PAGE = "<!doctype html>\n<html lang='fr-CA'><body><h1>{}</h1><p>{}</p>{}</body><
 # By the program, once, before it forks.
 IMPORTED = (
     "babel.dates", "concurrent.futures.process", "duckdb", "pandera.backends.pandas.builtin_checks", "pandera.pandas",
-    "pyarrow.parquet", "python_calamine", "splink", "threadpoolctl", "trajectories.built",
+    "pyarrow.parquet", "python_calamine", "threadpoolctl", "trajectories.built",
     "trajectories.report.organisations",
 )  # fmt: skip
 ASKED = tuple(part for region in ("03", "05", "09") for part in ("--region", region))

@@ -19,7 +19,7 @@ from .study import Study
 from .synthetic import is_synthetic
 
 # Beside what computes estimates, what reads deposits and links.
-MORE_LIBRARIES = ("duckdb", "openpyxl", "python-calamine", "splink")
+MORE_LIBRARIES = ("duckdb", "openpyxl", "python-calamine")
 
 
 def built_from(study: Study) -> dict[str, Any]:

@@ -49,7 +49,7 @@ PRIVATE_NETWORK = "TRAJECTORIES_PRIVATE_NETWORK"
 # What a task's answer may depend on, beside the library itself: what reads, computes, and shapes a page.
 LIBRARIES = (
     "babel", "duckdb", "ipython", "Jinja2", "MarkupSafe", "matplotlib", "nbconvert", "nbformat", "numpy", "pandas",
-    "papermill", "pyarrow", "python-calamine", "rapidfuzz", "scipy", "splink", "statsmodels",
+    "papermill", "pyarrow", "python-calamine", "rapidfuzz", "scipy", "statsmodels",
 )  # fmt: skip
 # Seconds: for a scheduler to answer, and for its first worker to be there.
 PATIENCE = 20

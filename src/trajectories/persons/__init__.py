@@ -1,8 +1,8 @@
 """Who is who: records of many organisations → persons and households.
 
 Every household that settles en région is seen by at least two organisations that share no identifier. What is linked
-are identities (one for an organisation and a file number), by splink on DuckDB, under three hypotheses: the same
-person, relatives, strangers (linking.py says it in order). No name, birth date or file number exists in what this
+are identities (one for an organisation, a file number and a person behind it), on DuckDB, under three hypotheses: the
+same person, relatives, strangers (linking.py says it in order). No name, birth date or file number exists in what this
 room returns; the clerical review (review.py) is the one exception, and goes into `sensitive/`.
 """
 
@@ -46,14 +46,14 @@ def link_persons(
     threshold : float, optional
         Probability from which two identities are one person.
     model : Model, optional
-        By default the frozen one of this version of the library.
+        Where learning begins; by default the frozen one of this version of the library.
 
     Returns
     -------
     DataFrame
         The table `persons`, one row a record in the order of `records`: record_id, person_id, household_id,
         match_probability (of the strongest link of the record's identity to the rest of its person; 1 where the
-        person is known to one organisation only), identity_id (one for an organisation and a file number).
+        person is known to one organisation only), identity_id (see `identities.py`).
 
     Notes
     -----
@@ -63,7 +63,7 @@ def link_persons(
 
     References
     ----------
-    Fellegi & Sunter (1969), JASA 64:1183–1210. Linacre et al. (2022), IJPDS 7(3), splink.
+    Fellegi & Sunter (1969), JASA 64:1183–1210. Linacre et al. (2022), IJPDS 7(3).
 
     Examples
     --------

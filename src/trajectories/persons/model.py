@@ -5,7 +5,7 @@ each trait the model holds its probability under each (`m`, `relative`, `u`). Wi
 Sunter (1969) have it, twins and spouses who share a name, a day of arrival, a town and a country look like one
 person: that is why relatives have a column of their own.
 
-The model that is shipped is frozen and has a version; `trajectories train` makes another one and says what changed.
+The model that is shipped is frozen and has a version: each build learns from it (learning.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the code says of a method: its docstrings, read from the source, as the method page shows them.
 
-They are read, not imported: importing splink or statsmodels for a sentence would cost seconds. Of a numpydoc docstring
+They are read, not imported: importing scipy or statsmodels for a sentence would cost seconds. Of a numpydoc docstring
 the page keeps what a reader of results needs: the summary and what follows it, « Notes », « References »; not how to
 call it. A module's docstring is kept whole.
 """
