@@ -16,6 +16,8 @@ from ..exceptions import TrajectoriesError
 
 # A header is looked for within this many rows from the top.
 DEEPEST_HEADER = 40
+# As many as a spreadsheet has: beyond, a text is a single line of something else.
+MOST_COLUMNS = 16_384
 
 
 class UnreadableDepositError(TrajectoriesError):
@@ -97,12 +99,16 @@ def is_blank(text: str) -> bool:
 
 
 def grid_of_rows(numbered: Iterable[tuple[int, list[str]]]) -> Grid:
-    """The grid of rows of text cells, each with its number."""
+    """The grid of rows of text cells, each with its number (raises UnreadableDepositError: too many in one)."""
     numbers, rows = [], []
     for number, row in numbered:
         if any(row) and not "".join(row).isspace():
             numbers.append(number)
             rows.append(row)
+    if (widest := max(map(len, rows), default=0)) > MOST_COLUMNS:
+        raise UnreadableDepositError(
+            f"a row has {widest:,} cells, more than a spreadsheet can: add the line breaks that are missing."
+        )
     columns = []
     for cells in zip_longest(*rows, fillvalue=""):
         vocabulary = Vocabulary("")

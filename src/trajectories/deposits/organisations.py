@@ -98,9 +98,10 @@ def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
         typed = values[filled[column]]
         period[column] = np.where(pd.isna(typed), named[column], typed)
     far_off = _far_off(period["fiscal_year"])
-    issues.append(("period_far_off", "fiscal_year", np.flatnonzero(far_off)))
-    period["fiscal_year"] = np.where(far_off, named["fiscal_year"], period["fiscal_year"])
-    period["fiscal_year"] = np.where(_far_off(period["fiscal_year"]), None, period["fiscal_year"])
+    if far_off.any():
+        issues.append(("period_far_off", "fiscal_year", np.flatnonzero(far_off)))
+        period["fiscal_year"] = np.where(far_off, named["fiscal_year"], period["fiscal_year"])
+        period["fiscal_year"] = np.where(_far_off(period["fiscal_year"]), None, period["fiscal_year"])
     quarter = pd.to_numeric(pd.Series(period["quarter"]), errors="coerce").astype("Int64").array
     fiscal_year = np.where(pd.isna(period["fiscal_year"]), None, period["fiscal_year"])
 

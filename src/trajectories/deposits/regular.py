@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from .grid import Coded, Grid, without_blank_rows
+from .grid import MOST_COLUMNS, Coded, Grid, without_blank_rows
 
 # Beyond this a file is read row by row: the compiled reader takes it as one block.
 _LARGEST = 1 << 30
@@ -43,7 +43,7 @@ def read_regular(text: str, separator: str, max_rows: int) -> Grid | None:
     first = _LINE_END.split(text, maxsplit=1)[0]
     names = [str(number) for number in range(first.count(separator) + 1)]
     content = text.encode("utf-8")
-    if len(names) < 2 or len(content) > _LARGEST or (quoted and '"' in first):
+    if not 2 <= len(names) <= MOST_COLUMNS or len(content) > _LARGEST or (quoted and '"' in first):
         return None
     try:
         table = csv.read_csv(

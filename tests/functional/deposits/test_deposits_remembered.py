@@ -222,7 +222,7 @@ def test_a_file_that_changes_while_it_is_looked_for_is_remembered_as_what_was_re
     path = raw / "OBR02_2021-2022_T3.csv"
     other = corpus.text(corpus.ROWS[:1])
     with monkeypatch.context() as patch:
-        patch.setattr(remembered, "_hash_of", lambda path: hashlib.sha256(other.encode()).hexdigest())
+        patch.setattr(remembered, "deposit_hash", lambda path: hashlib.sha256(other.encode()).hexdigest())
         gather(raw, memory)
     corpus.put(raw, other, path.name)
     with files_read() as names:
