@@ -67,7 +67,7 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     """
     rows = records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id", how="inner")
     # an organisation that prints its own town says the region, not the municipality
-    rows["residence_code"] = rows["residence_code"].where(~rows["residence_own_town"].eq(True), None)
+    rows["residence_code"] = rows["residence_code"].mask(rows["residence_own_town"].fillna(False).astype(bool), None)
     rows = _destination_as_residence(settled_at_residence(rows))
     told = filed(rows, cutoff)
     earliest, latest = contact_days(rows, told)

@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from trajectories.cli_events import KEYS, Events
-from trajectories.exceptions import LockedError
+from trajectories.exceptions import LockedError, sentence_of
 from trajectories.report.batch import Outcome
 
 
@@ -14,7 +14,7 @@ from trajectories.report.batch import Outcome
     ("error", "status", "message"),
     [
         (typer.Exit(0), "done", None), (typer.Exit(1), "failed", None), (KeyboardInterrupt(), "interrupted", None),
-        (LockedError("Un autre."), "refused", "Un autre."), (MemoryError(), "refused", "MemoryError"),
+        (LockedError("Un autre."), "refused", "Un autre."), (MemoryError(), "refused", sentence_of(MemoryError())),
     ],
 )  # fmt: skip
 def test_the_end_is_told(error, status, message, capsys):

@@ -61,7 +61,7 @@ def test_a_deposit_that_cannot_be_opened_is_told_as_here(tmp_path, team):
     (tmp_path / "raw" / "b.csv").write_text("no_dossier;date_service;municipalite_residence\n7;2021-11-02;Rimouski\n")
     found = [(name, tmp_path / "raw" / name) for name in ("a.csv", "b.csv")]
     first, second = read_by(team, found, FileReader(load_crosswalks(tmp_path / "none"), 1000))
-    assert "cannot be opened" in first.note.message and second.note.message is None
+    assert "not a file" in first.note.message and second.note.message is None
 
 
 @pytest.fixture(scope="module")
