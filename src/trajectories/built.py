@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from .deposits.deposits import CROSSWALKS
+from .deposits.rules import CANNOT_OPEN
 from .fingerprint import file_hash, hashes_below
 from .persons.pseudonyms import ENVIRONMENT, SAMPLE_KEY, key_path, secret_key
 from .persons.review import FILE as REVIEW
@@ -48,8 +49,11 @@ def note_built(study: Study, origin: dict[str, Any], built: Built) -> None:
     Remember what the tables were built from: `origin`, as it was before the build began.
 
     The clerical review is read and written by the build: it is as it is now. So is the key, which a first build makes.
+    A deposit that could not be opened when it was read, though it could when its hash was taken, is to be tried again.
     """
-    now = {"review": file_hash(review_folder(study) / REVIEW), "key": _trace_of_key(study)}
+    refused = built.deposits.files["message"].str.startswith(CANNOT_OPEN.partition("{")[0], na=False)
+    closed = dict.fromkeys(built.deposits.files.loc[refused, "file"])
+    now = {"deposits": {**origin["deposits"], **closed}, "review": file_hash(review_folder(study) / REVIEW), "key": _trace_of_key(study)}
     written = sorted(path.name for path in study.paths.derived.glob("*.parquet"))
     told = {
         "n_excluded": built.n_excluded,
