@@ -43,7 +43,7 @@ SAME_EVENT = 31
 _ROUNDS = 8
 
 
-def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
+def read_addresses(found: Evidence, grace_days: int) -> tuple[list[Aside], Aside]:
     """
     Say which addresses are news, and put « présent » beside an old or blank one where the person last settled.
 
@@ -56,8 +56,8 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
 
     Returns
     -------
-    list of Aside
-        What is no news, or open.
+    list of Aside, Aside
+        What is no news, or open; and addresses that may be of before a settling, though they were told after it.
     """
     kind, zone = found.kind, found.zone
     presence, blank = found.of_kind(SERVICE, FOLLOW_UP), (kind == FOLLOW_UP) & found.nowhere()
@@ -113,6 +113,7 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
     # an address of the metropole that may be of before or after a settling is of before: it does not bound it
     vague = perhaps & ~old & ~returned & ~silent & (printed < own) & (own > found.earliest[following])
     found.earliest[at[vague]] = found.earliest[following[vague]]
+    before_or_after = Aside("old_address", found, at[vague], following[vague])
     _put_where_settled(found, at[old & contact], because[old & contact])
     old &= ~contact
     at, because, metropolitan, regional_teller = (
@@ -125,7 +126,7 @@ def read_addresses(found: Evidence, grace_days: int) -> list[Aside]:
     aside[at] = True
     _blank_presences(found, aside)
     rules = (("old_address", repeated), ("possible_return", late), ("possible_visit", visit))
-    return [Aside(rule, found, at[flag], because[flag]) for rule, flag in rules]
+    return [Aside(rule, found, at[flag], because[flag]) for rule, flag in rules], before_or_after
 
 
 def _first_printed(found: Evidence, at: np.ndarray) -> np.ndarray:

@@ -53,7 +53,11 @@ def note_built(study: Study, origin: dict[str, Any], built: Built) -> None:
     """
     refused = built.deposits.files["message"].str.startswith(CANNOT_OPEN.partition("{")[0], na=False)
     closed = dict.fromkeys(built.deposits.files.loc[refused, "file"])
-    now = {"deposits": {**origin["deposits"], **closed}, "review": file_hash(review_folder(study) / REVIEW), "key": _trace_of_key(study)}
+    now = {
+        "deposits": {**origin["deposits"], **closed},
+        "review": file_hash(review_folder(study) / REVIEW),
+        "key": _trace_of_key(study),
+    }
     written = sorted(path.name for path in study.paths.derived.glob("*.parquet"))
     told = {
         "n_excluded": built.n_excluded,

@@ -72,8 +72,9 @@ class Aside:
             & ((rows.zone[which] == NOWHERE_KNOWN) | (rows.zone[which] == spells["zone"][spell]))
         )
         is_open = spells["end_latest"][spell] == NO_DAY
-        then = (rows.earliest[which] <= spells["end_latest"][spell]) | is_open
-        then &= rows.latest[which] >= spells["start_earliest"][spell]
+        earliest, latest = (rows.as_observed(name)[which] for name in ("earliest", "latest"))
+        then = (earliest <= spells["end_latest"][spell]) | is_open
+        then &= latest >= spells["start_earliest"][spell]
         outside = np.ones(len(rows), dtype=bool)
         outside[which[(same_town | in_area) & then]] = False
         return replace(self, at=self.at[outside], because=self.because[outside]).decision()

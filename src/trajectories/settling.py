@@ -79,6 +79,7 @@ def presence_before_establishment(
     at = runs.only(np.flatnonzero(runs.first_seen() < low))
     gap = low[runs.run[at]] - claims.latest[at]
     at = at[(claims.of_kind(SERVICE, FOLLOW_UP)[at] & (gap > 0)) | (gap > SAME_EVENT)]
+    at = at[np.lexsort((claims.latest[at], runs.run[at]))]
     run, first = np.unique(runs.run[at], return_index=True)
     seen = at[first]
     told_twice = low[run] - claims.latest[seen] <= SAME_EVENT

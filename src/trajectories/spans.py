@@ -102,3 +102,15 @@ def ends(
     # a spell ends after it began; while it is open, its end is after the last confirmed presence, no more
     earliest = np.where(end.known, np.maximum(earliest, start.earliest), earliest)
     return Span(earliest, np.where(end.known, np.maximum(latest, earliest), NO_DAY))
+
+
+def in_turn(start: Span, end: Span, person: np.ndarray) -> tuple[Span, Span]:
+    """The same, where what is known of a later run says more: a run begins by the end of it, and by the next one's."""
+    bounded = np.where(end.known, np.minimum(start.latest, end.latest), start.latest)
+    latest = -highest_so_far(-bounded[::-1], person[::-1])[::-1]
+    follows = np.append(person[1:] == person[:-1], False)[: len(person)] & end.known
+    ended = np.where(follows, np.minimum(end.latest, np.append(latest[1:], 0)[: len(latest)]), end.latest)
+    return (
+        Span(np.minimum(start.earliest, latest), latest),
+        Span(end.earliest, np.where(end.known, np.maximum(ended, end.earliest), NO_DAY)),
+    )

@@ -29,7 +29,7 @@ from .observations import READ, build_observations, contact_days, filed, in_peri
 from .parts import Parts, columns_of, one_under_another
 from .runs import Runs, Settled, find_runs, in_fewest_moves, left_by
 from .settling import reported_starts
-from .spans import Span, ends, gone_after, reported_departures, starts
+from .spans import Span, ends, gone_after, in_turn, reported_departures, starts
 from .study import Study
 from .tables import CONFLICTS, MOVE_KINDS, MOVES, NO_NEWS, OUTCOMES, SPELLS, ZONES, Table
 
@@ -250,7 +250,7 @@ def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], l
     placed = np.flatnonzero(~found.nowhere())
     at, by = left_by(found.take(placed))
     date_anew(found, placed[at], None, by)
-    no_news = read_addresses(found, grace_days)
+    no_news, vague = read_addresses(found, grace_days)
     changed = _changed(found, no_news)
     departures = np.flatnonzero(found.of_kind(DEPARTURE))
     died = found.asked("died", departures).to_numpy(dtype=bool)
@@ -264,7 +264,7 @@ def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], l
     counts[known.at] = False
     counts[unplaced] = False
     decisions = [contradicted, *(aside.decision() for aside in no_news)]
-    return in_fewest_moves(found.take(counts), leaves[counts]), decisions, [known], changed
+    return in_fewest_moves(found.take(counts), leaves[counts]), decisions, [known, vague], changed
 
 
 def _changed(found: Evidence, no_news: list[Aside]) -> Rows:
@@ -306,6 +306,7 @@ def _spells(runs: Runs, settled: Settled, said: Span, arrivals: np.ndarray, fail
     start = starts(said, left.where(previous), arrival, confirmed, gone, first_seen, person)
     next_seen = np.where(following, np.append(first_seen[1:], NO_DAY)[: len(runs)], NO_DAY)
     end = ends(gone, said.next().where(following), left.next().where(following), next_seen, confirmed, start)
+    start, end = in_turn(start, end, person)
 
     # gone to an unknown place and back: the spell ended, no move is known
     back = following & gone.known & (runs.place == np.append(runs.place[1:], 0)[: len(runs)])

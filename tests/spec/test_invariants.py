@@ -219,13 +219,11 @@ def test_one_more_presence_within_a_spell_changes_nothing_but_counts(seed):
           "residence": spell.municipality})
         for spell, day in zip(chosen.itertuples(), days, strict=True)
     ]  # fmt: skip
-    # what may be of several days is put at the first of them on which the person is seen there: that is news too
-    seen = pd.DataFrame({"person_id": chosen["person_id"], "municipality": chosen["municipality"]})
-    seen["day"] = [pd.Timestamp(row["service"]) for _, _, row in rows]
-    wide = before.observations[before.observations["earliest"] < before.observations["latest"]].merge(
-        seen, on=["person_id", "municipality"]
+    # what may be of several days is put in the order with the fewest moves: a presence is then news of that too
+    wide = before.observations["earliest"].ne(before.observations["latest"]) & before.observations["kind"].ne(
+        "residence"
     )
-    moved = wide.loc[(wide["earliest"] <= wide["day"]) & (wide["day"] < wide["latest"]), "person_id"]
+    moved = before.observations.loc[wide, "person_id"].unique()
     more, more_persons = records_and_persons(text_of(rows))
     ids = [f"x{number}" for number in range(len(more))]
     after = build_spells(
@@ -249,7 +247,7 @@ def test_one_more_presence_within_a_spell_changes_nothing_but_counts(seed):
         frame.loc[~frame["person_id"].isin(news), "n_observations"].sum() for frame in (after.spells, before.spells)
     )
     # an address that is told late may then be seen to be an old one: a count more, a count less
-    assert added - kept > 0.9 * (~chosen["person_id"].isin(news)).sum()
+    assert added - kept >= 0.9 * (~chosen["person_id"].isin(news)).sum() - 1
 
 
 @MANY
@@ -289,7 +287,7 @@ def test_random_rows_reach_every_rule():
     assert set(found.moves["kind"]) == set(tables.MOVE_KINDS)
     assert set(found.observations["kind"]) == set(tables.OBSERVATION_KINDS)
     assert set(found.conflicts["rule"]) == {
-        "old_address", "departure_before_presence", "departure_already_known", "establishment_dates",
-        "presence_before_establishment",
+        "old_address", "possible_return", "possible_visit", "departure_before_presence", "departure_already_known",
+        "establishment_dates", "presence_before_establishment",
     }  # fmt: skip
     assert found.spells["municipality"].isna().any()
