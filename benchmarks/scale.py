@@ -34,6 +34,7 @@ from trajectories.cohort import GIVEN
 from trajectories.deposits import read_deposits
 from trajectories.people import People, ids_once
 from trajectories.persons import SAMPLE_KEY, resolve
+from trajectories.persons.review import review_table
 from trajectories.portrait import accounting
 from trajectories.simulate import Settings, simulate
 from trajectories.study import Paths, Study
@@ -136,10 +137,10 @@ def deposits(b: Build) -> None:
 
 def persons(b: Build) -> None:
     records = tables.load(tables.RECORDS, b.derived)
-    linked = pipeline._linked(records, b.study, SAMPLE_KEY, None)
+    linked, kept = pipeline._linked(records, b.study, SAMPLE_KEY, None)
     found = resolve(linked, b.study.match_threshold, SAMPLE_KEY)
     others = pipeline._alternatives(linked, b.study, SAMPLE_KEY)
-    pipeline._review(linked, found, pd.Series(dtype=object), b.study, SAMPLE_KEY)
+    review_table(linked, found, SAMPLE_KEY, without=pd.Series(dtype=object), kept=kept)
     b.save(persons=found.persons, links=found.links, alternatives=others)
 
 
