@@ -106,7 +106,7 @@ def stay_weights(rows, entry, cutoff, parameters, *, last=60, writes=frozenset()
         if n == 0:
             return never + (1 - never) * (alpha / (alpha + load)) ** alpha
         rates = math.prod(services["rate"](month) for month in served)
-        return ((1 - never) * math.gamma(alpha + n) / math.gamma(alpha) * alpha**-n
+        return ((1 - never) * math.exp(math.lgamma(alpha + n) - math.lgamma(alpha) - n * math.log(alpha))
                 * (alpha / (alpha + load)) ** (alpha + n) * rates)  # fmt: skip
 
     begin = math.ceil(entry) + 1

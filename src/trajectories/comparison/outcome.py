@@ -27,13 +27,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .refit import WORKERS
+
 
 if TYPE_CHECKING:
     from ..survival.observation.observed_fit import ObservedFit
 
 Floats = NDArray[np.float64]
 PIECES = (1, 3, 6, 9, 12, 18, 24, 36, 48, 60)
+WORKERS = 2
 EARLY = 12  # months in which a group has its first term
 # A normal prior of standard deviation 3 on each coefficient: one that no exit speaks of stays finite.
 RIDGE = 0.1

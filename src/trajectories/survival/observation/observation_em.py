@@ -18,6 +18,7 @@ import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from trajectories.survival.checks import Floats, Integers
@@ -225,25 +226,49 @@ class ObservationEM:
             tried = e.failed + e.spared + w.succeeded
             failure = np.divide(e.failed, tried, out=failure.copy(), where=tried > 0)
         if self.assumed.hearing is None:
-            # exposed to being heard of at a delay: all who were heard of then or later, or not heard of for so long
-            exposed = np.cumsum((e.heard + e.unheard)[:, ::-1], axis=1)[:, ::-1]
-            starts = [d for d in DELAYS if d < self.longest]
-            events, at_risk = (np.add.reduceat(x, starts, axis=1) for x in (e.heard, exposed))
-            hearing = hearing.copy()
-            part = hearing[:, : len(starts)]
-            hearing[:, : len(starts)] = np.minimum(np.divide(events, at_risk, out=part.copy(), where=at_risk > 0), 1.0)
+            events, at_risk = self._heard(e)
+            hearing = np.minimum(np.divide(events, at_risk, out=hearing.copy(), where=at_risk > 0), 1.0)
         return replace(p, hazards=self.hazards(e, w), failure=failure, hearing=hearing)
+
+    def gradient(self, e: Expected, p: Parameters, w: Weights) -> tuple[Floats, Floats]:
+        """
+        The gradient of the log-likelihood, a row a parameter, and the information that the complete data would give.
+
+        By Fisher's identity it is that of the complete data, expected (Louis 1982).
+        """
+        exits, risk = self._exits(e, w)
+        hazards = score(exits, np.broadcast_to(risk, exits.shape), p.hazards, p.hazards.sum(axis=0), exits.sum(axis=0))
+        failure = score(e.failed, e.failed + e.spared + w.succeeded, p.failure)
+        hearing = score(*self._heard(e), p.hearing)
+        gradient, information = (Parameters(*parts).flat() for parts in zip(hazards, failure, hearing, strict=True))
+        return gradient, information
+
+    def held(self, p: Parameters) -> NDArray[np.bool_]:
+        """The parameters that are not learnt, in the order of `flat`: taken as given, or a hazard that must be 0."""
+        failure, hearing = np.full(p.failure.shape, self.assumed.failure), np.full(p.hearing.shape, self.assumed.hearing is not None)
+        return Parameters(p.hazards == 0, failure, hearing).flat()
+
+    def _heard(self, e: Expected) -> tuple[Floats, Floats]:
+        """Exits first heard of at each class of delays, and those exposed to it: heard of then or later, or not yet."""
+        exposed = np.cumsum((e.heard + e.unheard)[:, ::-1], axis=1)[:, ::-1]
+        starts = [d for d in DELAYS if d < self.longest]
+        beyond = ((0, 0), (0, len(DELAYS) - len(starts)), (0, 0))
+        return tuple(np.pad(np.add.reduceat(x, starts, axis=1), beyond) for x in (e.heard, exposed))
 
     def at_risk(self, e: Expected, w: Weights) -> Floats:
         """Expected numbers at risk, months × B."""
         leaving = e.exits.sum(axis=0)
         return np.cumsum((leaving + e.censored - w.enter)[::-1], axis=0)[::-1] + w.enter
 
-    def hazards(self, e: Expected, w: Weights) -> Floats:
-        """Exits over numbers at risk, by piece."""
+    def _exits(self, e: Expected, w: Weights) -> tuple[Floats, Floats]:
+        """Exits (causes × pieces × B) and months at risk (pieces × B)."""
         n = np.maximum(self.at_risk(e, w), 0.0)
         n[0] = 0.0
-        exits, risk = by_piece(e.exits, self.piece, 1), by_piece(n, self.piece, 0)
+        return by_piece(e.exits, self.piece, 1), by_piece(n, self.piece, 0)
+
+    def hazards(self, e: Expected, w: Weights) -> Floats:
+        """Exits over numbers at risk, by piece."""
+        exits, risk = self._exits(e, w)
         h = np.divide(exits, risk[None], out=np.zeros_like(exits), where=risk[None] > 0)
         total = h.sum(axis=0)
         return h * np.where(total > 1 - EVERYONE_LEAVES, (1 - EVERYONE_LEAVES) / np.maximum(total, TINY), 1.0)
@@ -291,8 +316,10 @@ class ObservationEM:
         return replace(p, hazards=p.hazards * possible[:, None])
 
     def project(self, p: Parameters) -> Parameters:
-        """What extrapolation must obey beside the bounds: nothing here."""
-        return p
+        """Within what hazards must obey: those of all causes together stay below 1."""
+        total = p.hazards.sum(axis=0)
+        most = 1 - EVERYONE_LEAVES
+        return replace(p, hazards=p.hazards * np.where(total > most, most / np.maximum(total, TINY), 1.0))
 
     # ── draws ────────────────────────────────────────────────────────────────────────────────────────────
     def draw(self, p: Parameters, pattern: Integers, rng: np.random.Generator) -> tuple[Integers, Integers]:
@@ -328,6 +355,21 @@ class ObservationEM:
                 shares = np.cumsum(told[when, telling], axis=1) / np.maximum(mass[when], TINY)[:, None]
                 cause[chosen] = np.minimum((shares < which[chosen][:, None]).sum(axis=1), self.n_causes - 1)
         return month, cause
+
+
+def score(
+    events: Floats, n: Floats, p: Floats, anything: Floats | None = None, any_events: Floats | None = None
+) -> Floats:
+    """Of expected events among n, their derivative by the probability p, and the information on it.
+
+    Where several events exclude each other, `anything` is the sum of their probabilities and `any_events` of events.
+    """
+    anything, any_events = p if anything is None else anything, events if any_events is None else any_events
+    spared = np.maximum(n - any_events, 0.0) / np.maximum(1 - anything, TINY)
+    slope = np.where(p > 0, events / np.maximum(p, TINY) - spared, 0.0)
+    # of a probability near 0 so many cases say no more than of one in which a quarter of an event is expected
+    least = np.maximum(p, 0.25 / np.maximum(n, 1.0))
+    return np.stack([np.where(n > 0, slope, 0.0), np.where(p > 0, n / least / np.maximum(1 - p, 0.25 / np.maximum(n, 1.0)), 0.0)])
 
 
 def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:

@@ -106,16 +106,19 @@ class Reporting:
         """The causes whose hearing it gives."""
         return None if self.hearing is None else ~np.isnan(self.hearing[:, 0, 0])
 
-    def column(self, which: int, p: Parameters) -> Parameters:
-        """The parameters with these in the place of its own: column 0 the estimate, then the replicates in turn."""
+    def column(self, which: Integers, p: Parameters) -> Parameters:
+        """The parameters with these in the place of its own: 0 for the estimate, then the replicates in turn.
+
+        `which` has a value a column of p, or one for all.
+        """
 
         def take(mine: Floats | None, own: Floats) -> Floats:
             if mine is None:
                 return own
             replicates = mine.shape[-1] - 1
-            place = 0 if which == 0 or not replicates else 1 + (which - 1) % replicates
-            first, found = mine[..., :1], mine[..., place : place + 1]
-            found = np.where(np.isnan(found), first, found)
+            place = np.where(np.equal(which, 0) | (not replicates), 0, 1 + (which - 1) % max(replicates, 1))
+            found = mine[..., np.atleast_1d(place)]
+            found = np.where(np.isnan(found), mine[..., :1], found)
             return np.where(np.isnan(found), own, found)
 
         return replace(p, failure=take(self.failure, p.failure), hearing=take(self.hearing, p.hearing))

@@ -29,7 +29,7 @@ from trajectories.survival.observation.service_model import ServiceEM
 
 # Hazards are constant between these months: by month, a third of them would be 0, and S moves by 0.001 at most.
 PIECES = (1, 3, 6, 9, 12, 18, 24, 36, 48, 60)
-TOLERANCE = 1e-6  # no incidence moves by more in a cycle of three EM steps
+TOLERANCE = 1e-6  # no incidence moves by more in a step
 LEARNT = 20  # exits found by a contact before any news, of a destination, for its hearing to be learnt
 # The share of the exits for a cause that must be heard of within a year for hearsay to tell how many there are: with
 # less, ten times as many as are heard of would have to be believed.
@@ -171,6 +171,7 @@ def observed_incidence(
     some_never: bool = False,
     tolerance: float = TOLERANCE,
     starts: int = STARTS,
+    refit: bool = False,
 ) -> ObservedCurve:
     """
     Cumulative incidence of exits that become known by contacts that fail and news that comes late or never.
@@ -197,7 +198,7 @@ def observed_incidence(
     pieces : array of int, optional
         Months up to and including which hazards are constant; by default 1, 3, 6, 9, 12, 18, 24, 36, 48, 60.
     replicates, seed, conf_level
-        Of the household bootstrap, from the fitted start; with 0, se and limits are missing.
+        Of the household bootstrap; with 0, se and limits are missing.
     support : int
         Fewest stays found present at a month or later for it to be `observed`; fewest exits known in the 12 months
         before for it to be carried by `hearsay`.
@@ -213,9 +214,11 @@ def observed_incidence(
         region or gone: the failures of those whom no attempt reached then say less. Without it whoever is never reached
         is taken to have left early.
     tolerance : float
-        The fit has come to rest when no incidence moves by more in a cycle of three EM steps.
+        The fit has come to rest when no incidence moves by more in a step, and no step promises a gain.
     starts : int
         Perturbed starts beside the plain one: their spread is a check.
+    refit : bool
+        Fit each replicate anew, instead of going one step of Newton from the estimate; with services it is always so.
 
     Returns
     -------
@@ -256,6 +259,7 @@ def observed_incidence(
         ascertain(contacts, cutoff, entry, causes), weights=weights, cluster=cluster, services=services, role=role,
         pieces=pieces, replicates=replicates, seed=seed, conf_level=conf_level, support=support, reporting=reporting,
         odds_gone=odds_gone, odds_heard=odds_heard, some_never=some_never, tolerance=tolerance, starts=starts,
+        refit=refit,
     )  # fmt: skip
 
 
@@ -263,7 +267,7 @@ def incidence_of(
     known: Ascertained, *, weights: ArrayLike | None = None, cluster: ArrayLike | None = None, services: bool = False,
     role: ArrayLike | None = None, pieces: ArrayLike | None = None, replicates: int = 0, seed: int = 1,
     conf_level: float = 0.95, support: int = 20, reporting: Reporting | None = None, odds_gone: float = 1.0,
-    odds_heard: ArrayLike | None = None, some_never: bool = False, tolerance: float = TOLERANCE, starts: int = STARTS,
+    odds_heard: ArrayLike | None = None, some_never: bool = False, tolerance: float = TOLERANCE, starts: int = STARTS, refit: bool = False,
     kept: dict[tuple[bool, ...], Cells] | None = None,
 ) -> ObservedCurve:  # fmt: skip
     """`observed_incidence` of what was ascertained of the stays once, for several fits of them; `kept`: their cells."""
@@ -289,7 +293,7 @@ def incidence_of(
             em = ObservationEM(cells, len(known.names), bounds, assumed)
         model = ObservedFit(known, em, mass, household, held, tolerance)
         model.estimate(seed, starts)
-        model.resample(replicates, seed)
+        model.resample(replicates, seed, refit or services)
         return model
 
     if (gone == 1).all() and (heard == 1).all():

@@ -19,14 +19,15 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import optimize, sparse
-from scipy.special import digamma, gammaln
+from scipy.special import digamma, gammaln, polygamma
 
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.intervals.em import TINY
 from trajectories.survival.observation.ascertainment import Ascertained
 from trajectories.survival.observation.cells import Cells
-from trajectories.survival.observation.observation_em import Expected, ObservationEM, Weights
+from trajectories.survival.observation.observation_em import Expected, ObservationEM, Weights, score
 from trajectories.survival.observation.observation_parameters import Assumed, Parameters
 
 CAP = 200.0  # α beyond this is as good as no difference between persons
@@ -218,6 +219,32 @@ class ServiceEM(ObservationEM):
             if not np.isnan(found.own):
                 shape[0, b] = _shape(found.own)
         return replace(base, rate=rate, never=never, shape=shape)
+
+    def gradient(self, e: ServiceExpected, p: ServiceParameters, w: Weights) -> tuple[Floats, Floats]:
+        """As of the model without services; by the parameters of services on the scale of `flat`."""
+        rate, never, shape = (np.zeros((2, *values.shape)) for values in (p.rate, p.never, p.shape))
+        for b, found in enumerate(e.served):
+            events = np.stack([w.pattern[self.role == r, b] @ self.given[self.role == r] for r in range(self.n_roles)])
+            often, exposed = p.rate[..., b], found.exposed
+            least = np.maximum(often, 0.25 / np.maximum(exposed, 1.0))
+            rate[..., b] = events / np.maximum(often, TINY) - exposed, exposed / least
+            never[..., b] = score(found.absent, found.mass, p.never[:, b])
+            a, clients = p.shape[0, b], float((found.mass - found.absent).sum())
+            slope = clients * (np.log(a) - digamma(a) + 1 + found.own) if clients > 0 else 0.0
+            ends = (a <= FLOOR and slope < 0) or (a >= CAP and slope > 0)
+            shape[:, 0, b] = (0.0, 0.0) if ends else (slope, clients * (polygamma(1, a) - 1 / a))
+        turn = [(1 + p.rate) ** 2, np.ones_like(p.never), (1 + p.shape) ** 2]
+        gradient, information = super().gradient(e, p, w)
+        mine = [np.concatenate([(values[k] * by ** (k + 1)).reshape(-1, p.wide) for values, by in
+                                zip((rate, never, shape), turn, strict=True)]) for k in (0, 1)]  # fmt: skip
+        return np.concatenate([gradient, mine[0]]), np.concatenate([information, mine[1]])
+
+    def held(self, p: ServiceParameters) -> NDArray[np.bool_]:
+        learnt = p.rate[..., 0].size + p.never[..., 0].size + p.shape[..., 0].size
+        return np.concatenate([super().held(p), np.zeros((learnt, p.wide), dtype=bool)])
+
+    def project(self, p: ServiceParameters) -> ServiceParameters:
+        return replace(super().project(p), shape=np.clip(p.shape, FLOOR, CAP))
 
     def coefficients(self, p: ServiceParameters) -> sparse.csr_matrix:
         return self._with(self.factors(p, 0))

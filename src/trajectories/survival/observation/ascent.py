@@ -1,0 +1,162 @@
+"""The maximum of a likelihood that an EM climbs: a few EM steps, then quasi-Newton steps, many weightings at once.
+
+The E-step gives the gradient too (Fisher's identity), so each step costs as much as one of the EM. Directions are those
+of limited-memory BFGS (Nocedal 1980) on parameters kept within (0, 1) by projection (Bertsekas 1982); they begin from
+the information that complete data would give, with which a step is about one of the EM. A step that does not gain is
+shortened, and in the end is one of the EM, which never loses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajectories.survival.checks import Floats
+from trajectories.survival.intervals.em import TINY
+from trajectories.survival.observation.observation_parameters import Parameters
+
+EDGE = 1e-9  # parameters stay so far within their bounds; one that is 0 stays 0
+WARM_UP = 9  # EM steps before the first other one
+MEMORY = 12
+SHORTER = (1.0, 0.3, 0.05)  # parts of a step that are tried before an EM step
+ENOUGH = 1e-7  # no step promises a greater gain of the log-likelihood
+
+
+class Climbed(Protocol):
+    """What is maximised: by an EM step, or along the gradient with the information of the complete data."""
+
+    def expect(self, p: Parameters, w): ...
+
+    def maximise(self, e, p: Parameters, w) -> Parameters: ...
+
+    def gradient(self, e, p: Parameters, w) -> tuple[Floats, Floats]: ...
+
+    def held(self, p: Parameters) -> NDArray[np.bool_]: ...
+
+    def project(self, p: Parameters) -> Parameters: ...
+
+    def curves(self, p: Parameters) -> Floats: ...
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Parameters, their log-likelihood after each step and at the end, and whether the curves had come to rest."""
+
+    parameters: Parameters
+    log_likelihood: Floats
+    path: list[Floats]
+    iterations: int
+    converged: bool
+
+
+@dataclass
+class _State:
+    """Where each weighting stands: parameters × B, but for the log-likelihood."""
+
+    x: Floats
+    log_likelihood: Floats
+    gradient: Floats
+    information: Floats
+    em: Floats  # where an EM step leads
+
+    def take(self, keep) -> _State:
+        return _State(*(values[..., keep] for values in vars(self).values()))
+
+    def put(self, which: NDArray[np.bool_], other: _State) -> None:
+        for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True):
+            mine[..., which] = theirs[..., which]
+
+
+def fit(em: Climbed, w, start: Parameters, *, tolerance: float, max_steps: int = 600) -> Fit:
+    """Climbs until no incidence moves by `tolerance` in a step that promises no gain, in any weighting."""
+
+    def at(x: Floats, weights) -> _State:
+        p = em.project(start.like(np.where(held, x, np.clip(x, EDGE, 1 - EDGE))))
+        e = em.expect(p, weights)
+        return _State(p.flat(), e.log_likelihood, *em.gradient(e, p, weights), em.maximise(e, p, weights).flat())
+
+    def step_from(now: _State) -> tuple[Floats, Floats]:
+        return memory.direction(now, held)
+
+    held = em.held(start)
+    now = at(start.flat(), w)
+    path = [now.log_likelihood.copy()]
+    for _ in range(WARM_UP):
+        now = at(now.em, w)
+        path.append(now.log_likelihood.copy())
+    result, reached, live, steps = now.x.copy(), now.log_likelihood.copy(), np.arange(start.wide), len(path)
+    whole, tried = w, np.zeros(start.wide, dtype=int)  # how many parts of the step were tried before
+    memory = _Memory.empty(*now.x.shape)
+    direction, promise = step_from(now)
+    while len(live) and steps < max_steps:
+        last = tried == len(SHORTER)
+        part = np.append(SHORTER, 0.0)[tried]
+        trial = at(np.where(last, now.em, now.x + part * direction), w)
+        steps += 1
+        gained = trial.log_likelihood - now.log_likelihood
+        good = (gained >= 1e-4 * part * promise - 1e-12 * np.abs(now.log_likelihood)) | last
+        moved = np.abs(em.curves(start.like(trial.x)) - em.curves(start.like(now.x))).max(axis=(0, 1), initial=0.0)
+        rest = good & (moved < tolerance) & (promise < ENOUGH)
+        memory.learn(now, trial, good, forget=last)
+        now.put(good, trial)
+        result[:, live], reached[live] = now.x, now.log_likelihood
+        path.append(reached.copy())
+        tried = np.where(good, 0, tried + 1)
+        if rest.any():
+            going = ~rest
+            live, tried, held, w = live[going], tried[going], held[:, going], w.columns(going)
+            now, memory, direction, promise = now.take(going), memory.take(going), direction[:, going], promise[going]
+        anew = tried == 0
+        if anew.any():
+            new, gain = step_from(now)
+            direction, promise = np.where(anew, new, direction), np.where(anew, gain, promise)
+    found = start.like(result)
+    return Fit(found, reached, path, steps, not len(live))
+
+
+@dataclass
+class _Memory:
+    """The last steps and what the gradient lost in each: steps × parameters × B."""
+
+    steps: Floats
+    turns: Floats
+
+    @classmethod
+    def empty(cls, size: int, wide: int) -> _Memory:
+        return cls(*np.zeros((2, 0, size, wide)))
+
+    def take(self, keep) -> _Memory:
+        return _Memory(self.steps[..., keep], self.turns[..., keep])
+
+    def learn(self, now: _State, trial: _State, good, forget) -> None:
+        """One more step, where it was taken; what was learnt before is forgotten where it led nowhere."""
+        self.steps[..., forget], self.turns[..., forget] = 0.0, 0.0
+        step, turn = np.where(good, trial.x - now.x, 0.0), np.where(good, now.gradient - trial.gradient, 0.0)
+        size = np.sqrt((step**2).sum(axis=0) * (turn**2).sum(axis=0))
+        curved = (step * turn).sum(axis=0) > 1e-12 * size
+        kept = slice(max(0, len(self.steps) - MEMORY + 1), None)
+        self.steps = np.concatenate([self.steps[kept], (step * curved)[None]])
+        self.turns = np.concatenate([self.turns[kept], (turn * curved)[None]])
+
+    def direction(self, now: _State, held: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Where to go, and by how much that promises to gain."""
+        outward = ((now.x <= 2 * EDGE) & (now.gradient < 0)) | ((now.x >= 1 - 2 * EDGE) & (now.gradient > 0))
+        free = ~(outward | held | (now.information <= 0))
+        slope = now.gradient * free
+        steps, turns = self.steps * free, self.turns * free
+        bends = (steps * turns).sum(axis=1)
+        size = np.divide(1.0, bends, out=np.zeros_like(bends), where=bends > TINY)
+        rest, pulls = slope, np.empty_like(size)
+        for k in reversed(range(len(steps))):
+            pulls[k] = size[k] * (steps[k] * rest).sum(axis=0)
+            rest = rest - pulls[k] * turns[k]
+        away = np.divide(rest, now.information, out=np.zeros_like(rest), where=free)
+        for k in range(len(steps)):
+            away = away + steps[k] * (pulls[k] - size[k] * (turns[k] * away).sum(axis=0))
+        promise = (away * slope).sum(axis=0)
+        plain = np.divide(slope, now.information, out=np.zeros_like(slope), where=free)
+        lost = ~(promise > 0)  # what was learnt before the bounds that hold now may mislead
+        return np.where(lost, plain, away), np.where(lost, (plain * slope).sum(axis=0), promise)
