@@ -71,7 +71,7 @@ def refit(curve: ObservedCurve, weights: Floats, *, keep: bool = False) -> Float
         p = fit(em, w, em.restrict(model.interior(), w), tolerance=TOLERANCE).parameters
     found = [p]
     if weights.shape[1] > 1:
-        pull = stay_scores(em, model.known, p).T @ (weights[:, 1:] - weights[:, :1])
+        pull = stay_scores(em, model.known, p).T @ weights[:, 1:]
         found.append(one_step(em, p, w, pull, model.lent(p, weights.shape[1] - 1)))
         if keep:
             model.replicates = found[1]

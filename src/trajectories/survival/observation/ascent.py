@@ -18,11 +18,11 @@ from trajectories.survival.checks import Floats
 from trajectories.survival.intervals.em import TINY
 from trajectories.survival.observation.observation_parameters import Parameters
 
-EDGE = 1e-9  # parameters stay so far within their bounds; one that is 0 stays 0
+EDGE = 1e-11  # parameters stay so far within their bounds; one that is 0 stays 0
 WARM_UP = 9  # EM steps before the first other one
 MEMORY = 12
 SHORTER = (1.0, 0.3, 0.05)  # parts of a step that are tried before an EM step
-ENOUGH = 1e-7  # no step promises a greater gain of the log-likelihood
+ENOUGH = 0.1  # times the tolerance: no step promises a greater gain of the log-likelihood
 
 
 class Climbed(Protocol):
@@ -70,7 +70,7 @@ class _State:
             mine[..., which] = theirs[..., which]
 
 
-def fit(em: Climbed, w, start: Parameters, *, tolerance: float, max_steps: int = 600) -> Fit:
+def fit(em: Climbed, w, start: Parameters, *, tolerance: float, max_steps: int = 1000) -> Fit:
     """Climbs until no incidence moves by `tolerance` in a step that promises no gain, in any weighting."""
 
     def at(x: Floats, weights) -> _State:
@@ -99,7 +99,7 @@ def fit(em: Climbed, w, start: Parameters, *, tolerance: float, max_steps: int =
         gained = trial.log_likelihood - now.log_likelihood
         good = (gained >= 1e-4 * part * promise - 1e-12 * np.abs(now.log_likelihood)) | last
         moved = np.abs(em.curves(start.like(trial.x)) - em.curves(start.like(now.x))).max(axis=(0, 1), initial=0.0)
-        rest = good & (moved < tolerance) & (promise < ENOUGH)
+        rest = good & (moved < tolerance) & (promise < ENOUGH * tolerance)
         memory.learn(now, trial, good, forget=last)
         now.put(good, trial)
         result[:, live], reached[live] = now.x, now.log_likelihood
@@ -115,6 +115,19 @@ def fit(em: Climbed, w, start: Parameters, *, tolerance: float, max_steps: int =
             direction, promise = np.where(anew, new, direction), np.where(anew, gain, promise)
     found = start.like(result)
     return Fit(found, reached, path, steps, not len(live))
+
+
+def outward(x: Floats, gradient: Floats) -> NDArray[np.bool_]:
+    """Where a parameter is on a bound, and would go on."""
+    return ((x <= 2 * EDGE) & (gradient < 0)) | ((x >= 1 - 2 * EDGE) & (gradient > 0))
+
+
+def on_bounds(em: Climbed, p: Parameters, w) -> Parameters:
+    """What came to rest next to a bound put on it, which EM and what is held do, and one step of EM from there."""
+    x = p.flat()
+    gradient, _ = em.gradient(em.expect(p, w), p, w)
+    there = em.project(p.like(np.where(outward(x, gradient) & ~em.held(p), np.round(x), x)))
+    return em.maximise(em.expect(there, w), there, w)
 
 
 @dataclass
@@ -143,8 +156,7 @@ class _Memory:
 
     def direction(self, now: _State, held: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Where to go, and by how much that promises to gain."""
-        outward = ((now.x <= 2 * EDGE) & (now.gradient < 0)) | ((now.x >= 1 - 2 * EDGE) & (now.gradient > 0))
-        free = ~(outward | held | (now.information <= 0))
+        free = ~(outward(now.x, now.gradient) | held | (now.information <= 0))
         slope = now.gradient * free
         steps, turns = self.steps * free, self.turns * free
         bends = (steps * turns).sum(axis=1)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.intervals.em import TINY
-from trajectories.survival.observation.ascent import EDGE
+from trajectories.survival.observation.ascent import EDGE, outward
 from trajectories.survival.observation.ascertainment import Ascertained
 from trajectories.survival.observation.observation_em import ObservationEM, Weights
 from trajectories.survival.observation.observation_parameters import Parameters
 
 LEAST = 0.01  # of what complete data would tell of a direction
+FLAT = 1e-7  # of the same: with less, a step of Newton leads anywhere
 SWEEPS = 300
 
 
@@ -46,6 +47,27 @@ def observed_information(em: ObservationEM, p: Parameters, w: Weights, of: Integ
     gradient, _ = em.gradient(em.expect(beside, many), beside, many)
     found = -_difference(gradient, width)[of]
     return (found + found.T) / 2
+
+
+def newton(em: ObservationEM, p: Parameters, w: Weights, steps: int = 5) -> Parameters:
+    """A few steps of Newton from next to the maximum, within the bounds."""
+    for _ in range(steps):
+        x = p.flat()
+        e = em.expect(p, w)
+        gradient, information = em.gradient(e, p, w)
+        of = np.flatnonzero((information > 0)[:, 0] & ~em.held(p)[:, 0] & ~outward(x, gradient)[:, 0])
+        if not len(of):
+            return p
+        scale = 1 / np.sqrt(information[of])
+        values, vectors = np.linalg.eigh(observed_information(em, p, w, of) * scale * scale.T)
+        told = values > FLAT
+        moved = x.copy()
+        moved[of] += scale * (vectors[:, told] @ (vectors[:, told].T @ (scale * gradient[of]) / values[told, None]))
+        there = em.project(p.like(np.where(em.held(p), x, np.clip(moved, EDGE, 1 - EDGE))))
+        if em.expect(there, w).log_likelihood[0] < e.log_likelihood[0] - 1e-12 * abs(e.log_likelihood[0]):
+            return p
+        p = there
+    return p
 
 
 def stay_scores(em: ObservationEM, known: Ascertained, p: Parameters) -> Floats:

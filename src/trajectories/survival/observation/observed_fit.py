@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from trajectories.survival.checks import Floats, Integers
-from trajectories.survival.observation.ascent import Fit, fit
+from trajectories.survival.observation.ascent import Fit, fit, on_bounds
 from trajectories.survival.observation.ascertainment import Ascertained
-from trajectories.survival.observation.information import one_step, stay_scores
+from trajectories.survival.observation.information import newton, one_step, stay_scores
 from trajectories.survival.observation.observation_em import ObservationEM, Weights, weigh
 from trajectories.survival.observation.observation_parameters import Parameters, Reporting, joined
+from trajectories.survival.observation.service_model import ServiceEM
 
 # Against 1e-6 this moves a standard error by at most .3 % of itself, of which 500 replicates leave 3 % to chance.
 REPLICATE_TOLERANCE = 1e-4
@@ -69,8 +70,11 @@ class ObservedFit:
         curves = self.em.curves(found.parameters)
         self.spread = np.abs(curves - curves[..., best : best + 1]).max(axis=(0, 2))
         keep = np.array([best])
-        self.fit = Fit(found.parameters.columns(keep), found.log_likelihood[keep], [x[keep] for x in found.path],
-                       found.iterations, found.converged)  # fmt: skip
+        parameters, path = found.parameters.columns(keep), [x[keep] for x in found.path]
+        if not isinstance(self.em, ServiceEM):
+            parameters = on_bounds(self.em, newton(self.em, parameters, w), w)
+            path.append(self.em.expect(parameters, w).log_likelihood)
+        self.fit = Fit(parameters, path[-1], path, found.iterations, found.converged)
         self.weights = w
 
     def lent(self, p: Parameters, replicates: int) -> Parameters:
@@ -95,7 +99,7 @@ class ObservedFit:
                 start = self.em.restrict(lent.columns(some), w)
                 found.append(fit(self.em, w, start, tolerance=REPLICATE_TOLERANCE).parameters)
             else:
-                found.append(scores.T @ (drawn - 1))
+                found.append(scores.T @ drawn)
         self.replicates = (
             joined(found) if refit else one_step(self.em, self.parameters, self.weights, np.hstack(found), lent)
         )
