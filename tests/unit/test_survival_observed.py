@@ -263,11 +263,11 @@ def test_order_of_rows_and_stays_never_matters():
         pd.testing.assert_frame_equal(one.table, three.table, rtol=0, atol=1e-5)
 
 
-def test_one_step_is_near_what_fitting_anew_gives():
+def test_replicates_near_the_estimate_are_what_fitting_anew_gives():
     given = stays(2000, np.random.default_rng(3)).arguments() | {"starts": 0, "replicates": 150}
-    step, anew = (observed_incidence(**given, refit=refit) for refit in (False, True))
+    near, anew = (observed_incidence(**given, refit=refit) for refit in (False, True))
     for month in (12, 24, 36):
-        one, other = (curve.replicates[0, month] for curve in (step, anew))
+        one, other = (curve.replicates[0, month] for curve in (near, anew))
         assert np.corrcoef(one, other)[0, 1] > 0.9, "the same households are drawn"
         assert one.std() == pytest.approx(other.std(), rel=0.12)
 

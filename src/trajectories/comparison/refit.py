@@ -2,7 +2,7 @@
 
 `observed_incidence` resamples households with weights that stay the same. In the bootstrap of a whole procedure each
 replicate has weights of its own, estimated on what was drawn: here the cells of a fit, which do not depend on weights,
-are kept. The first weighting is fitted, and the others are one step of Newton from it.
+are kept. The first weighting is fitted, and the others are a few steps of Newton from it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from ..survival import ObservedCurve
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-6
+AT_ONCE = 100  # weightings side by side
+STEPS = 6  # of Newton: weights that make groups alike are far from their own
 
 
 def household_draws(household: NDArray, replicates: int, seed: int) -> Floats:
@@ -52,7 +54,7 @@ def refit(curve: ObservedCurve, weights: Floats, *, keep: bool = False) -> Float
     curve : ObservedCurve
         The fit; what it borrowed, weighting k borrows the replicate k of (0: the estimate).
     weights : array of shape (n, weightings)
-        Column 0 is the estimate (the fit itself, where the weights are its own); the others are one step from it.
+        Column 0 is the estimate (the fit itself, where the weights are its own); the others are found from it.
     keep : bool
         Keep the parameters of columns 1, 2, … as the fit's replicates, for smaller groups to borrow.
 
@@ -62,19 +64,22 @@ def refit(curve: ObservedCurve, weights: Floats, *, keep: bool = False) -> Float
         From month 0; missing in a weighting in which nobody has a weight.
     """
     from ..survival.observation.ascent import fit
-    from ..survival.observation.information import one_step, stay_scores
+    from ..survival.observation.information import NearMaximum
     from ..survival.observation.observation_em import weigh
+    from ..survival.observation.observation_parameters import joined
 
     model, em = curve.model, curve.model.em
     p, w = model.parameters, weigh(model.cells, model.known, weights[:, :1])
     if (weights[:, 0] != model.mass).any():  # else it is the fit itself
         p = fit(em, w, em.restrict(model.interior(), w), tolerance=TOLERANCE).parameters
+    others = weights.shape[1] - 1
+    near, lent = NearMaximum(em, p, w), model.lent(p, others)
     found = [p]
-    if weights.shape[1] > 1:
-        pull = stay_scores(em, model.known, p).T @ weights[:, 1:]
-        found.append(one_step(em, p, w, pull, model.lent(p, weights.shape[1] - 1)))
-        if keep:
-            model.replicates = found[1]
+    for begin in range(0, others, AT_ONCE):
+        some = slice(begin, begin + AT_ONCE)
+        found.append(near.refitted(weigh(model.cells, model.known, weights[:, 1:][:, some]), lent.columns(some), STEPS))
+    if keep and others:
+        model.replicates = joined(found[1:])
     survival = 1 - np.concatenate([em.curves(one) for one in found], axis=-1).sum(axis=0)
     return np.where(weights.sum(axis=0) > 0, np.clip(survival, 0.0, 1.0), np.nan)
 

@@ -1,10 +1,10 @@
-"""What the data say of the parameters of a fit: the observed information, each stay's score, and replicates.
+"""What the data say of the parameters of a fit: the observed information, and the fit under other weights near it.
 
-A replicate of the household bootstrap is approached by one Newton step from the estimate, with the gradient that its
+A replicate of the household bootstrap is approached by steps of Newton from the estimate, with the gradient that its
 weights give and the information of the whole (Shao & Tu 1995, chapter 2), kept within the parameters' bounds in the
-metric of that information (Andrews 2000): so 500 of them cost no more than a few steps of a fit, and what was borrowed
-varies with them. A direction of which the data say next to nothing is taken to be told of a hundredth of what complete
-data would tell: else a step would leave the range in which the log-likelihood is a parabola.
+metric of that information (Andrews 2000): 500 of them cost no more than a few steps of a fit. A direction of which the
+data say next to nothing is taken to be told of a hundredth of what complete data would tell: else a step would leave
+the range in which the log-likelihood is a parabola.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.intervals.em import TINY
 from trajectories.survival.observation.ascent import EDGE, outward
-from trajectories.survival.observation.ascertainment import Ascertained
 from trajectories.survival.observation.observation_em import ObservationEM, Weights
 from trajectories.survival.observation.observation_parameters import Parameters
 
 LEAST = 0.01  # of what complete data would tell of a direction
 FLAT = 1e-7  # of the same: with less, a step of Newton leads anywhere
 SWEEPS = 300
+PARTS = (1.0, 0.3, 0.1)  # of a step, until one gains
 
 
 def _beside(p: Parameters, moved: Integers) -> tuple[Parameters, Floats]:
@@ -70,52 +70,61 @@ def newton(em: ObservationEM, p: Parameters, w: Weights, steps: int = 5) -> Para
     return p
 
 
-def stay_scores(em: ObservationEM, known: Ascertained, p: Parameters) -> Floats:
-    """The derivative of each stay's log-likelihood by the parameters, stays × parameters (0 of a parameter that is 0)."""
-    cells = em.cells
-    of = np.flatnonzero(p.flat()[:, 0] > 0)
-    beside, width = _beside(p, of)
-    value, _, _, after = em.values(beside)
-    by_pattern = _difference(np.log(np.maximum(cells.coefficients @ value, TINY)), width)
-    alive = np.log(np.maximum(after, TINY))
-    by_entry = _difference(np.concatenate([np.zeros_like(alive[:1]), alive[:-1]]), width)
-    used = np.flatnonzero(cells.pattern >= 0)
-    found = np.zeros((known.n, len(p.flat())))
-    found[np.ix_(used, of)] = by_pattern[cells.pattern[used]] - by_entry[np.minimum(known.enter[used], em.months - 1)]
-    first, odds = p.hazards[..., 0].size, np.maximum(1 - p.failure[:, 0], TINY)
-    found[used, first : first + len(odds)] -= cells.succeeded[used] / odds
-    return found
+class NearMaximum:
+    """The log-likelihood around an estimate as a parabola, on which other weightings of the stays are climbed."""
+
+    def __init__(self, em: ObservationEM, p: Parameters, w: Weights):
+        self.em, self.p = em, p
+        x = p.flat()
+        _, information = em.gradient(em.expect(p, w), p, w)
+        self.of = np.flatnonzero((information > 0)[:, 0] & (x > 0)[:, 0])
+        self.scale = 1 / np.sqrt(information[self.of])
+        observed = observed_information(em, p, w, self.of) * self.scale * self.scale.T
+        values, vectors = np.linalg.eigh(observed) if len(self.of) else (np.zeros(0), observed)
+        self.bend = (vectors * np.maximum(values, LEAST)) @ vectors.T
+
+    def refitted(self, many: Weights, lent: Parameters, steps: int = 1) -> Parameters:
+        """
+        The parameters under other weights, a column each: steps of Newton with the information of the estimate.
+
+        `lent` gives, of what is held, its values. One step is enough for whole households drawn again; weights that are
+        far from those of the estimate take a few more, each shortened until it gains.
+        """
+        em, held = self.em, self.em.held(lent)
+        x = np.where(held, lent.flat(), np.repeat(self.p.flat(), lent.wide, axis=1))
+        expected = em.expect(lent.like(x), many)
+        for number in range(steps):
+            step = self._step(x, em.gradient(expected, lent.like(x), many)[0], ~held)
+            better = np.full(lent.wide, number == 0)
+            if number == 0:
+                x = em.project(lent.like(x + step)).flat()
+            for part in PARTS:
+                if better.all():
+                    break
+                p = em.project(lent.like(x + part * step * ~better))
+                gains = em.expect(p, many).log_likelihood >= expected.log_likelihood
+                x, better = np.where(gains, p.flat(), x), better | gains
+            if number + 1 < steps:
+                expected = em.expect(lent.like(x), many)
+        return lent.like(x)
+
+    def _step(self, x: Floats, gradient: Floats, free: NDArray[np.bool_]) -> Floats:
+        """To the highest point of the parabola, of each weighting; at most nine tenths of the way to a bound."""
+        here = x[self.of]
+        low, high = -0.9 * here / self.scale, 0.9 * (1 - here) / self.scale
+        step = np.zeros_like(x)
+        step[self.of] = self.scale * _best_within(self.bend, self.scale * gradient[self.of], free[self.of], low, high)
+        return step
 
 
-def one_step(em: ObservationEM, p: Parameters, w: Weights, pull: Floats, lent: Parameters) -> Parameters:
-    """
-    The parameters where other weights of the households pull at them, by one step from the estimate p.
-
-    `pull` (parameters × B) is the gradient at p under those weights; `lent` gives the values of what is held.
-    """
-    x = p.flat()
-    _, information = em.gradient(em.expect(p, w), p, w)
-    of = np.flatnonzero((information[:, 0] > 0) & (x[:, 0] > 0))
-    if not len(of):
-        return p.columns(np.zeros(pull.shape[1], dtype=int))
-    held = em.held(p)[of]
-    scale = 1 / np.sqrt(information[of])
-    values, vectors = np.linalg.eigh(observed_information(em, p, w, of) * scale * scale.T)
-    bend = (vectors * np.maximum(values, LEAST)) @ vectors.T
-    begin = np.where(held, (lent.flat()[of] - x[of]) / scale, 0.0)
-    low, high = (EDGE - x[of]) / scale, (1 - EDGE - x[of]) / scale
-    found = np.where(em.held(p), lent.flat(), x)
-    found[of] += np.where(held, 0.0, scale * _best_within(bend, scale * pull[of], begin, ~held[:, 0], low, high))
-    return em.project(p.like(np.clip(found, 0.0, 1.0)))
-
-
-def _best_within(bend: Floats, pull: Floats, z: Floats, free: NDArray[np.bool_], low: Floats, high: Floats) -> Floats:
-    """z that maximises pull·z − z·bend·z / 2 between low and high, a column each, by coordinates in turn."""
-    slope = pull - bend @ z
+def _best_within(bend: Floats, pull: Floats, free: NDArray[np.bool_], low: Floats, high: Floats) -> Floats:
+    """z that maximises pull·z − z·bend·z / 2 between low and high where it is free, a column each, one after another."""
+    z = np.zeros_like(pull)
+    slope = pull.copy()
     for _ in range(SWEEPS):
         furthest = 0.0
-        for k in np.flatnonzero(free):
-            step = np.clip(z[k] + slope[k] / bend[k, k], low[k], high[k]) - z[k]
+        for k in np.flatnonzero(free.any(axis=1)):
+            step = np.where(free[k], np.clip(z[k] + slope[k] / bend[k, k], low[k], high[k]) - z[k], 0.0)
             z[k] += step
             slope -= bend[:, k : k + 1] * step
             furthest = max(furthest, float(np.abs(step).max(initial=0.0)))

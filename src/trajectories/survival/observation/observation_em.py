@@ -29,6 +29,9 @@ from trajectories.survival.observation.cells import N_STATES, NEVER, Cells
 from trajectories.survival.observation.observation_parameters import DELAYS, Assumed, Parameters, delay_class
 
 
+NEAR = 1e-15  # nearer to 0 or 1 than this is as good as there
+
+
 @dataclass(frozen=True)
 class Weights:
     """Weighted counts, one column a weighting."""
@@ -197,7 +200,7 @@ class ObservationEM:
         entered = np.concatenate([np.zeros_like(log_after[:1]), log_after[:-1]])  # S before the first month at risk
         loglik = (w.pattern * np.log(total)).sum(axis=0) - (w.enter * entered).sum(axis=0)
         loglik += (w.succeeded * np.log(np.where(w.succeeded > 0, np.maximum(1 - p.failure, TINY), 1.0))).sum(axis=0)
-        ratio = w.pattern / total
+        ratio = np.where(total > TINY, w.pattern / total, 0.0)  # what is impossible teaches nothing
         back = transposed @ ratio
         mass = value * back
         failed = self.cells.failures.T @ (self.of_powers @ mass)
@@ -365,11 +368,13 @@ def score(
     Where several events exclude each other, `anything` is the sum of their probabilities and `any_events` of events.
     """
     anything, any_events = p if anything is None else anything, events if any_events is None else any_events
-    spared = np.maximum(n - any_events, 0.0) / np.maximum(1 - anything, TINY)
-    slope = np.where(p > 0, events / np.maximum(p, TINY) - spared, 0.0)
-    # of a probability near 0 so many cases say no more than of one in which a quarter of an event is expected
-    least = np.maximum(p, 0.25 / np.maximum(n, 1.0))
-    return np.stack([np.where(n > 0, slope, 0.0), np.where(p > 0, n / least / np.maximum(1 - p, 0.25 / np.maximum(n, 1.0)), 0.0)])
+    possible = (p > 0) & (n > 0)
+    spared = np.maximum(n - any_events, 0.0) / np.maximum(1 - anything, NEAR)
+    slope = np.divide(events, np.maximum(p, NEAR), out=np.zeros_like(p), where=possible) - spared
+    # so many cases say no more of a probability next to 0 or 1 than of one that lets a quarter of an event be expected
+    least = 0.25 / np.maximum(n, 1.0)
+    told = n / (np.maximum(p, least) * np.maximum(1 - p, least))
+    return np.stack([np.where(possible, slope, 0.0), np.where(possible, told, 0.0)])
 
 
 def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:

@@ -218,7 +218,7 @@ def observed_incidence(
     starts : int
         Perturbed starts beside the plain one: their spread is a check.
     refit : bool
-        Fit each replicate anew, instead of going one step of Newton from the estimate; with services it is always so.
+        Fit each replicate anew, instead of a few steps of Newton from the estimate; with services it is always so.
 
     Returns
     -------

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.observation.ascent import Fit, fit, on_bounds
 from trajectories.survival.observation.ascertainment import Ascertained
-from trajectories.survival.observation.information import newton, one_step, stay_scores
+from trajectories.survival.observation.information import NearMaximum, newton
 from trajectories.survival.observation.observation_em import ObservationEM, Weights, weigh
 from trajectories.survival.observation.observation_parameters import Parameters, Reporting, joined
 from trajectories.survival.observation.service_model import ServiceEM
@@ -83,31 +82,23 @@ class ObservedFit:
         return self._borrowed(p.columns(0 * every), 1 + every)
 
     def resample(self, replicates: int, seed: int, refit: bool) -> None:
-        """The fit with whole households drawn again: by one step from the estimate, or fitted anew."""
+        """The fit with whole households drawn again: near the estimate (`NearMaximum`), or wholly anew."""
         if not replicates:
             return
         _, owner = np.unique(self.household, return_inverse=True)
         n = int(owner.max()) + 1
         lent = self.lent(self.interior() if refit else self.parameters, replicates)
-        scores = np.zeros((0, 0)) if refit else self._household_scores(owner, n)
+        near = None if refit else NearMaximum(self.em, self.parameters, self.weights)
         found = []
         for begin in range(0, replicates, AT_ONCE):
-            some = np.arange(begin, min(begin + AT_ONCE, replicates))
-            drawn = np.random.default_rng([seed, begin]).multinomial(n, np.full(n, 1 / n), size=len(some)).T
-            if refit:
-                w = weigh(self.cells, self.known, drawn[owner] * self.mass[:, None])
-                start = self.em.restrict(lent.columns(some), w)
-                found.append(fit(self.em, w, start, tolerance=REPLICATE_TOLERANCE).parameters)
+            start = lent.columns(slice(begin, begin + AT_ONCE))
+            drawn = np.random.default_rng([seed, begin]).multinomial(n, np.full(n, 1 / n), size=start.wide).T
+            w = weigh(self.cells, self.known, drawn[owner] * self.mass[:, None])
+            if near is None:
+                found.append(fit(self.em, w, self.em.restrict(start, w), tolerance=REPLICATE_TOLERANCE).parameters)
             else:
-                found.append(scores.T @ drawn)
-        self.replicates = (
-            joined(found) if refit else one_step(self.em, self.parameters, self.weights, np.hstack(found), lent)
-        )
-
-    def _household_scores(self, owner: Integers, n: int) -> Floats:
-        by_stay = stay_scores(self.em, self.known, self.parameters)
-        stays = sparse.csr_matrix((self.mass, (owner, np.arange(len(owner)))), shape=(n, len(owner)))
-        return stays @ by_stay
+                found.append(near.refitted(w, start))
+        self.replicates = joined(found)
 
     # ── draws ─────────────────────────────────────────────────────────────────────────────────────────────
     def draw(self, m: int, rng: np.random.Generator) -> NDArray[np.int64]:
