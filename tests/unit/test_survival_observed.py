@@ -13,7 +13,7 @@ from brute_observed import stay_weights
 from reported_stays import FAILURE, HEARING, SURVIVAL, stays
 from trajectories.simulate import told_stays
 from trajectories.survival import Reporting, observed_incidence, pool
-from trajectories.survival.observation import cells, observed_fit, service_model
+from trajectories.survival.observation import cells, service_model
 from trajectories.survival.observation.ascertainment import FAILED, ascertain
 from trajectories.survival.observation.observed import PIECES, incidence_of
 
@@ -347,33 +347,6 @@ def test_pool_follows_rubin():
             pool(wrong, [1, 2] if len(wrong) != 1 else [1])
     with pytest.raises(ValueError, match="negative"):
         pool([1, 2], [1, -1])
-
-
-def test_profile_limits_solve_the_likelihood_ratio_equation():
-    given = stays(400, np.random.default_rng(8)).arguments()
-    curve = observed_incidence(**given, tolerance=1e-8, replicates=20)
-    free = curve.profile(12, design_effect=1.0)
-    wide = curve.profile(12, design_effect=2.0)
-    own = curve.profile(12)
-    assert free["estimate"] == pytest.approx(survival(curve)[12])
-    assert wide["lower"] < free["lower"] < free["estimate"] < free["upper"] < wide["upper"]
-    assert 0.4 < own["design_effect"] < 4
-    # a limit is a value of S(12) held by other means: a prior so strong that S(12) is there, and the fall from it
-    from trajectories.survival.intervals.squarem import fit
-    from trajectories.survival.observation.profile import Held
-
-    model = curve.model
-    start = model.em.restrict(model.interior(), model.weights)
-    for end in ("lower", "upper"):
-        held = Held(model.em, 12, free[end])
-        found = fit(held, model.weights, held.project(start), tolerance=1e-9)
-        assert 1 - model.em.curves(found.parameters)[:, 12, 0].sum() == pytest.approx(free[end], abs=1e-9)
-        assert 2 * (curve.log_likelihood - found.log_likelihood[0]) == pytest.approx(3.8415, abs=0.03)
-    held = Held(model.em, 12, free["estimate"])
-    same = fit(held, model.weights, held.project(start), tolerance=1e-9)
-    assert same.log_likelihood[0] == pytest.approx(curve.log_likelihood, abs=1e-4)
-    with pytest.raises(ValueError, match="month"):
-        curve.profile(999)
 
 
 # ── sensitivities and borrowing ───────────────────────────────────────────────────────────────────────────

@@ -27,8 +27,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-
-
 if TYPE_CHECKING:
     from ..survival.observation.observed_fit import ObservedFit
 

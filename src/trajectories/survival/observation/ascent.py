@@ -88,7 +88,7 @@ def fit(em: Climbed, w, start: Parameters, *, tolerance: float, max_steps: int =
         now = at(now.em, w)
         path.append(now.log_likelihood.copy())
     result, reached, live, steps = now.x.copy(), now.log_likelihood.copy(), np.arange(start.wide), len(path)
-    whole, tried = w, np.zeros(start.wide, dtype=int)  # how many parts of the step were tried before
+    tried = np.zeros(start.wide, dtype=int)  # how many parts of the step were tried before
     memory = _Memory.empty(*now.x.shape)
     direction, promise = step_from(now)
     while len(live) and steps < max_steps:

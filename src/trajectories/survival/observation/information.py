@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajectories.survival.checks import Floats, Integers
-from trajectories.survival.intervals.em import TINY
 from trajectories.survival.observation.ascent import EDGE, outward
 from trajectories.survival.observation.observation_em import ObservationEM, Weights
 from trajectories.survival.observation.observation_parameters import Parameters
@@ -118,7 +117,7 @@ class NearMaximum:
 
 
 def _best_within(bend: Floats, pull: Floats, free: NDArray[np.bool_], low: Floats, high: Floats) -> Floats:
-    """z that maximises pull·z − z·bend·z / 2 between low and high where it is free, a column each, one after another."""
+    """z that maximises pull·z − z·bend·z / 2 between low and high where free: coordinates in turn, a column each."""
     z = np.zeros_like(pull)
     slope = pull.copy()
     for _ in range(SWEEPS):

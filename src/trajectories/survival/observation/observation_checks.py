@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from trajectories.survival.checks import Floats, Integers
-from trajectories.survival.intervals.squarem import Fit
+from trajectories.survival.observation.ascent import Fit
 from trajectories.survival.observation.ascertainment import FAILED, HINT, LEFT, PRESENT, Ascertained
 from trajectories.survival.observation.cells import N_STATES, NEVER
 from trajectories.survival.observation.observation_em import Expected, ObservationEM

@@ -8,8 +8,7 @@ Given them, the likelihood of a stay is the sum of its cells (cells.py), of whic
 
 N_c(t) = η_c(u − t) Π_{d < u − t}(1 − η_c(d)) where the first news came in month u, Π_{d ≤ q − t}(1 − η_c(d)) where
 nothing was heard up to month q. All closed forms: an iteration costs O(coefficients + months² × causes) a weighting,
-however many months a stay is followed. The log-likelihood never falls: a step of SQUAREM (Varadhan & Roland 2008) that
-would lower it is not taken.
+however many months a stay is followed. The gradient costs no more (ascent.py climbs with both).
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ from trajectories.survival.intervals.month_grid import UNKNOWN
 from trajectories.survival.observation.ascertainment import Ascertained
 from trajectories.survival.observation.cells import N_STATES, NEVER, Cells
 from trajectories.survival.observation.observation_parameters import DELAYS, Assumed, Parameters, delay_class
-
 
 NEAR = 1e-15  # nearer to 0 or 1 than this is as good as there
 
@@ -248,7 +246,8 @@ class ObservationEM:
 
     def held(self, p: Parameters) -> NDArray[np.bool_]:
         """The parameters that are not learnt, in the order of `flat`: taken as given, or a hazard that must be 0."""
-        failure, hearing = np.full(p.failure.shape, self.assumed.failure), np.full(p.hearing.shape, self.assumed.hearing is not None)
+        failure = np.full(p.failure.shape, self.assumed.failure)
+        hearing = np.full(p.hearing.shape, self.assumed.hearing is not None)
         return Parameters(p.hazards == 0, failure, hearing).flat()
 
     def _heard(self, e: Expected) -> tuple[Floats, Floats]:
@@ -275,11 +274,6 @@ class ObservationEM:
         h = np.divide(exits, risk[None], out=np.zeros_like(exits), where=risk[None] > 0)
         total = h.sum(axis=0)
         return h * np.where(total > 1 - EVERYONE_LEAVES, (1 - EVERYONE_LEAVES) / np.maximum(total, TINY), 1.0)
-
-    def step(self, p: Parameters, w: Weights) -> tuple[Parameters, Floats]:
-        """The next parameters, and the log-likelihood of the present ones."""
-        e = self.expect(p, w)
-        return self.maximise(e, p, w), e.log_likelihood
 
     def curves(self, p: Parameters) -> Floats:
         """Cumulative incidence, causes × months × B."""
@@ -319,7 +313,7 @@ class ObservationEM:
         return replace(p, hazards=p.hazards * possible[:, None])
 
     def project(self, p: Parameters) -> Parameters:
-        """Within what hazards must obey: those of all causes together stay below 1."""
+        """The same within what hazards must obey: those of all causes together stay below 1."""
         total = p.hazards.sum(axis=0)
         most = 1 - EVERYONE_LEAVES
         return replace(p, hazards=p.hazards * np.where(total > most, most / np.maximum(total, TINY), 1.0))

@@ -3,7 +3,7 @@
 Stays en région end unseen; scheduled contacts fail more for those who left, and news comes late or never. The
 observation model (docs/observation-model.md) puts each channel into one likelihood: cells.py says what a stay's
 contacts leave possible, observation_em.py fits, service_model.py adds services beside it. Here are the public function
-and what is made of a fit: curves with household bootstrap limits, how departures become known, checks, draws, profiles.
+and what is made of a fit: curves with household bootstrap limits, how departures become known, checks, draws.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from trajectories.survival.observation.observation_checks import checks_of, note
 from trajectories.survival.observation.observation_em import ObservationEM, weigh
 from trajectories.survival.observation.observation_parameters import Assumed, Reporting, delay_class
 from trajectories.survival.observation.observed_fit import STARTS, ObservedFit
-from trajectories.survival.observation.profile import profile_limits
 from trajectories.survival.observation.reporting_tables import contact_failure, hearing_shares, spread
 from trajectories.survival.observation.service_model import ServiceEM
 
@@ -124,31 +123,6 @@ class ObservedCurve:
         """
         return self.model.draw(m, np.random.default_rng(seed))
 
-    def profile(self, month: int, conf_level: float = 0.95, design_effect: float | None = None) -> pd.Series:
-        """
-        Limits of S(month) by profile likelihood, divided by the design effect.
-
-        Parameters
-        ----------
-        month : int
-            From 1 to the last month of the table.
-        conf_level : float
-        design_effect : float, optional
-            By how much the household bootstrap's variance exceeds that of independent persons; by default the ratio of
-            the bootstrap variance to that which the curvature of the profile gives (1 without replicates).
-
-        Returns
-        -------
-        Series
-            month, estimate, lower, upper, design_effect.
-        """
-        row = self.table[self.table["cause"].eq(0) & self.table["month"].eq(month)]
-        if not len(row):
-            raise ValueError(f"month: 1 value, {month}, is not a month of the table")
-        model, se = self.model, float(row["se"].iloc[0])
-        start = model.em.restrict(model.interior(), model.weights)
-        return profile_limits(model.em, model.parameters, model.weights, start, month, se, conf_level, design_effect)
-
 
 def observed_incidence(
     contacts: pd.DataFrame,
@@ -245,7 +219,7 @@ def observed_incidence(
     References
     ----------
     Turnbull 1976; Frydman 1994; Hudgens, Satten & Longini 2001; Pan & Chappell 1999; Kalbfleisch & Lawless 1989;
-    Robins, Rotnitzky & Scharfstein 1999; Varadhan & Roland 2008.
+    Robins, Rotnitzky & Scharfstein 1999; Louis 1982; Nocedal 1980; Shao & Tu 1995.
 
     Examples
     --------
@@ -267,7 +241,8 @@ def incidence_of(
     known: Ascertained, *, weights: ArrayLike | None = None, cluster: ArrayLike | None = None, services: bool = False,
     role: ArrayLike | None = None, pieces: ArrayLike | None = None, replicates: int = 0, seed: int = 1,
     conf_level: float = 0.95, support: int = 20, reporting: Reporting | None = None, odds_gone: float = 1.0,
-    odds_heard: ArrayLike | None = None, some_never: bool = False, tolerance: float = TOLERANCE, starts: int = STARTS, refit: bool = False,
+    odds_heard: ArrayLike | None = None, some_never: bool = False, tolerance: float = TOLERANCE, starts: int = STARTS,
+    refit: bool = False,
     kept: dict[tuple[bool, ...], Cells] | None = None,
 ) -> ObservedCurve:  # fmt: skip
     """`observed_incidence` of what was ascertained of the stays once, for several fits of them; `kept`: their cells."""
