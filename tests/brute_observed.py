@@ -72,17 +72,23 @@ def stay_weights(rows, entry, cutoff, parameters, *, last=60, writes=frozenset()
     served = [
         row["month"] for row in rows if row["kind"] == "service" and row["month"] > entry and row["month"] <= known_at
     ]
+    if told and not math.isnan(told["latest"]):  # set aside: given after the month of a dated departure
+        served = [month for month in served if month <= math.ceil(min(told["latest"], known_at))]
 
     def of_contacts(t):
+        """Exits are spread evenly over their month: the average over its parts between the contacts."""
+        if math.isinf(t):
+            return given_exit(t)
+        cuts = sorted({t - 1.0, float(t), *(row["month"] for row in heard if t - 1 < row["month"] < t)})
+        return sum((high - low) * given_exit((low + high) / 2) for low, high in pairwise(cuts))
+
+    def given_exit(when):
         product = 1.0
         for row in heard:
-            share = min(max(row["month"] - t + 1, 0.0), 1.0)
-            there, gone = (failure[g, row["state"]] if row["organisation"] in writes else 0.0 for g in (0, 1))
-            product *= {
-                "present": (1 - share) * (1 - there),
-                "left": share * (1 - gone),
-                "failed": share * gone + (1 - share) * there,
-            }[row["kind"]]
+            gone = row["month"] > when
+            fails = failure[int(gone), row["state"]] if row["organisation"] in writes else 0.0
+            possible = row["kind"] == "failed" or (row["kind"] == "left") == gone
+            product *= fails if row["kind"] == "failed" else (1 - fails) * possible
         return product
 
     def of_news(t, c):
@@ -94,6 +100,10 @@ def stay_weights(rows, entry, cutoff, parameters, *, last=60, writes=frozenset()
         if t > until:
             return 1.0
         return math.prod(1 - eta(hearing, c, d) for d in range(math.floor(until) - t + 1))
+
+    def farewell(t):
+        """A service of the second half of the last month was given before the exit."""
+        return max([t - 0.5, *(month for month in served if t - 0.5 < month <= t)])
 
     def of_services(end):
         if services is None:
@@ -120,7 +130,7 @@ def stay_weights(rows, entry, cutoff, parameters, *, last=60, writes=frozenset()
                 possible = possible and max(low, 1) <= t <= max(math.ceil(high), 1)
             if possible:
                 found[t, c] = (surviving * hazard[c][t] * of_contacts(t) * of_news(t, c)
-                               * of_services(min(t - 0.5, cutoff)))  # fmt: skip
+                               * of_services(min(farewell(t), cutoff)))  # fmt: skip
         surviving *= 1 - sum(hazard[c][t] for c in range(n_causes))
     if told is None:
         found[last, -1] = surviving * of_contacts(math.inf) * of_services(cutoff)

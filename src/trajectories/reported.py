@@ -79,6 +79,7 @@ def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     ------
     ValueError
         The cohort was made for another perimeter or scope than the study's.
+        A stay stands in it twice.
     TypeError
         The cohort is no table.
     """
@@ -91,10 +92,20 @@ def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
                 f"the cohort was made for {name} {', '.join(map(repr, made))}, and the study asks for {asked!r}: make "
                 "it for this study, with build_spells(…, study=study) and build_cohort(…, study=study)."
             )
+    _refuse_repeated("cohort", cohort, ["person_id", "episode"])
     stays = cohort[cohort["excluded"].isna()]
     if study.pathway is not None:
         stays = stays[stays["pathway"].eq(study.pathway)]
     return stays.reset_index(drop=True)
+
+
+def _refuse_repeated(name: str, table: pd.DataFrame, keys: list[str]) -> None:
+    repeated = int(table.duplicated(keys).sum())
+    if repeated:
+        raise ValueError(
+            f"{name}: {repeated} row(s) stand in it twice (the same {', '.join(keys)}): the estimate would count them "
+            "twice. Give each once, for example with .drop_duplicates()."
+        )
 
 
 def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
@@ -107,8 +118,14 @@ def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
         Rows of the table `cohort` that enter.
     contacts : DataFrame
         The table `contacts`.
+
+    Raises
+    ------
+    ValueError
+        A row of a record stands in the contacts twice.
     """
     keys = ["person_id", "episode"]
+    _refuse_repeated("contacts", contacts[contacts["record_id"].notna()], [*keys, "record_id", "kind"])
     place = pd.MultiIndex.from_frame(stays[keys]).get_indexer(pd.MultiIndex.from_frame(contacts[keys]))
     mine = place >= 0
     of_cause = {name: k for k, name in enumerate(CAUSES, start=1)}

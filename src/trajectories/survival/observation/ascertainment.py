@@ -124,6 +124,9 @@ def ascertain(
     columns = ("stay", "month", "kind", "failed_before", "may_fail", "odds")
     contact = Contacts(*(held[name].to_numpy() for name in columns))
     served = rows["kind"].eq(SERVICE).to_numpy() & ~after
+    after_exit = served & dated[stay] & (month > gone[stay])
+    counts["served_after_departure"] = int(after_exit.sum())
+    served &= ~after_exit
     services = pd.DataFrame({"stay": stay[served], "month": month[served]})
 
     confirmed = np.full(n, -1.0)

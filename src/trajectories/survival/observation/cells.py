@@ -1,17 +1,17 @@
 """The likelihood of each stay as a sum over cells: stretches of months in which its contacts say the same.
 
-A failed contact at month a says « gone » (π₁) of exits in months up to ⌊a⌋, « still there » (π₀) of those after ⌈a⌉,
-and in the month ⌈a⌉ itself, if a is no whole number, a mixture: there the cell is split in two, with weights γ and
-1 − γ. So the probability of a cell is a coefficient (which no parameter touches) times powers of the four
-probabilities of failure times the probability that an exit of these months was, or was not, heard of. Cells are few:
-their number does not grow with the months. One sparse matrix, stays × kinds of cell, holds the coefficients; stays
+The months of a stay are cut where what its contacts say of an exit changes; a month within which contacts fall is cut
+at each of them, exits being spread evenly over their month. So each contact finds an exit of a cell either gone or
+still there, and the probability of a cell is a coefficient (its share of a month, which no parameter touches) times
+powers of the four probabilities of failure times the probability that an exit of these months was, or was not, heard
+of. Cells are few: their number does not grow with the months. One sparse matrix, stays × kinds of cell, holds the coefficients; stays
 with the same row are one pattern.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -92,6 +92,7 @@ class _Pieces:
     stay: NDArray[np.int32]
     low: NDArray[np.int32]
     high: NDArray[np.int32]
+    exit: Floats  # a moment of an exit between the same contacts as all of the piece; inf for no exit
     coefficient: Floats
     powers: NDArray[np.int16]  # pieces × powers
 
@@ -135,11 +136,34 @@ def _stretches(known: Ascertained, by_month: bool) -> _Pieces:
     n = len(stay) + len(open_)
     columns = ((stay, open_), (low, np.zeros(len(open_))), (high, last[open_]))
     stay, low, high = (np.concatenate(parts, dtype=np.int32, casting="unsafe") for parts in columns)
-    return _Pieces(stay, low, high, np.ones(n), np.zeros((n, N_STATES), np.int16))
+    exit_ = np.where(low == 0, np.inf, low - 0.5)
+    pieces = _Pieces(stay, low, high, exit_, np.ones(n), np.zeros((n, N_STATES), np.int16))
+    return _cut_within_months(pieces, known.contacts)
 
 
-def _pairs(pieces: _Pieces, about: Contacts) -> Iterator[tuple[slice, Integers, Integers, Floats]]:
-    """Some pieces at a time with every contact of their stays: which, positions among them and of contacts, and γ."""
+def _cut_within_months(pieces: _Pieces, about: Contacts) -> _Pieces:
+    """Months within which contacts fall, cut at each of them into shares."""
+    within = np.unique(np.column_stack([about.stay, about.month])[about.month != np.floor(about.month)], axis=0)
+    if not len(within):
+        return pieces
+    width = int(pieces.high.max(initial=0)) + 2
+    month = np.ceil(within[:, 1]).astype(np.int64)
+    keys = within[:, 0].astype(np.int64) * width + np.minimum(month, width - 1)
+    asked = np.where(pieces.low == pieces.high, pieces.stay.astype(np.int64) * width + pieces.low, -1)
+    begin, end = (np.searchsorted(keys, asked, side) for side in ("left", "right"))
+    part = np.repeat(np.arange(len(pieces)), end - begin + 1)
+    number = np.arange(len(part)) - np.searchsorted(part, part)  # of the cut months, from 0
+    fraction = np.append(within[:, 1] - month + 1, 0.0)  # of the month
+    low = np.where(number > 0, fraction[begin[part] + number - 1], 0.0)
+    high = np.where(number < (end - begin)[part], fraction[np.minimum(begin[part] + number, len(within))], 1.0)
+    cut = pieces.where(part)
+    exit_ = np.where((end > begin)[part], cut.low - 1 + (low + high) / 2, cut.exit)
+    return replace(cut, exit=exit_, coefficient=cut.coefficient * np.where((end > begin)[part], high - low, 1.0))
+
+
+def _pairs(pieces: _Pieces, about: Contacts) -> Iterator[tuple[slice, Integers, Integers, NDArray[np.bool_]]]:
+    """Some pieces at a time with every contact of their stays: which, positions among them and of contacts, and
+    whether an exit of the piece comes before the contact."""
     for begin in range(0, len(pieces), AT_ONCE):
         some = slice(begin, begin + AT_ONCE)
         stay = pieces.stay[some]
@@ -147,68 +171,27 @@ def _pairs(pieces: _Pieces, about: Contacts) -> Iterator[tuple[slice, Integers, 
         length = end - first
         piece = np.repeat(np.arange(len(stay)), length)
         contact = np.arange(len(piece)) + np.repeat(first - (np.cumsum(length) - length), length)
-        yield some, piece, contact, _gone_share(pieces.low[some][piece], about.month[contact])
-
-
-def _gone_share(low: NDArray[np.integer], month: Floats) -> Floats:
-    """γ: the share of the exits of a month that come before a contact (constant over a stretch); 0 for no exit."""
-    return np.where(low == 0, 0.0, np.clip(month - low + 1, 0.0, 1.0))
+        yield some, piece, contact, pieces.exit[some][piece] < about.month[contact]
 
 
 def _contact_factors(pieces: _Pieces, known: Ascertained) -> _Pieces:
-    """Presences leave 1 − γ of a month, a contact that finds somebody gone γ, a hint 1 − γ and its odds times γ."""
+    """Who was present had not left, whom a contact finds gone had; a hint multiplies the odds of having left."""
     spoke = known.contacts.where(np.isin(known.contacts.kind, (PRESENT, LEFT, HINT)))
     left, odds = spoke.kind == LEFT, np.where(spoke.kind == HINT, spoke.odds, 0.0)
     for some, piece, contact, gone in _pairs(pieces, spoke):
-        share = np.where(left[contact], gone, 1.0 - gone) + odds[contact] * gone
+        share = np.where(gone, np.where(left[contact], 1.0, odds[contact]), np.where(left[contact], 0.0, 1.0))
         np.multiply.at(pieces.coefficient[some], piece, share)
     possible = pieces.coefficient > 0
     return pieces if possible.all() else pieces.where(possible)
 
 
 def _failure_powers(pieces: _Pieces, failed: Contacts) -> _Pieces:
-    """The powers of the probabilities of failure in each piece; split where a failure falls within a month of exit."""
+    """The powers of the probabilities of failure in each piece."""
     powers = np.zeros_like(pieces.powers)
-    parts = []
     for some, piece, contact, gone in _pairs(pieces, failed):
-        state = failed.failed_before[contact].astype(np.int64)
-        whole = (gone == 0) | (gone == 1)
-        of = piece[whole] * N_STATES + (2 * gone[whole] + state[whole]).astype(np.int64)
+        of = piece * N_STATES + 2 * gone + failed.failed_before[contact]
         powers[some] = np.bincount(of, minlength=len(powers[some]) * N_STATES).reshape(-1, N_STATES)
-        parts.append((piece[~whole] + some.start, gone[~whole], state[~whole]))
-    pieces = _Pieces(pieces.stay, pieces.low, pieces.high, pieces.coefficient, powers)
-    part, share, state = (np.concatenate(values) for values in zip(*parts, strict=True)) if parts else [np.zeros(0)] * 3
-    if not len(part):
-        return pieces
-    cut = np.zeros(len(pieces), dtype=bool)
-    cut[part] = True
-    return pieces.where(~cut).and_(_split(pieces.where(cut), (np.cumsum(cut) - 1)[part], share, state))
-
-
-def _split(pieces: _Pieces, part: Integers, share: Floats, state: Integers) -> _Pieces:
-    """Each piece in two at each failure within it: gone by then (a share), or there still."""
-    names = [f"power_{s}" for s in range(N_STATES)]
-    columns = {"stay": pieces.stay, "low": pieces.low, "high": pieces.high, "coefficient": pieces.coefficient}
-    columns |= dict(zip(names, pieces.powers.T, strict=True))
-    table = pd.DataFrame({**columns, "piece": np.arange(len(pieces))})
-    rank = pd.Series(part).groupby(part).cumcount().to_numpy()
-    for k in range(int(rank.max()) + 1):
-        chosen = rank == k
-        split = pd.DataFrame({"piece": part[chosen], "share": share[chosen], "state": state[chosen]})
-        joined = table.merge(split, on="piece", how="left")
-        touched = joined["share"].notna().to_numpy()
-        halves = [joined[~touched]]
-        for gone_by_then in (1, 0):
-            half = joined[touched].copy()
-            half["coefficient"] *= half["share"] if gone_by_then else 1.0 - half["share"]
-            for s in (0, 1):
-                half[names[2 * gone_by_then + s]] += half["state"].eq(s).astype(np.int16)
-            halves.append(half)
-        table = pd.concat(halves, ignore_index=True).drop(columns=["share", "state"])
-        if k:  # several failures in one month: the same powers come about in several ways
-            keys = ["piece", "stay", "low", "high", *names]
-            table = table.groupby(keys, as_index=False, sort=False)["coefficient"].sum()
-    return _Pieces(*(table[name].to_numpy() for name in columns if name not in names), table[names].to_numpy())
+    return replace(pieces, powers=powers)
 
 
 def _with_never(pieces: _Pieces, without: _Pieces, nobody: NDArray[np.bool_]) -> _Pieces:
@@ -220,7 +203,7 @@ def _with_never(pieces: _Pieces, without: _Pieces, nobody: NDArray[np.bool_]) ->
 
     def powered(some: _Pieces, never: NDArray, not_never: NDArray) -> _Pieces:
         powers = np.column_stack([some.powers, never, not_never]).astype(np.int16)
-        return _Pieces(some.stay, some.low, some.high, some.coefficient, powers)
+        return replace(some, powers=powers)
 
     never = without.where(nobody[without.stay])
     one, none = np.ones(len(never)), np.zeros(len(never))

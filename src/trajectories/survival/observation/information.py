@@ -41,6 +41,8 @@ def _difference(values: Floats, width: Floats) -> Floats:
 
 def observed_information(em: ObservationEM, p: Parameters, w: Weights, of: Integers) -> Floats:
     """Minus the second derivatives of the log-likelihood by some parameters; p and w have one weighting."""
+    if not len(of):
+        return np.zeros((0, 0))
     beside, width = _beside(p, of)
     many = w.columns(np.zeros(beside.wide, dtype=int))
     gradient, _ = em.gradient(em.expect(beside, many), beside, many)
@@ -79,7 +81,7 @@ class NearMaximum:
         self.of = np.flatnonzero((information > 0)[:, 0] & (x > 0)[:, 0])
         self.scale = 1 / np.sqrt(information[self.of])
         observed = observed_information(em, p, w, self.of) * self.scale * self.scale.T
-        values, vectors = np.linalg.eigh(observed) if len(self.of) else (np.zeros(0), observed)
+        values, vectors = np.linalg.eigh(observed)
         self.bend = (vectors * np.maximum(values, LEAST)) @ vectors.T
 
     def refitted(self, many: Weights, lent: Parameters, steps: int = 1) -> Parameters:

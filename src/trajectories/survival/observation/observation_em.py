@@ -239,6 +239,10 @@ class ObservationEM:
         """
         exits, risk = self._exits(e, w)
         hazards = score(exits, np.broadcast_to(risk, exits.shape), p.hazards, p.hazards.sum(axis=0), exits.sum(axis=0))
+        # where everybody leaves, one hazard can only grow as another falls
+        total = p.hazards.sum(axis=0)
+        common = (p.hazards * hazards[0]).sum(axis=0) / np.maximum(total, TINY)
+        hazards[0] -= np.where(total > 1 - 1e-10, np.maximum(common, 0.0), 0.0)
         failure = score(e.failed, e.failed + e.spared + w.succeeded, p.failure)
         hearing = score(*self._heard(e), p.hearing)
         gradient, information = (Parameters(*parts).flat() for parts in zip(hazards, failure, hearing, strict=True))

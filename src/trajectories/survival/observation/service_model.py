@@ -1,8 +1,8 @@
 """The companion of the observation model: services speak of presence too, and so does their silence.
 
 Somebody present is served at a rate λ(s) g, by role; g is the person's own, gamma-distributed with mean 1 and shape α,
-and a share ω of each role is never a client. From the entry to e = min(t − ½, C) a stay that ends in month t is exposed
-to Λ = Λ(e) − Λ(E), and all its n services lie in (E, e]. So beside the rest of the likelihood stands
+and a share ω of each role is never a client. From the entry to e = min(t − ½, C), or to a later service of that
+month, a stay that ends in month t is exposed to Λ = Λ(e) − Λ(E), and all its n services lie in (E, e]. So beside the rest of the likelihood stands
 
     n = 0: ω + (1 − ω) (α / (α + Λ))^α
     n > 0: (1 − ω) Γ(α + n) / Γ(α) · α^−n (α / (α + Λ))^(α + n) · Π λ(s).
@@ -100,7 +100,10 @@ class ServiceEM(ObservationEM):
         since, until = known.entry[stay], np.repeat(known.cutoff[stay], length)
         # a departure is known later than it happened: the cut-off alone ends the exposure of those who stayed
         exit_ = np.flatnonzero(~cells.survivor[m.indices])
-        until[exit_] = np.minimum(cells.low[m.indices[exit_]] - 0.5, until[exit_])
+        month, served = cells.low[m.indices[exit_]], np.repeat(latest, length)[exit_]
+        # a service of the second half of the last month was given before the exit
+        end = np.where(served <= month, np.maximum(month - 0.5, served), month - 0.5)
+        until[exit_] = np.minimum(end, until[exit_])
         np.maximum(until, np.repeat(since, length), out=until)
         self.possible = until >= np.repeat(latest, length)
         longest = self._since_edges(np.maximum.reduceat(until, m.indptr[:-1]) if len(stay) else since)
