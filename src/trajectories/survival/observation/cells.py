@@ -4,8 +4,8 @@ The months of a stay are cut where what its contacts say of an exit changes; a m
 at each of them, exits being spread evenly over their month. So each contact finds an exit of a cell either gone or
 still there, and the probability of a cell is a coefficient (its share of a month, which no parameter touches) times
 powers of the four probabilities of failure times the probability that an exit of these months was, or was not, heard
-of. Cells are few: their number does not grow with the months. One sparse matrix, stays × kinds of cell, holds the coefficients; stays
-with the same row are one pattern.
+of. Cells are few: their number does not grow with the months. One sparse matrix, stays × kinds of cell, holds the
+coefficients; stays with the same row are one pattern.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The companion of the observation model: services speak of presence too, and so does their silence.
 
 Somebody present is served at a rate λ(s) g, by role; g is the person's own, gamma-distributed with mean 1 and shape α,
-and a share ω of each role is never a client. From the entry to e = min(t − ½, C), or to a later service of that
-month, a stay that ends in month t is exposed to Λ = Λ(e) − Λ(E), and all its n services lie in (E, e]. So beside the rest of the likelihood stands
+and a share ω of each role is never a client. From the entry to e = min(t − ½, C), or to a later service of that month,
+a stay that ends in month t is exposed to Λ = Λ(e) − Λ(E), and all its n services lie in (E, e]. So beside the rest of
+the likelihood stands
 
     n = 0: ω + (1 − ω) (α / (α + Λ))^α
     n > 0: (1 − ω) Γ(α + n) / Γ(α) · α^−n (α / (α + Λ))^(α + n) · Π λ(s).
