@@ -125,7 +125,8 @@ def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
         A row of a record stands in the contacts twice.
     """
     keys = ["person_id", "episode"]
-    _refuse_repeated("contacts", contacts[contacts["record_id"].notna()], [*keys, "record_id", "kind"])
+    if "record_id" in contacts:
+        _refuse_repeated("contacts", contacts[contacts["record_id"].notna()], [*keys, "record_id", "kind"])
     place = pd.MultiIndex.from_frame(stays[keys]).get_indexer(pd.MultiIndex.from_frame(contacts[keys]))
     mine = place >= 0
     of_cause = {name: k for k, name in enumerate(CAUSES, start=1)}
