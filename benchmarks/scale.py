@@ -146,7 +146,7 @@ def persons(b: Build) -> None:
 
 def stays(b: Build) -> None:
     """Spells and cohort, which are one stage of a run (people.py)."""
-    records = tables.load(tables.RECORDS, b.derived, columns=GIVEN)
+    records = tables.load(tables.RECORDS, b.derived, columns=GIVEN, categories=True)
     persons = tables.load(tables.PERSONS, b.derived, columns=tables.WHOSE)
     ids_once(records, persons)
     found, drawn = People(records, persons).stays(b.study)

@@ -60,7 +60,7 @@ def last_deposits(records: pd.DataFrame) -> pd.Series:
     NaT for an organisation whose last quarter is the last one that anybody deposited (it may go on), and for one that
     names no quarter. Needs the records of everyone, not those of some persons.
     """
-    last = quarter_ends(records).groupby(records["organisation_id"]).max()
+    last = quarter_ends(records).groupby(records["organisation_id"].astype(object)).max()
     return last.where(last < last.max())
 
 

@@ -77,13 +77,19 @@ class Parts:
     def of_records(self, records: pd.DataFrame) -> Iterator[pd.DataFrame]:
         """The same of the table `records`, or of some of its columns."""
         if self.number == 1:
-            return iter([records])
+            return iter([_plain(records)])
         ids = records["record_id"].to_numpy(dtype=object)
         known = self._record.to_numpy(dtype=object)
         if len(ids) == len(known) and (ids == known).all():
-            return _split(records, self._of_row, self.number)
+            return map(_plain, _split(records, self._of_row, self.number))
         part = pd.Series(self._of_row, index=known).reindex(ids).fillna(-1).to_numpy(dtype=np.int64)
-        return _split(records, part, self.number)
+        return map(_plain, _split(records, part, self.number))
+
+
+def _plain(records: pd.DataFrame) -> pd.DataFrame:
+    """The table with text where it has categories."""
+    held = {name: records[name].astype(object) for name in records.select_dtypes("category")}
+    return records.assign(**held) if held else records
 
 
 def _split(frame: pd.DataFrame, part: np.ndarray, number: int) -> Iterator[pd.DataFrame]:

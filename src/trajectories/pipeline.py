@@ -255,7 +255,7 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     say = progress or (lambda _: None)
     refuse_mixture(study.paths.derived)
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
-    records = tables.load(tables.RECORDS, study.paths.derived, columns=GIVEN)
+    records = tables.load(tables.RECORDS, study.paths.derived, columns=GIVEN, categories=True)
     persons = tables.load(tables.PERSONS, study.paths.derived, columns=tables.WHOSE)
     ids_once(records, persons)
     say("spells and cohort")
