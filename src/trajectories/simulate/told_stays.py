@@ -8,7 +8,7 @@ own, so that what is told may change while the true stays remain the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ HEARING = (
 )  # fmt: skip
 _CLASSES = np.array([0, 1, 2, 2, 3, 3, 3, *[4] * 6, *[5] * (LAST - 12)])
 _WITHIN = 24  # months since the exit to which a share of those heard of refers
-_PURPOSES = ("stays", "contacts", "reach", "attempts", "news", "dates", "services")
+_PURPOSES = ("stays", "contacts", "reach", "attempts", "news", "dates", "services", "closures", "false_news", "links")
 _SERVICES = ((3, 0.25), (12, 0.10), (LAST, 0.04))  # a month, up to and including the month
 
 
@@ -112,6 +112,12 @@ def told_stays(
     contacts_follow_trouble: float = 1.0,
     failure_trait: float = 0.0,
     late_registration: float = 0.1,
+    hearing_differs: float = 0.0,
+    alone: float = 1.0,
+    closures: float = 0.0,
+    false_news: float = 0.0,
+    visits: float = 0.0,
+    wrong_links: float = 0.0,
     services: bool = False,
     cutoff: tuple[int, int] = (18, 72),
     households: bool = True,
@@ -129,7 +135,7 @@ def told_stays(
         Months since the establishment at which a contact is due. Contacts end with the one that finds somebody gone.
     failure_there, failure_gone : float or pair of float
         Probability that a contact fails with somebody still there, or gone: where the attempt before it did not fail,
-        and where it did (one value: either way).
+        and where it did (one value: either way). Of somebody gone also a pair a destination, of shape (causes, 2).
     hearing : None, float, sequence of float, or array of shape (causes, 6)
         None: no departure is heard of but by a contact. A share (of all, or one a destination): of those who leave, so
         many are heard of within 24 months, with delays of the usual shape. An array: the monthly hazards themselves, as
@@ -148,6 +154,18 @@ def told_stays(
         Of the contacts that would reach those who are still there but leave before their cut-off, this share fails too.
     late_registration : float
         Share of households that come under observation only 1 to 8 months after the establishment, if still there.
+    hearing_differs : float
+        Variance, between departures, of how easily they are heard of (gamma, of mean 1): some almost never are.
+    alone : float
+        What the odds of failing are multiplied by where somebody lives alone.
+    closures : float
+        Share of households whose organisations stop depositing at some month before their cut-off.
+    false_news : float
+        This share of all news is of somebody who is still there.
+    visits : float
+        Share of those still there of whom, within a year, somebody tells as of a departure to the metropole.
+    wrong_links : float
+        Share of the stays to which the rows of another one are joined.
     services : bool
         Services of those still there, of three in twenty never; how often differs between persons.
     cutoff : pair of int
@@ -175,29 +193,40 @@ def told_stays(
     shares = {
         "dated": dated, "hard_to_reach": hard_to_reach, "hard_to_reach_failure": hard_to_reach_failure,
         "hearing_fades": hearing_fades, "failure_trait": failure_trait, "late_registration": late_registration,
+        "closures": closures, "visits": visits, "wrong_links": wrong_links,
     }  # fmt: skip
     for name, value in shares.items():
         _refuse(not 0 <= value <= 1, name, value, "a share between 0 and 1")
     _refuse(n < 1, "n", n, "at least 1")
+    _refuse(not 0 <= false_news < 1, "false_news", false_news, "a share from 0 to under 1")
+    _refuse(not 0 <= hearing_differs < np.inf, "hearing_differs", hearing_differs, "a variance from 0 up")
+    _refuse(not 0 < alone < np.inf, "alone", alone, "odds above 0")
     _refuse(not 0 < contacts_follow_trouble < np.inf, "contacts_follow_trouble", contacts_follow_trouble, "above 0")
     _refuse(not 1 <= cutoff[0] <= cutoff[1] <= LAST, "cutoff", cutoff, f"two months from 1 to {LAST}, in order")
     due = sorted(float(month) for month in schedule)
     _refuse(any(month <= 0 for month in due), "schedule", schedule, "months above 0")
-    failing = np.vstack([_pair("failure_there", failure_there), _pair("failure_gone", failure_gone)])
+    failing = _failing(failure_there, failure_gone)
     rngs = {name: np.random.default_rng([seed, k]) for k, name in enumerate(_PURPOSES)}
 
     stays = _true_stays(n, rngs["stays"], late_registration, cutoff, households, whole)
+    stays = replace(stays, cutoff=_closed(stays, closures, rngs["closures"]))
     survival, of = _survival(), np.array(DESTINATIONS)
     parts = []
     if due:
         trouble = failure_trait, contacts_follow_trouble
-        parts.append(_contacts(stays, due, failing, (hard_to_reach, hard_to_reach_failure), trouble, rngs, whole))
+        parts.append(
+            _contacts(stays, due, failing, (hard_to_reach, hard_to_reach_failure), trouble, alone, rngs, whole)
+        )
     if hearing is not None:
-        parts.append(_news(stays, _hazards(hearing), hearing_fades, rngs["news"], whole))
+        parts.append(_news(stays, _hazards(hearing), hearing_fades, hearing_differs, rngs["news"], whole))
+    if false_news or visits:
+        n_false = visits * n, false_news / (1 - false_news) * sum(len(rows) for rows in parts[bool(due) :])
+        parts.append(_false_news(stays, n_false, rngs["false_news"]))
     if services:
         parts.append(_services(stays, rngs["services"], whole))
     told = pd.concat(parts or [_rows(stays, np.zeros(n, bool), stays.cutoff, "news")], ignore_index=True)
     told = _dated(told, stays, dated, rngs["dates"])
+    told = _wrongly_linked(told, stays, wrong_links, rngs["links"])
     return ToldStays(
         told, stays.cutoff, stays.entry, stays.household, stays.month, stays.cause, survival,
         of[:, None] * (1 - survival),
@@ -223,6 +252,15 @@ def hearing_of_shares(shares: ArrayLike) -> Floats:
 def _refuse(wrong: bool, name: str, value: object, wanted: str) -> None:
     if wrong:
         raise ValueError(f"{name} is {value!r}: give {wanted}.")
+
+
+def _failing(there: ArrayLike, gone: ArrayLike) -> Floats:
+    """Probabilities of failure: still there or gone × destinations × whether the attempt before failed."""
+    causes = len(DESTINATIONS)
+    values = np.asarray(gone, dtype=float)
+    by_cause = [_pair("failure_gone", value) for value in values] if values.ndim == 2 else [_pair("failure_gone", gone)]
+    _refuse(len(by_cause) not in (1, causes), "failure_gone", gone, f"a pair, or {causes}")
+    return np.stack([np.tile(_pair("failure_there", there), (causes, 1)), np.broadcast_to(by_cause, (causes, 2))])
 
 
 def _pair(name: str, value: ArrayLike) -> Floats:
@@ -287,13 +325,14 @@ def _rows(stays: _Stays, chosen: NDArray[np.bool_], month: Floats, kind: ArrayLi
 
 def _contacts(
     stays: _Stays, due: list[float], failing: Floats, hard: tuple[float, float], trouble: tuple[float, float],
-    rngs: dict, whole: bool,
+    alone: float, rngs: dict, whole: bool,
 ) -> pd.DataFrame:  # fmt: skip
     trait, often = trouble
     n, rng, attempts = len(stays.month), rngs["contacts"], rngs["attempts"]
     reach = rngs["reach"]
     unreachable = (reach.random(n) < hard[0])[stays.household]
     will_leave = stays.exact <= stays.cutoff
+    lives_alone = np.bincount(stays.household)[stays.household] == 1
     previous, found = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
     parts = []
     for at in due:
@@ -302,7 +341,8 @@ def _contacts(
         gone = stays.exact <= month
         tried = attempts.random(n) < np.where(stays.exact <= month + 12, often, 1.0) / max(often, 1.0)
         made = tried & ~found & (month > stays.entry) & (month <= stays.cutoff)
-        fails = failing[gone.astype(int), previous]
+        fails = failing[gone.astype(int), stays.cause - 1, previous]
+        fails = np.where(lives_alone, alone * fails / (1 - fails + alone * fails), fails)
         fails = np.where(~gone & will_leave, fails + trait * (1 - fails), fails)
         missed = (unreachable & (reach.random(n) < hard[1])) | (u < fails)
         kind = np.where(missed, "failed", np.where(gone, "left", "present"))
@@ -312,13 +352,17 @@ def _contacts(
     return pd.concat(parts, ignore_index=True)
 
 
-def _news(stays: _Stays, hazards: Floats, fades: float, rng: np.random.Generator, whole: bool) -> pd.DataFrame:
+def _news(
+    stays: _Stays, hazards: Floats, fades: float, differs: float, rng: np.random.Generator, whole: bool
+) -> pd.DataFrame:
     n = len(stays.month)
     u, within = rng.random(n), rng.random(n)
     delays = np.arange(len(_CLASSES))
     monthly = hazards[stays.cause - 1][:, _CLASSES]
     if fades < 1:
         monthly = monthly * fades ** ((stays.exact[:, None] + delays) / 12)
+    if differs > 0:
+        monthly = 1 - (1 - monthly) ** rng.gamma(1 / differs, differs, n)[:, None]
     unheard = np.cumprod(1 - monthly, axis=1)
     delay = (unheard > 1 - u[:, None]).sum(axis=1)  # heard in the first month whose share reaches u
     filed = (stays.month + delay).astype(float)
@@ -327,6 +371,39 @@ def _news(stays: _Stays, hazards: Floats, fades: float, rng: np.random.Generator
         filed -= (filed - np.maximum(stays.exact, filed - 1)) * within
     heard = (delay < len(delays)) & (filed <= stays.cutoff) & (filed > stays.entry)
     return _rows(stays, heard, filed, "news", "B")
+
+
+def _false_news(stays: _Stays, numbers: tuple[float, float], rng: np.random.Generator) -> pd.DataFrame:
+    """So many told to have left for the metropole, and so many to have left, in a month in which they are there."""
+    there = np.floor(np.minimum(stays.exact, stays.cutoff))
+    month = np.floor(stays.entry) + 1 + np.floor(rng.random(len(there)) * np.maximum(there - np.floor(stays.entry), 0))
+    possible = rng.permutation(np.flatnonzero(month <= there))
+    parts = []
+    for number, causes in zip(numbers, (np.array([1]), np.arange(1, len(DESTINATIONS) + 1)), strict=True):
+        chosen, possible = possible[: round(number)], possible[round(number) :]
+        parts.append(pd.DataFrame({"stay": chosen, "month": month[chosen], "kind": "news", "organisation": "D",
+                                   "cause": rng.choice(causes, len(chosen))}))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _closed(stays: _Stays, share: float, rng: np.random.Generator) -> Floats:
+    """The cut-offs, of a share of the households at some earlier month."""
+    n = int(stays.household.max()) + 1
+    closes = (rng.random(n) < share)[stays.household]
+    months = stays.cutoff - stays.entry
+    earlier = stays.entry + np.ceil(rng.random(n)[stays.household] * months)
+    return np.where(closes, np.minimum(earlier, stays.cutoff), stays.cutoff)
+
+
+def _wrongly_linked(told: pd.DataFrame, stays: _Stays, share: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Some stays have the rows of another one too, as told by other organisations."""
+    n = len(stays.month)
+    mine = np.flatnonzero(rng.random(n) < share)
+    other = pd.Series(mine, index=rng.integers(0, n, len(mine)))
+    more = told[told["stay"].isin(other.index)].merge(other.rename("mine"), left_on="stay", right_index=True)
+    more = more[more["month"] <= stays.cutoff[more["mine"]]]
+    more = more.assign(stay=more["mine"], organisation=more["organisation"] + "'").drop(columns="mine")
+    return pd.concat([told, more], ignore_index=True)
 
 
 def _services(stays: _Stays, rng: np.random.Generator, whole: bool) -> pd.DataFrame:

@@ -80,6 +80,8 @@ class NearMaximum:
         _, information = em.gradient(em.expect(p, w), p, w)
         self.of = np.flatnonzero((information > 0)[:, 0] & (x > 0)[:, 0])
         self.scale = 1 / np.sqrt(information[self.of])
+        inside = (x > 0) & (x < 1) & ~em.held(p)
+        self.learnt = int(inside[self.of].sum())  # parameters that are learnt, and not on a bound
         observed = observed_information(em, p, w, self.of) * self.scale * self.scale.T
         values, vectors = np.linalg.eigh(observed)
         self.bend = (vectors * np.maximum(values, LEAST)) @ vectors.T

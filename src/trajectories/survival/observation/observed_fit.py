@@ -93,6 +93,8 @@ class ObservedFit:
         for begin in range(0, replicates, AT_ONCE):
             start = lent.columns(slice(begin, begin + AT_ONCE))
             drawn = np.random.default_rng([seed, begin]).multinomial(n, np.full(n, 1 / n), size=start.wide).T
+            if near is not None:  # as for any estimate with so many parameters: MacKinnon & White 1985, HC1
+                drawn = 1 + np.sqrt(n / max(n - near.learnt, n / 2)) * (drawn - 1)
             w = weigh(self.cells, self.known, drawn[owner] * self.mass[:, None])
             if near is None:
                 found.append(fit(self.em, w, self.em.restrict(start, w), tolerance=REPLICATE_TOLERANCE).parameters)
