@@ -37,11 +37,10 @@ _OF_FIRST_SPELL = (
 _AT_START_ONLY = ("french",)
 # The day of a row: the first of these that is known.
 _DATES = ("service_date_earliest", "follow_up_date_earliest", "establishment_date_earliest")
-_OF_PERSONS = ("birth_date", "arrival_date", "job_date", "housing_date")
 # What is read of a record, here and before: the other columns are not carried along.
 GIVEN = tuple(dict.fromkeys((
-    *READ, *_KNOWN_LATER_IS_THE_SAME, *_AT_START_ONLY, "job_found", "housing_found",
-    *(f"{name}_{end}" for name in _OF_PERSONS for end in ("earliest", "latest")),
+    *READ, *_KNOWN_LATER_IS_THE_SAME, *_AT_START_ONLY, "job_found", "job_date_earliest", "housing_found",
+    "housing_date_earliest", *(f"{name}_{end}" for name in ("birth_date", "arrival_date") for end in ("earliest", "latest")),
 )))  # fmt: skip
 
 

@@ -336,7 +336,7 @@ def load(table: Table, folder: Path, *, columns: Iterable[str] | None = None, ca
     path = Path(folder) / f"{table.name}.parquet"
     wanted = table.columns if columns is None else {name: table.columns[name] for name in columns}
     try:
-        texts = [name for name, column in wanted.items() if column.type == "text" and not name.endswith("_id")]
+        texts = [name for name, column in wanted.items() if column.type == "text" and name not in WHOSE]
         with pq.ParquetFile(path, read_dictionary=texts if categories else None) as file:
             if metadata_of(file.schema_arrow).get("schema") != SCHEMA_VERSION:
                 raise StaleTableError(
