@@ -40,7 +40,7 @@ _DATES = ("service_date_earliest", "follow_up_date_earliest", "establishment_dat
 # What is read of a record, here and before: the other columns are not carried along.
 GIVEN = tuple(dict.fromkeys((
     *READ, *_KNOWN_LATER_IS_THE_SAME, *_AT_START_ONLY, "job_found", "job_date_earliest", "housing_found",
-    "housing_date_earliest", *(f"{name}_{end}" for name in ("birth_date", "arrival_date") for end in ("earliest", "latest")),
+    "housing_date_earliest", "birth_date_earliest", "birth_date_latest", "arrival_date_earliest", "arrival_date_latest",
 )))  # fmt: skip
 
 
