@@ -123,6 +123,45 @@ def test_failures_tied_to_leaving_are_of_those_still_there():
     np.testing.assert_allclose(share[["gone", "later", "stays"]], [0.5, 0.1 + 0.5 * 0.9, 0.1], atol=0.03)
 
 
+def test_news_that_is_false_is_of_those_who_are_there():
+    plain = told_stays(N, seed=3)
+    for options, share in (({"false_news": 0.3}, 0.3), ({"visits": 0.02}, None)):
+        told = told_stays(N, seed=3, **options)
+        more = told.contacts[told.contacts["organisation"].eq("D")]
+        assert (more["month"] <= np.minimum(told.exit_month, told.cutoff)[more["stay"]]).all()
+        assert (more["month"] > told.entry[more["stay"]]).all()
+        if share is None:
+            assert len(more) == 0.02 * N and more["cause"].eq(1).all()
+        else:
+            assert len(more) / told.contacts["kind"].eq("news").sum() == pytest.approx(share, abs=0.01)
+        rest = told.contacts[told.contacts["organisation"].ne("D")].reset_index(drop=True)
+        pd.testing.assert_frame_equal(rest, plain.contacts)
+
+
+def test_organisations_close_and_rows_of_others_are_joined():
+    plain, closed = told_stays(N, seed=3), told_stays(N, seed=3, closures=0.4)
+    assert (closed.cutoff < plain.cutoff).mean() == pytest.approx(0.4, abs=0.03)
+    assert (closed.cutoff >= closed.entry).all()
+    linked = told_stays(N, seed=3, wrong_links=0.05).contacts
+    wrong = linked["organisation"].str.endswith("'")
+    assert linked.loc[wrong, "stay"].nunique() / N == pytest.approx(0.05, abs=0.02)
+    pd.testing.assert_frame_equal(linked[~wrong], plain.contacts)
+
+
+def test_some_are_harder_to_find_or_to_hear_of():
+    def found(kind, of, **options):
+        told = told_stays(N, seed=3, **options)
+        rows = told.contacts[told.contacts["kind"].eq(kind)]
+        size = np.bincount(told.household)[told.household]
+        return rows.assign(size=size[rows["stay"]])[of].value_counts().sort_index()
+
+    by_destination = found("left", "cause", failure_gone=((0.1, 0.1), (0.5, 0.5), (0.9, 0.9))) / found("left", "cause")
+    assert by_destination[1] > by_destination[2] > by_destination[3]
+    by_size = found("failed", "size", alone=4.0) / found("failed", "size")
+    assert by_size[1] > 1.5 and by_size[2:].between(0.9, 1.1).all()
+    assert heard(told_stays(N, seed=3, hearing_differs=4.0)) < heard(told_stays(N, seed=3)) - 0.05
+
+
 def test_services_end_with_the_stay_and_dates_hold_the_exit():
     for whole in (True, False):
         told = told_stays(2000, 1, services=True, dated=0.5, whole=whole)

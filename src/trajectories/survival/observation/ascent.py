@@ -21,7 +21,7 @@ from trajectories.survival.observation.observation_parameters import Parameters
 EDGE = 1e-11  # parameters stay so far within their bounds; one that is 0 stays 0
 WARM_UP = 9  # EM steps before the first other one
 MEMORY = 12
-SHORTER = (1.0, 0.3, 0.05)  # parts of a step that are tried before an EM step
+SHORTER = (1.0, 0.3, 0.05)  # parts of a step, tried until one gains
 ENOUGH = 0.1  # times the tolerance: no step promises a greater gain of the log-likelihood
 
 
@@ -73,28 +73,25 @@ class _State:
 def fit(em: Climbed, w, start: Parameters, *, tolerance: float, max_steps: int = 1000) -> Fit:
     """Climbs until no incidence moves by `tolerance` in a step that promises no gain, in any weighting."""
 
-    def at(x: Floats, weights) -> _State:
+    def at(x: Floats) -> _State:
         p = em.project(start.like(np.where(held, x, np.clip(x, EDGE, 1 - EDGE))))
-        e = em.expect(p, weights)
-        return _State(p.flat(), e.log_likelihood, *em.gradient(e, p, weights), em.maximise(e, p, weights).flat())
-
-    def step_from(now: _State) -> tuple[Floats, Floats]:
-        return memory.direction(now, held)
+        e = em.expect(p, w)
+        return _State(p.flat(), e.log_likelihood, *em.gradient(e, p, w), em.maximise(e, p, w).flat())
 
     held = em.held(start)
-    now = at(start.flat(), w)
+    now = at(start.flat())
     path = [now.log_likelihood.copy()]
     for _ in range(WARM_UP):
-        now = at(now.em, w)
+        now = at(now.em)
         path.append(now.log_likelihood.copy())
     result, reached, live, steps = now.x.copy(), now.log_likelihood.copy(), np.arange(start.wide), len(path)
     tried = np.zeros(start.wide, dtype=int)  # how many parts of the step were tried before
     memory = _Memory.empty(*now.x.shape)
-    direction, promise = step_from(now)
+    direction, promise = memory.direction(now, held)
     while len(live) and steps < max_steps:
         last = tried == len(SHORTER)
         part = np.append(SHORTER, 0.0)[tried]
-        trial = at(np.where(last, now.em, now.x + part * direction), w)
+        trial = at(np.where(last, now.em, now.x + part * direction))
         steps += 1
         gained = trial.log_likelihood - now.log_likelihood
         good = (gained >= 1e-4 * part * promise - 1e-12 * np.abs(now.log_likelihood)) | last
@@ -111,7 +108,7 @@ def fit(em: Climbed, w, start: Parameters, *, tolerance: float, max_steps: int =
             now, memory, direction, promise = now.take(going), memory.take(going), direction[:, going], promise[going]
         anew = tried == 0
         if anew.any():
-            new, gain = step_from(now)
+            new, gain = memory.direction(now, held)
             direction, promise = np.where(anew, new, direction), np.where(anew, gain, promise)
     found = start.like(result)
     return Fit(found, reached, path, steps, not len(live))

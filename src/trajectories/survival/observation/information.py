@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajectories.survival.checks import Floats, Integers
-from trajectories.survival.observation.ascent import EDGE, outward
+from trajectories.survival.observation.ascent import EDGE, SHORTER, outward
 from trajectories.survival.observation.observation_em import ObservationEM, Weights
 from trajectories.survival.observation.observation_parameters import Parameters
 
 LEAST = 0.01  # of what complete data would tell of a direction
 FLAT = 1e-7  # of the same: with less, a step of Newton leads anywhere
 SWEEPS = 300
-PARTS = (1.0, 0.3, 0.1)  # of a step, until one gains
 
 
 def _beside(p: Parameters, moved: Integers) -> tuple[Parameters, Floats]:
@@ -77,7 +76,7 @@ class NearMaximum:
     def __init__(self, em: ObservationEM, p: Parameters, w: Weights):
         self.em, self.p = em, p
         x = p.flat()
-        _, information = em.gradient(em.expect(p, w), p, w)
+        self.gradient, information = em.gradient(em.expect(p, w), p, w)
         self.of = np.flatnonzero((information > 0)[:, 0] & (x > 0)[:, 0])
         self.scale = 1 / np.sqrt(information[self.of])
         inside = (x > 0) & (x < 1) & ~em.held(p)
@@ -86,22 +85,26 @@ class NearMaximum:
         values, vectors = np.linalg.eigh(observed)
         self.bend = (vectors * np.maximum(values, LEAST)) @ vectors.T
 
-    def refitted(self, many: Weights, lent: Parameters, steps: int = 1) -> Parameters:
+    def refitted(self, many: Weights, lent: Parameters, steps: int = 1, spread: float = 1.0) -> Parameters:
         """
         The parameters under other weights, a column each: steps of Newton with the information of the estimate.
 
         `lent` gives, of what is held, its values. One step is enough for whole households drawn again; weights that are
-        far from those of the estimate take a few more, each shortened until it gains.
+        far from those of the estimate take a few more, each shortened until it gains. What pulls at the estimate is
+        multiplied by `spread`.
         """
         em, held = self.em, self.em.held(lent)
         x = np.where(held, lent.flat(), np.repeat(self.p.flat(), lent.wide, axis=1))
         expected = em.expect(lent.like(x), many)
         for number in range(steps):
-            step = self._step(x, em.gradient(expected, lent.like(x), many)[0], ~held)
+            gradient, _ = em.gradient(expected, lent.like(x), many)
+            if number == 0:
+                gradient = self.gradient + spread * (gradient - self.gradient)
+            step = self._step(x, gradient, ~held)
             better = np.full(lent.wide, number == 0)
             if number == 0:
                 x = em.project(lent.like(x + step)).flat()
-            for part in PARTS:
+            for part in SHORTER:
                 if better.all():
                     break
                 p = em.project(lent.like(x + part * step * ~better))

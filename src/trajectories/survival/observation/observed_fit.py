@@ -13,10 +13,8 @@ from trajectories.survival.observation.ascertainment import Ascertained
 from trajectories.survival.observation.information import NearMaximum, newton
 from trajectories.survival.observation.observation_em import ObservationEM, Weights, weigh
 from trajectories.survival.observation.observation_parameters import Parameters, Reporting, joined
-from trajectories.survival.observation.service_model import ServiceEM
 
-# Against 1e-6 this moves a standard error by at most .3 % of itself, of which 500 replicates leave 3 % to chance.
-REPLICATE_TOLERANCE = 1e-4
+REPLICATE_TOLERANCE = 1e-4  # of a replicate that is fitted anew
 STARTS = 3  # perturbed ones, beside the plain one
 AT_ONCE = 100  # replicates side by side
 # What is lent is never certain: a 0 or a 1 learnt from some would make what was told of others impossible.
@@ -70,7 +68,7 @@ class ObservedFit:
         self.spread = np.abs(curves - curves[..., best : best + 1]).max(axis=(0, 2))
         keep = np.array([best])
         parameters, path = found.parameters.columns(keep), [x[keep] for x in found.path]
-        if not isinstance(self.em, ServiceEM):
+        if self.em.curved:
             parameters = on_bounds(self.em, newton(self.em, parameters, w), w)
             path.append(self.em.expect(parameters, w).log_likelihood)
         self.fit = Fit(parameters, path[-1], path, found.iterations, found.converged)
@@ -93,13 +91,12 @@ class ObservedFit:
         for begin in range(0, replicates, AT_ONCE):
             start = lent.columns(slice(begin, begin + AT_ONCE))
             drawn = np.random.default_rng([seed, begin]).multinomial(n, np.full(n, 1 / n), size=start.wide).T
-            if near is not None:  # as for any estimate with so many parameters: MacKinnon & White 1985, HC1
-                drawn = 1 + np.sqrt(n / max(n - near.learnt, n / 2)) * (drawn - 1)
             w = weigh(self.cells, self.known, drawn[owner] * self.mass[:, None])
             if near is None:
                 found.append(fit(self.em, w, self.em.restrict(start, w), tolerance=REPLICATE_TOLERANCE).parameters)
             else:
-                found.append(near.refitted(w, start))
+                # as for any estimate with so many parameters: MacKinnon & White 1985, HC1
+                found.append(near.refitted(w, start, spread=np.sqrt(n / max(n - near.learnt, n / 2))))
         self.replicates = joined(found)
 
     # ── draws ─────────────────────────────────────────────────────────────────────────────────────────────
