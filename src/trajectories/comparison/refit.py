@@ -64,7 +64,7 @@ def refit(curve: ObservedCurve, weights: Floats, *, keep: bool = False) -> Float
         From month 0; missing in a weighting in which nobody has a weight.
     """
     from ..survival.observation.ascent import fit
-    from ..survival.observation.information import NearMaximum
+    from ..survival.observation.information import QuadraticApproximation
     from ..survival.observation.observation_em import weigh
     from ..survival.observation.observation_parameters import joined
 
@@ -73,7 +73,7 @@ def refit(curve: ObservedCurve, weights: Floats, *, keep: bool = False) -> Float
     if (weights[:, 0] != model.mass).any():  # else it is the fit itself
         p = fit(em, w, em.restrict(model.interior(), w), tolerance=TOLERANCE).parameters
     others = weights.shape[1] - 1
-    near, lent = NearMaximum(em, p, w), model.lent(p, others)
+    near, lent = QuadraticApproximation(em, p, w), model.lent(p, others)
     found = [p]
     for begin in range(0, others, AT_ONCE):
         some = slice(begin, begin + AT_ONCE)

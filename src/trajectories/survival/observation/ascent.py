@@ -25,7 +25,7 @@ SHORTER = (1.0, 0.3, 0.05)  # parts of a step, tried until one gains
 ENOUGH = 0.1  # times the tolerance: no step promises a greater gain of the log-likelihood
 
 
-class Climbed(Protocol):
+class Likelihood(Protocol):
     """What is maximised: by an EM step, or along the gradient with the information of the complete data."""
 
     def expect(self, p: Parameters, w): ...
@@ -70,7 +70,7 @@ class _State:
             mine[..., which] = theirs[..., which]
 
 
-def fit(em: Climbed, w, start: Parameters, *, tolerance: float, max_steps: int = 1000) -> Fit:
+def fit(em: Likelihood, w, start: Parameters, *, tolerance: float, max_steps: int = 1000) -> Fit:
     """Climbs until no incidence moves by `tolerance` in a step that promises no gain, in any weighting."""
 
     def at(x: Floats) -> _State:
@@ -119,7 +119,7 @@ def outward(x: Floats, gradient: Floats) -> NDArray[np.bool_]:
     return ((x <= 2 * EDGE) & (gradient < 0)) | ((x >= 1 - 2 * EDGE) & (gradient > 0))
 
 
-def on_bounds(em: Climbed, p: Parameters, w) -> Parameters:
+def on_bounds(em: Likelihood, p: Parameters, w) -> Parameters:
     """What came to rest next to a bound put on it, which EM and what is held do, and one step of EM from there."""
     x = p.flat()
     gradient, _ = em.gradient(em.expect(p, w), p, w)
@@ -132,39 +132,39 @@ class _Memory:
     """The last steps and what the gradient lost in each: steps × parameters × B."""
 
     steps: Floats
-    turns: Floats
+    gradient_losses: Floats
 
     @classmethod
     def empty(cls, size: int, wide: int) -> _Memory:
         return cls(*np.zeros((2, 0, size, wide)))
 
     def take(self, keep) -> _Memory:
-        return _Memory(self.steps[..., keep], self.turns[..., keep])
+        return _Memory(self.steps[..., keep], self.gradient_losses[..., keep])
 
     def learn(self, now: _State, trial: _State, good, forget) -> None:
         """One more step, where it was taken; what was learnt before is forgotten where it led nowhere."""
-        self.steps[..., forget], self.turns[..., forget] = 0.0, 0.0
-        step, turn = np.where(good, trial.x - now.x, 0.0), np.where(good, now.gradient - trial.gradient, 0.0)
-        size = np.sqrt((step**2).sum(axis=0) * (turn**2).sum(axis=0))
-        curved = (step * turn).sum(axis=0) > 1e-12 * size
+        self.steps[..., forget], self.gradient_losses[..., forget] = 0.0, 0.0
+        step, loss = np.where(good, trial.x - now.x, 0.0), np.where(good, now.gradient - trial.gradient, 0.0)
+        size = np.sqrt((step**2).sum(axis=0) * (loss**2).sum(axis=0))
+        curved = (step * loss).sum(axis=0) > 1e-12 * size
         kept = slice(max(0, len(self.steps) - MEMORY + 1), None)
         self.steps = np.concatenate([self.steps[kept], (step * curved)[None]])
-        self.turns = np.concatenate([self.turns[kept], (turn * curved)[None]])
+        self.gradient_losses = np.concatenate([self.gradient_losses[kept], (loss * curved)[None]])
 
     def direction(self, now: _State, held: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Where to go, and by how much that promises to gain."""
         free = ~(outward(now.x, now.gradient) | held | (now.information <= 0))
         slope = now.gradient * free
-        steps, turns = self.steps * free, self.turns * free
-        bends = (steps * turns).sum(axis=1)
-        size = np.divide(1.0, bends, out=np.zeros_like(bends), where=bends > TINY)
+        steps, gradient_losses = self.steps * free, self.gradient_losses * free
+        curvatures = (steps * gradient_losses).sum(axis=1)
+        size = np.divide(1.0, curvatures, out=np.zeros_like(curvatures), where=curvatures > TINY)
         rest, pulls = slope, np.empty_like(size)
         for k in reversed(range(len(steps))):
             pulls[k] = size[k] * (steps[k] * rest).sum(axis=0)
-            rest = rest - pulls[k] * turns[k]
+            rest = rest - pulls[k] * gradient_losses[k]
         away = np.divide(rest, now.information, out=np.zeros_like(rest), where=free)
         for k in range(len(steps)):
-            away = away + steps[k] * (pulls[k] - size[k] * (turns[k] * away).sum(axis=0))
+            away = away + steps[k] * (pulls[k] - size[k] * (gradient_losses[k] * away).sum(axis=0))
         promise = (away * slope).sum(axis=0)
         plain = np.divide(slope, now.information, out=np.zeros_like(slope), where=free)
         lost = ~(promise > 0)  # what was learnt before the bounds that hold now may mislead

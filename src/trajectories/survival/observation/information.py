@@ -3,7 +3,7 @@
 A replicate of the household bootstrap is approached by steps of Newton from the estimate, with the gradient that its
 weights give and the information of the whole (Shao & Tu 1995, chapter 2), kept within the parameters' bounds in the
 metric of that information (Andrews 2000): 500 of them cost no more than a few steps of a fit. A direction of which the
-data say next to nothing is taken to be told of a hundredth of what complete data would tell: else a step would leave
+data say next to nothing is taken to be told a hundredth of what complete data would tell: else a step would leave
 the range in which the log-likelihood is a parabola.
 """
 
@@ -60,9 +60,11 @@ def newton(em: ObservationEM, p: Parameters, w: Weights, steps: int = 5) -> Para
             return p
         scale = 1 / np.sqrt(information[of])
         values, vectors = np.linalg.eigh(observed_information(em, p, w, of) * scale * scale.T)
-        told = values > FLAT
+        identified = values > FLAT
         moved = x.copy()
-        moved[of] += scale * (vectors[:, told] @ (vectors[:, told].T @ (scale * gradient[of]) / values[told, None]))
+        moved[of] += scale * (
+            vectors[:, identified] @ (vectors[:, identified].T @ (scale * gradient[of]) / values[identified, None])
+        )
         there = em.project(p.like(np.where(em.held(p), x, np.clip(moved, EDGE, 1 - EDGE))))
         if em.expect(there, w).log_likelihood[0] < e.log_likelihood[0] - 1e-12 * abs(e.log_likelihood[0]):
             return p
@@ -70,7 +72,7 @@ def newton(em: ObservationEM, p: Parameters, w: Weights, steps: int = 5) -> Para
     return p
 
 
-class NearMaximum:
+class QuadraticApproximation:
     """The log-likelihood around an estimate as a parabola, on which other weightings of the stays are climbed."""
 
     def __init__(self, em: ObservationEM, p: Parameters, w: Weights):
@@ -80,18 +82,18 @@ class NearMaximum:
         self.of = np.flatnonzero((information > 0)[:, 0] & (x > 0)[:, 0])
         self.scale = 1 / np.sqrt(information[self.of])
         inside = (x > 0) & (x < 1) & ~em.held(p)
-        self.learnt = int(inside[self.of].sum())  # parameters that are learnt, and not on a bound
+        self.n_free = int(inside[self.of].sum())  # parameters that are learnt, and not on a bound
         observed = observed_information(em, p, w, self.of) * self.scale * self.scale.T
         values, vectors = np.linalg.eigh(observed)
-        self.bend = (vectors * np.maximum(values, LEAST)) @ vectors.T
+        self.curvature = (vectors * np.maximum(values, LEAST)) @ vectors.T
 
     def refitted(self, many: Weights, lent: Parameters, steps: int = 1, spread: float = 1.0) -> Parameters:
         """
         The parameters under other weights, a column each: steps of Newton with the information of the estimate.
 
         `lent` gives, of what is held, its values. One step is enough for whole households drawn again; weights that are
-        far from those of the estimate take a few more, each shortened until it gains. What pulls at the estimate is
-        multiplied by `spread`.
+        far from those of the estimate take a few more, each shortened until it gains. What their gradient adds to
+        that of the estimate is multiplied by `spread`.
         """
         em, held = self.em, self.em.held(lent)
         x = np.where(held, lent.flat(), np.repeat(self.p.flat(), lent.wide, axis=1))
@@ -119,20 +121,22 @@ class NearMaximum:
         here = x[self.of]
         low, high = -0.9 * here / self.scale, 0.9 * (1 - here) / self.scale
         step = np.zeros_like(x)
-        step[self.of] = self.scale * _best_within(self.bend, self.scale * gradient[self.of], free[self.of], low, high)
+        step[self.of] = self.scale * _best_within(
+            self.curvature, self.scale * gradient[self.of], free[self.of], low, high
+        )
         return step
 
 
-def _best_within(bend: Floats, pull: Floats, free: NDArray[np.bool_], low: Floats, high: Floats) -> Floats:
-    """z that maximises pull·z − z·bend·z / 2 between low and high where free: coordinates in turn, a column each."""
-    z = np.zeros_like(pull)
-    slope = pull.copy()
+def _best_within(curvature: Floats, score: Floats, free: NDArray[np.bool_], low: Floats, high: Floats) -> Floats:
+    """z with the highest score·z − z·curvature·z / 2 from low to high where free: by coordinates, a column each."""
+    z = np.zeros_like(score)
+    slope = score.copy()
     for _ in range(SWEEPS):
         furthest = 0.0
         for k in np.flatnonzero(free.any(axis=1)):
-            step = np.where(free[k], np.clip(z[k] + slope[k] / bend[k, k], low[k], high[k]) - z[k], 0.0)
+            step = np.where(free[k], np.clip(z[k] + slope[k] / curvature[k, k], low[k], high[k]) - z[k], 0.0)
             z[k] += step
-            slope -= bend[:, k : k + 1] * step
+            slope -= curvature[:, k : k + 1] * step
             furthest = max(furthest, float(np.abs(step).max(initial=0.0)))
         if furthest < 1e-4:  # of a standard error that complete data would give
             break

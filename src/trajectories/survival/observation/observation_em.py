@@ -60,7 +60,7 @@ class ObservationEM:
     """One EM step of the observation model for given cells."""
 
     shape_cap = np.inf
-    curved = True  # second derivatives cost little: many weightings are met at once
+    many_at_once = True  # many weightings cost little more than one: second derivatives, replicates by one step
 
     def __init__(self, cells: Cells, names: int, pieces: Integers, assumed: Assumed | None = None):
         self.cells, self.n_causes, self.assumed = cells, names, assumed or Assumed()

@@ -268,7 +268,7 @@ def incidence_of(
             em = ObservationEM(cells, len(known.names), bounds, assumed)
         model = ObservedFit(known, em, mass, household, held, tolerance)
         model.estimate(seed, starts)
-        model.resample(replicates, seed, refit or not em.curved)
+        model.resample(replicates, seed, refit or not em.many_at_once)
         return model
 
     if (gone == 1).all() and (heard == 1).all():

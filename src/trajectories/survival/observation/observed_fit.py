@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.observation.ascent import Fit, fit, on_bounds
 from trajectories.survival.observation.ascertainment import Ascertained
-from trajectories.survival.observation.information import NearMaximum, newton
+from trajectories.survival.observation.information import QuadraticApproximation, newton
 from trajectories.survival.observation.observation_em import ObservationEM, Weights, weigh
 from trajectories.survival.observation.observation_parameters import Parameters, Reporting, joined
 
@@ -68,7 +68,7 @@ class ObservedFit:
         self.spread = np.abs(curves - curves[..., best : best + 1]).max(axis=(0, 2))
         keep = np.array([best])
         parameters, path = found.parameters.columns(keep), [x[keep] for x in found.path]
-        if self.em.curved:
+        if self.em.many_at_once:
             parameters = on_bounds(self.em, newton(self.em, parameters, w), w)
             path.append(self.em.expect(parameters, w).log_likelihood)
         self.fit = Fit(parameters, path[-1], path, found.iterations, found.converged)
@@ -80,13 +80,13 @@ class ObservedFit:
         return self._borrowed(p.columns(0 * every), 1 + every)
 
     def resample(self, replicates: int, seed: int, refit: bool) -> None:
-        """The fit with whole households drawn again: near the estimate (`NearMaximum`), or wholly anew."""
+        """The fit with whole households drawn again: near the estimate (`QuadraticApproximation`), or wholly anew."""
         if not replicates:
             return
         _, owner = np.unique(self.household, return_inverse=True)
         n = int(owner.max()) + 1
         lent = self.lent(self.interior() if refit else self.parameters, replicates)
-        near = None if refit else NearMaximum(self.em, self.parameters, self.weights)
+        near = None if refit else QuadraticApproximation(self.em, self.parameters, self.weights)
         found = []
         for begin in range(0, replicates, AT_ONCE):
             start = lent.columns(slice(begin, begin + AT_ONCE))
@@ -96,7 +96,7 @@ class ObservedFit:
                 found.append(fit(self.em, w, self.em.restrict(start, w), tolerance=REPLICATE_TOLERANCE).parameters)
             else:
                 # as for any estimate with so many parameters: MacKinnon & White 1985, HC1
-                found.append(near.refitted(w, start, spread=np.sqrt(n / max(n - near.learnt, n / 2))))
+                found.append(near.refitted(w, start, spread=np.sqrt(n / max(n - near.n_free, n / 2))))
         self.replicates = joined(found)
 
     # ── draws ─────────────────────────────────────────────────────────────────────────────────────────────

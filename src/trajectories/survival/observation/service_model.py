@@ -75,7 +75,7 @@ class ServiceEM(ObservationEM):
     """The EM of the observation model with services: a cell a month, with one more factor."""
 
     shape_cap = CAP
-    curved = False  # a weighting at a time
+    many_at_once = False
 
     def __init__(self, cells: Cells, known: Ascertained, role: Integers, pieces: Integers, assumed: Assumed):
         super().__init__(cells, len(known.names), pieces, assumed)
