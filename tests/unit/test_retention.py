@@ -10,6 +10,7 @@ from trajectories import Cohort, Study, exits, retention, tables
 from trajectories.companions import observed_intervals
 from trajectories.reported import CAUSES
 from trajectories.retention import estimate
+from trajectories.simulate import told_stays
 
 STUDY = Study.from_mapping({"horizons": [6, 12], "support": 1, "replicates": 0})
 
@@ -136,6 +137,16 @@ def test_a_cohort_that_is_no_table_is_told_of_in_a_sentence():
 def test_a_cohort_is_not_told_as_if_it_were_made_for_what_another_study_asks(other, said):
     with pytest.raises(ValueError, match=said):
         retention(*cohort(there(6)), study=replace(STUDY, **other), groups=["province"])
+
+
+@pytest.mark.parametrize("twice", ["cohort", "contacts"])
+def test_rows_given_twice_are_refused_and_not_counted_twice(twice):
+    cohort, contacts = told_stays(50, seed=1).tables()
+    cohort = cohort.assign(exit=None, lost=None, lost_month=np.nan, lower=0.0, upper=np.inf)
+    tables_of = {"cohort": cohort, "contacts": contacts.assign(record_id=np.arange(len(contacts)).astype(str))}
+    tables_of[twice] = pd.concat([tables_of[twice], tables_of[twice].head(3)], ignore_index=True)
+    with pytest.raises(ValueError, match=f"{twice}: 3 row"):
+        estimate(*tables_of.values(), study=Study(replicates=0), companions=False)
 
 
 def test_a_region_with_nobody_and_a_cohort_with_nobody_have_their_rows():
