@@ -88,8 +88,9 @@ class Parts:
 
 def _plain(records: pd.DataFrame) -> pd.DataFrame:
     """The table with text where it has categories."""
-    held = {name: records[name].astype(object) for name in records.select_dtypes("category")}
-    return records.assign(**held) if held else records
+    held = records.select_dtypes("category")
+    texts = {name: held[name].astype(object).where(held[name].notna(), None) for name in held}
+    return records.assign(**texts) if texts else records
 
 
 def _split(frame: pd.DataFrame, part: np.ndarray, number: int) -> Iterator[pd.DataFrame]:
