@@ -163,7 +163,7 @@ def told_stays(
     false_news : float
         This share of all news is of somebody who is still there.
     visits : float
-        Share of those still there of whom, within a year, somebody tells as of a departure to the metropole.
+        Share of the stays of which somebody tells, while they last, as of a departure to the metropole.
     wrong_links : float
         Share of the stays to which the rows of another one are joined.
     services : bool
