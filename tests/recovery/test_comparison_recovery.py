@@ -13,7 +13,7 @@ import pytest
 from trajectories import Study
 from trajectories.comparison import compare
 from trajectories.simulate import effects
-from trajectories.simulate.told_stays import _PURPOSES, HEARING, LAST, _contacts, _news, _Stays
+from trajectories.simulate.told_stays import _PURPOSES, HEARING, LAST, _contacts, _failing, _news, _Stays
 
 SIZES = {"under_10k": "under_10000", "10k_50k": "10000_49999", "100k_plus": "100000_and_over"}
 OF_SIZES = (0.4, 0.2, 0.4)  # of the stays
@@ -45,10 +45,9 @@ def cohort_and_contacts(n, seed, ratio=1.0):
     cutoff = rng.integers(18, 73, n)[household].astype(float)
     stays = _Stays(month, exact, cause, np.zeros(n), cutoff, household)
     rngs = {name: np.random.default_rng([seed, k]) for k, name in enumerate(_PURPOSES)}
-    failing = np.array([[0.12, 0.30], [0.50, 0.70]])
+    failing = _failing((0.12, 0.30), (0.50, 0.70))
     told = pd.concat([
-        _contacts(stays, [3.0, 6.0, 12.0, 24.0], failing, (0.0, 0.6), (0.0, 1.0), rngs, True),
-        _news(stays, np.array(HEARING), 1.0, rngs["news"], True),
+        _contacts(stays, [3.0, 6.0, 12.0, 24.0], failing, rngs), _news(stays, np.array(HEARING), rngs["news"]),
     ])  # fmt: skip
     cohort = pd.DataFrame({
         "person_id": np.arange(n).astype(str), "household_id": household, "episode": 1, "excluded": None,

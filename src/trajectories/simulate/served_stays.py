@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ..tables import EXITS
-from .told_stays import _PURPOSES, HEARING, _contacts, _hazards, _news, _pair, _Stays
+from .told_stays import _PURPOSES, HEARING, _contacts, _failing, _hazards, _news, _Stays
 
 LAST = 60  # months since the establishment up to which anybody may leave
 # Monthly hazard of leaving up to and including these months.
@@ -153,11 +153,10 @@ def told_of(
         month, month - rngs["stays"].random(len(frame)), np.maximum(frame["cause"].to_numpy(), 1),
         np.zeros(len(frame)), cutoff, pd.factorize(frame["household_id"])[0],
     )  # fmt: skip
-    failing = np.vstack([_pair("failure_there", (0.12, 0.30)), _pair("failure_gone", failure_gone)])
     due = [float(at) for at, _ in CONTACTS]
-    told = [_contacts(truth, due, failing, (0.0, 0.0), (0.0, 1.0), rngs, True)]
+    told = [_contacts(truth, due, _failing((0.12, 0.30), failure_gone), rngs)]
     if hearing is not None:
-        told.append(_news(truth, _hazards(hearing), 1.0, rngs["news"], True))
+        told.append(_news(truth, _hazards(hearing), rngs["news"]))
     about = pd.concat(told, ignore_index=True)
     keys = frame[["person_id", "episode"]]
     rows = pd.concat([keys.iloc[about["stay"]].reset_index(drop=True), about.drop(columns="stay")], axis=1)

@@ -213,12 +213,11 @@ def told_stays(
     survival, of = _survival(), np.array(DESTINATIONS)
     parts = []
     if due:
-        trouble = failure_trait, contacts_follow_trouble
-        parts.append(
-            _contacts(stays, due, failing, (hard_to_reach, hard_to_reach_failure), trouble, alone, rngs, whole)
-        )
+        hard, trouble = (hard_to_reach, hard_to_reach_failure), (failure_trait, contacts_follow_trouble)
+        parts.append(_contacts(stays, due, failing, rngs, hard=hard, trouble=trouble, alone=alone, whole=whole))
     if hearing is not None:
-        parts.append(_news(stays, _hazards(hearing), hearing_fades, hearing_differs, rngs["news"], whole))
+        more = {"fades": hearing_fades, "differs": hearing_differs, "whole": whole}
+        parts.append(_news(stays, _hazards(hearing), rngs["news"], **more))
     if false_news or visits:
         n_false = visits * n, false_news / (1 - false_news) * sum(len(rows) for rows in parts[bool(due) :])
         parts.append(_false_news(stays, n_false, rngs["false_news"]))
@@ -324,8 +323,8 @@ def _rows(stays: _Stays, chosen: NDArray[np.bool_], month: Floats, kind: ArrayLi
 
 
 def _contacts(
-    stays: _Stays, due: list[float], failing: Floats, hard: tuple[float, float], trouble: tuple[float, float],
-    alone: float, rngs: dict, whole: bool,
+    stays: _Stays, due: list[float], failing: Floats, rngs: dict, *, hard: tuple[float, float] = (0.0, 0.6),
+    trouble: tuple[float, float] = (0.0, 1.0), alone: float = 1.0, whole: bool = True,
 ) -> pd.DataFrame:  # fmt: skip
     trait, often = trouble
     n, rng, attempts = len(stays.month), rngs["contacts"], rngs["attempts"]
@@ -353,8 +352,9 @@ def _contacts(
 
 
 def _news(
-    stays: _Stays, hazards: Floats, fades: float, differs: float, rng: np.random.Generator, whole: bool
-) -> pd.DataFrame:
+    stays: _Stays, hazards: Floats, rng: np.random.Generator, *, fades: float = 1.0, differs: float = 0.0,
+    whole: bool = True,
+) -> pd.DataFrame:  # fmt: skip
     n = len(stays.month)
     u, within = rng.random(n), rng.random(n)
     delays = np.arange(len(_CLASSES))

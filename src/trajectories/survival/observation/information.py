@@ -81,27 +81,26 @@ class QuadraticApproximation:
         self.gradient, information = em.gradient(em.expect(p, w), p, w)
         self.of = np.flatnonzero((information > 0)[:, 0] & (x > 0)[:, 0])
         self.scale = 1 / np.sqrt(information[self.of])
-        inside = (x > 0) & (x < 1) & ~em.held(p)
-        self.n_free = int(inside[self.of].sum())  # parameters that are learnt, and not on a bound
         observed = observed_information(em, p, w, self.of) * self.scale * self.scale.T
         values, vectors = np.linalg.eigh(observed)
         self.curvature = (vectors * np.maximum(values, LEAST)) @ vectors.T
+        self.covariance = (vectors / np.maximum(values, LEAST)) @ vectors.T
 
-    def refitted(self, many: Weights, lent: Parameters, steps: int = 1, spread: float = 1.0) -> Parameters:
+    def refitted(self, many: Weights, lent: Parameters, steps: int = 1, drawn_from: int | None = None) -> Parameters:
         """
         The parameters under other weights, a column each: steps of Newton with the information of the estimate.
 
         `lent` gives, of what is held, its values. One step is enough for whole households drawn again; weights that are
-        far from those of the estimate take a few more, each shortened until it gains. What their gradient adds to
-        that of the estimate is multiplied by `spread`.
+        far from those of the estimate take a few more, each shortened until it gains. Where the weights are of
+        `drawn_from` households drawn again, their gradients are spread as `_spread` says.
         """
         em, held = self.em, self.em.held(lent)
         x = np.where(held, lent.flat(), np.repeat(self.p.flat(), lent.wide, axis=1))
         expected = em.expect(lent.like(x), many)
         for number in range(steps):
             gradient, _ = em.gradient(expected, lent.like(x), many)
-            if number == 0:
-                gradient = self.gradient + spread * (gradient - self.gradient)
+            if number == 0 and drawn_from:
+                gradient = gradient + self._spread(many, held, drawn_from, gradient)
             step = self._step(x, gradient, ~held)
             better = np.full(lent.wide, number == 0)
             if number == 0:
@@ -115,6 +114,20 @@ class QuadraticApproximation:
             if number + 1 < steps:
                 expected = em.expect(lent.like(x), many)
         return lent.like(x)
+
+    def _spread(self, many: Weights, held: NDArray[np.bool_], n: int, gradient: Floats) -> Floats:
+        """
+        What is added to the gradients of n resampled households, since the estimate has seen them all.
+
+        As HC1 for regressions (MacKinnon & White 1985), with as many parameters as the data tell of (Takeuchi 1976).
+        """
+        if held.any():  # at what is lent the gradient differs by more than what chance does
+            own = self.p.columns(np.zeros(many.pattern.shape[1], dtype=int))
+            gradient, _ = self.em.gradient(self.em.expect(own, many), own, many)
+        away = (gradient - self.gradient) * ~held
+        scores = self.scale * away[self.of]
+        learnt = float(np.einsum("kb,kl,lb->b", scores, self.covariance, scores).mean())
+        return (np.sqrt(n / max(n - learnt, n / 2)) - 1) * away
 
     def _step(self, x: Floats, gradient: Floats, free: NDArray[np.bool_]) -> Floats:
         """To the highest point of the parabola, of each weighting; at most nine tenths of the way to a bound."""

@@ -95,8 +95,7 @@ class ObservedFit:
             if near is None:
                 found.append(fit(self.em, w, self.em.restrict(start, w), tolerance=REPLICATE_TOLERANCE).parameters)
             else:
-                # as for any estimate with so many parameters: MacKinnon & White 1985, HC1
-                found.append(near.refitted(w, start, spread=np.sqrt(n / max(n - near.n_free, n / 2))))
+                found.append(near.refitted(w, start, drawn_from=n))
         self.replicates = joined(found)
 
     # ── draws ─────────────────────────────────────────────────────────────────────────────────────────────
