@@ -161,7 +161,7 @@ def told_stays(
     closures : float
         Share of households whose organisations stop depositing at some month before their cut-off.
     false_news : float
-        This share of all news is of somebody who is still there.
+        This share of all news is of somebody who is still there, each month of whom is as likely.
     visits : float
         Share of the stays of which somebody tells, while they last, as of a departure to the metropole.
     wrong_links : float
@@ -374,10 +374,11 @@ def _news(
 
 
 def _false_news(stays: _Stays, numbers: tuple[float, float], rng: np.random.Generator) -> pd.DataFrame:
-    """So many told to have left for the metropole, and so many to have left, in a month in which they are there."""
-    there = np.floor(np.minimum(stays.exact, stays.cutoff))
-    month = np.floor(stays.entry) + 1 + np.floor(rng.random(len(there)) * np.maximum(there - np.floor(stays.entry), 0))
-    possible = rng.permutation(np.flatnonzero(month <= there))
+    """So many told to have left for the metropole, and so many to have left, in any of the months that they are there."""
+    months = np.floor(np.minimum(stays.exact, stays.cutoff)) - np.floor(stays.entry)
+    month = np.floor(stays.entry) + 1 + np.floor(rng.random(len(months)) * months)
+    possible = np.flatnonzero(months > 0)
+    possible = possible[np.argsort(rng.exponential(1 / months[possible]))]
     parts = []
     for number, causes in zip(numbers, (np.array([1]), np.arange(1, len(DESTINATIONS) + 1)), strict=True):
         chosen, possible = possible[: round(number)], possible[round(number) :]

@@ -3,12 +3,13 @@
 The months of exit are whole months t ≥ 1, (t − 1, t]. A stay is at risk from month ⌈entry⌉ + 1; what is dated at or
 before its entry does not enter, except that the outcome of an attempt says how the organisation's next one stands.
 Once a departure is known, later contacts and news do not enter: the first speaks. What contradicts it is set aside and
-counted. Months within 1e-9 of a whole number are that number.
+counted. Where first reports may be false, the contacts after them enter too, and `doubted` is what is known of each
+stay if its first report was false. Months within 1e-9 of a whole number are that number.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,13 @@ class Ascertained:
     services: pd.DataFrame  # stay, month
     names: NDArray
     counts: dict[str, int]  # rows that do not enter, by reason
+    dates: Floats  # the share of the months before the report that its date, if it has one, leaves possible
+    doubted: Ascertained | None = None
+
+    @property
+    def told(self) -> Months:
+        """The month in which each departure became known; 0 where none did."""
+        return np.where(self.by_news, self.news_month, np.where(self.by_contact, self.quiet, 0))
 
     @property
     def known(self) -> Flags:
@@ -82,8 +90,9 @@ class Ascertained:
 
 
 def ascertain(
-    contacts: pd.DataFrame, cutoff: ArrayLike, entry: ArrayLike | None, names: ArrayLike | None = None
-) -> Ascertained:
+    contacts: pd.DataFrame, cutoff: ArrayLike, entry: ArrayLike | None, names: ArrayLike | None = None,
+    some_false: bool = False,
+) -> Ascertained:  # fmt: skip
     """Checks the arrays of `observed_incidence` (see there) and keeps what enters."""
     until = snap(times("cutoff", cutoff))
     n = len(until)
@@ -106,39 +115,91 @@ def ascertain(
     if late.any():
         rows = rows[~late]
 
-    by_news, by_contact, told = _first_told(rows, n)
-    known = by_news | by_contact
-    known_at = np.where(known, told["month"], _NEVER)
-    dated = np.isfinite(told["departure_latest"])
-    # a « présent » of the day a departure becomes known or later, or after its date, is a contradiction: the explicit
-    # report stands
-    gone = np.where(dated, np.ceil(np.minimum(told["departure_latest"], known_at)), known_at)
+    if not some_false:
+        return _ascertained(rows, since, until, names, counts)
+    first = _first_reports(rows)
+    # of the day of the report or before, a presence contradicts its date; the report itself, after it
+    said = _Report(first, n)
+    rows = rows[~said.contradicted(rows) | (rows["month"] > said.month[rows["stay"]])]
+    # after it contacts alone speak: whether there is more news of what is known is a question of its own
+    others = rows[~(rows["kind"].eq(NEWS) & said.known[rows["stay"]]) & ~rows.index.isin(first.index)]
+    again = _Report(_first_reports(others), n)
+    before = ~(rows["month"] > again.month[rows["stay"]]) & ~again.contradicted(rows)
+    stands = _ascertained(rows[before], since, until, names, counts, goes_on=True)
+    there = np.where(stands.known, np.floor(said.month), -1.0)
+    doubted = _ascertained(others, since, until, names, {}, there=there)
+    quiet = np.where(stands.known, there, doubted.quiet).astype(np.int32)
+    return replace(stands, doubted=replace(doubted, quiet=quiet))
+
+
+class _Report:
+    """The report by which each departure became known: rows of `_first_reports` as one value a stay."""
+
+    def __init__(self, first: pd.DataFrame, n: int):
+        self.by_news, self.by_contact = np.zeros(n, bool), np.zeros(n, bool)
+        self.by_news[first.loc[~first["rank"], "stay"]] = True
+        self.by_contact[first.loc[first["rank"], "stay"]] = True
+        self.known = self.by_news | self.by_contact
+
+        def values(name: str, missing: float) -> Floats:
+            found = np.full(n, missing)
+            found[first["stay"]] = first[name]
+            return found
+
+        self.month, self.cause = values("month", _NEVER), values("cause", np.nan)
+        self.earliest, self.latest = values("departure_earliest", np.nan), values("departure_latest", np.nan)
+        self.dated = np.isfinite(self.latest)
+        self.gone = np.where(self.dated, np.ceil(np.minimum(self.latest, self.month)), self.month)
+
+    def share_of_months(self, since: Floats) -> Floats:
+        """Of the months from the entry to the report, those that the date of the departure leaves possible."""
+        possible = np.maximum(np.ceil(self.latest) - np.floor(self.earliest), 1)
+        return np.where(self.dated, np.minimum(possible / np.maximum(np.ceil(self.month) - since, 1), 1.0), 1.0)
+
+    def contradicted(self, rows: pd.DataFrame) -> Flags:
+        """The « présent » of the day a departure becomes known or later, or after its date."""
+        month, stay = rows["month"].to_numpy(), rows["stay"].to_numpy()
+        later = (month >= self.month[stay]) | ((np.floor(month) >= self.gone[stay]) & self.dated[stay])
+        return rows["kind"].eq(PRESENT).to_numpy() & later
+
+
+def _ascertained(
+    rows: pd.DataFrame, since: Floats, until: Floats, names: NDArray, counts: dict[str, int], *, goes_on: bool = False,
+    there: Floats | None = None,
+) -> Ascertained:  # fmt: skip
+    """
+    What rows say, the first report of each departure being true.
+
+    What comes after it enters if `goes_on`: a presence then makes it impossible. `there`: nobody has left by this month.
+    """
+    told = _Report(_first_reports(rows), len(until))
+    known, dated = told.known, told.dated
     month, stay = rows["month"].to_numpy(), rows["stay"].to_numpy()
-    after = month > known_at[stay]
-    present = rows["kind"].eq(PRESENT).to_numpy()
-    contradicts = present & ((month >= known_at[stay]) | (np.floor(month) >= gone[stay]) & dated[stay])
+    after = month > told.month[stay]
+    contradicts = told.contradicted(rows)  # the explicit report stands
     counts["contradictions"] = int(contradicts.sum())
     counts["after_departure"] = int((after & ~contradicts).sum())
-    attempts = rows["kind"].isin((PRESENT, LEFT, FAILED, HINT)).to_numpy() & ~after & ~contradicts
+    enters = ~(after | contradicts) | (after & goes_on)
+    attempts = rows["kind"].isin((PRESENT, LEFT, FAILED, HINT)).to_numpy() & enters
     held = rows[attempts].sort_values(["stay", "month", "kind"], kind="stable")
     columns = ("stay", "month", "kind", "failed_before", "may_fail", "odds")
     contact = Contacts(*(held[name].to_numpy() for name in columns))
     served = rows["kind"].eq(SERVICE).to_numpy() & ~after
-    after_exit = served & dated[stay] & (month > gone[stay])
+    after_exit = served & dated[stay] & (month > told.gone[stay])
     counts["served_after_departure"] = int(after_exit.sum())
     served &= ~after_exit
     services = pd.DataFrame({"stay": stay[served], "month": month[served]})
 
-    confirmed = np.full(n, -1.0)
-    there = contact.kind == PRESENT
-    np.maximum.at(confirmed, contact.stay[there], contact.month[there])
+    confirmed = np.full(len(until), -1.0)
+    present = contact.kind == PRESENT
+    np.maximum.at(confirmed, contact.stay[present], contact.month[present])
     enter = np.ceil(since).astype(np.int32) + 1
-    first, last = _possible(enter, until, known, told, known_at, confirmed, contact)
-    quiet = np.floor(np.where(by_contact, known_at, until)).astype(np.int32)
+    first, last = _possible(enter, until, told, confirmed if there is None else np.maximum(confirmed, there), contact)
+    quiet = np.floor(np.where(told.by_contact, told.month, until)).astype(np.int32)
     return Ascertained(
-        enter, since, until, by_news, by_contact, np.where(known, told["cause"], UNKNOWN).astype(np.int16),
-        np.ceil(np.where(by_news, known_at, 0)).astype(np.int32), quiet, first, last, confirmed, contact, services,
-        names, counts,
+        enter, since, until, told.by_news, told.by_contact, np.where(known, told.cause, UNKNOWN).astype(np.int16),
+        np.ceil(np.where(told.by_news, told.month, 0)).astype(np.int32), quiet, first, last, confirmed, contact,
+        services, names, counts, told.share_of_months(since),
     )  # fmt: skip
 
 
@@ -204,33 +265,23 @@ def _failed_before(rows: pd.DataFrame) -> NDArray[np.bool_]:
     return before
 
 
-def _first_told(rows: pd.DataFrame, n: int) -> tuple[Flags, Flags, dict[str, Floats]]:
-    """By what each departure became known first, and what that row says; a news filed on a contact's day speaks."""
+def _first_reports(rows: pd.DataFrame) -> pd.DataFrame:
+    """The row by which each departure became known first; of one day, a news filed speaks before a contact."""
     told = rows[rows["kind"].isin((LEFT, NEWS))]
     told = told.assign(rank=told["kind"].eq(LEFT), open=told["departure_latest"].isna(), silent=told["cause"] < 0)
     order = ["stay", "month", "rank", "open", "silent", "departure_latest", "departure_earliest", "cause"]
-    first = told.sort_values(order, kind="stable").drop_duplicates("stay")
-    by_news, by_contact = np.zeros(n, bool), np.zeros(n, bool)
-    by_news[first.loc[~first["rank"], "stay"]] = True
-    by_contact[first.loc[first["rank"], "stay"]] = True
-    found = {}
-    for name in ("month", "departure_earliest", "departure_latest", "cause"):
-        found[name] = np.full(n, np.nan)
-        found[name][first["stay"]] = first[name]
-    return by_news, by_contact, found
+    return told.sort_values(order, kind="stable").drop_duplicates("stay")
 
 
 def _possible(
-    enter: Months, until: Floats, known: Flags, told: dict[str, Floats], known_at: Floats, confirmed: Floats,
-    contact: Contacts,
-) -> tuple[Months, Months]:  # fmt: skip
+    enter: Months, until: Floats, told: _Report, confirmed: Floats, contact: Contacts
+) -> tuple[Months, Months]:
     """The first and last month that each exit may be of, within what contacts and dates allow."""
     first = np.maximum(enter, np.floor(confirmed).astype(np.int32) + 1)
     reached = np.floor(until)
     np.maximum.at(reached, contact.stay, np.ceil(contact.month))
-    last = np.where(known, np.ceil(np.where(known, known_at, 0)), reached)
-    low, high = told["departure_earliest"], told["departure_latest"]
-    dated = known & np.isfinite(high)
+    last = np.where(told.known, np.ceil(np.where(told.known, told.month, 0)), reached)
+    low, high, dated = told.earliest, told.latest, told.dated
     # (low, high], as for an interval-censored exit; a day is of the month that holds it
     begins = np.where(low < high, np.floor(low) + 1, np.ceil(low))
     first = np.where(dated, np.maximum(first, np.where(dated, begins, 0)), first)

@@ -25,8 +25,9 @@ from trajectories.survival.observation.ascertainment import FAILED, HINT, LEFT, 
 # The probabilities of a failed contact: still there or gone, by whether the previous attempt failed.
 STATES = ((0, 0), (0, 1), (1, 0), (1, 1))
 N_STATES = len(STATES)
-# Where some may never be reached, two more powers: of their share, and of one less it.
-NEVER, NOT_NEVER = N_STATES, N_STATES + 1
+# A further probability that a fit may learn: the share of stays that no contact ever reaches, or a month's chance of a
+# false report of departure.
+SOME_NEVER, SOME_FALSE = ("never_reached",), ("false_news", "false_contact")
 # Pieces met with their contacts at a time: of a million stays by month they are twenty million, with three contacts.
 AT_ONCE = 1 << 16
 
@@ -45,19 +46,23 @@ class Cells:
     low: Integers
     high: Integers
     powers: Integers
-    failures: Integers  # distinct powers × 4, or × 6 where some may never be reached
+    failures: Integers  # distinct powers × 4; with further probabilities, of each and of one less each
     telling: Integers  # distinct (by news?, month) × 2
     coefficients: sparse.csr_matrix  # patterns × kinds
     pattern: Integers  # of each stay; −1 where nothing that was said is possible
     survivor: NDArray[np.bool_]  # kinds that are no exit
-    succeeded: NDArray[np.int16]  # stays × 4 (5): attempts that reached somebody (and whether any did)
+    succeeded: NDArray[np.int16]  # stays × probabilities: attempts that reached somebody (and whether any did)
+    further: tuple[str, ...]  # names of the probabilities after the four of a failure
 
     @property
     def last_month(self) -> int:
         return int(self.high.max(initial=1))
 
 
-def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = True, some_never: bool = False) -> Cells:
+def cells_of(
+    known: Ascertained, by_month: bool = False, use_failures: bool = True, some_never: bool = False,
+    some_false: bool = False,
+) -> Cells:  # fmt: skip
     """
     The cells of every stay.
 
@@ -71,18 +76,23 @@ def cells_of(known: Ascertained, by_month: bool = False, use_failures: bool = Tr
         Without it, what an attempt found counts and that it might have failed does not.
     some_never : bool
         A share of the stays may be out of reach of every contact, in the region or gone.
+    some_false : bool
+        The first report of a departure may be false (`known.doubted`).
     """
     pieces = _contact_factors(_stretches(known, by_month), known)
     failed = known.contacts.where((known.contacts.kind == FAILED) & use_failures)
     succeeded = _succeeded(known, use_failures)
+    told = [_failure_powers(pieces, failed)]
     if some_never:
         reached = succeeded.any(axis=1)
         tried = np.bincount(failed.stay, minlength=known.n) > 0
-        pieces = _with_never(_failure_powers(pieces, failed), pieces, tried & ~reached)
+        told = [_with_never(*told, pieces, tried & ~reached)]
         succeeded = np.column_stack([succeeded, reached])
-    else:
-        pieces = _failure_powers(pieces, failed)
-    return _assembled(pieces, known, succeeded, merge=not by_month)
+    elif some_false:
+        told, succeeded = _with_doubted(*told, known, use_failures)
+    branches = zip(told, (known, known.doubted), strict=False)
+    further = SOME_NEVER * some_never + SOME_FALSE * some_false
+    return _assembled([(pieces, of) for pieces, of in branches], succeeded, further, merge=not by_month)
 
 
 @dataclass(frozen=True)
@@ -201,13 +211,52 @@ def _with_never(pieces: _Pieces, without: _Pieces, nobody: NDArray[np.bool_]) ->
     The contact factor is κ + (1 − κ) Π π where all attempts failed, and 1 − κ times the rest where one did not.
     """
 
-    def powered(some: _Pieces, never: NDArray, not_never: NDArray) -> _Pieces:
-        powers = np.column_stack([some.powers, never, not_never]).astype(np.int16)
-        return replace(some, powers=powers)
-
     never = without.where(nobody[without.stay])
-    one, none = np.ones(len(never)), np.zeros(len(never))
-    return powered(pieces, np.zeros(len(pieces)), nobody[pieces.stay]).and_(powered(never, one, none))
+    powered = _powered(pieces, {N_STATES: np.zeros(len(pieces))}, {N_STATES: nobody[pieces.stay]})
+    return powered.and_(_powered(never, {N_STATES: np.ones(len(never))}, {N_STATES: np.zeros(len(never))}))
+
+
+def _powered(pieces: _Pieces, of: dict[int, NDArray], of_not: dict[int, NDArray]) -> _Pieces:
+    """The powers of every probability, in the order of their places, then of one less each."""
+    size = max(of) + 1
+    powers = np.zeros((len(pieces), 2 * size), np.int16)
+    powers[:, :N_STATES] = pieces.powers
+    for place, values in [*of.items(), *((size + place, values) for place, values in of_not.items())]:
+        powers[:, place] = values
+    return replace(pieces, powers=powers)
+
+
+def _with_doubted(stands: _Pieces, known: Ascertained, use_failures: bool) -> tuple[list[_Pieces], NDArray[np.int16]]:
+    """
+    Each stay as if its first report was true, and those that have one as if it was false; and their successes.
+
+    Until somebody leaves, a false report comes in a month with one probability, of any cause and any date, and none after
+    it. An exit is taken to be in the middle of the months of its piece.
+    """
+    doubted, since = known.doubted, known.enter
+    until = np.where(stands.low > 0, (stands.low + stands.high) // 2, stands.high + 1)
+    months = np.maximum(until - since[stands.stay], 0)
+    not_false = {N_STATES: months, N_STATES + 1: months}
+    if use_failures:  # the contact that found somebody gone did not fail
+        about = known.contacts
+        at = (about.kind == LEFT) & about.may_fail & known.by_contact[about.stay]
+        at &= np.floor(about.month) == known.told[about.stay]
+        for previous in (0, 1):
+            of = np.zeros(known.n, bool)
+            of[about.stay[at & (about.failed_before == previous)]] = True
+            not_false[2 + previous] = of[stands.stay]
+    none = np.zeros(len(stands))
+    stands = _powered(stands, {N_STATES: none, N_STATES + 1: none}, not_false)
+
+    pieces = _stretches(doubted, False)
+    pieces = _contact_factors(pieces.where(known.known[pieces.stay]), doubted)
+    pieces = _failure_powers(pieces, doubted.contacts.where((doubted.contacts.kind == FAILED) & use_failures))
+    before = np.maximum(known.told - since, 0)[pieces.stay]
+    said = np.where(known.cause == UNKNOWN, 1.0, 1 / len(known.names)) * known.dates
+    pieces = replace(pieces, coefficient=pieces.coefficient * said[pieces.stay])
+    false = {N_STATES: known.by_news[pieces.stay], N_STATES + 1: known.by_contact[pieces.stay]}
+    pieces = _powered(pieces, false, {N_STATES: before, N_STATES + 1: before})
+    return [stands, pieces], np.pad(_succeeded(doubted, use_failures), ((0, 0), (0, len(SOME_FALSE))))
 
 
 def _succeeded(known: Ascertained, use_failures: bool) -> NDArray[np.int16]:
@@ -219,15 +268,17 @@ def _succeeded(known: Ascertained, use_failures: bool) -> NDArray[np.int16]:
     return found.reshape(known.n, N_STATES).astype(np.int16)
 
 
-def _assembled(pieces: _Pieces, known: Ascertained, succeeded: NDArray[np.int16], merge: bool) -> Cells:
+def _assembled(
+    branches: list[tuple[_Pieces, Ascertained]], succeeded: NDArray[np.int16], further: tuple[str, ...], merge: bool
+) -> Cells:
+    """The pieces of each branch of what may be true of the stays, as kinds of cell."""
+    pieces, known = branches[0]
+    for more, _ in branches[1:]:
+        pieces = pieces.and_(more)
+    by_news, month, cause = (np.concatenate(parts) for parts in zip(*(_said(*one) for one in branches), strict=True))
     stay, survivor = pieces.stay, pieces.low == 0
     powers, power = _distinct(*pieces.powers.T)
-    by_news = known.by_news[stay] & ~survivor
-    month = np.where(survivor, 0, np.where(known.by_news, known.news_month, known.quiet).astype(np.int32)[stay])
     telling, told = _distinct(by_news, month)
-    any_cause = len(known.names) if len(known.names) > 1 else 0
-    cause = np.where(known.cause == UNKNOWN, any_cause, known.cause).astype(np.int32)[stay]
-    cause[survivor] = 0
     kinds, kind = _distinct(told, cause, pieces.low, pieces.high, power)
     del by_news, month, told, cause, power, survivor
     matrix = sparse.csr_matrix((pieces.coefficient, (stay, kind)), shape=(known.n, len(kinds)))
@@ -244,8 +295,17 @@ def _assembled(pieces: _Pieces, known: Ascertained, succeeded: NDArray[np.int16]
     columns = kinds.T
     return Cells(
         columns[0], columns[1], columns[2], columns[3], columns[4], powers, telling, matrix, pattern,
-        columns[2] == 0, succeeded,
+        columns[2] == 0, succeeded, further,
     )  # fmt: skip
+
+
+def _said(pieces: _Pieces, known: Ascertained) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:
+    """By what the exit of a piece was heard of (news?), in which month or up to which not, and its cause."""
+    stay, exit_ = pieces.stay, pieces.low > 0
+    month = np.where(known.by_news, known.news_month, known.quiet).astype(np.int32)[stay]
+    any_cause = len(known.names) if len(known.names) > 1 else 0
+    cause = np.where(known.cause == UNKNOWN, any_cause, known.cause).astype(np.int32)[stay]
+    return known.by_news[stay] & exit_, np.where(exit_, month, 0), np.where(exit_, cause, 0)
 
 
 def _distinct(*columns: NDArray) -> tuple[Integers, NDArray[np.int32]]:

@@ -10,7 +10,7 @@ import pandas as pd
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.observation.ascent import Fit
 from trajectories.survival.observation.ascertainment import FAILED, HINT, LEFT, PRESENT, Ascertained
-from trajectories.survival.observation.cells import N_STATES, NEVER
+from trajectories.survival.observation.cells import N_STATES
 from trajectories.survival.observation.observation_em import Expected, ObservationEM
 from trajectories.survival.observation.observation_parameters import Parameters
 
@@ -81,8 +81,7 @@ def checks_of(
         "iterations": float(fit.iterations),
         "converged": float(fit.converged),
     }  # fmt: skip
-    if em.some_never:
-        once["never_reached"] = float(p.failure[NEVER, 0])
+    once |= {name: float(p.failure[N_STATES + k, 0]) for k, name in enumerate(em.cells.further)}
     shape = getattr(p, "shape", None)
     if shape is not None:
         once["service_shape"] = float(shape[0, 0])

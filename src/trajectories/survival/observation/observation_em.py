@@ -24,7 +24,7 @@ from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.intervals.em import EVERYONE_LEAVES, TINY, curves
 from trajectories.survival.intervals.month_grid import UNKNOWN
 from trajectories.survival.observation.ascertainment import Ascertained
-from trajectories.survival.observation.cells import N_STATES, NEVER, Cells
+from trajectories.survival.observation.cells import N_STATES, Cells
 from trajectories.survival.observation.observation_parameters import DELAYS, Assumed, Parameters, delay_class
 
 NEAR = 1e-15  # nearer to 0 or 1 than this is as good as there
@@ -36,7 +36,7 @@ class Weights:
 
     pattern: Floats  # patterns × B
     enter: Floats  # months × B, by first month at risk
-    succeeded: Floats  # 4 × B
+    succeeded: Floats  # probabilities × B
     told: Floats  # (causes, and no cause named) × B: exits that are known
 
     def columns(self, keep) -> Weights:
@@ -50,8 +50,8 @@ class Expected:
     log_likelihood: Floats
     exits: Floats  # causes × months × B
     censored: Floats  # months × B, by last month at risk
-    failed: Floats  # 4 × B (5 × B)
-    spared: Floats  # the same: of those whom no attempt reached, who is not out of reach
+    failed: Floats  # probabilities × B: how often each came true
+    spared: Floats  # the same: how often not, beside the attempts that surely succeeded
     heard: Floats  # causes × delays × B: exits first heard of so many months later
     unheard: Floats  # causes × delays × B: exits of which nothing was heard in so many months after them
 
@@ -64,7 +64,6 @@ class ObservationEM:
 
     def __init__(self, cells: Cells, names: int, pieces: Integers, assumed: Assumed | None = None):
         self.cells, self.n_causes, self.assumed = cells, names, assumed or Assumed()
-        self.some_never = cells.succeeded.shape[1] > NEVER
         self.months = cells.last_month + 1  # months 0 … months − 1; nobody leaves in month 0
         self.piece = np.searchsorted(pieces, np.arange(self.months), side="left")
         self.n_pieces = int(self.piece.max(initial=0)) + 1
@@ -150,8 +149,8 @@ class ObservationEM:
         logs = np.log(np.maximum(p.failure, TINY))
         if self.assumed.odds_gone != 1.0:
             logs[2:N_STATES] += np.log(self.assumed.odds_gone)
-        if self.some_never:
-            logs = np.concatenate([logs, np.log(np.maximum(1 - p.failure[NEVER:], TINY))])
+        if self.cells.further:
+            logs = np.concatenate([logs, np.log(np.maximum(1 - p.failure, TINY))])
         return np.exp(self.cells.failures @ logs)
 
     def values(self, p: Parameters):
@@ -204,8 +203,8 @@ class ObservationEM:
         mass = value * back
         failed = self.cells.failures.T @ (self.of_powers @ mass)
         spared = np.zeros_like(w.succeeded)
-        if self.some_never:
-            failed, spared[NEVER] = failed[:-1], failed[-1]
+        if self.cells.further:
+            failed, spared = np.split(failed, 2)
         covered = (self.cover @ (power * back)[self.exit]).reshape(self.width, told.shape[1], self.block, p.wide)
         for month in range(1, self.months):
             covered[month] += covered[month - 1]
@@ -291,7 +290,9 @@ class ObservationEM:
         exposed = self.at_month @ np.ones((len(self.stay), wide))
         months = np.maximum((np.arange(self.months)[:, None] * exposed).sum() / max(exposed.sum(), 1), 1.0)
         hazards = np.full((self.n_causes, self.n_pieces, wide), min(0.5 / months, 0.5 / self.n_causes / 2))
-        failure = np.tile(np.array([[0.1], [0.3], [0.5], [0.7], [0.05]])[: 4 + self.some_never], (1, wide))
+        further = {"never_reached": 0.05, "false_news": 0.005, "false_contact": 0.002}
+        failure = np.array([0.1, 0.3, 0.5, 0.7, *(further[name] for name in self.cells.further)])
+        failure = np.tile(failure[:, None], (1, wide))
         hearing = np.full((self.n_causes, len(DELAYS), wide), 0.1)
         return Parameters(hazards, failure, hearing)
 

@@ -26,7 +26,7 @@ class Parameters:
     """One column a weighting."""
 
     hazards: Floats  # causes × pieces × B
-    failure: Floats  # 4 × B (cells.STATES); 5 × B with the share that no contact ever reaches
+    failure: Floats  # 4 × B (cells.STATES), then what `Cells.further` names
     hearing: Floats  # causes × classes × B
 
     @property
@@ -79,7 +79,8 @@ class Reporting:
     ----------
     failure : array of shape (4, 1 + replicates), or None to be learnt
         The probability of a failed contact: of someone still there after no failure and after one, of someone gone.
-        With `some_never` a fifth row: the share that no contact ever reaches.
+        With `some_never` a fifth row: the share that no contact ever reaches. With `some_false`: a month's chance
+        of a false report of departure.
     hearing : array of shape (causes, 6, 1 + replicates), or None to be learnt
         The hazard of being first heard of 0, 1, 2–3, 4–6, 7–12, 13 and more months after the exit; missing for a cause
         that nobody left for.
@@ -93,11 +94,10 @@ class Reporting:
         """Everybody who leaves is heard of in the same month."""
         return cls(None, np.concatenate([np.ones((causes, 1, 1)), np.zeros((causes, len(DELAYS) - 1, 1))], axis=1))
 
-    def check(self, causes: int, some_never: bool = False) -> None:
+    def check(self, causes: int, expected: int) -> None:
         """Raises where it is not of as many causes and probabilities of failure."""
         if self.hearing is not None and np.shape(self.hearing)[:2] != (causes, len(DELAYS)):
             raise ValueError(f"reporting: hearing of {np.shape(self.hearing)[0]} causes, {causes} in the data")
-        expected = 5 if some_never else 4
         if self.failure is not None and np.shape(self.failure)[:1] != (expected,):
             raise ValueError(f"reporting: {np.shape(self.failure)[0]} probabilities of failure, {expected} expected")
 

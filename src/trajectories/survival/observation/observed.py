@@ -18,7 +18,7 @@ from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, numbers, refuse, weights_of
 from trajectories.survival.intervals.interval import at_or_after, bootstrap_limits
 from trajectories.survival.observation.ascertainment import Ascertained, ascertain
-from trajectories.survival.observation.cells import STATES, Cells, cells_of
+from trajectories.survival.observation.cells import N_STATES, SOME_FALSE, SOME_NEVER, STATES, Cells, cells_of
 from trajectories.survival.observation.observation_checks import checks_of, notes_of
 from trajectories.survival.observation.observation_em import ObservationEM, weigh
 from trajectories.survival.observation.observation_parameters import Assumed, Reporting, delay_class
@@ -143,6 +143,7 @@ def observed_incidence(
     odds_gone: float = 1.0,
     odds_heard: ArrayLike | None = None,
     some_never: bool = False,
+    some_false: bool = False,
     tolerance: float = TOLERANCE,
     starts: int = STARTS,
     refit: bool = False,
@@ -187,6 +188,9 @@ def observed_incidence(
         Sensitivity: a share of the stays, learnt too (check `never_reached`), is out of reach of every contact, in the
         region or gone: the failures of those whom no attempt reached then say less. Without it whoever is never reached
         is taken to have left early.
+    some_false : bool
+        Sensitivity: each month the report of a departure may come that is false; how often is learnt (check
+        `false_report`) from the contacts that go on after a report. Without it the first report stands.
     tolerance : float
         The fit has come to rest when no incidence moves by more in a step, and no step promises a gain.
     starts : int
@@ -205,7 +209,8 @@ def observed_incidence(
     ------
     ValueError
         A missing or negative value, a cut-off before the entry, a stay, kind or cause that does not exist, half an
-        interval of departure; the sentence names the argument and the count.
+        interval of departure; the sentence names the argument and the count. More than one of services, some_never and
+        some_false.
 
     Notes
     -----
@@ -230,10 +235,10 @@ def observed_incidence(
     [0.5]
     """
     return incidence_of(
-        ascertain(contacts, cutoff, entry, causes), weights=weights, cluster=cluster, services=services, role=role,
+        ascertain(contacts, cutoff, entry, causes, some_false), weights=weights, cluster=cluster, services=services, role=role,
         pieces=pieces, replicates=replicates, seed=seed, conf_level=conf_level, support=support, reporting=reporting,
-        odds_gone=odds_gone, odds_heard=odds_heard, some_never=some_never, tolerance=tolerance, starts=starts,
-        refit=refit,
+        odds_gone=odds_gone, odds_heard=odds_heard, some_never=some_never, some_false=some_false,
+        tolerance=tolerance, starts=starts, refit=refit,
     )  # fmt: skip
 
 
@@ -241,8 +246,8 @@ def incidence_of(
     known: Ascertained, *, weights: ArrayLike | None = None, cluster: ArrayLike | None = None, services: bool = False,
     role: ArrayLike | None = None, pieces: ArrayLike | None = None, replicates: int = 0, seed: int = 1,
     conf_level: float = 0.95, support: int = 20, reporting: Reporting | None = None, odds_gone: float = 1.0,
-    odds_heard: ArrayLike | None = None, some_never: bool = False, tolerance: float = TOLERANCE, starts: int = STARTS,
-    refit: bool = False,
+    odds_heard: ArrayLike | None = None, some_never: bool = False, some_false: bool = False,
+    tolerance: float = TOLERANCE, starts: int = STARTS, refit: bool = False,
     kept: dict[tuple[bool, ...], Cells] | None = None,
 ) -> ObservedCurve:  # fmt: skip
     """`observed_incidence` of what was ascertained of the stays once, for several fits of them; `kept`: their cells."""
@@ -252,10 +257,13 @@ def incidence_of(
     roles = np.zeros(known.n, np.int64) if role is None else labels("role", role, known.n)[0]
     bounds = _pieces(pieces)
     given = Reporting(None, None) if reporting is None else reporting
-    given.check(len(known.names), some_never)
+    if services + some_never + some_false > 1:
+        raise ValueError("services, some_never, some_false: one of them at a time")
+    further = SOME_NEVER * some_never + SOME_FALSE * some_false
+    given.check(len(known.names), N_STATES + len(further))
     gone = _odds("odds_gone", odds_gone)
     heard = _odds("odds_heard", 1.0 if odds_heard is None else odds_heard)
-    asked = services, known.anybody_reached or given.failure is not None, some_never
+    asked = services, known.anybody_reached or given.failure is not None, some_never, some_false
     cells = (kept or {}).get(asked) or cells_of(known, *asked)
     if kept is not None:
         kept[asked] = cells
