@@ -21,7 +21,7 @@ def clearest(row):
     return not dated, row["cause"] == 0, (row["latest"], row["earliest"]) if dated else (0, 0), row["cause"]
 
 
-def stay_weights(rows, entry, cutoff, parameters, *, last=60, writes=frozenset(), services=None):
+def stay_weights(rows, entry, cutoff, parameters, *, last=60, writes=frozenset(), services=None, false=None):
     """
     What each fate of a stay weighs: {(month, place of the cause): weight, (last, -1): weight of no exit}.
 
@@ -38,30 +38,79 @@ def stay_weights(rows, entry, cutoff, parameters, *, last=60, writes=frozenset()
         Organisations that write « non joint ».
     services : dict, optional
         rate (a function of the month), never, shape.
+    false : pair of float, optional
+        A month's chance of false news, and of a false report by a contact: the first report may be one.
     """
-    hazard, failure, hearing = parameters["hazard"], parameters["failure"], parameters["hearing"]
-    n_causes = len(hazard)
     state, rows = {}, sorted((dict(row) for row in rows), key=lambda row: (row["month"], row["kind"]))
     for row in rows:
         if row["kind"] in ("present", "left", "failed"):
             row["state"] = state.get(row["organisation"], 0)
             state[row["organisation"]] = int(row["kind"] == "failed")
     rows = [row for row in rows if row["month"] <= cutoff and (row["month"] > entry or entry == 0)]
+    given = {"last": last, "writes": writes}
+    if false is None:
+        return _weights(rows, entry, cutoff, parameters, services=services, **given)
 
+    begin, nothing = math.ceil(entry) + 1, (1 - false[0]) * (1 - false[1])
+    told, by_news = first_report(rows, cutoff)
+    if told is None:
+        found = _weights(rows, entry, cutoff, parameters, **given)
+        over = max([math.ceil(cutoff), *(math.ceil(row["month"]) for row in rows)]) + 1
+        return {(t, c): weight * nothing ** max((min(t, over) if c >= 0 else over) - begin, 0)
+                for (t, c), weight in found.items()}  # fmt: skip
+    known_at, day = told["month"], math.ceil(told["month"]) if by_news else math.floor(told["month"])
+    gone = math.inf if math.isnan(told["latest"]) else math.ceil(min(told["latest"], known_at))
+    rows = [row for row in rows if row is told or row["month"] <= known_at or row["kind"] not in ("news", "service")]
+    rows = [row for row in rows if row["kind"] != "present" or row["month"] > known_at or
+            (row["month"] < known_at and math.floor(row["month"]) < gone)]  # fmt: skip
+    others = [row for row in rows if row is not told and row["kind"] != "news"]
+    again, _ = first_report(others, cutoff)
+    if again is not None:  # what follows a second report says nothing in either case
+        over = math.inf if math.isnan(again["latest"]) else math.ceil(min(again["latest"], again["month"]))
+        kept = [row for row in rows if row["month"] <= again["month"] and (row["kind"] != "present" or (
+            row["month"] < again["month"] and math.floor(row["month"]) < over))]  # fmt: skip
+    else:
+        kept = rows
+    true = _weights(kept, entry, cutoff, parameters, goes_on=True, **given)
+    found = {(t, c): weight * nothing ** max(t - begin, 0) for (t, c), weight in true.items()}
+    said = 1.0 if told["cause"] == 0 else 1 / len(parameters["hazard"])
+    if gone < math.inf:
+        months = max(math.ceil(told["latest"]) - math.floor(told["earliest"]), 1)
+        said *= min(months / max(math.ceil(known_at) - entry, 1), 1.0)
+    said *= false[0 if by_news else 1] * nothing ** max(day - begin, 0)
+    untrue = _weights(others, entry, cutoff, parameters, there=math.floor(known_at), **given)
+    for fate, weight in untrue.items():
+        found[fate] = found.get(fate, 0.0) + said * weight
+    return found
+
+
+def first_report(rows, cutoff):
+    """The row by which a departure became known, and whether it is news."""
     lefts = [row for row in rows if row["kind"] == "left"]
     news = [row for row in rows if row["kind"] == "news"]
     first_left = min((row["month"] for row in lefts), default=math.inf)
     first_news = min((row["month"] for row in news), default=math.inf)
-    until = min(cutoff, first_left)
-    by_news = first_news <= until
-    told = None
-    if by_news:
-        told = min((row for row in news if row["month"] == first_news), key=clearest)
-    elif lefts:
-        told = min((row for row in lefts if row["month"] == first_left), key=clearest)
+    if first_news <= min(cutoff, first_left):
+        return min((row for row in news if row["month"] == first_news), key=clearest), True
+    if lefts:
+        return min((row for row in lefts if row["month"] == first_left), key=clearest), False
+    return None, False
+
+
+def _weights(
+    rows, entry, cutoff, parameters, *, last, writes, services=None, goes_on=False, there=None
+):  # fmt: skip
+    """The weights if the first report is true; nobody has left by `there`, and no news counts after it."""
+    hazard, failure, hearing = parameters["hazard"], parameters["failure"], parameters["hearing"]
+    n_causes = len(hazard)
+    told, by_news = first_report(rows, cutoff)
+    first_left = min((row["month"] for row in rows if row["kind"] == "left"), default=math.inf)
+    until = min(cutoff, first_left) if there is None else there
+    first_news = told["month"] if by_news else math.inf
     known_at = told["month"] if told else math.inf
-    heard = [row for row in rows if row["kind"] in ("present", "left", "failed") and row["month"] <= known_at]
-    if told:  # set aside: found present when, or after, the departure was known, or after its date
+    heard = [row for row in rows if row["kind"] in ("present", "left", "failed") and (
+        goes_on or row["month"] <= known_at)]  # fmt: skip
+    if told and not goes_on:  # set aside: found present when, or after, the departure was known, or after its date
         dated = not math.isnan(told["latest"])
         gone = math.ceil(min(told["latest"], known_at)) if dated else math.inf
         heard = [
@@ -123,7 +172,7 @@ def stay_weights(rows, entry, cutoff, parameters, *, last=60, writes=frozenset()
     surviving, found = 1.0, {}
     for t in range(begin, last + 1):
         for c in range(n_causes):
-            possible = told is None or told["cause"] in (0, c + 1)
+            possible = (told is None or told["cause"] in (0, c + 1)) and (there is None or t > there)
             if told and not math.isnan(told["latest"]):
                 low, high = told["earliest"], told["latest"]
                 low = math.floor(low) + 1 if low < high else math.ceil(low)

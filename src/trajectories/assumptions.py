@@ -2,8 +2,9 @@
 
 What the model takes to be so, nobody can see: that those whom a contact failed to reach had left as often as the
 failures of the others say, that a departure is heard of as easily in the fourth year as in the first, that contacts
-are made whoever is doing badly, that nobody is out of reach of every contact. Each is moved by a stated amount, with
-how departures become known held as it was found (learnt again by the last two), and the curve is fitted again. The
+are made whoever is doing badly, that nobody is out of reach of every contact, that a report of departure which a
+presence contradicts may have been false. Each is moved by a stated amount, with how departures become known held as it
+was found (learnt again by the last three), and the curve is fitted again. The
 lowest and the highest of these curves are the range that is printed beside the limits: limits say what chance may
 have done, the range what the assumptions may have. `odds_curve` moves the first two of them over a whole range of odds
 ratios, for a figure: how far would one have to go from the model for the rate to be another?
@@ -12,6 +13,7 @@ ratios, for a figure: how far would one have to go from the model for the rate t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +51,8 @@ def moved_fits(
     stays: Reported, fit: ObservedCurve, study: Study, lent: tuple[Reporting, Reporting] | None = None
 ) -> dict[str, ObservedCurve]:
     """
-    The fit under each assumption, by its name: `failed_contacts_left_less` … `some_never_reached`, as below.
+    The fit under each assumption, by its name: `failed_contacts_left_less` … `some_never_reached`, as below;
+    `first_reports_stand` where presences contradict some of them.
 
     Parameters
     ----------
@@ -77,6 +80,8 @@ def moved_fits(
     found = {name: stays.fit(study, reporting=fit.reporting, **moved) for name, moved in odds.items()}
     found["contacts_follow_trouble"] = _with_hints(stays, fit, study).fit(study, reporting=borrowed)
     found["some_never_reached"] = stays.fit(study, reporting=borrowed_never, some_never=True)
+    if stays.some_false:
+        found["first_reports_stand"] = stays.fit(study, reporting=borrowed, some_false=False)
     return found
 
 
@@ -120,7 +125,7 @@ def _with_hints(stays: Reported, fit: ObservedCurve, study: Study) -> Reported:
         hints.append(hint[expected & (month > stays.entry)])
     more = pd.concat(hints, ignore_index=True).assign(kind="hint", cause=0)
     joined = pd.concat([rows, more], ignore_index=True)
-    return Reported(joined, stays.entry, stays.heard_until, stays.household, stays.role)
+    return replace(stays, contacts=joined)
 
 
 # ── a whole range of odds ────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from .contacts import until_report
 from .months import TOLERANCE, ceil_month, floor_month
 from .reported import CAUSES
 from .study import Study
@@ -39,6 +40,7 @@ def observed_intervals(stays: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFr
     """
     keys = ["person_id", "episode"]
     index = pd.MultiIndex.from_frame(stays[keys])
+    every, contacts = contacts, until_report(contacts)
 
     def of(kinds: tuple[str, ...], how: str) -> np.ndarray:
         months = contacts.loc[contacts["kind"].isin(kinds)].groupby(keys)["month"].agg(how)
@@ -59,6 +61,9 @@ def observed_intervals(stays: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFr
     confirmed = np.maximum(np.nan_to_num(np.round(present.reindex(index).to_numpy(dtype=float))), entry)
     heard = np.fmin(found_by_contact, of(("news",), "min"))
     late = left & ~(heard <= last_contact)
+    there = every.loc[every["kind"].eq("present")].groupby(keys)["month"].max()
+    seen_after = np.nan_to_num(np.round(there.reindex(index).to_numpy(dtype=float)))
+    doubtful = left & (seen_after > heard)
     failed = _first_after(contacts, keys, index, confirmed)
 
     lower, upper = _whole_months(stays, found_by_contact)
@@ -85,7 +90,11 @@ def observed_intervals(stays: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFr
         "all_lost_left", found_left | lost, np.where(late_lost | lost, np.minimum(lower, confirmed), lower),
         np.where(lost & ~left, gone_by, by_failure), confirmed,
     )  # fmt: skip
-    keep("all_lost_stayed", found_left, lower, upper, np.where(lost, to_cutoff, confirmed))
+    # a report that a presence contradicts was false in the upper bound
+    keep(
+        "all_lost_stayed", found_left & ~doubtful, lower, upper,
+        np.where(lost, to_cutoff, np.where(doubtful, np.maximum(seen_after, entry), confirmed)),
+    )  # fmt: skip
     return pd.DataFrame(found)
 
 

@@ -10,7 +10,8 @@ in `set_aside` with a reason. What is what:
   an establishment). It counts from when it was filed, not from the departure: the deposit date, else the quarter's
   end, and never before the departure itself. What an organisation's last deposit tells counts to that quarter's end.
 
-Once a departure is known, by a « parti » or by news, later contacts and news do not enter: the first speaks. Months
+Once a departure is known, by a « parti » or by news, the first report speaks and later news does not enter; contacts
+made after it do, since they tell whether it was true (`until_report` leaves them out). Months
 count from the establishment: from its latest day for « présent », from its earliest for « parti », from its middle
 for the others; a date of departure from both ends, so that the interval holds the truth.
 """
@@ -331,13 +332,15 @@ def _with_reasons(found: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
     aside(heard & ~first(heard), "heard_before")
     # on one day both speak: the news was filed when nothing was known
     reached = still(left) & ~(by_news < by_contact)
-    aside((news & ~heard) | (left & ~first(reached)), "after_departure")
-    told = still(news | left)
+    known = (day > by_contact) | (day > by_news)
+    later = still(kind.isin(ATTEMPTS)) & known
+    aside((news & ~heard) | (left & ~later & ~first(reached)), "after_departure")
+    told = still(news | left) & ~later
     gone = found["left_latest"].where(told).groupby(found["stay"]).transform("min")
-    aside(present & ((day >= by_contact) | (day > gone)), "contradicts")
-    aside((day > by_contact) | (day > by_news), "after_departure")
+    aside(present & ~later & ((day >= by_contact) | (day > gone)), "contradicts")
+    aside(known & ~later, "after_departure")
     aside(kind.eq("service") & (day > gone), "contradicts")
-    return found
+    return found.assign(later=later)
 
 
 def _with_what_became_known(found: pd.DataFrame) -> pd.DataFrame:
@@ -348,14 +351,16 @@ def _with_what_became_known(found: pd.DataFrame) -> pd.DataFrame:
     """
     told = found["kind"].isin(["left", "news"])
     cause = found["cause"].where(~(told & found["silent"] & found["exit"].notna()), found["exit"])
-    speaks = told & found["reason"].isna()
+    speaks = told & found["reason"].isna() & ~found["later"]
+    there = found["kind"].eq("present") & found["reason"].isna() & ~found["later"]
     known, there = (
         found["day"].where(chosen).groupby(found["stay"]).transform(how)
-        for chosen, how in ((speaks, "min"), (found["kind"].eq("present") & found["reason"].isna(), "max"))
+        for chosen, how in ((speaks, "min"), (there, "max"))
     )
-    later = speaks | found["reason"].isin(["heard_before", "repeats_contact", "after_departure"])
-    later &= (found["left_earliest"] <= known) & ~(found["left_latest"] < there)
-    dated = found[told & later].drop_duplicates("stay").set_index("stay")[["left_earliest", "left_latest"]]
+    adds = told & (speaks | found["later"])
+    adds |= found["reason"].isin(["heard_before", "repeats_contact", "after_departure"])
+    adds &= (found["left_earliest"] <= known) & ~(found["left_latest"] < there)
+    dated = found[told & adds].drop_duplicates("stay").set_index("stay")[["left_earliest", "left_latest"]]
     takes = speaks & found["left_latest"].isna()
     low, high = (found[name].where(~takes, found["stay"].map(dated[name])).astype("datetime64[ns]") for name in dated)
     high = high.where(~(high > found["day"]), found["day"])
@@ -364,6 +369,30 @@ def _with_what_became_known(found: pd.DataFrame) -> pd.DataFrame:
         departure_earliest=np.maximum(months_between(found["establishment_latest"], low), 0),
         departure_latest=np.maximum(months_between(found["begun"], high), 0),
     )
+
+
+def until_report(contacts: pd.DataFrame) -> pd.DataFrame:
+    """
+    The contacts without those made after a departure had been reported.
+
+    Parameters
+    ----------
+    contacts : DataFrame
+        person_id, episode, month, kind.
+
+    Examples
+    --------
+    >>> told = pd.DataFrame({"person_id": "a", "episode": 1, "month": [3.0, 5.0, 6.0], "kind": ["present", "news",
+    ...     "failed"]})
+    >>> until_report(told)["kind"].tolist()
+    ['present', 'news']
+    """
+    keys = ["person_id", "episode"]
+    told = contacts[contacts["kind"].isin(["left", "news"])].groupby(keys, sort=False)["month"].min()
+    if told.empty:
+        return contacts
+    known = told.reindex(pd.MultiIndex.from_frame(contacts[keys])).to_numpy()
+    return contacts[~(contacts["kind"].isin(ATTEMPTS).to_numpy() & (contacts["month"].to_numpy() > known))]
 
 
 def lost_to_follow_up(

@@ -30,6 +30,7 @@ class Reported:
     heard_until: np.ndarray
     household: np.ndarray
     role: np.ndarray
+    some_false: bool = False  # some contact found somebody present after a report of departure
 
     def __len__(self) -> int:
         return len(self.entry)
@@ -40,35 +41,46 @@ class Reported:
         place[chosen] = np.arange(int(chosen.sum()))
         rows = self.contacts[chosen[self.contacts["stay"].to_numpy()]]
         rows = rows.assign(stay=place[rows["stay"].to_numpy()])
-        return Reported(rows, *(values[chosen] for values in (self.entry, self.heard_until, self.household, self.role)))
+        each = (self.entry, self.heard_until, self.household, self.role)
+        return Reported(rows, *(values[chosen] for values in each), self.some_false)
 
     def fit(
-        self, study: Study, *, replicates: int = 0, reporting: Reporting | None = None, starts: int = 0, **assumed
-    ) -> ObservedCurve:
-        """The main estimator, or with `services=True` its companion, on these stays."""
-        from .survival.observation.observed import (
-            incidence_of,  # scipy costs half a second: not at `import trajectories`
-        )
+        self, study: Study, *, replicates: int = 0, reporting: Reporting | None = None, starts: int = 0,
+        some_false: bool | None = None, **assumed,
+    ) -> ObservedCurve:  # fmt: skip
+        """
+        The main estimator, or with `services=True` its companion, on these stays.
 
+        Reports of departure may be false where a presence contradicts one, unless `some_false` says otherwise.
+        """
+        from .survival.observation.observed import incidence_of  # scipy costs half a second
+
+        beside = assumed.get("services", False) or assumed.get("some_never", False)
+        false = not beside and (self.some_false if some_false is None else some_false)
         return incidence_of(
-            self.ascertained, cluster=self.household, role=self.role, replicates=replicates, seed=study.seed,
-            support=study.support, reporting=reporting, starts=starts, kept=self._kept(**assumed), **assumed,
+            self._doubted if false else self.ascertained, cluster=self.household, role=self.role,
+            replicates=replicates, seed=study.seed, support=study.support, reporting=reporting, starts=starts,
+            kept=None if beside else self._cells[false], **assumed,
         )  # fmt: skip
 
-    def _kept(self, services: bool = False, some_never: bool = False, **_) -> dict[tuple[bool, ...], Cells] | None:
-        """The cells of the main estimator, which most fits of the same stays rest on; others are of one fit."""
-        return None if services or some_never else self._cells
-
     @functools.cached_property
-    def _cells(self) -> dict[tuple[bool, ...], Cells]:
-        return {}
+    def _cells(self) -> tuple[dict[tuple[bool, ...], Cells], ...]:
+        """The cells of the main estimator, which most fits of the same stays rest on; others are of one fit."""
+        return {}, {}
 
     @functools.cached_property
     def ascertained(self) -> Ascertained:
         """What was learnt of each stay: the same in every fit."""
+        return self._ascertained(some_false=False)
+
+    @functools.cached_property
+    def _doubted(self) -> Ascertained:
+        return self._ascertained(some_false=True)
+
+    def _ascertained(self, some_false: bool) -> Ascertained:
         from .survival.observation.ascertainment import ascertain
 
-        return ascertain(self.contacts, self.heard_until, self.entry, range(1, len(CAUSES) + 1))
+        return ascertain(self.contacts, self.heard_until, self.entry, range(1, len(CAUSES) + 1), some_false)
 
 
 def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -144,7 +156,16 @@ def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
     })  # fmt: skip
     entry = stays["entry"].to_numpy(dtype=float)
     until = stays["heard_until"].fillna(stays["cutoff"]).to_numpy(dtype=float)
+    until = np.maximum(until, entry)
     return Reported(
-        told, entry, np.maximum(until, entry), stays["household_id"].to_numpy(dtype=object),
-        stays["role"].fillna("principal").to_numpy(dtype=object),
+        told, entry, until, stays["household_id"].to_numpy(dtype=object),
+        stays["role"].fillna("principal").to_numpy(dtype=object), _contradicted(told, until),
     )  # fmt: skip
+
+
+def _contradicted(told: pd.DataFrame, until: np.ndarray) -> bool:
+    """Whether some contact found somebody present after a report of departure."""
+    heard = told[told["month"].to_numpy() <= until[told["stay"].to_numpy()]]
+    first = heard[heard["kind"].isin(["left", "news"])].groupby("stay")["month"].min()
+    there = heard[heard["kind"].eq("present")].groupby("stay")["month"].max()
+    return bool((there.reindex(first.index) > first).any())

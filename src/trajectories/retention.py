@@ -358,7 +358,8 @@ def _note(fits: _Fits, months: dict[str, pd.DataFrame]) -> str | None:
     if fits.reporting == "borrowed":
         notes.insert(0, "How departures become known is borrowed from the province: too few were found by a contact.")
     never = fits.moved.get("some_never_reached")
-    if never is not None and fits.reporting == "own" and never.log_likelihood - fits.main.log_likelihood > CLEAR:
+    usual = fits.moved.get("first_reports_stand", fits.main)
+    if never is not None and fits.reporting == "own" and never.log_likelihood - usual.log_likelihood > CLEAR:
         share = never.checks.loc[never.checks["check"].eq("never_reached"), "value"].iloc[0]
         notes.append(f"Contacts seem never to reach {share:.0%} of the persons: the rate may be the range's other end.")
     if services_apart(months).any():

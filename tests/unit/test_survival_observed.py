@@ -15,6 +15,7 @@ from trajectories.simulate import told_stays
 from trajectories.survival import Reporting, observed_incidence, pool
 from trajectories.survival.observation import cells, service_model
 from trajectories.survival.observation.ascertainment import FAILED, ascertain
+from trajectories.survival.observation.observation_em import ObservationEM, weigh
 from trajectories.survival.observation.observed import PIECES, incidence_of
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -55,12 +56,12 @@ def random_stays(seed, n=30, causes=2, services=False):
     return pd.DataFrame(rows, columns=list(NAMES)), cutoff, entry, rng.integers(0, 2, n)
 
 
-def enumerated(curve, contacts, cutoff, entry, role=None, last=60):
+def enumerated(curve, contacts, cutoff, entry, role=None, last=60, false=None):
     """The weights of every fate of every stay at the parameters of a fit."""
     p = curve.model.parameters
     month = np.arange(last + 1)
     of = np.minimum(np.searchsorted(PIECES, month), p.hazards.shape[1] - 1)
-    failure = dict(zip([(0, 0), (0, 1), (1, 0), (1, 1)], p.failure[:, 0], strict=True))
+    failure = dict(zip([(0, 0), (0, 1), (1, 0), (1, 1)], p.failure[:4, 0], strict=True))
     parameters = {"hazard": p.hazards[:, of, 0], "failure": failure, "hearing": p.hearing[..., 0]}
     renamed = contacts.rename(columns={"departure_earliest": "earliest", "departure_latest": "latest"})
     writes = set(contacts.loc[contacts["kind"].eq("failed"), "organisation"])
@@ -72,7 +73,8 @@ def enumerated(curve, contacts, cutoff, entry, role=None, last=60):
             services = {"rate": lambda s, rate=rate: rate[min(np.searchsorted(PIECES, s), len(rate) - 1)],
                         "never": p.never[role[i], 0], "shape": p.shape[0, 0]}  # fmt: skip
         rows = renamed[renamed["stay"].eq(i)].to_dict("records")
-        found.append(stay_weights(rows, entry[i], cutoff[i], parameters, last=last, writes=writes, services=services))
+        found.append(stay_weights(rows, entry[i], cutoff[i], parameters, last=last, writes=writes, services=services,
+                                  false=false))  # fmt: skip
     return found
 
 
@@ -90,7 +92,7 @@ def value(curve, check):
 def test_likelihood_is_that_of_enumeration(seed, services):
     contacts, cutoff, entry, role = random_stays(seed, services=services)
     curve = observed_incidence(contacts, cutoff, entry=entry, causes=[1, 2], role=role, services=services,
-                               tolerance=1e-2, starts=0)  # fmt: skip
+                               some_false=False, tolerance=1e-2, starts=0)  # fmt: skip
     fates = enumerated(curve, contacts, cutoff, entry, role if services else None)
     total = np.array([sum(fate.values()) for fate in fates])
     used = curve.model.cells.pattern >= 0
@@ -106,7 +108,7 @@ def test_likelihood_where_some_are_never_reached_is_that_of_enumeration(seed):
     contacts, cutoff, entry, _ = random_stays(seed)
     silent = contacts["stay"].mod(3).eq(0) & contacts["kind"].isin(["present", "left"])
     contacts = contacts.assign(kind=contacts["kind"].mask(silent, "failed"))
-    given = Reporting(np.array([[0.1], [0.3], [0.5], [0.6], [0.3]]), None)
+    given = Reporting(np.array([[0.1], [0.3], [0.5], [0.6], [0.3]]), None, ("never_reached",))
     curve = observed_incidence(contacts, cutoff, entry=entry, causes=[1, 2], reporting=given, tolerance=1e-2, starts=0,
                                some_never=True)  # fmt: skip
     known, p = curve.model.known, curve.model.parameters
@@ -125,6 +127,26 @@ def test_likelihood_where_some_are_never_reached_is_that_of_enumeration(seed):
     assert abs(np.log(total[used]).sum() - curve.log_likelihood) < 1e-8
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_likelihood_where_reports_may_be_false_is_that_of_enumeration(seed):
+    contacts, cutoff, entry, _ = random_stays(seed)
+    contacts = contacts.drop_duplicates(["stay", "month", "kind"])
+    curve = observed_incidence(contacts, cutoff, entry=entry, causes=[1, 2], tolerance=1e-2, starts=0, some_false=True)
+    known, p = curve.model.known, curve.model.parameters
+    p = replace(p, failure=np.concatenate([p.failure[:4], [[0.02], [0.03]]]))
+    curve.model.fit = replace(curve.model.fit, parameters=p)
+    fates = enumerated(curve, contacts, cutoff, entry, false=(0.02, 0.03))
+    total = np.array([sum(fate.values()) for fate in fates])
+    monthly = cells.cells_of(known, by_month=True, some_false=True)
+    used = monthly.pattern >= 0
+    assert used.sum() > 20 and known.known.sum() > 5
+    # months side by side are one piece of a fit, of which the middle is exposed to false reports
+    for em, near in ((ObservationEM(monthly, 2, np.array(PIECES)), 1e-9), (curve.model.em, 0.5)):
+        each = weigh(em.cells, known, np.eye(len(cutoff)))
+        found = em.expect(p.columns(np.zeros(len(cutoff), int)), each).log_likelihood
+        np.testing.assert_allclose(found[used], np.log(total[used]), atol=near)
+
+
 def test_households_out_of_reach_are_not_taken_for_leavers_where_there_may_be_some():
     told = told_stays(4000, 104, hard_to_reach=0.15, hard_to_reach_failure=1.0)
     usual, moved = (observed_incidence(**told.arguments(), some_never=never) for never in (False, True))
@@ -138,11 +160,34 @@ def test_households_out_of_reach_are_not_taken_for_leavers_where_there_may_be_so
     assert abs(survival(moved)[24] - survival(usual)[24]) < 0.005
 
 
+def test_false_reports_are_told_from_true_ones_by_the_contacts_after_them():
+    none, many = (told_stays(4000, 105, false_news=share) for share in (0.0, 0.3))
+    plain = observed_incidence(**none.arguments(), starts=0)
+    learnt = observed_incidence(**none.arguments(), some_false=True, starts=0)
+    assert value(learnt, "false_news") < 1e-3 and value(learnt, "false_contact") < 1e-3
+    assert abs(survival(learnt)[24] - survival(plain)[24]) < 0.01
+    stand, doubted = (observed_incidence(**many.arguments(), some_false=may, starts=0) for may in (False, None))
+    assert value(doubted, "false_news") > 2e-3 and value(doubted, "false_contact") < 1e-3
+    assert survival(stand)[24] - survival(plain)[24] < -0.04
+    assert abs(survival(doubted)[24] - survival(plain)[24]) < 0.02
+    # who was found present after a false report is drawn to have left later, or not at all
+    drawn = doubted.draw(3, seed=1)
+    seen, said = (
+        many.contacts[many.contacts["kind"].eq(kind)].groupby("stay")["month"] for kind in ("present", "news")
+    )
+    after = seen.max()[seen.max() > said.min().reindex(seen.max().index)]
+    assert len(after) > 100
+    left = drawn[:, after.index, 1] > 0
+    assert (drawn[:, after.index, 0] > after.to_numpy())[left].all()
+    with pytest.raises(ValueError, match="some_false"):
+        observed_incidence(**many.arguments(), some_false=True, some_never=True)
+
+
 @pytest.mark.parametrize("services", [False, True])
 def test_draws_are_of_the_posterior(services):
     contacts, cutoff, entry, role = random_stays(3, n=12, services=services)
     curve = observed_incidence(contacts, cutoff, entry=entry, causes=[1, 2], role=role, services=services,
-                               tolerance=1e-2, starts=0)  # fmt: skip
+                               some_false=False, tolerance=1e-2, starts=0)  # fmt: skip
     fates = enumerated(curve, contacts, cutoff, entry, role if services else None)
     m = 5_000
     drawn = curve.draw(m, seed=5)
@@ -250,7 +295,7 @@ def test_order_of_rows_and_stays_never_matters():
     rng = np.random.default_rng(0)
     household = rng.integers(0, 60, 200)
     for services in (False, True):
-        given = {"services": services, "causes": [1, 2], "replicates": 3, "starts": 1}
+        given = {"services": services, "causes": [1, 2], "replicates": 3, "starts": 1, "some_false": False}
         one = observed_incidence(contacts, cutoff, entry=entry, role=role, cluster=household, **given)
         shuffled = contacts.sample(frac=1, random_state=1)
         two = observed_incidence(shuffled, cutoff, entry=entry, role=role, cluster=household, **given)
@@ -456,7 +501,7 @@ def test_rows_that_do_not_enter_are_counted_and_change_nothing():
         ((0, 9, "present", "B"), "contradictions", "contradict"),
         ((0, 11, "news", "B", 1), "after_departure", None),
     ):
-        curve = observed_incidence(pd.concat([plain, frame(extra)]), [12.0, 12.0])
+        curve = observed_incidence(pd.concat([plain, frame(extra)]), [12.0, 12.0], some_false=False)
         assert value(curve, check) == 1
         np.testing.assert_array_equal(survival(base), survival(curve))
         assert note is None or any(note in sentence for sentence in curve.notes)

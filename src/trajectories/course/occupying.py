@@ -191,6 +191,8 @@ def _panel(fit: MainFit, study: Study) -> pd.DataFrame:
 def _seen(fit: MainFit) -> pd.DataFrame:
     """The states seen: here when the stay came under observation, then at each contact that reached somebody."""
     rows = fit.reported.contacts
+    known = rows[rows["kind"].eq("left")].groupby("stay")["month"].min()
+    rows = rows[~(rows["month"] > rows["stay"].map(known))]
     rows = rows[rows["kind"].eq("present") | (rows["kind"].eq("left") & rows["cause"].gt(0))]
     rows = rows[rows["month"] > fit.reported.entry[rows["stay"]]].sort_values(["stay", "month"])
     state = np.array(STATES, dtype=object)[rows["cause"].where(rows["kind"].eq("left"), 0)]

@@ -28,6 +28,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from ..contacts import until_report
 from ..models.regressions import REGION, Rows
 from ..models.services import exposed_rows, first_months
 from ..models.terms import TERMS
@@ -173,7 +174,8 @@ def _with_services(completed: Sequence[pd.DataFrame], services: pd.DataFrame, na
 
 def _visit_weighted(frames, firsts, names: Sequence[str], services: pd.DataFrame, contacts: pd.DataFrame):
     draws, terms = adjusted_rows(frames, "discrete")
-    found = contacts[contacts["kind"].isin(SEEN)]
+    found = until_report(contacts)
+    found = found[found["kind"].isin(SEEN)]
     rows = draws.changed(lambda k, each: weighted_rows(
         each, firsts[k].to_numpy(dtype=float), months_seen(frames[k], services), months_seen(frames[k], found),
     ))  # fmt: skip

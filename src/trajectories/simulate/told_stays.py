@@ -374,7 +374,7 @@ def _news(
 
 
 def _false_news(stays: _Stays, numbers: tuple[float, float], rng: np.random.Generator) -> pd.DataFrame:
-    """So many told to have left for the metropole, and so many to have left, in any of the months that they are there."""
+    """So many told to have left for the metropole, and so many to have left, in any month that they are there."""
     months = np.floor(np.minimum(stays.exact, stays.cutoff)) - np.floor(stays.entry)
     month = np.floor(stays.entry) + 1 + np.floor(rng.random(len(months)) * months)
     possible = np.flatnonzero(months > 0)

@@ -91,9 +91,13 @@ class Ascertained:
 
 def ascertain(
     contacts: pd.DataFrame, cutoff: ArrayLike, entry: ArrayLike | None, names: ArrayLike | None = None,
-    some_false: bool = False,
+    some_false: bool | None = False,
 ) -> Ascertained:  # fmt: skip
-    """Checks the arrays of `observed_incidence` (see there) and keeps what enters."""
+    """
+    Checks the arrays of `observed_incidence` (see there) and keeps what enters.
+
+    Reports may be false if `some_false` (None: where a presence comes after one).
+    """
     until = snap(times("cutoff", cutoff))
     n = len(until)
     since = np.zeros(n) if entry is None else snap(times("entry", entry, n))
@@ -115,20 +119,30 @@ def ascertain(
     if late.any():
         rows = rows[~late]
 
-    if not some_false:
-        return _ascertained(rows, since, until, names, counts)
-    first = _first_reports(rows)
+    if some_false is not False:
+        first = _first_reports(rows)
+        after = rows["month"].to_numpy() > _Report(first, n).month[rows["stay"]]
+        if some_false or (after & rows["kind"].eq(PRESENT)).any():
+            return _true_or_false(rows, first, since, until, names, counts)
+    return _ascertained(rows, since, until, names, counts)
+
+
+def _true_or_false(
+    rows: pd.DataFrame, first: pd.DataFrame, since: Floats, until: Floats, names: NDArray, counts: dict[str, int]
+) -> Ascertained:
+    """What rows say if the first report of each departure is true, and if it is false."""
+    said = _Report(first, len(until))
     # of the day of the report or before, a presence contradicts its date; the report itself, after it
-    said = _Report(first, n)
     rows = rows[~said.contradicted(rows) | (rows["month"] > said.month[rows["stay"]])]
     # after it contacts alone speak: whether there is more news of what is known is a question of its own
-    others = rows[~(rows["kind"].eq(NEWS) & said.known[rows["stay"]]) & ~rows.index.isin(first.index)]
-    again = _Report(_first_reports(others), n)
+    more = rows["kind"].eq(NEWS).to_numpy() & said.known[rows["stay"]]
+    others = rows[~more & ~rows.index.isin(first.index)]
+    again = _Report(_first_reports(others), len(until))
     before = ~(rows["month"] > again.month[rows["stay"]]) & ~again.contradicted(rows)
     stands = _ascertained(rows[before], since, until, names, counts, goes_on=True)
-    there = np.where(stands.known, np.floor(said.month), -1.0)
+    there = np.where(said.known, np.floor(said.month), -1.0)
     doubted = _ascertained(others, since, until, names, {}, there=there)
-    quiet = np.where(stands.known, there, doubted.quiet).astype(np.int32)
+    quiet = np.where(said.known, there, doubted.quiet).astype(np.int32)
     return replace(stands, doubted=replace(doubted, quiet=quiet))
 
 
@@ -170,7 +184,7 @@ def _ascertained(
     """
     What rows say, the first report of each departure being true.
 
-    What comes after it enters if `goes_on`: a presence then makes it impossible. `there`: nobody has left by this month.
+    What comes after it enters if `goes_on`: a presence makes it impossible. `there`: nobody has left by these months.
     """
     told = _Report(_first_reports(rows), len(until))
     known, dated = told.known, told.dated

@@ -21,10 +21,8 @@ from scipy import sparse
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.intervals.month_grid import UNKNOWN
 from trajectories.survival.observation.ascertainment import FAILED, HINT, LEFT, PRESENT, Ascertained, Contacts
+from trajectories.survival.observation.observation_parameters import N_STATES
 
-# The probabilities of a failed contact: still there or gone, by whether the previous attempt failed.
-STATES = ((0, 0), (0, 1), (1, 0), (1, 1))
-N_STATES = len(STATES)
 # A further probability that a fit may learn: the share of stays that no contact ever reaches, or a month's chance of a
 # false report of departure.
 SOME_NEVER, SOME_FALSE = ("never_reached",), ("false_news", "false_contact")
@@ -89,7 +87,7 @@ def cells_of(
         told = [_with_never(*told, pieces, tried & ~reached)]
         succeeded = np.column_stack([succeeded, reached])
     elif some_false:
-        told, succeeded = _with_doubted(*told, known, use_failures)
+        told, succeeded = _with_doubted(*told, known, by_month, use_failures)
     branches = zip(told, (known, known.doubted), strict=False)
     further = SOME_NEVER * some_never + SOME_FALSE * some_false
     return _assembled([(pieces, of) for pieces, of in branches], succeeded, further, merge=not by_month)
@@ -226,12 +224,14 @@ def _powered(pieces: _Pieces, of: dict[int, NDArray], of_not: dict[int, NDArray]
     return replace(pieces, powers=powers)
 
 
-def _with_doubted(stands: _Pieces, known: Ascertained, use_failures: bool) -> tuple[list[_Pieces], NDArray[np.int16]]:
+def _with_doubted(
+    stands: _Pieces, known: Ascertained, by_month: bool, use_failures: bool
+) -> tuple[list[_Pieces], NDArray[np.int16]]:
     """
     Each stay as if its first report was true, and those that have one as if it was false; and their successes.
 
-    Until somebody leaves, a false report comes in a month with one probability, of any cause and any date, and none after
-    it. An exit is taken to be in the middle of the months of its piece.
+    Until somebody leaves, a false report comes in a month with one probability, of any cause and date, and then none
+    more. An exit is taken to be in the middle of the months of its piece.
     """
     doubted, since = known.doubted, known.enter
     until = np.where(stands.low > 0, (stands.low + stands.high) // 2, stands.high + 1)
@@ -239,16 +239,16 @@ def _with_doubted(stands: _Pieces, known: Ascertained, use_failures: bool) -> tu
     not_false = {N_STATES: months, N_STATES + 1: months}
     if use_failures:  # the contact that found somebody gone did not fail
         about = known.contacts
-        at = (about.kind == LEFT) & about.may_fail & known.by_contact[about.stay]
-        at &= np.floor(about.month) == known.told[about.stay]
+        at = np.flatnonzero((about.kind == LEFT) & known.by_contact[about.stay])
+        at = at[np.unique(about.stay[at], return_index=True)[1]]  # in order of time
         for previous in (0, 1):
             of = np.zeros(known.n, bool)
-            of[about.stay[at & (about.failed_before == previous)]] = True
+            of[about.stay[at[about.may_fail[at] & (about.failed_before[at] == previous)]]] = True
             not_false[2 + previous] = of[stands.stay]
     none = np.zeros(len(stands))
     stands = _powered(stands, {N_STATES: none, N_STATES + 1: none}, not_false)
 
-    pieces = _stretches(doubted, False)
+    pieces = _stretches(doubted, by_month)
     pieces = _contact_factors(pieces.where(known.known[pieces.stay]), doubted)
     pieces = _failure_powers(pieces, doubted.contacts.where((doubted.contacts.kind == FAILED) & use_failures))
     before = np.maximum(known.told - since, 0)[pieces.stay]

@@ -10,9 +10,8 @@ import pandas as pd
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.observation.ascent import Fit
 from trajectories.survival.observation.ascertainment import FAILED, HINT, LEFT, PRESENT, Ascertained
-from trajectories.survival.observation.cells import N_STATES
 from trajectories.survival.observation.observation_em import Expected, ObservationEM
-from trajectories.survival.observation.observation_parameters import Parameters
+from trajectories.survival.observation.observation_parameters import N_STATES, Parameters
 
 # Periods since the start that the counts are given for: months up to and including.
 PERIODS = (12, 24)

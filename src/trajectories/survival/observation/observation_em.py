@@ -24,8 +24,8 @@ from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.intervals.em import EVERYONE_LEAVES, TINY, curves
 from trajectories.survival.intervals.month_grid import UNKNOWN
 from trajectories.survival.observation.ascertainment import Ascertained
-from trajectories.survival.observation.cells import N_STATES, Cells
-from trajectories.survival.observation.observation_parameters import DELAYS, Assumed, Parameters, delay_class
+from trajectories.survival.observation.cells import Cells
+from trajectories.survival.observation.observation_parameters import DELAYS, N_STATES, Assumed, Parameters, delay_class
 
 NEAR = 1e-15  # nearer to 0 or 1 than this is as good as there
 

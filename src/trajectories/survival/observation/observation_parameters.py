@@ -13,6 +13,9 @@ from trajectories.survival.checks import Floats, Integers
 
 # Months since the exit at which the hazard of being heard of changes; the last class is open.
 DELAYS = (0, 1, 2, 4, 7, 13)
+# Probabilities of a failed contact: still there or gone, by whether the previous attempt failed.
+STATES = ((0, 0), (0, 1), (1, 0), (1, 1))
+N_STATES = len(STATES)
 P = TypeVar("P", bound="Parameters")
 
 
@@ -26,7 +29,7 @@ class Parameters:
     """One column a weighting."""
 
     hazards: Floats  # causes × pieces × B
-    failure: Floats  # 4 × B (cells.STATES), then what `Cells.further` names
+    failure: Floats  # 4 × B (STATES), then what `Cells.further` names
     hearing: Floats  # causes × classes × B
 
     @property
@@ -78,28 +81,36 @@ class Reporting:
     Attributes
     ----------
     failure : array of shape (4, 1 + replicates), or None to be learnt
-        The probability of a failed contact: of someone still there after no failure and after one, of someone gone.
-        With `some_never` a fifth row: the share that no contact ever reaches. With `some_false`: a month's chance
-        of a false report of departure.
+        The probability of a failed contact: of someone still there after no failure and after one, of someone gone;
+        then those named in `further`.
     hearing : array of shape (causes, 6, 1 + replicates), or None to be learnt
         The hazard of being first heard of 0, 1, 2–3, 4–6, 7–12, 13 and more months after the exit; missing for a cause
         that nobody left for.
+    further : tuple of str
+        Names of the rows of `failure` from the fifth on.
     """
 
     failure: Floats | None
     hearing: Floats | None
+    further: tuple[str, ...] = ()
 
     @classmethod
     def certain(cls, causes: int) -> Reporting:
         """Everybody who leaves is heard of in the same month."""
         return cls(None, np.concatenate([np.ones((causes, 1, 1)), np.zeros((causes, len(DELAYS) - 1, 1))], axis=1))
 
-    def check(self, causes: int, expected: int) -> None:
-        """Raises where it is not of as many causes and probabilities of failure."""
+    def among(self, causes: int, further: tuple[str, ...]) -> Reporting:
+        """The same for a fit with these further probabilities; raises where it has none of them, or other causes."""
         if self.hearing is not None and np.shape(self.hearing)[:2] != (causes, len(DELAYS)):
             raise ValueError(f"reporting: hearing of {np.shape(self.hearing)[0]} causes, {causes} in the data")
-        if self.failure is not None and np.shape(self.failure)[:1] != (expected,):
-            raise ValueError(f"reporting: {np.shape(self.failure)[0]} probabilities of failure, {expected} expected")
+        if self.failure is None:
+            return replace(self, further=further)
+        missing = [name for name in further if name not in self.further]
+        states = len(self.failure) - len(self.further)
+        if states != N_STATES or missing:
+            raise ValueError(f"reporting: {states} probabilities of failure, {N_STATES} expected; missing: {missing}")
+        rows = [*range(N_STATES), *(N_STATES + self.further.index(name) for name in further)]
+        return Reporting(self.failure[rows], self.hearing, further)
 
     @property
     def hears(self) -> NDArray[np.bool_] | None:

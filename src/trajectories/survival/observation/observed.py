@@ -18,10 +18,10 @@ from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, numbers, refuse, weights_of
 from trajectories.survival.intervals.interval import at_or_after, bootstrap_limits
 from trajectories.survival.observation.ascertainment import Ascertained, ascertain
-from trajectories.survival.observation.cells import N_STATES, SOME_FALSE, SOME_NEVER, STATES, Cells, cells_of
+from trajectories.survival.observation.cells import SOME_FALSE, SOME_NEVER, Cells, cells_of
 from trajectories.survival.observation.observation_checks import checks_of, notes_of
 from trajectories.survival.observation.observation_em import ObservationEM, weigh
-from trajectories.survival.observation.observation_parameters import Assumed, Reporting, delay_class
+from trajectories.survival.observation.observation_parameters import STATES, Assumed, Reporting, delay_class
 from trajectories.survival.observation.observed_fit import STARTS, ObservedFit
 from trajectories.survival.observation.reporting_tables import contact_failure, hearing_shares, spread
 from trajectories.survival.observation.service_model import ServiceEM
@@ -143,7 +143,7 @@ def observed_incidence(
     odds_gone: float = 1.0,
     odds_heard: ArrayLike | None = None,
     some_never: bool = False,
-    some_false: bool = False,
+    some_false: bool | None = None,
     tolerance: float = TOLERANCE,
     starts: int = STARTS,
     refit: bool = False,
@@ -188,9 +188,10 @@ def observed_incidence(
         Sensitivity: a share of the stays, learnt too (check `never_reached`), is out of reach of every contact, in the
         region or gone: the failures of those whom no attempt reached then say less. Without it whoever is never reached
         is taken to have left early.
-    some_false : bool
-        Sensitivity: each month the report of a departure may come that is false; how often is learnt (check
-        `false_report`) from the contacts that go on after a report. Without it the first report stands.
+    some_false : bool, optional
+        Reports of departure may be false: each month, news and reports of contacts with a probability each, which are
+        learnt (checks `false_news`, `false_contact`) from the contacts that go on after a report. Without it the first
+        report stands. By default where a presence contradicts a report, but not with services or some_never.
     tolerance : float
         The fit has come to rest when no incidence moves by more in a step, and no step promises a gain.
     starts : int
@@ -209,8 +210,8 @@ def observed_incidence(
     ------
     ValueError
         A missing or negative value, a cut-off before the entry, a stay, kind or cause that does not exist, half an
-        interval of departure; the sentence names the argument and the count. More than one of services, some_never and
-        some_false.
+        interval of departure; the sentence names the argument and the count. `some_false` with `services` or with
+        `some_never`; a reporting that does not give what the fit needs.
 
     Notes
     -----
@@ -234,10 +235,13 @@ def observed_incidence(
     >>> curve.table.query("cause == 0 and month == 6")["incidence"].round(3).tolist()
     [0.5]
     """
+    if some_false is None and (services or some_never):
+        some_false = False
     return incidence_of(
-        ascertain(contacts, cutoff, entry, causes, some_false), weights=weights, cluster=cluster, services=services, role=role,
-        pieces=pieces, replicates=replicates, seed=seed, conf_level=conf_level, support=support, reporting=reporting,
-        odds_gone=odds_gone, odds_heard=odds_heard, some_never=some_never, some_false=some_false,
+        ascertain(contacts, cutoff, entry, causes, some_false), weights=weights, cluster=cluster, services=services,
+        role=role, pieces=pieces, replicates=replicates, seed=seed, conf_level=conf_level, support=support,
+        reporting=reporting,
+        odds_gone=odds_gone, odds_heard=odds_heard, some_never=some_never,
         tolerance=tolerance, starts=starts, refit=refit,
     )  # fmt: skip
 
@@ -246,7 +250,7 @@ def incidence_of(
     known: Ascertained, *, weights: ArrayLike | None = None, cluster: ArrayLike | None = None, services: bool = False,
     role: ArrayLike | None = None, pieces: ArrayLike | None = None, replicates: int = 0, seed: int = 1,
     conf_level: float = 0.95, support: int = 20, reporting: Reporting | None = None, odds_gone: float = 1.0,
-    odds_heard: ArrayLike | None = None, some_never: bool = False, some_false: bool = False,
+    odds_heard: ArrayLike | None = None, some_never: bool = False,
     tolerance: float = TOLERANCE, starts: int = STARTS, refit: bool = False,
     kept: dict[tuple[bool, ...], Cells] | None = None,
 ) -> ObservedCurve:  # fmt: skip
@@ -256,11 +260,12 @@ def incidence_of(
     household = np.arange(known.n) if cluster is None else labels("cluster", cluster, known.n)[0]
     roles = np.zeros(known.n, np.int64) if role is None else labels("role", role, known.n)[0]
     bounds = _pieces(pieces)
-    given = Reporting(None, None) if reporting is None else reporting
-    if services + some_never + some_false > 1:
-        raise ValueError("services, some_never, some_false: one of them at a time")
+    given = reporting or Reporting(None, None)
+    some_false = known.doubted is not None
+    if some_false and (services or some_never):
+        raise ValueError("some_false: not with services or some_never")
     further = SOME_NEVER * some_never + SOME_FALSE * some_false
-    given.check(len(known.names), N_STATES + len(further))
+    given = given.among(len(known.names), further)
     gone = _odds("odds_gone", odds_gone)
     heard = _odds("odds_heard", 1.0 if odds_heard is None else odds_heard)
     asked = services, known.anybody_reached or given.failure is not None, some_never, some_false

@@ -12,13 +12,14 @@ from trajectories.survival.observation.ascent import Fit, fit, on_bounds
 from trajectories.survival.observation.ascertainment import Ascertained
 from trajectories.survival.observation.information import QuadraticApproximation, newton
 from trajectories.survival.observation.observation_em import ObservationEM, Weights, weigh
-from trajectories.survival.observation.observation_parameters import Parameters, Reporting, joined
+from trajectories.survival.observation.observation_parameters import N_STATES, Parameters, Reporting, joined
 
 REPLICATE_TOLERANCE = 1e-4  # of a replicate that is fitted anew
 STARTS = 3  # perturbed ones, beside the plain one
 AT_ONCE = 100  # replicates side by side
 # What is lent is never certain: a 0 or a 1 learnt from some would make what was told of others impossible.
 LENT = (1e-4, 0.95)
+RARE = 1e-6  # a false report
 
 
 class ObservedFit:
@@ -42,7 +43,9 @@ class ObservedFit:
         both = self.parameters if self.replicates is None else joined([self.parameters, self.replicates])
         leaves = both.hazards.sum(axis=1) > 0
         hearing = np.clip(both.hearing, *LENT)
-        return Reporting(np.clip(both.failure, *LENT), np.where(leaves[:, None], hearing, np.nan))
+        least = np.where(np.arange(len(both.failure)) < N_STATES, LENT[0], RARE)[:, None]
+        failure = np.clip(both.failure, least, LENT[1])
+        return Reporting(failure, np.where(leaves[:, None], hearing, np.nan), self.cells.further)
 
     def interior(self) -> Parameters:
         """The estimate moved a little off its bounds, which EM does not leave."""

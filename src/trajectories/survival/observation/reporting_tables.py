@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from trajectories.survival.checks import Floats
-from trajectories.survival.observation.cells import STATES
 from trajectories.survival.observation.observation_em import Expected
-from trajectories.survival.observation.observation_parameters import Parameters, delay_class
+from trajectories.survival.observation.observation_parameters import STATES, Parameters, delay_class
 from trajectories.survival.observation.observed_fit import ObservedFit
 
 
