@@ -18,6 +18,7 @@ from trajectories.survival.observation.observation_em import ObservationEM, Weig
 from trajectories.survival.observation.observation_parameters import Parameters
 
 LEAST = 0.01  # of what complete data would tell of a direction
+NO_GAIN = 1e-9  # of the log-likelihood: Newton has come to rest
 FLAT = 1e-7  # of the same: with less, a step of Newton leads anywhere
 SWEEPS = 300
 
@@ -66,9 +67,12 @@ def newton(em: ObservationEM, p: Parameters, w: Weights, steps: int = 5) -> Para
             vectors[:, identified] @ (vectors[:, identified].T @ (scale * gradient[of]) / values[identified, None])
         )
         there = em.project(p.like(np.where(em.held(p), x, np.clip(moved, EDGE, 1 - EDGE))))
-        if em.expect(there, w).log_likelihood[0] < e.log_likelihood[0] - 1e-12 * abs(e.log_likelihood[0]):
+        gain = em.expect(there, w).log_likelihood[0] - e.log_likelihood[0]
+        if gain < -1e-12 * abs(e.log_likelihood[0]):
             return p
         p = there
+        if gain < NO_GAIN:
+            return p
     return p
 
 
