@@ -308,6 +308,22 @@ def test_order_of_rows_and_stays_never_matters():
         pd.testing.assert_frame_equal(one.table, three.table, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [{}, {"hearing": None}, {"false_news": 0.3}])
+def test_the_climb_ends_where_em_comes_to_rest_and_no_lower(options):
+    curve = observed_incidence(**told_stays(600, 3, **options).arguments())
+    em, w = curve.model.em, curve.model.weights
+    p, before = em.restrict(em.start(w), w), -np.inf
+    for _ in range(5000):
+        expected = em.expect(p, w)
+        if expected.log_likelihood[0] - before < 1e-10:
+            break
+        p, before = em.maximise(expected, p, w), expected.log_likelihood[0]
+    else:
+        raise AssertionError("EM has not come to rest")
+    np.testing.assert_allclose(em.curves(curve.model.parameters), em.curves(p), atol=1e-4)
+    assert curve.log_likelihood >= before - 1e-8
+
+
 def test_replicates_near_the_estimate_are_what_fitting_anew_gives():
     given = stays(2000, np.random.default_rng(3)).arguments() | {"starts": 0, "replicates": 150}
     near, anew = (observed_incidence(**given, refit=refit) for refit in (False, True))
