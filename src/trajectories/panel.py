@@ -199,7 +199,9 @@ def _other_links(
             yield "match_threshold", f"{threshold:g}", rates.drop(columns=["setting"]).assign(method="main")
         return
     for threshold, others in alternatives.groupby("threshold", sort=True):
-        linked = replace(people, persons=others.drop(columns="threshold").reset_index(drop=True))
+        linked = replace(
+            people, persons=others.drop(columns=["threshold", "draw"], errors="ignore").reset_index(drop=True)
+        )
         yield "match_threshold", f"{threshold:g}", _main(linked.stays(study)[1], study, groups)
 
 

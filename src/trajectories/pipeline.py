@@ -25,6 +25,7 @@ from .locks import alone
 from .notebook_objects import as_html
 from .people import People, ids_once
 from .persons import (
+    DRAWS,
     LOOSE,
     SAMPLE_KEY,
     STRICT,
@@ -32,6 +33,7 @@ from .persons import (
     Links,
     cells_without,
     decide,
+    drawn_thresholds,
     excluded_records,
     idle_lines,
     link,
@@ -191,12 +193,15 @@ def _linked(records: pd.DataFrame, study: Study, key: Key | bytes, team: Team | 
 
 
 def _alternatives(links: Links, study: Study, key: Key | bytes) -> pd.DataFrame:
-    """Who is who at a lower and at a higher threshold than the study's."""
+    """Who is who at a lower and at a higher threshold than the study's, and as drawn from the pairs' probabilities."""
     found = [
         resolve(links, threshold, key).persons.assign(threshold=threshold)
         for threshold in (LOOSE, STRICT)
         if threshold != study.match_threshold
     ]
+    for draw in range(1, DRAWS + 1):
+        thresholds = drawn_thresholds(links, study.seed + draw)
+        found.append(resolve(links, thresholds, key).persons.assign(draw=draw))
     return tables.stack(found, tables.ALTERNATIVES)[list(tables.ALTERNATIVES.columns)]
 
 

@@ -1,9 +1,11 @@
-"""What retention becomes if more files, or fewer, are taken to be of one person.
+"""What retention becomes if more files, or fewer, or others, are taken to be of one person.
 
 From the threshold on which two files are one person follow the persons, hence the spells, the cohort and every
 estimate. The line after the linkage is walked again at a lower and at a higher threshold than the study's
-(`persons.LOOSE`, `persons.STRICT`: between them lies what the choice can change), for the main estimate alone and
-without limits: what is looked for is how far the estimate moves, not how sure it is.
+(`persons.LOOSE`, `persons.STRICT`: between them lies what the choice can change), and where who is who is drawn, each
+pair being linked as often as it is probable (`persons.drawn_thresholds`). It is walked for the main estimate alone and
+without limits: what is looked for is how far the estimate moves, not how sure it is. The draws are joined by Rubin's
+rules: their mean, and on both sides what their spread makes uncertain.
 
 Everything from spells to cohort is per person, so only the persons that the other threshold joins or parts are
 reconstructed again. All groups are estimated again: a region may rest on how departures become known in the province.
@@ -13,8 +15,10 @@ Nothing here may be shown before `protect`: the three cohorts are nearly the sam
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from .cohort import Cohort, build_cohort
@@ -27,6 +31,7 @@ from .study import Study
 from .tables import COHORT, CONTACTS, stack
 
 LOOSER, OWN, STRICTER = "loose", "study", "strict"
+DRAWN = {"drawn_low": -1.0, "drawn_high": 1.0}  # the ends of what the draws leave uncertain
 COLUMNS = (
     "group", "threshold", "setting", "horizon", "estimate", "n_start", "n_at_risk", "n_confirmed", "known", "persons",
     "households",
@@ -63,8 +68,14 @@ def linkage_sensitivity(
     Returns
     -------
     DataFrame
-        group, threshold (probability), setting (loose, study, strict), horizon (months), estimate (rate in 0–1),
-        n_start, n_at_risk, n_confirmed (stays), known, persons, households (behind the stays of the group).
+        group, threshold (probability; missing for draws), setting (loose, study, strict; drawn_low, drawn_high: the
+        ends of an interval of 95 % for what who is who leaves uncertain), horizon (months), estimate (rate in 0–1),
+        n_start, n_at_risk, n_confirmed (stays; the fewest of the draws), known, persons, households (behind the stays
+        of the group).
+
+    References
+    ----------
+    Rubin 1987, Multiple Imputation for Nonresponse in Surveys, chapter 3 (between-draw variance, t with m − 1 degrees).
     """
     study = replace(study, replicates=0, cutoff=cutoff_of(study, records).date())
     deposits = last_deposits(records) if deposits is None else deposits
@@ -73,13 +84,16 @@ def linkage_sensitivity(
         retention = estimate(own.cohort, own.contacts, study=study, companions=False).retention
     main = retention[retention["method"].eq("main")]
     found = [_rows(main, own.cohort, study, study.match_threshold, OWN)]
-    for threshold, others in alternatives.groupby("threshold", sort=True):
+    draws = []
+    for (threshold, draw), others in _each(alternatives):
         made = _redrawn(own, records, persons, others, study, deposits)
         rates = main
         if made is not own:
             rates = estimate(made.cohort, made.contacts, study=study, companions=False).retention
         setting = LOOSER if threshold < study.match_threshold else STRICTER
-        found.append(_rows(rates, made.cohort, study, threshold, setting))
+        (found if pd.isna(draw) else draws).append(_rows(rates, made.cohort, study, threshold, setting))
+    if len(draws) > 1:
+        found += _joined(pd.concat(draws, ignore_index=True), len(draws))
     table = pd.concat(found, ignore_index=True)
     return table.sort_values(["group", "horizon", "threshold"], ignore_index=True)[list(COLUMNS)]
 
@@ -106,9 +120,36 @@ def moved_records(persons: pd.DataFrame, alternatives: pd.DataFrame) -> pd.Serie
     [False, False, True]
     """
     found = pd.Series(False, index=persons["record_id"])
-    for _, others in alternatives.groupby("threshold", sort=True):
+    for _, others in _each(alternatives):
         found |= _again(persons, others)[0]
     return found
+
+
+def _each(alternatives: pd.DataFrame) -> Iterable[tuple[tuple, pd.DataFrame]]:
+    """Who is who at each threshold, then in each draw."""
+    if "draw" not in alternatives:
+        alternatives = alternatives.assign(draw=pd.NA)
+    return alternatives.groupby(["threshold", "draw"], dropna=False, sort=True)
+
+
+def _joined(draws: pd.DataFrame, m: int) -> list[pd.DataFrame]:
+    """The ends of what m draws leave uncertain of each rate (Rubin 1987), on the fewest that any of them rests on."""
+    from scipy.stats import t
+
+    keys = ["group", "horizon"]
+    counts = ["n_start", "n_at_risk", "n_confirmed", "persons", "households"]
+    of = draws.groupby(keys, sort=False)
+    rates = of["estimate"].agg(["mean", "std", "count"]).reset_index()
+    least = draws.loc[draws["known"].eq("insufficient"), keys].drop_duplicates()
+    weak = pd.MultiIndex.from_frame(rates[keys]).isin(pd.MultiIndex.from_frame(least))
+    first = of["known"].first().reset_index()["known"].where(~weak, "insufficient")
+    reach = t.ppf(0.975, m - 1) * np.sqrt(1 + 1 / m) * rates["std"]
+    made = rates[keys].join(of[counts].min().reset_index()[counts]).assign(known=first, threshold=np.nan)
+    whole = rates["count"].eq(m)
+    return [
+        made.assign(setting=setting, estimate=(rates["mean"] + side * reach).clip(0.0, 1.0).where(whole))
+        for setting, side in DRAWN.items()
+    ]
 
 
 def _again(persons: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:

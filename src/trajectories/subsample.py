@@ -87,7 +87,9 @@ def some_people(persons: pd.DataFrame, alternatives: pd.DataFrame, *, seed: int,
     from scipy.sparse.csgraph import connected_components
 
     household, names = encode(persons["household_id"])
-    other, others = encode(alternatives["household_id"] + "@" + alternatives["threshold"].astype(str))
+    keys = [name for name in ("household_id", "threshold", "draw") if name in alternatives]
+    other = alternatives.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    others = range(other.max(initial=-1) + 1)
     one = household[records.get_indexer(alternatives["record_id"])]
     edges = coo_array(
         (np.ones(len(one), dtype=np.int8), (one, len(names) + other)), shape=[len(names) + len(others)] * 2

@@ -159,9 +159,10 @@ LINKS = Table("links", {
     "relative": Column("number", required=True), "decision": Column(required=True, values=LINK_DECISIONS),
     "reason": Column(),
 })  # fmt: skip
-# Who is who where the threshold is lower or higher than the study's: for the sensitivity of the results to it.
+# Who is who where the threshold is lower or higher than the study's, or where each pair is linked as often as it is
+# probable (draws): for the sensitivity of the results to it.
 ALTERNATIVES = Table("alternatives", {
-    "threshold": Column("number", required=True), "record_id": Column(required=True),
+    "threshold": Column("number"), "draw": Column("integer"), "record_id": Column(required=True),
     "person_id": Column(required=True), "household_id": Column(required=True),
 })  # fmt: skip
 OBSERVATIONS = Table("observations", {

@@ -1,11 +1,12 @@
 """The sensitivity to the threshold equals the whole line walked again with other persons."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
 from trajectories.groups import reported_groups
-from trajectories.persons import LOOSE, SAMPLE_KEY, STRICT
+from trajectories.persons import LOOSE, SAMPLE_KEY, STRICT, drawn_thresholds, link, resolve
 from trajectories.retention import estimate
 from trajectories.sensitivity import COLUMNS, linkage_sensitivity
 
@@ -103,6 +104,38 @@ def test_the_records_of_persons_that_change_are_enough_beside_the_cohort(line, a
     at_hand = {"cohort": cohort, "retention": rates, "deposits": last_deposits(records)}
     again = linkage_sensitivity(*few, study=study, **at_hand)
     pd.testing.assert_frame_equal(again, found)
+
+
+def test_draws_of_who_is_who_are_joined_by_rubins_rules(line, alternatives, found):
+    records, persons = line
+    each = [alternatives[alternatives["threshold"].eq(at)].drop(columns="threshold") for at in (LOOSE, STRICT)]
+    who = persons[["record_id", "person_id", "household_id"]]
+    drawn = pd.concat([one.assign(draw=k) for k, one in enumerate([*each, who], start=1)], ignore_index=True)
+    joined = linkage_sensitivity(records, persons, drawn.assign(threshold=float("nan")), study=STUDY)
+    assert set(joined["setting"]) == {"study", "drawn_low", "drawn_high"}
+    rates = found.pivot(index=["group", "horizon"], columns="setting", values="estimate")
+    low, high = (
+        joined[joined["setting"].eq(end)].set_index(["group", "horizon"])["estimate"]
+        for end in ("drawn_low", "drawn_high")
+    )
+    mean, reach = rates.mean(axis=1), 4.302653 * np.sqrt(1 + 1 / 3) * rates.std(axis=1)
+    at = ("province", 12)
+    assert low[at] == pytest.approx(max(mean[at] - reach[at], 0)) and high[at] == pytest.approx(mean[at] + reach[at])
+    fewest = joined[joined["setting"].eq("drawn_low")].set_index(["group", "horizon"])["persons"]
+    assert fewest[at] == found.set_index(["group", "horizon", "setting"])["persons"][(*at, "loose")]
+
+
+def test_each_pair_is_drawn_as_often_as_it_is_probable(line):
+    links = link(line[0])
+    drawn = np.array([links.pairs["same"] >= drawn_thresholds(links, seed) for seed in range(400)])
+    share, likely = drawn.mean(axis=0), links.pairs["same"].to_numpy() > 0.01
+    # four standard errors of a share of 400
+    assert (np.abs(share - links.pairs["same"])[likely] < 4 * np.sqrt(0.25 / 400)).all()
+    assert not share[~likely].any()
+    again = resolve(links, drawn_thresholds(links, 1), SAMPLE_KEY).persons
+    pd.testing.assert_frame_equal(again, resolve(links, drawn_thresholds(links, 1), SAMPLE_KEY).persons)
+    same = again.merge(line[1], on="record_id")
+    assert same["person_id_x"].eq(same["person_id_y"]).mean() > 0.95
 
 
 def test_where_no_person_is_another_each_threshold_is_told_of_all_the_same(line):

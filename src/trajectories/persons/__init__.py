@@ -11,20 +11,22 @@ from __future__ import annotations
 import pandas as pd
 
 from .exclusions import cells_without, excluded_records, idle_lines, links_without, read_exclusions
-from .linking import Links, Resolved, decide, link, resolve, waiting
+from .linking import Links, Resolved, decide, drawn_thresholds, link, resolve, waiting
 from .model import Model, match_weights
 from .pseudonyms import SAMPLE_KEY, Key, secret_key
 
 __all__ = [
-    "LOOSE", "MATCH_THRESHOLD", "SAMPLE_KEY", "STRICT", "Key", "Links", "Model", "Resolved", "cells_without",
-    "decide", "excluded_records", "idle_lines", "link", "link_persons", "links_without", "match_weights",
-    "read_exclusions", "resolve", "secret_key", "waiting",
+    "DRAWS", "LOOSE", "MATCH_THRESHOLD", "SAMPLE_KEY", "STRICT", "Key", "Links", "Model", "Resolved", "cells_without",
+    "decide", "drawn_thresholds", "excluded_records", "idle_lines", "link", "link_persons", "links_without",
+    "match_weights", "read_exclusions", "resolve", "secret_key", "waiting",
 ]  # fmt: skip
 
 # Set from recovery on simulated deposits: above it hardly a wrong pair is left, and few right ones are lost.
 MATCH_THRESHOLD = 0.95
 # Between these two lies what the choice of the threshold can change: the sensitivity of the quality section.
 LOOSE, STRICT = 0.5, 0.999
+# How often who is who is drawn from the pairs' probabilities, beside.
+DRAWS = 5
 
 
 def link_persons(

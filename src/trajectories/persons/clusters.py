@@ -25,7 +25,7 @@ VAGUE_YEARS = 1
 
 
 def cluster(
-    pairs: pd.DataFrame, identities: pd.DataFrame, repeats: np.ndarray, threshold: float
+    pairs: pd.DataFrame, identities: pd.DataFrame, repeats: np.ndarray, threshold: float | np.ndarray
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """
     Say which identities are of one person.
@@ -39,7 +39,7 @@ def cluster(
         `Identities.table`.
     repeats : ndarray, shape (n_identities,)
         Expected number of other files that the organisation of each identity has of the same person.
-    threshold : float
+    threshold : float or ndarray, one a pair
         Pairs at or above it are linked, where nothing known forbids it.
 
     Returns

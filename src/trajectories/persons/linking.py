@@ -13,6 +13,7 @@ from ..tables import LINKS, PERSONS, conform
 from ..team import Team
 from .blocking import Blocks, block, count_blocks, pair_budget
 from .clusters import LINKED, cluster
+from .components import connected_components
 from .engine import connected
 from .households import households
 from .identities import GAP, Identities, identify
@@ -21,6 +22,8 @@ from .model import Model
 from .pseudonyms import Key, pseudonymise
 from .scoring import Weights, compare, weigh
 from .shared_out import compared_by
+
+NEARLY_NEVER = 0.01  # a pair less probable than this is not drawn
 
 
 @dataclass(frozen=True)
@@ -126,9 +129,33 @@ def train(records: pd.DataFrame, *, start: Model | None = None, version: str = "
     return replace(links.weights.model, version=version, trained_on=trained_on)
 
 
-def resolve(links: Links, threshold: float, key: Key | bytes) -> Resolved:
+def drawn_thresholds(links: Links, seed: int) -> np.ndarray:
     """
-    Persons and households at a threshold.
+    A threshold for each pair, such that each is linked as often as it is probable: `resolve` then draws who is who.
+
+    Identities that pairs hold together share one threshold: what is less probable is never linked where the more
+    probable is not.
+
+    Parameters
+    ----------
+    links : Links
+    seed : int
+
+    Returns
+    -------
+    ndarray of float, shape (pairs,)
+    """
+    pairs = links.pairs
+    left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
+    likely = (pairs["same"] > NEARLY_NEVER).to_numpy()
+    together = connected_components(left[likely], right[likely], len(links.identities.table))
+    drawn = np.random.default_rng([seed, 13]).random(len(together))
+    return np.where(likely, drawn[together[left]], np.inf)
+
+
+def resolve(links: Links, threshold: float | np.ndarray, key: Key | bytes) -> Resolved:
+    """
+    Persons and households at a threshold, or at one for each pair.
 
     A person's id is a keyed hash of the smallest identity of the cluster (organisation and file number, else the
     normalised name and birth date), a household's of the smallest identity in it: not of file names or rows, so that
