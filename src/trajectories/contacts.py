@@ -79,6 +79,7 @@ def rows_of_persons(
     observations put it; of « parti », « non joint » and departures a residence en région, since another one is older
     than what the row is about; else the residence's), `away` (a place outside the territory), `departs`, `told` (when
     it was filed), `noted` (its own day, else the first of its quarter), `first` and `last` (the days it may be of),
+    `likely` (the middle of those days, of those in the row's quarter if some are),
     `when` (the day by which its stay had begun) and `by` (the same, for a « parti » the call).
     """
     rows = settled_at_residence(records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id"))
@@ -101,9 +102,14 @@ def rows_of_persons(
     last = last.fillna(quarter).fillna(told).clip(upper=cutoff)
     left = rows["exit_date_latest"].where(~(rows["exit_date_earliest"] > told)).clip(upper=told)
     when = last.where(~departs, left.fillna(last)).where(~settles, rows["establishment_date_latest"])
+    first = noted.fillna(last)
+    begins = quarter.dt.to_period("Q").dt.start_time
+    within = (begins <= last) & (quarter >= first)
+    low, high = first.where(~(within & (begins > first)), begins), last.where(~(within & (quarter < last)), quarter)
     rows = rows.assign(
         zone=zone, region=region.where(zone.isin([REGION, UNKNOWN])), away=zone.isin(_AWAY), departs=departs, told=told,
-        noted=noted, first=noted.fillna(last), last=last, when=when, by=when.where(~status.eq(LEFT), last),
+        noted=noted, first=first, last=last, likely=low + (high - low) / 2, when=when,
+        by=when.where(~status.eq(LEFT), last),
     )  # fmt: skip
     after = (rows["first"] > cutoff) | (status.isna() & (rows["exit_date_earliest"] > cutoff))
     return rows[~after].reset_index(drop=True)
@@ -209,12 +215,9 @@ def _reports(stays: pd.DataFrame, rows: pd.DataFrame, scope: str) -> pd.DataFram
     died = rows["departs"] & rows["exit_reason"].eq("death")
     kind = status.map(_KIND_OF_STATUS).fillna("news").where(~(status.eq(LEFT) & inside & ~died), "present")
     heard = rows["told"].where(~(rows["exit_date_earliest"] > rows["told"]), rows["exit_date_earliest"])
-    day = _first_true(
-        (kind.eq("present"), rows["first"]),
-        (kind.eq("left"), rows["last"]),
-        (kind.eq("news"), heard),
-        otherwise=rows["first"] + (rows["last"] - rows["first"]) / 2,
-    )
+    # of every outcome the likeliest day: a « présent » at its first and a failure in the middle would make it seem that
+    # contacts fail more and more
+    day = rows["likely"].where(~kind.eq("news"), heard)
     reason = np.select(
         [rows["away"], rows["stay"].isna(), died, kind.eq("news") & inside],
         ["elsewhere", "no_stay", "death", "stays_inside"],
@@ -282,12 +285,7 @@ def _events(
 ) -> pd.DataFrame:  # fmt: skip
     stay = _beside(rows, stays)
     found = rows[["record_id", "person_id", "organisation_id", "departs", "stay"]].assign(kind=kind, day=day)
-    origin = _first_true(
-        (found["kind"].eq("present"), stay["establishment_latest"]),
-        (found["kind"].eq("left"), stay["begun"]),
-        otherwise=stay["middle"],
-    )
-    month = np.maximum(months_between(origin, day), 0)
+    month = np.maximum(months_between(stay["middle"], day), 0)
     found = found.assign(month=month, cause=cause, reason=reason, left_earliest=left_earliest, left_latest=left_latest)
     dates = dict.fromkeys(["day", "left_earliest", "left_latest"], "datetime64[ns]")
     return found.astype({**dates, "stay": float, "cause": object, "reason": object})[list(_EVENT)]

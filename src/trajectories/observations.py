@@ -72,6 +72,7 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     told = filed(rows, cutoff)
     earliest, latest = contact_days(rows, told)
     rows = rows.assign(told=told, row_earliest=earliest, row_latest=latest)
+    rows["file_region"] = _regions_of_files(rows)
     parts = [
         _establishments(rows),
         _old_addresses(rows),
@@ -303,14 +304,24 @@ def _presences(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([typed, settled], ignore_index=True)
 
 
+def _regions_of_files(rows: pd.DataFrame) -> pd.Series:
+    """The region en région that each row names, else the last in which its organisation knew the person."""
+    settles = _is_establishment(rows) & rows["destination_zone"].eq(REGION)
+    named = rows["residence_region"].where(rows["residence_zone"].eq(REGION))
+    named = named.where(~settles, rows["destination_region"])
+    order = rows.sort_values(["person_id", "organisation_id", "row_latest", "record_id"]).index
+    file = [rows[name].loc[order] for name in ("person_id", "organisation_id")]
+    return named.where(named.notna(), named.loc[order].groupby(file).ffill())
+
+
 def _departures(rows: pd.DataFrame) -> pd.DataFrame:
     dated = rows["exit_date_latest"].notna()
     latest = rows["exit_date_latest"].where(dated, rows["row_latest"].fillna(rows["told"]))
     return _observation(
         rows, "departure", "exit_destination", rows["exit_date_earliest"].where(dated), latest,
         # who leaves a region is told with the address of before as well
-        origin_region=rows["residence_region"].where(rows["residence_zone"].eq(REGION)),
-        origin_zone=rows["residence_zone"].where(rows["residence_zone"].eq(REGION)),
+        origin_region=rows["file_region"],
+        origin_zone=rows["file_region"].notna().map({True: REGION, False: None}).astype("object"),
         died=rows["exit_reason"].eq("death"),
     )  # fmt: skip
 
