@@ -12,8 +12,9 @@ in `set_aside` with a reason. What is what:
 
 Once a departure is known, by a « parti » or by news, the first report speaks and later news does not enter; contacts
 made after it do, since they tell whether it was true (`until_report` leaves them out). Months
-count from the establishment: from its latest day for « présent », from its earliest for « parti », from its middle
-for the others; a date of departure from both ends, so that the interval holds the truth.
+count from the middle of the establishment to the likeliest day, whatever the outcome: the middle of the days that the
+row may be of, of those in its quarter if some are. A date of departure counts from both ends, so that its interval
+holds the truth.
 """
 
 from __future__ import annotations

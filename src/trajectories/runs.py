@@ -64,10 +64,9 @@ def in_fewest_moves(found: Evidence, leaves: np.ndarray) -> Settled:
     place[leaves] = _GONE
     tangled = _rows_to_order(found, place, found.earliest < found.latest)
     if len(tangled):
-        step, _ = _steps(found.take(tangled), place[tangled])
+        step, _, leads_away = _steps(found.take(tangled), place[tangled])
         order = np.arange(len(found))
-        departs = found.kind[tangled] == DEPARTURE
-        order[tangled] = tangled[np.lexsort((tangled, departs, step, found.person[tangled]))]
+        order[tangled] = tangled[np.lexsort((tangled, leads_away, step, found.person[tangled]))]
         found, leaves = found.take(order), leaves[order]
     claims = ~leaves
     return Settled(found.take(claims), found.take(leaves), np.cumsum(claims, dtype=np.int32)[leaves])
@@ -103,31 +102,34 @@ def left_by(found: Evidence) -> tuple[np.ndarray, np.ndarray]:
     tangled = _rows_to_order(found, place, (found.zone == IN_REGION) & (found.kind != DEPARTURE))
     if not len(tangled):
         return tangled, tangled
-    _, by = _steps(found.take(tangled), place[tangled])
+    _, by, _ = _steps(found.take(tangled), place[tangled])
     earlier = (by < found.latest[tangled]) & (found.zone[tangled] == IN_REGION) & (found.kind[tangled] != DEPARTURE)
     return tangled[earlier], by[earlier]
 
 
-def _steps(rows: Evidence, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """At which step of its person's way each row is, and by when they must be elsewhere after it."""
+def _steps(rows: Evidence, place: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """At which step of its person's way each row is, by when they must be elsewhere after it, and whether it tells of
+    leaving the place of that step."""
     new = np.append(True, rows.person[1:] != rows.person[:-1])
     begins, who = np.flatnonzero(new), np.cumsum(new) - 1
     settled, last_there = _settled_places(rows, who, place)
     stays = _Stays(rows, who)
     departs = rows.kind == DEPARTURE
     step, left = np.full(len(rows), -1), np.ones(len(rows), dtype=bool)
-    until = rows.latest.copy()
+    until, leads_away = rows.latest.copy(), np.zeros(len(rows), dtype=bool)
     at = np.full(len(begins), -1)  # the row that says where each person is now
     for number in range(len(rows) + 1):
-        here = left & (at[who] >= 0) & (_same_place(rows, place, at[who]) | stays.left_metropole(at[who]))
+        same = _same_place(rows, place, at[who])
+        here = left & (at[who] >= 0) & (same | stays.left_metropole(at[who]))
         here &= ~stays.yet_to_end(left)
         by = _least(np.where(left & ~here, rows.latest, _NEVER), begins)
         taken = here & (rows.earliest <= by[who])
         step[taken], left[taken], until[taken] = number, False, by[who[taken]]
+        leads_away[taken] = ~same[taken]
         other = left & ~here
         following = _first(other, begins)
         if (following < 0).all():
-            return step, until
+            return step, until, leads_away
         next_row = np.maximum(following, 0)[who]
         reachable = other & (rows.earliest <= by[who]) & ~departs
         # a place where the person never settled came before the settling, unless they are back there later
@@ -138,7 +140,7 @@ def _steps(rows: Evidence, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             found = _first(flag, begins)
             following = np.where(found >= 0, found, following)
         at = np.where(following >= 0, following, at)
-    return step, until
+    return step, until, leads_away
 
 
 class _Stays:

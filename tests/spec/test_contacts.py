@@ -14,6 +14,7 @@ from random_rows import random_rows, text_of
 from tables_in import assert_table, records_and_persons
 
 from trajectories import Study, build_cohort, build_spells, tables
+from trajectories.contacts import until_report
 from trajectories.observations import is_departure
 
 NOTHING = "reason"
@@ -60,8 +61,8 @@ def test_a_service_of_the_metropole_is_none_of_the_stay(cohort):
     assert_table(found.contacts, "month | kind")
 
 
-def test_an_uncertain_start_counts_from_the_end_that_errs_on_no_side(cohort):
-    # May has 31 days: « présent » from the 31st, « parti » from the 1st, a failure from the 16th
+def test_an_uncertain_start_counts_from_its_middle_whatever_the_outcome(cohort):
+    # May has 31 days: its middle is the 16th
     found = cohort("""
         org | established | destination | follow_up  | status      | residence
         R1  | 2021-05     | 43027       |            |             |
@@ -71,9 +72,9 @@ def test_an_uncertain_start_counts_from_the_end_that_errs_on_no_side(cohort):
     """)
     assert_table(found.contacts, """
         month | kind
-        3     | present
+        3.48  | present
         6     | failed
-        13    | left
+        12.52 | left
     """)  # fmt: skip
 
 
@@ -134,7 +135,7 @@ def test_the_same_outcome_twice_on_a_day_is_one_contact(cohort):
 
 
 def test_a_contact_without_a_day_is_of_its_quarter(cohort):
-    # fiscal T3 is October to December: « présent » is sure of its first day only, a failure is of its middle
+    # fiscal T3 is October to December: a contact is of its middle, whatever the outcome
     found = cohort("""
         person | org | established | destination | status      | residence | quarter
         a      | R1  | 2021-04-01  | 43027       |             |           |
@@ -145,7 +146,7 @@ def test_a_contact_without_a_day_is_of_its_quarter(cohort):
     assert_table(found.contacts, """
         person_id | month | kind
         a         | 7.47  | failed
-        b         | 8.97  | left
+        b         | 7.47  | left
     """)  # fmt: skip
 
 
@@ -166,13 +167,13 @@ def test_a_row_is_about_the_stay_of_the_region_it_names_or_of_its_file(cohort):
     assert_table(found.contacts, """
         episode | month | kind    | organisation_id | cause
         1       | 6     | news    | R1              | other_region
+        1       | 12    | failed  | R1              |
         2       | 6     | present | R2              |
         2       | 12    | failed  | R2              |
     """)  # fmt: skip
     assert_table(found.set_aside, """
         episode | month | kind   | organisation_id | reason
         1       | 6     | news   | R2              | heard_before
-        1       | 12    | failed | R1              | after_departure
     """)  # fmt: skip
 
 
@@ -205,7 +206,7 @@ def test_anywhere_en_region_parti_for_another_region_is_a_presence(cohort):
     assert_table(cohort(rows).contacts, """
         episode | month | kind    | organisation_id | cause
         1       | 6     | left    | R1              | other_region
-        2       | 6     | present | R2              |
+        2       | 9     | present | R2              |
     """)  # fmt: skip
 
 
@@ -397,11 +398,10 @@ def test_news_before_the_parti_of_its_organisation_speaks_first(cohort):
     assert_table(found.contacts, """
         month | kind
         11    | news
+        12    | left
     """)  # fmt: skip
-    assert_table(found.set_aside, """
-        month | kind | reason
-        12    | left | after_departure
-    """)  # fmt: skip
+    assert found.set_aside.empty
+    assert until_report(found.contacts)["kind"].tolist() == ["news"]
 
 
 def test_a_service_elsewhere_after_the_return_is_news_when_it_was_filed(cohort):
@@ -520,7 +520,7 @@ def test_a_presence_after_the_day_of_a_dated_departure_is_set_aside(cohort):
     """)  # fmt: skip
 
 
-def test_calls_after_the_departure_is_known_do_not_enter(cohort):
+def test_calls_after_a_report_tell_whether_it_was_true(cohort):
     found = cohort("""
         org | established | destination | follow_up  | status      | residence | exit    | to    | filed
         R1  | 2021-05-03  | 43027       |            |             |           |         |       |
@@ -531,12 +531,10 @@ def test_calls_after_the_departure_is_known_do_not_enter(cohort):
     assert_table(found.contacts, """
         month | kind
         11    | news
+        12    | failed
+        24    | failed
     """)  # fmt: skip
-    assert_table(found.set_aside, """
-        month | kind   | reason
-        12    | failed | after_departure
-        24    | failed | after_departure
-    """)  # fmt: skip
+    assert until_report(found.contacts)["kind"].tolist() == ["news"]
 
 
 # ── entry, and until when a stay is heard of ──────────────────────────────────────────────────────────────
@@ -720,11 +718,15 @@ def test_every_status_and_departure_of_a_person_with_a_stay_is_entered_or_set_as
 
 @MANY
 @given(SEEDS, SCOPES)
-def test_at_most_one_parti_and_one_news_enter_and_nothing_after_them(seed, scope):
+def test_one_report_speaks_and_contacts_alone_come_after_it(seed, scope):
     contacts = drawn(*many(seed), scope).contacts
     keys = ["person_id", "episode"]
     told = contacts[contacts["kind"].isin(["left", "news"])]
-    assert not told.duplicated([*keys, "kind"]).any()
+    assert not told[told["kind"].eq("news")].duplicated(keys).any()
+    first = until_report(contacts)
+    assert not first[first["kind"].eq("left")].duplicated(keys).any()
+    after = contacts.drop(first.index)
+    assert after["kind"].isin(["present", "left", "failed"]).all()
     assert told["cause"].notna().all()
     assert contacts.loc[~contacts["kind"].isin(["left", "news"]), ["cause", "departure_latest"]].isna().all(axis=None)
 

@@ -170,7 +170,7 @@ def test_the_quality_section_says_who_is_who_which_source_wins_and_what_the_thre
     assert "ce n’est pas un retour" in text
     # 640 persons: three in a hundred are nineteen persons, two classes of ten
     assert (
-        "À 12\u00a0mois, ces deux calculs s’écartent du taux publié de l’équivalent de 20 personnes au plus\u00a0: "
+        "À 12\u00a0mois, ces calculs s’écartent du taux publié de l’équivalent de 20 personnes au plus\u00a0: "
         "il reste entre 76\u00a0% et 84\u00a0%."
     ) in text
 
