@@ -169,6 +169,9 @@ def test_false_reports_are_told_from_true_ones_by_the_contacts_after_them():
     stand, doubted = (observed_incidence(**many.arguments(), some_false=may, starts=0) for may in (False, None))
     assert value(doubted, "false_news") > 2e-3 and value(doubted, "false_contact") < 1e-3
     assert survival(stand)[24] - survival(plain)[24] < -0.04
+    told = (many.contacts["kind"].eq("news") & many.contacts["organisation"].eq("D")).sum()
+    assert value(doubted, "taken_as_false") == pytest.approx(told, rel=0.15)
+    assert any("taken to be false" in note for note in doubted.notes)
     assert abs(survival(doubted)[24] - survival(plain)[24]) < 0.02
     # who was found present after a false report is drawn to have left later, or not at all
     drawn = doubted.draw(3, seed=1)

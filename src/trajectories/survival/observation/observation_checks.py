@@ -34,6 +34,7 @@ def checks_of(
         stays, no_later_news (stays of which nothing is known after their entry), never_at_risk,
         without_likelihood, gone_fail_less (π₁ ≤ π₀), share_never_heard (of the mass of exits), contradictions
         and the other rows set aside, failures (recorded), never_reached (the share, where it is fitted),
+        false_news and false_contact (a month's chance, where fitted) and taken_as_false (expected reports),
         service_shape (α; `service_shape_at_cap`), spread (between starts, largest on a curve), iterations,
         converged.
     """
@@ -81,6 +82,8 @@ def checks_of(
         "converged": float(fit.converged),
     }  # fmt: skip
     once |= {name: float(p.failure[N_STATES + k, 0]) for k, name in enumerate(em.cells.further)}
+    if known.doubted is not None:
+        once["taken_as_false"] = float(expected.failed[N_STATES:].sum())
     shape = getattr(p, "shape", None)
     if shape is not None:
         once["service_shape"] = float(shape[0, 0])
@@ -128,7 +131,9 @@ def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: boo
             )
         if named and not found + heard:
             notes.append(f"Cause {int(name)}: no exit is known." + ("" if borrowed else " Its incidence is 0."))
-    if n("contradictions"):
+    if sums["taken_as_false"]:
+        notes.append(f"Presences contradict reports of departure: about {n('taken_as_false')} are taken to be false.")
+    elif n("contradictions"):
         notes.append(f"{n('contradictions')} presences after a known departure contradict it and were set aside.")
     if n("after_cutoff"):
         notes.append(f"{n('after_cutoff')} rows after the cut-off of their stay were not used.")
