@@ -81,13 +81,13 @@ def study(worlds: Iterable[str], runs: int, sizes: Iterable[int] = SIZES, worker
 
 def as_markdown(table: pd.DataFrame) -> str:
     """The table of docs/coverage.md, a line a world and size."""
-    wide = table.unstack("month")
     lines = [
         "| world | stays | " + " | ".join(f"{what}, {m}" for m in MONTHS for what in _SHOWN.values()) + " |",
         "|---|---|" + "---|" * (len(MONTHS) * len(_SHOWN)),
     ]
-    for (world, n), row in wide.iterrows():
-        cells = [f"{row[name, m]:+.3f}" if name == "bias" else f"{row[name, m]:.3f}" for m in MONTHS for name in _SHOWN]
+    for world, n in table.index.droplevel("month").unique():
+        at = table.loc[(world, n)]
+        cells = [f"{at.at[m, name]:{'+' if name == 'bias' else ''}.3f}" for m in MONTHS for name in _SHOWN]
         lines.append(f"| {world} | {n:,} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
