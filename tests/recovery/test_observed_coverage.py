@@ -85,8 +85,8 @@ def as_markdown(table: pd.DataFrame) -> str:
         "| world | stays | " + " | ".join(f"{what}, {m}" for m in MONTHS for what in _SHOWN.values()) + " |",
         "|---|---|" + "---|" * (len(MONTHS) * len(_SHOWN)),
     ]
-    for world, n in table.index.droplevel("month").unique():
-        at = table.loc[(world, n)]
+    for (world, n), rows in table.groupby(level=["world", "n"], sort=False):
+        at = rows.droplevel(["world", "n"])
         cells = [f"{at.at[m, name]:{'+' if name == 'bias' else ''}.3f}" for m in MONTHS for name in _SHOWN]
         lines.append(f"| {world} | {n:,} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
