@@ -11,13 +11,14 @@ in `set_aside` with a reason. What is what:
   end, and never before the departure itself. What an organisation's last deposit tells counts to that quarter's end.
 
 Once a departure is known, by a « parti » or by news, the first report speaks and later news does not enter; contacts
-made after it do, since they tell whether it was true (`until_report` leaves them out). Months
-count from the middle of the establishment to the likeliest day, whatever the outcome: the middle of the days that the
-row may be of, of those in its quarter if some are. A date of departure counts from both ends, so that its interval
-holds the truth.
+made after it do, since they tell whether it was true (`until_report` leaves them out). Months count from the middle of
+the establishment to the likeliest day, whatever the outcome: the middle of the days that the row may be of, of those in
+its quarter if some are. A date of departure counts from both ends, so that its interval holds the truth.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -80,8 +81,8 @@ def rows_of_persons(
     observations put it; of « parti », « non joint » and departures a residence en région, since another one is older
     than what the row is about; else the residence's), `away` (a place outside the territory), `departs`, `told` (when
     it was filed), `noted` (its own day, else the first of its quarter), `first` and `last` (the days it may be of),
-    `likely` (the middle of those days, of those in the row's quarter if some are),
-    `when` (the day by which its stay had begun) and `by` (the same, for a « parti » the call).
+    `likely` (the middle of those days, of those in the row's quarter if some are), `when` (the day by which its stay
+    had begun) and `by` (the same, for a « parti » the call).
     """
     rows = settled_at_residence(records[list(READ)].merge(persons[["record_id", "person_id"]], on="record_id"))
     status, departs = rows["follow_up_status"], is_departure(rows)
@@ -332,7 +333,9 @@ def _with_reasons(found: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
     # on one day both speak: the news was filed when nothing was known
     reached = still(left) & ~(by_news < by_contact)
     known = (day > by_contact) | (day > by_news)
-    later = still(kind.isin(ATTEMPTS)) & known
+    month = np.fmin(found["month"], found["heard_until"])
+    reported = month.where(still(news | left)).groupby(found["stay"]).transform("min")
+    later = still(kind.isin(ATTEMPTS)) & known & (month > reported)
     aside((news & ~heard) | (left & ~later & ~first(reached)), "after_departure")
     told = still(news | left) & ~later
     gone = found["left_latest"].where(told).groupby(found["stay"]).transform("min")
@@ -370,14 +373,16 @@ def _with_what_became_known(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def until_report(contacts: pd.DataFrame) -> pd.DataFrame:
+def until_report(contacts: pd.DataFrame, keys: Sequence[str] = ("person_id", "episode")) -> pd.DataFrame:
     """
     The contacts without those made after a departure had been reported.
 
     Parameters
     ----------
     contacts : DataFrame
-        person_id, episode, month, kind.
+        month, kind, and the keys.
+    keys : sequence of str
+        Of a stay.
 
     Examples
     --------
@@ -386,11 +391,10 @@ def until_report(contacts: pd.DataFrame) -> pd.DataFrame:
     >>> until_report(told)["kind"].tolist()
     ['present', 'news']
     """
-    keys = ["person_id", "episode"]
-    told = contacts[contacts["kind"].isin(["left", "news"])].groupby(keys, sort=False)["month"].min()
-    if told.empty:
-        return contacts
-    known = told.reindex(pd.MultiIndex.from_frame(contacts[keys])).to_numpy()
+    told = contacts[contacts["kind"].isin(["left", "news"])]
+    known = (
+        contacts[[*keys]].merge(told.groupby([*keys], as_index=False)["month"].min(), how="left")["month"].to_numpy()
+    )
     return contacts[~(contacts["kind"].isin(ATTEMPTS).to_numpy() & (contacts["month"].to_numpy() > known))]
 
 

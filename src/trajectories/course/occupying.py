@@ -18,6 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from ..contacts import until_report
 from ..main_fits import MainFit
 from ..reported import CAUSES
 from ..study import Study
@@ -190,9 +191,7 @@ def _panel(fit: MainFit, study: Study) -> pd.DataFrame:
 
 def _seen(fit: MainFit) -> pd.DataFrame:
     """The states seen: here when the stay came under observation, then at each contact that reached somebody."""
-    rows = fit.reported.contacts
-    known = rows[rows["kind"].eq("left")].groupby("stay")["month"].min()
-    rows = rows[~(rows["month"] > rows["stay"].map(known))]
+    rows = until_report(fit.reported.contacts, ["stay"])
     rows = rows[rows["kind"].eq("present") | (rows["kind"].eq("left") & rows["cause"].gt(0))]
     rows = rows[rows["month"] > fit.reported.entry[rows["stay"]]].sort_values(["stay", "month"])
     state = np.array(STATES, dtype=object)[rows["cause"].where(rows["kind"].eq("left"), 0)]
