@@ -12,8 +12,8 @@ import pytest
 from attacker import exits_a_reader_finds, given_away, hidden_exits, months_a_reader_finds, narrow
 from trajectories import Study
 from trajectories.disclosure import counts as counts_room
-from trajectories.disclosure import protect
-from trajectories.portrait import protected_counts, whole_portrait
+from trajectories.disclosure import protect, protected_counts
+from trajectories.portrait import whole_portrait
 from trajectories.retention import estimate
 from trajectories.study import REGION_CODES
 from trajectories.tables import PROVINCE

@@ -9,9 +9,9 @@ import pytest
 
 from service_tables import described
 from trajectories.disclosure import Protected, protect, service_follow_up, service_funnel, service_shares
+from trajectories.disclosure.beside_counts import services_beside_counts
 from trajectories.disclosure.household_classes import class_of
 from trajectories.exceptions import DisclosureError
-from trajectories.services.beside_counts import services_beside_counts
 from trajectories.services.expected import OBSERVED_EXPECTED
 from trajectories.study import Disclosure
 

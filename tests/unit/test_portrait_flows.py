@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import portrait_tables
+from trajectories.disclosure import protected_counts
 from trajectories.portrait import (
     AREAS,
     FLOW,
@@ -14,7 +15,6 @@ from trajectories.portrait import (
     flows,
     migrations,
     portrait,
-    protected_counts,
     services_before,
 )
 from trajectories.portrait.areas import areas_of

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from trajectories import protect
+from trajectories.disclosure import protected_counts
 from trajectories.groups import REGIONS, members, regions_of, reported_groups
-from trajectories.portrait import protected_counts
 from trajectories.study import Study
 
 STUDY = Study(groups={"Est-du-Québec": ("01", "11"), "Nord": ("08", "09", "10")})

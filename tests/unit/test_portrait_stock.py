@@ -6,16 +6,9 @@ import pytest
 
 import portrait_tables
 from trajectories import protect
-from trajectories.portrait import (
-    beside_targets,
-    counts_by_key,
-    fiscal_years,
-    portrait,
-    protected_counts,
-    stock,
-    stock_counts,
-    targets,
-)
+from trajectories.disclosure import protected_counts
+from trajectories.disclosure.displayed import beside_targets
+from trajectories.portrait import counts_by_key, fiscal_years, portrait, stock, stock_counts, targets
 from trajectories.study import Study
 from trajectories.tables import SPELLS, conform
 

@@ -5,7 +5,8 @@ import pytest
 
 import portrait_tables
 from trajectories import protect
-from trajectories.portrait import COLUMNS, WHO, Portrait, protected_counts, whole_portrait
+from trajectories.disclosure import protected_counts
+from trajectories.portrait import COLUMNS, WHO, Portrait, whole_portrait
 from trajectories.portrait.services import SERVICE_TABLES
 from trajectories.study import Disclosure, Study
 

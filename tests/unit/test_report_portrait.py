@@ -8,7 +8,8 @@ import pytest
 import portrait_tables
 from page_reading import Reader, header_of, notebook, rows_of, text_of
 from report_tables import write_tables
-from trajectories.portrait import MIGRATIONS, WHO, beside_targets, whole_portrait
+from trajectories.disclosure.displayed import beside_targets
+from trajectories.portrait import MIGRATIONS, WHO, whole_portrait
 from trajectories.provenance import description
 from trajectories.report import html, portrait, sections
 from trajectories.report.inputs import open_reports

@@ -108,7 +108,7 @@ def hide_wholes(
     The reasons, « difference » where the province's row would tell of a small part of one of its regions.
 
     A household of two regions is in both, and once in the province, which is less than the sum then. It is looked at as
-    if it were the sum (portrait/grouped.py says why that is no less safe).
+    if it were the sum (grouped.py says why that is no less safe).
     """
     width, reason = class_width(rules), reason.copy()
     names = sorted({*values, "n", "k"} & set(raw.columns) - {"rest"})

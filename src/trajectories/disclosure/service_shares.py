@@ -14,7 +14,7 @@ It says no more than the two classes do.
    the study, categories) would too. A row of the raw table without an estimate holds true counts: nothing of it leaves.
 
 What is not looked at: tables that part different people (stays by pathway, retention of persons). Beside the number of
-all those settled, services/beside_counts.py widens what is told here.
+all those settled, beside_counts.py widens what is told here.
 """
 
 from __future__ import annotations

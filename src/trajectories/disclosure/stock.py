@@ -14,7 +14,7 @@ always at least `threshold` persons, and a step is told only as the passage of a
    stock is told of the regions and the province only.
 
 Who is here at a time is among those who settled until then: what the page tells of those, by year and by destination,
-is looked at together with the stock in portrait/beside_counts.py.
+is looked at together with the stock in beside_counts.py.
 """
 
 from __future__ import annotations

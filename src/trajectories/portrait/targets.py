@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 
-from ..disclosure import Protected
 from ..groups import members, regions_of
 from ..study import Study
 from .settled import fiscal_years, stays_of
@@ -59,7 +57,7 @@ def targets(cohort: pd.DataFrame, *, study: Study | None = None, groups: Iterabl
             households=("household_id", "nunique"), households_certain=("certain", "nunique"),
             persons=("person_id", "nunique"),
         )  # fmt: skip
-        aimed = _targets_of(group, study)
+        aimed = targets_of(group, study)
         whole = counted.reindex(sorted({*counted.index, *aimed}), fill_value=0).rename_axis("fiscal_year")
         target = pd.array([aimed.get(year) for year in whole.index], dtype="Int64")
         found.append(whole.assign(target=target, group=group).reset_index())
@@ -68,7 +66,7 @@ def targets(cohort: pd.DataFrame, *, study: Study | None = None, groups: Iterabl
     return table[columns].astype(dict.fromkeys(columns[2:5], "int64"))
 
 
-def _targets_of(group: str, study: Study | None) -> dict[str, int]:
+def targets_of(group: str, study: Study | None) -> dict[str, int]:
     """The target of each fiscal year for which every region of the group has one."""
     if study is None or "=" in group:
         return {}
@@ -78,42 +76,3 @@ def _targets_of(group: str, study: Study | None) -> dict[str, int]:
     each = given.unstack().reindex(list(regions_of(group, study)))
     total = each.sum(axis=0, skipna=False).dropna()
     return total.astype(int).to_dict()
-
-
-def beside_targets(counts: Protected, study: Study) -> pd.DataFrame:
-    """
-    The protected households of each fiscal year beside the target, for a page.
-
-    Parameters
-    ----------
-    counts : Protected
-        What `protect` or `protected_counts` returned, with the table `fiscal_year`.
-    study : Study
-        For its targets and groups.
-
-    Returns
-    -------
-    DataFrame
-        group, fiscal_year, households_rounded (missing where hidden), target, reached_percent (the rounded number to
-        the target, to the nearest 5 %; missing where hidden or without target), shown.
-
-    Examples
-    --------
-    >>> from trajectories import protect
-    >>> counts = protect(pd.DataFrame({"group": "05", "table": "fiscal_year", "key": ["2021-2022", "2022-2023"],
-    ...                                "persons": [60, 80], "households": [38, 50]}))
-    >>> told = beside_targets(counts, Study(targets={("05", "2022-2023"): 60}))
-    >>> told[["fiscal_year", "households_rounded", "target", "reached_percent"]].values.tolist()
-    [['2021-2022', 40, <NA>, <NA>], ['2022-2023', 50, 60, 85]]
-    """
-    frame = counts.frame
-    told = frame[frame["table"].eq(FISCAL_YEAR)].rename(columns={"key": "fiscal_year"})
-    aimed = {group: _targets_of(group, study) for group in told["group"].unique()}
-    target = [aimed[group].get(year) for group, year in zip(told["group"], told["fiscal_year"], strict=True)]
-    told = told.assign(target=pd.array(target, dtype="Int64"))
-    known = told["households_rounded"].notna() & told["target"].gt(0)
-    share = told["households_rounded"].astype("Float64") / told["target"].astype("Float64").where(known)
-    share = share.to_numpy(dtype=float, na_value=np.nan)
-    told["reached_percent"] = pd.array(np.round(share * 20) * 5, dtype="Float64").astype("Int64")
-    columns = ["group", "fiscal_year", "households_rounded", "target", "reached_percent", "shown"]
-    return told[columns].reset_index(drop=True)

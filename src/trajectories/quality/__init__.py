@@ -3,12 +3,9 @@
 given (whose is which row) → received (files, quarters, rows) · cells (rows set aside, cells, places) · filled (columns)
 · following (contacts, late news, transfers) · who (identities, conflicts) → levels (one light a subject). Numbers are
 exact: an organisation's own data, for itself alone. Of the others it is told no more than a median of five or more.
-
-displayed (of the persons of a page, for whoever reads it) is apart: from displayed numbers alone.
 """
 
-from .displayed import MEASURES, quality_shares
 from .levels import SUBJECTS, levels
 from .whole import Quality, organisation_quality
 
-__all__ = ["MEASURES", "SUBJECTS", "Quality", "levels", "organisation_quality", "quality_shares"]
+__all__ = ["SUBJECTS", "Quality", "levels", "organisation_quality"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pandas as pd
 from markupsafe import Markup
 
-from ..portrait import beside_targets
+from ..disclosure.displayed import beside_targets
 from ..study import Study
 from . import leads
 from .inputs import Report, frame_of

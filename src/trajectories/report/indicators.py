@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ..disclosure import Protected
-from ..portrait import beside_targets
+from ..disclosure.displayed import beside_targets
 from ..study import REGION_CODES, Study
 from ..tables import PROVINCE
 from .labelled import HIDDEN, PUBLISHED, RANGE, Sheet, sheet

@@ -7,7 +7,7 @@
 3. *Why, as pages say it.* The exact reason stays behind: « few left » on one hidden cell and « would give it away » on
    the next tell that the second holds `threshold` or more, and then what is left for the first.
 4. *Counts of pages only.* The stock by fiscal year stays behind: of a region whose number without a known departure is
-   hidden it would stand in for that (portrait/beside_counts.py, rule 3).
+   hidden it would stand in for that (disclosure/beside_counts.py, rule 3).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from ..portrait import beside_targets
+from ..disclosure.displayed import beside_targets
 from ..portrait.services import ANY_SERVICE, SERVICE_TABLES, YES
 from ..study import Study
 from . import figures

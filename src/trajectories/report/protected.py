@@ -12,13 +12,17 @@ from typing import Any
 
 import pandas as pd
 
-from ..disclosure import Protected, protect
+from ..disclosure import Protected, protect, protected_counts
+from ..disclosure.beside_counts import (
+    delays_beside_counts,
+    services_beside_counts,
+    stock_beside_counts,
+    types_beside_counts,
+)
 from ..disclosure.ledger import CELLS, beside_published, read_ledger, without_kept
 from ..disclosure.ledger import FOLDER as LEDGER
 from ..exceptions import StaleTableError
-from ..portrait import delays_beside_counts, protected_counts, stock_beside_counts, types_beside_counts
 from ..retention import BOUNDS, GAP
-from ..services.beside_counts import services_beside_counts
 from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
 from .run import Run

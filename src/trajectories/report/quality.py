@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from ..quality import MEASURES, quality_shares
+from ..disclosure.displayed import MEASURES, quality_shares
 from ..tables import PROVINCE
 from .inputs import Report
 from .lights import GOOD, WATCH, light

@@ -20,10 +20,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ..disclosure import Protected, protect
-from ..disclosure.rules import rounded
 from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
+from .protected import Protected, protect
+from .rules import rounded
 
 _NUMBERS = ("persons_rounded", "households_rounded")
 TOTAL = "total"

@@ -1,18 +1,20 @@
-"""How good the data behind a page are: shares of what goes wrong, from what may be displayed and nothing else.
+"""Numbers made of displayed numbers alone, which tell nothing that the page does not say already.
 
-A manager needs to know whether to trust a page before reading why. A share of displayed numbers tells nothing that the
-page does not say already.
+Households beside the target, and how good the data behind a page are: shares of what goes wrong.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from ..disclosure import Protected
+from ..portrait.targets import FISCAL_YEAR, targets_of
+from ..quality.levels import level_of
+from ..study import Study
 from ..tables import PROVINCE
-from .levels import level_of
+from .protected import Protected
 
 PERSONS = "persons_rounded"
 # The table of counts that holds everyone who settled.
@@ -99,3 +101,42 @@ def _share(told: pd.Series, measure: Measure) -> float | None:
     if pd.isna(whole) or not whole:
         return None
     return round(max(0.0, 1 - float(parts.iloc[0] / whole)), 2)
+
+
+def beside_targets(counts: Protected, study: Study) -> pd.DataFrame:
+    """
+    The protected households of each fiscal year beside the target, for a page.
+
+    Parameters
+    ----------
+    counts : Protected
+        What `protect` or `protected_counts` returned, with the table `fiscal_year`.
+    study : Study
+        For its targets and groups.
+
+    Returns
+    -------
+    DataFrame
+        group, fiscal_year, households_rounded (missing where hidden), target, reached_percent (the rounded number to
+        the target, to the nearest 5 %; missing where hidden or without target), shown.
+
+    Examples
+    --------
+    >>> from trajectories import protect
+    >>> counts = protect(pd.DataFrame({"group": "05", "table": "fiscal_year", "key": ["2021-2022", "2022-2023"],
+    ...                                "persons": [60, 80], "households": [38, 50]}))
+    >>> told = beside_targets(counts, Study(targets={("05", "2022-2023"): 60}))
+    >>> told[["fiscal_year", "households_rounded", "target", "reached_percent"]].values.tolist()
+    [['2021-2022', 40, <NA>, <NA>], ['2022-2023', 50, 60, 85]]
+    """
+    frame = counts.frame
+    told = frame[frame["table"].eq(FISCAL_YEAR)].rename(columns={"key": "fiscal_year"})
+    aimed = {group: targets_of(group, study) for group in told["group"].unique()}
+    target = [aimed[group].get(year) for group, year in zip(told["group"], told["fiscal_year"], strict=True)]
+    told = told.assign(target=pd.array(target, dtype="Int64"))
+    known = told["households_rounded"].notna() & told["target"].gt(0)
+    share = told["households_rounded"].astype("Float64") / told["target"].astype("Float64").where(known)
+    share = share.to_numpy(dtype=float, na_value=np.nan)
+    told["reached_percent"] = pd.array(np.round(share * 20) * 5, dtype="Float64").astype("Int64")
+    columns = ["group", "fiscal_year", "households_rounded", "target", "reached_percent", "shown"]
+    return told[columns].reset_index(drop=True)

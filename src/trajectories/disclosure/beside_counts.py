@@ -1,4 +1,4 @@
-"""What a curve of delays and a stock may say beside the protected counts of nearly the same people.
+"""What other tables may say beside the protected counts of nearly the same people.
 
 Each is protected on its own, and a reader has both. Somebody whose delay is in the curve is in the table `delay` too;
 somebody who is there on a day had settled by that day. So « at least 41 » here and « 35 » (33 to 37) there say that a
@@ -15,6 +15,11 @@ already. The cut is made from protected numbers alone, so that it tells nothing 
    all of whom no departure is known: « at most » goes up to the most that the counts leave open. Where that last number
    is hidden, the stock would stand in for it: of a region nothing is told then, and the province goes up to the sum of
    its regions', in which a hidden one may be the whole region.
+4. *Services.* The households that a share is of are among all those settled in the group, whose number stands in the
+   table `stays`, rounded on another grid. « 53 to 57 » there and « 50 to 59 » here leave at most 7 who were not
+   followed: of a number from 1 to threshold − 1 some would be ruled out. So where what lies between the two may be that
+   small and is not open to all of it, the number told here is taken a class wider, towards the side that is closed, and
+   the shares with it.
 
 What is not looked at: that a person with two stays may be in the curve by the second one and in the table by the first.
 """
@@ -24,11 +29,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..disclosure import Protected
-from ..disclosure.rules import rounding_interval
+from ..portrait.types import TYPE
+from ..portrait.who import DELAY_BOUNDS, DELAY_CLASSES
 from ..study import REGION_CODES
 from ..tables import PROVINCE
-from .who import DELAY_BOUNDS, DELAY_CLASSES
+from .household_classes import class_width
+from .protected import Protected
+from .rules import rounding_interval
 
 NONE_KNOWN = "none_known"
 
@@ -182,3 +189,82 @@ def _supposed(counts: Protected, group: str, table: str) -> pd.DataFrame:
     low, high = rounding_interval(rows["persons_rounded"].fillna(0), rules.round, rules.threshold)
     most = np.where(shown, high, rules.threshold - 1)
     return pd.DataFrame({"least": low, "most": most, "most_told": high, "shown": shown}, index=rows.index)
+
+
+def types_beside_counts(types: Protected, counts: Protected) -> Protected:
+    """
+    The table of types without the numbers that the counts of the same types hide.
+
+    Alone the types of the whole may all be told; beside the regions' one of them may have to be hidden, and the table
+    of types would tell it.
+
+    Examples
+    --------
+    >>> from trajectories import protect
+    >>> named = pd.DataFrame({"type": [1, 2, 3], "name": ["stays", "circular", "onward"]})
+    >>> types = protect(named.assign(n_persons=[140, 60, 17], n_households=[70, 30, 8], share=[0.65, 0.27, 0.08]))
+    >>> counts = protect(pd.DataFrame({
+    ...     "group": ["province"] * 3 + ["03"] * 3 + ["05"] * 3, "table": "type", "key": [*named["name"]] * 3,
+    ...     "persons": [140, 60, 17, 80, 30, 13, 60, 30, 4], "households": [70, 30, 8, 40, 15, 6, 30, 15, 2]}))
+    >>> types.frame["shown"].tolist(), types_beside_counts(types, counts).frame["shown"].tolist()
+    ([True, True, True], [True, False, False])
+    """
+    told = counts.of(PROVINCE).frame
+    told = told[told["table"].eq(TYPE)].set_index("key")["shown"]
+    if told.empty:
+        return types
+    frame = types.frame.copy()
+    hidden = ~frame["name"].map(told).fillna(False).astype(bool)
+    frame.loc[hidden, ["persons_rounded", "households_rounded"]] = pd.NA
+    frame.loc[hidden, "shown"] = False
+    if hidden.any():
+        # all shares together tell the hidden one
+        frame["share_rounded"] = float("nan")
+    for shape in ("silhouette", "jaccard"):
+        if shape in frame:
+            frame[shape] = frame[shape].where(~hidden)
+    return Protected(types.kind, frame, types.rules)
+
+
+def services_beside_counts(table: Protected, counts: Protected) -> Protected:
+    """
+    The same table, its numbers of households (of persons, for the follow-up) as wide as the counts of the group ask.
+
+    Parameters
+    ----------
+    table : Protected
+        Of the kinds "service shares", "service funnel" or "follow-up".
+    counts : Protected
+        What `protected_counts` returned, with the table `stays`.
+
+    Returns
+    -------
+    Protected
+    """
+    frame, rules = table.frame.copy(), table.rules
+    width = class_width(rules)
+    unit = "persons" if table.kind == "follow-up" else "households"
+    least = rules.threshold if unit == "persons" else rules.households
+    whole = counts.frame[counts.frame["table"].eq("stays") & counts.frame["key"].eq("total")]
+    settled = frame["group"].map(whole.set_index("group")[f"{unit}_rounded"]).astype("Float64")
+    known = (settled.notna() & frame["shown"]).to_numpy(dtype=bool)
+    low, high = rounding_interval(settled.fillna(0), rules.round, least)
+    funnel = table.kind == "service funnel"
+    first = frame["at_least_rounded" if funnel else "n_start_rounded"].fillna(0).to_numpy(dtype=np.int64)
+    fewest, most = low - (first + width - 1), high - first
+    small = known & (fewest < width) & (most > 0)
+    down, up = small & (most < width - 1), small & (fewest > 1)
+    lower, upper = np.where(down, np.maximum(first - width, 0), first), np.where(up, first + width, first) + width - 1
+    if funnel:
+        return _with(table, frame, {"at_least_rounded": lower, "at_most_rounded": upper}, down | up)
+    at_least = np.floor(100 * frame["at_least"].to_numpy(dtype=float) * (first + width - 1) / upper + 1e-9) / 100
+    at_most = np.ceil(100 * frame["at_most"].to_numpy(dtype=float) * first / np.maximum(lower, 1) - 1e-9) / 100
+    wider = {"at_least": at_least, "at_most": np.minimum(at_most, 1.0), "n_start_rounded": lower}
+    return _with(table, frame, wider, down | up)
+
+
+def _with(table: Protected, frame: pd.DataFrame, columns: dict[str, np.ndarray], at: np.ndarray) -> Protected:
+    """The table with other numbers in some of its rows."""
+    for name, values in columns.items():
+        frame.loc[at, name] = pd.array(values[at], dtype=frame[name].dtype)
+    return Protected(table.kind, frame, table.rules)
