@@ -32,7 +32,7 @@ import pandas as pd
 from trajectories import analysis, pipeline, tables
 from trajectories.cohort import GIVEN
 from trajectories.deposits import read_deposits
-from trajectories.people import People, ids_once
+from trajectories.partitions import build_stays
 from trajectories.persons import SAMPLE_KEY, resolve
 from trajectories.persons.review import review_table
 from trajectories.portrait import accounting
@@ -137,7 +137,7 @@ def deposits(b: Build) -> None:
 
 def persons(b: Build) -> None:
     records = tables.load(tables.RECORDS, b.derived)
-    linked, kept = pipeline._linked(records, b.study, SAMPLE_KEY, None)
+    linked, kept = pipeline._linked(records, b.study, SAMPLE_KEY)
     found = resolve(linked, b.study.match_threshold, SAMPLE_KEY)
     others = pipeline._alternatives(linked, b.study, SAMPLE_KEY)
     review_table(linked, found, SAMPLE_KEY, without=pd.Series(dtype=object), kept=kept)
@@ -145,11 +145,10 @@ def persons(b: Build) -> None:
 
 
 def stays(b: Build) -> None:
-    """Spells and cohort, which are one stage of a run (people.py)."""
+    """Spells and cohort, which are one stage of a run (partitions.py)."""
     records = tables.load(tables.RECORDS, b.derived, columns=GIVEN, categories=True)
     persons = tables.load(tables.PERSONS, b.derived, columns=tables.WHOSE)
-    ids_once(records, persons)
-    found, drawn = People(records, persons).stays(b.study)
+    found, drawn = build_stays(records, persons, study=b.study)
     b.save(observations=found.observations, spells=found.spells, moves=found.moves, conflicts=found.conflicts,
            cohort=drawn.cohort, contacts=drawn.contacts, set_aside=drawn.set_aside)  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +26,6 @@ from .folders import private_folder, replaced
 from .main_fits import Each, MainFit, main_fits
 from .models import fit_models, services_in_stays
 from .panel import panel, range_of
-from .parts import give_back
-from .people import ids_once
 from .persons import match_weights
 from .portrait import DECISIONS_READ, PORTRAIT_READS, decisions, types_by_place, whole_portrait
 from .provenance import analysed_from, description, is_made, linkage_model, refuse_mixture, same_study, stamp
@@ -41,7 +40,6 @@ from .spells import cutoff_of
 from .study import Study
 from .subsample import some_people, subsample
 from .tables import PROVINCE
-from .team import Team
 from .typology import typology
 
 # What is compared, beside the groups of regions that the study may name.
@@ -66,14 +64,18 @@ RECEIVED_READ = {
 
 
 def analyse(
-    study: Study, *, progress: Callable[[str], None] | None = None, force: bool = False, team: Team | None = None
+    study: Study,
+    *,
+    progress: Callable[[str], None] | None = None,
+    force: bool = False,
+    executor: Executor | None = None,
 ) -> Path:
     """
     Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
 
     Writes each table as parquet and CSV, `columns.csv` (what every column means; results.py), `accounting.csv` (what
     became of the rows of each file) and `run.json` (what was asked). Where none of what they come from has changed,
-    and `force` is not asked, they are left as they are. A `team` fits the groups; the estimates are the same.
+    and `force` is not asked, they are left as they are. An `executor` fits the groups; the estimates are the same.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def analyse(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
-        made = estimates_of(study, pd.Timestamp(notes["cutoff"]), say, team)
+        made = estimates_of(study, pd.Timestamp(notes["cutoff"]), say, executor)
     written = write_results(made, folder)
     with replaced(folder / "accounting.csv") as scratch:
         tables.load(tables.FILES, study.paths.derived).to_csv(scratch, index=False)
@@ -112,50 +114,46 @@ def analyse(
 
 
 def estimates_of(
-    study: Study, cutoff: pd.Timestamp, say: Callable[[str], None] = lambda _: None, team: Team | None = None
+    study: Study, cutoff: pd.Timestamp, say: Callable[[str], None] = lambda _: None, executor: Executor | None = None
 ) -> dict[str, pd.DataFrame]:
     """Every table of an analysis, by name, from the build in `study.paths.derived`; `cutoff` is that of the build."""
     built = _Build(study.paths.derived)
     made: dict[str, pd.DataFrame] = {}
 
-    def room(name: str) -> None:
-        say(name)
-        give_back()
-
-    room("portrait")
+    say("portrait")
     made |= _portrait(built, cutoff, study)
-    room("services")
+    say("services")
     made |= _services(built, study)
-    room("retention")
-    each = map if team is None else team.each
+    say("retention")
+    each = map if executor is None else executor.map
     cohort, contacts = built["cohort"], built["contacts"]
     fits = main_fits(cohort, contacts, study=study, each=each)
     estimates = estimate(cohort, contacts, study=study, fits=fits, each=each)
     made |= {name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__}
-    room("course of the stays")
+    say("course of the stays")
     made |= _course(fits, built, study, each)
-    room("comparison")
+    say("comparison")
     made["periods"] = _of_groups(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, each)
     del fits  # each room holds what it needs: of a million persons, gigabytes
     some, theirs = subsample(cohort, contacts, seed=study.seed)
     made |= _comparison(some, theirs, estimates.retention, study)
-    room("models")
+    say("models")
     completed, (given, before) = completed_stays(some, theirs, study=study), _services_of_stays(some, built)
     made["model_stays"] = left_out(some, completed, study=study)
     models = fit_models(completed, services=given, study=study)
     made |= {"coefficients": models.coefficients, "proportional_hazards": models.tests, "fits": models.fits}
-    room("services that go with staying")
+    say("services that go with staying")
     made["associations"] = associations(completed, given, contacts=theirs, before=before, study=study)
     del completed, given, before, some, theirs
-    room("types of trajectories")
+    say("types of trajectories")
     made |= _typology(built["spells"], cohort, contacts, study)
     if "typology_members" in made:
         types = types_by_place(made["typology_members"], study=study)
         made["counts"] = pd.concat([made["counts"], types], ignore_index=True)
     del cohort, contacts
-    room("sensitivity")
-    made |= _sensitivity(built, estimates.retention, study, team)
-    room("leads")
+    say("sensitivity")
+    made |= _sensitivity(built, estimates.retention, study, executor)
+    say("leads")
     made["leads"] = ranked_leads(made)
     return made
 
@@ -172,8 +170,6 @@ class _Build:
     def of(self, *names: str, read: Mapping[str, Iterable[str]]) -> list[pd.DataFrame]:
         """Tables in the order asked, each with the columns that a room reads of it, or whole where it names none."""
         found = {name: tables.load(READ[name], self.folder, columns=read.get(name)) for name in names}
-        if {"records", "persons"} <= set(names):
-            ids_once(found["records"], found["persons"])
         return list(found.values())
 
 
@@ -248,7 +244,9 @@ def _typology(
     return {f"typology_{name}": getattr(found, name) for name in type(found).__dataclass_fields__}
 
 
-def _sensitivity(built: _Build, rates: pd.DataFrame, study: Study, team: Team | None) -> dict[str, pd.DataFrame]:
+def _sensitivity(
+    built: _Build, rates: pd.DataFrame, study: Study, executor: Executor | None
+) -> dict[str, pd.DataFrame]:
     """What the estimate becomes under other settings than the study's."""
     both = built.of("persons", "alternatives", read={"persons": tables.WHOSE})
     chosen = moved_records(*both), some_people(*both, seed=study.seed)
@@ -263,7 +261,7 @@ def _sensitivity(built: _Build, rates: pd.DataFrame, study: Study, team: Team | 
     linkage = linkage_sensitivity(*moved, study=study, cohort=own, retention=rates, deposits=deposits)
     del own
     known = linkage if whole and set(PANEL_HORIZONS) <= set(study.horizons) else None
-    settings = panel(*some, study=study, linkage=known, team=team, deposits=deposits)
+    settings = panel(*some, study=study, linkage=known, executor=executor, deposits=deposits)
     return {"sensitivity": linkage, "panel": settings, "panel_range": range_of(settings)}
 
 

@@ -25,12 +25,12 @@ from .cli_steps import (
     UNUSABLE,
     build_step,
     check_key,
+    executor_at,
     groups_asked,
     held,
     or_the_sample,
     refuse_early,
     report_step,
-    team_at,
 )
 from .exceptions import TrajectoriesError, sentence_of
 from .interrupts import remembered
@@ -68,9 +68,6 @@ PdfOption = Annotated[bool, typer.Option("--pdf", help="Print each page beside i
 ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has not changed.")]
 SchedulerOption = Annotated[
     str | None, typer.Option("--scheduler", help="Work on a cluster: local, or its address, tls://… (docs/cluster.md).")
-]
-StorageOption = Annotated[
-    str | None, typer.Option("--storage", help="The folder that all workers see, as a URL (default: in --derived).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Say what happens as one JSON object a line.")]
 
@@ -146,7 +143,6 @@ def build(
     ] = False,
     force: ForceOption = False,
     scheduler: SchedulerOption = None,
-    storage: StorageOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Deposits to tables."""
@@ -154,8 +150,10 @@ def build(
     if dry_run:
         typer.echo(f"Would read {settings.paths.raw} and write tables to {settings.paths.derived}.")
         return
-    with held(settings, building=True), team_at(scheduler, settings, storage) as team:
-        raise typer.Exit(build_step(settings, each_file=files, force=force or new_key, new_key=new_key, team=team))
+    with held(settings, building=True), executor_at(scheduler, settings) as executor:
+        raise typer.Exit(
+            build_step(settings, each_file=files, force=force or new_key, new_key=new_key, executor=executor)
+        )
 
 
 @app.command()
@@ -171,7 +169,6 @@ def report(
     pdf: PdfOption = False,
     json: JsonOption = False,
     scheduler: SchedulerOption = None,
-    storage: StorageOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Tables to reports: one page a region, one for the province, and an index."""
@@ -185,8 +182,8 @@ def report(
             show.echo(f"Would write {len(groups)} report(s) to {pages}: {', '.join(groups)}.")
             return
         check_key(settings.paths.derived)
-        with held(settings, reporting=True), team_at(scheduler, settings, storage) as team:
-            raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf, show, team))
+        with held(settings, reporting=True), executor_at(scheduler, settings) as executor:
+            raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf, show, executor))
 
 
 @app.command()
@@ -202,7 +199,6 @@ def run(
     pdf: PdfOption = False,
     json: JsonOption = False,
     scheduler: SchedulerOption = None,
-    storage: StorageOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Build and report; without any deposit, on the synthetic sample (which is made first)."""
@@ -223,12 +219,12 @@ def run(
             where = settings.paths.reports
             show.echo(f"Would read {settings.paths.raw} and write {len(groups)} report(s) to {where}.")
             return
-        with held(settings, building=True), team_at(scheduler, settings, storage) as team:
+        with held(settings, building=True), executor_at(scheduler, settings) as executor:
             if on_sample:
                 with show.stage("sample"):
                     make_sample(Study.read(study))
-            built = build_step(settings, force=force, show=show, team=team)
-            reported = report_step(settings, groups, lang, jobs, force, pdf, show, team)
+            built = build_step(settings, force=force, show=show, executor=executor)
+            reported = report_step(settings, groups, lang, jobs, force, pdf, show, executor)
         raise typer.Exit(max(built, reported))
 
 

@@ -17,7 +17,7 @@ from .locks import alone
 from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
 
 if TYPE_CHECKING:
-    from .team import Team
+    from concurrent.futures import Executor
 
 ALL_DONE, SOME_FAILED, UNUSABLE, OUR_FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -46,27 +46,25 @@ def or_the_sample(asked: Study, say: Callable[[str], None] = fail, **folders: Pa
 
 
 @contextmanager
-def team_at(scheduler: str | None, study: Study, storage: str | None) -> Iterator[Team | None]:
+def executor_at(scheduler: str | None, study: Study) -> Iterator[Executor | None]:
     """Who works beside this process: nobody, unless a scheduler is named."""
     if scheduler is None:
-        if storage is not None:
-            raise TrajectoriesError("--storage is what workers see: name their --scheduler, or `--scheduler local`.")
         yield None
         return
     try:
-        from .cluster import team_at as at
+        from .cluster import executor_at as at
     except ImportError as error:
         raise TrajectoriesError(
             f"--scheduler needs packages that are not there ({error.name}): install the extra: pip install "
             "trajectories[cluster] (docs/cluster.md)."
         ) from None
-    with at(scheduler, study, storage) as team:
-        yield team
+    with at(scheduler, study) as executor:
+        yield executor
 
 
 def build_step(
     study: Study, each_file: bool = False, force: bool = False, show: Shown | None = None, *, new_key: bool = False,
-    team: Team | None = None,
+    executor: Executor | None = None,
 ) -> int:  # fmt: skip
     """Build where something has changed, and say what became of the rows; the exit status."""
     from . import pipeline, tables
@@ -80,7 +78,7 @@ def build_step(
             n_anew = None
         else:
             origin = built_from(study)
-            built = pipeline.build(study, progress=say, new_key=new_key, force=force, team=team)
+            built = pipeline.build(study, progress=say, new_key=new_key, force=force, executor=executor)
             note_built(study, origin, built)
             n_anew = built.deposits.n_anew
     derived = study.paths.derived
@@ -127,7 +125,7 @@ def _accounting(files, each_file: bool, excluded: int, show: Shown, n_anew: int 
 
 def report_step(
     study: Study, groups: list[str], language: str, jobs: int, force: bool, pdf: bool, show: Shown | None = None,
-    team: Team | None = None,
+    executor: Executor | None = None,
 ) -> int:  # fmt: skip
     """Analyse, make the pages and those of organisations, name what failed; the exit status."""
     from .analysis import analyse
@@ -138,11 +136,11 @@ def report_step(
 
     show = show or Shown()
     with show.stage("analyse") as say:
-        tables = analyse(study, progress=say, force=force, team=team)
+        tables = analyse(study, progress=say, force=force, executor=executor)
     with show.reports(len(groups)) as (advance, begin):
         outcomes = run_reports(
             study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
-            on_event=advance, pdf=pdf, on_stage=begin, team=team,
+            on_event=advance, pdf=pdf, on_stage=begin,
         )  # fmt: skip
         every = set(reported_groups(study)) <= set(groups)
         faults = write_organisation_pages(study, force=force) if every else []

@@ -1,8 +1,8 @@
 """The same work on a Dask cluster: `--scheduler local`, or the address of a scheduler (docs/cluster.md).
 
-The only module that knows Dask. It opens a client, holds the workers against this process (before any work: the same
-library, the same versions of what computes, the same storage), and hands its executor to a `Team`; when the work is
-done, or fails, nothing of it is left on workers or in the storage.
+The only module that knows Dask. It opens a client when there is first work, holds the workers against this process (the
+same library, the same versions of what computes), and gives a `concurrent.futures.Executor`; rooms know no more than
+that. What goes to a task travels with it, and nothing of it is left on workers when the work is done, or fails.
 
 Personal data travels between processes, so that an address of another machine is `tls://`. Plain `tcp://` is taken for
 this machine alone, unless `TRAJECTORIES_PRIVATE_NETWORK=yes` says that nobody else is on the network. `local` makes
@@ -12,7 +12,7 @@ certificates of its own for one run: a scheduler takes orders from whoever reach
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import functools
 import importlib.metadata
 import ipaddress
 import logging
@@ -20,12 +20,13 @@ import os
 import platform
 import secrets
 import signal
-import sys
 import tempfile
+import traceback
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import CancelledError, Executor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Executor, Future
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dask
@@ -37,12 +38,10 @@ from threadpoolctl import threadpool_limits
 
 from . import __version__
 from .deposits.files import usable_cores
-from .exceptions import ClusterError
+from .exceptions import ClusterError, TrajectoriesError, told
 from .fingerprint import PACKAGE, source_hash
 from .folders import private_folder
-from .storage import Storage
 from .study import Study
-from .team import Team
 
 LOCAL = "local"
 PRIVATE_NETWORK = "TRAJECTORIES_PRIVATE_NETWORK"
@@ -59,18 +58,16 @@ _HERE = "127.0.0.1:0"
 
 
 @contextlib.contextmanager
-def team_at(scheduler: str, study: Study, storage: str | None = None, workers: int | None = None) -> Iterator[Team]:
+def executor_at(scheduler: str, study: Study, workers: int | None = None) -> Iterator[Executor]:
     """
-    The team at a scheduler: met when there is first work for it, dismissed when the block ends.
+    The executor of a scheduler: connected when there is first work for it, dismissed when the block ends.
 
     Parameters
     ----------
     scheduler : str
         `local` (processes of this machine, one a core), or an address: `tls://machine:8786`.
     study : Study
-        Its derived folder gives the storage, unless another is named, and the scratch folder of `local`.
-    storage : str, optional
-        The fsspec URL of a folder that this process and all workers see.
+        Its derived folder gives the scratch folder of `local`.
     workers : int, optional
         Processes of `local`.
 
@@ -78,33 +75,67 @@ def team_at(scheduler: str, study: Study, storage: str | None = None, workers: i
     ------
     ClusterError
         The address is none, or is of another machine and not encrypted; later, in a sentence, whatever keeps the
-        workers from being met, or from finishing.
+        workers from being reached, or from finishing.
     """
     check_address(scheduler)
-    scratch = study.paths.derived / "tmp"
-    # of this study on this machine, which one run at a time works on: what a run that was killed left is taken away
-    whose = f"{platform.node()} {study.paths.derived.absolute()} {study.paths.reports.absolute()}"
-    place = Storage.at(scratch / "cluster") if storage is None else Storage(storage)
-    _check_storage(place)
-    mine = place.below(f"trajectories-{hashlib.sha256(whose.encode()).hexdigest()[:16]}")
-    run = mine.below(secrets.token_hex(4))
-
     with contextlib.ExitStack() as stack:
 
-        def meet() -> tuple[Executor, Storage]:
-            private_folder(private_folder(study.paths.derived) / "tmp")
+        def connect() -> Executor:
+            scratch = private_folder(private_folder(study.paths.derived) / "tmp")
             client = stack.enter_context(_client(scheduler, scratch, workers))
-            if storage is None:
-                private_folder(scratch / "cluster")
-            mine.remove()
-            stack.callback(mine.remove)
-            mine.make()
-            run.make()
-            stack.enter_context(_prepared(client, run, scheduler == LOCAL))
-            return client.get_executor(pure=False), run
+            stack.enter_context(_prepared(client, scheduler == LOCAL))
+            return client.get_executor(pure=False)
 
         with _in_sentences(scheduler):
-            yield Team(meet)
+            yield ClusterExecutor(connect)
+
+
+class ClusterExecutor(Executor):
+    """
+    The executor of a cluster, whose workers log nothing of what tasks were given.
+
+    A task that raised would be written to the log of its worker, with all that it was given and the error's own words,
+    which may hold what partners typed: what went wrong comes back as a value, and is raised here.
+
+    Parameters
+    ----------
+    connect : callable
+        Gives the executor of the cluster; called at the first task.
+    """
+
+    def __init__(self, connect: Callable[[], Executor]):
+        self._connect = functools.cache(connect)
+
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future:
+        """One task; its result is (whether it is done, what it answers or what went wrong)."""
+        return self._connect().submit(_answer, functools.partial(work, **named), *given)
+
+    def map(self, work: Callable[..., Any], *items: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
+        """As `map`: all tasks are given out at once, their answers come in order."""
+        futures = [self.submit(work, *given) for given in zip(*items, strict=False)]
+        return (_answered(future.result(timeout)) for future in futures)
+
+
+def _answer(work: Callable[..., Any], *given: Any) -> tuple[bool, Any]:
+    """What comes of a task, or what went wrong, as a value."""
+    try:
+        return True, work(*given)
+    except TrajectoriesError as error:
+        return False, (str(error), None)
+    except OSError as error:
+        return False, (f"A worker could not go on: {told(error)}", None)
+    except Exception as error:
+        return False, (type(error).__name__, traceback.format_exc())
+
+
+def _answered(answer: tuple[bool, Any]) -> Any:
+    done, said = answer
+    if done:
+        return said
+    sentence, trace = said
+    if trace is None:
+        raise TrajectoriesError(sentence)
+    raise RuntimeError(f"a task failed ({sentence}):\n{trace}")
 
 
 def check_address(scheduler: str) -> None:
@@ -137,16 +168,6 @@ def check_address(scheduler: str) -> None:
             f"clear. Start scheduler and workers with TLS and give tls://… (docs/cluster.md); where nobody else can "
             f"reach that network, say so with {PRIVATE_NETWORK}=yes."
         )
-
-
-def _check_storage(storage: Storage) -> None:
-    try:
-        storage.check()
-    except (ImportError, ValueError) as error:
-        raise ClusterError(
-            f"--storage {storage.url} cannot be used: {error}. Give the URL of a folder (file:///srv/shared), or "
-            "install fsspec's package for that kind of store, here and on the workers (docs/cluster.md)."
-        ) from None
 
 
 def _is_closed(address: str) -> bool:
@@ -214,7 +235,7 @@ def _check_certificates(scheduler: str) -> None:
 
 
 @contextlib.contextmanager
-def _prepared(client: Client, storage: Storage, ours: bool) -> Iterator[None]:
+def _prepared(client: Client, ours: bool) -> Iterator[None]:
     """The workers, seen to do what this process would do; also those that come later."""
     addresses = client.scheduler_info(n_workers=-1)["workers"]
     if open_ := sorted(address for address in addresses if not _is_closed(address)):
@@ -225,15 +246,6 @@ def _prepared(client: Client, storage: Storage, ours: bool) -> Iterator[None]:
     mine = of_this_process()
     for address, theirs in client.run(of_this_process, on_error="return").items():
         _refuse_another(address, theirs, mine)
-    probe = secrets.token_bytes(16)
-    storage.put("probe", probe)
-    for address, seen in client.run(_content, storage, on_error="return").items():
-        if seen != probe:
-            why = f" ({type(seen).__name__})" if isinstance(seen, Exception) else ""
-            raise ClusterError(
-                f"The worker {address} does not see {storage.url}{why}: name a folder that this machine and all "
-                "workers see with --storage (docs/cluster.md)."
-            )
     name = f"trajectories-{secrets.token_hex(4)}"
     client.register_plugin(Prepared(mine, ours), name=name)
     try:
@@ -270,10 +282,6 @@ def _refuse_another(address: str, theirs: dict[str, str] | Exception, mine: dict
         )
 
 
-def _content(storage: Storage) -> bytes:
-    return storage.get("probe")
-
-
 class Prepared(WorkerPlugin):
     """A worker before its first task: the same library, one thread, and its own folder for what is for a moment."""
 
@@ -289,11 +297,6 @@ class Prepared(WorkerPlugin):
         if self.ours:
             # Ctrl-C is for the process that started it, which ends it
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def teardown(self, worker: Worker) -> None:
-        """Nothing of the run is left in a worker that goes on."""
-        if pages := sys.modules.get("trajectories.report.made_apart"):
-            pages.forget()
 
 
 @contextlib.contextmanager

@@ -20,10 +20,20 @@ from .contacts import build_contacts, last_deposits, lost_to_follow_up, of_stay,
 from .months import months_between
 from .notebook_objects import as_html, plot, to_frame
 from .observations import READ, in_perimeter
-from .parts import Parts, columns_of, one_under_another
 from .spells import Residences
 from .study import Study
-from .tables import COHORT, METROPOLE, OUTSIDE_QUEBEC, REGION, SET_ASIDE, UNKNOWN, WHOSE, conform, stack
+from .tables import (
+    COHORT,
+    METROPOLE,
+    OUTSIDE_QUEBEC,
+    REGION,
+    SET_ASIDE,
+    UNKNOWN,
+    WHOSE,
+    conform,
+    stack,
+    without_categories,
+)
 
 # A start known less precisely than this cannot say when a stay of three months ended (design.md, rule 1).
 WIDEST_START = 3.0
@@ -111,27 +121,10 @@ def build_cohort(
             "build the spells again with this study."
         )
     deposits = last_deposits(records) if deposits is None else deposits
-    who = persons[list(WHOSE)]
-    parts, everyone = Parts(persons), None
-    if parts.number > 1:  # the members of a household may be in several parts
-        births = records[["record_id", *_DATES, "birth_date_earliest", "birth_date_latest"]]
-        split = zip(parts.of_records(births), parts.of(who), strict=True)
-        everyone = pd.concat([_members(_dated(some.merge(theirs, on="record_id"))) for some, theirs in split])
-    whole = (residences.spells, residences.observations, who)
-    split = zip(*map(parts.of, whole), parts.of_records(records), strict=True)
-    drawn = []
-    for spells, observations, theirs, some in split:
-        drawn.append(_drawn(spells, observations, some, theirs, everyone, deposits, residences.cutoff, study))
-    return Cohort(*map(one_under_another, zip(*drawn, strict=True)))
-
-
-def _drawn(
-    spells: pd.DataFrame, observations: pd.DataFrame, records: pd.DataFrame, persons: pd.DataFrame,
-    everyone: pd.DataFrame | None, deposits: pd.Series, cutoff: pd.Timestamp, study: Study,
-) -> list[dict[str, pd.Series]]:  # fmt: skip
-    """The three tables of some persons, as columns; `everyone`: the members of all households, with their births."""
-    records = in_perimeter(records[[name for name in GIVEN if name in records]], study.perimeter)
-    stays = _stays(spells, study.scope)
+    persons, cutoff = persons[list(WHOSE)], residences.cutoff
+    records = without_categories(records[[name for name in GIVEN if name in records]])
+    records, observations = in_perimeter(records, study.perimeter), residences.observations
+    stays = _stays(residences.spells, study.scope)
     rows = rows_of_persons(records, persons, observations, cutoff, deposits)
     stays = _first_contact(stays, observations, rows, study.scope, cutoff)
     stays = _months(stays, cutoff)
@@ -139,10 +132,9 @@ def _drawn(
     contacts, aside = build_contacts(stays, rows, observations, study.scope)
     attempts = pd.concat([contacts, aside[aside["episode"].notna()].astype({"episode": "int64"})])
     stays["lost"], stays["lost_month"] = lost_to_follow_up(stays, attempts, study.follow_up_months)
-    stays = _covariates(stays, records.merge(persons, on="record_id"), everyone)
+    stays = _covariates(stays, records.merge(persons, on="record_id"))
     stays["perimeter"], stays["scope"] = study.perimeter, study.scope
-    stays = conform(stays, COHORT)[list(COHORT.columns)].reset_index(drop=True)
-    return [columns_of(table) for table in (stays, contacts, aside)]
+    return Cohort(conform(stays, COHORT)[list(COHORT.columns)].reset_index(drop=True), contacts, aside)
 
 
 def _stays(spells: pd.DataFrame, scope: str) -> pd.DataFrame:
@@ -299,7 +291,7 @@ def _members(rows: pd.DataFrame) -> pd.DataFrame:
     return members.assign(birth=members["person_id"].map(_midpoint(rows, "birth_date")))
 
 
-def _covariates(stays: pd.DataFrame, rows: pd.DataFrame, everyone: pd.DataFrame | None) -> pd.DataFrame:
+def _covariates(stays: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """What was known at establishment (design.md: later flags would be immortal time)."""
     start = stays["establishment_latest"]
     rows = _dated(rows)
@@ -323,7 +315,7 @@ def _covariates(stays: pd.DataFrame, rows: pd.DataFrame, everyone: pd.DataFrame 
     found["years_since_arrival"] = months_between(stays["person_id"].map(arrival), start) / 12
     year = stays["establishment_earliest"].fillna(start).dt.year
     found["period"] = np.select([year < 2020, year <= 2021], ["before_2020", "2020_2021"], "from_2022")
-    found["role"] = _roles(stays, _members(rows) if everyone is None else everyone, birth)
+    found["role"] = _roles(stays, _members(rows), birth)
     found["city_size"] = np.asarray(places.city_sizes(stays["municipality"]), dtype=object)
     return stays.assign(**{name: np.asarray(value, dtype=object) for name, value in found.items()})
 

@@ -21,7 +21,7 @@ from .tables import PROVINCE
 if TYPE_CHECKING:
     from .survival import ObservedCurve, Reporting
 
-# `map`, or that of a team (team.py): the results are the same.
+# `map`, or that of an executor: the results are the same.
 Each = Callable[..., Iterator[Any]]
 # What is read of the rows of a fit: of a million stays every column more is some megabytes in each of its groups.
 OF_STAYS = (

@@ -18,7 +18,9 @@ Nothing here may be shown before `protect`: the cohorts are nearly the same pers
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import replace
 
 import numpy as np
@@ -28,13 +30,12 @@ from .cohort import Cohort, build_cohort
 from .companions import companion, observed_intervals
 from .contacts import SLACK_MONTHS
 from .groups import members
-from .people import People
+from .partitions import build_stays
 from .reported import stays_that_enter
 from .retention import BOUNDS, estimate
 from .spells import Residences, cutoff_of
 from .study import PERIMETERS, SCOPES, Study
 from .tables import PROVINCE, REGION
-from .team import Team
 
 COLUMNS = (
     "measure", "setting", "value", "group", "horizon", "estimate", "difference", "n_start", "n_at_risk", "n_confirmed",
@@ -53,6 +54,7 @@ _NOTES = {
     "wide_starts": "the same, with starts wider than three months kept",
 }
 Named = tuple[str, str, pd.DataFrame]
+Stays = Callable[..., tuple[Residences, Cohort]]
 
 
 def panel(
@@ -65,7 +67,7 @@ def panel(
     horizons: Iterable[int] = (12, 24),
     draws: int = 5,
     linkage: pd.DataFrame | None = None,
-    team: Team | None = None,
+    executor: Executor | None = None,
     deposits: pd.Series | None = None,
 ) -> pd.DataFrame:
     """
@@ -85,8 +87,8 @@ def panel(
         How many times the establishments are drawn inside their intervals.
     linkage : DataFrame, optional
         What `linkage_sensitivity` returned for this study, with the horizons asked: read instead of made again.
-    team : Team, optional
-        Who reconstructs everyone (people.py) under each setting.
+    executor : Executor, optional
+        Who reconstructs everyone under each setting (partitions.py).
     deposits : Series, optional
         When each organisation stopped to deposit, where these are not all records (`contacts.last_deposits`).
 
@@ -106,15 +108,17 @@ def panel(
     groups, horizons = tuple(groups), tuple(sorted(set(horizons)))
     # one cut-off for all: what is left out must not move it
     study = replace(study, replicates=0, horizons=horizons, cutoff=cutoff_of(study, records).date())
-    people = People(records, persons, team, deposits)
-    own, drawn = people.stays(study)
+    stays = functools.partial(build_stays, records, deposits=deposits, executor=executor)
+    rebuilt = functools.partial(stays, persons)
+    own, drawn = rebuilt(study=study)
     asked: Named = (AS_ASKED, "as asked", _main(drawn, study, groups))
+    redrawn = functools.partial(build_cohort, records=records, persons=persons, study=study, deposits=deposits)
     # first what is made of the study's own stays, which are then let go of
     of_own = [*_bounds(drawn, study, groups), *_shorter_follow_up(drawn, study, groups)]
-    of_own += _drawn_origins(own, drawn, people, study, groups, draws)
+    of_own += _drawn_origins(own, drawn, redrawn, study, groups, draws)
     del own, drawn
-    found = [asked, *_other_territories(people, study, groups), *_other_graces(people, study, groups)]
-    return _tidy([*found, *_other_links(people, alternatives, study, groups, linkage), *of_own])
+    found = [asked, *_other_territories(rebuilt, study, groups), *_other_graces(rebuilt, study, groups)]
+    return _tidy([*found, *_other_links(stays, alternatives, study, groups, linkage), *of_own])
 
 
 def range_of(table: pd.DataFrame, *, without: Iterable[str] = ("lost",)) -> pd.DataFrame:
@@ -175,22 +179,22 @@ def _main(drawn: Cohort, study: Study, groups: tuple[str, ...]) -> pd.DataFrame:
 
 
 # ── one setting moved ─────────────────────────────────────────────────────────────────────────────────────
-def _other_territories(people: People, study: Study, groups: tuple[str, ...]) -> Iterator[Named]:
+def _other_territories(rebuilt: Stays, study: Study, groups: tuple[str, ...]) -> Iterator[Named]:
     for setting, values in (("perimeter", PERIMETERS), ("scope", SCOPES)):
         for value in values:
             if value != getattr(study, setting):
                 asked = replace(study, **{setting: value})
-                yield setting, value, _main(people.stays(asked)[1], asked, groups)
+                yield setting, value, _main(rebuilt(study=asked)[1], asked, groups)
 
 
-def _other_graces(people: People, study: Study, groups: tuple[str, ...]) -> Iterator[Named]:
+def _other_graces(rebuilt: Stays, study: Study, groups: tuple[str, ...]) -> Iterator[Named]:
     for days in sorted({study.grace_days // 2, study.grace_days * 2} - {study.grace_days}):
         asked = replace(study, grace_days=days)
-        yield "grace_days", str(days), _main(people.stays(asked)[1], asked, groups)
+        yield "grace_days", str(days), _main(rebuilt(study=asked)[1], asked, groups)
 
 
 def _other_links(
-    people: People, alternatives: pd.DataFrame, study: Study, groups: tuple[str, ...], linkage: pd.DataFrame | None
+    stays: Stays, alternatives: pd.DataFrame, study: Study, groups: tuple[str, ...], linkage: pd.DataFrame | None
 ) -> Iterator[Named]:
     if linkage is not None:
         rows = linkage[linkage["group"].isin(groups) & linkage["horizon"].isin(study.horizons)]
@@ -199,10 +203,8 @@ def _other_links(
             yield "match_threshold", f"{threshold:g}", rates.drop(columns=["setting"]).assign(method="main")
         return
     for threshold, others in alternatives.groupby("threshold", sort=True):
-        linked = replace(
-            people, persons=others.drop(columns=["threshold", "draw"], errors="ignore").reset_index(drop=True)
-        )
-        yield "match_threshold", f"{threshold:g}", _main(linked.stays(study)[1], study, groups)
+        others = others.drop(columns=["threshold", "draw"], errors="ignore").reset_index(drop=True)
+        yield "match_threshold", f"{threshold:g}", _main(stays(others, study=study)[1], study, groups)
 
 
 def _bounds(drawn: Cohort, study: Study, groups: tuple[str, ...]) -> Iterator[Named]:
@@ -250,7 +252,7 @@ def _shorter_follow_up(drawn: Cohort, study: Study, groups: tuple[str, ...]) -> 
 
 
 def _drawn_origins(
-    own: Residences, drawn: Cohort, people: People, study: Study, groups: tuple[str, ...], draws: int
+    own: Residences, drawn: Cohort, redrawn: Callable[..., Cohort], study: Study, groups: tuple[str, ...], draws: int
 ) -> Iterator[Named]:
     rng = np.random.default_rng([study.seed, 7])
     keys = ["person_id", "episode"]
@@ -258,7 +260,7 @@ def _drawn_origins(
     wide = []
     for k in range(1, draws + 1):
         residences = replace(own, spells=drawn_starts(own.spells, rng))
-        made = build_cohort(residences, people.records, people.persons, study=study, deposits=people.deposits)
+        made = redrawn(residences)
         yield "origin", f"draw {k}", _main(_without(made, left_out), study, groups)
         wide.append(("wide_starts", f"draw {k}", _main(made, study, groups)))
     yield from wide

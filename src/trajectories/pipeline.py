@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from .exceptions import LockedError, StaleTableError, UnusableInputError
 from .folders import private_folder, replaced
 from .locks import alone
 from .notebook_objects import as_html
-from .people import People, ids_once
+from .partitions import build_stays
 from .persons import (
     DRAWS,
     LOOSE,
@@ -50,7 +51,6 @@ from .provenance import choices, finished, linkage_model, refuse_mixture, unfini
 from .spells import NO_DAY_TOLD, Residences, cutoff_of
 from .study import STUDY_VARIABLE, Study
 from .synthetic import is_synthetic, make_sample, sample_study
-from .team import Team
 
 # Below the derived folder: the deposits as a build before read them.
 READ = "read"
@@ -109,14 +109,14 @@ class Built:
 
 def build(
     study: Study, *, progress: Callable[[str], None] | None = None, new_key: bool = False, force: bool = False,
-    team: Team | None = None,
+    executor: Executor | None = None,
 ) -> Built:  # fmt: skip
     """
     Deposits to tables: read, link, reconstruct, draw the cohort, and write every table below `study.paths.derived`.
 
     `new_key` accepts that the key is another one than that of the tables that are there: all ids change. `force` reads
-    every deposit; else those that a build before read are remembered (`read/` below that folder). A `team` does what
-    can be done in parts; the tables are the same, byte for byte.
+    every deposit; else those that a build before read are remembered (`read/` below that folder). An
+    `executor` reconstructs spells and cohort by household (partitions.py); the tables are the same, byte for byte.
 
     What the tables were made from is noted by the command `trajectories build`, not here: what it noted of other tables
     in the folder goes, and the next command builds anew.
@@ -147,7 +147,7 @@ def build(
     memory = Memory(private_folder(study.paths.derived) / READ, key if isinstance(key, bytes) else key.secret)
     if force:
         memory.forget()
-    deposits = read_deposits(study.paths.raw, study=study, memory=memory, team=team)
+    deposits = read_deposits(study.paths.raw, study=study, memory=memory)
     if deposits.records.empty:
         raise UnusableInputError(_nothing_usable(study, deposits))
     if cutoff_of(study, deposits.records) == NO_DAY_TOLD:
@@ -156,7 +156,7 @@ def build(
             "files like EER01_2021-2022_T3.csv, or give the last day of observation (cutoff of study.toml)."
         )
     say("persons")
-    linked, kept_decisions = _linked(deposits.records, study, key, team)
+    linked, kept_decisions = _linked(deposits.records, study, key)
     resolved = resolve(linked, study.match_threshold, key)
     requests = read_exclusions(study.exclusions)
     gone = excluded_records(deposits.records, resolved.persons, requests)
@@ -168,7 +168,7 @@ def build(
     review = review_table(linked, resolved, key, without=gone, kept=kept_decisions)
     write_review(review, review_folder(study))
     say("spells and cohort")
-    residences, cohort = People(records, persons, team).stays(study)
+    residences, cohort = build_stays(records, persons, study=study, executor=executor)
     kept = replace(deposits, records=records, issues=cells_without(deposits.issues, deposits.records, gone))
     links = links_without(resolved.links, resolved.persons, gone)
     idle = idle_lines(deposits.records, requests)
@@ -184,10 +184,10 @@ def build(
     return built
 
 
-def _linked(records: pd.DataFrame, study: Study, key: Key | bytes, team: Team | None) -> tuple[Links, pd.DataFrame]:
+def _linked(records: pd.DataFrame, study: Study, key: Key | bytes) -> tuple[Links, pd.DataFrame]:
     """Every pair of identities with its probabilities and what a reviewer decided; the decisions of no effect today."""
     scratch = private_folder(private_folder(study.paths.derived) / "tmp")
-    found = link(records, model=linkage_model(study), scratch=scratch, team=team)
+    found = link(records, model=linkage_model(study), scratch=scratch)
     decisions = read_decisions(review_folder(study))
     return decide(found, decisions, key), waiting(found, decisions, key)
 
@@ -262,9 +262,8 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
     records = tables.load(tables.RECORDS, study.paths.derived, columns=GIVEN, categories=True)
     persons = tables.load(tables.PERSONS, study.paths.derived, columns=tables.WHOSE)
-    ids_once(records, persons)
     say("spells and cohort")
-    residences, drawn = People(records, persons).stays(study)
+    residences, drawn = build_stays(records, persons, study=study)
     if study.pathway is not None:
         drawn = _of_pathway(drawn, study.pathway)
     notes = {

@@ -26,12 +26,11 @@ from .evidence import DEPARTURE, FOLLOW_UP, NOWHERE_KNOWN, WORKERS, Evidence, en
 from .moves import moves_of, number_within
 from .notebook_objects import as_html, plot, to_frame
 from .observations import READ, build_observations, contact_days, filed, in_perimeter, quarter_ends
-from .parts import Parts, columns_of, one_under_another
 from .runs import Runs, Settled, find_runs, in_fewest_moves, left_by
 from .settling import reported_starts
 from .spans import Span, ends, gone_after, in_turn, reported_departures, starts
 from .study import Study
-from .tables import CONFLICTS, MOVE_KINDS, MOVES, NO_NEWS, OUTCOMES, SPELLS, ZONES, Table
+from .tables import CONFLICTS, MOVE_KINDS, MOVES, NO_NEWS, OUTCOMES, SPELLS, ZONES, Table, without_categories
 
 # Persons are worked on side by side, about so many rows at a time: few enough that the memory for one part's arrays
 # is that of the part before, not asked of the system again; enough that starting on a part costs little.
@@ -104,20 +103,14 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
     """
     study = study or Study()
     cutoff = cutoff_of(study, records)
-    parts, found, arrivals, failed = Parts(persons), [], [], []
-    who = persons[["record_id", "person_id"]]
-    for some, theirs in zip(parts.of_records(records), parts.of(who), strict=True):
-        read = in_perimeter(some[list(READ)], study.perimeter)
-        found.append(columns_of(build_observations(read, theirs, cutoff)))
-        arrivals.append(_arrivals(some, theirs))
-        failed.append(_failed_contacts(some, theirs, cutoff))
-    observations = one_under_another(found)
+    records, who = without_categories(records), persons[["record_id", "person_id"]]
+    observations = build_observations(in_perimeter(records[list(READ)], study.perimeter), who, cutoff)
     spells, moves, conflicts, changed = _reconstructed(
         observations,
         grace_days=study.grace_days,
         households=persons.drop_duplicates("person_id").set_index("person_id")["household_id"],
-        arrivals=pd.concat(arrivals),
-        failed=pd.concat(failed),
+        arrivals=_arrivals(records, who),
+        failed=_failed_contacts(records, who, cutoff),
     )
     return Residences(_as_read(observations, changed), spells, moves, conflicts, study.perimeter, cutoff)
 

@@ -6,6 +6,7 @@ is the documentation. Faults are collected and told all at once, each with the k
 
 from __future__ import annotations
 
+import copyreg
 import datetime as dt
 import tomllib
 from dataclasses import dataclass, field, replace
@@ -360,3 +361,11 @@ class _Checker:
                 else:
                     found[region, year] = households
         return MappingProxyType(found)
+
+
+def _read_only(mapping: dict) -> MappingProxyType:
+    return MappingProxyType(mapping)
+
+
+# settings and crosswalks are read-only mappings, which pickle does not know: other processes are given them
+copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))

@@ -319,11 +319,18 @@ def save(frame: pd.DataFrame, table: Table, folder: Path, **metadata: str) -> Pa
     return path
 
 
+def without_categories(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with text where it has categories (`load`)."""
+    held = frame.select_dtypes("category")
+    texts = {name: held[name].astype(object).where(held[name].notna(), None) for name in held}
+    return frame.assign(**texts) if texts else frame
+
+
 def load(table: Table, folder: Path, *, columns: Iterable[str] | None = None, categories: bool = False) -> pd.DataFrame:
     """
     Read a table that `save` wrote, or only some of its columns: of a million persons each may take half a gigabyte.
 
-    With `categories`, texts but for ids are categories, which take an eighth of that (of records, parts.py makes texts
+    With `categories`, texts but for ids are categories, which take an eighth of that (`without_categories` makes texts
     of them again).
 
     Raises

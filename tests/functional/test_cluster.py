@@ -1,6 +1,7 @@
 """The same work on a cluster: the same bytes, with a worker lost half-way, and a sentence for what can go wrong."""
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -10,24 +11,18 @@ import sys
 import threading
 import time
 import types
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import cloudpickle
-import nbformat
 import pandas as pd
 import psutil
 import pytest
 
 from commands import call
-from report_tables import write_tables
-from trajectories import tables
-from trajectories.exceptions import ClusterError
+from trajectories import partitions, tables
+from trajectories.exceptions import ClusterError, TableError, TrajectoriesError
 from trajectories.main_fits import main_fits
-from trajectories.report.batch import _job
-from trajectories.report.made_apart import made_by
-from trajectories.report.shown import keep_protected
-from trajectories.report.worker import make_page, settle
 from trajectories.retention import estimate
 from trajectories.study import Study
 
@@ -35,7 +30,6 @@ cluster = pytest.importorskip("trajectories.cluster", exc_type=ImportError)
 distributed = pytest.importorskip("distributed")
 # what a worker is asked of itself travels as it is: it need not import this module, and all that this one imports
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "cluster.md"
 WORKERS = 3
 PORT = "18787"
@@ -109,13 +103,14 @@ def done_again(dask_scheduler):
 
 
 # ── the same bytes ────────────────────────────────────────────────────────────────────────────────────────
-def test_tables_are_those_of_this_process_though_a_worker_is_lost(built, met, capsys):
+def test_tables_are_those_of_this_process_though_a_worker_is_lost(built, met, capsys, monkeypatch):
     address, client = met
     derived = built / "data" / "derived"
     here, review = files_of(derived, "*.parquet"), files_of(built / "reports" / "sensitive" / "review")
     assert len(here) == 16
     for path in derived.glob("*.parquet"):
         path.unlink()
+    monkeypatch.setattr(partitions, "ROWS", 40)
     with a_worker_lost(client, after=8) as killed:
         assert call("build", "--study", built / "study.toml", "--force", "--scheduler", address) == 1
     assert killed and client.run_on_scheduler(done_again)
@@ -128,7 +123,6 @@ def test_tables_are_those_of_this_process_though_a_worker_is_lost(built, met, ca
 
 def test_nothing_of_the_run_is_left_nor_said(built, met):
     _, client = met
-    assert not list((built / "data" / "derived" / "tmp").glob("cluster/*"))
     assert not any(client.run(kept_files).values())
     records = tables.load(tables.RECORDS, built / "data" / "derived")
     names = {name for name in pd.unique(records[["family_name", "file_number"]].to_numpy().ravel()) if name}
@@ -148,53 +142,11 @@ def test_estimates_of_groups_are_those_of_this_process(built, met):
         return vars(estimate(cohort, contacts, **asked)) | {"fit": curves}
 
     here = made(map)
-    with cluster.team_at(met[0], Study.read(built / "study.toml")) as team:
-        there = made(team.each)
+    with cluster.executor_at(met[0], Study.read(built / "study.toml")) as executor:
+        there = made(executor.map)
     assert here.keys() == there.keys() and len(here["retention"])
     for name, frame in here.items():
         pd.testing.assert_frame_equal(frame, there[name], check_exact=True)
-
-
-@pytest.fixture(scope="module")
-def notebooks(tmp_path_factory):
-    """The report notebooks, of which the region's stops after its first sections."""
-    folder = tmp_path_factory.mktemp("notebooks")
-    for path in NOTEBOOKS.glob("*_report.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        notebook.cells = notebook.cells[:5]
-        nbformat.write(notebook, folder / path.name)
-    return folder
-
-
-def test_a_page_is_that_of_this_process(tmp_path, built, met, notebooks):
-    jobs = {}
-    for place in ("here", "there"):
-        out = tmp_path / place
-        write_tables(out / "sensitive" / "tables")
-        (out / "shareable").mkdir()
-        jobs[place] = _job("05", Study(), out / "sensitive" / "tables", out, "fr", notebooks)
-    sensitive = [tmp_path / place / "sensitive" for place in jobs]
-    keep_protected(sensitive[0] / "tables", rules=Study().disclosure, support=Study().support)
-    shutil.copytree(sensitive[0] / "protected", sensitive[1] / "protected")
-    assert settle(jobs["here"], make_page(jobs["here"])[1]) is None
-    with cluster.team_at(met[0], Study.read(built / "study.toml")) as team:
-        ((job, _, fault),) = made_by(team, [jobs["there"]])
-    assert not any(met[1].run(kept_files).values())
-    assert fault is None and job.page.read_bytes() == jobs["here"].page.read_bytes()
-    executed = [jobs[place].executed.read_text().replace(str(tmp_path / place), "") for place in jobs]
-    assert executed[0] == executed[1]
-
-
-def test_a_page_that_fails_is_named_and_its_log_kept(tmp_path, built, met, notebooks):
-    write_tables(tmp_path / "sensitive" / "tables")
-    (tmp_path / "shareable").mkdir()
-    job = _job("05", Study(), tmp_path / "sensitive" / "tables", tmp_path, "fr", notebooks)
-    job.page.write_text("of another run")
-    (tmp_path / "sensitive" / "tables" / "exits.parquet").unlink()
-    with cluster.team_at(met[0], Study.read(built / "study.toml")) as team:
-        ((_, _, fault),) = made_by(team, [job])
-    assert "exits.parquet does not exist" in fault and "sensitive/logs/region-05.txt" in fault
-    assert "StaleTableError" in job.log.read_text() and not job.page.exists()
 
 
 # ── a whole run ───────────────────────────────────────────────────────────────────────────────────────────
@@ -240,10 +192,8 @@ def test_a_whole_run_over_tls_as_the_page_says_is_that_of_this_machine(tmp_path)
         else:
             settings["PYTHONPATH"] = paths
             with started(commands, tmp_path, settings):
-                more = ["--scheduler", f"tls://127.0.0.1:{PORT}", "--storage", (tmp_path / "shared").as_uri()]
-                (tmp_path / "shared").mkdir()
+                more = ["--scheduler", f"tls://127.0.0.1:{PORT}"]
                 subprocess.run([*command, *more], cwd=folder, check=True, env=settings)
-            assert not list((tmp_path / "shared").iterdir())
         found[where] = {
             **files_of(folder / "data" / "derived", "*.parquet"),
             **files_of(folder / "reports" / "sensitive" / "tables", "*.parquet"),
@@ -323,21 +273,6 @@ def test_what_ends_a_cluster_at_work_is_a_sentence():
             raise error
 
 
-def test_a_storage_that_workers_do_not_see(built, met, capsys):
-    said = refused(built, capsys, "--scheduler", met[0], "--storage", "memory://of-this-process")
-    assert "does not see memory://of-this-process" in said and "--storage" in said
-
-
-def test_a_storage_that_nothing_reads(built, capsys):
-    for url in ("nosuch://bucket", "s3://bucket"):
-        said = refused(built, capsys, "--scheduler", "local", "--storage", url)
-        assert f"--storage {url}" in said and "fsspec's package" in said
-
-
-def test_a_storage_without_a_scheduler(built, capsys):
-    assert "name their --scheduler" in refused(built, capsys, "--storage", "file:///tmp")
-
-
 def test_without_the_packages_the_extra_is_named(built, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "trajectories.cluster", None)
     assert "pip install trajectories[cluster]" in refused(built, capsys, "--scheduler", "local")
@@ -357,35 +292,34 @@ def heard_beyond_this_machine(client):
 def test_local_workers_have_certificates_of_their_own(built, tmp_path):
     tmp_path = tmp_path / "Données à lire"
     study = Study().with_folders(derived=tmp_path / "derived", reports=tmp_path / "reports")
-    with cluster.team_at("local", study, workers=1) as team:
-        assert team.executor._client.scheduler.address.startswith("tls://127.0.0.1:")
-        assert list(team.each(divmod, [7], [2])) == [(3, 1)]
+    with cluster.executor_at("local", study, workers=1) as executor:
+        assert list(executor.map(divmod, [7], [2])) == [(3, 1)]
+        client = executor._connect()._client
+        assert client.scheduler.address.startswith("tls://127.0.0.1:")
         folder = tmp_path / "derived" / "tmp" / "dask-scratch-space"
         assert folder.is_dir() and (tmp_path / "derived" / "tmp").stat().st_mode & 0o077 == 0
-        assert not heard_beyond_this_machine(team.executor._client)
-        place = Path(team.storage.url.removeprefix("file://"))
-        assert place.is_dir() and place.stat().st_mode & 0o077 == 0
-    assert not place.exists()
+        assert not heard_beyond_this_machine(client)
 
 
-def test_what_a_killed_run_left_is_taken_away_by_the_next(tmp_path, met):
-    study = Study().with_folders(derived=tmp_path / "derived", reports=tmp_path / "reports")
+def fault(error):
+    raise error
 
-    def worked_in():
-        with cluster.team_at(met[0], study) as team:
-            place = Path(team.storage.url.removeprefix("file://"))
-            assert [path.name for path in place.parent.iterdir()] == [place.name]
-        return place
 
-    left = worked_in()
-    left.mkdir(parents=True)
-    (left / "records-0").write_bytes(b"names")
-    worked_in()
-    assert not left.exists()
+@pytest.mark.parametrize(("error", "kind", "said"), [
+    (TableError("table spells: column zone."), TrajectoriesError, "table spells: column zone."),
+    (OSError(errno.ENOSPC, "No space left", "x"), TrajectoriesError, "A worker could not go on: x: No space left"),
+    (ValueError("told here only"), RuntimeError, "told here only"),
+])  # fmt: skip
+def test_what_went_wrong_in_a_task_is_raised_here_and_not_there(error, kind, said):
+    with ThreadPoolExecutor(1) as pool:
+        executor = cluster.ClusterExecutor(lambda: pool)
+        assert executor.submit(fault, error).result()[0] is False
+        with pytest.raises(kind, match=said):
+            list(executor.map(fault, [error]))
 
 
 def test_nobody_is_met_where_nothing_is_to_be_done(tmp_path):
     study = Study().with_folders(derived=tmp_path / "derived", reports=tmp_path / "reports")
-    with cluster.team_at("local", study):
+    with cluster.executor_at("local", study):
         pass
     assert not (tmp_path / "derived").exists()

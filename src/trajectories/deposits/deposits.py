@@ -16,7 +16,6 @@ from ..exceptions import TableError, UnusableInputError
 from ..notebook_objects import as_html, plot, to_frame
 from ..places.territory import check_perimeter
 from ..study import Study
-from ..team import Team
 from . import fates
 from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
 from .files import FileNote
@@ -107,7 +106,6 @@ def read_deposits(
     processes: int | None = None,
     crosswalks: str | Path | None = None,
     memory: Memory | None = None,
-    team: Team | None = None,
 ) -> Deposits:
     """
     Read every deposit below a folder.
@@ -130,8 +128,6 @@ def read_deposits(
     memory : Memory, optional
         Where files are remembered as they were read, so that only new and changed ones are read again, and nothing is
         left of those that are gone. None: all are read. The tables do not depend on it.
-    team : Team, optional
-        Who reads the files (read_apart.py), in place of processes of this machine.
 
     Returns
     -------
@@ -160,7 +156,7 @@ def read_deposits(
     study = study or Study()
     perimeter = check_perimeter(perimeter or study.perimeter)
     known = load_crosswalks(folder.absolute().parent / CROSSWALKS if crosswalks is None else crosswalks)
-    gathered = gather(folder, known, study.max_rows_per_sheet, progress, processes, memory, team)
+    gathered = gather(folder, known, study.max_rows_per_sheet, progress, processes, memory)
     registry, fault = read_registry(folder)
     if fault:
         gathered.issues.append((REGISTRY, "", 0, "registry_unusable", None, fault))

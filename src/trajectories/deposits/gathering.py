@@ -13,11 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..team import Team
 from .crosswalks import COLUMNS, Crosswalks
 from .files import REST, FileNote, FileReader, read_files
 from .grid import Vocabulary
-from .read_apart import read_by
 from .reading import find_deposits
 from .remembered import Memory, read_or_recall
 
@@ -87,17 +85,17 @@ def as_objects(values) -> np.ndarray:
 
 def gather(
     folder: Path, crosswalks: Crosswalks, max_rows: int, progress: Progress | None = None,
-    processes: int | None = None, memory: Memory | None = None, team: Team | None = None,
+    processes: int | None = None, memory: Memory | None = None,
 ) -> Gathered:  # fmt: skip
     """
     Read every deposit below the folder; a file that cannot be read leaves its sentence and nothing else.
 
-    `processes`: how many read at the same time (None: as many as help), unless a `team` does; the result does not
+    `processes`: how many read at the same time (None: as many as help); the result does not
     depend on it. `memory`: where files are remembered, which are then not read again; the result does not depend on
     what is remembered, but with one the distinct remarks are keyed hashes of them.
     """
     found, reader = find_deposits(folder), FileReader(crosswalks, max_rows)
-    read = functools.partial(read_files, processes=processes) if team is None else functools.partial(read_by, team)
+    read = functools.partial(read_files, processes=processes)
     reads = read(found, reader) if memory is None else read_or_recall(found, reader, read, memory)
     vocabularies = {column: Vocabulary("") for column in (*COLUMNS, REST)}
     parts: dict[str, list[np.ndarray]] = {column: [] for column in vocabularies}

@@ -10,7 +10,6 @@ import pandas as pd
 
 from ..exceptions import LinkageModelError
 from ..tables import LINKS, PERSONS, conform
-from ..team import Team
 from .blocking import Blocks, block, count_blocks, pair_budget
 from .clusters import LINKED, cluster
 from .components import connected_components
@@ -21,7 +20,6 @@ from .learning import learn
 from .model import Model
 from .pseudonyms import Key, pseudonymise
 from .scoring import Weights, compare, weigh
-from .shared_out import compared_by
 
 NEARLY_NEVER = 0.01  # a pair less probable than this is not drawn
 
@@ -60,9 +58,7 @@ class Resolved:
     links: pd.DataFrame
 
 
-def link(
-    records: pd.DataFrame, *, model: Model | None = None, scratch: Path | None = None, team: Team | None = None
-) -> Links:
+def link(records: pd.DataFrame, *, model: Model | None = None, scratch: Path | None = None) -> Links:
     """
     Compare the identities of the table `records`.
 
@@ -74,8 +70,6 @@ def link(
         Where learning begins (learning.py); by default the one that is shipped.
     scratch : Path, optional
         Where DuckDB may spill (design: data/derived/tmp); by default it may not.
-    team : Team, optional
-        Who makes and weighs the pairs (shared_out.py); the result is the same.
 
     Examples
     --------
@@ -98,12 +92,9 @@ def link(
             return compare(connection, "chosen")
 
         budget = pair_budget(len(found.table))
-        if team is None:
-            blocks = count_blocks(connection, budget)
-            block(connection, blocks)
-            pairs = compare(connection, "pairs")
-        else:
-            blocks, pairs = compared_by(team, found, budget)
+        blocks = count_blocks(connection, budget)
+        block(connection, blocks)
+        pairs = compare(connection, "pairs")
         # in one order, so that sums are the same to the last bit
         pairs = pairs.sort_values(["left", "right"], ignore_index=True)
         weights = learn(pairs, found.table, start, compare_more)

@@ -14,7 +14,7 @@ other pages      whole (of the whole), atlas, method_page, docstrings, organisat
 words, numbers   words, readings, counting, locale/ (the catalogues); messages holds them against the code
 how it is drawn  figures/, drawing, tables, markup, html, template/ (page.css and the frames)
 files beside     exports, labelled, indicators, pdf
-how it is made   batch, worker, made_apart (a team), notebooks, engine, addresses
+how it is made   batch, worker, notebooks, engine, addresses
 made again or not  fingerprint, manifest, memory, around, status
 before it leaves   leaks, opened, private, ordinary, withheld, publish
 in a notebook    notebook_tables, notebook_plots, explored, banded, vouched

@@ -28,12 +28,10 @@ from ..folders import private_folder, replaced, scratch_name
 from ..interrupts import held_back
 from ..study import REGION_CODES, Study
 from ..tables import PROVINCE
-from ..team import Team
 from . import fingerprint as origins
 from .addresses import INDEX, METHOD, page_name, shared_folder
 from .around import Around, made_around_from, size_classes
 from .inputs import open_reports
-from .made_apart import made_by
 from .manifest import Manifest, parameters_of
 from .notebooks import check_notebook
 from .pdf import Printed, find_chromium
@@ -89,7 +87,6 @@ def run_reports(
     notebooks: Path | None = None,
     pdf: bool = False,
     on_stage: Callable[[str], object] | None = None,
-    team: Team | None = None,
 ) -> list[Outcome]:
     """
     Make the pages of the regions and the index.
@@ -120,8 +117,6 @@ def run_reports(
         Print each page beside it (pdf.py); a region whose PDF cannot be made is failed, and keeps its page.
     on_stage : callable, optional
         Called with the name of each stage as it begins: `pages`, `files`, `index`, `search`, `pdf`.
-    team : Team, optional
-        Who makes the pages (made_apart.py), in place of `jobs` processes; they are the same.
 
     Returns
     -------
@@ -171,7 +166,7 @@ def run_reports(
     to_make = [job for region, job in jobs_of.items() if region not in fresh]
     # whatever is damaged is made again, though nothing may need it today
     keep_protected(tables, rules=study.disclosure, support=study.support)
-    for job, seconds, fault in _run(to_make, max(1, jobs)) if team is None else made_by(team, to_make):
+    for job, seconds, fault in _run(to_make, max(1, jobs)):
         manifest.note(job, fault)
         status, page = ("failed", None) if fault else ("done", job.page)
         found[job.region] = Outcome(job.region, status, seconds, fault, page)
