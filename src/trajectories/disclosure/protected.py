@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -51,38 +52,70 @@ _NUMBERS = (
     "persons_rounded", "households_rounded", "share_rounded", "hazard_ratio_rounded", "p_rounded", "expected_rounded",
     *(f"{name}_rounded" for name in E_VALUES), *EXACT, *RANGE, *LIMITS, *DRAWN,
 )  # fmt: skip
-_KINDS = {
-    "curve of counts": {"group", "month", "n_entry", "n_censor"},
-    "estimated curve": {"group", "month", "survival", "lower", "upper", "n_risk", "n_exits"},
-    "counts": {"group", "table", "key", "persons", "households"},
-    "rates": {"group", "estimate", "lower", "upper", "n_start", "n_at_risk"},
-    "drawn rates": {"group", "horizon", "estimate", "lower", "upper", "n_start", "n_at_risk", *DRAWN},
-    "shares": {"group", "check", "value"},
-    "rates by threshold": {"group", "setting", "threshold", "horizon", "estimate", "n_start", "n_at_risk"},
-    "rates along a scale": {"group", "assumption", "value", "horizon", "estimate", "n_start"},
-    "rates by setting": {"setting", "value", "horizon", "estimate", "n_start"},
-    "contrasts": {"group", "reference", "measure", "horizon", "estimate", "lower", "upper", "n_start", "n_at_risk"},
-    "control limits": {"group", "estimate", "effective_n", "n_start", "outside", *LIMITS},
-    "coefficients": {"model", "term", "level", "hazard_ratio", "lower", "upper", "p_value", "n_stays", "n_events"},
-    "types": {"type", "n_persons", "n_households", "share"},
-    "states": {"type", "month", "state", "share", "n"},
-    "paths": {"type", "sequence", "begin", "end", "state", "n_persons"},
-    "stock": {"group", "month", "persons_lower", "persons_upper", "households_lower"},
-    "leads": {"group", "rank", "rule", "subject", "estimate", "lower", "upper", "expected", "n_start", "n_at_risk"},
-}
-# What has the columns of a rate and is none, or not one that rates.py protects: known by its measure, before them.
-_MEASURES = {
-    RESTRICTED: "months", LOST: "months", MOVES: "moves", OCCUPATION: "occupation", SETTLED: "settled share",
-    **dict.fromkeys((*ITEMS, NEVER), "service shares"), FUNNEL: "service funnel",
-    **dict.fromkeys(FOLLOW_UP, "follow-up"), BY_PERIOD: "rates by period",
+
+
+class Kind(NamedTuple):
+    """
+    A kind of raw table: its rule, how it is known, what the rule takes beside the table and the study's rules.
+
+    `columns`: those that no table of the kind lacks. `measures`: where the column `measure` says what it is, before
+    any column does. `gives`: the kind of what comes out, where it is not of the same name.
+    """
+
+    rule: Callable[..., pd.DataFrame]
+    columns: set[str]
+    measures: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    gives: str | None = None
+
+
+_OF_RATES = {"group", "estimate", "n_start"}
+_RATES, _CONTRASTS = _OF_RATES | {"lower", "upper", "n_at_risk"}, {"reference", "measure", "horizon"}
+_BOTH = ("at_risk", "groups")
+KINDS = {
+    "curve of counts": Kind(
+        protect_curve_counts, {"group", "month", "n_entry", "n_censor"}, takes=("at_risk",), gives="curve"
+    ),
+    "estimated curve": Kind(
+        protect_estimated_curve, {"group", "month", "survival", "lower", "upper", "n_risk", "n_exits"},
+        takes=("at_risk",), gives="curve",
+    ),
+    "counts": Kind(protect_counts, {"group", "table", "key", "persons", "households"}),
+    "rates": Kind(protect_rates, _RATES, takes=_BOTH),
+    "drawn rates": Kind(protect_drawn, _RATES | {"horizon", *DRAWN}, takes=_BOTH),
+    "shares": Kind(protect_shares, {"group", "check", "value"}, gives="rates"),
+    "rates by threshold": Kind(
+        protect_thresholds, _OF_RATES | {"setting", "threshold", "horizon", "n_at_risk"}, takes=_BOTH, gives="rates"
+    ),
+    "rates along a scale": Kind(
+        protect_scale, _OF_RATES | {"assumption", "value", "horizon"}, takes=("at_risk",), gives="scale"
+    ),
+    "rates by setting": Kind(
+        protect_settings, {"setting", "value", "horizon", "estimate", "n_start"}, takes=("at_risk",), gives="settings"
+    ),
+    "contrasts": Kind(protect_contrasts, _RATES | _CONTRASTS, takes=("at_risk",)),
+    "control limits": Kind(protect_control_limits, _OF_RATES | {"effective_n", "outside", *LIMITS}),
+    "coefficients": Kind(
+        protect_coefficients,
+        {"model", "term", "level", "hazard_ratio", "lower", "upper", "p_value", "n_stays", "n_events"},
+    ),
+    "types": Kind(protect_types, {"type", "n_persons", "n_households", "share"}),
+    "states": Kind(protect_states, {"type", "month", "state", "share", "n"}),
+    "paths": Kind(protect_paths, {"type", "sequence", "begin", "end", "state", "n_persons"}),
+    "stock": Kind(protect_stock, {"group", "month", "persons_lower", "persons_upper", "households_lower"}),
+    "leads": Kind(protect_leads, _RATES | {"rank", "rule", "subject", "expected"}),
+    # these have the columns of a rate and are none, or not one that rates.py protects
+    "months": Kind(protect_months, _RATES, (RESTRICTED, LOST), _BOTH),
+    "moves": Kind(protect_moves, _RATES, (MOVES,), _BOTH),
+    "occupation": Kind(protect_occupation, _RATES, (OCCUPATION,), ("at_risk",)),
+    "settled share": Kind(protect_settled, _RATES, (SETTLED,)),
+    "service shares": Kind(protect_service_shares, _RATES, (*ITEMS, NEVER)),
+    "service funnel": Kind(protect_service_funnel, _RATES, (FUNNEL,)),
+    "follow-up": Kind(protect_follow_up, _RATES, tuple(FOLLOW_UP)),
+    "rates by period": Kind(protect_periods, _RATES, (BY_PERIOD,), _BOTH),
 }  # fmt: skip
+_KIND_OF_MEASURE = {measure: name for name, kind in KINDS.items() for measure in kind.measures}
 RATE_MEASURES = ("retention",)
-# The kinds of what comes out.
-_PROTECTED = (
-    "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
-    "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share", "service shares",
-    "service funnel", "follow-up", "leads", "rates by period",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,9 +126,7 @@ class Protected:
     Attributes
     ----------
     kind : str
-        "counts", "rates", "drawn rates", "curve", "scale", "settings", "contrasts", "control limits", "coefficients",
-        "types", "states", "paths", "stock", "months", "moves", "occupation", "settled share", "service shares",
-        "service funnel", "follow-up", "leads" or "rates by period".
+        A name of `KINDS`, or what that kind gives.
     frame : DataFrame
         Only what may be shown: a hidden number is missing and its row's `shown` is False.
         counts: group, table, key, persons_rounded, households_rounded, shown, sum_of_displayed (a total).
@@ -118,7 +149,7 @@ class Protected:
     rules: Disclosure
 
     def __post_init__(self) -> None:
-        if self.kind not in _PROTECTED:
+        if self.kind not in {kind.gives or name for name, kind in KINDS.items()}:
             raise DisclosureError(f"{self.kind!r} is no kind of protected table.")
         raw = sorted(
             name for name in map(str, self.frame.columns)
@@ -204,63 +235,29 @@ def protect(
     what = _kind(table)
     table = table.reset_index(drop=True)
     at_risk = max(support, SMALLEST_AT_RISK)
-    match what:
-        case "counts":
-            return Protected("counts", protect_counts(table, rules), rules)
-        case "rates":
-            return Protected("rates", protect_rates(table, rules, at_risk, groups), rules)
-        case "drawn rates":
-            return Protected("drawn rates", protect_drawn(table, rules, at_risk, groups), rules)
-        case "shares":
-            return Protected("rates", protect_shares(table, rules), rules)
-        case "rates by threshold":
-            return Protected("rates", protect_thresholds(table, rules, at_risk, groups), rules)
-        case "curve of counts":
-            return Protected("curve", protect_curve_counts(table, rules, at_risk), rules)
-        case "estimated curve":
-            return Protected("curve", protect_estimated_curve(table, rules, at_risk), rules)
-        case "rates along a scale":
-            return Protected("scale", protect_scale(table, rules, at_risk), rules)
-        case "rates by setting":
-            return Protected("settings", protect_settings(table, rules, at_risk), rules)
-        case "contrasts":
-            return Protected("contrasts", protect_contrasts(table, rules, at_risk), rules)
-        case "months":
-            return Protected(what, protect_months(table, rules, at_risk, groups), rules)
-        case "moves":
-            return Protected(what, protect_moves(table, rules, at_risk, groups), rules)
-        case "occupation":
-            return Protected(what, protect_occupation(table, rules, at_risk), rules)
-        case "rates by period":
-            return Protected(what, protect_periods(table, rules, at_risk, groups), rules)
-        case kind:
-            plain = {
-                "control limits": protect_control_limits, "coefficients": protect_coefficients, "types": protect_types,
-                "states": protect_states, "paths": protect_paths, "stock": protect_stock,
-                "settled share": protect_settled, "service shares": protect_service_shares,
-                "service funnel": protect_service_funnel, "follow-up": protect_follow_up,
-                "leads": protect_leads,
-            }  # fmt: skip
-            return Protected(kind, plain[kind](table, rules), rules)
+    kind, given = KINDS[what], {"at_risk": at_risk, "groups": groups}
+    told = kind.rule(table, rules, *(given[name] for name in kind.takes))
+    return Protected(kind.gives or what, told, rules)
 
 
 def _kind(table: pd.DataFrame) -> str:
     """The kind of a raw table: by what it measures where that has a rule of its own, else by its columns."""
     names = set(map(str, table.columns))
-    if _KINDS["leads"] <= names:
+    if KINDS["leads"].columns <= names:
         return "leads"  # figures of many measures, each told by the rule of leads
     measures = set(table["measure"]) if "measure" in names else set()
-    own = {_MEASURES.get(measure) for measure in measures}
+    own = {_KIND_OF_MEASURE.get(measure) for measure in measures}
     if len(own) == 1 and None not in own:
         return own.pop()
     told = ", ".join(sorted(map(str, measures)))
     if own - {None}:
         raise DisclosureError(f"Several measures in one table ({told}): each is protected by a rule of its own.")
-    fits = [kind for kind, needed in _KINDS.items() if needed <= names]
+    by_columns = {name: kind.columns for name, kind in KINDS.items() if not kind.measures}
+    fits = [name for name, columns in by_columns.items() if columns <= names]
     # a kind whose columns another's include is not meant
-    kinds = [kind for kind in fits if not any(_KINDS[kind] < _KINDS[other] for other in fits)]
+    kinds = [name for name in fits if not any(by_columns[name] < by_columns[other] for other in fits)]
     if len(kinds) != 1:
-        known = "; ".join(f"{kind}: {', '.join(sorted(needed))}" for kind, needed in _KINDS.items())
+        known = "; ".join(f"{name}: {', '.join(sorted(columns))}" for name, columns in by_columns.items())
         raise DisclosureError(
             f"A table with the columns {', '.join(sorted(names))} is of {len(kinds) or 'no'} known kind(s), "
             "so no rule protects it. Counts of your own need a row for each key, and the columns group, table, key, "
