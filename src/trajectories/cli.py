@@ -64,7 +64,6 @@ RegionOption = Annotated[list[str] | None, typer.Option("--region", help="Two-di
 AllOption = Annotated[bool, typer.Option("--all", help="Every region and the province (the default).")]
 LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the reports: fr, or en.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Reports made side by side.")]
-PdfOption = Annotated[bool, typer.Option("--pdf", help="Print each page beside it, by the machine's Chromium.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has not changed.")]
 SchedulerOption = Annotated[
     str | None, typer.Option("--scheduler", help="Work on a cluster: local, or its address, tls://… (docs/cluster.md).")
@@ -168,7 +167,6 @@ def report(
     derived: DerivedOption = None,
     reports: ReportsOption = None,
     force: ForceOption = False,
-    pdf: PdfOption = False,
     json: JsonOption = False,
     scheduler: SchedulerOption = None,
     storage: StorageOption = None,
@@ -179,14 +177,14 @@ def report(
     with show.whole():
         settings = or_the_sample(Study.read(study), show.echo, derived=derived, reports=reports)
         groups = groups_asked(settings, region, every)
-        refuse_early(lang, pdf)
+        refuse_early(lang)
         if dry_run:
             pages = settings.paths.reports / "shareable"
             show.echo(f"Would write {len(groups)} report(s) to {pages}: {', '.join(groups)}.")
             return
         check_key(settings.paths.derived)
         with held(settings, reporting=True), team_at(scheduler, settings, storage) as team:
-            raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf, show, team))
+            raise typer.Exit(report_step(settings, groups, lang, jobs, force, show, team))
 
 
 @app.command()
@@ -199,7 +197,6 @@ def run(
     lang: LanguageOption = "fr",
     jobs: JobsOption = JOBS,
     force: ForceOption = False,
-    pdf: PdfOption = False,
     json: JsonOption = False,
     scheduler: SchedulerOption = None,
     storage: StorageOption = None,
@@ -212,7 +209,7 @@ def run(
     with show.whole():
         settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
         groups = groups_asked(settings, region, not region)
-        refuse_early(lang, pdf)
+        refuse_early(lang)
         on_sample = raw is None and not has_deposits(settings.paths.raw)
         if on_sample:
             show.echo(f"No deposit in {settings.paths.raw}: the synthetic sample is used.")
@@ -228,7 +225,7 @@ def run(
                 with show.stage("sample"):
                     make_sample(Study.read(study))
             built = build_step(settings, force=force, show=show, team=team)
-            reported = report_step(settings, groups, lang, jobs, force, pdf, show, team)
+            reported = report_step(settings, groups, lang, jobs, force, show, team)
         raise typer.Exit(max(built, reported))
 
 
