@@ -64,7 +64,6 @@ RegionOption = Annotated[list[str] | None, typer.Option("--region", help="Two-di
 AllOption = Annotated[bool, typer.Option("--all", help="Every region and the province (the default).")]
 LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the reports: fr, or en.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Reports made side by side.")]
-PdfOption = Annotated[bool, typer.Option("--pdf", help="Print each page beside it, by the machine's Chromium.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Make again what has not changed.")]
 SchedulerOption = Annotated[
     str | None, typer.Option("--scheduler", help="Work on a cluster: local, or its address, tls://… (docs/cluster.md).")
@@ -166,7 +165,6 @@ def report(
     derived: DerivedOption = None,
     reports: ReportsOption = None,
     force: ForceOption = False,
-    pdf: PdfOption = False,
     json: JsonOption = False,
     scheduler: SchedulerOption = None,
     dry_run: DryRunOption = False,
@@ -176,14 +174,14 @@ def report(
     with show.whole():
         settings = or_the_sample(Study.read(study), show.echo, derived=derived, reports=reports)
         groups = groups_asked(settings, region, every)
-        refuse_early(lang, pdf)
+        refuse_early(lang)
         if dry_run:
             pages = settings.paths.reports / "shareable"
             show.echo(f"Would write {len(groups)} report(s) to {pages}: {', '.join(groups)}.")
             return
         check_key(settings.paths.derived)
         with held(settings, reporting=True), executor_at(scheduler, settings) as executor:
-            raise typer.Exit(report_step(settings, groups, lang, jobs, force, pdf, show, executor))
+            raise typer.Exit(report_step(settings, groups, lang, jobs, force, show, executor))
 
 
 @app.command()
@@ -196,7 +194,6 @@ def run(
     lang: LanguageOption = "fr",
     jobs: JobsOption = JOBS,
     force: ForceOption = False,
-    pdf: PdfOption = False,
     json: JsonOption = False,
     scheduler: SchedulerOption = None,
     dry_run: DryRunOption = False,
@@ -208,7 +205,7 @@ def run(
     with show.whole():
         settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
         groups = groups_asked(settings, region, not region)
-        refuse_early(lang, pdf)
+        refuse_early(lang)
         on_sample = raw is None and not has_deposits(settings.paths.raw)
         if on_sample:
             show.echo(f"No deposit in {settings.paths.raw}: the synthetic sample is used.")
@@ -224,7 +221,7 @@ def run(
                 with show.stage("sample"):
                     make_sample(Study.read(study))
             built = build_step(settings, force=force, show=show, executor=executor)
-            reported = report_step(settings, groups, lang, jobs, force, pdf, show, executor)
+            reported = report_step(settings, groups, lang, jobs, force, show, executor)
         raise typer.Exit(max(built, reported))
 
 

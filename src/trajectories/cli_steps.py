@@ -124,7 +124,7 @@ def _accounting(files, each_file: bool, excluded: int, show: Shown, n_anew: int 
 
 
 def report_step(
-    study: Study, groups: list[str], language: str, jobs: int, force: bool, pdf: bool, show: Shown | None = None,
+    study: Study, groups: list[str], language: str, jobs: int, force: bool, show: Shown | None = None,
     executor: Executor | None = None,
 ) -> int:  # fmt: skip
     """Analyse, make the pages and those of organisations, name what failed; the exit status."""
@@ -140,7 +140,7 @@ def report_step(
     with show.reports(len(groups)) as (advance, begin):
         outcomes = run_reports(
             study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
-            on_event=advance, pdf=pdf, on_stage=begin,
+            on_event=advance, on_stage=begin,
         )  # fmt: skip
         every = set(reported_groups(study)) <= set(groups)
         faults = write_organisation_pages(study, force=force) if every else []
@@ -184,14 +184,10 @@ def groups_asked(study: Study, regions: list[str] | None, every: bool) -> list[s
     return list(dict.fromkeys(regions))
 
 
-def refuse_early(language: str, pdf: bool) -> None:
+def refuse_early(language: str) -> None:
     """Refuse, before any work, what could not be done at its end."""
     if language not in ("fr", "en"):
         raise TrajectoriesError(f"--lang {language!r}: reports exist in fr and in en.")
     from .report.batch import notebook_folder
 
     notebook_folder(None)
-    if pdf:
-        from .report.pdf import find_chromium
-
-        find_chromium()

@@ -6,8 +6,7 @@ Needs a Chromium on the machine (none is downloaded); without one the tests skip
 import pytest
 
 from report_tables import write_tables
-from trajectories.exceptions import UnusableInputError
-from trajectories.report import pdf, run_reports
+from trajectories.report import run_reports
 from trajectories.study import Study
 
 ALT = "Courbe du taux de rétention estimé en Estrie, du premier mois à 60\u00a0mois"
@@ -17,7 +16,7 @@ ALT = "Courbe du taux de rétention estimé en Estrie, du premier mois à 60\u00
 def reports(tmp_path_factory, chromium):
     out = tmp_path_factory.mktemp("reports")
     tables = write_tables(out / "sensitive" / "tables")
-    outcomes = run_reports(Study(), regions=["05", "09"], tables=tables, out=out, pdf=True)
+    outcomes = run_reports(Study(), regions=["05", "09"], tables=tables, out=out)
     assert [outcome.status for outcome in outcomes] == ["done", "done"], outcomes
     return out / "shareable"
 
@@ -81,34 +80,3 @@ def test_a_page_prints_in_black_on_white_without_its_navigation(visit):
     assert not page.locator(".back").is_visible()
     assert page.locator("figure svg.wide").first.is_visible()
     assert page.pdf(format="Letter").startswith(b"%PDF")
-
-
-def test_the_index_leads_to_the_pdf_beside_a_page_and_the_search_lets_it_stay(visit, reports):
-    names = {"region-05.pdf", "region-09.pdf"}
-    assert names <= {path.name for path in reports.iterdir()}
-    page = visit("index.html")
-    assert (
-        set(page.evaluate("[...document.querySelectorAll('a[href$=pdf]')].map(a => a.getAttribute('href'))")) == names
-    )
-    assert page.get_by_role("link", name="Estrie en PDF").count() == 1
-    # pages that are as they were keep theirs, asked for or not
-    out = reports.parent
-    again = run_reports(Study(), regions=["05", "09"], tables=out / "sensitive" / "tables", out=out)
-    assert [outcome.status for outcome in again] == ["skipped", "skipped"]
-    assert names <= {path.name for path in reports.iterdir()}
-    assert not (out / "sensitive" / "withheld").exists()
-
-
-def test_a_region_whose_pdf_cannot_be_made_is_failed_by_name_and_keeps_its_page(visit, reports, monkeypatch):
-    def fail(content, folder, chromium):
-        raise UnusableInputError("no ink.")
-
-    monkeypatch.setattr(pdf, "_printed", fail)
-    out = reports.parent
-    (reports / "region-09.pdf").unlink()
-    asked = {"regions": ["05", "09"], "tables": out / "sensitive" / "tables", "out": out, "pdf": True}
-    found = {outcome.region: outcome for outcome in run_reports(Study(), **asked)}
-    assert found["05"].status == "skipped"
-    assert found["09"].status == "failed" and found["09"].message.endswith("its PDF could not be made: no ink.")
-    assert found["09"].page.is_file()
-    assert visit("index.html").locator("a[href$=pdf]").count() == 1

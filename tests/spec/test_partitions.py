@@ -29,7 +29,12 @@ def everyone():
 
 
 def tables_of(residences, drawn):
-    return {name: table for made in (residences, drawn) for name, table in vars(made).items() if isinstance(table, pd.DataFrame)}
+    return {
+        name: table
+        for made in (residences, drawn)
+        for name, table in vars(made).items()
+        if isinstance(table, pd.DataFrame)
+    }
 
 
 @pytest.mark.parametrize("scope", ["region", "any_region"])

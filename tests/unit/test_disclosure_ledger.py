@@ -16,7 +16,6 @@ from trajectories.disclosure import protect
 from trajectories.disclosure.ledger import Publication, beside_published, read_ledger, without_kept, write_publication
 from trajectories.disclosure.rules import rounding_interval
 from trajectories.exceptions import UnusableInputError
-from trajectories.fingerprint import sealed
 from trajectories.report import fingerprint as origins
 from trajectories.report import sections
 from trajectories.report.addresses import METHOD
@@ -205,15 +204,15 @@ def made(out, *names):
     origins.write_manifest(out / "sensitive" / "manifest.json", pages)
 
 
-def test_a_pdf_goes_with_its_page_and_no_other_does(run, tmp_path):
-    study, tables = run
-    page = study.paths.reports / "shareable" / "region-05.html"
-    page.with_suffix(".pdf").write_bytes(b"%PDF")
-    with pytest.raises(UnusableInputError, match=r"region-05\.pdf: not made from"):
+@pytest.mark.parametrize("name", ["region-05.pdf", "donnees/note.PDF"])
+def test_a_pdf_which_nobody_can_search_is_not_published(run, tmp_path, name):
+    study, _ = run
+    path = study.paths.reports / "shareable" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"%PDF")
+    with pytest.raises(UnusableInputError, match=rf"{name}: a PDF cannot be searched"):
         publish(study, tmp_path / "web")
-    known = {"region-05.pdf": {"page": origins.file_hash(page), "pdf": origins.file_hash(page.with_suffix(".pdf"))}}
-    (tables.parent / "pdf.json").write_text(sealed(known), encoding="utf-8")
-    assert "region-05.pdf" in {path.name for path in publish(study, tmp_path / "web")}
+    assert not (tmp_path / "web").exists()
 
 
 def test_publish_copies_and_notes(run, tmp_path):

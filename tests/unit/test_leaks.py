@@ -400,17 +400,19 @@ def test_a_file_of_no_region_is_withheld_under_its_own_name(reports):
     assert list(withheld.withhold_leaks(reports, SECRETS, SAID, STEMS)) == ["index.html"]
 
 
-def test_a_pdf_goes_where_its_page_goes_and_one_of_no_page_is_not_shared(reports):
-    shared, of_pages = reports / "shareable", {"region-05.pdf", "region-06.pdf"}
-    for name in of_pages:
-        (shared / name).write_bytes(b"%PDF")
-    assert withheld.withhold_leaks(reports, SECRETS, SAID, STEMS, of_pages=of_pages) == {}
-    (shared / "region-05.html").write_text("<p>Zhang</p>")
-    (shared / "groupe-est.pdf").write_bytes(b"%PDF")
-    told = withheld.withhold_leaks(reports, SECRETS, SAID, STEMS, of_pages=of_pages)
-    assert set(told) == {"05", "Est"} and "groupe-est.pdf held what cannot be searched" in told["Est"]
-    assert {"region-06.html", "region-06.pdf"} <= left(reports)
-    assert not {"region-05.html", "region-05.pdf", "groupe-est.html", "groupe-est.pdf"} & left(reports)
+def test_a_pdf_cannot_be_searched_and_goes_with_the_page_of_its_region(reports):
+    (reports / "shareable" / "groupe-est.pdf").write_bytes(b"%PDF")
+    told = withheld.withhold_leaks(reports, SECRETS, SAID, STEMS)
+    assert set(told) == {"Est"} and "groupe-est.pdf held what cannot be searched" in told["Est"]
+    assert "region-05.html" in left(reports) and not {"groupe-est.html", "groupe-est.pdf"} & left(reports)
+
+
+def test_a_file_that_was_searched_before_is_not_opened_and_goes_with_the_others_of_its_region(reports):
+    (reports / "shareable" / "region-05_taux.csv").write_text("Zhang")
+    assert withheld.withhold_leaks(reports, SECRETS, SAID, STEMS, searched={"region-05_taux.csv"}) == {}
+    (reports / "shareable" / "region-05.html").write_text("<p>Zhang</p>")
+    assert set(withheld.withhold_leaks(reports, SECRETS, SAID, STEMS, searched={"region-05_taux.csv"})) == {"05"}
+    assert not {"region-05.html", "region-05_taux.csv"} & left(reports)
 
 
 def test_without_a_build_only_traces_are_looked_for(reports):

@@ -54,7 +54,7 @@ SHARED = """
     possible postal proportion province publication rare rmr service services silence silhouette simple situation
     situations six social source sources suppose total trait traits trajectories transport type types version vertical
     met pasi programme accompagnement et de soutien à intégration communauté métropolitaine objectif administrative
-    gatineau sherbrooke trois rivières chance pdf
+    gatineau sherbrooke trois rivières chance
     admissions canada cmm document g halifax horizon immihaber incidence ircc kaplan long meier migration observation
     observations parts plateau publications r rubin s second t table toronto turnbull visible zone
     document important portrait s t tables urgent xlsx
@@ -68,7 +68,7 @@ ALIKE = {
     "field.when", "field.code_of", "field.cause", "field.state", "field.silhouette", "field.source",
     "sheet.coefficients", "sheet.types", "kind.date", "types", "covariate_level.service.information",
     "covariate_level.service.objectif_integration", "glossary.zone.term", "glossary.observation.term",
-    "glossary.horizon.term", "index.pdf", "notebook.cause", "notebook.column.table", "notebook.tables",
+    "glossary.horizon.term", "notebook.cause", "notebook.column.table", "notebook.tables",
     "result_fact.p_value",
 }  # fmt: skip
 WORD = re.compile(r"[^\W\d_]+")

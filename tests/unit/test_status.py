@@ -174,8 +174,7 @@ def work(place, monkeypatch):
 
 def counted(done, name, function):
     def count(*arguments, **settings):
-        unsearched = settings.get("of_pages", ())
-        done.append((name, sorted(unsearched)) if name == "withhold_leaks" else name)
+        done.append((name, sorted(settings["searched"])) if name == "withhold_leaks" else name)
         return function(*arguments, **settings)
 
     return count
@@ -239,20 +238,12 @@ def test_any_change_around_the_pages_is_searched_and_mended(place, work, change)
     assert {name: after.get(name) for name in before} == before
 
 
-def test_a_pdf_that_is_asked_for_and_not_there_is_not_skipped(place, work, monkeypatch):
-    printed = []
-    monkeypatch.setattr(batch, "find_chromium", lambda: "chromium")
-    monkeypatch.setattr(batch.Printed, "print", lambda self, *, without: printed.append(sorted(self.asked)) or {})
-    go(place, pdf=True)
-    assert printed == [["05", "province"]]
-
-
 def test_only_what_is_new_is_searched_and_a_leak_in_it_is_found(place, work):
     shared("region-05_taux.csv", "Région;Prénom\nBenali;Amina\n")(place)
     outcomes = go(place)
     assert [(o.region, o.status) for o in outcomes] == [("province", "skipped"), ("05", "failed")]
-    unsearched = next(one[1] for one in work if one[0] == "withhold_leaks")
-    assert "methode.html" in unsearched and "region-05_taux.csv" not in unsearched
+    searched = next(one[1] for one in work if one[0] == "withhold_leaks")
+    assert "methode.html" in searched and "region-05_taux.csv" not in searched
     assert not (place / "reports" / "sensitive" / around.MEMORY).exists()
     assert pages(place)["fr", "05"].status == "failed"
     assert "moved to sensitive/withheld" in pages(place)["fr", "05"].why[0]

@@ -13,11 +13,11 @@ sections         sections, portrait, course, companions, hearing_reading, linkag
 other pages      whole (of the whole), atlas, method_page, docstrings, organisations, organisation_parts
 words, numbers   words, readings, counting, locale/ (the catalogues); messages holds them against the code
 how it is drawn  figures/, drawing, tables, markup, html, template/ (page.css and the frames)
-files beside     exports, labelled, indicators, pdf
+files beside     exports, labelled, indicators
 how it is made   batch, worker, notebooks, engine, addresses
 made again or not  fingerprint, manifest, memory, around, status
 before it leaves   leaks, opened, private, ordinary, withheld, publish
-in a notebook    notebook_tables, notebook_plots, explored, banded, vouched
+in a notebook    notebook_tables, notebook_plots, explorer, banded
 """
 
 from . import headline, portrait, sections, whole

@@ -25,7 +25,6 @@ from .addresses import shared_folder
 from .exports import FOLDER as DATA
 from .fingerprint import whole_source
 from .memory import Memory, all_libraries
-from .pdf import Printed, pdf_of
 
 MEMORY = "around.json"
 # Of a build, what the search reads.
@@ -61,11 +60,9 @@ class Around(Memory):
         """Group → the class of its persons."""
         return self.kept.get("persons", {})
 
-    def is_whole(self, pages: Mapping[str, Any], printed: Printed, languages: Iterable[str]) -> bool:
-        """Whether nothing is left to do: same pages, same PDFs (those asked for among them), same files."""
-        asked = {pdf_of(page).relative_to(self.folder).as_posix() for page in printed.asked.values()}
-        state = _state(pages, printed, languages)
-        return asked <= printed.current() and self.kept.get("state") == state and self.is_same()
+    def is_whole(self, pages: Mapping[str, Any], languages: Iterable[str]) -> bool:
+        """Whether nothing is left to do: the same pages, the same files."""
+        return self.kept.get("state") == _state(pages, languages) and self.is_same()
 
     def exports(self, language: str) -> list[str] | None:
         """The names of a language's files of data, where they are those that would be made; None where not."""
@@ -82,22 +79,20 @@ class Around(Memory):
         return {name for name in self.kept.get("searched", ()) if name in now and now[name] == then.get(name)}
 
     def note(
-        self, before: Mapping[str, str | None], pages: Mapping[str, Any], printed: Printed, languages: Iterable[str],
+        self, before: Mapping[str, str | None], pages: Mapping[str, Any], languages: Iterable[str],
         exports: Mapping[str, list[str]], persons: Mapping[str, str],
     ) -> None:  # fmt: skip
         """Remember a run in which the search found nothing; `before`: the files as they were when it began."""
         now = self.hashes()
-        searched = {name for name, one in before.items() if now.get(name) == one} - printed.current()
-        self.write(
-            state=_state(pages, printed, languages), searched=sorted(searched), exports=dict(exports),
-            persons=dict(persons),
-        )  # fmt: skip
+        searched = sorted(name for name, one in before.items() if now.get(name) == one)
+        state = _state(pages, languages)
+        self.write(state=state, searched=searched, exports=dict(exports), persons=dict(persons))
 
 
-def _state(pages: Mapping[str, Any], printed: Printed, languages: Iterable[str]) -> dict[str, Any]:
-    """What the indexes depend on beside the tables: which pages there are, and from what; which PDFs."""
+def _state(pages: Mapping[str, Any], languages: Iterable[str]) -> dict[str, Any]:
+    """What the indexes depend on beside the tables: which pages there are, and from what."""
     known = {name: page.get("fingerprint") for name, page in pages.items()}
-    return {"pages": known, "printed": sorted(printed.current()), "languages": list(languages)}
+    return {"pages": known, "languages": list(languages)}
 
 
 def size_classes(counts: Protected) -> dict[str, str]:

@@ -34,7 +34,6 @@ from .around import Around, made_around_from, size_classes
 from .inputs import open_reports
 from .manifest import Manifest, parameters_of
 from .notebooks import check_notebook
-from .pdf import Printed, find_chromium
 from .private import Secrets
 from .run import Run
 from .shown import AllProtected, all_protected, keep_protected
@@ -85,7 +84,6 @@ def run_reports(
     force: bool = False,
     on_event: Callable[[Outcome], object] | None = None,
     notebooks: Path | None = None,
-    pdf: bool = False,
     on_stage: Callable[[str], object] | None = None,
 ) -> list[Outcome]:
     """
@@ -113,10 +111,8 @@ def run_reports(
         Called with each `Outcome` as it comes.
     notebooks : path, optional
         The folder of region_report.ipynb and province_report.ipynb.
-    pdf : bool
-        Print each page beside it (pdf.py); a region whose PDF cannot be made is failed, and keeps its page.
     on_stage : callable, optional
-        Called with the name of each stage as it begins: `pages`, `files`, `index`, `search`, `pdf`.
+        Called with the name of each stage as it begins: `pages`, `files`, `index`, `search`.
 
     Returns
     -------
@@ -131,8 +127,6 @@ def run_reports(
         A region or language is unknown, or a notebook cannot take its parameters.
     StaleTableError
         A table of the analysis is missing, or was written by another version.
-    UnusableInputError
-        PDFs are asked for and there is no Chromium.
 
     Examples
     --------
@@ -145,8 +139,6 @@ def run_reports(
     regions = list(dict.fromkeys(regions))
     _refuse_unknown(regions, study)
     words(language)
-    if pdf:
-        find_chromium()
     tables, out = Path(tables).resolve(), Path(out).resolve()
     Run.read(tables)
     folder = notebook_folder(notebooks)
@@ -171,10 +163,8 @@ def run_reports(
         status, page = ("failed", None) if fault else ("done", job.page)
         found[job.region] = Outcome(job.region, status, seconds, fault, page)
         tell(found[job.region])
-    printed = Printed(out, {region: job.page for region, job in jobs_of.items() if pdf and found[region].page})
-    printed.remove_old()
     there = [one for one in LOCALES if one == language or (shared_folder(out, one) / INDEX).exists()]
-    if len(fresh) == len(jobs_of) and around.is_whole(manifest.pages, printed, there):
+    if len(fresh) == len(jobs_of) and around.is_whole(manifest.pages, there):
         return [replace(found[region], persons=around.persons.get(region)) for region in regions]
     begin("files")
     protected = all_protected(tables, rules=study.disclosure, support=study.support)
@@ -188,26 +178,21 @@ def run_reports(
         left = [one for one in files if indexes[one] not in leaks]
         for one in left:
             told = [name for name in files[one] if (shared_folder(out, one) / name).is_file()]
-            _write_index(study, tables, out, one, folder, manifest, protected, told, left, printed)
+            _write_index(study, tables, out, one, folder, manifest, protected, told, left)
 
     begin("index")
     write_indexes()
     begin("search")
     secrets = Secrets.of_build(study)
     before = around.hashes()
-    known = printed.current() | (around.clean() if secrets.at_hand else set())
-    leaks = _search(secrets, study, tables, out, manifest, write_indexes, known)
+    searched = around.clean() if secrets.at_hand else set()
+    leaks = _search(secrets, study, tables, out, manifest, write_indexes, searched)
     for region, fault in leaks.items():
         seconds = found[region].seconds if region in found else 0.0
         found[region] = Outcome(region, "failed", seconds, fault, None)
-    if printed.asked:
-        begin("pdf")
-    if unprinted := printed.print(without=leaks):
-        found |= {region: replace(found[region], status="failed", message=why) for region, why in unprinted.items()}
-        write_indexes(leaks)
     sizes = size_classes(protected[0]["counts"])
-    if secrets.at_hand and not leaks and not unprinted:
-        around.note(before, manifest.pages, printed, there, files, sizes)
+    if secrets.at_hand and not leaks:
+        around.note(before, manifest.pages, there, files, sizes)
     elif leaks:
         around.forget()
     found = {region: replace(outcome, persons=sizes.get(region)) for region, outcome in found.items()}
@@ -331,12 +316,12 @@ def _put(text: str, page: Path, out: Path) -> None:
 
 def _search(
     secrets: Secrets, study: Study, tables: Path, out: Path, manifest: Manifest,
-    write_indexes: Callable[[Iterable[str]], None], unsearched: set[str],
+    write_indexes: Callable[[Iterable[str]], None], searched: set[str],
 ) -> dict[str, str]:  # fmt: skip
     """Region, or file of none → what was found in its files, which are then neither shared nor in the index."""
     groups = (*REGION_CODES, PROVINCE, *study.groups)
     stems = {group: Path(page_name(group)).stem for group in groups}
-    leaks = withhold_leaks(out, secrets, what_may_be_said(tables, Run.read(tables)), stems, of_pages=unsearched)
+    leaks = withhold_leaks(out, secrets, what_may_be_said(tables, Run.read(tables)), stems, searched=searched)
     for region, why in leaks.items():
         manifest.forget(region, why)
     if leaks:
@@ -346,7 +331,7 @@ def _search(
 
 def _write_index(
     study: Study, tables: Path, out: Path, language: str, notebooks: Path, manifest: Manifest,
-    protected: AllProtected, files: list[str], languages: Iterable[str], printed: Printed,
+    protected: AllProtected, files: list[str], languages: Iterable[str],
 ) -> None:  # fmt: skip
     """The index, with a link to every page that is fresh, the main files and the other languages; the whole first."""
     from .html import index
@@ -364,8 +349,7 @@ def _write_index(
     to = {one: Path(os.path.relpath(shared_folder(out, one) / INDEX, here)).as_posix() for one in languages}
     others = {one: href for one, href in to.items() if one != language}
     method = METHOD if (here / METHOD).is_file() else None
-    beside = {"pdfs": {group: name for group in pages if (name := printed.beside(jobs[group].page))}, "method": method}
-    text = index(reports, pages, language=language, run=run, files=files[:3], others=others, **beside)
+    text = index(reports, pages, language=language, run=run, files=files[:3], others=others, method=method)
     _put(text, here / INDEX, out)
 
 

@@ -83,7 +83,7 @@ def page(notebook, *, region: str, language: str, run: Run) -> str:
 
 def index(
     reports: Sequence[Report], pages: dict[str, str], *, language: str, run: Run, files: Sequence[str] = (),
-    others: Mapping[str, str] | None = None, method: str | None = None, pdfs: Mapping[str, str] | None = None,
+    others: Mapping[str, str] | None = None, method: str | None = None,
 ) -> str:  # fmt: skip
     """
     The page that links all the others, the whole first, each with its headline rate (or why it has none).
@@ -102,17 +102,12 @@ def index(
         Language → where the index in it is.
     method : str, optional
         Where the method page is; no section on it without.
-    pdfs : mapping of str to str, optional
-        Group → file name of its page as PDF, for the groups that have one.
     """
     said = words(language)
     rows = []
     for report in reports:
         name = said.region(report.region)
         link = element("a", name, href=pages[report.region]) if report.region in pages else name
-        if report.region in (pdfs or {}):
-            label = said.say("index.pdf_of", region=name)
-            link = join(link, " ", element("a", said.say("index.pdf"), href=pdfs[report.region], aria_label=label))
         rate, limits = _headline_cells(report, said)
         code = report.region if report.region in REGION_CODES else said.number(None)
         rows.append([link, code, rate, limits])

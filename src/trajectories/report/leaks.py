@@ -97,7 +97,7 @@ class _Piece:
 
 
 def find_leaks(
-    folder: Path, secrets: Secrets, said: Ordinary | None = None, *, of_pages: Collection[str] = ()
+    folder: Path, secrets: Secrets, said: Ordinary | None = None, *, searched: Collection[str] = ()
 ) -> pd.DataFrame:
     """
     Search every file below a folder.
@@ -109,8 +109,8 @@ def find_leaks(
         Of the run's persons; where they are not at hand, rule 6 alone is left.
     said : Ordinary, optional
         What files may say; the words of the library where not given.
-    of_pages : collection of str
-        Names below the folder that are not opened: files made from pages that are searched (pdf.py).
+    searched : collection of str
+        Names below the folder that are not opened: files that an earlier run searched as they are now (around.py).
 
     Returns
     -------
@@ -127,7 +127,7 @@ def find_leaks(
     """
     folder, said = Path(folder), said or ordinary()
     opened = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    opened = {name: open_file(path, name) for name, path in opened.items() if name not in of_pages}
+    opened = {name: open_file(path, name) for name, path in opened.items() if name not in searched}
     pieces = [_piece(name, where, text) for name, file in opened.items() for where, text in file.pieces.items()]
     found = [(name, *row) for name, file in opened.items() for row in _whoevers(file)]
     quoting = [piece for piece in pieces if Path(piece.file).name == METHOD]

@@ -18,7 +18,6 @@ from .drawing import BAND, BOUND, CURVE, INK, MUTED, RIBBON
 from .figures.sequences import FILLS
 from .notebook_tables import move_counts, row_counts
 from .readings import level_name, type_name
-from .vouched import nothing_else, vouch
 from .words import Words, words
 
 # A line a group: they differ by colour and by dashes.
@@ -34,9 +33,9 @@ _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 
 _STATES = ("region", "anywhere", "metropole", "other_region", "outside_quebec", "unknown")
 
 
-def drawn(result: Any, ax: Any = None) -> Any:
-    """See `notebook_objects.plot`."""
-    w, name = words("fr"), type(result).__name__
+def drawn(result: Any, ax: Any = None, w: Words | None = None) -> Any:
+    """See `notebook_objects.plot`; `w`: the words of another language than French."""
+    w, name = w or words("fr"), type(result).__name__
     if not isinstance(result, pd.DataFrame | Protected) and name not in _RESULTS:
         raise ValueError(f"no figure is drawn of a {name}: give a table (DataFrame) or a result that has `.plot()`.")
     if isinstance(result, pd.DataFrame) and result.empty:
@@ -45,7 +44,6 @@ def drawn(result: Any, ax: Any = None) -> Any:
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(figsize=(8, 4), layout="constrained")
-    clean = nothing_else(ax.figure)
     if isinstance(result, pd.DataFrame):
         _table(result, ax, w)
     elif isinstance(result, Protected):
@@ -53,8 +51,6 @@ def drawn(result: Any, ax: Any = None) -> Any:
     else:
         _RESULTS[name](result, ax, w)
     ax.spines[["top", "right"]].set_visible(False)
-    if isinstance(result, Protected) and clean:
-        vouch(ax.figure)
     return ax
 
 

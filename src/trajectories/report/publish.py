@@ -1,6 +1,6 @@
 """`trajectories publish`: a finished run goes where it is read, and into the ledger.
 
-What is copied is `shareable/`, whole, PDFs with their pages. The ledger is written first: a publication that is noted
+What is copied is `shareable/`, whole. The ledger is written first: a publication that is noted
 and not copied hides too much, one that is copied and not noted would let a later run tell the difference.
 """
 
@@ -24,7 +24,6 @@ from .addresses import INDEX, METHOD, shared_folder
 from .exports import FOLDER as DATA
 from .exports import exported
 from .method_page import method_page
-from .pdf import Printed
 from .run import Run
 from .shown import shown_tables
 from .words import LOCALES, words
@@ -54,8 +53,8 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
     Raises
     ------
     UnusableInputError
-        Nothing is there to publish; a page, its PDF or a file of data is not the one that the last run made, or its
-        tables, or what was published before, have changed since; `to` lies within the reports folder.
+        Nothing is there to publish; a page or a file of data is not the one that the last run made, or its tables, or
+        what was published before, have changed since; a PDF is there; `to` lies within the reports folder.
     """
     to = Path(to).resolve()
     files, frames = to_publish(study, to)
@@ -77,12 +76,23 @@ def to_publish(study: Study, to: Path | str) -> tuple[list[Path], dict[str, pd.D
     files = sorted(path for path in shareable.rglob("*") if path.is_file())
     if not files:
         raise UnusableInputError(f"{shareable} holds no page: run `trajectories report` first.")
+    _refuse_pdfs(files, shareable)
     _refuse_stale(shareable, tables, out / "sensitive" / "manifest.json")
     shown = shown_tables(tables, rules=study.disclosure, support=study.support)
     for language in LOCALES:
         _refuse_other_data(out, language, shown, Run.read(tables))
         _refuse_other_method(out, language, Run.read(tables), study)
     return files, {name: shown[name].frame.drop(columns="published", errors="ignore") for name in CELLS}
+
+
+def _refuse_pdfs(files: list[Path], shareable: Path) -> None:
+    """No run makes a PDF, and the search for leaks cannot read one."""
+    pdfs = [path.relative_to(shareable).as_posix() for path in files if path.suffix.lower() == ".pdf"]
+    if pdfs:
+        raise UnusableInputError(
+            f"{', '.join(pdfs)}: a PDF cannot be searched for what may not leave. Take it out of {shareable}, and "
+            "publish then; whoever reads a page prints it from a browser."
+        )
 
 
 def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
@@ -102,13 +112,10 @@ def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
         now = now or origins.data_of(tables)
         if any(page["made_from"].get(part) != content for part, content in now.items()):
             stale.append(name)
-    pdfs = {path.relative_to(shareable).as_posix() for path in shareable.rglob("*.pdf")}
-    stale += sorted(pdfs - Printed(shareable.parent).current())
     if stale:
         raise UnusableInputError(
             f"{', '.join(stale)}: not made from the tables and the ledger as they are now. Run `trajectories "
-            "report` (with --lang en for what is below en/, --pdf for what ends in .pdf), look at the pages, and "
-            "publish then."
+            "report` (with --lang en for what is below en/), look at the pages, and publish then."
         )
 
 

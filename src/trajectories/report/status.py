@@ -29,7 +29,6 @@ from .memory import Memory
 from .organisations import FOLDER as ORGANISATIONS
 from .organisations import MEMORY as OF_ORGANISATIONS
 from .organisations import made_from as organisations_from
-from .pdf import Printed
 from .words import FIRST, LOCALES
 
 FRESH, STALE, FAILED, MISSING = "fresh", "stale", "failed", "missing"
@@ -173,7 +172,7 @@ def _beside(study: Study, notebooks: Path, build: Thing) -> Iterator[Thing]:
     around = Around(out, made_around_from(study, tables, notebooks))
     there = [one for one in LOCALES if (shared_folder(out, one) / INDEX).exists()]
     pages = origins.read_manifest(out / "sensitive" / "manifest.json")
-    same = around.is_whole(pages, Printed(out), there)
+    same = around.is_whole(pages, there)
     why = () if same else (
         "something that they come from has changed, or a shared file" if (around.path).is_file()
         else f"no run has noted them (sensitive/{MEMORY})",

@@ -28,7 +28,7 @@ NOT_SEARCHED = (
 
 
 def withhold_leaks(
-    out: Path, secrets: Secrets, said: Ordinary, stems: Mapping[str, str], *, of_pages: Collection[str] = ()
+    out: Path, secrets: Secrets, said: Ordinary, stems: Mapping[str, str], *, searched: Collection[str] = ()
 ) -> dict[str, str]:
     """
     Search `shareable/`, and move what may not be there.
@@ -41,8 +41,8 @@ def withhold_leaks(
     said : Ordinary
     stems : mapping
         Region → what the names of its files begin with.
-    of_pages : collection of str
-        Files that were made from pages which are searched here (pdf.py); they go with these.
+    searched : collection of str
+        Files that an earlier run searched as they are now: not opened, and moved with what else is of their region.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def withhold_leaks(
     shareable, sensitive = out / "shareable", private_folder(out / "sensitive")
     log = private_folder(sensitive / "logs") / LOG
     log.unlink(missing_ok=True)
-    findings = find_leaks(shareable, secrets, said, of_pages=of_pages)
+    findings = find_leaks(shareable, secrets, said, searched=searched)
     if findings.empty:
         return {}
     with replaced(log) as scratch:
