@@ -72,6 +72,8 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
         "drawn_stays": None,
         "horizons": list(HORIZONS),
         "grace_days": 183,
+        "support": 20,
+        "replicates": 500,
         "version": "0.1.0",
         "synthetic": True,
         **facts,

@@ -46,11 +46,11 @@ def whole_line(study: Study, groups: tuple[str, ...], language: str = "fr") -> t
 
 
 def not_said(pages: dict[str, str]) -> dict[str, list[str]]:
-    """What stands on a page in the place of words, with what is around it (the method's page writes of NaT)."""
+    """What stands on a page in the place of words, with what is around it."""
     found = {}
     for name, page in pages.items():
         text = " ".join(_TAGS.sub(" ", page).split())
         said = [text[max(0, at.start() - 40) : at.end() + 40] for at in _NOT_SAID.finditer(text)]
-        if said and name != METHOD:
+        if said:
             found[name] = said
     return found

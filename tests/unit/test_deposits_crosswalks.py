@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from trajectories.deposits import CrosswalkError, load_crosswalk, values
 from trajectories.deposits.choosing import choose_crosswalk
-from trajectories.deposits.countries import countries
 from trajectories.deposits.crosswalks import COLUMNS, load_crosswalks, parse_crosswalk
 from trajectories.deposits.drafting import draft_crosswalk
 from trajectories.deposits.organisations import parse_name
@@ -271,7 +270,7 @@ def test_codes_periods_and_countries():
     ]
     assert values.quarters(["3", "T3", "3e trimestre", "T3 2021-2022", "5"])[0].tolist() == [3, 3, 3, 3, None]
     assert values.streams(["1", "volet 2", "V3", "autre"])[0].tolist() == ["V1", "V2", "V3", "autre"]
-    assert countries(["Côte d'Ivoire", "COTE IVOIRE", "le Liban", "CMR", ""])[0].tolist() == [
+    assert values.countries(["Côte d'Ivoire", "COTE IVOIRE", "le Liban", "CMR", ""])[0].tolist() == [
         "CIV",
         "CIV",
         "LBN",
@@ -298,8 +297,13 @@ def test_file_names(file, said):
 @given(st.text(), st.text())
 def test_words_never_raise(text, other):
     for read in (
-        countries, values.municipal_codes, values.postal_codes, values.fiscal_years, values.quarters, values.streams,
-    ):  # fmt: skip
+        values.countries,
+        values.municipal_codes,
+        values.postal_codes,
+        values.fiscal_years,
+        values.quarters,
+        values.streams,
+    ):
         read([text, other])
     values.whole_numbers([text], 1, 20)
     values.coded_list([text], _words("needs"))

@@ -1,4 +1,4 @@
-"""« Ailleurs », how to cite, the method in a paragraph, and the method page held against the code and the glossary."""
+"""« Ailleurs », how to cite, the method in a paragraph, and the method page: its text, its figures, its glossary."""
 
 import dataclasses
 import functools
@@ -9,19 +9,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import trajectories
 from page_reading import Reader, notebook, text_of
 from report_tables import write_tables
-from trajectories.report import docstrings, elsewhere, html, method, sections
+from trajectories.report import elsewhere, html, method, sections
 from trajectories.report.addresses import METHOD
 from trajectories.report.inputs import open_reports
 from trajectories.report.leaks import find_leaks
-from trajectories.report.method_page import METHODS, TERMS, method_page
+from trajectories.report.method_page import TERMS, method_page
 from trajectories.report.private import Secrets
 from trajectories.report.run import Run
 from trajectories.report.shown import all_protected
-from trajectories.report.words import LOCALES, read_catalogue, words
-from trajectories.study import REGION_CODES, Study
+from trajectories.report.words import LOCALES, method_text, read_catalogue, words
+from trajectories.study import REGION_CODES, Disclosure, Study
 
 ROOT = Path(__file__).resolve().parents[2]
 # Figure → the row or rows of docs/domain.md that it comes from, by what they begin with.
@@ -41,6 +40,12 @@ NAMED = {
     "Le Journal de Montréal": "J. de Montréal",
 }  # fmt: skip
 NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+# Where the method page may be led to: its chapters, in both languages.
+CHAPTERS = [
+    "m-question", "m-deposits", "m-places", "m-linkage", "m-spells", "m-cohort", "m-observation", "m-simpler",
+    "m-bounds", "m-bootstrap", "m-assumptions", "m-course", "m-comparison", "m-shrinkage", "m-typology", "m-models",
+    "m-services", "m-associations", "m-leads", "m-disclosure", "references", "glossaire", "parametres", "citer",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -165,42 +170,39 @@ def test_every_page_explains_its_method_in_a_paragraph_and_leads_to_the_method_p
 # The method page.
 
 
-def letters(text):
-    """What a text says, without its marks and its lines."""
-    return re.sub(r"[^\w%±×·≤<>=/]+", "", text.replace("`", ""))
+@pytest.mark.parametrize("language", sorted(LOCALES))
+def test_every_chapter_has_its_address_and_says_something(pages, language):
+    sections_ = re.findall(r'<section aria-labelledby="([^"]*)">(.*?)</section>', pages[language], re.S)
+    assert [name for name, _ in sections_] == CHAPTERS
+    for name, content in sections_:
+        assert re.match(f'<h2 id="{name}">[^<]+</h2>', content) and len(text_of(content)) > 200, name
+    assert "**" not in pages[language] and "{{" not in pages[language] and "&lt;" not in text_of(pages[language])
 
 
 @pytest.mark.parametrize("language", sorted(LOCALES))
-def test_the_method_page_shows_what_the_code_says_and_words_of_its_own_for_each_method(pages, language):
-    shown = letters(text_of(pages[language]))
+def test_the_figures_on_the_method_page_are_those_of_the_run(run, language):
+    facts = {"perimeter": "CMM", "support": 17, "replicates": 1234, "drawn_stays": 76000, "version": "<b>9</b>"}
+    rules = Disclosure(threshold=55, households=7, round=11, rate_denominator=33)
+    text = method_page(dataclasses.replace(run, **facts), rules, language)
     said = words(language)
-    for name, targets in METHODS.items():
-        assert said.say(f"explained.{name}") in pages[language].replace("&#39;", "'"), name
-        for target in targets:
-            assert docstrings.dotted(target) in pages[language]
-            for _, text in docstrings.told(target):
-                for paragraph in re.split(r"\n\s*\n", text):
-                    # numbers of a list are the browser's
-                    plain = re.sub(r"^\d+\. ", "", paragraph, flags=re.MULTILINE)
-                    assert letters(plain) in shown, (target, paragraph)
-    everything = " ".join(docstrings.docstring(target) for targets in METHODS.values() for target in targets)
-    assert "Parameters" in everything and ">>>" in everything
-    assert ">>>" not in text_of(pages[language]) and "<h4>Parameters" not in pages[language]
-    assert pages[language].count("<h4>Notes</h4>") > 5 and "<h4>References</h4>" in pages[language]
+    assert "&lt;b&gt;9&lt;/b&gt;" in text and "<b>" not in text  # what is set in is never markup
+    assert words(language).label("perimeter", "CMM") in text and "RMR" not in text[: text.index('id="m-deposits"')]
+    for name, expected in {
+        "bootstrap": [said.number(1234)], "models": [said.number(76000)], "observation": ["17"],
+        "disclosure": ["55", "7", "11", "33", "20"],  # 20: the least at risk, whatever the support is
+    }.items():  # fmt: skip
+        chapter = text_of(text[text.index(f'id="m-{name}"') :].partition("</section>")[0])
+        assert [number for number in expected if not re.search(rf"\b{number}\b", chapter)] == [], name
+    whole = method_page(dataclasses.replace(run, drawn_stays=None), rules, language)
+    assert said.number(76000) not in whole
 
 
-def test_every_docstring_of_the_method_page_is_in_the_code_and_one_that_is_not_is_said():
-    for target in {target for targets in METHODS.values() for target in targets}:
-        assert len(docstrings.docstring(target)) > 20
-    with pytest.raises(LookupError, match=r"cohort\.py:nobody: no such docstring"):
-        docstrings.docstring("cohort.py:nobody")
-    with pytest.raises(LookupError, match=r"nowhere\.py: no such module"):
-        docstrings.docstring("nowhere.py")
-
-
-def test_code_is_english_on_both_pages_and_says_so_where_the_page_is_not(pages):
-    assert pages["fr"].count('<div class="docstring" lang="en-CA">') == len(METHODS) == pages["fr"].count("<details>")
-    assert pages["en"].count('<div class="docstring">') == len(METHODS) and 'lang="en-CA"' in pages["en"][:100]
+def test_the_text_of_the_method_page_is_the_same_in_both_languages_and_typeset_by_their_rules(pages):
+    sets_in = {one: re.findall(r"\{\{.*?\}\}|\{%.*?%\}", method_text(one)) for one in LOCALES}
+    assert sets_in["fr"] == sets_in["en"]
+    french, english = (pages[one].partition("<main")[2] for one in ("fr", "en"))
+    assert re.findall(r" [:%»;?!]|« ", french) == [] and "95\N{NO-BREAK SPACE}%" in french and "«" in french
+    assert "95%" in english and "«" not in english and "12\N{NO-BREAK SPACE}months" in english
 
 
 @pytest.mark.parametrize("language", sorted(LOCALES))
@@ -214,7 +216,7 @@ def test_the_method_page_is_a_page_like_the_others(pages, run, language):
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
     links = [attributes["href"][1:] for tag, attributes in reader.tags if tag == "a" and attributes["href"][0] == "#"]
-    assert len(ids) == len(set(ids)) and set(links) <= set(ids) and len(links) == len(METHODS) + 4
+    assert len(ids) == len(set(ids)) and set(links) <= set(ids) and links == ["contenu", *CHAPTERS]
     assert words(language).date(run.cutoff) in text and run.version in text
     assert method_page(run, Study().disclosure, language) == text
     real = method_page(dataclasses.replace(run, synthetic=False), Study().disclosure, language)
@@ -267,11 +269,11 @@ def people(couples, typed=list):
     return Secrets.of_records(pd.DataFrame(couples, columns=["given_name", "family_name"]), typed)
 
 
-def test_authors_that_the_code_cites_are_no_leak_on_the_method_page_and_one_elsewhere(pages, tmp_path):
+def test_authors_that_the_method_page_cites_are_no_leak_there_and_one_elsewhere(pages, tmp_path):
     for name, text in (("", pages["fr"]), ("en/", pages["en"])):
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / METHOD).write_text(text, encoding="utf-8")
-    cited = ["Frydman", "Turnbull", "Pan", "Wang", "Gray", "Robins", "Hesterberg", "Martin", "Linacre"]
+    cited = ["Frydman", "Turnbull", "Kaplan", "Meier", "Gray", "Robins", "Louis", "White", "Ding"]
     # nothing on the page is such that deposits would have to be read again for what partners typed
     couples = [(given, family) for given in cited for family in cited]
     known = people(couples, lambda: pytest.fail("deposits are read"))
@@ -295,7 +297,3 @@ def test_the_box_is_no_leak_to_whoever_is_called_as_its_sources(folder, tmp_path
         (tmp_path / f"{language}.html").write_text(box(folder, language=language), encoding="utf-8")
     known = people([("Presse", "Journal"), ("Halifax", "Observatoire"), ("News", "Cic")], lambda: pytest.fail("read"))
     assert find_leaks(tmp_path, known).empty
-
-
-def test_the_docstrings_are_those_of_this_library():
-    assert Path(trajectories.__file__).parent == docstrings.PACKAGE

@@ -29,7 +29,7 @@ from ..survival import ObservedCurve
 from .covariates import Design, Partition, compared_among, design, partitions, with_household_type
 from .outcome import fit_outcome, g_computation, stays_of
 from .refit import household_draws, on_months, refit
-from .tidy import answer_rows, too_small_rows
+from .tidy import Answers, answer_rows, too_small_rows
 from .weights import balance_table, overlap_table, propensity, propensity_again, stabilised
 
 Floats = NDArray[np.float64]
@@ -51,19 +51,6 @@ class Everyone:
     def last(self) -> int:
         """The last month."""
         return len(self.survival) - 1
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What one comparison found: S by month and replicate, of each group (last: the province) and method."""
-
-    partition: Partition
-    survival: dict[str, Floats]  # method → groups + 1 × months × (1 + replicates)
-    known: list[pd.DataFrame]  # of each group, then the province: n_risk, known by month
-    n_start: list[int]
-    borrowed: list[bool]
-    overlap: pd.DataFrame
-    converged: bool
 
 
 def compare(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,6 @@ from ..study import Study
 from ..tables import PROVINCE
 from .covariates import Partition
 from .refit import restricted_means
-
-if TYPE_CHECKING:
-    from .standardised import Answers
 
 Floats = NDArray[np.float64]
 COLUMNS = (
@@ -31,6 +28,19 @@ SAME = {RATE: 0.01, MEAN: 0.25}
 APART = 2.0  # standard errors of their difference
 FAR_WEIGHT, POOR_OVERLAP, POOR_SHARE = 10.0, 0.9, 0.5
 CONF_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one comparison found: S by month and replicate, of each group (last: the province) and method."""
+
+    partition: Partition
+    survival: dict[str, Floats]  # method → groups + 1 × months × (1 + replicates)
+    known: list[pd.DataFrame]  # of each group, then the province: n_risk, known by month
+    n_start: list[int]
+    borrowed: list[bool]
+    overlap: pd.DataFrame
+    converged: bool
 
 
 def answer_rows(answers: Answers, horizons: Sequence[int], study: Study) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 
 from .crosswalks import word_key
-from .values import NOTHING, Result, read_each
 
 _COUNTRY_WORDS = {
     "rdc": "COD", "rd congo": "COD", "congo rdc": "COD", "republique democratique du congo": "COD",
@@ -54,26 +53,3 @@ def country_words() -> dict[str, str]:
         words.setdefault(word_key(alpha), alpha)
         words.setdefault(word_key(code), alpha)
     return words | _COUNTRY_WORDS
-
-
-def countries(texts: list[str]) -> Result:
-    """
-    Names of countries → ISO 3166-1 alpha-3.
-
-    Examples
-    --------
-    >>> countries(["Côte d'Ivoire", "HAITI", "RDC", "Atlantide"])[0].tolist()
-    ['CIV', 'HTI', 'COD', None]
-    """
-    words = country_words()
-
-    def read(text: str):
-        key = word_key(text)
-        if key in NOTHING:
-            return None
-        for article in ("", "la ", "le ", "les ", "l ", "republique de ", "republique du ", "republique d "):
-            if key.startswith(article) and key.removeprefix(article) in words:
-                return words[key.removeprefix(article)]
-        raise KeyError(text)
-
-    return read_each(texts, read)

@@ -17,7 +17,6 @@ from ..places.outside import unknown_words
 from ..places.spelling import key_of
 from ..tables import LEFT
 from . import values
-from .countries import countries
 from .crosswalks import DATES, EVENT_DATES, PLACES, Crosswalks
 from .dates import DateTable
 from .gathering import Gathered, as_objects
@@ -186,9 +185,11 @@ def read_values(
     """The columns that are neither dates nor places, at the rows; `fiscal_year` is that of every row gathered."""
     columns = read_words(gathered, crosswalks, fiscal_year, rows, findings.add)
     readers: dict[str, Callable[[list[str]], values.Result]] = {
-        "birth_country": countries, "residence_code_typed": values.municipal_codes, "postal_code": values.postal_codes,
+        "birth_country": values.countries,
+        "residence_code_typed": values.municipal_codes,
+        "postal_code": values.postal_codes,
         **{c: values.plain for c in ("file_number", "household_number", "given_name", "family_name", *PLACES)},
-    }  # fmt: skip
+    }
     for column, read in readers.items():
         found, unreadable = read(gathered.texts[column])
         if column == "birth_country":  # the codes have their own findings, beside the places

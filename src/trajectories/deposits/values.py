@@ -13,6 +13,7 @@ import numpy as np
 
 from ..places.spelling import fold
 from ..study import FIRST_YEAR, LAST_YEAR
+from .countries import country_words
 from .crosswalks import LIST_OF, Crosswalk, Crosswalks, word_key
 from .statuses import read_status
 
@@ -188,6 +189,29 @@ def plain(texts: list[str]) -> Result:
     return read_each(texts, clean)
 
 
+def countries(texts: list[str]) -> Result:
+    """
+    Names of countries → ISO 3166-1 alpha-3.
+
+    Examples
+    --------
+    >>> countries(["Côte d'Ivoire", "HAITI", "RDC", "Atlantide"])[0].tolist()
+    ['CIV', 'HTI', 'COD', None]
+    """
+    words = country_words()
+
+    def read(text: str):
+        key = word_key(text)
+        if key in NOTHING:
+            return None
+        for article in ("", "la ", "le ", "les ", "l ", "republique de ", "republique du ", "republique d "):
+            if key.startswith(article) and key.removeprefix(article) in words:
+                return words[key.removeprefix(article)]
+        raise KeyError(text)
+
+    return read_each(texts, read)
+
+
 def streams(texts: list[str]) -> Result:
     """`V1`, `volet 1`, `1`, `Volet III`, `V3 - Accueil` → V1 …; anything else as typed (`stream_meanings` reads it)."""
 
@@ -257,8 +281,6 @@ def closest_word(text: str, column: str, crosswalk: Crosswalk) -> str | None:
 
     parts = [word_key(part) for part in (_SPLIT.split(text) if column == "needs" else [text])]
     if column == "birth_country":
-        from .countries import country_words
-
         known = {key: key for key in country_words() if len(key) > 3}
         labels = known
     else:

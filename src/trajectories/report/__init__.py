@@ -10,7 +10,7 @@ Where to look:
 what comes in    inputs, protected, shown, run, earlier (what was published before)
 the page's head  headline, essentials, lights, quality (the state of the data), leads
 sections         sections, portrait, course, companions, hearing_reading, linkage, services, elsewhere, method
-other pages      whole (of the whole), atlas, method_page, docstrings, organisations, organisation_parts
+other pages      whole (of the whole), atlas, method_page, organisations, organisation_parts
 words, numbers   words, readings, counting, locale/ (the catalogues); messages holds them against the code
 how it is drawn  figures/, drawing, tables, markup, html, template/ (page.css and the frames)
 files beside     exports, labelled, indicators

@@ -55,7 +55,7 @@ def common(tables: Path) -> dict[str, Any]:
 
 
 def whole_source(*, without: Collection[str] = ()) -> str:
-    """The library's source, all of it: pages quote docstrings and take constants of rooms that they do not run."""
+    """The library's source, all of it: pages take constants of rooms that they do not run."""
     names = (path.name for path in PACKAGE.iterdir() if path.name != "__pycache__")
     return source_hash(names, without=without)
 

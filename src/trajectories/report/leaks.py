@@ -32,7 +32,7 @@ import pandas as pd
 
 from .addresses import METHOD
 from .opened import Opened, open_file
-from .ordinary import Ordinary, ordinary, plain, with_docstrings
+from .ordinary import Ordinary, on_method_page, ordinary, plain
 from .private import Secrets, telling
 
 COLUMNS = ["file", "kind", "where", "value"]
@@ -130,9 +130,9 @@ def find_leaks(
     opened = {name: open_file(path, name) for name, path in opened.items() if name not in searched}
     pieces = [_piece(name, where, text) for name, file in opened.items() for where, text in file.pieces.items()]
     found = [(name, *row) for name, file in opened.items() for row in _whoevers(file)]
-    quoting = [piece for piece in pieces if Path(piece.file).name == METHOD]
+    of_method = [piece for piece in pieces if Path(piece.file).name == METHOD]
     others = [piece for piece in pieces if Path(piece.file).name != METHOD]
-    for some, may_say in ((others, said), (quoting, with_docstrings(said) if quoting else said)):
+    for some, may_say in ((others, said), (of_method, on_method_page(said) if of_method else said)):
         for search in (_names, _dates, _codes):
             found += search(some, secrets, may_say)
         # to know what partners typed, deposits may have to be read: not for a file that stays in anyway
@@ -302,8 +302,7 @@ def _codes(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[t
         for name in _met(piece, names):
             yield piece.file, "organisation", piece.where, name
         for found in _NAMED_NUMBER.finditer(piece.plain):
-            # « one more per household), 94.3 » is the method page's own
-            if found[1] in secrets.numbers and found[0] not in said.pairs:
+            if found[1] in secrets.numbers:
                 yield piece.file, "number", piece.where, found[1]
 
 

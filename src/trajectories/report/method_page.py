@@ -1,53 +1,25 @@
-"""The method page: each method in plain words, and below it what the code says of itself; the words; the settings.
+"""The method page: how the numbers are made, in plain words; the glossary; the settings of the run; how to cite it.
 
-It is made at every run from the docstrings of the library (docstrings.py), the catalogues and the glossary, so that it
-says what this version does. Docstrings are English on both pages, and marked so. The terms are those of GLOSSARY.md,
-held to it by a test; their French meanings stand in the catalogue.
+The text stands in `locale/<locale>/methode.md`, one file a language: Markdown, in which Jinja sets the figures of the
+run. The terms are those of GLOSSARY.md, held to it by a test; what they mean stands in the catalogue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 
 from markupsafe import Markup
 
+from ..disclosure.rules import SMALLEST_AT_RISK
 from ..study import Disclosure
-from . import docstrings
 from .html import without_notebook
 from .markup import element, join
 from .method import parameters, reference
 from .ordinary import plain
 from .readings import series
 from .run import Run
-from .tables import definition_list
-from .words import Words, words
+from .words import Words, method_text, words
 
-# What is shown → where the code says it, in the order in which data walks. Words: `explained.<name>` in the catalogue.
-METHODS: dict[str, tuple[str, ...]] = {
-    "deposits": ("deposits/__init__.py",),
-    "places": ("places/__init__.py", "places/matching.py"),
-    "linkage": ("persons/__init__.py", "persons/__init__.py:link_persons", "persons/clusters.py"),
-    "spells": ("observations.py", "spells.py", "spells.py:build_spells"),
-    "cohort": ("cohort.py", "contacts.py"),
-    "observation": ("retention.py", "survival/observation/observed.py",
-                    "survival/observation/observed.py:observed_incidence"),
-    "simpler": ("survival/kaplan_meier.py:kaplan_meier", "survival/intervals/turnbull.py:turnbull",
-                "survival/incidence.py:cumulative_incidence"),
-    "bounds": ("companions.py",),
-    "bootstrap": ("survival/bootstrap.py", "survival/bootstrap.py:bootstrap"),
-    "assumptions": ("assumptions.py", "panel.py", "sensitivity.py"),
-    "course": ("course/__init__.py",),
-    "comparison": ("comparison/standardised.py", "comparison/standardised.py:compare", "comparison/weights.py",
-                   "comparison/outcome.py"),
-    "shrinkage": ("comparison/shrinkage.py", "comparison/shrinkage.py:shrunken"),
-    "typology": ("typology/__init__.py", "typology/costs.py", "typology/distances.py", "typology/clusters.py"),
-    "models": ("completed.py", "completed.py:completed_stays", "survival/pooling.py:pool"),
-    "services": ("services/__init__.py", "services/use.py", "services/transfer.py", "services/expected.py"),
-    "associations": ("services/association.py", "services/evalue.py", "services/controls.py"),
-    "leads": ("services/leads.py", "leads.py:improvement_leads"),
-    "disclosure": ("disclosure/__init__.py", "disclosure/counts.py", "disclosure/rates.py", "disclosure/curves.py",
-                   "disclosure/ledger.py"),
-}  # fmt: skip
 # The terms of GLOSSARY.md, by the name of their message.
 TERMS = (
     "deposit", "record", "crosswalk", "quarantine", "issue", "light", "superseded", "identity", "link",
@@ -61,8 +33,8 @@ TERMS = (
     "right_censored", "cumulative_incidence", "bounds", "support", "subsample", "household", "cut_off",
     "suppression",
 )  # fmt: skip
-# Of docstrings.
-_ENGLISH = "en-CA"
+# A chapter of the text: where other pages may lead to it, its title, what it says.
+_CHAPTER = re.compile(r'<h2 id="([\w-]+)">(.*?)</h2>(.*?)(?=<h2 |\Z)', re.DOTALL)
 
 
 def method_page(run: Run, rules: Disclosure, language: str) -> str:
@@ -82,57 +54,60 @@ def method_page(run: Run, rules: Disclosure, language: str) -> str:
     NotebookError
         The page would hold something that no page may (`html.FORBIDDEN`).
     """
+    import mistune
+
     said = words(language)
-    say = said.say
-    parts = [
-        *((f"m-{name}", say(f"explained.{name}.title"), _explained(name, said)) for name in METHODS),
-        ("glossaire", say("method_page.glossary"), _glossary(said)),
-        ("parametres", say("method_page.parameters"), definition_list(parameters(said, run, rules))),
-        ("citer", say("cite.title"), join(*reference(say("method_page.title"), said, run))),
-    ]
-    contents = element("ol", *(element("li", element("a", title, href=f"#{name}")) for name, title, _ in parts))
+    as_html = mistune.create_markdown(escape=False, plugins=["def_list"])
+    text = Markup(as_html(said.typeset(_markdown(run, rules, said))))  # noqa: S704 - ours; Jinja escapes what it sets in
+    chapters = [[Markup(part) for part in chapter] for chapter in _CHAPTER.findall(text)]  # noqa: S704 - parts of it
+    links = (element("a", title, href=f"#{name}") for name, title, _ in chapters)
     body = join(
         element(
-            "header", element("p", series(said), class_="series"), element("h1", say("method_page.title")),
-            element("p", say("method_page.what"), class_="lead"), class_="opening",
+            "header",
+            element("p", series(said), class_="series"),
+            element("h1", said.say("method_page.title")),
+            element("p", said.say("method_page.what"), class_="lead"),
+            class_="opening",
         ),
-        element("nav", contents, class_="contents", aria_label=say("method_page.contents")),
+        element(
+            "nav",
+            element("ol", *(element("li", link) for link in links)),
+            class_="contents",
+            aria_label=said.say("contents.title"),
+        ),
         *(
             element("section", element("h2", title, id=name), content, aria_labelledby=name)
-            for name, title, content in parts
+            for name, title, content in chapters
         ),
-    )  # fmt: skip
+    )
     return without_notebook("method_page", body, said, run)
 
 
-def said_by_code() -> Iterator[str]:
-    """What the page quotes of the code: names, and texts of docstrings."""
-    for target in dict.fromkeys(target for targets in METHODS.values() for target in targets):
-        yield docstrings.dotted(target)
-        yield from (text for _, text in docstrings.told(target))
+def _markdown(run: Run, rules: Disclosure, said: Words) -> str:
+    """The text of the page, with the figures of the run, the glossary, the settings and the reference set in."""
+    import jinja2
 
-
-def _explained(name: str, said: Words) -> Markup:
-    """In plain words, and folded below it what the code says."""
-    parts = [part for target in METHODS[name] for part in _of_code(target)]
-    code = element("div", *parts, class_="docstring", lang=None if said.tag == _ENGLISH else _ENGLISH)
-    return join(
-        element("p", said.say(f"explained.{name}")),
-        element("details", element("summary", said.say("method_page.code")), code),
+    number = said.number
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(method_text(said.language)).render(
+        perimeter=said.label("perimeter", run.perimeter),
+        scope=said.label("scope", run.scope),
+        cutoff=said.date(run.cutoff),
+        support=number(run.support),
+        replicates=number(run.replicates),
+        drawn=None if run.drawn_stays is None else number(run.drawn_stays),
+        threshold=number(rules.threshold),
+        households=number(rules.households),
+        base=number(rules.round),
+        denominator=number(rules.rate_denominator),
+        at_risk=number(max(run.support, SMALLEST_AT_RISK)),
+        glossary=_glossary(said),
+        parameters=parameters(said, run, rules),
+        citation=join(*reference(said.say("method_page.title"), said, run)),
     )
 
 
-def _of_code(target: str) -> list[Markup]:
-    """One docstring: what it is of, then its sections."""
-    found = [element("h3", element("code", docstrings.dotted(target)))]
-    for section, text in docstrings.told(target):
-        found += [element("h4", section) if section else Markup(""), docstrings.as_html(text)]
-    return found
-
-
-def _glossary(said: Words) -> Markup:
+def _glossary(said: Words) -> list[tuple[str, str]]:
     """Terms and what they mean, in alphabetical order."""
-    entries = {name: said.say(f"glossary.{name}.term") for name in TERMS}
-    in_order = sorted(TERMS, key=lambda name: plain(entries[name]))
-    listed = definition_list([(entries[name], docstrings.inline(said.say(f"glossary.{name}"))) for name in in_order])
-    return join(element("p", said.say("method_page.glossary_what")), listed)
+    entries = [(said.say(f"glossary.{name}.term"), said.say(f"glossary.{name}")) for name in TERMS]
+    return sorted(entries, key=lambda entry: plain(entry[0]))

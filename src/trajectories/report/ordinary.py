@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..fingerprint import PACKAGE
 from .elsewhere import FIGURES
-from .words import LOCALES, read_catalogue
+from .words import LOCALES, method_text, read_catalogue
 
 # Marks above and below letters, and signs of no width, which a reader does not see.
 _UNSEEN = re.compile(
@@ -29,6 +29,8 @@ _UNSEEN = re.compile(
 # Letters that Unicode does not take apart (persons/names.py has the same).
 _LETTERS = (("ø", "o"), ("đ", "d"), ("ł", "l"), ("œ", "oe"), ("æ", "ae"), ("ı", "i"))
 _NOT_WORDS = re.compile(r"[^\w\n]+|_+")
+# Between the pieces of a Markdown text: paragraphs, items of a list, tags, what Jinja sets in.
+_APART = re.compile(r"\n\s*\n|\n- |[<>]|\{\{.*?\}\}|\{%.*?%\}")
 # What matplotlib and a browser call things in attributes, beside what our own code and templates say.
 _MARKUP = """
     matrix translate rotate scale skewx skewy miter butt round square evenodd nonzero none inherit start middle end
@@ -99,20 +101,18 @@ def ordinary(names: Iterable[str] = (), dates: Iterable[dt.date] = ()) -> Ordina
     return Ordinary(*found, machine | found[0], frozenset(dates))
 
 
-def with_docstrings(said: Ordinary) -> Ordinary:
-    """`said`, and what the method page quotes of the code: « Cox », « Pan » and « Gray » are authors on that page."""
-    words, pairs, first, last = _of_docstrings()
+def on_method_page(said: Ordinary) -> Ordinary:
+    """`said`, and what the text of the method page says: « Cox », « Fine » and « Gray » are authors on that page."""
+    words, pairs, first, last = _of_method_page()
     return Ordinary(
         said.words | words, said.pairs | pairs, said.first | first, said.last | last, said.machine | words, said.dates
     )
 
 
 @functools.cache
-def _of_docstrings() -> tuple[frozenset[str], ...]:
-    from .method_page import said_by_code
-
-    # a line a paragraph: what the page shows one after the other is one text
-    return _taken_apart(" ".join(text.split()) for text in said_by_code())
+def _of_method_page() -> tuple[frozenset[str], ...]:
+    paragraphs = (piece for language in LOCALES for piece in _APART.split(method_text(language)))
+    return _taken_apart(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 @functools.cache

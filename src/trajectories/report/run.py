@@ -23,6 +23,8 @@ class Run:
     follow_up_months: tuple[int, ...]
     horizons: tuple[int, ...]
     grace_days: int
+    support: int
+    replicates: int
     version: str
     synthetic: bool
     groups: Mapping[str, tuple[str, ...]]

@@ -114,6 +114,10 @@ class Words:
         key = f"{family}.{code}"
         return self.say(key) if self.has(key) else str(code)
 
+    def typeset(self, text: str) -> str:
+        """A text in the typography of the language."""
+        return _TYPOGRAPHY[self.language](text)
+
     def number(self, value: float | None, decimals: int = 0) -> str:
         """A number; a missing one is a dash."""
         from babel.numbers import format_decimal
@@ -242,6 +246,11 @@ def read_catalogue(language: str, *, typeset: bool = True):
 def catalogue_path(language: str) -> Path:
     """Where the catalogue of a language stands."""
     return Path(__file__).parent / "locale" / LOCALES[language] / "LC_MESSAGES" / "trajectories.po"
+
+
+def method_text(language: str) -> str:
+    """The text of the method page as it was written: Markdown, a Jinja template (method_page.py)."""
+    return (Path(__file__).parent / "locale" / LOCALES[language] / "methode.md").read_text(encoding="utf-8")
 
 
 def _missing(value: float | None) -> bool:

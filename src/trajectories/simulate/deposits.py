@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,31 +12,12 @@ from .drafts import EVENT_DATES, PLACES, Draft
 from .event_defects import bend_quarters
 from .ledger import Ledger, record
 from .organisations import Habit, Organisation, habit_in
-from .saving import FLAWS, UNREADABLE, can_have, text_bytes, workbook_bytes
+from .saving import FLAWS, UNREADABLE, Deposit, can_have
 from .settings import HABIT, LAYOUT, Settings, between, date_of, fiscal, generator, quarter_end, quarter_of
 from .sheets import Sheet, lay_out
 
 if TYPE_CHECKING:
     from .defects import Mishaps
-
-
-@dataclass
-class Deposit:
-    """One file and the sheets in it."""
-
-    path: str
-    habit: Habit
-    sheets: list[Sheet]
-    superseded_by: str = ""
-    copy_of: str = ""
-    extras: frozenset[str] = frozenset()  # what a workbook has besides (saving.workbook_bytes)
-    flaw: str = ""  # what is wrong with a text (saving.FLAWS)
-
-    def content(self) -> bytes:
-        """The file's bytes."""
-        if self.habit.format == "xlsx":
-            return workbook_bytes(self.sheets, self.habit, self.extras)
-        return text_bytes(self.sheets[0], self.flaw)
 
 
 def deposit(

@@ -6,16 +6,13 @@ The fate is the first that fits of superseded, quarantined, duplicate, accepted 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from .drafts import NO_DATE, Draft
+from .saving import Deposit
 from .settings import as_dates
 from .sheets import Sheet
-
-if TYPE_CHECKING:
-    from .deposits import Deposit
 
 _DATES = ("event_date", "exit_date", "noted_date", "follow_up_date")
 _NUMBERS = ("true_person", "true_household", "identity")

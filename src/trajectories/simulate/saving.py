@@ -1,4 +1,4 @@
-"""Sheets to bytes: text in an encoding, or a workbook with a fixed date: one seed, the same bytes."""
+"""A deposit and its bytes: text in an encoding, or a workbook with a fixed date: one seed, the same bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import datetime as dt
 import io
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import xlsxwriter
 
@@ -16,6 +17,25 @@ from .sheets import Sheet
 
 _CREATED = dt.datetime(2018, 4, 1)  # a workbook's own date: any fixed one
 _END = "\r\n"
+
+
+@dataclass
+class Deposit:
+    """One file and the sheets in it."""
+
+    path: str
+    habit: Habit
+    sheets: list[Sheet]
+    superseded_by: str = ""
+    copy_of: str = ""
+    extras: frozenset[str] = frozenset()  # what a workbook has besides (`workbook_bytes`)
+    flaw: str = ""  # what is wrong with a text (of `FLAWS`)
+
+    def content(self) -> bytes:
+        """The file's bytes."""
+        if self.habit.format == "xlsx":
+            return workbook_bytes(self.sheets, self.habit, self.extras)
+        return text_bytes(self.sheets[0], self.flaw)
 
 
 def text_bytes(sheet: Sheet, flaw: str = "") -> bytes:

@@ -23,7 +23,7 @@ from trajectories.months import months_between
 
 from . import effects
 from .defects import Mishaps
-from .deposits import Deposit, deposit, write_all
+from .deposits import deposit, write_all
 from .drafts import Identity, draft, file_events, identify, settle_fate, settle_forms
 from .event_defects import count_what_is_there, note_under_the_spouse, reopen_files
 from .geography import Geography, geography
@@ -32,6 +32,7 @@ from .habits import Change, changes, eras, merged, to_events, to_identities, to_
 from .histories import Life, true_lives
 from .organisations import Event, Habit, Organisation, found, habits
 from .reporting import report
+from .saving import Deposit
 from .settings import Settings, as_dates, day_of, quarter_of, quarter_start
 
 
