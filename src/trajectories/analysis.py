@@ -28,7 +28,14 @@ from .models import fit_models, services_in_stays
 from .panel import panel, range_of
 from .persons import match_weights
 from .portrait import DECISIONS_READ, PORTRAIT_READS, decisions, types_by_place, whole_portrait
-from .provenance import analysed_from, description, is_made, linkage_model, refuse_mixture, same_study, stamp
+from .provenance import (
+    analysed_from,
+    description,
+    linkage_model,
+    refuse_mixture,
+    same_study,
+    stamp_of_analysis,
+)
 from .results import drop_others, write_results
 from .retention import estimate
 from .sensitivity import linkage_sensitivity, moved_records
@@ -92,7 +99,8 @@ def analyse(
     folder = private_folder(private_folder(study.paths.reports / "sensitive") / "tables")
     origin = analysed_from(study, notes)
     refuse_mixture(study.paths.derived, origin["tables"])
-    if not force and is_made(folder, origin):
+    stamp = stamp_of_analysis(folder)
+    if not force and stamp.is_current(origin):
         say("estimates (unchanged)")
         return folder
     from threadpoolctl import threadpool_limits
@@ -109,7 +117,7 @@ def analyse(
         scratch.write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
     written += ["accounting.csv", "run.json"]
     drop_others(folder, written)
-    stamp(folder, origin, written)
+    stamp.write(origin, written)
     return folder
 
 

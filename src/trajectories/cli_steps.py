@@ -68,34 +68,34 @@ def build_step(
 ) -> int:  # fmt: skip
     """Build where something has changed, and say what became of the rows; the exit status."""
     from . import pipeline, tables
-    from .built import asked_of_build, built_from, is_built, note_built
     from .persons.review import FILE as REVIEW
+    from .persons.review import review_folder
+    from .provenance import built_from, note_built, stamp_of_build
 
-    show = show or Shown()
+    show, stamp = show or Shown(), stamp_of_build(study.paths.derived)
     with show.stage("build") as say:
-        if not force and is_built(study):
+        origin, n_anew = built_from(study), None
+        if not force and stamp.is_current(origin):
             say("tables (unchanged)")
-            n_anew = None
         else:
-            origin = built_from(study)
             built = pipeline.build(study, progress=say, new_key=new_key, force=force, executor=executor)
             note_built(study, origin, built)
             n_anew = built.deposits.n_anew
     derived = study.paths.derived
     files, persons, stays = (tables.load(one, derived) for one in (tables.FILES, tables.PERSONS, tables.COHORT))
-    excluded, idle, n_waiting, weights = asked_of_build(study)
-    _accounting(files, each_file, excluded, show, n_anew)
-    for line in idle:
+    noted = stamp.read()
+    _accounting(files, each_file, noted.get("n_excluded", 0), show, n_anew)
+    for line in noted.get("idle_lines", []):
         show.echo(
             f"{study.exclusions}, line {line}: no accepted row has this organisation and file number, and nobody is "
             "left out for it. Look at how the organisation writes them."
         )
-    if n_waiting:
+    if n_waiting := noted.get("n_waiting"):
         show.echo(
-            f"{pipeline.review_folder(study) / REVIEW}: {n_waiting} decided pair(s) of which a file has no accepted "
+            f"{review_folder(study) / REVIEW}: {n_waiting} decided pair(s) of which a file has no accepted "
             "row today. They are kept, without effect, until its rows are sent again."
         )
-    if weights:
+    if weights := noted.get("weights"):
         show.echo(weights)
     show.echo(f"{persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
     unreadable = files[files["status"].eq("unreadable")]

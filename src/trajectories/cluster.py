@@ -39,8 +39,8 @@ from threadpoolctl import threadpool_limits
 from . import __version__
 from .deposits.files import usable_cores
 from .exceptions import ClusterError, TrajectoriesError, told
-from .fingerprint import PACKAGE, source_hash
 from .folders import private_folder
+from .stamps import PACKAGE, source_hash
 from .study import Study
 
 LOCAL = "local"

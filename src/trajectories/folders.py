@@ -14,7 +14,13 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A spreadsheet takes a cell that begins so for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SCRATCH = re.compile(r"\..+\.(?P<process>\d+)\.[0-9a-z_]{8}\.tmp(\.ipynb)?")
 
 
@@ -87,3 +93,21 @@ def is_alive(process: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """
+    The frame, no text of which a spreadsheet takes for a formula.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> harmless(pd.DataFrame({"a": ["=1+1", "x"], "b": [-1, 2]})).to_numpy().tolist()
+    [["'=1+1", -1], ['x', 2]]
+    """
+
+    def quoted(cell: object) -> object:
+        return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+    text = frame.select_dtypes(["object", "string", "category"])
+    return frame.assign(**{name: values.astype("object").map(quoted) for name, values in text.items()})

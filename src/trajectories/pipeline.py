@@ -45,7 +45,7 @@ from .persons import (
     waiting,
 )
 from .persons.key_mark import check_key, note_key
-from .persons.review import read_decisions, review_table, write_review
+from .persons.review import read_decisions, review_folder, review_table, write_review
 from .portrait import accounting
 from .provenance import choices, finished, linkage_model, refuse_mixture, unfinished
 from .spells import NO_DAY_TOLD, Residences, cutoff_of
@@ -203,11 +203,6 @@ def _alternatives(links: Links, study: Study, key: Key | bytes) -> pd.DataFrame:
         thresholds = drawn_thresholds(links, study.seed + draw)
         found.append(resolve(links, thresholds, key).persons.assign(draw=draw))
     return tables.stack(found, tables.ALTERNATIVES)[list(tables.ALTERNATIVES.columns)]
-
-
-def review_folder(study: Study) -> Path:
-    """Where the clerical review is written, and read back."""
-    return study.paths.reports / "sensitive" / "review"
 
 
 def _nothing_usable(study: Study, deposits: Deposits) -> str:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import importlib.metadata
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import tables
+from .deposits.deposits import CROSSWALKS
+from .deposits.rules import CANNOT_OPEN
 from .exceptions import StaleTableError
-from .fingerprint import PACKAGE, file_hash, fingerprint, hashes_below, opened, sealed, source_hash
-from .folders import replaced
 from .persons import Model
+from .persons.pseudonyms import ENVIRONMENT, SAMPLE_KEY, key_path, secret_key
+from .persons.review import FILE as REVIEW
+from .persons.review import review_folder
+from .stamps import PACKAGE, Stamp, file_hash, hashes_below, opened, source_hash
 from .study import Study
 from .subsample import MOST
+from .synthetic import is_synthetic
 
-# What an analysis wrote, and from what: the reason to make it again, and what `trajectories compare` reads.
-STAMP = "analysis.json"
-# The same of a build.
-BUILT = "build.json"
+if TYPE_CHECKING:
+    from .pipeline import Built
+
 # What computes.
 LIBRARIES = ("numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "statsmodels")
+# Beside it, what reads deposits and links.
+LIBRARIES_OF_BUILD = (*LIBRARIES, "duckdb", "openpyxl", "python-calamine")
 # Settings that say where things are, not what they are.
 _WHERE = ("paths", "exclusions", "linkage_model")
 
@@ -43,6 +52,52 @@ def settings_of(study: Study) -> dict[str, str]:
     return {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
 
 
+def versions(libraries: Iterable[str]) -> dict[str, str]:
+    """Which version of each library is installed."""
+    return {name: importlib.metadata.version(name) for name in libraries}
+
+
+def built_from(study: Study) -> dict[str, Any]:
+    """All that the tables of a build depend on: deposits, key, decisions, exclusions, settings, model, code."""
+    raw = study.paths.raw
+    return {
+        "deposits": hashes_below(raw),
+        "crosswalks": hashes_below(raw.absolute().parent / CROSSWALKS),
+        "exclusions": file_hash(study.exclusions),
+        "review": file_hash(review_folder(study) / REVIEW),
+        "key": _trace_of_key(study),
+        "study": settings_of(study),
+        "model": linkage_model(study).to_json(),
+        "source": rooms(),
+        "libraries": versions(LIBRARIES_OF_BUILD),
+    }
+
+
+def note_built(study: Study, origin: dict[str, Any], built: Built) -> None:
+    """
+    Remember what the tables were built from: `origin`, as it was before the build began.
+
+    The clerical review is read and written by the build: it is as it is now. So is the key, which a first build makes.
+    A deposit that could not be opened when it was read, though it could when its hash was taken, is to be tried again.
+    """
+    refused = built.deposits.files["message"].str.startswith(CANNOT_OPEN.partition("{")[0], na=False)
+    closed = dict.fromkeys(built.deposits.files.loc[refused, "file"])
+    now = {
+        "deposits": {**origin["deposits"], **closed},
+        "review": file_hash(review_folder(study) / REVIEW),
+        "key": _trace_of_key(study),
+    }
+    written = sorted(path.name for path in study.paths.derived.glob("*.parquet"))
+    stamp_of_build(study.paths.derived).write(
+        {**origin, **now},
+        written,
+        n_excluded=built.n_excluded,
+        idle_lines=list(built.idle_lines),
+        n_waiting=built.n_waiting,
+        weights=built.weights,
+    )
+
+
 def analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
     """All that the estimates depend on: tables, settings, the library's source, the libraries that compute."""
     names = [*(t.name for t in (tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES, tables.CONFLICTS,
@@ -55,7 +110,7 @@ def analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
         "model": linkage_model(study).to_json(),
         "deposits": hashes_below(study.paths.raw),
         "source": rooms(),
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "libraries": versions(LIBRARIES),
     }
 
 
@@ -66,42 +121,24 @@ def rooms() -> dict[str, str]:
     return {name: source_hash([name]) for name in sorted(kept)}
 
 
-def is_made(folder: Path, origin: dict[str, Any], name: str = STAMP) -> bool:
-    """Whether the folder holds, whole, what an analysis of the same origin wrote."""
-    made = read_stamp(folder, name)
-    return (
-        made is not None
-        and made["from"] == fingerprint(origin)
-        and all(file_hash(folder / n) == h for n, h in made["files"].items())
-    )
+def stamp_of_build(derived: Path) -> Stamp:
+    """Of the tables of a build."""
+    return Stamp(derived / "build.json", derived)
 
 
-def read_stamp(folder: Path, name: str = STAMP) -> dict[str, Any] | None:
-    """What `stamp` wrote; None where there is none, or one that is damaged."""
-    try:
-        made = opened((folder / name).read_bytes())
-    except FileNotFoundError:
-        return None
-    return made if made and {"from", "files", "origin"} <= set(made) else None
-
-
-def stamp(folder: Path, origin: dict[str, Any], written: Iterable[str], name: str = STAMP, **more: Any) -> None:
-    """Write what the files of a folder were made from, their hashes, and what else is to be known of them."""
-    hashes = {name: file_hash(folder / name) for name in written}
-    content = {**more, "from": fingerprint(origin), "files": hashes, "origin": origin}
-    with replaced(folder / name) as scratch:
-        scratch.write_text(sealed(content), encoding="utf-8")
+def stamp_of_analysis(folder: Path) -> Stamp:
+    """Of the tables of an analysis: the reason to make it again, and what `trajectories compare` reads."""
+    return Stamp(folder / "analysis.json", folder)
 
 
 def unfinished(derived: Path) -> None:
     """A build begins to write its tables: until it is stamped, or `finished`, they are of no one build."""
-    with replaced(derived / BUILT) as scratch:
-        scratch.write_text(sealed({"unfinished": True}), encoding="utf-8")
+    stamp_of_build(derived).note({"unfinished": True})
 
 
 def finished(derived: Path) -> None:
     """Every table is written; nothing says yet from what."""
-    (derived / BUILT).unlink(missing_ok=True)
+    stamp_of_build(derived).remove()
 
 
 def refuse_mixture(derived: Path, hashes: Mapping[str, str | None] | None = None) -> None:
@@ -114,12 +151,12 @@ def refuse_mixture(derived: Path, hashes: Mapping[str, str | None] | None = None
     ------
     StaleTableError
     """
-    try:
-        said = opened((derived / BUILT).read_bytes())
-    except FileNotFoundError:
+    path = stamp_of_build(derived).path
+    if not path.exists():
         return  # built by a script: nothing was noted
+    said = opened(path.read_bytes())
     if said is None or said.get("unfinished"):
-        why = "the build was not finished" if said else f"{BUILT} is damaged"
+        why = "the build was not finished" if said else f"{path.name} is damaged"
         raise StaleTableError(f"{derived}: {why}: run `trajectories build` first.")
     then = {name.removesuffix(".parquet"): one for name, one in said["files"].items()}
     other = [name for name, one in (hashes or {}).items() if one != then.get(name)]
@@ -180,3 +217,14 @@ def description(study: Study, notes: dict[str, str], *, stays: int = 0) -> dict[
         "targets": _by_region(study.targets),
         "drawn_stays": MOST if stays > MOST else None,
     }
+
+
+def _trace_of_key(study: Study) -> str | None:
+    """What two runs with one key share, and nobody can go back from; None where there is no key yet."""
+    if is_synthetic(study.paths.raw):
+        secret = SAMPLE_KEY
+    elif os.environ.get(ENVIRONMENT) is None and not key_path().exists():
+        return None  # not made here
+    else:
+        secret = secret_key().secret
+    return hmac.new(secret, b"trajectories build", hashlib.sha256).hexdigest()

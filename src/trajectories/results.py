@@ -15,11 +15,9 @@ from typing import Any
 import pandas as pd
 
 from .exceptions import TableError
-from .folders import replaced
+from .folders import harmless, replaced
 
 DICTIONARY = "columns.csv"
-# A spreadsheet takes a cell that begins so for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @functools.cache
@@ -81,20 +79,3 @@ def describe(made: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     if faults:
         raise TableError(f"no meaning is written in results.toml for {', '.join(faults)}.")
     return pd.DataFrame(rows, columns=["table", "row", "column", "type", "meaning"])
-
-
-def harmless(frame: pd.DataFrame) -> pd.DataFrame:
-    """
-    The frame, no text of which a spreadsheet takes for a formula.
-
-    Examples
-    --------
-    >>> harmless(pd.DataFrame({"a": ["=1+1", "x"], "b": [-1, 2]})).to_numpy().tolist()
-    [["'=1+1", -1], ['x', 2]]
-    """
-
-    def quoted(cell: object) -> object:
-        return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
-
-    text = frame.select_dtypes(["object", "string", "category"])
-    return frame.assign(**{name: values.astype("object").map(quoted) for name, values in text.items()})

@@ -3,35 +3,47 @@
 import pytest
 
 from trajectories import analysis
-from trajectories.provenance import STAMP, analysed_from, is_made, stamp
+from trajectories.provenance import analysed_from
+from trajectories.stamps import Stamp
 from trajectories.study import Study
 
 ORIGIN = {"seed": 1}
 
 
 @pytest.fixture
-def folder(tmp_path):
+def stamp(tmp_path):
     (tmp_path / "exits.parquet").write_bytes(b"numbers")
-    stamp(tmp_path, ORIGIN, ["exits.parquet"])
-    return tmp_path
+    made = Stamp(tmp_path / "analysis.json", tmp_path)
+    made.write(ORIGIN, ["exits.parquet"], seen=3)
+    return made
 
 
-def test_the_same_origin_and_files(folder):
-    assert is_made(folder, ORIGIN)
-    assert not is_made(folder, {"seed": 2})
+def test_the_same_origin_and_files(stamp):
+    assert stamp.is_current(ORIGIN) and not stamp.is_current({"seed": 2})
+    assert stamp.read_if_of(ORIGIN)["seen"] == 3 and stamp.read_if_of({"seed": 2}) == {}
+
+
+def test_files_that_stand_beside_those_that_were_made(tmp_path):
+    stamp = Stamp(tmp_path / "stamp.json", tmp_path / "pages")
+    stamp.folder.mkdir()
+    (stamp.folder / "a.html").write_text("one")
+    stamp.write(ORIGIN)
+    assert stamp.is_current(ORIGIN, alone=True)
+    (stamp.folder / "b.html").write_text("two")
+    assert stamp.is_current(ORIGIN) and not stamp.is_current(ORIGIN, alone=True)
 
 
 @pytest.mark.parametrize("content", [b"num", None])
-def test_a_damaged_or_missing_file(folder, content):
-    path = folder / "exits.parquet"
+def test_a_damaged_or_missing_file(stamp, content):
+    path = stamp.folder / "exits.parquet"
     path.unlink() if content is None else path.write_bytes(content)
-    assert not is_made(folder, ORIGIN)
+    assert not stamp.is_current(ORIGIN)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"from": "origin"}', '{"from": "origin", "files": 3}'])
-def test_a_damaged_stamp_is_no_stamp(folder, text):
-    (folder / STAMP).write_text(text, encoding="utf-8")
-    assert not is_made(folder, ORIGIN)
+def test_a_damaged_stamp_is_no_stamp(stamp, text):
+    stamp.path.write_text(text, encoding="utf-8")
+    assert not stamp.is_current(ORIGIN)
 
 
 def test_settings_are_part_of_the_origin_and_folders_are_not(tmp_path):

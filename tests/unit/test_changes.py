@@ -8,7 +8,7 @@ import pytest
 
 from trajectories.changes import MOVED_COLUMNS, ORIGIN_COLUMNS, changes, sentences
 from trajectories.exceptions import UnusableInputError
-from trajectories.fingerprint import fingerprint
+from trajectories.stamps import fingerprint
 
 ORIGIN = {
     "deposits": {"R1_T1.csv": "a" * 64, "R1_T2.csv": "b" * 64},

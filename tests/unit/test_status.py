@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from report_tables import write_tables
-from trajectories import fingerprint
+from trajectories import provenance, stamps
 from trajectories.exceptions import NotebookError
-from trajectories.report import around, batch, method_page, run_reports, words
-from trajectories.report import fingerprint as origins
+from trajectories.report import around, batch, manifest, method_page, origins, run_reports, words
 from trajectories.report.status import Thing, _pages, changes
 from trajectories.study import Study
 from without_kernels import pages_without_kernels
@@ -102,15 +101,15 @@ def test_every_part_that_changes_is_named(place, monkeypatch):
     exits = pd.read_parquet(tables / "exits.parquet")
     exits.head(3).to_parquet(tables / "exits.parquet")
     assert pages(place)["fr", "05"].why == ("tables changed: exits",)
-    monkeypatch.setattr(origins.importlib.metadata, "version", lambda name: "0.0.1")
+    monkeypatch.setattr(provenance.importlib.metadata, "version", lambda name: "0.0.1")
     assert any(why.startswith("library pandas ") and why.endswith(" → 0.0.1") for why in pages(place)["fr", "05"].why)
     rules = {"support": 25}
     assert "parameter support 20 → 25" in pages(place, study_of(place, **rules))["fr", "05"].why
 
 
 def test_a_catalogue_is_part_of_what_a_page_comes_from(place, tmp_path, monkeypatch):
-    library = shutil.copytree(fingerprint.PACKAGE, tmp_path / "library")
-    for module in (fingerprint, origins):
+    library = shutil.copytree(stamps.PACKAGE, tmp_path / "library")
+    for module in (stamps, origins):
         monkeypatch.setattr(module, "PACKAGE", library)
     assert pages(place)["fr", "05"].status == "fresh"
     catalogue = library / "report" / "locale" / "fr_CA" / "LC_MESSAGES" / "trajectories.po"
@@ -130,18 +129,17 @@ def test_a_page_changed_by_hand_or_gone(place):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2}', '{"version": 2, "pages": []}',
                                   '{"version": 2, "pages": {"region-05.html": 3}, "failed": 1}', "\x00"])  # fmt: skip
-def test_a_damaged_manifest_or_memory_remembers_nothing(tmp_path, text):
-    for name in ("manifest.json", "memory.json"):
-        (tmp_path / name).write_text(text)
-    assert origins.read_manifest(tmp_path / "manifest.json") == {}
-    assert origins.read_failures(tmp_path / "manifest.json") == {}
-    memory = around.Memory(tmp_path / "memory.json", {}, tmp_path / "none")
-    assert memory.kept == {} and not memory.is_same()
+def test_a_damaged_manifest_or_stamp_says_nothing(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    assert manifest.read_manifest(tmp_path / "manifest.json") == {}
+    assert manifest.read_failures(tmp_path / "manifest.json") == {}
+    stamp = stamps.Stamp(tmp_path / "manifest.json", tmp_path / "none")
+    assert stamp.read() == {} and not stamp.is_current({})
 
 
 def test_where_nothing_is_remembered_all_is_made_again(place, monkeypatch):
     sensitive = place / "reports" / "sensitive"
-    for name in ("manifest.json", around.MEMORY):
+    for name in ("manifest.json", around.STAMP):
         (sensitive / name).write_text("{")
     assert pages(place)["fr", "05"].why == ("a page is there that no run has noted",)
     made = pages_without_kernels(monkeypatch)
@@ -224,7 +222,7 @@ def deposit(place):
         shared("notes.txt", "bonjour"), shared("methode.html", "autre"), shared("index.html", "autre"),
         shared("donnees/retention.csv", "autre"), shared("region-10.html", "ancienne"), build, deposit,
         lambda place: (place / "reports" / "shareable" / "methode.html").unlink(),
-        lambda place: (place / "reports" / "sensitive" / around.MEMORY).unlink(),
+        lambda place: (place / "reports" / "sensitive" / around.STAMP).unlink(),
         lambda place: (place / "derived" / "records.parquet").unlink(),
     ],
 )  # fmt: skip
@@ -244,7 +242,7 @@ def test_only_what_is_new_is_searched_and_a_leak_in_it_is_found(place, work):
     assert [(o.region, o.status) for o in outcomes] == [("province", "skipped"), ("05", "failed")]
     searched = next(one[1] for one in work if one[0] == "withhold_leaks")
     assert "methode.html" in searched and "region-05_taux.csv" not in searched
-    assert not (place / "reports" / "sensitive" / around.MEMORY).exists()
+    assert not (place / "reports" / "sensitive" / around.STAMP).exists()
     assert pages(place)["fr", "05"].status == "failed"
     assert "moved to sensitive/withheld" in pages(place)["fr", "05"].why[0]
 
@@ -260,13 +258,13 @@ def test_a_new_name_in_the_build_is_looked_for_in_what_was_searched_before(place
 
 
 def test_another_library_or_source_is_another_search(place, work, monkeypatch):
-    monkeypatch.setattr(around, "whole_source", lambda: "another")
+    monkeypatch.setattr(origins, "whole_source", lambda **_: "another")
     go(place)
     assert next(one[1] for one in work if one[0] == "withhold_leaks") == []
 
 
 def test_a_method_page_that_would_read_otherwise_is_written(place, work, monkeypatch):
-    monkeypatch.setattr(around, "whole_source", lambda: "another")
+    monkeypatch.setattr(origins, "whole_source", lambda **_: "another")
     whole = method_page.method_page
     monkeypatch.setattr(method_page, "method_page", lambda *about: whole(*about) + "<!-- -->")
     go(place)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..fingerprint import LARGEST_DEPOSIT
 from ..slug import shown_name
+from ..stamps import LARGEST_DEPOSIT
 from .grid import Sheet, UnreadableDepositError, grid_of_rows
 from .text import read_text
 from .workbooks import as_text, read_workbook

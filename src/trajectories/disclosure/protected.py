@@ -14,8 +14,8 @@ from ..course.occupying import MEASURE as OCCUPATION
 from ..course.settled import MEASURE as SETTLED
 from ..course.time_there import LOST, RESTRICTED
 from ..exceptions import DisclosureError
+from ..folders import harmless
 from ..notebook_objects import as_html, plot
-from ..results import harmless
 from ..study import Disclosure
 from ..tables import BY_PERIOD
 from .coefficients import E_VALUES, protect_coefficients

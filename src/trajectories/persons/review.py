@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import UnusableInputError
-from ..folders import private_folder, replaced
-from ..results import harmless
+from ..folders import harmless, private_folder, replaced
+from ..study import Study
 from ..tables import METROPOLE, REGION
 from .clusters import REFUSED
 from .linking import Links, Resolved, identity_ids
@@ -36,6 +36,11 @@ _SHOWN = {
     "sex": "sexe", "country": "pays", "arrival": "arrivee", "size": "taille_menage", "first": "premiere_date",
     "last": "derniere_date",
 }  # fmt: skip
+
+
+def review_folder(study: Study) -> Path:
+    """Where the clerical review is written, and read back."""
+    return study.paths.reports / "sensitive" / "review"
 
 
 def review_table(

@@ -17,16 +17,14 @@ import pandas as pd
 
 from ..deposits.deposits import CROSSWALKS
 from ..disclosure import Protected
-from ..fingerprint import file_hash, hashes_below
 from ..provenance import settings_of
+from ..stamps import Stamp, file_hash, hashes_below
 from ..study import Study
-from . import fingerprint as origins
+from . import origins
 from .addresses import shared_folder
 from .exports import FOLDER as DATA
-from .fingerprint import whole_source
-from .memory import Memory, all_libraries
 
-MEMORY = "around.json"
+STAMP = "around.json"
 # Of a build, what the search reads.
 SEARCHED_FOR = ("records", "quarantine", "issues")
 # Persons as displayed → the class that a summary names.
@@ -44,16 +42,18 @@ def made_around_from(study: Study, tables: Path, notebooks: Path) -> dict[str, A
         "build": {name: file_hash(derived / f"{name}.parquet") for name in SEARCHED_FOR},
         "deposits": hashes_below(raw), "crosswalks": hashes_below(crosswalks),
         "notebooks": {path.name: file_hash(path) for path in sorted(notebooks.glob("*_report.ipynb"))},
-        "study": settings_of(study), "source": whole_source(), "libraries": all_libraries(),
+        "study": settings_of(study), "source": origins.whole_source(),
+        "libraries": origins.libraries(origins.SHAPING_FILES),
     }  # fmt: skip
 
 
-class Around(Memory):
-    """The memory of a reports folder."""
+class Around:
+    """What an earlier run left in a reports folder, if it was made from the same; nothing otherwise."""
 
     def __init__(self, out: Path, origin: Mapping[str, Any], *, ignore: bool = False):
-        super().__init__(out / "sensitive" / MEMORY, origin, out / "shareable", ignore=ignore)
-        self.out = out
+        self.out, self.folder, self.origin = out, out / "shareable", origin
+        self.stamp = Stamp(out / "sensitive" / STAMP, self.folder)
+        self.kept = {} if ignore else self.stamp.read_if_of(origin)
 
     @property
     def persons(self) -> dict[str, str]:
@@ -62,7 +62,7 @@ class Around(Memory):
 
     def is_whole(self, pages: Mapping[str, Any], languages: Iterable[str]) -> bool:
         """Whether nothing is left to do: the same pages, the same files."""
-        return self.kept.get("state") == _state(pages, languages) and self.is_same()
+        return self.kept.get("state") == _state(pages, languages) and self.kept["files"] == hashes_below(self.folder)
 
     def exports(self, language: str) -> list[str] | None:
         """The names of a language's files of data, where they are those that would be made; None where not."""
@@ -75,7 +75,7 @@ class Around(Memory):
 
     def clean(self) -> set[str]:
         """Files that were searched, byte for byte, for all that would be searched for now."""
-        now, then = self.hashes(), self.kept.get("files", {})
+        now, then = hashes_below(self.folder), self.kept.get("files", {})
         return {name for name in self.kept.get("searched", ()) if name in now and now[name] == then.get(name)}
 
     def note(
@@ -83,10 +83,11 @@ class Around(Memory):
         exports: Mapping[str, list[str]], persons: Mapping[str, str],
     ) -> None:  # fmt: skip
         """Remember a run in which the search found nothing; `before`: the files as they were when it began."""
-        now = self.hashes()
+        now = hashes_below(self.folder)
         searched = sorted(name for name, one in before.items() if now.get(name) == one)
         state = _state(pages, languages)
-        self.write(state=state, searched=searched, exports=dict(exports), persons=dict(persons))
+        noted = {"state": state, "searched": searched, "exports": dict(exports), "persons": dict(persons)}
+        self.stamp.write(self.origin, **noted)
 
 
 def _state(pages: Mapping[str, Any], languages: Iterable[str]) -> dict[str, Any]:

@@ -26,9 +26,10 @@ from typing import Any
 from ..exceptions import NotebookError
 from ..folders import private_folder, replaced, scratch_name
 from ..interrupts import held_back
+from ..stamps import hashes_below
 from ..study import REGION_CODES, Study
 from ..tables import PROVINCE
-from . import fingerprint as origins
+from . import origins
 from .addresses import INDEX, METHOD, page_name, shared_folder
 from .around import Around, made_around_from, size_classes
 from .inputs import open_reports
@@ -184,7 +185,7 @@ def run_reports(
     write_indexes()
     begin("search")
     secrets = Secrets.of_build(study)
-    before = around.hashes()
+    before = hashes_below(out / "shareable")
     searched = around.clean() if secrets.at_hand else set()
     leaks = _search(secrets, study, tables, out, manifest, write_indexes, searched)
     for region, fault in leaks.items():
@@ -194,7 +195,7 @@ def run_reports(
     if secrets.at_hand and not leaks:
         around.note(before, manifest.pages, there, files, sizes)
     elif leaks:
-        around.forget()
+        around.stamp.remove()
     found = {region: replace(outcome, persons=sizes.get(region)) for region, outcome in found.items()}
     outcomes = [found[region] for region in dict.fromkeys((*regions, *leaks))]
     if secrets.at_hand:

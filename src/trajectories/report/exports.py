@@ -17,8 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..disclosure import Protected
-from ..folders import replaced
-from ..results import harmless
+from ..folders import harmless, replaced
 from ..slug import slug
 from .indicators import indicators
 from .labelled import COLUMNS, STATUSES, Sheet, labelled, sheet

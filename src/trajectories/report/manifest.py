@@ -1,4 +1,9 @@
-"""The pages made, and from what: which are fresh, which failed, and why (`sensitive/manifest.json`, fingerprint.py)."""
+"""The pages made, and from what: which are fresh, which failed, and why (`sensitive/manifest.json`).
+
+A page is made again when its tables, its notebook, the library's source or catalogues, its parameters, or a library
+that shapes it have changed (origins.py). The manifest names pages as they stand in `shareable/`; it holds no other
+path, no time and no name of a machine.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..folders import replaced
+from ..stamps import file_hash, fingerprint, opened, sealed
 from ..study import Study
-from . import fingerprint as origins
+from . import origins
 from .addresses import page_name
 from .worker import Job
+
+VERSION = 2
 
 
 class Manifest:
@@ -20,8 +29,8 @@ class Manifest:
         shareable.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.shareable = shareable
-        self.pages = origins.read_manifest(path)
-        self.failed = origins.read_failures(path)
+        self.pages = read_manifest(path)
+        self.failed = read_failures(path)
         # taken before the run: a table that changes under it makes the page stale, not fresh
         self.seen: dict[str, dict[str, Any]] = {}
 
@@ -31,16 +40,14 @@ class Manifest:
         self.seen.setdefault(self._name(job), origin)
         known = self.pages.get(self._name(job))
         return bool(
-            known
-            and known.get("fingerprint") == origins.fingerprint(origin)
-            and known.get("sha256") == origins.file_hash(job.page)
+            known and known.get("fingerprint") == fingerprint(origin) and known.get("sha256") == file_hash(job.page)
         )
 
     def forget(self, region: str, why: str) -> None:
         """The pages of a region were withheld."""
         gone = [name for name in self.pages if name.rpartition("/")[2] == page_name(region)]
         self.failed |= {name: {"message": why, "made_from": self.pages.pop(name)["made_from"]} for name in gone}
-        origins.write_manifest(self.path, self.pages, self.failed)
+        write_manifest(self.path, self.pages, self.failed)
 
     def note(self, job: Job, fault: str | None) -> None:
         """A page was made, or could not be: why."""
@@ -51,11 +58,11 @@ class Manifest:
         else:
             self.failed.pop(name, None)
             self.pages[name] = {
-                "sha256": origins.file_hash(job.page),
-                "fingerprint": origins.fingerprint(origin),
+                "sha256": file_hash(job.page),
+                "fingerprint": fingerprint(origin),
                 "made_from": origin,
             }
-        origins.write_manifest(self.path, self.pages, self.failed)
+        write_manifest(self.path, self.pages, self.failed)
 
     def _name(self, job: Job) -> str:
         return job.page.relative_to(self.shareable).as_posix()
@@ -68,6 +75,31 @@ def parameters_of(region: str, study: Study, language: str) -> dict[str, Any]:
 
 
 def origin_of(job: Job, shared: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What a page would be made from now (fingerprint.py)."""
+    """What a page would be made from now (origins.py)."""
     parameters = {name: value for name, value in job.parameters.items() if name != "tables"}
     return origins.made_from(Path(job.parameters["tables"]), job.notebook, parameters, shared)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The pages of earlier runs; none where the manifest is missing, damaged, or of another version."""
+    return _part(path, "pages")
+
+
+def read_failures(path: Path) -> dict[str, Any]:
+    """The pages that could not be made, or were withheld: why (`message`), and `made_from`."""
+    return _part(path, "failed")
+
+
+def _part(path: Path, name: str) -> dict[str, Any]:
+    try:
+        content = opened(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return content.get(name, {}) if content and content.get("version") == VERSION else {}
+
+
+def write_manifest(path: Path, pages: Mapping[str, Any], failed: Mapping[str, Any] | None = None) -> None:
+    """Write the manifest whole."""
+    content = {"version": VERSION, "pages": dict(pages), "failed": dict(failed or {})}
+    with replaced(path) as scratch:
+        scratch.write_text(sealed(content), encoding="utf-8")

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..fingerprint import PACKAGE
+from ..stamps import PACKAGE
 from .elsewhere import FIGURES
 from .words import LOCALES, method_text, read_catalogue
 

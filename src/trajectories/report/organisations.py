@@ -11,32 +11,32 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
 
 from .. import __version__, tables
 from ..exceptions import NotebookError, StaleTableError
-from ..fingerprint import file_hash
 from ..folders import private_folder, replaced
 from ..provenance import settings_of
 from ..quality import Quality, organisation_quality
 from ..quality.given import READ
 from ..quality.received import fiscal_quarter
 from ..slug import slug
+from ..stamps import Stamp, file_hash
 from ..study import Study
-from .fingerprint import whole_source
 from .html import css_text, listing, style
 from .lights import MEND, WATCH, light
 from .markup import element, join
-from .memory import Memory, all_libraries
 from .organisation_parts import Organisation, quarter, sections, summary
+from .origins import SHAPING_FILES, libraries, whole_source
 from .tables import definition_list, html_table
 from .words import Words, words
 
 FOLDER = "organismes"
 # Beside the folder: of what its pages were made.
-MEMORY = "organismes.json"
+STAMP = "organismes.json"
 INDEX = "index"
 LANGUAGE = "fr"
 # What stays of a code in a file name: systems refuse names of more than 255 bytes.
@@ -65,8 +65,8 @@ def write_organisation_pages(study: Study, *, force: bool = False) -> list[str]:
     """
     derived = study.paths.derived
     folder = private_folder(private_folder(study.paths.reports / "sensitive") / FOLDER)
-    memory = Memory(folder.parent / MEMORY, made_from(study), folder, ignore=force)
-    if memory.is_same():
+    stamp, origin = stamp_of(folder), made_from(study)
+    if not force and stamp.is_current(origin, alone=True):
         return []
     try:
         found = organisation_quality(derived, study)
@@ -81,15 +81,20 @@ def write_organisation_pages(study: Study, *, force: bool = False) -> list[str]:
         if path.name not in pages:
             path.unlink()
     if not faults:
-        memory.write()
+        stamp.write(origin)
     return faults
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """Of the pages of organisations in a folder."""
+    return Stamp(folder.parent / STAMP, folder)
 
 
 def made_from(study: Study) -> dict[str, object]:
     """Hashes of everything that the pages come from."""
     build = {name: file_hash(study.paths.derived / f"{name}.parquet") for name in READ}
     return {
-        "build": build, "study": settings_of(study), "source": whole_source(), "libraries": all_libraries(),
+        "build": build, "study": settings_of(study), "source": whole_source(), "libraries": libraries(SHAPING_FILES),
     }  # fmt: skip
 
 

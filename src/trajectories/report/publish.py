@@ -18,11 +18,13 @@ from ..disclosure import Protected
 from ..disclosure.ledger import CELLS, FOLDER, Publication, read_ledger, write_publication
 from ..exceptions import UnusableInputError
 from ..folders import replaced
+from ..stamps import file_hash
 from ..study import Study
-from . import fingerprint as origins
+from . import origins
 from .addresses import INDEX, METHOD, shared_folder
 from .exports import FOLDER as DATA
 from .exports import exported
+from .manifest import read_manifest
 from .method_page import method_page
 from .run import Run
 from .shown import shown_tables
@@ -97,7 +99,7 @@ def _refuse_pdfs(files: list[Path], shareable: Path) -> None:
 
 def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
     """Every page is the one that was made last, from the tables and the ledger as they are now."""
-    known = origins.read_manifest(manifest)
+    known = read_manifest(manifest)
     method_pages = {METHOD, *(f"{language}/{METHOD}" for language in LOCALES)}  # see _refuse_other_method
     now: dict[str, object] = {}
     stale = []
@@ -106,7 +108,7 @@ def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
         if path.name == INDEX or name in method_pages:
             continue
         page = known.get(name)
-        if page is None or page["sha256"] != origins.file_hash(path):
+        if page is None or page["sha256"] != file_hash(path):
             stale.append(name)
             continue
         now = now or origins.data_of(tables)

@@ -18,13 +18,12 @@ import pandas as pd
 from ..disclosure import Protected
 from ..disclosure.ledger import FOLDER as LEDGER
 from ..folders import private_folder
-from ..provenance import is_made, read_stamp, stamp
+from ..stamps import Stamp
 from ..study import Disclosure
-from . import fingerprint as origins
+from . import origins
 from .protected import FILES, AllProtected, protect_tables
 
 FOLDER = "protected"
-STAMP = "protected.json"
 
 
 def shown_tables(tables: str | Path, *, rules: Disclosure, support: int) -> dict[str, Protected]:
@@ -57,11 +56,15 @@ def _all_protected(
 
 def keep_protected(tables: Path, *, rules: Disclosure, support: int) -> None:
     """Have them written, whole, for the processes that make pages (one writes, and no other at the same time)."""
-    if is_made(tables.parent / FOLDER, _origin(tables, rules, support), STAMP):
+    if _stamp(tables.parent / FOLDER).is_current(_origin(tables, rules, support)):
         return
     made, origin = _with_origin(tables, rules, support)
     with contextlib.suppress(OSError):  # where there is no room, each process makes its own
         _write(made, private_folder(tables.parent / FOLDER), origin)
+
+
+def _stamp(folder: Path) -> Stamp:
+    return Stamp(folder / "protected.json", folder)
 
 
 def _origin(tables: Path, rules: Disclosure, support: int) -> dict[str, Any]:
@@ -69,9 +72,10 @@ def _origin(tables: Path, rules: Disclosure, support: int) -> dict[str, Any]:
 
 
 def _read(folder: Path, origin: dict[str, Any], rules: Disclosure) -> AllProtected | None:
-    said = read_stamp(folder, STAMP) if is_made(folder, origin, STAMP) else None
-    if said is None:
+    stamp = _stamp(folder)
+    if not stamp.is_current(origin):
         return None
+    said = stamp.read()
     found = {
         name: Protected(kind, pd.read_parquet(folder / f"{name}.parquet"), rules)
         for name, kind in said["kinds"].items()
@@ -83,10 +87,11 @@ def _read(folder: Path, origin: dict[str, Any], rules: Disclosure) -> AllProtect
 def _write(made: AllProtected, folder: Path, origin: dict[str, Any]) -> None:
     kept, more, apart = made
     every = {**kept, **more}  # what stands in both is the same
-    (folder / STAMP).unlink(missing_ok=True)
+    stamp = _stamp(folder)
+    stamp.remove()
     for name, table in every.items():
         table.frame.to_parquet(folder / f"{name}.parquet", index=False)
-    stamp(
-        folder, origin, [f"{name}.parquet" for name in every], STAMP, apart=sorted(apart),
+    stamp.write(
+        origin, [f"{name}.parquet" for name in every], apart=sorted(apart),
         kinds={name: table.kind for name, table in every.items()}, kept=list(kept), more=list(more),
     )  # fmt: skip

@@ -11,24 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..built import STAMP as BUILT
-from ..built import built_from
 from ..exceptions import StaleTableError, UnusableInputError
-from ..fingerprint import file_hash
 from ..groups import reported_groups
-from ..provenance import STAMP as ANALYSED
-from ..provenance import analysed_from, read_stamp, same_study
+from ..provenance import analysed_from, built_from, same_study, stamp_of_analysis, stamp_of_build
+from ..stamps import Stamp, file_hash, fingerprint
 from ..study import Study
 from ..tables import PROVINCE
-from . import fingerprint as origins
+from . import origins
 from .addresses import INDEX, page_name, shared_folder
-from .around import MEMORY, Around, made_around_from
+from .around import Around, made_around_from
 from .batch import NOTEBOOKS, notebook_folder
-from .manifest import parameters_of
-from .memory import Memory
+from .manifest import parameters_of, read_failures, read_manifest
 from .organisations import FOLDER as ORGANISATIONS
-from .organisations import MEMORY as OF_ORGANISATIONS
 from .organisations import made_from as organisations_from
+from .organisations import stamp_of as stamp_of_organisations
 from .words import FIRST, LOCALES
 
 FRESH, STALE, FAILED, MISSING = "fresh", "stale", "failed", "missing"
@@ -92,7 +88,7 @@ def _build(study: Study) -> Thing:
         now = built_from(study)
     except UnusableInputError as error:
         return Thing("build", None, None, STALE, (str(error),))
-    return _stamped("build", read_stamp(derived, BUILT), now, derived)
+    return _stamped("build", stamp_of_build(derived), now)
 
 
 def _analysis(study: Study, build: Thing) -> Thing:
@@ -103,14 +99,15 @@ def _analysis(study: Study, build: Thing) -> Thing:
         now = analysed_from(study, same_study(study))
     except StaleTableError as error:
         return Thing("analysis", None, None, STALE, (str(error),))
-    return _after(build, _stamped("analysis", read_stamp(folder, ANALYSED), now, folder))
+    return _after(build, _stamped("analysis", stamp_of_analysis(folder), now))
 
 
-def _stamped(name: str, stamp: Mapping[str, Any] | None, now: Mapping[str, Any], folder: Path) -> Thing:
-    if stamp is None:
+def _stamped(name: str, stamp: Stamp, now: Mapping[str, Any]) -> Thing:
+    noted = stamp.read()
+    if not noted:
         return Thing(name, None, None, STALE, ("nothing says what it was made from",))
-    why = changes(stamp["origin"], now)
-    other = [file for file, one in stamp["files"].items() if file_hash(folder / file) != one]
+    why = changes(noted["origin"], now)
+    other = [file for file, one in noted["files"].items() if file_hash(stamp.folder / file) != one]
     if other:
         why.append(f"files missing or not as they were written: {_some(other)}")
     return Thing(name, None, None, STALE if why else FRESH, tuple(why))
@@ -129,7 +126,7 @@ def _pages(study: Study, notebooks: Path, analysis: Thing) -> Iterator[Thing]:
     out = study.paths.reports
     tables, shareable = out / "sensitive" / "tables", out / "shareable"
     manifest = out / "sensitive" / "manifest.json"
-    pages, failed = origins.read_manifest(manifest), origins.read_failures(manifest)
+    pages, failed = read_manifest(manifest), read_failures(manifest)
     shared = origins.common(tables)
     for language in LOCALES:
         names = {}
@@ -158,7 +155,7 @@ def _page(known: Mapping | None, failed: Mapping | None, path: Path, now: Mappin
         return MISSING, ["the page is no longer there", *why]
     if known.get("sha256") != file_hash(path):
         why.append("the page is not as it was made")
-    if not why and known.get("fingerprint") != origins.fingerprint(now):
+    if not why and known.get("fingerprint") != fingerprint(now):
         why.append("the manifest contradicts itself")
     return (STALE if why else FRESH), why
 
@@ -171,17 +168,16 @@ def _beside(study: Study, notebooks: Path, build: Thing) -> Iterator[Thing]:
     tables = out / "sensitive" / "tables"
     around = Around(out, made_around_from(study, tables, notebooks))
     there = [one for one in LOCALES if (shared_folder(out, one) / INDEX).exists()]
-    pages = origins.read_manifest(out / "sensitive" / "manifest.json")
+    pages = read_manifest(out / "sensitive" / "manifest.json")
     same = around.is_whole(pages, there)
     why = () if same else (
-        "something that they come from has changed, or a shared file" if (around.path).is_file()
-        else f"no run has noted them (sensitive/{MEMORY})",
+        "something that they come from has changed, or a shared file" if around.stamp.path.is_file()
+        else f"no run has noted them (sensitive/{around.stamp.path.name})",
     )  # fmt: skip
     yield Thing("around", None, None, FRESH if same else STALE, why)
     folder = out / "sensitive" / ORGANISATIONS
     if folder.is_dir():
-        memory = Memory(folder.parent / OF_ORGANISATIONS, organisations_from(study), folder)
-        same = memory.is_same()
+        same = stamp_of_organisations(folder).is_current(organisations_from(study), alone=True)
         why = () if same else ("something that they come from has changed, or a page",)
         yield Thing("organisations", None, None, FRESH if same else STALE, why)
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..folders import private_folder, replaced
-from ..results import harmless
+from ..folders import harmless, private_folder, replaced
 from .leaks import find_leaks, sentence
 from .ordinary import Ordinary, ordinary
 from .private import Secrets

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odd_files import READ
 
-from trajectories import fingerprint
+from trajectories import stamps
 from trajectories.deposits import gathering, read_deposits, remembered
 from trajectories.deposits.crosswalks import load_crosswalks
 from trajectories.deposits.files import REST, FileNote, FileRead, FileReader
@@ -243,7 +243,7 @@ def test_a_full_disk_costs_the_memory_only(raw, memory, monkeypatch):
 
 def test_all_that_reads_a_file_is_known_to_change_what_is_read():
     """Every module that reading imports, directly or not, stands in what is hashed (the rooms' doors aside)."""
-    package, seen = fingerprint.PACKAGE, set()
+    package, seen = stamps.PACKAGE, set()
     waiting = [package / "deposits" / "files.py"]
     while waiting:
         path = waiting.pop()

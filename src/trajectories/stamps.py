@@ -1,4 +1,9 @@
-"""What something was made from, as hashes: the reason to make it again, or to leave it."""
+"""What files were made from, as hashes: the reason to make them again, or to leave them.
+
+Whatever a run makes has one `Stamp`: a small file that holds the hash of all that went in (the origin: tables,
+settings, code, libraries, part by part) and of each file that came out. What is of another origin, was changed
+since, or was stopped half-way is made again; a stamp that is damaged says nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,11 @@ import functools
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .folders import replaced
 from .slug import shown_name
 
 PACKAGE = Path(__file__).parent
@@ -93,3 +100,70 @@ def hashes_below(folder: Path) -> dict[str, str | None]:
     """`deposit_hash` of every file below a folder, by name; none where there is no folder."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {shown_name(path.relative_to(folder).as_posix()): deposit_hash(path) for path in files}
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """
+    What the files of a folder were made from.
+
+    Attributes
+    ----------
+    path : Path
+        The file that says it.
+    folder : Path
+        Where the files stand.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a.txt").write_text("one")
+    >>> stamp = Stamp(folder / "stamp.json", folder)
+    >>> stamp.write({"seed": 1}, ["a.txt"])
+    >>> stamp.is_current({"seed": 1}), stamp.is_current({"seed": 2})
+    (True, False)
+    >>> _ = (folder / "a.txt").write_text("two")
+    >>> stamp.is_current({"seed": 1})
+    False
+    """
+
+    path: Path
+    folder: Path
+
+    def read(self) -> dict[str, Any]:
+        """`from`, `files`, `origin` and what else was noted; empty where there is no stamp, or one that is damaged."""
+        try:
+            noted = opened(self.path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        return noted if noted and {"from", "files", "origin"} <= set(noted) else {}
+
+    def read_if_of(self, origin: Mapping[str, Any]) -> dict[str, Any]:
+        """The same, where the files were made from that origin; else empty."""
+        noted = self.read()
+        return noted if noted.get("from") == fingerprint(origin) else {}
+
+    def is_current(self, origin: Mapping[str, Any], *, alone: bool = False) -> bool:
+        """Whether every file is there as it was made from that origin; `alone`: and no other stands in the folder."""
+        files = self.read_if_of(origin).get("files")
+        if files is None:
+            return False
+        return files == (hashes_below(self.folder) if alone else self._hashes(files))
+
+    def write(self, origin: Mapping[str, Any], files: Iterable[str] | None = None, **notes: Any) -> None:
+        """Note what the files come from (all of the folder where none are named), and what else is to be known."""
+        of_all = hashes_below(self.folder) if files is None else self._hashes(files)
+        self.note({**notes, "from": fingerprint(origin), "files": of_all, "origin": origin})
+
+    def _hashes(self, files: Iterable[str]) -> dict[str, str | None]:
+        return {name: file_hash(self.folder / name) for name in files}
+
+    def note(self, content: Mapping[str, Any]) -> None:
+        """Write the stamp itself, whole."""
+        with replaced(self.path) as scratch:
+            scratch.write_text(sealed(content), encoding="utf-8")
+
+    def remove(self) -> None:
+        """Nothing says any more what the files were made from."""
+        self.path.unlink(missing_ok=True)

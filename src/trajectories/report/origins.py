@@ -1,22 +1,16 @@
-"""What a page was made from, as hashes: the reason to make it again, or to leave it.
-
-A page is made again when its tables, its notebook, the library's source or catalogues, its parameters, or a library
-that shapes it have changed. The manifest (`sensitive/manifest.json`) says it for every page by its name in
-`shareable/`, and of a page that could not be made, why; it holds no other path, no time and no name of a machine.
-"""
+"""What pages and the files around them come from, as hashes: tables, ledger, code, catalogues, libraries."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..disclosure.ledger import FOLDER as LEDGER
 from ..disclosure.ledger import NOTE
-from ..fingerprint import PACKAGE, file_hash, fingerprint, opened, sealed, source_hash
-from ..folders import replaced
+from ..provenance import versions
+from ..stamps import PACKAGE, file_hash, source_hash
 from .protected import FILES
 
 # The libraries whose version can change a page.
@@ -24,9 +18,8 @@ SHAPING = (
     "babel", "ipython", "Jinja2", "MarkupSafe", "matplotlib", "nbconvert", "nbformat", "numpy", "pandas", "papermill",
     "pyarrow",
 )  # fmt: skip
-VERSION = 2
-
-__all__ = ["common", "file_hash", "fingerprint", "made_from", "read_failures", "read_manifest", "write_manifest"]
+# Beside them, what shapes files and reads deposits.
+SHAPING_FILES = (*SHAPING, "openpyxl", "python-calamine", "XlsxWriter")
 
 
 def made_from(
@@ -65,9 +58,9 @@ def catalogues() -> dict[str, str | None]:
     return {path.parts[-3]: file_hash(path) for path in sorted((PACKAGE / "report" / "locale").glob("*/*/*.po"))}
 
 
-def libraries() -> dict[str, str]:
-    """The versions of what shapes a page."""
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in SHAPING}}
+def libraries(names: Iterable[str] = SHAPING) -> dict[str, str]:
+    """The versions of what shapes a page, or a file."""
+    return {"python": platform.python_version(), **versions(names)}
 
 
 def data_of(tables: Path) -> dict[str, Any]:
@@ -77,28 +70,3 @@ def data_of(tables: Path) -> dict[str, Any]:
         "tables": {name: file_hash(tables / name) for name in FILES},
         "ledger": {place.parent.name: file_hash(place) for place in ledger},
     }
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The pages of earlier runs; none where the manifest is missing, damaged, or of another version."""
-    return _part(path, "pages")
-
-
-def read_failures(path: Path) -> dict[str, Any]:
-    """The pages that could not be made, or were withheld: why (`message`), and `made_from`."""
-    return _part(path, "failed")
-
-
-def _part(path: Path, name: str) -> dict[str, Any]:
-    try:
-        content = opened(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    return content.get(name, {}) if content and content.get("version") == VERSION else {}
-
-
-def write_manifest(path: Path, pages: Mapping[str, Any], failed: Mapping[str, Any] | None = None) -> None:
-    """Write the manifest whole."""
-    content = {"version": VERSION, "pages": dict(pages), "failed": dict(failed or {})}
-    with replaced(path) as scratch:
-        scratch.write_text(sealed(content), encoding="utf-8")
