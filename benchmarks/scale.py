@@ -32,6 +32,7 @@ import pandas as pd
 from trajectories import analysis, pipeline, tables
 from trajectories.cohort import GIVEN
 from trajectories.deposits import read_deposits
+from trajectories.deposits.synthetic import mark_synthetic
 from trajectories.partitions import build_stays
 from trajectories.persons import SAMPLE_KEY, resolve
 from trajectories.persons.review import review_table
@@ -39,7 +40,6 @@ from trajectories.portrait import accounting
 from trajectories.simulate import Settings, simulate
 from trajectories.study import Paths, Study
 from trajectories.subsample import subsample
-from trajectories.synthetic import mark_synthetic
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 WHOLE_LINE = 100_000  # persons up to which deposits are simulated, read and linked

@@ -7,8 +7,8 @@ import pytest
 
 from made_once import made_once
 from trajectories import Study, analyse, build
+from trajectories.deposits.synthetic import SAMPLE_FOLDER, mark_synthetic
 from trajectories.simulate import Settings, simulate
-from trajectories.synthetic import SAMPLE_FOLDER, mark_synthetic
 
 FILE = "study.toml"
 

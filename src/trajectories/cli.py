@@ -113,9 +113,9 @@ def simulate(
     dry_run: DryRunOption = False,
 ) -> None:
     """Invent deposits with a known truth."""
+    from .deposits.synthetic import SYNTHETIC_MARK, has_deposits, mark_synthetic
     from .simulate import Settings
     from .simulate import simulate as make
-    from .synthetic import SYNTHETIC_MARK, has_deposits, mark_synthetic
 
     settings = Settings(
         households=households, organisations=organisations, defects=defects, seed=seed,
@@ -199,7 +199,8 @@ def run(
     dry_run: DryRunOption = False,
 ) -> None:
     """Build and report; without any deposit, on the synthetic sample (which is made first)."""
-    from .synthetic import has_deposits, make_sample, sample_study
+    from .deposits.synthetic import has_deposits, sample_study
+    from .pipeline import make_sample
 
     show = Events() if json else Shown()
     with show.whole():

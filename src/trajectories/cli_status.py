@@ -27,8 +27,8 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="As one JSON object, for machines.")] = False,
 ) -> None:
     """Say what is fresh, stale or failed, and why; 0 all is fresh, 1 something is not, 2 unusable."""
+    from .deposits.synthetic import or_sample
     from .report.status import FRESH, status_of
-    from .synthetic import or_sample
 
     asked = Study.read(study).with_folders(raw=raw)
     settings = asked if raw is not None else or_sample(asked)

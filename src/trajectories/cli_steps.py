@@ -35,7 +35,7 @@ def or_the_sample(asked: Study, say: Callable[[str], None] = fail, **folders: Pa
 
     On standard error unless told otherwise: what some commands write on the other is read by machines.
     """
-    from .synthetic import or_sample
+    from .deposits.synthetic import or_sample
 
     if any(folders.values()):
         return asked.with_folders(**folders)

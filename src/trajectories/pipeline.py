@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ from . import tables
 from .cohort import GIVEN, Cohort
 from .deposits import Deposits, read_deposits
 from .deposits.remembered import Memory
+from .deposits.synthetic import SYNTHETIC_MARK, is_synthetic, mark_synthetic, sample_study
 from .exceptions import LockedError, StaleTableError, UnusableInputError
 from .folders import private_folder, replaced
 from .locks import alone
@@ -50,7 +52,6 @@ from .portrait import accounting
 from .provenance import choices, finished, linkage_model, refuse_mixture, unfinished
 from .spells import NO_DAY_TOLD, Residences, cutoff_of
 from .study import STUDY_VARIABLE, Study
-from .synthetic import is_synthetic, make_sample, sample_study
 
 # Below the derived folder: the deposits as a build before read them.
 READ = "read"
@@ -295,6 +296,19 @@ def load_tables(derived: Path) -> Tables:
     """The tables of a finished build (raises `StaleTableError` where one is missing or of another version)."""
     refuse_mixture(derived)
     return Tables(**{name: tables.load(tables.TABLES[name], derived) for name in Tables.__dataclass_fields__})
+
+
+def make_sample(study: Study, **settings: Any) -> Study:
+    """Generate the synthetic sample where it does not exist yet; returns the study that reads it."""
+    from .simulate import Settings, simulate
+
+    on_sample = sample_study(study)
+    folder = on_sample.paths.raw.parent
+    if not (folder / SYNTHETIC_MARK).exists():
+        private_folder(folder)
+        simulate(folder, Settings(**settings))
+        mark_synthetic(folder)
+    return on_sample
 
 
 def sample(study: Study | None = None) -> Tables:

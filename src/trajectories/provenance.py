@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import tables
 from .deposits.deposits import CROSSWALKS
 from .deposits.rules import CANNOT_OPEN
+from .deposits.synthetic import is_synthetic
 from .exceptions import StaleTableError
 from .persons import Model
 from .persons.pseudonyms import ENVIRONMENT, SAMPLE_KEY, key_path, secret_key
@@ -21,7 +22,6 @@ from .persons.review import review_folder
 from .stamps import PACKAGE, Stamp, file_hash, hashes_below, opened, source_hash
 from .study import Study
 from .subsample import MOST
-from .synthetic import is_synthetic
 
 if TYPE_CHECKING:
     from .pipeline import Built

@@ -14,8 +14,8 @@ from commands import call
 from report_tables import write_tables
 from trajectories import analysis
 from trajectories.cli import app
+from trajectories.pipeline import make_sample
 from trajectories.study import Study
-from trajectories.synthetic import make_sample
 from without_kernels import pages_without_kernels
 
 ROOT = Path(__file__).parents[2]

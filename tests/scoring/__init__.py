@@ -16,9 +16,9 @@ import pandas as pd
 
 from trajectories import Study, build_cohort, build_spells, read_deposits
 from trajectories.deposits import Deposits
+from trajectories.deposits.synthetic import mark_synthetic
 from trajectories.pipeline import build
 from trajectories.simulate import HABITS, Settings, Truth, simulate
-from trajectories.synthetic import mark_synthetic
 
 from .journeys import journey_scores
 from .links import link_scores, linked_rows, true_persons

@@ -123,8 +123,8 @@ def test_a_notebook_waits_for_the_sample_that_another_is_building(tmp_path, monk
     import threading
 
     from trajectories import pipeline
+    from trajectories.deposits.synthetic import sample_study
     from trajectories.exceptions import StaleTableError
-    from trajectories.synthetic import sample_study
 
     study = pipeline.nearest_study(tmp_path)
     built, held = threading.Event(), threading.Event()
@@ -155,7 +155,7 @@ def test_a_notebook_waits_for_the_sample_that_another_is_building(tmp_path, monk
 
 def test_a_sample_that_never_comes_is_a_sentence(tmp_path, monkeypatch):
     from trajectories import pipeline
-    from trajectories.synthetic import sample_study
+    from trajectories.deposits.synthetic import sample_study
 
     monkeypatch.setattr(pipeline, "PATIENCE", -1)
     study = pipeline.nearest_study(tmp_path)

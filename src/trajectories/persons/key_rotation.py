@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 
 from ..deposits import Deposits, read_deposits
+from ..deposits.synthetic import has_deposits, is_synthetic
 from ..exceptions import KeyFileError, UnusableInputError
 from ..folders import replaced
 from ..study import Study
-from ..synthetic import has_deposits, is_synthetic
 from .identities import identify
 from .key_mark import check_key, recorded
 from .linking import hashed_texts

@@ -1,14 +1,13 @@
-"""The synthetic sample: where it lives, how it is made, and how synthetic tables are told from real ones."""
+"""The synthetic sample: where it lives, and how synthetic tables are told from real ones."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from .folders import private_folder
-from .study import Paths, Study
+from ..study import Paths, Study
+from .reading import find_deposits
 
 # Where the synthetic sample lives, beside the folders of real data (design.md, « Rooms »).
 SAMPLE_FOLDER = "sample"
@@ -30,8 +29,6 @@ def is_synthetic(raw: Path) -> bool:
 
 def has_deposits(raw: Path) -> bool:
     """Whether a raw folder holds any file that could be a deposit."""
-    from .deposits.reading import find_deposits
-
     return bool(find_deposits(Path(raw)))
 
 
@@ -48,19 +45,6 @@ def or_sample(study: Study) -> Study:
     on_sample = sample_study(study)
     made = (on_sample.paths.raw.parent / SYNTHETIC_MARK).exists()
     return on_sample if made and not has_deposits(study.paths.raw) else study
-
-
-def make_sample(study: Study, **settings: Any) -> Study:
-    """Generate the synthetic sample where it does not exist yet; returns the study that reads it."""
-    from .simulate import Settings, simulate
-
-    on_sample = sample_study(study)
-    folder = on_sample.paths.raw.parent
-    if not (folder / SYNTHETIC_MARK).exists():
-        private_folder(folder)
-        simulate(folder, Settings(**settings))
-        mark_synthetic(folder)
-    return on_sample
 
 
 def mark_synthetic(folder: Path) -> None:
