@@ -42,7 +42,7 @@ _ROOMS = {
     "build": "pipeline",
     "analyse": "analysis",
     "improvement_leads": "leads",
-    "explore": "explorer",
+    "explore": "report.explorer",
     "plot": "notebook_objects",
     "red_band": "notebook_band",
 }

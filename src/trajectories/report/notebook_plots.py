@@ -34,9 +34,9 @@ _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 
 _STATES = ("region", "anywhere", "metropole", "other_region", "outside_quebec", "unknown")
 
 
-def drawn(result: Any, ax: Any = None) -> Any:
-    """See `notebook_objects.plot`."""
-    w, name = words("fr"), type(result).__name__
+def drawn(result: Any, ax: Any = None, w: Words | None = None) -> Any:
+    """See `notebook_objects.plot`; `w`: the words of another language than French."""
+    w, name = w or words("fr"), type(result).__name__
     if not isinstance(result, pd.DataFrame | Protected) and name not in _RESULTS:
         raise ValueError(f"no figure is drawn of a {name}: give a table (DataFrame) or a result that has `.plot()`.")
     if isinstance(result, pd.DataFrame) and result.empty:
