@@ -1,11 +1,11 @@
-"""In a notebook, a red band on every table and figure that nothing has protected: « données non protégées ».
+"""In a notebook, a red band on every figure and on every table that nothing has protected: « données non protégées ».
 
 `import trajectories` in a kernel is enough; outside of one nothing is registered and IPython is not imported. The band
 stands on any DataFrame, Series, styled table and result (notebook_objects.py), and is drawn into the picture of any
 matplotlib figure, so that it goes along with a copy. It is text, for who does not see its colour. `Protected` tables
-show without it, and so do figures of them alone: those of the reports, which take nothing else, and what
-`Protected.plot` drew, as long as nothing is drawn beside it. The frame inside a `Protected` has it, since what is made
-of a frame is not protected any more.
+show without it, and so do the figures of the reports, which take nothing else. The frame inside a `Protected` has it,
+since what is made of a frame is not protected any more; so has what `Protected.plot` draws, since a figure does not
+know what else was drawn on it. Written to a file (`savefig`), a figure has none.
 
 Printed text, widgets (ipympl) and HTML made by hand are not reached; `trajectories.explore` has a band of its own, that
 stays. `trajectories.red_band(False)` switches it off, for data that are nobody's: a decision, which stands in the
@@ -28,7 +28,7 @@ _FIGURE = "matplotlib.figure.Figure"
 
 def red_band(on: bool = True) -> None:
     """
-    Switch the band on unprotected tables and figures on, or off, in this kernel; elsewhere nothing happens.
+    Switch the band on figures and unprotected tables on, or off, in this kernel; elsewhere nothing happens.
 
     Parameters
     ----------

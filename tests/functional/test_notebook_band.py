@@ -1,4 +1,4 @@
-"""What a researcher's kernel shows: a red band on all that is not protected, none on what is, none outside a kernel."""
+"""What a researcher's kernel shows: a red band on figures and tables, none on protected ones, none outside a kernel."""
 
 import base64
 import io
@@ -35,7 +35,6 @@ CELLS = {
     "protected, figure": "rates = trajectories.protect(pd.DataFrame({'group': 'province', 'horizon': [12], "
     "'estimate': [0.8], 'lower': [0.7], 'upper': [0.9], 'n_start': 4000, 'n_at_risk': 3000}))\n"
     "axes = rates.plot()\naxes.set_title('Rétention < 1');",
-    "protected, and more": "axes.plot([12], [0.8123])\naxes.figure",
     "drawing": "from trajectories.report.drawing import Drawing\n"
     "[display(Drawing('a', '<svg></svg>', '', 'alt', 'légende', protected=p)) for p in (True, False)];",
     "number": "1 + 1",
@@ -69,7 +68,7 @@ def test_unprotected_tables_carry_the_band_in_words(shown, cell):
     assert "63" in html([output]) or cell in ("displayed", "result") or "65" in html([output])
 
 
-@pytest.mark.parametrize("cell", ["before", "protected", "protected, figure", "number", "frame, off", "figure, off"])
+@pytest.mark.parametrize("cell", ["before", "protected", "number", "frame, off", "figure, off"])
 def test_protected_tables_and_what_is_no_table_carry_none(shown, cell):
     assert shown[cell] and SAID not in str(shown[cell])
 
@@ -87,11 +86,10 @@ def test_figures_have_the_band_in_the_picture_and_in_its_text(shown, cell):
     assert red.sum(axis=1).max() > 150 and red[: len(red) // 5].sum() > 0.95 * red.sum()
 
 
-def test_figures_of_results_have_it_and_those_of_protected_tables_as_long_as_nothing_is_drawn_beside(shown):
-    for cell in ("result, figure", "protected, and more"):
-        assert SAID in html(shown[cell]) and SAID in str(shown[cell][0].data["text/plain"])
-    (output,) = shown["protected, figure"]
-    assert 'alt="Rétention &lt; 1"' in output.data["text/html"] and "image/png" not in output.data
+@pytest.mark.parametrize("cell", ["result, figure", "protected, figure"])
+def test_figures_of_results_and_of_protected_tables_have_it_too(shown, cell):
+    (output,) = shown[cell]
+    assert SAID in html([output]) and SAID in output.data["text/plain"] and "image/png" not in output.data
 
 
 def test_without_the_band_a_figure_still_says_in_words_what_it_is_of(shown):

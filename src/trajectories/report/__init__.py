@@ -17,7 +17,7 @@ files beside     exports, labelled, indicators
 how it is made   batch, worker, made_apart (a team), notebooks, engine, addresses
 made again or not  fingerprint, manifest, memory, around, status
 before it leaves   leaks, opened, private, ordinary, withheld, publish
-in a notebook    notebook_tables, notebook_plots, explorer, banded, vouched
+in a notebook    notebook_tables, notebook_plots, explorer, banded
 """
 
 from . import headline, portrait, sections, whole

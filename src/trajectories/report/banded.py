@@ -9,7 +9,6 @@ from typing import Any
 from markupsafe import Markup
 
 from .markup import element, join
-from .vouched import vouched
 from .words import words
 
 RED, WHITE = "#b00020", "#ffffff"  # contrast 7.3 : 1
@@ -37,8 +36,6 @@ def picture(figure: Any, band: bool = True) -> tuple[str, str | None]:
     """
     A matplotlib figure with the band across its top, drawn into it: what is copied out of a notebook has it, too.
 
-    A figure that `vouch` was told of has none, nor has any where `band` is off.
-
     Returns
     -------
     (str, str or None)
@@ -47,8 +44,8 @@ def picture(figure: Any, band: bool = True) -> tuple[str, str | None]:
     plain = f"{band_text()}\n{figure!r}" if band else repr(figure)
     if not (figure.axes or figure.lines or figure.texts):
         return plain, None
-    if not band or vouched(figure):
-        return repr(figure), _image(figure, _titles(figure))
+    if not band:
+        return plain, _image(figure, _titles(figure))
     # clear of a title, that may stand above the figure's own edge
     above = (max(figure.get_tightbbox().y1, figure.get_figheight()) + 8 / 72) / figure.get_figheight()
     drawn = figure.text(

@@ -18,7 +18,6 @@ from .drawing import BAND, BOUND, CURVE, INK, MUTED, RIBBON
 from .figures.sequences import FILLS
 from .notebook_tables import move_counts, row_counts
 from .readings import level_name, type_name
-from .vouched import nothing_else, vouch
 from .words import Words, words
 
 # A line a group: they differ by colour and by dashes.
@@ -45,7 +44,6 @@ def drawn(result: Any, ax: Any = None, w: Words | None = None) -> Any:
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(figsize=(8, 4), layout="constrained")
-    clean = nothing_else(ax.figure)
     if isinstance(result, pd.DataFrame):
         _table(result, ax, w)
     elif isinstance(result, Protected):
@@ -53,8 +51,6 @@ def drawn(result: Any, ax: Any = None, w: Words | None = None) -> Any:
     else:
         _RESULTS[name](result, ax, w)
     ax.spines[["top", "right"]].set_visible(False)
-    if isinstance(result, Protected) and clean:
-        vouch(ax.figure)
     return ax
 
 
