@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from markupsafe import Markup
 
-from ..deposits.synthetic import sample_study
 from ..exceptions import StaleTableError
 from ..groups import reported_groups
 from ..pipeline import nearest_study
 from ..retention import BOUNDS
 from ..study import Study
+from ..deposits.synthetic import sample_study
 from .banded import picture
 from .drawing import INK
 from .markup import element
@@ -91,8 +91,10 @@ def explore(study: Study | None = None, *, language: str = "fr") -> ipywidgets.V
     def show(_: object = None) -> None:
         region.disabled = figure.value not in OF_REGIONS  # a split is of all regions together
         beside.disabled = region.disabled or figure.value == "occupation"  # areas fill their figure
-        chosen = [region.value, *([beside.value] if beside.value and not beside.disabled else [])]
-        shown.value = figure_html(estimates, figure.value, list(dict.fromkeys(chosen)), w)
+        regions = [region.value]
+        if not beside.disabled and beside.value not in ("", region.value):
+            regions.append(beside.value)
+        shown.value = figure_html(estimates, figure.value, regions, w)
 
     for control in (region, figure, beside):
         control.observe(show, names="value")
@@ -198,8 +200,8 @@ def figure_html(estimates: Estimates, name: str, groups: Sequence[str], w: Words
         _, image = picture(axes.figure)
         when = "month" if "month" in table else "horizon"
         columns = ["group", when, *(column for column in COLUMNS if column in table)]
-        told = table.loc[table[when].isin(estimates.run.horizons), columns]
-        parts += [Markup(image), table_html(told, w, title, most=len(told))]  # noqa: S704 - the image is markup
+        numbers = table.loc[table[when].isin(estimates.run.horizons), columns]
+        parts += [Markup(image), table_html(numbers, w, title, most=len(numbers))]  # noqa: S704 - the image is markup
     style = f"background: #fff; color: {INK}; padding: 10px 12px; overflow-x: auto"
     return str(element("section", *parts, *_facts(estimates.run, w), style=style))
 
@@ -207,8 +209,8 @@ def figure_html(estimates: Estimates, name: str, groups: Sequence[str], w: Words
 def _facts(run: Run, w: Words) -> list[Markup]:
     """What the numbers are of, and what gives others."""
     about = {"perimeter": w.label("perimeter", run.perimeter), "scope": w.label("scope", run.scope)}
-    told = [
+    paragraphs = [
         element("p", w.say("explorer.about", **about, cutoff=w.date(run.cutoff))),
         element("p", w.say("explorer.otherwise", call="trajectories.retention(…)")),
     ]
-    return [element("p", element("strong", w.say("page.synthetic"))), *told] if run.synthetic else told
+    return [element("p", element("strong", w.say("page.synthetic"))), *paragraphs] if run.synthetic else paragraphs
