@@ -6,13 +6,12 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import typer
 
 from commands import call
+from invented_estimates import with_invented_estimates
 from report_tables import write_tables
-from trajectories import analysis
 from trajectories.cli import app
 from trajectories.study import Study
 from trajectories.synthetic import make_sample
@@ -82,7 +81,7 @@ def test_every_line_to_type_is_understood(path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_target_of_make_exists(path):
     targets = set(re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split())
-    asked = {found[1] for line in [*typed(path), *mentioned(path)] if (found := re.match(r"make ([a-z]+)\b", line))}
+    asked = {found[1] for line in [*typed(path), *mentioned(path)] if (found := re.match(r"make ([a-z-]+)", line))}
     assert asked <= targets
 
 
@@ -172,10 +171,7 @@ def the_hour_went_well(place, said):
 
 def test_the_first_hour_by_the_letter(first_hour, tmp_path_factory, monkeypatch, capsys):
     # the estimates of the page are invented: those of the households would take a minute
-    invented = tmp_path_factory.mktemp("estimates")
-    write_tables(invented)
-    estimates = {path.stem: pd.read_parquet(path) for path in invented.glob("*.parquet")}
-    monkeypatch.setattr(analysis, "estimates_of", lambda *_: estimates)
+    with_invented_estimates(monkeypatch, write_tables(tmp_path_factory.mktemp("estimates")))
     pages_without_kernels(monkeypatch)
     known = {}
     do(ROOT / "docs" / "tutorial.md", known)

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from random_rows import random_rows, text_of
 from tables_in import LAVAL, LONGUEUIL, MAGOG, MONTREAL, QUEBEC, SHERBROOKE, SOREL, records_and_persons
 
+from examples import examples
 from trajectories import Study, build_cohort, build_spells, spells, tables
 
 PLACES = st.sampled_from([MONTREAL, LAVAL, SHERBROOKE, MAGOG, QUEBEC, SOREL, LONGUEUIL, "area 05", "area 16"])
@@ -33,7 +34,7 @@ DEPOSITS = st.one_of(
 )
 STUDY = Study(cutoff=dt.date(2023, 12, 31))
 SEEDS = st.integers(0, 10**6)
-MANY = settings(max_examples=6, deadline=None)
+MANY = examples(6)
 # Two reports at most this far apart are one event told twice (design.md, rule 1).
 SAME_EVENT = pd.Timedelta(days=31)
 LONG_AGO, FAR = pd.Timestamp("1900-01-01"), pd.Timestamp("2200-01-01")
@@ -44,7 +45,7 @@ def line_of(records, persons, study=STUDY):
     return found, build_cohort(found, records, persons, study=study)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(DEPOSITS, st.sampled_from(["region", "any_region"]))
 def test_whatever_is_deposited_the_tables_keep_their_rules(rows, scope):
     records, persons = records_and_persons(text_of(rows))
@@ -74,7 +75,7 @@ def test_whatever_is_deposited_the_tables_keep_their_rules(rows, scope):
     assert (drawn.contacts["month"] >= 0).all()
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(DEPOSITS, st.randoms())
 def test_the_order_of_rows_never_matters(rows, random):
     records, persons = records_and_persons(text_of(rows))
@@ -88,7 +89,7 @@ def test_the_order_of_rows_never_matters(rows, random):
     pd.testing.assert_frame_equal(first_drawn.contacts, again_drawn.contacts)
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(DEPOSITS)
 def test_one_person_more_changes_nobody_else(rows):
     records, persons = records_and_persons(text_of(rows))
