@@ -15,7 +15,7 @@ from commands import call
 from made_once import VARIABLE, made_once
 from trajectories import pipeline
 from trajectories.study import Study
-from trajectories.synthetic import make_sample
+from trajectories.synthetic import SAMPLE_TARGETS, SAMPLE_YEARS, make_sample
 
 ROOT = Path(__file__).parents[1]
 HOUSEHOLDS, ORGANISATIONS = 300, 12
@@ -24,7 +24,7 @@ REGIONS = ("03", "05", "06", "province")
 
 
 def built() -> Path:
-    """The project: study.toml (few replicates, one draw), and the sample below data/, simulated and built."""
+    """The project: study.toml (two replicates, one draw), and the sample below data/, simulated and built."""
     return Path(made_once("sample built", _built))
 
 
@@ -37,6 +37,9 @@ def _built() -> str:
     project = _folder()
     text = (ROOT / "study.toml").read_text(encoding="utf-8")
     text = text.replace("replicates = 500", "replicates = 2").replace("draws = 20", "draws = 1")
+    # those of the sample, for a study that names its folders itself (src/conftest.py)
+    for region, households in SAMPLE_TARGETS.items():
+        text += f'[targets."{region}"]\n' + "".join(f'"{year}" = {households}\n' for year in SAMPLE_YEARS)
     (project / "study.toml").write_text(text, encoding="utf-8")
     study = Study.read(project / "study.toml")
     pipeline.build(make_sample(study, households=HOUSEHOLDS, organisations=ORGANISATIONS))
