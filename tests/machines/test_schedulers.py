@@ -67,11 +67,6 @@ def test_every_command_of_the_examples_is_one_of_ours(project, capsys):
         assert call(*asked, "--dry-run") == 0, asked
 
 
-def test_the_examples_stay_short():
-    for language in ("sh", "bat", "snakemake"):
-        assert len(example(language).splitlines()) <= 20
-
-
 @pytest.mark.skipif(os.name == "nt", reason="a shell script")
 @pytest.mark.parametrize(("statuses", "ended", "calls"), [
     ([0, 0], 0, 2), ([1, 0, 0], 0, 3), ([1, 1, 0], 1, 3), ([2], 2, 1), ([0, 1], 1, 2), ([130], 130, 1),

@@ -76,20 +76,6 @@ def test_whatever_is_deposited_the_tables_keep_their_rules(rows, scope):
 
 
 @examples(12)
-@given(DEPOSITS, st.randoms())
-def test_the_order_of_rows_never_matters(rows, random):
-    records, persons = records_and_persons(text_of(rows))
-    order = list(range(len(records)))
-    random.shuffle(order)
-    first, first_drawn = line_of(records, persons)
-    again, again_drawn = line_of(records.iloc[order].reset_index(drop=True), persons.iloc[order[::-1]])
-    for name in ("observations", "spells", "moves", "conflicts"):
-        pd.testing.assert_frame_equal(getattr(first, name), getattr(again, name))
-    pd.testing.assert_frame_equal(first_drawn.cohort, again_drawn.cohort)
-    pd.testing.assert_frame_equal(first_drawn.contacts, again_drawn.contacts)
-
-
-@examples(12)
 @given(DEPOSITS)
 def test_one_person_more_changes_nobody_else(rows):
     records, persons = records_and_persons(text_of(rows))
@@ -268,17 +254,6 @@ def test_shifting_all_dates_by_whole_days_shifts_all_results_by_them(seed, days)
     rules = [frame.assign(date=frame["date"] - by)[["person_id", "date", "rule"]]
              for frame, by in ((first.conflicts, pd.Timedelta(0)), (again.conflicts, shift))]  # fmt: skip
     pd.testing.assert_frame_equal(*(frame.sort_values(list(frame), ignore_index=True) for frame in rules))
-
-
-@MANY
-@given(SEEDS, st.sampled_from(["region", "any_region"]))
-def test_entry_is_at_most_lower_and_lower_at_most_upper(seed, scope):
-    _, drawn = line_of(*many(seed), replace(STUDY, scope=scope))
-    cohort = drawn.cohort
-    assert len(cohort) > 20
-    assert (cohort["entry"] >= 0).all()
-    assert (cohort["entry"] <= cohort["lower"]).all()
-    assert (cohort["lower"] <= cohort["upper"]).all()
 
 
 def test_random_rows_reach_every_rule():
