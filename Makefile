@@ -1,6 +1,6 @@
 # Every target makes what it needs first. `make reports` and `make test` are all that a new user has to know.
 .POSIX:
-.PHONY: help install reports test coverage recovery faults blank cluster messages lint lab docs release lock wheelhouse offline clean
+.PHONY: help install reports test test-all coverage recovery faults blank cluster messages lint lab docs release lock wheelhouse offline clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -11,8 +11,9 @@ PYTHON = $$(for p in python3 python3.13 python3.12 python3.11; do \
 
 help:
 	@echo "make reports   one HTML report per region (on the synthetic sample if data/raw is empty)"
-	@echo "make test      the tests"
-	@echo "make coverage  the tests, and which lines none of them runs (half as long again)"
+	@echo "make test      the tests of every day: a run, every room, the numbers of R, notebooks 01 to 03 (five minutes)"
+	@echo "make test-all  the others: faults, browser, other machines, recovery, more random examples (a quarter of an hour)"
+	@echo "make coverage  both, and which lines none of them runs"
 	@echo "make recovery  the long recovery studies (minutes)"
 	@echo "make faults    a hundred kills, every file damaged, two environments (a quarter of an hour or more)"
 	@echo "make blank     runs with every column absent, every cell blank, very few rows (two hours)"
@@ -43,27 +44,38 @@ install: $(VENV)/installed
 reports: install
 	$(BIN)/trajectories run
 
-# The researchers' notebooks are among the tests (nbval), each whole on one process (--dist loadfile). The order is that
-# of tests/conftest.py, the longest files first; else the files of most tests would be. What Python compiles is kept,
-# also where somebody's shell says not to: the tests start Python many times.
+# Each notebook whole on one process (--dist loadfile). The order is that of tests/conftest.py, the longest files first;
+# else the files of most tests would be. What Python compiles is kept, also where somebody's shell says not to: the tests
+# start Python many times.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+EVERY_DAY = tests/unit tests/spec tests/golden tests/functional src
+EVERY_DAY_NOTEBOOKS = notebooks/01_first_look.ipynb notebooks/02_from_deposits_to_spells.ipynb notebooks/03_retention.ipynb
+THE_OTHERS = tests/browser tests/faults tests/machines tests/recovery
+OTHER_NOTEBOOKS = notebooks/04_services.ipynb notebooks/05_typology.ipynb notebooks/06_your_own_question.ipynb \
+	notebooks/90_validation.ipynb
+
 test: install
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" \
-		--nbval-lax $(ARGS)
+	$(PYTEST) -m "not slow" --nbval-lax $(ARGS) $(EVERY_DAY) $(EVERY_DAY_NOTEBOOKS)
+
+# What `make test` leaves; then its property tests, with more examples.
+test-all: install
+	$(PYTEST) -m "not slow" --nbval-lax $(ARGS) $(THE_OTHERS) $(OTHER_NOTEBOOKS)
+	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile thorough $(ARGS) $(EVERY_DAY)
 
 coverage: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
+	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS) $(EVERY_DAY) $(THE_OTHERS)
 
 recovery: install
 	$(BIN)/python -m pytest -q -m slow tests/recovery
 
 faults: install
-	$(BIN)/python -m pytest -q -s -m slow tests/faults
+	$(BIN)/python -m pytest -q -s -m slow tests/faults/test_run_faults.py tests/machines/test_environments.py
 
 blank: install
-	$(BIN)/python -m pytest -q -m slow tests/functional/test_blank.py
+	$(BIN)/python -m pytest -q -m slow tests/faults/test_blank.py
 
 cluster: install
-	$(BIN)/python -m pytest -q -m slow tests/functional/test_cluster.py
+	$(BIN)/python -m pytest -q -m slow tests/machines/test_cluster.py
 
 messages: install
 	$(BIN)/python -m trajectories.report.messages
@@ -124,7 +136,7 @@ wheelhouse: install
 
 # Installs it into an environment of its own, asking no server, and runs it in an empty folder.
 offline: wheelhouse
-	$(BIN)/python -m pytest -q -m slow tests/functional/test_wheelhouse.py
+	$(BIN)/python -m pytest -q -m slow tests/machines/test_wheelhouse.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov

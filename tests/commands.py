@@ -15,3 +15,12 @@ def call(*arguments):
     finally:
         sys.argv = before
     return 0
+
+
+def written(project):
+    """Every file that the commands write in a project, by name; no clock and no process number is in any of them."""
+    return {
+        path.relative_to(project).as_posix(): path.read_bytes()
+        for place in ("data/derived", "reports") for path in sorted((project / place).rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }  # fmt: skip

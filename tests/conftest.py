@@ -7,21 +7,24 @@ import os
 import shutil
 import tempfile
 
+import pytest
 from hypothesis import settings
 
+from examples import USUAL
 from made_once import VARIABLE
+from trajectories.study import STUDY_VARIABLE
 
-settings.register_profile("trajectories", deadline=None)
-settings.load_profile("trajectories")
+settings.register_profile("every day", deadline=None, max_examples=USUAL // 5)
+settings.register_profile("thorough", deadline=None, max_examples=USUAL)
+settings.load_profile("every day")
 
 # The files that take longest: begun last, one of them would leave the other process without work. Those that are not
 # named follow as ever, the notebooks last: by then 90_validation.ipynb finds what it shows made by test_coverage_*.py.
-# One notebook is the first of all: it makes the sample, which two must not make at once. So with pipeline.py, whose
-# examples have the study of src/conftest.py made for all others.
 LONGEST = (
-    "01_first_look.ipynb", "test_run_faults.py", "test_line.py", "test_batch.py", "test_cli.py", "test_blank.py",
+    "test_main_job.py", "test_disclosure_whole_run.py", "test_run_faults.py", "test_line.py", "test_batch.py",
+    "test_blank.py",
     "test_coverage_models.py", "pipeline.py", "test_every_page.py", "test_invariants.py", "04_services.ipynb",
-    "test_leads_recovery.py", "test_coverage_turnbull.py", "02_from_deposits_to_spells.ipynb", "test_environments.py",
+    "test_leads_recovery.py", "test_coverage_turnbull.py", "test_environments.py",
     "test_retention_recovery.py", "test_schedulers.py", "03_retention.ipynb", "06_your_own_question.ipynb",
     "test_comparison_recovery.py",
 )  # fmt: skip
@@ -42,3 +45,17 @@ def pytest_unconfigure(config):
 def pytest_collection_modifyitems(items):
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+
+
+# Before the kernel of a notebook starts: the sample that it opens is the one of the tests.
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.path.suffix == ".ipynb":
+        import sample_project
+
+        os.environ[STUDY_VARIABLE] = str(sample_project.built() / "study.toml")
+
+
+def pytest_runtest_teardown(item):
+    if item.path.suffix == ".ipynb":
+        del os.environ[STUDY_VARIABLE]

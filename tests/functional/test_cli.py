@@ -1,4 +1,7 @@
-"""The commands as a user meets them: what they make, what they say, and their exit status."""
+"""The commands as a user meets them: what they make, what they say, and their exit status.
+
+Estimates are invented where a page needs some (invented_estimates.py): test_main_job.py computes them.
+"""
 
 import errno
 import io
@@ -8,10 +11,10 @@ import signal
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from commands import call
+from invented_estimates import with_invented_estimates
 from report_tables import write_tables
 
 ROOT = Path(__file__).parents[2]
@@ -27,17 +30,15 @@ def deposits(tmp_path_factory):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """An empty folder with the repository's study.toml (fewer replicates and draws) and its notebooks."""
-    text = (ROOT / "study.toml").read_text(encoding="utf-8").replace("replicates = 500", "replicates = 2")
-    text = text.replace("draws = 20", "draws = 1")
-    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
-    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    """An empty folder with the repository's study.toml."""
+    shutil.copy(ROOT / "study.toml", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRAJECTORIES_KEY", "a key for the tests only")
     return tmp_path
 
 
-def test_deposits_in_reports_out(project, deposits, capsys):
+def test_deposits_in_reports_out(project, deposits, capsys, monkeypatch):
+    with_invented_estimates(monkeypatch, write_tables(project / "estimates"))
     shutil.copytree(deposits / "raw", project / "data" / "raw")
     assert call("run", "--region", "03") == 0
     out = capsys.readouterr().out
@@ -58,10 +59,7 @@ def test_deposits_in_reports_out(project, deposits, capsys):
 
 
 def test_synthetic_deposits_carry_the_banner_and_the_public_key(project, deposits, capsys, monkeypatch):
-    # the estimates are invented: those of deposits take a minute, and are seen to above
-    write_tables(project / "estimates")
-    estimates = {path.stem: pd.read_parquet(path) for path in (project / "estimates").glob("*.parquet")}
-    monkeypatch.setattr("trajectories.analysis.estimates_of", lambda *_: estimates)
+    with_invented_estimates(monkeypatch, write_tables(project / "estimates"))
     raw = deposits / "raw"
     assert call("run", "--raw", raw, "--region", "10") == 0
     page = (project / "reports" / "shareable" / "region-10.html").read_text(encoding="utf-8")

@@ -6,12 +6,12 @@ import resource
 import shutil
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from commands import call
+from invented_estimates import with_invented_estimates
 from report_tables import write_tables
-from trajectories import analysis, folders, pipeline
+from trajectories import folders, pipeline
 from trajectories.locks import alone
 from without_kernels import pages_without_kernels
 
@@ -27,11 +27,9 @@ def made(tmp_path_factory):
     (place / "study.toml").write_text(text.replace("draws = 20", "draws = 3"), encoding="utf-8")
     assert call("simulate", "--out", place / "data", "--households", 60, "--organisations", 6, "--defects", "none") == 0
     # the estimates are invented too: those of the households would take a minute
-    write_tables(place / "estimates")
-    estimates = {path.stem: pd.read_parquet(path) for path in (place / "estimates").glob("*.parquet")}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        patch.setattr(analysis, "estimates_of", lambda *_: estimates)
+        with_invented_estimates(patch, write_tables(place / "estimates"))
         pages_without_kernels(patch)
         assert call("run") == 0
     return place

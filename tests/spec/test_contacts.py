@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 from random_rows import random_rows, text_of
 from tables_in import assert_table, records_and_persons
 
+from examples import examples
 from trajectories import Study, build_cohort, build_spells, tables
 from trajectories.contacts import until_report
 from trajectories.observations import is_departure
@@ -680,7 +681,7 @@ STUDY = Study(cutoff=dt.date(2023, 12, 31))
 SEEDS = st.integers(0, 10**6)
 SCOPES = st.sampled_from(["region", "any_region"])
 # A seed does not shrink to anything simpler.
-MANY = settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
+MANY = examples(6, phases=[Phase.explicit, Phase.generate])
 NO_ID = [name for name in tables.CONTACTS.columns if name != "record_id"]
 
 

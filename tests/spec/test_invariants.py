@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from random_rows import random_rows, text_of
 from tables_in import LAVAL, LONGUEUIL, MAGOG, MONTREAL, QUEBEC, SHERBROOKE, SOREL, records_and_persons
 
+from examples import examples
 from trajectories import Study, build_cohort, build_spells, spells, tables
 
 PLACES = st.sampled_from([MONTREAL, LAVAL, SHERBROOKE, MAGOG, QUEBEC, SOREL, LONGUEUIL, "area 05", "area 16"])
@@ -33,7 +34,7 @@ DEPOSITS = st.one_of(
 )
 STUDY = Study(cutoff=dt.date(2023, 12, 31))
 SEEDS = st.integers(0, 10**6)
-MANY = settings(max_examples=6, deadline=None)
+MANY = examples(6)
 # Two reports at most this far apart are one event told twice (design.md, rule 1).
 SAME_EVENT = pd.Timedelta(days=31)
 LONG_AGO, FAR = pd.Timestamp("1900-01-01"), pd.Timestamp("2200-01-01")
@@ -44,7 +45,7 @@ def line_of(records, persons, study=STUDY):
     return found, build_cohort(found, records, persons, study=study)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(DEPOSITS, st.sampled_from(["region", "any_region"]))
 def test_whatever_is_deposited_the_tables_keep_their_rules(rows, scope):
     records, persons = records_and_persons(text_of(rows))
@@ -74,21 +75,7 @@ def test_whatever_is_deposited_the_tables_keep_their_rules(rows, scope):
     assert (drawn.contacts["month"] >= 0).all()
 
 
-@settings(max_examples=12, deadline=None)
-@given(DEPOSITS, st.randoms())
-def test_the_order_of_rows_never_matters(rows, random):
-    records, persons = records_and_persons(text_of(rows))
-    order = list(range(len(records)))
-    random.shuffle(order)
-    first, first_drawn = line_of(records, persons)
-    again, again_drawn = line_of(records.iloc[order].reset_index(drop=True), persons.iloc[order[::-1]])
-    for name in ("observations", "spells", "moves", "conflicts"):
-        pd.testing.assert_frame_equal(getattr(first, name), getattr(again, name))
-    pd.testing.assert_frame_equal(first_drawn.cohort, again_drawn.cohort)
-    pd.testing.assert_frame_equal(first_drawn.contacts, again_drawn.contacts)
-
-
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(DEPOSITS)
 def test_one_person_more_changes_nobody_else(rows):
     records, persons = records_and_persons(text_of(rows))
@@ -267,17 +254,6 @@ def test_shifting_all_dates_by_whole_days_shifts_all_results_by_them(seed, days)
     rules = [frame.assign(date=frame["date"] - by)[["person_id", "date", "rule"]]
              for frame, by in ((first.conflicts, pd.Timedelta(0)), (again.conflicts, shift))]  # fmt: skip
     pd.testing.assert_frame_equal(*(frame.sort_values(list(frame), ignore_index=True) for frame in rules))
-
-
-@MANY
-@given(SEEDS, st.sampled_from(["region", "any_region"]))
-def test_entry_is_at_most_lower_and_lower_at_most_upper(seed, scope):
-    _, drawn = line_of(*many(seed), replace(STUDY, scope=scope))
-    cohort = drawn.cohort
-    assert len(cohort) > 20
-    assert (cohort["entry"] >= 0).all()
-    assert (cohort["entry"] <= cohort["lower"]).all()
-    assert (cohort["lower"] <= cohort["upper"]).all()
 
 
 def test_random_rows_reach_every_rule():

@@ -341,8 +341,9 @@ def test_groups_too_small_are_named_and_regions_stand_against_the_province(table
 
 
 def test_the_same_seed_gives_the_same_table(tables):
-    asked = {"by": "sex", "study": STUDY, "adjust": ["city_size"], "horizons": [12], "replicates": 6}
-    pd.testing.assert_frame_equal(compare(*tables, **asked), compare(*tables, **asked))
+    few = [table[table["person_id"].isin(tables[0]["person_id"][:200])] for table in tables]
+    asked = {"by": "sex", "study": STUDY, "adjust": [], "horizons": [12], "replicates": 2}
+    pd.testing.assert_frame_equal(compare(*few, **asked), compare(*few, **asked))
 
 
 @pytest.mark.parametrize(

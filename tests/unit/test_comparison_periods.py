@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import figure_tables
+from examples import examples
 from trajectories.comparison import retention_by_period
 from trajectories.comparison.periods import first_day_of_recent
 from trajectories.course import main_fits
@@ -210,7 +211,7 @@ def run_of(persons, left):
 sizes = st.tuples(st.integers(12, 400), st.integers(12, 400))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.lists(st.tuples(sizes, st.tuples(st.integers(0, 12), st.integers(0, 40))), min_size=2, max_size=5))
 def test_the_attacker_finds_no_small_number_of_departures(drawn):
     persons = {f"{i + 1:02d}": both for i, (both, _) in enumerate(drawn)}

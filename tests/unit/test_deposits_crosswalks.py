@@ -1,9 +1,10 @@
 """Crosswalks and words: what a header or a value may look like, and what a faulty crosswalk is told."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from trajectories.deposits import CrosswalkError, load_crosswalk, values
 from trajectories.deposits.choosing import choose_crosswalk
 from trajectories.deposits.crosswalks import COLUMNS, load_crosswalks, parse_crosswalk
@@ -201,7 +202,7 @@ def test_a_file_without_a_header_gives_no_draft(tmp_path):
         draft_crosswalk(tmp_path)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(st.text(), min_size=1))
 def test_a_draft_of_any_header_loads(tmp_path_factory, cells):
     import csv

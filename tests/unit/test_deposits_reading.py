@@ -5,9 +5,10 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from examples import examples
 from trajectories.deposits.grid import Coded, grid_of_rows
 from trajectories.deposits.reading import as_text
 from trajectories.deposits.regular import read_regular
@@ -40,7 +41,7 @@ def assert_same(text: str, separator: str) -> bool:
     return fast is not None
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(TEXT, st.sampled_from(";,\t|"))
 @example('a;b\n"x";""y"\n', ";")
 @example('a;b\n"x\ny";z\n', ";")
@@ -51,7 +52,7 @@ def test_the_fast_reader_equals_the_careful_one_on_any_text(text, separator):
     assert_same(text, separator)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(TABLE, st.sampled_from(["\n", "\r\n", "\r"]))
 def test_the_fast_reader_equals_the_careful_one_on_tables(rows, line):
     assert_same(line.join(";".join(row) for row in rows), ";")

@@ -3,17 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from attacker import given_away
+from examples import examples
 from trajectories.disclosure import counts as counts_room
 from trajectories.disclosure import protect
 from trajectories.exceptions import DisclosureError
 from trajectories.study import Disclosure
 
 RULES = Disclosure()
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+SOME = examples(25, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 TWO_REGIONS = {
     "01": {"a": 7, "b": 33, "c": 37, "d": 39},
@@ -171,7 +172,7 @@ def tables(draw, regions=(1, 4), tables=(1, 3), smallest=0):
 
 
 @given(tables(smallest=30))
-@QUICK
+@SOME
 def test_attacker_who_knows_the_exact_number_of_people_of_each_group(raw):
     large = raw[raw["table"] == "t0"].groupby("group")[["persons", "households"]].sum()
     same = raw.groupby(["group", "table"])["households"].sum().groupby("group").nunique()
@@ -184,7 +185,7 @@ def test_attacker_who_knows_the_exact_number_of_people_of_each_group(raw):
 
 
 @given(tables(tables=(1, 1)))
-@QUICK
+@SOME
 def test_attacker_on_groups_under_the_threshold(raw):
     sizes = raw.groupby("group")[["persons", "households"]].sum()
     only = set(sizes.index[(sizes["persons"] < 10) | (sizes["households"] < 5)]) - {"province"}
@@ -193,7 +194,7 @@ def test_attacker_on_groups_under_the_threshold(raw):
 
 
 @given(tables())
-@QUICK
+@SOME
 def test_what_is_displayed_is_true_and_hidden_numbers_are_missing(raw):
     published = protect(raw).frame
     both = published.merge(raw, on=["group", "table", "key"], validate="one_to_one")
@@ -249,7 +250,7 @@ def test_with_a_total_beside_a_hidden_cell_the_attacker_succeeds():
 
 @example(3)
 @given(st.integers(1, 9))
-@settings(max_examples=9, deadline=None, derandomize=True)
+@examples(9, derandomize=True)
 def test_without_the_threshold_small_numbers_would_stand_there(n):
     raw = table({"05": {"a": n, "b": 61, "c": 52, "d": 83}})
     assert shown(protect(raw).frame)["a"] is None

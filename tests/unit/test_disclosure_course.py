@@ -136,7 +136,7 @@ def test_one_departure_between_two_horizons_closes_the_later():
 def test_however_they_left_no_small_number_by_a_month_can_be_told():
     rng = np.random.default_rng(3)
     tried = 0
-    for _ in range(120):
+    for _ in range(30):
         n = int(rng.integers(40, 300))
         gone = int(rng.integers(1, n // 2))
         table = there(rng.beta(*rng.uniform(0.3, 3, 2), gone) * 30, n, (3, 6, 12, 24))
@@ -150,7 +150,7 @@ def test_however_they_left_no_small_number_by_a_month_can_be_told():
             missing = (1 - table.set_index("horizon").loc[horizon, "estimate"] / horizon) * n
             # had all who are missing left as late as they may by month 1, they would be threshold or more
             assert missing < 1e-6 or missing >= RULES.threshold - 1e-6
-    assert tried > 50
+    assert tried > 12
 
 
 def sum_of(parts):

@@ -3,15 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attacker import months_a_reader_finds, narrow
+from examples import examples
 from trajectories.disclosure import curves as curves_room
 from trajectories.disclosure import protect
 from trajectories.exceptions import DisclosureError
 
-QUICK = settings(max_examples=25, deadline=None, derandomize=True)
+SOME = examples(25, derandomize=True)
 CAUSES = ("metropole", "outside_quebec")
 
 
@@ -89,7 +90,7 @@ def test_impossible_counts_are_refused():
 
 
 @given(st.integers(0, 10**6))
-@QUICK
+@SOME
 def test_random_curves_are_curves(seed):
     frame = protect(simulated(seed, months=40)).frame
     if frame.empty:
@@ -104,7 +105,7 @@ def test_random_curves_are_curves(seed):
 
 
 @given(st.integers(0, 10**6))
-@settings(QUICK, max_examples=8)
+@examples(8, derandomize=True)
 def test_reader_finds_no_month_of_exits(seed):
     raw = simulated(seed, months=8)
     frame = protect(raw).frame
@@ -202,7 +203,7 @@ def test_bounds_of_a_curve_go_where_few_are_lost():
 
 
 @given(st.integers(0, 10**6), st.integers(30, 300))
-@QUICK
+@SOME
 def test_no_two_months_shown_are_nearer_than_the_threshold(seed, n):
     rng = np.random.default_rng(seed)
     exits = np.minimum(np.cumsum(rng.poisson(2, 30)), n - 1)

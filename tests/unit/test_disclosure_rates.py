@@ -3,16 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attacker import exits_a_reader_finds, hidden_exits
+from examples import examples
 from trajectories import tables
 from trajectories.disclosure import protect
 from trajectories.disclosure import rates as rates_room
 from trajectories.study import Disclosure
 
-QUICK = settings(max_examples=50, deadline=None, derandomize=True)
+SOME = examples(50, derandomize=True)
 
 
 def series(exits, *, n=200, group="05", method="main", horizons=(3, 6, 12, 24, 36, 60), **columns):
@@ -114,7 +115,7 @@ def test_few_staying_give_a_ceiling():
 
 
 @given(st.integers(30, 400), st.lists(st.sampled_from([0, 1, 2, 5, 9, 10, 14, 30]), min_size=1, max_size=6))
-@QUICK
+@SOME
 def test_reader_finds_no_small_number_of_exits(n, steps):
     exits = np.cumsum(steps)
     exits = exits[n - exits >= 20]
@@ -157,7 +158,7 @@ def test_a_range_goes_outwards_and_only_beside_its_rate():
 
 
 @given(st.floats(0, 5), st.floats(0, 5), st.integers(40, 3000), st.floats(0.3, 0.7))
-@settings(QUICK, max_examples=150)
+@examples(150, derandomize=True)
 def test_up_to_half_a_threshold_on_each_side_a_range_is_the_same_as_none(low, high, n, gone):
     narrow = protect(ranged([round(n * gone)], low, high, n=n)).frame
     pd.testing.assert_frame_equal(narrow, protect(ranged([round(n * gone)], 0, 0, n=n)).frame)
@@ -165,7 +166,7 @@ def test_up_to_half_a_threshold_on_each_side_a_range_is_the_same_as_none(low, hi
 
 
 @given(st.floats(0, 60), st.floats(0, 60), st.integers(150, 3000))
-@QUICK
+@SOME
 def test_a_range_holds_what_was_found(low, high, n):
     raw = ranged([n // 2], low, high, n=n)
     frame = protect(raw).frame
@@ -254,7 +255,7 @@ def test_only_the_longest_horizon_where_one_is_small_else_those_far_enough():
 
 
 @given(st.lists(st.sampled_from([0, 1, 3, 7, 9, 10, 16, 40]), min_size=2, max_size=4), st.integers(150, 400))
-@QUICK
+@SOME
 def test_reader_finds_no_small_destination(exits, n):
     by_cause = {cause: [d] for cause, d in zip(tables.EXITS, exits, strict=False)}
     frame = protect(destinations(by_cause, n=n)).frame

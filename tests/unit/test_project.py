@@ -1,14 +1,30 @@
-"""The files around the code say what the code does."""
+"""The files around the code say what the code does; a release is one version, said in one place, and holds no data."""
 
 import ast
 import json
 import re
+import subprocess
+import sys
+import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
+
+import pytest
+
+from trajectories import __version__
 
 ROOT = Path(__file__).parents[2]
 # conda-forge's names where they differ from the Python index's
 CONDA_NAMES = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "Babel": "babel", "Jinja2": "jinja2"}
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+PROJECT = tomllib.loads(read("pyproject.toml"))
+HATCH = PROJECT["tool"]["hatch"]
 
 
 def constraints(lines):
@@ -20,8 +36,8 @@ def constraints(lines):
 
 
 def test_the_conda_environment_has_the_constraints_of_the_project():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    project = PROJECT["project"]
+    text = read("environment.yml")
     listed = constraints(re.findall(r"^  - (\S+)$", text.split("dependencies:")[1], flags=re.MULTILINE))
     assert listed.pop("python") == project["requires-python"]
     assert "pip" in listed
@@ -29,14 +45,14 @@ def test_the_conda_environment_has_the_constraints_of_the_project():
     assert {name: listed.get(name) for name in asked} == asked
 
 
-def test_every_dependency_carries_its_reason():
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, flags=re.MULTILINE | re.DOTALL).group(1)
+@pytest.mark.parametrize("listed", ["dependencies", "docs"])
+def test_every_dependency_carries_its_reason(listed):
+    block = re.search(rf"^{listed} = \[\n(.*?)^\]", read("pyproject.toml"), flags=re.MULTILINE | re.DOTALL).group(1)
     assert all("#" in line for line in block.strip().splitlines())
 
 
 def test_the_lock_pins_hashes_and_names_no_index():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    lock = read("requirements.lock")
     assert "://" not in lock
     assert "index-url" not in lock
     name = r"[a-z0-9-]+(?:\[[a-z0-9,-]+\])?=="
@@ -64,21 +80,50 @@ def test_every_public_name_exists():
     assert callable(trajectories.retention)
 
 
-def test_every_module_says_what_it_does_and_stands_on_a_map():
+def test_every_module_says_what_it_does():
     package = ROOT / "src" / "trajectories"
     said = {path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in package.rglob("*.py")}
     assert [path for path, text in said.items() if not text or text.split("\n\n")[0][-1] not in ".:?"] == []
-    rooms = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("## Rooms")[1].split("## Tables")[0]
-    for folder, map_ in ((package, rooms), (package / "report", said[package / "report" / "__init__.py"])):
-        stems = {path.stem for path in folder.glob("*.py") if not path.stem.startswith(("__", "cli_"))}
-        assert {stem for stem in stems if not re.search(rf"\b{stem}\b", map_)} == set(), folder
 
 
 def test_importing_the_package_loads_nothing_heavy():
-    import subprocess
-    import sys
-
     heavy = ("pandera", "matplotlib", "papermill", "nbconvert", "lifelines", "scipy", "python_calamine", "babel")
     code = f"import sys, trajectories; print([m for m in {heavy!r} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+# ── a release ─────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_version_stands_in_one_place_and_the_others_agree():
+    assert "version" not in PROJECT["project"] and PROJECT["project"]["dynamic"] == ["version"]
+    assert f'__version__ = "{__version__}"' in read(HATCH["version"]["path"])
+    assert re.search(r"^version: (.*)$", read("CITATION.cff"), re.MULTILINE)[1] == __version__
+    first = re.search(r"^## \[([^\]]+)\] - (Unreleased|\d{4}-\d\d-\d\d)$", read("CHANGELOG.md"), re.MULTILINE)
+    assert first[1] == __version__
+
+
+def test_the_citation_has_what_its_schema_asks_for():
+    keys = dict(re.findall(r"^([a-z-]+):(.*)$", read("CITATION.cff"), re.MULTILINE))
+    assert {"message", "title", "authors"} <= set(keys) and keys["cff-version"].strip() == "1.2.0"
+    assert f"- name: {PROJECT['project']['authors'][0]['name']}" in read("CITATION.cff")
+    assert keys["license"].strip() == PROJECT["project"]["license"]
+
+
+def test_a_source_archive_is_asked_for_by_name_and_of_what_there_is():
+    asked = HATCH["build"]["targets"]["sdist"]["only-include"]
+    assert [name for name in asked if not (ROOT / name).exists()] == []
+    assert [name for name in asked if name.startswith(("data", "reports"))] == ["data/README.md", "reports/README.md"]
+
+
+@pytest.mark.slow
+def test_the_archives_hold_the_library_and_no_data(tmp_path):
+    pytest.importorskip("build")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (source,), (wheel,) = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    assert f"-{__version__}" in source.name and f"-{__version__}-" in wheel.name
+    with tarfile.open(source) as archive, zipfile.ZipFile(wheel) as other:
+        inside = {name.partition("/")[2] for name in archive.getnames()} | set(other.namelist())
+    held = {name for name in inside if re.search(r"^(?:data|reports)/|\.parquet$|\.xlsx$|__pycache__", name)}
+    assert {name for name in held if not name.startswith("tests/")} == {"data/README.md", "reports/README.md"}
+    assert {"study.toml", "src/trajectories/py.typed", "trajectories/report/notebooks/region_report.ipynb"} <= inside

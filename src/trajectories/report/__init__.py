@@ -15,7 +15,7 @@ words, numbers   words, readings, counting, locale/ (the catalogues); messages h
 how it is drawn  figures/, drawing, tables, markup, html, template/ (page.css and the frames)
 files beside     exports, labelled, indicators
 how it is made   batch, worker, notebooks, engine, addresses
-made again or not  fingerprint, manifest, memory, around, status
+made again or not  origins, manifest, around, status
 before it leaves   leaks, opened, private, ordinary, withheld, publish
 in a notebook    notebook_tables, notebook_plots, explorer, banded
 """

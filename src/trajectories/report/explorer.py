@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from markupsafe import Markup
 
+from ..deposits.synthetic import sample_study
 from ..exceptions import StaleTableError
 from ..groups import reported_groups
 from ..pipeline import nearest_study
 from ..retention import BOUNDS
 from ..study import Study
-from ..deposits.synthetic import sample_study
 from .banded import picture
 from .drawing import INK
 from .markup import element

@@ -7,10 +7,11 @@ from pathlib import Path
 import corpus
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from odd_files import READ, zipped
 
+from examples import examples
 from trajectories import tables
 from trajectories.deposits import files, read_deposits
 from trajectories.deposits.crosswalks import load_crosswalks
@@ -26,9 +27,9 @@ PIECES = st.sampled_from(
      b'";"', b'""', b"\r\n\r\n", b"nan", b"-1e400", b"99999999999999999999", b"2021-13-45", b"\xe2\x80\xa8", b"\x1a"]
 )  # fmt: skip
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.one_of(st.binary(max_size=8), PIECES)), max_size=8)
-FEW = settings(
-    deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+SLOW = {
+    "derandomize": True, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+}  # fmt: skip
 
 
 def edited(content: bytes, edits) -> bytes:
@@ -75,7 +76,7 @@ def assert_sound(deposits) -> None:
         tables.check(getattr(deposits, name), tables.TABLES[name])
 
 
-@settings(FEW, max_examples=60)
+@examples(60, **SLOW)
 @given(st.lists(any_files(), min_size=6, max_size=6))
 def test_rows_add_up_for_any_bytes(tmp_path_factory, contents):
     folder = tmp_path_factory.mktemp("bytes")
@@ -84,7 +85,7 @@ def test_rows_add_up_for_any_bytes(tmp_path_factory, contents):
     assert_sound(read_deposits(folder))
 
 
-@settings(FEW, max_examples=1200)
+@examples(1200, **SLOW)
 @given(any_files())
 @example((b"PK\x03\x04" + b"\xff" * 60, ".xlsx"))
 def test_one_file_is_its_rows_or_one_sentence(tmp_path_factory, one):
@@ -109,7 +110,7 @@ CELL = st.text(
 )
 
 
-@settings(FEW, max_examples=60)
+@examples(60, **SLOW)
 @given(st.lists(st.tuples(CELL, CELL, CELL), max_size=12))
 def test_every_line_that_holds_something_is_a_row_read(tmp_path_factory, cells):
     """The count is taken from the text itself, not from the reader."""

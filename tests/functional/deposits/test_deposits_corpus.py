@@ -47,10 +47,6 @@ def read(tmp_path_factory):
     return read_deposits(folder)
 
 
-def test_the_corpus_is_large_enough():
-    assert len(READ) + len(UNREADABLE) + len(DANGEROUS) + len(NAMES) >= 200
-
-
 @pytest.mark.parametrize("title", READ)
 def test_odd_file(read, title):
     odd, name = READ[title], NAME_OF[title]

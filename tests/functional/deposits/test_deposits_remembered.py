@@ -11,10 +11,11 @@ import corpus
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from odd_files import READ
 
+from examples import examples
 from trajectories import stamps
 from trajectories.deposits import gathering, read_deposits, remembered
 from trajectories.deposits.crosswalks import load_crosswalks
@@ -112,7 +113,7 @@ def lay_down(raw: Path, deposits: dict[str, int]) -> set[tuple[str, bytes]]:
     return {(stem + CONTENTS[at][1], CONTENTS[at][0]) for stem, at in deposits.items()}
 
 
-@settings(max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@examples(25, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_any_sequence_of_changes_reads_what_changed_and_gives_what_reading_all_gives(tmp_path_factory, steps):
     folder = tmp_path_factory.mktemp("sequence")

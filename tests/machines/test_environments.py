@@ -2,7 +2,7 @@
 
 Locale, time zone, hash seed, threads, user, home, folders, umask, dates and inodes of files, the order in which the
 system lists them, processes side by side. The build, the pages and all around them are real; the estimates, which would
-take minutes, are invented (`make faults` has them computed).
+take minutes, are invented (invented_estimates.py; `make faults` has them computed).
 """
 
 import io
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from commands import call
-from quick_line import written
+import invented_estimates
+from commands import call, written
 from report_tables import write_tables
 
 ROOT = Path(__file__).parents[2]
@@ -37,15 +37,12 @@ if os.environ["STUDY_LISTS"] == "backwards":
         def __exit__(self, *_): return None
         def close(self): return None
     os.listdir, os.scandir = backwards(os.listdir), backwards(os.scandir)
+import invented_estimates
 from trajectories import analysis, cli
 from trajectories.persons import linking
 linking.THREADS = int(os.environ["OMP_NUM_THREADS"])
-estimates = os.environ.get("STUDY_ESTIMATES")
-if estimates:
-    import pandas
-    from pathlib import Path
-    found = {path.stem: pandas.read_parquet(path) for path in sorted(Path(estimates).glob("*.parquet"))}
-    analysis.estimates_of = lambda *_: found
+if invented_estimates.VARIABLE in os.environ:
+    analysis.estimates_of = invented_estimates.invented(os.environ[invented_estimates.VARIABLE])
 cli.main()
 """
 ONE = {
@@ -72,11 +69,12 @@ def made(place, deposits, estimates, environment, *, user, umask, jobs, away, re
         os.utime(to, (10**9 + number * (77 if away else 1),) * 2)
     (place / "study.toml").write_text(settings, encoding="utf-8")
     told = {
-        "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(home), "USER": user, "LOGNAME": user,
+        "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")]),
+        "HOME": str(home), "USER": user, "LOGNAME": user,
         "TRAJECTORIES_KEY": "a key for the tests only", **environment,
     }  # fmt: skip
     if estimates:
-        told["STUDY_ESTIMATES"] = str(estimates)
+        told[invented_estimates.VARIABLE] = str(estimates)
     asked = [part for region in regions for part in ("--region", region)]
     run = subprocess.run(
         [sys.executable, "-c", CODE, "run", "--study", place / "study.toml", "--jobs", str(jobs), *asked],

@@ -1,8 +1,8 @@
-"""The attacker on a whole run: everything published of the sample's deposits, in persons and in households.
+"""The attacker on the run of the sample (sample_project.py): everything published, in persons and in households.
 
 For each hidden cell the linear programme finds the interval that a reader can put it in, who knows exactly how many
 people each group has (attacker.py): it has to hold all of 1 … threshold − 1. For each month of a curve, the interval of
-the exits by then: never narrower than the threshold. Two tables of counts every time, all of them slow.
+the exits by then: never narrower than the threshold. Two tables of counts every day, all of them with `make recovery`.
 """
 
 import numpy as np
@@ -10,45 +10,40 @@ import pandas as pd
 import pytest
 
 from attacker import exits_a_reader_finds, given_away, hidden_exits, months_a_reader_finds, narrow
-from trajectories import Study
+from sample_project import reported
 from trajectories.disclosure import counts as counts_room
 from trajectories.disclosure import protect, protected_counts
-from trajectories.portrait import whole_portrait
-from trajectories.retention import estimate
 from trajectories.study import REGION_CODES
 from trajectories.tables import PROVINCE
 
-STUDY = Study(replicates=4)
 QUICK = ("origin", "area")
 # Rows of data, not persons (rule 5 of counts.py).
 ROWS = ("rows", "places", "links", "conflicts", "linkage")
 
 
 @pytest.fixture(scope="module")
-def run(line):
-    made = line(defects="light")
-    cutoff = made.residences.cutoff
-    tables = (made.cohort, made.contacts, made.residences.spells, made.residences.moves,
-              made.residences.observations, made.deposits.records, made.persons)  # fmt: skip
-    drawn = whole_portrait(*tables, cutoff=cutoff, study=STUDY)
-    rates = estimate(made.cohort, made.contacts, study=STUDY, companions=False)
-    return drawn, rates
+def raw():
+    """The tables of the run before protection, by name."""
+    folder = reported() / "reports" / "sample" / "sensitive" / "tables"
+    return {
+        name: pd.read_parquet(folder / f"{name}.parquet") for name in ("counts", "delay_curves", "retention", "exits")
+    }
 
 
-def counted(drawn, names=None):
+def counted(counts, names=None):
     """The raw counts of people by table, of the province and the regions."""
-    raw = drawn.counts[drawn.counts["group"].isin([PROVINCE, *REGION_CODES]) & ~drawn.counts["table"].isin(ROWS)]
+    raw = counts[counts["group"].isin([PROVINCE, *REGION_CODES]) & ~counts["table"].isin(ROWS)]
     for name, part in raw.groupby("table"):
         if names is None or name in names:
             yield name, part.reset_index(drop=True)
 
 
-def away(drawn, names=None):
+def away(counts, names=None):
     """Table → what is given away; the reader knows the households of each group as well, not only its persons."""
-    shown, found = protected_counts(drawn.counts).frame, {}
-    sums = pd.concat([part.groupby(["group", "table"])[["persons", "households"]].sum() for _, part in counted(drawn)])
+    shown, found = protected_counts(counts).frame, {}
+    sums = pd.concat([part.groupby(["group", "table"])[["persons", "households"]].sum() for _, part in counted(counts)])
     households = sums.groupby("group")["households"].min()
-    for name, part in counted(drawn, names):
+    for name, part in counted(counts, names):
         part = part.astype({"persons": int, "households": int})
         size = part.groupby("group")[["persons", "households"]].sum()
         # each table of its own people: no more households than it has
@@ -59,32 +54,30 @@ def away(drawn, names=None):
     return found
 
 
-def test_no_hidden_cell_of_the_run_is_given_away(run):
-    drawn, _ = run
-    shown = protected_counts(drawn.counts).frame
+def test_no_hidden_cell_of_the_run_is_given_away(raw):
+    shown = protected_counts(raw["counts"]).frame
     hidden = shown[shown["table"].isin(QUICK) & ~shown["shown"]]
     assert len(hidden) > 20  # there is something to find
-    assert away(drawn, QUICK) == {}
+    assert away(raw["counts"], QUICK) == {}
 
 
 @pytest.mark.slow
-def test_no_hidden_cell_of_any_table_is_given_away(run):
-    assert away(run[0]) == {}
+def test_no_hidden_cell_of_any_table_is_given_away(raw):
+    assert away(raw["counts"]) == {}
 
 
-def test_without_the_second_cell_the_attacker_succeeds_on_the_run(run, monkeypatch):
+def test_without_the_second_cell_the_attacker_succeeds_on_the_run(raw, monkeypatch):
     monkeypatch.setattr(counts_room._Cells, "hide_until_protected", lambda self: None)
-    assert away(run[0], QUICK)
+    assert away(raw["counts"], QUICK)
 
 
-def test_no_month_of_exits_of_a_region_is_told_closer_than_the_threshold(run):
-    drawn, _ = run
-    raw = drawn.delay_curves
-    shown = protect(raw).frame
+def test_no_month_of_exits_of_a_region_is_told_closer_than_the_threshold(raw):
+    curves = raw["delay_curves"]
+    shown = protect(curves).frame
     looked = 0
     for group in [g for g in REGION_CODES if g in set(shown["group"])]:
         frame = shown[shown["group"].eq(group)].reset_index(drop=True)
-        own = raw[raw["group"].eq(group)].reset_index(drop=True)
+        own = curves[curves["group"].eq(group)].reset_index(drop=True)
         frame, own = frame[frame["month"] <= 12], own[own["month"] <= 12]
         if len(frame) > 1:
             looked += 1
@@ -92,15 +85,15 @@ def test_no_month_of_exits_of_a_region_is_told_closer_than_the_threshold(run):
     assert looked > 3
 
 
-def test_no_small_number_of_exits_is_told_by_the_rates(run):
-    _, rates = run
-    shown = protect(rates.retention).frame
+def test_no_small_number_of_exits_is_told_by_the_rates(raw):
+    rates = raw["retention"]
+    shown = protect(rates).frame
     looked = 0
     for group, part in shown[shown["method"].eq("main")].groupby("group"):
         told = part[part["shown"] | part["at_most"].notna()].sort_values("horizon").reset_index(drop=True)
         if told.empty:
             continue
-        n = int(rates.retention.loc[rates.retention["group"].eq(group), "n_start"].max())
+        n = int(rates.loc[rates["group"].eq(group), "n_start"].max())
         for low, high in exits_a_reader_finds(told, n).values():
             looked += 1
             assert low <= 1 + 1e-6, group
@@ -108,12 +101,11 @@ def test_no_small_number_of_exits_is_told_by_the_rates(run):
     assert looked > 3
 
 
-def test_no_small_destination_is_told(run):
-    _, rates = run
-    raw = rates.exits
-    shown = protect(raw).frame
+def test_no_small_destination_is_told(raw):
+    exits = raw["exits"]
+    shown = protect(exits).frame
     looked = 0
-    for group, part in raw.groupby("group"):
+    for group, part in exits.groupby("group"):
         frame = shown[shown["group"].eq(group)].reset_index(drop=True)
         n = int(part["n_start"].max())
         expected = part["estimate"].to_numpy(dtype=float) * n
@@ -127,4 +119,4 @@ def test_no_small_destination_is_told(run):
                 looked += 1
                 assert low <= 1 + 1e-6, (group, place)
                 assert high >= min(9, np.ceil(truth[place])) - 1e-6, (group, place)
-    print(looked)
+    assert looked
