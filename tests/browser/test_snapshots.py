@@ -2,7 +2,7 @@
 
 A line a heading, paragraph, list item, row of a table, and what a drawing says to whoever does not see it. After a
 change that is meant, `UPDATE_SNAPSHOTS=1 .venv/bin/pytest tests/browser/test_snapshots.py` writes them again; then read
-the difference. The method page quotes the code, and is held to it elsewhere (tests/unit/test_report_method.py).
+the difference. The method page is a text of its own, read elsewhere (tests/unit/test_report_method.py).
 """
 
 import difflib
