@@ -18,10 +18,10 @@ STUDY = Study(cutoff=dt.date(2023, 12, 31))
 
 @pytest.fixture(scope="module")
 def everyone():
-    """Records of 42 persons, in households of three that the order of persons parts, with births."""
-    records, persons = records_and_persons(text_of(random_rows(5, 42)))
+    """Records of 60 persons, in households of three that the order of persons parts, with births."""
+    records, persons = records_and_persons(text_of(random_rows(5, 60)))
     number = persons["person_id"].rank(method="dense").astype(int)
-    persons = persons.assign(household_id="h" + (number % 14).astype(str))
+    persons = persons.assign(household_id="h" + (number % 20).astype(str))
     day = pd.Timestamp("1980-03-01") + pd.to_timedelta(number.to_numpy() * 210, unit="D")
     records = records.assign(birth_date_earliest=day, birth_date_latest=day)
     return records, persons
@@ -39,18 +39,18 @@ def tables_of(records, persons, scope="region"):
 def test_parts_give_the_tables_of_everyone_at_once(everyone, monkeypatch, scope):
     whole = tables_of(*everyone, scope)
     assert whole["cohort"]["role"].nunique() == 2  # roles rest on the members of the household
-    monkeypatch.setattr(parts, "PART", 25)
-    assert parts.Parts(everyone[1]).number > 4
+    monkeypatch.setattr(parts, "PART", 80)
+    assert parts.Parts(everyone[1]).number > 2
     for name, table in tables_of(*everyone, scope).items():
         pd.testing.assert_frame_equal(table, whole[name], check_exact=True)
 
 
 def test_the_order_of_the_records_and_records_of_nobody_change_nothing(everyone, monkeypatch):
     records, persons = everyone
-    monkeypatch.setattr(parts, "PART", 25)
+    monkeypatch.setattr(parts, "PART", 80)
     whole = tables_of(records, persons)
     mixed = records.sample(frac=1, random_state=1).reset_index(drop=True)
-    known = persons[persons["person_id"].isin(persons["person_id"].unique()[:20])].reset_index(drop=True)
+    known = persons[persons["person_id"].isin(persons["person_id"].unique()[:30])].reset_index(drop=True)
     some = tables_of(mixed, known)
     for name in ("spells", "moves"):
         mine = whole[name][whole[name]["person_id"].isin(known["person_id"])].reset_index(drop=True)
