@@ -26,6 +26,11 @@ def told():
 
 
 @pytest.fixture(scope="module")
+def fewer():
+    return told_stays(5000, 4, hearing=SHARES, failure_there=0.1, failure_gone=(0.5, 0.6))
+
+
+@pytest.fixture(scope="module")
 def found(told):
     return how_departures_become_known(*told.tables(), study=STUDY)
 
@@ -71,8 +76,8 @@ def test_by_what_departures_become_known_sums_to_all_and_is_true(told, found):
     assert number(found, "months_to_known", "known") == pytest.approx(late, abs=1.0)
 
 
-def test_news_of_an_organisation_of_the_region_is_of_the_region(told):
-    cohort, contacts = told.tables()
+def test_news_of_an_organisation_of_the_region_is_of_the_region(fewer):
+    cohort, contacts = fewer.tables()
     half = np.arange(len(cohort)) % 2 == 0
     cohort["region"] = np.where(half, "05", "12")
     at = half[contacts["person_id"].astype(int)]
@@ -96,8 +101,8 @@ def test_too_few_is_said_and_not_guessed():
     assert "trop peu" in drawing.svg
 
 
-def test_a_small_group_borrows_what_it_cannot_learn(told):
-    cohort, contacts = told.tables()
+def test_a_small_group_borrows_what_it_cannot_learn(fewer):
+    cohort, contacts = fewer.tables()
     cohort["region"] = np.where(np.arange(len(cohort)) < 500, "01", "05")
     table = how_departures_become_known(cohort, contacts, study=STUDY, by="region")
     small = table[table["group"].eq("01")]
@@ -117,8 +122,8 @@ def test_limits_hold_the_estimate():
     assert re.search(rf"environ{NB}?.* \(de \d+ à \d+\)", reading(table)[0])
 
 
-def test_types_of_organisation_come_from_a_table(told):
-    cohort, contacts = told.tables()
+def test_types_of_organisation_come_from_a_table(fewer):
+    cohort, contacts = fewer.tables()
     cohort["organisation_id"] = np.where(np.arange(len(cohort)) % 2 == 0, "E1", "E2")
     kinds = pd.DataFrame({"organisation_id": ["E1", "E1", "E2"], "organisation_zone": ["metropole", None, "region"]})
     table = how_departures_become_known(cohort, contacts, study=STUDY, by="organisation", organisations=kinds)
@@ -130,8 +135,8 @@ def test_types_of_organisation_come_from_a_table(told):
         how_departures_become_known(cohort, contacts, by="organisation", organisations=kinds.iloc[1:2])
 
 
-def test_what_it_can_not_group_by_is_refused_and_nobody_is_nobody(told):
-    cohort, contacts = told.tables()
+def test_what_it_can_not_group_by_is_refused_and_nobody_is_nobody(fewer):
+    cohort, contacts = fewer.tables()
     with pytest.raises(ValueError, match="nor a column of the cohort"):
         how_departures_become_known(cohort, contacts, by="moon")
     nobody = how_departures_become_known(cohort[:0], contacts, study=STUDY)
