@@ -25,8 +25,6 @@ ledger         the truth of each row: where it stands, its fate
 simulation     `simulate`, the whole in one function; `Truth`, what it writes beside
 told_stays     stays and what is told of them as arrays, without deposits: for the estimator alone
 served_stays   stays of which every end is known, the services they received, and the same as they are told of
-planted        lives of a few planted kinds, for a typology to find again
-served_provinces  a province as tables, in which a gap of services is planted
 shortcuts      the curves that hasty readings of such stays would print
 """
 

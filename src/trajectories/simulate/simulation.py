@@ -49,7 +49,7 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     settings : Settings, optional
         Default: 1,500 households, 30 organisations, April 2018 to December 2025, light defects, seed 1.
     lives : sequence of Life, optional
-        Histories to tell of instead of those that the settings draw (planted.py); `households` is then not read, and
+        Histories to tell of instead of those that the settings draw; `households` is then not read, and
         `effects.json` does not hold for them.
 
     Returns
