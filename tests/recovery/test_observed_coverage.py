@@ -18,7 +18,7 @@ import pytest
 from trajectories import Study
 from trajectories.assumptions import STEP
 from trajectories.reported import Reported, reported, stays_that_enter
-from trajectories.simulate import told_stays
+from worlds.disturbed_stays import disturbed_stays
 
 RUNS, SIZES, MONTHS, REPLICATES = 200, (500, 2000), (12, 24), 200
 STUDY = Study(replicates=REPLICATES, horizons=MONTHS)
@@ -43,7 +43,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "coverage.md"
 def sample(job: tuple[str, int, int]) -> pd.DataFrame:
     """One sample: by month the error, the standard error, and whether limits and range hold the truth."""
     world, n, seed = job
-    told = told_stays(n, seed=seed, **WORLDS[world])
+    told = disturbed_stays(n, seed, **WORLDS[world])
     cohort, contacts = told.tables()
     stays = reported(stays_that_enter(cohort, STUDY), contacts)
     fit = stays.fit(STUDY, replicates=REPLICATES)
