@@ -1,7 +1,8 @@
 """The settings of one run: a frozen value, read from study.toml and checked whole.
 
 Every key of the file, its default and its meaning stand in `study.toml` at the root of the repository, which
-is the documentation. Faults are collected and told all at once, each with the key it concerns.
+is the documentation. All faults are told in one error, a sentence each that names the key, for a file and for
+`Study(...)` in Python. The checks are our own: with pydantic, `import trajectories` takes half as long again as pandas.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import copyreg
 import datetime as dt
 import tomllib
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+from numbers import Integral, Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +38,16 @@ SMALLEST_RULES = {
     "households": (2, "one household alone would stand there"),
     "round": (5, "most counts would stay as they are"),
     "rate_denominator": (20, "one person would be worth more than five points"),
+}
+# What a setting may be: one of these words, or a whole number from the first to the second.
+_WORDS = {"perimeter": PERIMETERS, "scope": SCOPES, "pathway": (*PATHWAYS, "all")}
+_LIMITS = {
+    "grace_days": (0, 3660),
+    "support": (1, 1_000_000),
+    "replicates": (0, 100_000),
+    "draws": (1, 10_000),
+    "seed": (0, 2**63 - 1),
+    "max_rows_per_sheet": (1, 100_000_000),
 }
 
 
@@ -122,7 +136,7 @@ class Study:
     >>> Study.from_mapping({"scope": "ville"})
     Traceback (most recent call last):
     trajectories.exceptions.StudyError: study.toml: 1 fault(s) to correct:
-      - scope: 'ville' is not one of region, any_region.
+      - scope is 'ville': it must be one of region, any_region.
     """
 
     cutoff: dt.date | None = None
@@ -140,18 +154,14 @@ class Study:
     draws: int = 20
     seed: int = 1
     disclosure: Disclosure = field(default_factory=Disclosure)
-    groups: MappingProxyType = field(default_factory=lambda: MappingProxyType({}))
-    targets: MappingProxyType = field(default_factory=lambda: MappingProxyType({}))
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    targets: Mapping[tuple[str, str], int] = field(default_factory=dict, hash=False)
     max_rows_per_sheet: int = 2_000_000
     exclusions: Path = Path("data/exclusions.csv")
 
     def __post_init__(self) -> None:
-        # a study that is made in Python, too, is of a cohort that exists: with another word nobody would be counted
-        checker = _Checker({"perimeter": self.perimeter, "scope": self.scope, "pathway": self.pathway or "all"})
-        for name, known in (("perimeter", PERIMETERS), ("scope", SCOPES), ("pathway", (*PATHWAYS, "all"))):
-            checker.choice(name, known, known[0])
-        if checker.faults:
-            raise StudyError("Study", checker.faults)
+        for name, value in _checked(vars(self), "Study").items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def read(cls, path: str | Path = "study.toml") -> Study:
@@ -182,46 +192,13 @@ class Study:
     @classmethod
     def from_mapping(cls, content: dict[str, Any], *, source: str = "study.toml", folder: Path | None = None) -> Study:
         """Check a mapping with the keys of study.toml; `folder` is what relative paths are taken from."""
-        checker = _Checker(content)
-        base = folder or Path()
-        defaults = cls()
-        paths = checker.section("paths", ("raw", "derived", "reports"))
-        rules = checker.section("disclosure", ("threshold", "households", "round", "rate_denominator"))
-        values = {
-            "cutoff": checker.date("cutoff"),
-            "perimeter": checker.choice("perimeter", PERIMETERS, defaults.perimeter),
-            "scope": checker.choice("scope", SCOPES, defaults.scope),
-            "pathway": checker.choice("pathway", (*PATHWAYS, "all"), "all"),
-            "paths": Paths(
-                **{
-                    key: base / paths.text(key, str(getattr(defaults.paths, key)))
-                    for key in ("raw", "derived", "reports")
-                }
-            ),
-            "grace_days": checker.integer("grace_days", defaults.grace_days, 0, 3660),
-            "follow_up_months": checker.months("follow_up_months", defaults.follow_up_months),
-            "match_threshold": checker.number("match_threshold", defaults.match_threshold, 0.5, 1.0),
-            "linkage_model": base / checker.text("linkage_model", "") if "linkage_model" in content else None,
-            "horizons": checker.months("horizons", defaults.horizons),
-            "support": checker.integer("support", defaults.support, 1, 1_000_000),
-            "replicates": checker.integer("replicates", defaults.replicates, 0, 100_000),
-            "draws": checker.integer("draws", defaults.draws, 1, 10_000),
-            "seed": checker.integer("seed", defaults.seed, 0, 2**63 - 1),
-            "disclosure": Disclosure(
-                **{name: rules.integer(name, value, -(10**6), 10**6) for name, value in vars(Disclosure()).items()}
-            ),
-            "groups": checker.groups("groups"),
-            "targets": checker.targets("targets"),
-            "max_rows_per_sheet": checker.integer("max_rows_per_sheet", defaults.max_rows_per_sheet, 1, 100_000_000),
-            "exclusions": base / checker.text("exclusions", str(defaults.exclusions)),
-        }
-        if values["pathway"] == "all":
-            values["pathway"] = None
-        rules.faults += [f"disclosure.{fault}" for fault in values["disclosure"].faults()]
-        faults = checker.unknown_keys(set(values)) + checker.faults + paths.faults + rules.faults
-        if faults:
-            raise StudyError(source, faults)
-        return cls(**values)
+        study, base = cls(**_checked(content, source)), folder or Path()
+        return replace(
+            study,
+            paths=Paths(*(base / path for path in astuple(study.paths))),
+            linkage_model=study.linkage_model and base / study.linkage_model,
+            exclusions=base / study.exclusions,
+        )
 
     def with_folders(self, *, raw=None, derived=None, reports=None) -> Study:
         """The same study with other folders: what the command line says wins over the file."""
@@ -233,134 +210,117 @@ class Study:
     ) -> Study:
         """The same study for another perimeter, scope or pathway (« all »: none is left out); all faults at once."""
         asked = {"perimeter": perimeter, "scope": scope, "pathway": pathway}
-        checker = _Checker({key: value for key, value in asked.items() if value is not None}, prefix="--")
-        found = {
-            "perimeter": checker.choice("perimeter", PERIMETERS, self.perimeter),
-            "scope": checker.choice("scope", SCOPES, self.scope),
-            "pathway": checker.choice("pathway", (*PATHWAYS, "all"), self.pathway or "all"),
-        }
-        if checker.faults:
-            raise StudyError("The command line", checker.faults)
-        return replace(self, **{**found, "pathway": None if found["pathway"] == "all" else found["pathway"]})
+        given = {key: value for key, value in asked.items() if value is not None}
+        return replace(self, **_checked(given, "The command line", prefix="--"))
 
 
-class _Checker:
-    """Takes values out of a mapping and notes each fault as a sentence that names the key."""
+def _checked(given: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
+    """Settings of a study as it keeps them, or all their faults as one error."""
+    faults: list[str] = []
+    kept = _settings(Study, given, faults)
+    if faults:
+        raise StudyError(source, [f"{prefix}{fault}" for fault in faults])
+    return kept
 
-    def __init__(self, content: dict[str, Any], prefix: str = ""):
-        self.content = content
-        self.prefix = prefix
-        self.faults: list[str] = []
 
-    def fault(self, key: str, sentence: str) -> None:
-        self.faults.append(f"{self.prefix}{key}: {sentence}")
+def _settings(kind: type, given: Any, faults: list[str], prefix: str = "") -> dict[str, Any]:
+    """The sound settings among those given, as they are kept; a sentence joins the faults for each other one."""
+    known, kept = [setting.name for setting in fields(kind)], {}
+    for name, value in (vars(given) if is_dataclass(given) else given).items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            faults.append(f"{prefix}{name}: no such setting{meant}; the settings are {', '.join(sorted(known))}.")
+        elif name in _SECTIONS and isinstance(value, (Mapping, Paths, Disclosure)):
+            kept[name] = _SECTIONS[name](value, faults)
+        elif name in _SECTIONS:
+            faults.append(f"{name} is {value!r}: it must be a section [{name}], as in the study.toml of the project.")
+        else:
+            try:
+                kept[name] = _value(name, value)
+            except ValueError as fault:
+                faults.append(f"{prefix}{name} is {value!r}: it must be {fault}.")
+    return kept
 
-    def section(self, key: str, known: tuple[str, ...]) -> _Checker:
-        content = self.content.get(key, {})
-        if not isinstance(content, dict):
-            self.fault(key, f"must be a section [{key}] with the keys {', '.join(known)}.")
-            content = {}
-        inner = _Checker(content, prefix=f"{key}.")
-        inner.faults = inner.unknown_keys(set(known))
-        return inner
 
-    def unknown_keys(self, known: set[str]) -> list[str]:
-        return [
-            f"{self.prefix}{key}: no such setting; the settings are {', '.join(sorted(known))}."
-            for key in self.content
-            if key not in known
-        ]
-
-    def choice(self, key: str, allowed: tuple[str, ...], default: str) -> str:
-        value = self.content.get(key, default)
-        if value not in allowed:
-            self.fault(key, f"{value!r} is not one of {', '.join(allowed)}.")
-            return default
+def _value(name: str, value: Any) -> Any:
+    """The value of a setting as it is kept; a ValueError says what it must be."""
+    if value is None and name in ("cutoff", "pathway", "linkage_model"):
+        return None
+    if name == "cutoff":
+        if type(value) is not dt.date or not FIRST_YEAR <= value.year <= LAST_YEAR:
+            raise ValueError(f"a date without quotes from {FIRST_YEAR} to {LAST_YEAR}, such as 2025-12-31")
         return value
-
-    def text(self, key: str, default: str) -> str:
-        value = self.content.get(key, default)
-        if not isinstance(value, str) or not value.strip():
-            self.fault(key, f"{value!r} must be a path between quotes.")
-            return default
-        return value
-
-    def integer(self, key: str, default: int, lowest: int, highest: int) -> int:
-        value = self.content.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int):
-            self.fault(key, f"{value!r} must be a whole number.")
-            return default
-        if not lowest <= value <= highest:
-            self.fault(key, f"{value} must lie between {lowest} and {highest}.")
-            return default
-        return value
-
-    def number(self, key: str, default: float, lowest: float, highest: float) -> float:
-        value = self.content.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            self.fault(key, f"{value!r} must be a number.")
-            return default
-        if not lowest <= value <= highest:
-            self.fault(key, f"{value} must lie between {lowest} and {highest}.")
-            return default
+    if name in _WORDS:
+        if value not in _WORDS[name]:
+            raise ValueError(f"one of {', '.join(_WORDS[name])}")
+        return None if value == "all" else value
+    if name in ("horizons", "follow_up_months"):
+        months = list(value) if isinstance(value, (list, tuple)) else []
+        whole = all(_is_whole(month) and 0 < month <= MOST_MONTHS for month in months)
+        if not months or not whole or months != sorted(set(months)):
+            raise ValueError(f"a list of whole months from 1 to {MOST_MONTHS}, in growing order, such as [3, 6, 12]")
+        return tuple(months)
+    if name == "match_threshold":
+        if not isinstance(value, Real) or isinstance(value, bool) or not 0.5 <= value <= 1:
+            raise ValueError("a number from 0.5 to 1")
         return float(value)
+    if name in _LIMITS or name in SMALLEST_RULES:
+        # how small a publication rule may be is said by Disclosure.faults
+        lowest, highest = _LIMITS.get(name, (-1_000_000, 1_000_000))
+        if not _is_whole(value) or not lowest <= value <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest}")
+        return int(value)
+    if not isinstance(value, (str, Path)) or not str(value).strip():
+        raise ValueError("a path between quotes")
+    return Path(value)
 
-    def date(self, key: str) -> dt.date | None:
-        value = self.content.get(key)
-        if value is None:
-            return None
-        if isinstance(value, dt.datetime) or not isinstance(value, dt.date):
-            self.fault(key, f"{value!r} must be a date without quotes, such as 2025-12-31.")
-            return None
-        if not FIRST_YEAR <= value.year <= LAST_YEAR:
-            self.fault(key, f"{value} must lie between {FIRST_YEAR} and {LAST_YEAR}.")
-            return None
-        return value
 
-    def months(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        value = self.content.get(key, list(default))
-        whole = isinstance(value, list) and all(
-            isinstance(v, int) and not isinstance(v, bool) and 0 < v <= MOST_MONTHS for v in value
-        )
-        if not whole or not value or sorted(set(value)) != value:
-            self.fault(
-                key,
-                f"{value!r} must be a list of whole months from 1 to {MOST_MONTHS}, in growing order, such as "
-                f"{list(default)}.",
-            )
-            return default
-        return tuple(value)
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
-    def groups(self, key: str) -> MappingProxyType:
-        value = self.content.get(key, {})
-        if not isinstance(value, dict):
-            self.fault(key, 'must be a section of names and region codes, such as "Est" = ["01", "11"].')
-            return MappingProxyType({})
-        pages = dict.fromkeys((*REGION_CODES, "province"), "there is a page of that name already")
-        for name, regions in value.items():
-            if slug(name) in pages or not name.strip():
-                self.fault(f"{key}.{name}", f"{pages.get(slug(name), 'a group needs a name')}; choose another name.")
-            pages[slug(name)] = f"its page would be that of {name!r}"
-            if not isinstance(regions, list) or not regions or any(r not in REGION_CODES for r in regions):
-                self.fault(f"{key}.{name}", f"{regions!r} must be a list of two-digit region codes between quotes.")
-        return MappingProxyType({name: tuple(regions) for name, regions in value.items() if isinstance(regions, list)})
 
-    def targets(self, key: str) -> MappingProxyType:
-        value = self.content.get(key, {})
-        found = {}
-        if not isinstance(value, dict):
-            self.fault(key, 'must be sections [targets."05"] with lines such as "2021-2022" = 120.')
-            return MappingProxyType({})
-        for region, years in value.items():
-            if region not in REGION_CODES or not isinstance(years, dict):
-                self.fault(f"{key}.{region}", "must be a section named after a two-digit region code.")
-                continue
-            for year, households in years.items():
-                if isinstance(households, bool) or not isinstance(households, int) or households < 0:
-                    self.fault(f"{key}.{region}.{year}", f"{households!r} must be a whole number of households.")
-                else:
-                    found[region, year] = households
-        return MappingProxyType(found)
+def _paths(given: Any, faults: list[str]) -> Paths:
+    return Paths(**_settings(Paths, given, faults, "paths."))
+
+
+def _rules(given: Any, faults: list[str]) -> Disclosure:
+    rules = Disclosure(**_settings(Disclosure, given, faults, "disclosure."))
+    # an example in Python may ask for looser rules, a file may not: nothing is published by them (disclosure/rules.py)
+    if not isinstance(given, Disclosure):
+        faults += [f"disclosure.{fault}" for fault in rules.faults()]
+    return rules
+
+
+def _groups(given: Mapping, faults: list[str]) -> Mapping[str, tuple[str, ...]]:
+    kept, pages = {}, dict.fromkeys((*REGION_CODES, "province"), "there is a page of that name already")
+    for name, regions in given.items():
+        if slug(name) in pages or not name.strip():
+            faults.append(f"groups.{name}: {pages.get(slug(name), 'a group needs a name')}; choose another name.")
+        pages[slug(name)] = f"its page would be that of {name!r}"
+        if not isinstance(regions, (list, tuple)) or not regions or any(code not in REGION_CODES for code in regions):
+            faults.append(f"groups.{name} is {regions!r}: it must be a list of two-digit region codes between quotes.")
+        else:
+            kept[name] = tuple(regions)
+    return MappingProxyType(kept)
+
+
+def _targets(given: Mapping, faults: list[str]) -> Mapping[tuple[str, str], int]:
+    kept = {}
+    for region, years in given.items():
+        if isinstance(region, tuple):  # as they are kept: {("05", "2021-2022"): 120}
+            region, years = region[0], {region[-1]: years}
+        if region not in REGION_CODES or not isinstance(years, Mapping):
+            faults.append(f"targets.{region} is {years!r}: it must be a section named after a two-digit region code.")
+            continue
+        for year, households in years.items():
+            if not _is_whole(households) or households < 0:
+                faults.append(f"targets.{region}.{year} is {households!r}: it must be a whole number of households.")
+            kept[region, year] = households
+    return MappingProxyType(kept)
+
+
+_SECTIONS = {"paths": _paths, "disclosure": _rules, "groups": _groups, "targets": _targets}
 
 
 def _read_only(mapping: dict) -> MappingProxyType:

@@ -16,7 +16,7 @@ from trajectories.services import whole
 from trajectories.services.association import associations
 from trajectories.services.leads import ranked_leads
 from trajectories.services.rules import AGREE, ASSOCIATION, MODERATE, STRONG
-from trajectories.simulate.served_provinces import served_province
+from worlds.served_province import served_province
 
 SERVICES = {"reception": 0.08, "job_search": 0.05, "housing_search": 0.04, "francization": 0.03, "pairing": 0.02}
 STUDY = Study()

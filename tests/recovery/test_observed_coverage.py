@@ -18,7 +18,7 @@ import pytest
 from trajectories import Study
 from trajectories.assumptions import STEP
 from trajectories.reported import Reported, reported, stays_that_enter
-from trajectories.simulate import told_stays
+from worlds.disturbed_stays import disturbed_stays
 
 RUNS, SIZES, MONTHS, REPLICATES = 200, (500, 2000), (12, 24), 200
 STUDY = Study(replicates=REPLICATES, horizons=MONTHS)
@@ -43,7 +43,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "coverage.md"
 def sample(job: tuple[str, int, int]) -> pd.DataFrame:
     """One sample: by month the error, the standard error, and whether limits and range hold the truth."""
     world, n, seed = job
-    told = told_stays(n, seed=seed, **WORLDS[world])
+    told = disturbed_stays(n, seed, **WORLDS[world])
     cohort, contacts = told.tables()
     stays = reported(stays_that_enter(cohort, STUDY), contacts)
     fit = stays.fit(STUDY, replicates=REPLICATES)
@@ -51,7 +51,9 @@ def sample(job: tuple[str, int, int]) -> pd.DataFrame:
     truth = told.survival[list(MONTHS)]
     low, high = rows["lower"], rows["upper"]
     if ((truth < low) | (high < truth)).any():  # other fits are only made where the limits do not hold the truth
-        moved = np.array([curve.survival.loc[list(MONTHS)] for curve in _moved(stays, fit)]) - rows["incidence"].to_numpy()
+        moved = (
+            np.array([curve.survival.loc[list(MONTHS)] for curve in _moved(stays, fit)]) - rows["incidence"].to_numpy()
+        )
         low, high = low + np.minimum(moved.min(axis=0), 0), high + np.maximum(moved.max(axis=0), 0)
     return pd.DataFrame({
         "world": world, "n": n, "month": MONTHS, "error": rows["incidence"].to_numpy() - truth,

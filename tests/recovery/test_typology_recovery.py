@@ -1,8 +1,8 @@
 """Four planted kinds of life, told of in deposits, read, linked and reconstructed: does the typology find them again?
 
-Everybody of a kind follows one pattern (simulate/planted.py): stays, is back in the metropole within 8 months, goes on
-to another region after 12–18, leaves Québec after 20–26. The clusters are compared with the kinds by the adjusted Rand
-index, over the persons who enter.
+Everybody of a kind follows one pattern (worlds/planted_lives.py): stays, is back in the metropole within 8 months,
+goes on to another region after 12–18, leaves Québec after 20–26. The clusters are compared with the kinds by the
+adjusted Rand index, over the persons who enter.
 
 Without noise every due contact succeeds. At `heavy` rows are typed as badly as the simulator can, and contacts fail as
 usual (for 55 % of those who left), on a schedule that reaches the end of the window. With the default schedule, which
@@ -20,8 +20,8 @@ import pytest
 from scoring.links import linked_rows, most_common
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
 from trajectories.persons import SAMPLE_KEY
-from trajectories.simulate.planted import PATTERNS, planted_lives
 from trajectories.typology import adjusted_rand, typology
+from worlds.planted_lives import PATTERNS, planted_lives
 
 STUDY = replace(Study(), replicates=20)
 SCHEDULE = (3, 6, 12, 18, 24, 30, 36)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trajectories.exceptions import StudyError
-from trajectories.study import Study
+from trajectories.study import Disclosure, Paths, Study
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,12 +34,48 @@ def test_a_cohort_may_be_drawn_another_way():
         Study().with_cohort(pathway="tertiary")
 
 
-def test_a_study_made_in_python_is_of_a_cohort_that_exists_too():
+def test_a_study_made_in_python_is_checked_as_a_file_is():
     with pytest.raises(StudyError) as caught:
-        Study(scope="regions", pathway="secondaire")
-    assert "scope: 'regions'" in str(caught.value) and "pathway: 'secondaire'" in str(caught.value)
-    with pytest.raises(StudyError, match="perimeter: 'CMQ'"):
+        Study(
+            scope="regions",
+            pathway="secondaire",
+            horizons=(12, 6),
+            seed=None,
+            paths=Paths(raw=3),
+            disclosure=Disclosure(round="five"),
+            targets={("5", "2021-2022"): 3, ("05", "2021-2022"): -3},
+        )
+    keys = [fault.split(" is ")[0] for fault in caught.value.faults]
+    assert sorted(keys) == [
+        "disclosure.round",
+        "horizons",
+        "paths.raw",
+        "pathway",
+        "scope",
+        "seed",
+        "targets.05.2021-2022",
+        "targets.5",
+    ]
+    with pytest.raises(StudyError, match="perimeter is 'CMQ'"):
         replace(Study(), perimeter="CMQ")
+
+
+def test_a_study_made_in_python_equals_that_of_a_file_and_can_be_a_key():
+    content = {"horizons": [6, 12], "pathway": "all", "groups": {"Est": ["01"]}, "targets": {"05": {"2021-2022": 3}}}
+    made = Study(horizons=[6, 12], groups={"Est": ["01"]}, targets={("05", "2021-2022"): 3})
+    assert made == Study.from_mapping(content)
+    assert hash(made) == hash(Study.from_mapping(content))
+    with pytest.raises(TypeError):
+        made.groups["Nord"] = ("09",)
+
+
+def test_an_unknown_setting_is_told_with_the_nearest_that_exists():
+    with pytest.raises(StudyError, match=r"horizon: no such setting \(did you mean horizons\?\)"):
+        Study.from_mapping({"horizon": [3]})
+    with pytest.raises(StudyError, match=r"paths\.row: no such setting \(did you mean raw\?\)"):
+        Study.from_mapping({"paths": {"row": "data"}})
+    with pytest.raises(StudyError, match="xyz: no such setting; the settings are cutoff, disclosure,"):
+        Study.from_mapping({"xyz": 1})
 
 
 def test_all_faults_are_told_at_once(tmp_path):
@@ -84,7 +120,8 @@ def test_all_faults_are_told_at_once(tmp_path):
 def test_a_fault_names_its_key(content, key):
     with pytest.raises(StudyError) as caught:
         Study.from_mapping(content)
-    assert [fault.split(":")[0] for fault in caught.value.faults] == [key]
+    (fault,) = caught.value.faults
+    assert fault.startswith((f"{key} is ", f"{key}: "))
 
 
 def test_a_missing_file_and_what_is_no_toml_are_sentences(tmp_path):

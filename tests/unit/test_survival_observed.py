@@ -17,6 +17,7 @@ from trajectories.survival.observation import cells, service_model
 from trajectories.survival.observation.ascertainment import FAILED, ascertain
 from trajectories.survival.observation.observation_em import ObservationEM, weigh
 from trajectories.survival.observation.observed import PIECES, incidence_of
+from worlds.disturbed_stays import disturbed_stays
 
 pytestmark = pytest.mark.filterwarnings("error")
 ONE = {"month": 6.0, "kind": "present"}
@@ -161,7 +162,7 @@ def test_households_out_of_reach_are_not_taken_for_leavers_where_there_may_be_so
 
 
 def test_false_reports_are_told_from_true_ones_by_the_contacts_after_them():
-    none, many = (told_stays(4000, 105, false_news=share) for share in (0.0, 0.3))
+    none, many = (disturbed_stays(4000, 105, false_news=share) for share in (0.0, 0.3))
     plain = observed_incidence(**none.arguments(), starts=0)
     learnt = observed_incidence(**none.arguments(), some_false=True, starts=0)
     assert value(learnt, "false_news") < 1e-3 and value(learnt, "false_contact") < 1e-3
@@ -313,7 +314,7 @@ def test_order_of_rows_and_stays_never_matters():
 
 @pytest.mark.parametrize("options", [{}, {"hearing": None}, {"false_news": 0.3}])
 def test_the_climb_ends_where_em_comes_to_rest_and_no_lower(options):
-    curve = observed_incidence(**told_stays(600, 3, **options).arguments())
+    curve = observed_incidence(**disturbed_stays(600, 3, **options).arguments())
     em, w = curve.model.em, curve.model.weights
     p, before = em.restrict(em.start(w), w), -np.inf
     for _ in range(5000):

@@ -6,6 +6,7 @@ import pytest
 
 from trajectories.simulate import SHORTCUTS, main_curve, shortcut_curve, told_stays
 from trajectories.simulate.told_stays import HEARING, LAST, hearing_of_shares
+from worlds.disturbed_stays import disturbed_stays
 
 N = 6000
 
@@ -126,7 +127,7 @@ def test_failures_tied_to_leaving_are_of_those_still_there():
 def test_news_that_is_false_is_of_those_who_are_there():
     plain = told_stays(N, seed=3)
     for options, share in (({"false_news": 0.3}, 0.3), ({"visits": 0.02}, None)):
-        told = told_stays(N, seed=3, **options)
+        told = disturbed_stays(N, seed=3, **options)
         more = told.contacts[told.contacts["organisation"].eq("D")]
         assert (more["month"] <= np.minimum(told.exit_month, told.cutoff)[more["stay"]]).all()
         assert (more["month"] > told.entry[more["stay"]]).all()
@@ -139,10 +140,10 @@ def test_news_that_is_false_is_of_those_who_are_there():
 
 
 def test_organisations_close_and_rows_of_others_are_joined():
-    plain, closed = told_stays(N, seed=3), told_stays(N, seed=3, closures=0.4)
+    plain, closed = told_stays(N, seed=3), disturbed_stays(N, seed=3, closures=0.4)
     assert (closed.cutoff < plain.cutoff).mean() == pytest.approx(0.4, abs=0.03)
     assert (closed.cutoff >= closed.entry).all()
-    linked = told_stays(N, seed=3, wrong_links=0.05).contacts
+    linked = disturbed_stays(N, seed=3, wrong_links=0.05).contacts
     wrong = linked["organisation"].str.endswith("'")
     assert linked.loc[wrong, "stay"].nunique() / N == pytest.approx(0.05, abs=0.02)
     pd.testing.assert_frame_equal(linked[~wrong], plain.contacts)

@@ -9,24 +9,16 @@ effects        the planted effects: what lengthens a stay, what shifts arrivals 
 geography      the municipalities to live in
 population     invented households and persons, with their names, and when they come
 histories      the true lives: residences, stays, how each stay ends
-organisations  the partners: seats, openings and closings, typing habits, and the desk where events are noted
-reporting      what is seen of a life: services, establishments
-following      how the end of a stay becomes known: scheduled contacts, hearsay, returns
+organisations  the partners: seats, openings and closings, typing habits
+reporting      what is seen of a life and noted: services, establishments, and how the end of a stay becomes known
 drafts         events to cells: files and their numbers, the words, the dates as typed
 habits         `HABITS`, the table where a habit that a world can draw is a line
-defects        `DEFECTS`, the table where a defect is a line
-identity_defects, place_defects, row_defects  how a person, a place, a row's dates and facts are mistyped
-event_defects  facts noted under another file, person or quarter
-habit_events, habit_rows  what the drawn habits do to what is noted, and to what is typed
-sheets         rows to sheets, and what goes wrong in their layout
-saving         sheets to bytes
-deposits       sheets to files: quarters, annual workbooks, re-sent and copied files
-ledger         the truth of each row: where it stands, its fate
+defects        `DEFECTS`, the table where a defect is a line: of who somebody is, a place, a row, a sheet, a file
+sheets         rows to sheets, and sheets to bytes
+deposits       sheets to files: quarters, annual workbooks, re-sent and copied files; the truth of each row
 simulation     `simulate`, the whole in one function; `Truth`, what it writes beside
 told_stays     stays and what is told of them as arrays, without deposits: for the estimator alone
 served_stays   stays of which every end is known, the services they received, and the same as they are told of
-planted        lives of a few planted kinds, for a typology to find again
-served_provinces  a province as tables, in which a gap of services is planted
 shortcuts      the curves that hasty readings of such stays would print
 """
 
@@ -39,6 +31,20 @@ from .simulation import Truth, simulate
 from .told_stays import ToldStays, told_stays
 
 __all__ = [
-    "DEFECTS", "HABITS", "SHORTCUTS", "Defect", "DrawnHabit", "ServedStays", "Settings", "SettingsError",
-    "ToldStays", "Truth", "main_curve", "served_stays", "shortcut_curve", "simulate", "told_of", "told_stays",
-]  # fmt: skip
+    "DEFECTS",
+    "HABITS",
+    "SHORTCUTS",
+    "Defect",
+    "DrawnHabit",
+    "ServedStays",
+    "Settings",
+    "SettingsError",
+    "ToldStays",
+    "Truth",
+    "main_curve",
+    "served_stays",
+    "shortcut_curve",
+    "simulate",
+    "told_of",
+    "told_stays",
+]

@@ -1,23 +1,63 @@
-"""The deposits of an organisation: quarters, annual workbooks, re-sent and copied files; and the folder they fill."""
+"""The deposits of an organisation: quarters, annual workbooks, re-sent and copied files; and the truth of their rows.
+
+Of each row it is written down where it stands, whose it is, and its fate: the first that fits of superseded,
+quarantined, duplicate, accepted (deposit-schema.md).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from .drafts import EVENT_DATES, PLACES, Draft
-from .event_defects import bend_quarters
-from .ledger import Ledger, record
+from .defects import Mishaps, bend_quarters
+from .drafts import EVENT_DATES, NO_DATE, PLACES, Draft
 from .organisations import Habit, Organisation, habit_in
-from .saving import FLAWS, UNREADABLE, Deposit, can_have
-from .settings import HABIT, LAYOUT, Settings, between, date_of, fiscal, generator, quarter_end, quarter_of
-from .sheets import Sheet, lay_out
+from .settings import (
+    HABIT,
+    LAYOUT,
+    Settings,
+    as_dates,
+    between,
+    date_of,
+    fiscal,
+    generator,
+    quarter_end,
+    quarter_of,
+    words,
+)
+from .sheets import FLAWS, UNREADABLE, Sheet, can_have, lay_out, text_bytes, workbook_bytes
 
-if TYPE_CHECKING:
-    from .defects import Mishaps
+_DATES = ("event_date", "exit_date", "noted_date", "follow_up_date")
+_NUMBERS = ("true_person", "true_household", "identity")
+ROW_COLUMNS = words(
+    "file sheet row organisation_id true_person true_household kind fate event_date exit_date residence_code "
+    "destination_code residence_form destination_form quarantine_reason superseded_by note service status date_form "
+    "exit_form noted_date follow_up_date follow_up_form true_code stale identity"
+)
+_NOBODY = dict.fromkeys(ROW_COLUMNS, "") | dict.fromkeys((*_DATES, *_NUMBERS), None) | {"stale": False}
+
+
+@dataclass
+class Deposit:
+    """One file and the sheets in it."""
+
+    path: str
+    habit: Habit
+    sheets: list[Sheet]
+    superseded_by: str = ""
+    copy_of: str = ""
+    extras: frozenset[str] = frozenset()  # what a workbook has besides (workbook_bytes)
+    flaw: str = ""  # what is wrong with a text (FLAWS)
+
+    def content(self) -> bytes:
+        """The file's bytes."""
+        if self.habit.format == "xlsx":
+            return workbook_bytes(self.sheets, self.habit, self.extras)
+        return text_bytes(self.sheets[0], self.flaw)
 
 
 def deposit(
@@ -58,7 +98,7 @@ def deposit(
                 elif not undated[q]:  # it is the first version that stays
                     _without_codes(earlier[q])
                 mishaps.counts["resent_undated" if undated[q] else "resent", "file"] += 1
-    mishaps.to_sheets([*sheets.values(), *earlier.values()])
+    mishaps.bend("sheet", [*sheets.values(), *earlier.values()], organisation.index)
     made: list[Deposit] = []
     if habit.annual:
         for year in sorted({fiscal(q)[0] for q in open_in}):
@@ -107,9 +147,10 @@ def _resent(habit: Habit, mishaps: Mishaps) -> float:
 def _with_errors(sheet: Sheet) -> None:
     """Places, dates and statuses that have slipped to the row below, in a third of the rows."""
     wrong = [
-        i for i, c in enumerate(sheet.habit.columns)
+        i
+        for i, c in enumerate(sheet.habit.columns)
         if c in (*PLACES, *EVENT_DATES, "code_municipal", "code_postal", "statut_suivi")
-    ]  # fmt: skip
+    ]
     rows = sheet.rows()
     for above, below in zip(rows[::3], rows[1::3], strict=False):
         for i in wrong:
@@ -136,9 +177,16 @@ def _without_codes(sheet: Sheet) -> None:
 
 
 def _quarterly(
-    settings: Settings, organisation: Organisation, habit: Habit, q: int, sheet: Sheet, earlier: Sheet | None,
-    odd_name: bool, rng: np.random.Generator, mishaps: Mishaps,
-) -> list[Deposit]:  # fmt: skip
+    settings: Settings,
+    organisation: Organisation,
+    habit: Habit,
+    q: int,
+    sheet: Sheet,
+    earlier: Sheet | None,
+    odd_name: bool,
+    rng: np.random.Generator,
+    mishaps: Mishaps,
+) -> list[Deposit]:
     """The files of one quarter: one, or a first version and the one re-sent, or one and its copy."""
     year, n = fiscal(q)
     on = quarter_end(q) + between(rng, 5, 30)
@@ -174,15 +222,91 @@ def _quarterly(
 
 def write_all(folder: Path, deposits: list[Deposit], mishaps: Mishaps) -> pd.DataFrame:
     """Write the files; returns the truth of their rows."""
-    ledger = Ledger()
+    columns: dict[str, list[object]] = {name: [] for name in ROW_COLUMNS}
     for item in deposits:
         path = folder / item.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(item.content())
-        for sheet in item.sheets:
-            record(ledger, item, sheet)
+        for row in _true_rows(item):
+            for name, values in columns.items():
+                values.append(row[name])
     for name, (path, content) in UNREADABLE.items():
         if mishaps.rate(name):
             (folder / path).write_bytes(content)
             mishaps.counts[name, "file"] += 1
-    return ledger.frame()
+    rows = pd.DataFrame(columns)
+    return rows.assign(
+        **{name: rows[name].astype("Int64") for name in _NUMBERS},
+        **{name: as_dates(columns[name]) for name in _DATES},  # type: ignore[arg-type]
+    )
+
+
+def _true_rows(item: Deposit) -> Iterator[dict[str, object]]:
+    """Each row of a file: where it stands, its fate, and what it truly says."""
+    for sheet in item.sheets:
+        seen: set[tuple[str, ...]] = set()
+        skipped = {i for i, c in enumerate(sheet.habit.columns) if c in ("code_organisme", "nom_organisme")}
+        for number, line in enumerate(sheet.lines, 1):
+            if line.kind in ("header", "title", "blank"):
+                continue
+            own = line.draft.quarantine if line.draft else ""
+            reason = {"total": "total_row", "ragged": "ragged", "aggregate": "no_identity"}.get(line.kind, own)
+            # Filled down, the organisation's cells are the same on all rows: they can't tell two rows apart.
+            key = tuple(str(c) for i, c in enumerate(line.cells) if i not in skipped)
+            fate = "duplicate" if key in seen or item.copy_of else "accepted"
+            seen.add(key)
+            yield {
+                **_NOBODY,
+                "file": item.path,
+                "sheet": sheet.name if item.habit.format == "xlsx" else "",
+                "row": number,
+                "organisation_id": sheet.organisation.code,
+                "fate": "superseded" if item.superseded_by else "quarantined" if reason else fate,
+                "quarantine_reason": reason,
+                "superseded_by": item.superseded_by,
+                **(_said(line.draft, sheet.organisation.code) if line.draft else {"kind": line.kind}),
+            }
+
+
+def _said(draft: Draft, organisation: str) -> dict[str, object]:
+    """Of whom a row is, and what it truly says."""
+    event = draft.event
+    target = draft.destination or event.destination or event.exit_destination
+    if draft.destination_form in ("", "none") or not target.isdigit():
+        target = ""
+    column, date = {
+        "establishment": ("date_etablissement", event.establishment_date),
+        "follow_up": ("date_suivi", event.follow_up_date),
+        "departure": ("date_depart_region", event.exit_date),
+    }.get(event.kind, ("date_service", event.service_date))
+    of_a_stay = event.kind != "departure" and event.status not in ("left", "not_reached")
+    return {
+        "true_person": event.person,
+        "true_household": event.household,
+        "kind": event.kind,
+        "event_date": date,
+        "exit_date": event.exit_date,
+        "residence_code": event.residence,
+        "destination_code": target,
+        "residence_form": draft.residence_form,
+        "destination_form": draft.destination_form,
+        "note": draft.note,
+        "service": event.service,
+        "status": event.status,
+        "date_form": _date_form(draft, column),
+        "exit_form": _date_form(draft, "date_depart_region") if event.exit_date is not None else "",
+        "noted_date": event.day,
+        "follow_up_date": event.follow_up_date,
+        "follow_up_form": _date_form(draft, "date_suivi") if event.follow_up_date is not None else "",
+        "true_code": event.lived,
+        "identity": draft.identity.lines[organisation],
+        "stale": of_a_stay and draft.residence_form != "none" and event.residence != event.lived,
+    }
+
+
+def _date_form(draft: Draft, column: str) -> str:
+    """How well a date is typed: its precision, or that it is missing, unreadable or another day's."""
+    typed = draft.cells.get(column, "")
+    if typed == "":
+        return "missing"
+    return "unreadable" if typed in NO_DATE else "moved" if column in draft.moved else draft.days[column][1]

@@ -11,27 +11,10 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from .geography import Geography, drop_accents, geography, plain_name
-from .organisations import Event, Habit, Organisation, habit_in
+from .organisations import LABELS, Event, Habit, Organisation, habit_in
 from .population import COUNTRIES, Household, Person
-from .settings import FILING, POSTAL, Settings, date_of, fiscal, generator, quarter_of
+from .settings import FILING, POSTAL, Settings, date_of, fiscal, generator, quarter_of, words
 
-# The full French label of each column; other spellings are made from it (habits.header).
-LABELS = {
-    "code_organisme": "Code d'organisme", "nom_organisme": "Nom de l'organisme", "exercice": "Exercice",
-    "trimestre": "Trimestre", "no_dossier": "No dossier", "no_menage": "No ménage", "prenom": "Prénom", "nom": "Nom",
-    "date_naissance": "Date de naissance", "sexe": "Sexe", "pays_naissance": "Pays de naissance",
-    "categorie_immigration": "Catégorie d'immigration", "date_arrivee_quebec": "Date d'arrivée au Québec",
-    "connaissance_francais": "Connaissance du français", "scolarite": "Scolarité",
-    "taille_menage": "Taille du ménage", "municipalite_residence": "Municipalité de résidence",
-    "code_municipal": "Code municipal", "code_postal": "Code postal", "programme": "Programme", "volet": "Volet",
-    "service": "Service", "date_service": "Date du service", "date_depart_montreal": "Date de départ de Montréal",
-    "date_etablissement": "Date d'établissement", "municipalite_destination": "Municipalité de destination",
-    "motif_etablissement": "Motif d'établissement", "besoins": "Besoins", "emploi_obtenu": "Emploi obtenu",
-    "date_emploi": "Date d'emploi", "logement_trouve": "Logement trouvé", "date_logement": "Date de logement",
-    "date_suivi": "Date de suivi", "statut_suivi": "Statut du suivi",
-    "date_depart_region": "Date de départ de la région",
-    "destination_depart": "Destination de départ", "motif_depart": "Motif de départ", "remarques": "Remarques",
-}  # fmt: skip
 HEADER_SYNONYMS = {"sexe": "Genre", "no_dossier": "N° dossier", "prenom": "Prénoms", "nom": "Nom de famille"}
 SERVICES = {
     "information": ("Information", "Séance d'information"),
@@ -74,19 +57,15 @@ STATUS = {
 }
 SEX = {"F": ("F", "Femme", "Féminin"), "M": ("M", "Homme", "Masculin")}
 YES_NO = {True: ("O", "Oui", "OUI"), False: ("N", "Non", "NON")}
-MONTHS = (
-    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
-    "décembre",
-)  # fmt: skip
+MONTHS = words("janvier février mars avril mai juin juillet août septembre octobre novembre décembre")
 _EXCEL_ZERO = dt.date(1899, 12, 30).toordinal()
 _EXCEL_1904 = dt.date(1904, 1, 1).toordinal()
 
 
 PLACES = ("municipalite_residence", "municipalite_destination", "destination_depart")
-EVENT_DATES = (
-    "date_service", "date_etablissement", "date_suivi", "date_depart_region", "date_depart_montreal", "date_emploi",
-    "date_logement",
-)  # fmt: skip
+EVENT_DATES = words(
+    "date_service date_etablissement date_suivi date_depart_region date_depart_montreal date_emploi date_logement"
+)
 NO_DATE = ("à venir", "1900-01-00")  # typed where there is no date yet, and what Excel shows for 0
 
 
@@ -95,6 +74,7 @@ class Identity:
     """One file of one organisation: a person as it typed them."""
 
     organisation: int
+    habit: Habit
     person: Person
     household: Household
     cells: dict[str, object] = field(default_factory=dict)
@@ -122,6 +102,12 @@ class Draft:
     note: str = ""
     destination: str = ""  # a municipality typed as the destination where there was none
     moved: set[str] = field(default_factory=set)  # date columns that say another day than the true one
+
+    def retype_date(self, column: str, precision: str) -> None:
+        """Type a date again, known no better than to the month, the quarter or the year."""
+        day = self.days[column][0]
+        self.days[column] = (day, precision)
+        self.cells[column] = typed_date(day, precision, self.habit.dates)
 
 
 def file_events(
@@ -152,13 +138,16 @@ def identify(
     for event in events:
         key = (event.person, event.opening)
         if key not in files:
-            files[key] = Identity(organisation.index, people[event.person], homes[event.household])
+            files[key] = Identity(organisation.index, habit, people[event.person], homes[event.household])
             n = len(files)
             year = date_of(event.day).year
             files[key].file_number = (f"{year}-{n:04d}", f"{n:05d}", f"D{n + 1000}")[habit.numbering]
             numbers.setdefault(event.household, len(numbers) + 1)
-            files[key].household_number = (f"M{numbers[event.household]:04d}", f"{numbers[event.household]}",
-                                           f"{year}-M{numbers[event.household]}")[habit.numbering]  # fmt: skip
+            files[key].household_number = (
+                f"M{numbers[event.household]:04d}",
+                f"{numbers[event.household]}",
+                f"{year}-M{numbers[event.household]}",
+            )[habit.numbering]
             files[key].cells = _identity_cells(habit, files[key])
     return files
 
@@ -208,12 +197,16 @@ def draft(
     days = {
         column: (day, e.precision if column == "date_depart_region" else "day")
         for column, day in (
-            ("date_service", e.service_date), ("date_depart_montreal", e.departure_date),
-            ("date_etablissement", e.establishment_date), ("date_emploi", e.job_date),
-            ("date_logement", e.housing_date), ("date_suivi", e.follow_up_date), ("date_depart_region", e.exit_date),
+            ("date_service", e.service_date),
+            ("date_depart_montreal", e.departure_date),
+            ("date_etablissement", e.establishment_date),
+            ("date_emploi", e.job_date),
+            ("date_logement", e.housing_date),
+            ("date_suivi", e.follow_up_date),
+            ("date_depart_region", e.exit_date),
         )
         if day is not None
-    }  # fmt: skip
+    }
     days |= {
         "date_naissance": (identity.person.birth, "day"),
         "date_arrivee_quebec": (identity.household.arrival, "day"),
@@ -222,19 +215,28 @@ def draft(
     identity_cells = _in_the_form_of(habit_in(habit, quarter), habit, identity)
     habit, v = habit_in(habit, quarter), habit_in(habit, quarter).wording
     cells: dict[str, object] = {
-        "code_organisme": organisation.code, "nom_organisme": organisation.name, "exercice": fiscal(quarter)[0],
-        "trimestre": trimester_text(habit, quarter), "no_dossier": identity.file_number,
-        "no_menage": identity.household_number, **identity_cells, "taille_menage": e.size,
+        "code_organisme": organisation.code,
+        "nom_organisme": organisation.name,
+        "exercice": fiscal(quarter)[0],
+        "trimestre": trimester_text(habit, quarter),
+        "no_dossier": identity.file_number,
+        "no_menage": identity.household_number,
+        **identity_cells,
+        "taille_menage": e.size,
         "municipalite_residence": place_text(place, habit, e.residence),
         "code_municipal": code_text(habit, e.residence),
         "code_postal": postal_code(settings.seed, e.household, e.residence),
-        "programme": label[0], "volet": label[1], "service": SERVICES[e.service][v % 2] if e.service else "",
-        "motif_etablissement": e.establishment_reason, "besoins": e.needs,
+        "programme": label[0],
+        "volet": label[1],
+        "service": SERVICES[e.service][v % 2] if e.service else "",
+        "motif_etablissement": e.establishment_reason,
+        "besoins": e.needs,
         "emploi_obtenu": "" if e.job is None else YES_NO[e.job][v],
         "logement_trouve": "" if e.housing is None else YES_NO[e.housing][v],
         "statut_suivi": STATUS[e.status][v] if e.status else "",
-        "motif_depart": e.exit_reason, "remarques": e.remarks,
-    }  # fmt: skip
+        "motif_depart": e.exit_reason,
+        "remarques": e.remarks,
+    }
     for column, (day, precision) in days.items():
         if column not in identity.cells:
             cells[column] = typed_date(day, precision, habit.dates)
@@ -260,8 +262,9 @@ def settle_forms(place: Geography, item: Draft) -> None:
     if not coded:
         item.residence_form = _settled(place, e.residence, lived_in, item.residence_form, postal)
     for column, code in (
-        ("municipalite_destination", item.destination or e.destination), ("destination_depart", e.exit_destination)
-    ):  # fmt: skip
+        ("municipalite_destination", item.destination or e.destination),
+        ("destination_depart", e.exit_destination),
+    ):
         typed = str(cells.get(column, ""))
         same = code == e.residence and plain_name(typed) == plain_name(lived_in)
         if typed and code in place.name and not (same and coded):

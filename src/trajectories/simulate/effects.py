@@ -14,26 +14,31 @@ from typing import Any
 
 import numpy as np
 
-from .settings import date_of
+from .settings import date_of, words
 
 CITY_SIZES = ("under_10000", "10000_49999", "50000_99999", "100000_and_over")
-CATEGORIES = (
-    "economic", "family", "refugee", "other_permanent", "asylum_claimant", "temporary_worker", "student",
-)  # fmt: skip
+CATEGORIES = words("economic family refugee other_permanent asylum_claimant temporary_worker student")
 # Monthly hazard of the reference (city of 50,000–99,999, no job, not remote), up to and including that month.
 BASELINE = (
-    (3, 0.0240), (6, 0.0225), (12, 0.0210), (18, 0.0160), (24, 0.0125), (36, 0.0085), (60, 0.0040), (96, 0.0009),
-)  # fmt: skip
+    (3, 0.0240),
+    (6, 0.0225),
+    (12, 0.0210),
+    (18, 0.0160),
+    (24, 0.0125),
+    (36, 0.0085),
+    (60, 0.0040),
+    (96, 0.0009),
+)
 CITY_SIZE = {"under_10000": 1.35, "10000_49999": 1.15, "50000_99999": 1.00, "100000_and_over": 0.72}
 JOB_AT_ESTABLISHMENT = 0.62
 REMOTE = 1.12
 REMOTE_REGIONS = ("08", "09", "10", "11")
 PAIRING = 0.75  # from the day it is received
 EXPLORATORY_VISIT = 0.85  # before the establishment
-NULL_SERVICES = (
-    "information", "job_search", "housing_search", "reception", "personal_support", "objectif_integration",
-    "francization", "family_support", "post_settlement_follow_up",
-)  # fmt: skip
+NULL_SERVICES = words(
+    "information job_search housing_search reception personal_support objectif_integration francization "
+    "family_support post_settlement_follow_up"
+)
 PANDEMIC = (dt.date(2020, 3, 1), dt.date(2021, 6, 30))
 PANDEMIC_ARRIVALS = 0.55
 PANDEMIC_EXITS = 0.72

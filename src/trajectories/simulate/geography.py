@@ -15,17 +15,17 @@ import numpy as np
 import pandas as pd
 
 from .effects import CITY_SIZES
-from .settings import Choice, pick
+from .settings import Choice, pick, weights, words
 
 # Shares of the regions among establishments (domain.md §3.1, §3.3: very unequal, a few too small to publish).
-REGION_SHARES = {
-    "03": 0.225, "05": 0.165, "07": 0.130, "12": 0.100, "04": 0.075, "17": 0.072, "16": 0.060, "02": 0.044,
-    "01": 0.032, "14": 0.030, "15": 0.028, "08": 0.024, "11": 0.009, "09": 0.006, "10": 0.002,
-}  # fmt: skip
-_SETTLED = (
-    "Ville", "Municipalité", "Paroisse", "Village", "Canton", "Cantons unis", "Municipalité de village",
-    "Municipalité de paroisse", "Municipalité de canton",
-)  # fmt: skip
+REGION_SHARES = weights(
+    "03 0.225 05 0.165 07 0.130 12 0.100 04 0.075 17 0.072 16 0.060 02 0.044 01 0.032 14 0.030 15 0.028 08 0.024 11 "
+    "0.009 09 0.006 10 0.002"
+)
+_SETTLED = words(
+    "Ville|Municipalité|Paroisse|Village|Canton|Cantons unis|Municipalité de village|Municipalité de paroisse|"
+    "Municipalité de canton"
+)
 MONTREAL = "66023"
 _LATIN = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "–": "-", "’": "'"})
 

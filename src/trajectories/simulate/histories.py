@@ -164,9 +164,26 @@ def _settle(
             own_leave, own_cause, own_target, own_reason = leave, cause, target, reason
         pathway = _pathway(place, life, person, region, origin)
         life.stays.append(
-            Stay(person, group, earlier.get(person.number, 0) + 1, pathway, code, came, own_leave, own_cause, own_leave,
-                 origin, own_target, own_reason, job, job_later, housing, visited, pairing)
-        )  # fmt: skip
+            Stay(
+                person,
+                group,
+                earlier.get(person.number, 0) + 1,
+                pathway,
+                code,
+                came,
+                own_leave,
+                own_cause,
+                own_leave,
+                origin,
+                own_target,
+                own_reason,
+                job,
+                job_later,
+                housing,
+                visited,
+                pairing,
+            )
+        )
         if came > start:
             before = (
                 next(i for i, r in enumerate(life.residences) if r.person == person.number and r.end == start)

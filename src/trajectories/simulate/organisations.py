@@ -7,35 +7,43 @@ knows of a household what it has seen, and notes it as events: one a row of a de
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
 from .geography import MONTREAL, REGION_SHARES, Geography
-from .histories import Life, Stay
-from .population import Person
-from .settings import ORGANISATION, REPORTING, TYPING, Settings, add_months, between, day_of, generator, pick
+from .settings import ORGANISATION, TYPING, Settings, add_months, between, day_of, generator, pick, words
 
 _KINDS = ("Carrefour d'accueil", "Maison", "Service d'intégration", "Accueil", "Centre interculturel", "Rencontres")
-_OF = (
-    "des Érables", "du Grand-Vent", "de la Boussole", "des Deux-Ponts", "du Bouleau", "de l'Étincelle",
-    "des Passerelles", "du Nordet", "de la Lanterne", "des Rivages", "du Point-du-Jour", "de l'Outarde", "des Mélèzes",
-)  # fmt: skip
-COLUMNS = (
-    "code_organisme", "nom_organisme", "exercice", "trimestre", "no_dossier", "no_menage", "prenom", "nom",
-    "date_naissance", "sexe", "pays_naissance", "categorie_immigration", "date_arrivee_quebec",
-    "connaissance_francais", "scolarite", "taille_menage", "municipalite_residence", "code_municipal", "code_postal",
-    "programme", "volet", "service", "date_service", "date_depart_montreal", "date_etablissement",
-    "municipalite_destination", "motif_etablissement", "besoins", "emploi_obtenu", "date_emploi", "logement_trouve",
-    "date_logement", "date_suivi", "statut_suivi", "date_depart_region", "destination_depart", "motif_depart",
-    "remarques",
-)  # fmt: skip
-_OPTIONAL = (  # columns that some organisations do not keep
-    "code_municipal", "code_postal", "scolarite", "volet", "motif_etablissement", "besoins", "date_logement",
-    "logement_trouve", "remarques", "code_organisme", "nom_organisme",
-)  # fmt: skip
+_OF = words(
+    "des Érables|du Grand-Vent|de la Boussole|des Deux-Ponts|du Bouleau|de l'Étincelle|des Passerelles|du Nordet|"
+    "de la Lanterne|des Rivages|du Point-du-Jour|de l'Outarde|des Mélèzes"
+)
+# The full French label of each column; other spellings are made from it (habits.header).
+LABELS = dict(
+    item.split("=")
+    for item in words(
+        "code_organisme=Code d'organisme|nom_organisme=Nom de l'organisme|exercice=Exercice|trimestre=Trimestre|"
+        "no_dossier=No dossier|no_menage=No ménage|prenom=Prénom|nom=Nom|date_naissance=Date de naissance|sexe=Sexe|"
+        "pays_naissance=Pays de naissance|categorie_immigration=Catégorie d'immigration|"
+        "date_arrivee_quebec=Date d'arrivée au Québec|connaissance_francais=Connaissance du français|"
+        "scolarite=Scolarité|taille_menage=Taille du ménage|municipalite_residence=Municipalité de résidence|"
+        "code_municipal=Code municipal|code_postal=Code postal|programme=Programme|volet=Volet|service=Service|"
+        "date_service=Date du service|date_depart_montreal=Date de départ de Montréal|"
+        "date_etablissement=Date d'établissement|municipalite_destination=Municipalité de destination|"
+        "motif_etablissement=Motif d'établissement|besoins=Besoins|emploi_obtenu=Emploi obtenu|"
+        "date_emploi=Date d'emploi|logement_trouve=Logement trouvé|date_logement=Date de logement|"
+        "date_suivi=Date de suivi|statut_suivi=Statut du suivi|date_depart_region=Date de départ de la région|"
+        "destination_depart=Destination de départ|motif_depart=Motif de départ|remarques=Remarques"
+    )
+)
+COLUMNS = tuple(LABELS)
+# Columns that some organisations do not keep
+_OPTIONAL = words(
+    "code_municipal code_postal scolarite volet motif_etablissement besoins date_logement logement_trouve remarques "
+    "code_organisme nom_organisme"
+)
 _ENCODINGS = (
     ("utf-8",),
     ("utf-8-sig", "cp1252", "utf-8", "mac_roman", "cp1252"),
@@ -58,10 +66,6 @@ _PLACES = (
     ("official", "official", "upper", "plain", "saint"),
     ("official", "upper", "plain", "saint", "official"),
 )
-CHANNELS = (
-    "before", "organisations", "metropole", "stay", "registration", "services", "contacts", "news", "returns",
-    "first_service", "reach", "attempts", "caused",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -298,70 +302,6 @@ class Event:
     precision: str = "day"
     size: int = 1
     late: bool = False
-    note: str = field(default="")  # why the row is odd, where a defect of the facts made it
+    note: str = ""  # why the row is odd, where a defect of the facts made it
     lived: str = ""  # where the person truly lived on that day, whatever address is noted
     blank: tuple[str, ...] = ()  # columns that stay blank on this row
-
-
-@dataclass
-class Desk:
-    """What is needed to write about one household, and what has been written."""
-
-    settings: Settings
-    place: Geography
-    network: Network
-    life: Life
-    rate: Callable[[str], float]  # how often a fact is bent (defects.Mishaps.rate)
-    events: list[Event] = field(default_factory=list)
-    openings: dict[tuple[int, int], int] = field(default_factory=dict)
-    written: set[tuple[int, int, int, str]] = field(default_factory=set)
-    last_known: dict[tuple[int, int], str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.first, self.last = day_of(self.settings.start), day_of(self.settings.end)
-
-    def rng(self, channel: str, *key: int) -> np.random.Generator:
-        """The generator of one channel for this household (and one of its stays, one of its members)."""
-        return generator(self.settings.seed, REPORTING, self.life.household.number, CHANNELS.index(channel), *key)
-
-    def next_stay(self, stay: Stay) -> Stay | None:
-        """The person's following stay."""
-        return next((t for t in self.life.stays if t.person is stay.person and t.episode == stay.episode + 1), None)
-
-    def back_in_region(self, stay: Stay) -> int | None:
-        """When the person came back to the region of a stay, if that is what they did next."""
-        again = self.next_stay(stay)
-        return again.start if again and self.place.region[again.code] == self.place.region[stay.code] else None
-
-    def open_file(self, organisation: Organisation, person: Person) -> int:
-        """Open a file for a person (again, with a new number)."""
-        key = (organisation.index, person.number)
-        self.openings[key] = self.openings.get(key, 0) + 1
-        return self.openings[key]
-
-    def opened(self, organisation: Organisation, day: int) -> bool:
-        """Whether the organisation is open on a day and the day is in the period of the deposits."""
-        return self.first <= day <= self.last and organisation.active(day)
-
-    def write(
-        self, organisation: Organisation, person: Person, opening: int, kind: str, day: int, residence: str,
-        **facts: object,
-    ) -> Event | None:  # fmt: skip
-        """Add a row if the organisation is open and the day is in the period."""
-        if not self.opened(organisation, day):
-            return None
-        key = (organisation.index, person.number, day, str(facts.get("service")))
-        if kind == "service" and key in self.written:
-            return None  # the same service twice on a day is one service
-        self.written.add(key)
-        event = Event(
-            organisation.index, self.life.household.number, person.number, opening, kind, day, residence,
-            size=len(self.life.household.members), lived=self.residence(person.number, day),
-            **facts,  # type: ignore[arg-type]
-        )  # fmt: skip
-        self.events.append(event)
-        return event
-
-    def residence(self, person: int, day: int) -> str:
-        """The true municipality of a person on a day ("" outside Québec, or before arrival, or dead)."""
-        return self.life.residence(person, day)

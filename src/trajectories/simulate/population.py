@@ -14,7 +14,7 @@ import numpy as np
 
 from . import effects
 from .geography import Geography
-from .settings import POPULATION, Choice, Settings, add_months, between, date_of, day_of, generator, pick
+from .settings import POPULATION, Choice, Settings, add_months, between, date_of, day_of, generator, pick, words
 
 _POOLS: dict[str, tuple[str, str, str]] = {
     "maghreb": (
@@ -125,19 +125,22 @@ _POOLS: dict[str, tuple[str, str, str]] = {
     ),
 }
 # country (ISO 3166-1 α-3): French name as typed, name pool
-COUNTRIES: dict[str, tuple[str, str]] = {
-    "FRA": ("France", "france"), "DZA": ("Algérie", "maghreb"), "MAR": ("Maroc", "maghreb"),
-    "TUN": ("Tunisie", "maghreb"), "SYR": ("Syrie", "levant"), "LBN": ("Liban", "levant"), "IRQ": ("Irak", "levant"),
-    "CMR": ("Cameroun", "central_africa"), "COD": ("République démocratique du Congo", "central_africa"),
-    "BDI": ("Burundi", "central_africa"), "RWA": ("Rwanda", "central_africa"),
-    "CIV": ("Côte d'Ivoire", "west_africa"), "SEN": ("Sénégal", "west_africa"), "MLI": ("Mali", "west_africa"),
-    "BEN": ("Bénin", "west_africa"), "TGO": ("Togo", "west_africa"), "HTI": ("Haïti", "haiti"),
-    "COL": ("Colombie", "latin_america"), "MEX": ("Mexique", "latin_america"),
-    "GTM": ("Guatemala", "latin_america"), "PER": ("Pérou", "latin_america"), "VEN": ("Venezuela", "latin_america"),
-    "BRA": ("Brésil", "brazil"), "CHN": ("Chine", "china"), "IND": ("Inde", "india"),
-    "PHL": ("Philippines", "philippines"), "AFG": ("Afghanistan", "afghanistan"),
-    "UKR": ("Ukraine", "eastern_europe"), "ROU": ("Roumanie", "eastern_europe"), "IRN": ("Iran", "iran"),
-}  # fmt: skip
+COUNTRIES = {
+    code: (name, pool)
+    for code, name, pool in (
+        item.split("=")
+        for item in words(
+            "FRA=France=france|DZA=Algérie=maghreb|MAR=Maroc=maghreb|TUN=Tunisie=maghreb|SYR=Syrie=levant|"
+            "LBN=Liban=levant|IRQ=Irak=levant|CMR=Cameroun=central_africa|"
+            "COD=République démocratique du Congo=central_africa|BDI=Burundi=central_africa|RWA=Rwanda=central_africa|"
+            "CIV=Côte d'Ivoire=west_africa|SEN=Sénégal=west_africa|MLI=Mali=west_africa|BEN=Bénin=west_africa|"
+            "TGO=Togo=west_africa|HTI=Haïti=haiti|COL=Colombie=latin_america|MEX=Mexique=latin_america|"
+            "GTM=Guatemala=latin_america|PER=Pérou=latin_america|VEN=Venezuela=latin_america|BRA=Brésil=brazil|"
+            "CHN=Chine=china|IND=Inde=india|PHL=Philippines=philippines|AFG=Afghanistan=afghanistan|"
+            "UKR=Ukraine=eastern_europe|ROU=Roumanie=eastern_europe|IRN=Iran=iran"
+        )
+    )
+}
 _PATHS = Choice(("secondary", "primary", "metropole"), (0.80, 0.08, 0.12))
 _SIZES = {
     "economic": Choice((1, 2, 3, 4, 5), (0.33, 0.24, 0.20, 0.18, 0.05)),
@@ -162,12 +165,7 @@ _FRANCOPHONE = frozenset(
 )
 
 
-def _by_weight(text: str) -> Choice:
-    parts = text.split()
-    return Choice(parts[::2], [float(w) for w in parts[1::2]])
-
-
-_COUNTRY = {category: _by_weight(text) for category, text in _ORIGINS.items()}
+_COUNTRY = {category: Choice.by_weight(text) for category, text in _ORIGINS.items()}
 _CATEGORY = {size: Choice(effects.CATEGORIES, shares) for size, shares in effects.CATEGORY_BY_SIZE.items()}
 _METROPOLE_CATEGORY = Choice(effects.CATEGORIES, (0.50, 0.19, 0.10, 0.01, 0.10, 0.04, 0.06))
 _AGES = Choice(((18, 24), (25, 34), (35, 44), (45, 64)), (0.12, 0.50, 0.28, 0.10))
@@ -324,11 +322,7 @@ class NamePool:
     family: tuple[str, ...]
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(text.split("|") if "|" in text else text.split())
-
-
-POOLS = {key: NamePool(_split(f), _split(m), _split(n)) for key, (f, m, n) in _POOLS.items()}
+POOLS = {key: NamePool(words(f), words(m), words(n)) for key, (f, m, n) in _POOLS.items()}
 
 
 def given_name(rng: np.random.Generator, country: str, sex: str) -> str:

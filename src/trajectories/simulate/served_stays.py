@@ -100,9 +100,14 @@ def served_stays(
         household_id=[f"h{h:05d}" for h in household],
         region=np.array(["03", "05", "08"], dtype=object)[rng.integers(0, 3, n)[household]],
         organisation_id=np.array([f"o{k}" for k in range(8)], dtype=object)[rng.integers(0, 8, n)[household]],
-        city_size=size, cutoff=cutoff, start=0, time=time, at_risk=True, complete=True,
+        city_size=size,
+        cutoff=cutoff,
+        start=0,
+        time=time,
+        at_risk=True,
+        complete=True,
         cause=np.where(month <= cutoff, 1 + rng.integers(0, 3, n), 0),
-    )  # fmt: skip
+    )
 
     def given(name: str, months: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
         return keys[chosen].assign(month=months[chosen].astype(float), service=name)
@@ -150,9 +155,13 @@ def told_of(
     month = np.where(left, frame["time"], LAST + 1)
     cutoff = frame["cutoff"].to_numpy(dtype=float)
     truth = _Stays(
-        month, month - rngs["stays"].random(len(frame)), np.maximum(frame["cause"].to_numpy(), 1),
-        np.zeros(len(frame)), cutoff, pd.factorize(frame["household_id"])[0],
-    )  # fmt: skip
+        month,
+        month - rngs["stays"].random(len(frame)),
+        np.maximum(frame["cause"].to_numpy(), 1),
+        np.zeros(len(frame)),
+        cutoff,
+        pd.factorize(frame["household_id"])[0],
+    )
     due = [float(at) for at, _ in CONTACTS]
     told = [_contacts(truth, due, _failing((0.12, 0.30), failure_gone), rngs)]
     if hearing is not None:

@@ -28,10 +28,20 @@ from trajectories.exceptions import TrajectoriesError
 
 LEVELS = ("none", "light", "heavy")
 _SHARES = (
-    "stop_calling", "closing", "contact_failure_leavers", "contact_failure_stayers", "late_registration",
-    "late_filing", "metropole_reports", "hard_to_reach", "hard_to_reach_failure", "service_only",
-    "departure_row_share", "hearing_fades", "failure_trait",
-)  # fmt: skip
+    "stop_calling",
+    "closing",
+    "contact_failure_leavers",
+    "contact_failure_stayers",
+    "late_registration",
+    "late_filing",
+    "metropole_reports",
+    "hard_to_reach",
+    "hard_to_reach_failure",
+    "service_only",
+    "departure_row_share",
+    "hearing_fades",
+    "failure_trait",
+)
 _SWITCHES = ("contacts", "contacts_succeed", "hearsay", "heard_abroad", "news_stops_contacts")
 # What a contact that says « parti » does to the departure rows.
 AFTER_CONTACT = ("as_heard", "suppressed", "caused", "caused_other_member", "caused_other_organisation")
@@ -184,66 +194,50 @@ class Settings:
 
 
 def _faults(s: Settings) -> list[str]:
+    from .habits import NAMES
+
     faults = []
-    if not _whole(s.households) or s.households < 1:
-        faults.append(f"households is {s.households!r}: give a whole number of at least 1.")
-    if not _whole(s.organisations) or s.organisations < 2:
-        faults.append(f"organisations is {s.organisations!r}: give at least 2, one of them is in the metropole.")
-    if not _whole(s.seed) or s.seed < 0:
-        faults.append(f"seed is {s.seed!r}: give a whole number of at least 0.")
-    if s.defects not in LEVELS:
-        faults.append(f"defects is {s.defects!r}: choose one of {', '.join(LEVELS)}.")
-    dates = [isinstance(d, dt.date) and not isinstance(d, dt.datetime) for d in (s.start, s.end)]
-    if not all(dates):
-        faults.append("start and end must be dates (datetime.date).")
-    else:
-        if s.start.day != 1 or s.start.month not in (1, 4, 7, 10):
-            faults.append(f"start is {s.start}: it must be the first day of a quarter.")
-        after = s.end + dt.timedelta(days=1)
-        if after.day != 1 or after.month not in (1, 4, 7, 10):
-            faults.append(f"end is {s.end}: it must be the last day of a quarter.")
-        if s.end <= s.start:
-            faults.append(f"end ({s.end}) must come after start ({s.start}).")
+
+    def must(good: bool, name: str, sentence: str) -> None:
+        if not good:
+            faults.append(f"{name} is {getattr(s, name)!r}: {sentence}.")
+
+    must(_whole(s.households) and s.households >= 1, "households", "give a whole number of at least 1")
+    must(_whole(s.organisations) and s.organisations >= 2, "organisations", "give at least 2, one is in the metropole")
+    must(_whole(s.seed) and s.seed >= 0, "seed", "give a whole number of at least 0")
+    must(s.defects in LEVELS, "defects", f"choose one of {', '.join(LEVELS)}")
     for name in _SHARES:
-        value = getattr(s, name)
-        if not _number(value) or not 0 <= value <= 1:
-            faults.append(f"{name} is {value!r}: give a share between 0 and 1.")
-    faults += [
-        f"{name} is {getattr(s, name)!r}: give True or False."
-        for name in _SWITCHES
-        if not isinstance(getattr(s, name), bool)
-    ]
-    if not _number(s.contacts_follow_trouble) or not 0 < s.contacts_follow_trouble < float("inf"):
-        faults.append(f"contacts_follow_trouble is {s.contacts_follow_trouble!r}: give a ratio above 0.")
-    if s.departure_row_after_contact not in AFTER_CONTACT:
-        faults.append(
-            f"departure_row_after_contact is {s.departure_row_after_contact!r}: "
-            f"choose one of {', '.join(AFTER_CONTACT)}."
-        )
-    faults += _unknown_habits(s.habits)
-    months = s.follow_up_months
-    if not isinstance(months, tuple) or not all(_whole(m) and m > 0 for m in months):
-        faults.append(f"follow_up_months is {months!r}: give a tuple of whole numbers of months above 0.")
-    elif list(months) != sorted(set(months)):
-        faults.append(f"follow_up_months is {months!r}: the months must increase.")
+        must(_number(getattr(s, name)) and 0 <= getattr(s, name) <= 1, name, "give a share between 0 and 1")
+    for name in _SWITCHES:
+        must(isinstance(getattr(s, name), bool), name, "give True or False")
+    ratio, rule, months = s.contacts_follow_trouble, s.departure_row_after_contact, s.follow_up_months
+    must(_number(ratio) and 0 < ratio < float("inf"), "contacts_follow_trouble", "give a ratio above 0")
+    must(rule in AFTER_CONTACT, "departure_row_after_contact", f"choose one of {', '.join(AFTER_CONTACT)}")
+    whole = isinstance(months, tuple) and all(_whole(m) and m > 0 for m in months)
+    growing = whole and list(months) == sorted(set(months))
+    must(growing, "follow_up_months", "give a tuple of whole numbers of months above 0 that increase")
     jitter = s.follow_up_jitter
-    if not isinstance(jitter, tuple) or len(jitter) != 2 or not all(_whole(d) for d in jitter) or jitter[0] > jitter[1]:
-        faults.append(f"follow_up_jitter is {jitter!r}: give two whole numbers of days, the earlier first.")
+    two = isinstance(jitter, tuple) and len(jitter) == 2 and all(_whole(d) for d in jitter)
+    must(two and jitter[0] <= jitter[1], "follow_up_jitter", "give two whole numbers of days, the earlier first")
+    if all(isinstance(d, dt.date) and not isinstance(d, dt.datetime) for d in (s.start, s.end)):
+        must(_begins_a_quarter(s.start), "start", "it must be the first day of a quarter")
+        must(_begins_a_quarter(s.end + dt.timedelta(days=1)), "end", "it must be the last day of a quarter")
+        must(s.end > s.start, "end", "it must come after start")
+    else:
+        faults.append("start and end must be dates (datetime.date).")
     if s.contacts_succeed is True and s.contacts is False:
         faults.append("contacts_succeed needs contacts=True: a contact that does not exist can't succeed.")
+    if s.habits not in ("none", "drawn"):
+        names = s.habits.split(",") if isinstance(s.habits, str) else [repr(s.habits)]
+        unknown = ", ".join(name for name in names if name not in NAMES)
+        if unknown:
+            known = "none, drawn, or names of docs/habits.md joined by commas"
+            faults.append(f"habits: {unknown} is no habit: give {known}.")
     return faults
 
 
-def _unknown_habits(habits: object) -> list[str]:
-    from .habits import NAMES
-
-    if habits in ("none", "drawn"):
-        return []
-    names = habits.split(",") if isinstance(habits, str) else [repr(habits)]
-    unknown = [name for name in names if name not in NAMES]
-    return [
-        f"habits: {', '.join(unknown)} is no habit: give none, drawn, or names of docs/habits.md joined by commas."
-    ] if unknown else []  # fmt: skip
+def _begins_a_quarter(date: dt.date) -> bool:
+    return date.day == 1 and date.month in (1, 4, 7, 10)
 
 
 def _whole(value: object) -> bool:
@@ -337,6 +331,11 @@ class Choice:
         self.values = [v for v, _ in kept]
         self.cumulative = list(accumulate(w for _, w in kept))
 
+    @classmethod
+    def by_weight(cls, text: str) -> Choice:
+        """A choice between words: every other word of a text, with the weight after it."""
+        return cls(list(weights(text)), list(weights(text).values()))
+
     def draw(self, rng: np.random.Generator) -> Any:
         """One value."""
         return self.values[bisect_right(self.cumulative, rng.random() * self.cumulative[-1])]
@@ -350,3 +349,34 @@ def pick(rng: np.random.Generator, values: Sequence[Any]) -> Any:
 def between(rng: np.random.Generator, low: int, high: int) -> int:
     """A whole number from low to high, both included."""
     return low + int(rng.random() * (high - low + 1))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """
+    The words of a text; where there are bars, what stands between them.
+
+    >>> words("a b"), words("a b|c")
+    (('a', 'b'), ('a b', 'c'))
+    """
+    return tuple(text.split("|") if "|" in text else text.split())
+
+
+def pairs(text: str) -> dict[str, str]:
+    """
+    Every other word of a text, with the one after it.
+
+    >>> pairs("a 1 b 2")
+    {'a': '1', 'b': '2'}
+    """
+    parts = text.split()
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def weights(text: str) -> dict[str, float]:
+    """
+    As `pairs`, with numbers.
+
+    >>> weights("a 0.3 b 2")
+    {'a': 0.3, 'b': 2.0}
+    """
+    return {word: float(number) for word, number in pairs(text).items()}

@@ -1,17 +1,25 @@
-"""Sheets: one quarter of one organisation, line by line as a spreadsheet shows it, and what goes wrong in the layout.
+"""Sheets: one quarter of one organisation, line by line as a spreadsheet shows it; and the bytes they are saved as.
 
-A layout defect changes the lines and says whether it did; its line is in `defects.DEFECTS`.
+Text in an encoding, or a workbook with a fixed date: one seed, the same bytes.
 """
 
 from __future__ import annotations
 
+import codecs
+import csv
+import datetime as dt
+import io
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
+import xlsxwriter
 
 from .drafts import Draft, header
 from .organisations import Habit, Organisation
-from .settings import between, fiscal, pick
+
+_CREATED = dt.datetime(2018, 4, 1)  # a workbook's own date: any fixed one
+_END = "\r\n"
 
 
 @dataclass
@@ -51,86 +59,120 @@ def lay_out(organisation: Organisation, habit: Habit, quarter: int, drafts: list
     return sheet
 
 
-def row_repeated(sheet: Sheet, rng: np.random.Generator) -> bool:
-    """A row typed twice: an exact duplicate."""
-    spots = [i for i, line in enumerate(sheet.lines) if line.kind == "row" and line.draft and not line.draft.quarantine]
-    if not spots:
-        return False
-    i = pick(rng, spots)
-    line = sheet.lines[i]
-    sheet.lines.insert(between(rng, i + 1, len(sheet.lines)), Line(list(line.cells), line.draft, "row", copied=True))
-    return True
+def text_bytes(sheet: Sheet, flaw: str = "") -> bytes:
+    """One sheet as separated text, with one of `FLAWS` in it."""
+    text = _text(sheet)
+    return encode(FLAWS[flaw](text, sheet) if flaw else text, sheet.habit.encoding)
 
 
-def title_rows(sheet: Sheet, rng: np.random.Generator) -> bool:
-    """A title and a blank line above the header."""
-    if not sheet.habit.title:
-        return False
-    year, n = fiscal(sheet.quarter)
-    width = len(sheet.habit.columns)
-    title = Line(
-        [f"Reddition de comptes {year}, trimestre {n} – {sheet.organisation.name}", *[""] * (width - 1)], kind="title"
-    )
-    sheet.lines[:0] = [title, Line([""] * width, kind="blank")]
-    return True
+def _text(sheet: Sheet) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=sheet.habit.separator, lineterminator=_END)
+    writer.writerows([["" if c is None else str(c) for c in line.cells] for line in sheet.lines])
+    return buffer.getvalue()
 
 
-def total_row(sheet: Sheet, rng: np.random.Generator) -> bool:
-    """A total at the bottom."""
-    if not sheet.habit.total:
-        return False
-    count = len(sheet.rows())
-    sheet.lines.append(Line(["Total", count, *[""] * (len(sheet.habit.columns) - 2)], kind="total"))
-    return True
+def can_have(sheet: Sheet, flaw: str) -> bool:
+    """Whether a flaw would change the text of a sheet and leave each row where the truth says."""
+    text = _text(sheet)
+    return sheet.habit.encoding != "utf-16" and FLAWS[flaw](text, sheet) != text
 
 
-def aggregate_row(sheet: Sheet, rng: np.random.Generator) -> bool:
-    """Twelve persons met at once and counted on one line: nobody is named."""
-    if not sheet.rows():
-        return False
-    met = {"service": "Information", "municipalite_residence": "Rimouski", "taille_menage": between(rng, 8, 20)}
-    sheet.lines.append(Line([met.get(c, "") for c in sheet.habit.columns], kind="aggregate"))
-    return True
+def carriage_returns_only(text: str, sheet: Sheet) -> str:
+    """Lines that end as on an old Mac."""
+    return text.replace(_END, "\r")
 
 
-def organisation_on_first_row_only(sheet: Sheet, rng: np.random.Generator) -> bool:
-    """The organisation is named on the first row of the block, and understood below."""
-    if not sheet.habit.first_row_only:
-        return False
-    spots = [i for i, name in enumerate(sheet.habit.columns) if name in ("code_organisme", "nom_organisme")]
-    rows = sheet.rows()
-    for line in rows[1:]:
-        for i in spots:
-            line.cells[i] = ""
-    return bool(spots) and len(rows) > 1
+def nul_bytes(text: str, sheet: Sheet) -> str:
+    """Two NUL characters at the end of the last row."""
+    return text.removesuffix(_END) + "\0\0" + _END if sheet.rows() else text
 
 
-def ragged(sheet: Sheet, rng: np.random.Generator) -> bool:
-    """Cells shifted beyond repair: more cells than columns, an unquoted separator in several of them."""
-    rows = [line for line in sheet.rows() if line.draft and not line.draft.quarantine and not line.copied]
-    if sheet.habit.drawn:
-        # Cells that are never filled would make room for the others.
-        rows = [line for line in rows if line.cells[-1] != ""]
-    if sheet.habit.format != "csv" or not rows:
-        return False
-    line = pick(rng, rows)
-    middle = len(line.cells) // 2
-    line.cells = [*line.cells[:middle], "x", "x", "x", *line.cells[middle:]]
-    line.kind = "ragged"
-    return True
+def unclosed_quote(text: str, sheet: Sheet) -> str:
+    """A quote opened in the remarks of the first row and never closed; nothing else in the file is quoted."""
+    rows = [i for i, line in enumerate(sheet.lines) if line.kind == "row"]
+    if '"' in text or not rows or "remarques" not in sheet.habit.columns:
+        return text
+    # Not one of two equal rows: the quote would tell them apart.
+    if any(line.copied or line.cells == sheet.lines[rows[0]].cells for line in sheet.lines[rows[0] + 1 :]):
+        return text
+    lines = text.split(_END)
+    cells = lines[rows[0]].split(sheet.habit.separator)
+    cells[sheet.habit.columns.index("remarques")] = '"À rappeler'
+    lines[rows[0]] = sheet.habit.separator.join(cells)
+    return _END.join(lines)
 
 
-def blank_rows(sheet: Sheet, rng: np.random.Generator) -> bool:
-    """Empty lines among the rows."""
-    for _ in range(between(rng, 1, 3)):
-        sheet.lines.insert(
-            between(rng, sheet.head + 1, len(sheet.lines)), Line([""] * len(sheet.habit.columns), kind="blank")
-        )
-    return True
+FLAWS: dict[str, Callable[[str, Sheet], str]] = {
+    "carriage_returns_only": carriage_returns_only,
+    "nul_bytes": nul_bytes,
+    "unclosed_quote": unclosed_quote,
+}
 
 
-def trailing_empty_columns(sheet: Sheet, rng: np.random.Generator) -> bool:
-    """Columns without a name or a value at the right."""
-    for line in sheet.lines:
-        line.cells = [*line.cells, "", "", ""]
-    return True
+# Files that nothing can be read from: name of the defect, path below the raw folder, bytes.
+UNREADABLE = {
+    "corrupted_file": ("rapport_final.xlsx", bytes(range(256)) * 8),
+    "cut_short_file": ("rapport_coupe.xlsx", b"PK\x03\x04\x14\0\0\0\x08\0" + bytes(range(200))),
+    "empty_file": ("vide.csv", b""),
+    "html_as_xls": (
+        "export_portail.xls",
+        "<html><body><table><tr><td>No dossier</td><td>Prénom</td></tr></table></body></html>".encode(),
+    ),
+}
+
+
+def encode(text: str, encoding: str) -> bytes:
+    """Text in one of the encodings of the contract; what it has no letter for becomes « ? »."""
+    if encoding == "mojibake":
+        return "\n".join(mojibake(part) for part in text.split("\n")).encode("utf-8")
+    if encoding == "nfd":
+        return unicodedata.normalize("NFD", text).encode("utf-8")
+    if encoding == "utf-16":
+        return codecs.BOM_UTF16_LE + text.encode("utf-16-le")  # never the machine's own byte order
+    return text.encode(encoding, errors="replace")
+
+
+def workbook_bytes(sheets: Sequence[Sheet], habit: Habit, extras: frozenset[str] = frozenset()) -> bytes:
+    """Sheets as a workbook; `extras` are a first sheet of notes, a hidden sheet of lists, hidden columns."""
+    buffer = io.BytesIO()
+    options = {"in_memory": True, "date_1904": habit.dates == "serial_1904", "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(buffer, options)
+    book.set_properties({"created": _CREATED})
+    date_format = book.add_format({"num_format": "yyyy-mm-dd"})
+    if "notes_sheet" in extras:
+        page = book.add_worksheet("Notes")
+        page.write_string(0, 0, "Document de travail, ne pas diffuser")
+        page.write_string(2, 0, "Voir les onglets suivants")
+    for sheet in sheets:
+        page = book.add_worksheet(sheet.name)
+        for i, line in enumerate(sheet.lines):
+            for j, cell in enumerate(line.cells):
+                if cell == "" or cell is None:
+                    continue
+                if isinstance(cell, dt.date):
+                    page.write_datetime(i, j, dt.datetime(cell.year, cell.month, cell.day), date_format)
+                elif isinstance(cell, int):
+                    page.write_number(i, j, cell)
+                else:
+                    page.write_string(i, j, str(cell))
+        if "hidden_columns" in extras:
+            page.set_column(1, 2, None, None, {"hidden": True})
+    if "hidden_sheet" in extras:
+        page = book.add_worksheet("Listes")
+        page.write_column(0, 0, ("Oui", "Non"))
+        page.hide()
+    book.close()
+    return buffer.getvalue()
+
+
+def mojibake(text: str) -> str:
+    """UTF-8 read as cp1252, where that can be done and undone.
+
+    >>> mojibake("Montréal")
+    'MontrÃ©al'
+    """
+    try:
+        return text.encode("utf-8").decode("cp1252")
+    except UnicodeDecodeError:
+        return text

@@ -22,17 +22,14 @@ import pandas as pd
 from trajectories.months import months_between
 
 from . import effects
-from .defects import Mishaps
-from .deposits import deposit, write_all
+from .defects import Mishaps, count_what_is_there, note_under_the_spouse, reopen_files
+from .deposits import Deposit, deposit, write_all
 from .drafts import Identity, draft, file_events, identify, settle_fate, settle_forms
-from .event_defects import count_what_is_there, note_under_the_spouse, reopen_files
 from .geography import Geography, geography
-from .habit_events import Scene
-from .habits import Change, changes, eras, merged, to_events, to_identities, to_rows, with_drawn
+from .habits import Change, Scene, changes, eras, merged, to_events, to_identities, to_rows, with_drawn
 from .histories import Life, true_lives
 from .organisations import Event, Habit, Organisation, found, habits
 from .reporting import report
-from .saving import Deposit
 from .settings import Settings, as_dates, day_of, quarter_of, quarter_start
 
 
@@ -50,7 +47,7 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     settings : Settings, optional
         Default: 1,500 households, 30 organisations, April 2018 to December 2025, light defects, seed 1.
     lives : sequence of Life, optional
-        Histories to tell of instead of those that the settings draw (planted.py); `households` is then not read, and
+        Histories to tell of instead of those that the settings draw; `households` is then not read, and
         `effects.json` does not hold for them.
 
     Returns
@@ -77,7 +74,7 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     place = geography()
     network = found(settings, place)
     lives = true_lives(settings, place) if lives is None else list(lives)
-    mishaps = Mishaps(settings, place)
+    mishaps = Mishaps(settings)
     events = [event for life in lives for event in report(settings, place, network, life, mishaps.rate)]
     mishaps.counts.update((event.note, "fact") for event in events if event.note)
     raw = folder / "raw"
@@ -102,14 +99,14 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
         reopen_files(mine, organisation, mishaps)
         mine = to_events(Scene(settings, place, organisation, life_of), habit.drawn, mine)
         files = identify(habit, organisation, mine, people, homes)
-        mishaps.to_identities(list(files.values()), habit.dates)
+        mishaps.bend("identity", list(files.values()), organisation.index)
         to_identities(settings, habit, list(files.values()))
         drafts = [
             draft(settings, place, organisation, habit, files[event.person, event.opening], event, quarter)
             for event, quarter in file_events(settings, organisation, mine, quarters[-1])
         ]
-        mishaps.to_rows(drafts)
-        to_rows(settings, place, drafts)
+        mishaps.bend("row", drafts, organisation.index)
+        to_rows(settings, drafts)
         for item in drafts:
             settle_forms(place, item)
             settle_fate(item)

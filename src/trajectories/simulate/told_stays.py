@@ -8,7 +8,7 @@ own, so that what is told may change while the true stays remain the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -25,11 +25,13 @@ HAZARD = (0.012, 0.03, 0.028, 0.024, 0.02, 0.013, 0.011, 0.008, 0.006, 0.005, 0.
 DESTINATIONS = (0.5, 0.2, 0.3)  # share of the exits to each: metropole, other region, outside Québec
 # Monthly hazard of being first heard of 0, 1, 2–3, 4–6, 7–12, 13 and more months after the exit, by destination.
 HEARING = (
-    (0.10, 0.09, 0.07, 0.05, 0.03, 0.015), (0.10, 0.08, 0.06, 0.05, 0.03, 0.012), (0.07, 0.06, 0.05, 0.04, 0.025, 0.01),
-)  # fmt: skip
+    (0.10, 0.09, 0.07, 0.05, 0.03, 0.015),
+    (0.10, 0.08, 0.06, 0.05, 0.03, 0.012),
+    (0.07, 0.06, 0.05, 0.04, 0.025, 0.01),
+)
 _CLASSES = np.array([0, 1, 2, 2, 3, 3, 3, *[4] * 6, *[5] * (LAST - 12)])
 _WITHIN = 24  # months since the exit to which a share of those heard of refers
-_PURPOSES = ("stays", "contacts", "reach", "attempts", "news", "dates", "services", "closures", "false_news", "links")
+_PURPOSES = ("stays", "contacts", "reach", "attempts", "news", "dates", "services")
 _SERVICES = ((3, 0.25), (12, 0.10), (LAST, 0.04))  # a month, up to and including the month
 
 
@@ -69,9 +71,12 @@ class ToldStays:
     def arguments(self) -> dict:
         """What `observed_incidence` is called with, the truth left out."""
         return {
-            "contacts": self.contacts, "cutoff": self.cutoff, "entry": self.entry, "cluster": self.household,
+            "contacts": self.contacts,
+            "cutoff": self.cutoff,
+            "entry": self.entry,
+            "cluster": self.household,
             "causes": range(1, len(self.incidence) + 1),
-        }  # fmt: skip
+        }
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """
@@ -85,11 +90,21 @@ class ToldStays:
         """
         n = len(self)
         names = np.array([None, *EXITS[:3]], dtype=object)
-        cohort = pd.DataFrame({
-            "person_id": np.arange(n).astype(str), "household_id": self.household.astype(str), "episode": 1,
-            "pathway": "secondary", "region": "05", "excluded": None, "role": None, "entry": self.entry,
-            "cutoff": self.cutoff, "heard_until": self.cutoff, "organisation_id": "A",
-        })  # fmt: skip
+        cohort = pd.DataFrame(
+            {
+                "person_id": np.arange(n).astype(str),
+                "household_id": self.household.astype(str),
+                "episode": 1,
+                "pathway": "secondary",
+                "region": "05",
+                "excluded": None,
+                "role": None,
+                "entry": self.entry,
+                "cutoff": self.cutoff,
+                "heard_until": self.cutoff,
+                "organisation_id": "A",
+            }
+        )
         about = self.contacts
         contacts = about.drop(columns="stay").assign(
             person_id=about["stay"].astype(str), episode=1, cause=names[about["cause"]], record_id=None
@@ -114,10 +129,6 @@ def told_stays(
     late_registration: float = 0.1,
     hearing_differs: float = 0.0,
     alone: float = 1.0,
-    closures: float = 0.0,
-    false_news: float = 0.0,
-    visits: float = 0.0,
-    wrong_links: float = 0.0,
     services: bool = False,
     cutoff: tuple[int, int] = (18, 72),
     households: bool = True,
@@ -158,14 +169,6 @@ def told_stays(
         Variance, between departures, of how easily they are heard of (gamma, of mean 1): some almost never are.
     alone : float
         What the odds of failing are multiplied by where somebody lives alone.
-    closures : float
-        Share of households whose organisations stop depositing at some month before their cut-off.
-    false_news : float
-        This share of all news is of somebody who is still there, each month of whom is as likely.
-    visits : float
-        Share of the stays of which somebody tells, while they last, as of a departure to the metropole.
-    wrong_links : float
-        Share of the stays to which the rows of another one are joined.
     services : bool
         Services of those still there, of three in twenty never; how often differs between persons.
     cutoff : pair of int
@@ -191,14 +194,16 @@ def told_stays(
     (['failed', 'left', 'present'], 0.65)
     """
     shares = {
-        "dated": dated, "hard_to_reach": hard_to_reach, "hard_to_reach_failure": hard_to_reach_failure,
-        "hearing_fades": hearing_fades, "failure_trait": failure_trait, "late_registration": late_registration,
-        "closures": closures, "visits": visits, "wrong_links": wrong_links,
-    }  # fmt: skip
+        "dated": dated,
+        "hard_to_reach": hard_to_reach,
+        "hard_to_reach_failure": hard_to_reach_failure,
+        "hearing_fades": hearing_fades,
+        "failure_trait": failure_trait,
+        "late_registration": late_registration,
+    }
     for name, value in shares.items():
         _refuse(not 0 <= value <= 1, name, value, "a share between 0 and 1")
     _refuse(n < 1, "n", n, "at least 1")
-    _refuse(not 0 <= false_news < 1, "false_news", false_news, "a share from 0 to under 1")
     _refuse(not 0 <= hearing_differs < np.inf, "hearing_differs", hearing_differs, "a variance from 0 up")
     _refuse(not 0 < alone < np.inf, "alone", alone, "odds above 0")
     _refuse(not 0 < contacts_follow_trouble < np.inf, "contacts_follow_trouble", contacts_follow_trouble, "above 0")
@@ -209,7 +214,6 @@ def told_stays(
     rngs = {name: np.random.default_rng([seed, k]) for k, name in enumerate(_PURPOSES)}
 
     stays = _true_stays(n, rngs["stays"], late_registration, cutoff, households, whole)
-    stays = replace(stays, cutoff=_closed(stays, closures, rngs["closures"]))
     survival, of = _survival(), np.array(DESTINATIONS)
     parts = []
     if due:
@@ -218,18 +222,20 @@ def told_stays(
     if hearing is not None:
         more = {"fades": hearing_fades, "differs": hearing_differs, "whole": whole}
         parts.append(_news(stays, _hazards(hearing), rngs["news"], **more))
-    if false_news or visits:
-        n_false = visits * n, false_news / (1 - false_news) * sum(len(rows) for rows in parts[bool(due) :])
-        parts.append(_false_news(stays, n_false, rngs["false_news"]))
     if services:
         parts.append(_services(stays, rngs["services"], whole))
     told = pd.concat(parts or [_rows(stays, np.zeros(n, bool), stays.cutoff, "news")], ignore_index=True)
     told = _dated(told, stays, dated, rngs["dates"])
-    told = _wrongly_linked(told, stays, wrong_links, rngs["links"])
     return ToldStays(
-        told, stays.cutoff, stays.entry, stays.household, stays.month, stays.cause, survival,
+        told,
+        stays.cutoff,
+        stays.entry,
+        stays.household,
+        stays.month,
+        stays.cause,
+        survival,
         of[:, None] * (1 - survival),
-    )  # fmt: skip
+    )
 
 
 def hearing_of_shares(shares: ArrayLike) -> Floats:
@@ -316,16 +322,28 @@ def _true_stays(
 def _rows(stays: _Stays, chosen: NDArray[np.bool_], month: Floats, kind: ArrayLike, organisation: str = "A"):
     kinds = np.broadcast_to(np.asarray(kind, dtype=object), len(chosen))[chosen]
     tells = np.isin(kinds, ["left", "news"])
-    return pd.DataFrame({
-        "stay": np.flatnonzero(chosen), "month": month[chosen].astype(float), "kind": kinds,
-        "organisation": organisation, "cause": np.where(tells, stays.cause[chosen], 0),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "stay": np.flatnonzero(chosen),
+            "month": month[chosen].astype(float),
+            "kind": kinds,
+            "organisation": organisation,
+            "cause": np.where(tells, stays.cause[chosen], 0),
+        }
+    )
 
 
 def _contacts(
-    stays: _Stays, due: list[float], failing: Floats, rngs: dict, *, hard: tuple[float, float] = (0.0, 0.6),
-    trouble: tuple[float, float] = (0.0, 1.0), alone: float = 1.0, whole: bool = True,
-) -> pd.DataFrame:  # fmt: skip
+    stays: _Stays,
+    due: list[float],
+    failing: Floats,
+    rngs: dict,
+    *,
+    hard: tuple[float, float] = (0.0, 0.6),
+    trouble: tuple[float, float] = (0.0, 1.0),
+    alone: float = 1.0,
+    whole: bool = True,
+) -> pd.DataFrame:
     trait, often = trouble
     n, rng, attempts = len(stays.month), rngs["contacts"], rngs["attempts"]
     reach = rngs["reach"]
@@ -352,9 +370,14 @@ def _contacts(
 
 
 def _news(
-    stays: _Stays, hazards: Floats, rng: np.random.Generator, *, fades: float = 1.0, differs: float = 0.0,
+    stays: _Stays,
+    hazards: Floats,
+    rng: np.random.Generator,
+    *,
+    fades: float = 1.0,
+    differs: float = 0.0,
     whole: bool = True,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     n = len(stays.month)
     u, within = rng.random(n), rng.random(n)
     delays = np.arange(len(_CLASSES))
@@ -371,40 +394,6 @@ def _news(
         filed -= (filed - np.maximum(stays.exact, filed - 1)) * within
     heard = (delay < len(delays)) & (filed <= stays.cutoff) & (filed > stays.entry)
     return _rows(stays, heard, filed, "news", "B")
-
-
-def _false_news(stays: _Stays, numbers: tuple[float, float], rng: np.random.Generator) -> pd.DataFrame:
-    """So many told to have left for the metropole, and so many to have left, in any month that they are there."""
-    months = np.floor(np.minimum(stays.exact, stays.cutoff)) - np.floor(stays.entry)
-    month = np.floor(stays.entry) + 1 + np.floor(rng.random(len(months)) * months)
-    possible = np.flatnonzero(months > 0)
-    possible = possible[np.argsort(rng.exponential(1 / months[possible]))]
-    parts = []
-    for number, causes in zip(numbers, (np.array([1]), np.arange(1, len(DESTINATIONS) + 1)), strict=True):
-        chosen, possible = possible[: round(number)], possible[round(number) :]
-        parts.append(pd.DataFrame({"stay": chosen, "month": month[chosen], "kind": "news", "organisation": "D",
-                                   "cause": rng.choice(causes, len(chosen))}))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
-
-
-def _closed(stays: _Stays, share: float, rng: np.random.Generator) -> Floats:
-    """The cut-offs, of a share of the households at some earlier month."""
-    n = int(stays.household.max()) + 1
-    closes = (rng.random(n) < share)[stays.household]
-    months = stays.cutoff - stays.entry
-    earlier = stays.entry + np.ceil(rng.random(n)[stays.household] * months)
-    return np.where(closes, np.minimum(earlier, stays.cutoff), stays.cutoff)
-
-
-def _wrongly_linked(told: pd.DataFrame, stays: _Stays, share: float, rng: np.random.Generator) -> pd.DataFrame:
-    """Some stays have the rows of another one too, as told by other organisations."""
-    n = len(stays.month)
-    mine = np.flatnonzero(rng.random(n) < share)
-    other = pd.Series(mine, index=rng.integers(0, n, len(mine)))
-    more = told[told["stay"].isin(other.index)].merge(other.rename("mine"), left_on="stay", right_index=True)
-    more = more[more["month"] <= stays.cutoff[more["mine"]]]
-    more = more.assign(stay=more["mine"], organisation=more["organisation"] + "'").drop(columns="mine")
-    return pd.concat([told, more], ignore_index=True)
 
 
 def _services(stays: _Stays, rng: np.random.Generator, whole: bool) -> pd.DataFrame:

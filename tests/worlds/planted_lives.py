@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from . import effects
-from .geography import Geography, geography
-from .histories import Life, Residence, Stay
-from .population import Calendar, Household, draw_household
-from .settings import HISTORY, Settings, add_months, between, date_of, day_of, generator, pick
+from trajectories.simulate import Settings, effects
+from trajectories.simulate.geography import Geography, geography
+from trajectories.simulate.histories import Life, Residence, Stay
+from trajectories.simulate.population import Calendar, Household, draw_household
+from trajectories.simulate.settings import HISTORY, add_months, between, date_of, day_of, generator, pick
 
 # Everyone settles early enough to be followed for so many months before the last deposit.
 OBSERVED = 40
@@ -113,9 +113,24 @@ def _live(settings: Settings, place: Geography, household: Household, pattern: P
         life.residences.append(Residence(person.number, household.arrival, start, household.home))
         life.residences.append(Residence(person.number, start, leave, code))
         life.stays.append(
-            Stay(person, 1, 1, "secondary", code, start, leave, pattern.cause or "", leave, household.home, target,
-                 "emploi" if pattern.cause else "", job, None, True)
-        )  # fmt: skip
+            Stay(
+                person,
+                1,
+                1,
+                "secondary",
+                code,
+                start,
+                leave,
+                pattern.cause or "",
+                leave,
+                household.home,
+                target,
+                "emploi" if pattern.cause else "",
+                job,
+                None,
+                True,
+            )
+        )
         if leave is None:
             continue
         outside = pattern.cause == "outside_quebec"

@@ -11,13 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..tables import COHORT, CONTACTS, RECORDS, conform
+from trajectories.tables import COHORT, CONTACTS, RECORDS, conform
 
 # Shares of the households that settle in each region: some are small.
 REGIONS = {
-    "03": 0.20, "05": 0.14, "12": 0.12, "17": 0.10, "04": 0.09, "07": 0.09, "02": 0.07, "01": 0.07, "08": 0.06,
+    "03": 0.20,
+    "05": 0.14,
+    "12": 0.12,
+    "17": 0.10,
+    "04": 0.09,
+    "07": 0.09,
+    "02": 0.07,
+    "01": 0.07,
+    "08": 0.06,
     "09": 0.06,
-}  # fmt: skip
+}
 # Chance that somebody of the region ever meets a household it was told of; mean days until then.
 MET, DAYS = 0.88, 30
 # After the first meeting, in a month of the first year: the chance of each service.
@@ -38,7 +46,7 @@ class ServedProvince:
 
 def served_province(
     n: int = 2000, seed: int = 1, *, failing: str | None = None, arrive: float = 0.45
-) -> ServedProvince:  # fmt: skip
+) -> ServedProvince:
     """
     So many households of one person.
 
@@ -68,14 +76,31 @@ def served_province(
     household = np.array([f"h{k:05d}" for k in range(n)], dtype=object)
     traits = {
         "immigration_category": rng.choice(["economic", "family", "refugee", "temporary_worker"], n),
-        "household_size": rng.integers(1, 6, n), "french": rng.choice(["yes", "no"], n),
-    }  # fmt: skip
-    cohort = conform(pd.DataFrame({
-        "person_id": person, "household_id": household, "episode": 1, "region": region, "pathway": "secondary",
-        "role": "principal", "establishment_earliest": begun, "establishment_latest": begun, "entry": 0.0,
-        "lower": np.where(left, stayed, observed), "upper": np.where(left, stayed, np.inf),
-        "exit": np.where(left, "metropole", None), "cutoff": observed, "heard_until": observed, **traits,
-    }), COHORT)  # fmt: skip
+        "household_size": rng.integers(1, 6, n),
+        "french": rng.choice(["yes", "no"], n),
+    }
+    cohort = conform(
+        pd.DataFrame(
+            {
+                "person_id": person,
+                "household_id": household,
+                "episode": 1,
+                "region": region,
+                "pathway": "secondary",
+                "role": "principal",
+                "establishment_earliest": begun,
+                "establishment_latest": begun,
+                "entry": 0.0,
+                "lower": np.where(left, stayed, observed),
+                "upper": np.where(left, stayed, np.inf),
+                "exit": np.where(left, "metropole", None),
+                "cutoff": observed,
+                "heard_until": observed,
+                **traits,
+            }
+        ),
+        COHORT,
+    )
     met = rng.random(n) < MET * np.where(region == failing, arrive, 1.0)
     day = rng.exponential(DAYS, n)
     met &= day / 30.4 < np.minimum(stayed, observed)
@@ -91,9 +116,13 @@ def served_province(
     records = pd.concat([_rows(*part, region, begun) for part in rows], ignore_index=True)
     records = records.assign(record_id=[f"r{k}" for k in range(len(records))], row=np.arange(len(records)))
     owner = records.pop("owner").to_numpy()
-    persons = pd.DataFrame({
-        "record_id": records["record_id"], "person_id": person[owner], "household_id": household[owner],
-    })  # fmt: skip
+    persons = pd.DataFrame(
+        {
+            "record_id": records["record_id"],
+            "person_id": person[owner],
+            "household_id": household[owner],
+        }
+    )
     called = [
         pd.DataFrame({"person_id": person[at], "episode": 1, "month": float(month), "kind": "present"})
         for month, chance in HELD.items()
@@ -108,10 +137,20 @@ def _rows(who: np.ndarray, day: pd.DatetimeIndex, service: str, zone: str, regio
     organisation = [f"m{k % 10}" if zone == "metropole" else f"{region[k]}{k % 3}" for k in who]
     settles = {"establishment_date_earliest": begun[who], "establishment_date_latest": begun[who]}
     told = {
-        **settles, "destination": "x", "destination_region": region[who], "destination_zone": "region",
+        **settles,
+        "destination": "x",
+        "destination_region": region[who],
+        "destination_zone": "region",
         "needs": "job;housing",
-    }  # fmt: skip
-    return pd.DataFrame({
-        "owner": who, "service": service, "organisation_zone": zone, "organisation_id": organisation,
-        "service_date_earliest": day[who], "service_date_latest": day[who], **(told if zone == "metropole" else {}),
-    })  # fmt: skip
+    }
+    return pd.DataFrame(
+        {
+            "owner": who,
+            "service": service,
+            "organisation_zone": zone,
+            "organisation_id": organisation,
+            "service_date_earliest": day[who],
+            "service_date_latest": day[who],
+            **(told if zone == "metropole" else {}),
+        }
+    )
