@@ -13,8 +13,7 @@ from typing import Any
 
 # At once, not at first use: the function must stand in the package before anything loads the room of its name.
 from .retention import exits, retention
-
-__version__ = "0.1.0"
+from .version import __version__
 
 # public name → the room it lives in, in the order the data walks
 _ROOMS = {

@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from . import __version__
 from .cli_events import Events
 from .cli_finished import finished
 from .cli_keys import keys
@@ -35,6 +34,7 @@ from .cli_steps import (
 from .exceptions import TrajectoriesError, sentence_of
 from .interrupts import remembered
 from .study import PATHWAYS, PERIMETERS, SCOPES, Study
+from .version import __version__
 
 # How many reports are made side by side unless told otherwise: one a core of the smallest machine we promise for.
 JOBS = 2

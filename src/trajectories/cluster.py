@@ -36,12 +36,12 @@ from distributed.scheduler import NoWorkerError
 from distributed.security import Security
 from threadpoolctl import threadpool_limits
 
-from . import __version__
 from .deposits.files import usable_cores
 from .exceptions import ClusterError, TrajectoriesError, told
 from .folders import private_folder
 from .stamps import PACKAGE, source_hash
 from .study import Study
+from .version import __version__
 
 LOCAL = "local"
 PRIVATE_NETWORK = "TRAJECTORIES_PRIVATE_NETWORK"

@@ -91,7 +91,7 @@ def place_of(error: BaseException) -> str:
 
     Nothing of its own message, which may hold a value of the deposits.
     """
-    from . import __version__
+    from .version import __version__
 
     package = Path(__file__).parent
     steps = ((Path(step.filename), step.lineno) for step in traceback.extract_tb(error.__traceback__))

@@ -8,6 +8,8 @@ name its results here.
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,11 +37,14 @@ RESULTS = {
 }
 
 
+def _display(name: str) -> ModuleType:
+    """A module of the reports, by its name: what shows a result lies above the rooms that make it."""
+    return importlib.import_module(f"{__package__}.report.{name}")
+
+
 def as_html(result: Any) -> str:
     """The tables of a result as HTML, labelled in French; numbers are rounded, and long tables cut with a note."""
-    from .report.notebook_tables import html_of
-
-    return html_of(result)
+    return _display("notebook_tables").html_of(result)
 
 
 def to_frame(result: Any) -> pd.DataFrame:
@@ -78,6 +83,4 @@ def plot(result: Any, ax: Axes | None = None) -> Axes:
     >>> plot(kaplan_meier([3, 8, 8, 20], [1, 1, 0, 0])).get_ylabel()
     'Encore là'
     """
-    from .report.notebook_plots import drawn
-
-    return drawn(result, ax)
+    return _display("notebook_plots").drawn(result, ax)

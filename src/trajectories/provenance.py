@@ -198,7 +198,7 @@ def _by_region(targets: Mapping[tuple[str, str], int]) -> dict[str, dict[str, in
 
 def description(study: Study, notes: dict[str, str], *, stays: int = 0) -> dict[str, Any]:
     """The facts of the run that a page prints (`run.json`); `stays`: rows of the cohort."""
-    from . import __version__
+    from .version import __version__
 
     return {
         "version": __version__,

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from .. import __version__, tables
+from .. import tables
 from ..exceptions import NotebookError, StaleTableError
 from ..folders import private_folder, replaced
 from ..provenance import settings_of
@@ -26,6 +26,7 @@ from ..quality.received import fiscal_quarter
 from ..slug import slug
 from ..stamps import Stamp, file_hash
 from ..study import Study
+from ..version import __version__
 from .html import css_text, listing, style
 from .lights import MEND, WATCH, light
 from .markup import element, join
