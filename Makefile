@@ -22,7 +22,7 @@ help:
 	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make release   wheel and source archive, checked, in dist (uploads nothing)"
 	@echo "make messages  hold the texts of the reports against the code, in both languages"
-	@echo "make lint      ruff; and that no data, key or output of a notebook is committed"
+	@echo "make lint      ruff, the order of rooms; and that no data, key or output of a notebook is committed"
 	@echo "make install   only the environment, in $(VENV)"
 	@echo "make lock      resolve requirements.lock again"
 	@echo "make wheelhouse  all that a machine without network needs, in $(WHEELHOUSE)"
@@ -83,6 +83,7 @@ messages: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check src tests
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python hooks/refuse_data.py
 
 lab: install
