@@ -115,7 +115,7 @@ def test_every_class_that_prints_itself_bears_the_band_or_is_protected():
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, type) and vars(value).get("_repr_html_") is notebook_objects.as_html:
                 found.add(f"{value.__module__}.{value.__qualname__}")
-    assert found == {*notebook_objects.RESULTS, "trajectories.disclosure.Protected"}
+    assert found == {*notebook_objects.RESULTS, "trajectories.disclosure.protected.Protected"}
     assert set(notebook_objects.RESULTS) < set(_TABLES)
 
 
