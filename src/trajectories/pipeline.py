@@ -137,7 +137,7 @@ def build(
     spells and cohort
     tables
     >>> len(built.deposits.records), len(built.deposits.quarantine), built.cohort.cohort["region"].nunique()
-    (1073, 0, 12)
+    (5198, 83, 13)
     """
     say = progress or (lambda _: None)
     synthetic = is_synthetic(study.paths.raw)

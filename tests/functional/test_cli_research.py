@@ -54,8 +54,8 @@ def test_one_pathway_keeps_its_own_contacts(project):
 def test_an_unknown_perimeter_and_scope_are_told_at_once(project, capsys):
     assert call("cohort", *study_of(project), "--perimeter", "CMQ", "--scope", "town") == 2
     error = capsys.readouterr().err
-    assert "--perimeter: 'CMQ'" in error
-    assert "--scope: 'town'" in error
+    assert "--perimeter is 'CMQ'" in error
+    assert "--scope is 'town'" in error
 
 
 def test_a_persons_story_is_written_into_sensitive_only(project, capsys):

@@ -38,7 +38,7 @@ ReadFiles = Callable[[list[tuple[str, Path]], FileReader], Iterator[FileRead]]
 # Columns whose texts are never stored.
 UNSTORED = ("remarks", REST)
 # What reading a file runs: a test holds it against the imports.
-SOURCE = ("deposits", "places", "tables.py", "exceptions.py", "stamps.py", "slug.py", "study.py")
+SOURCE = ("deposits", "places", "tables.py", "exceptions.py", "stamps.py", "version.py", "slug.py", "study.py")
 LIBRARIES = ("numpy", "pandas", "pyarrow", "python-calamine")
 _SEAL = 32
 _HASH = 16

@@ -75,8 +75,8 @@ def organisation_quality(derived: Path | str | Given, study: Study | None = None
     --------
     >>> study = Study.read("study.toml")
     >>> found = organisation_quality(study.paths.derived, study)
-    >>> int(found.organisations["n_mend"].sum())  # measures to mend, of six organisations
-    1
+    >>> int(found.organisations["n_mend"].sum())  # measures to mend, of twelve organisations
+    3
     """
     given = derived if isinstance(derived, Given) else read_given(Path(derived))
     study = study or Study()

@@ -133,9 +133,9 @@ def run_reports(
     --------
     >>> from trajectories import analyse
     >>> study = Study.read("study.toml")
-    >>> made = run_reports(study, regions=["05"], tables=analyse(study), out=study.paths.reports)
+    >>> made = run_reports(study, regions=["14"], tables=analyse(study), out=study.paths.reports)
     >>> [(one.region, one.status) for one in made]
-    [('05', 'done')]
+    [('14', 'done')]
     """
     regions = list(dict.fromkeys(regions))
     _refuse_unknown(regions, study)
