@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from trajectories.simulate import Settings, effects
-from trajectories.simulate.geography import geography
 from trajectories.simulate.histories import true_lives
 from trajectories.simulate.simulation import true_tables
 
@@ -20,8 +19,7 @@ WITHIN = 36.0  # months looked at
 
 @pytest.fixture(scope="module")
 def stays():
-    settings, place = Settings(households=7000, seed=11), geography()
-    table = true_tables(place, true_lives(settings, place))["stays"]
+    table = true_tables(true_lives(Settings(households=7000, seed=11)))["stays"]
     table["time"] = np.minimum(table["months"], WITHIN)
     table["left"] = table["months"] <= WITHIN
     table["remote"] = table["region"].isin(effects.REMOTE_REGIONS)

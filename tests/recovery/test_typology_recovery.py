@@ -98,7 +98,7 @@ def test_planted_lives_are_as_asked():
 
 def test_the_simulator_is_as_before_without_planted_lives(tmp_path):
     settings = simulate.Settings(households=6, organisations=2)
-    lives = simulate.simulation.true_lives(settings, simulate.simulation.geography())
+    lives = simulate.simulation.true_lives(settings)
     one = simulate.simulate(tmp_path / "a", settings)
     other = simulate.simulate(tmp_path / "b", settings, lives=lives)
     for name in type(one).__dataclass_fields__:

@@ -19,16 +19,22 @@ from trajectories.simulate.settings import add_months, date_of, day_of, quarter_
 USUAL = Settings(households=700, seed=12, defects="none")
 SMALL = replace(USUAL, households=100, organisations=20)
 ALL_ON = {
-    "departure_row_after_contact": "caused", "departure_row_share": 0.5, "heard_abroad": False, "hearing_fades": 0.5,
-    "hard_to_reach": 0.3, "closing": 0.3, "news_stops_contacts": True, "service_only": 0.3,
-    "contacts_follow_trouble": 3.0, "failure_trait": 0.4,
-}  # fmt: skip
+    "departure_row_after_contact": "caused",
+    "heard_abroad": False,
+    "hearing_fades": 0.5,
+    "hard_to_reach": 0.3,
+    "closing": 0.3,
+    "news_stops_contacts": True,
+    "service_only": 0.3,
+    "contacts_follow_trouble": 3.0,
+    "failure_trait": 0.4,
+}
 PLACE = geography()
-LIVES = true_lives(USUAL, PLACE)
+LIVES = true_lives(USUAL)
 STAYS = defaultdict(list)
 for stay in (s for life in LIVES for s in life.stays):
     STAYS[stay.person.number].append(stay)
-REGIONS = {o.index: o.region for o in found(USUAL, PLACE).all}
+REGIONS = {o.index: o.region for o in found(USUAL).all}
 LAST = day_of(USUAL.end)
 
 
@@ -36,8 +42,8 @@ LAST = day_of(USUAL.end)
 def told(**switches):
     """What the organisations write of the same lives, as events: they know the day they were written."""
     settings = replace(USUAL, **switches)
-    network = found(settings, PLACE)
-    return [e for life in LIVES for e in report(settings, PLACE, network, life, lambda defect: 0.0)]
+    network = found(settings)
+    return [e for life in LIVES for e in report(settings, network, life, lambda defect: 0.0)]
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +91,7 @@ def test_all_switches_together_leave_the_true_histories_alone(tmp_path):
 
 @pytest.mark.parametrize("switch", ALL_ON)
 def test_a_switch_leaves_the_true_histories_alone(switch):
-    assert true_lives(replace(SMALL, **{switch: ALL_ON[switch]}), PLACE) == true_lives(SMALL, PLACE)
-
-
-def test_the_share_of_rows_caused_does_nothing_where_none_are(usual):
-    assert told(departure_row_share=0.2) == usual
+    assert true_lives(replace(SMALL, **{switch: ALL_ON[switch]})) == true_lives(SMALL)
 
 
 def test_suppressed_writes_no_departure_row_after_a_parti(usual):
@@ -107,10 +109,6 @@ def test_caused_writes_one_departure_row_within_20_days_of_a_parti(usual):
     assert sum(map(departure, events)) == len(rows)  # never two
     near = [file in rows and rows[file] - day <= 20 for file, day in gone.items()]
     assert sum(near) / len(near) > 0.97  # but where the organisation closed, the period ended, or they came back
-    half = first_day(told(departure_row_after_contact="caused", departure_row_share=0.5), departure)
-    before = first_day(usual, departure)
-    silent = [file for file, day in gone.items() if before.get(file, LAST) > day + 20]
-    assert sum(half.get(f, LAST) <= gone[f] + 20 for f in silent) / len(silent) == pytest.approx(0.5, abs=0.12)
 
 
 def test_caused_without_hearsay_makes_all_news_come_from_contacts():
@@ -119,38 +117,6 @@ def test_caused_without_hearsay_makes_all_news_come_from_contacts():
     rows = [e for e in events if departure(e) and file_of(e) in gone]
     assert len(rows) > 0.95 * len(gone)
     assert all(0 <= e.day - gone[file_of(e)] <= 20 for e in rows)
-
-
-def test_caused_other_member_notes_one_parti_a_call_and_departure_rows_of_the_others(usual):
-    events = told(departure_row_after_contact="caused_other_member")
-    calls = [(e.organisation, e.household, e.day) for e in events if parti(e)]
-    before = [(e.organisation, e.household, e.day) for e in usual if parti(e)]
-    known = [first_day(usual, departure).get(file_of(e), LAST) <= e.day for e in usual if parti(e)]
-    assert set(calls) == set(before)
-    assert len(calls) - len(set(calls)) <= sum(known)  # whose departure row is written already keep their parti
-    assert len(calls) < 0.8 * len(before)
-
-    def ends(those):
-        return {file_of(e) for e in those if departure(e) or parti(e)}
-
-    assert ends(events) == ends(usual)
-    assert [e for e in events if not departure(e) and not parti(e)] == [
-        e for e in usual if not departure(e) and not parti(e)
-    ]
-
-
-def test_caused_other_organisation_makes_another_one_write_of_the_departure(usual):
-    events = told(departure_row_after_contact="caused_other_organisation")
-    assert without(events, "departure") == without(usual, "departure")
-    more = [e for e in events if departure(e) and e not in usual]
-    assert len(events) == len(usual) + len(more)
-    gone = defaultdict(list)
-    for e in filter(parti, events):
-        gone[e.person].append(e)
-    assert len(more) > 0.7 * sum(map(len, gone.values()))
-    for e in more:
-        assert any(c.organisation != e.organisation and 0 <= e.day - c.day <= 20 for c in gone[e.person])
-        assert any(file_of(o) == file_of(e) and o.day <= e.day for o in usual)  # in a file it had
 
 
 def test_nobody_hears_of_departures_abroad_but_contacts_find_them(usual):
@@ -203,7 +169,7 @@ def test_organisations_close_untold(tmp_path):
     truth = simulate(tmp_path, settings)
     closed = truth.organisations.dropna(subset=["closed"]).set_index("organisation_id")["closed"]
     assert len(closed) == round(0.3 * truth.organisations["zone"].eq("region").sum())
-    ends = {o.index: o.closed for o in found(settings, PLACE).all if o.closed is not None}
+    ends = {o.index: o.closed for o in found(settings).all if o.closed is not None}
     events = told(closing=0.3)
     assert all(e.day <= ends.get(e.organisation, LAST) for e in events)
     assert all(any(e.organisation == o and e.day > ends[o] for e in told(closing=0.0)) for o in ends)
@@ -228,7 +194,7 @@ def test_news_stops_contacts(usual):
 
 
 def test_service_only_stays_begin_with_a_service_within_the_year_and_no_establishment(usual):
-    regional = {o.index for o in found(USUAL, PLACE).all if o.zone == "region"}
+    regional = {o.index for o in found(USUAL).all if o.zone == "region"}
     events = told(service_only=1.0)
     assert {e.kind for e in events} == {"service", "follow_up", "departure"}
     assert all(e.establishment_date is None and e.departure_date is None for e in events)
@@ -238,7 +204,7 @@ def test_service_only_stays_begin_with_a_service_within_the_year_and_no_establis
         if e.organisation in regional:
             first.setdefault(file_of(e), e)
     assert all(e.kind == "service" for e in first.values())
-    opened = {o.index: o.opened for o in found(USUAL, PLACE).all}
+    opened = {o.index: o.opened for o in found(USUAL).all}
     days = [e.day - stay_of(e).start for e in first.values() if stay_of(e).start >= opened[e.organisation]]
     assert 350 < max(days) < 365
     assert 140 < sum(days) / len(days) < 182  # not those who have left by then
@@ -311,16 +277,17 @@ def test_certain_contacts_override_what_makes_them_fail(usual):
 def test_faults_of_the_switches_are_sentences():
     with pytest.raises(SettingsError) as caught:
         Settings(
-            departure_row_after_contact="sometimes", departure_row_share=2, heard_abroad="no", hearing_fades=-1,
-            service_only=True, failure_trait="much", contacts_follow_trouble=0,
-        )  # fmt: skip
+            departure_row_after_contact="sometimes",
+            heard_abroad="no",
+            hearing_fades=-1,
+            service_only=True,
+            failure_trait="much",
+            contacts_follow_trouble=0,
+        )
     lines = str(caught.value).splitlines()
-    assert len(lines) == 7
+    assert len(lines) == 6
     assert all(line.endswith(".") and ": " in line for line in lines)
-    assert (
-        "departure_row_after_contact is 'sometimes': choose one of as_heard, suppressed, caused, "
-        "caused_other_member, caused_other_organisation." in lines
-    )
+    assert "departure_row_after_contact is 'sometimes': choose one of as_heard, suppressed, caused." in lines
     assert "contacts_follow_trouble is 0: give a ratio above 0." in lines
 
 

@@ -83,7 +83,7 @@ def planted_lives(settings: Settings, patterns: Sequence[Pattern] = PATTERNS) ->
     kinds, number, person = [], 0, 1
     while len(lives) < settings.households:
         number += 1
-        household = draw_household(settings, place, calendar, number, person)
+        household = draw_household(settings, calendar, number, person)
         if household.path != "secondary" or not first <= (household.established or 0) <= last:
             continue
         pattern = patterns[len(lives) % len(patterns)]

@@ -540,7 +540,7 @@ def metropole_as_establishment(draft: Draft, rng: Generator) -> bool:
     ):
         return False
     draft.cells["date_etablissement"] = typed_date(event.service_date, "day", draft.habit.dates)
-    draft.cells["municipalite_destination"] = place_text(place, draft.habit, event.residence)
+    draft.cells["municipalite_destination"] = place_text(draft.habit, event.residence)
     draft.destination, draft.destination_form = event.residence, "exact"
     draft.note = draft.note or "metropole_as_establishment"
     return True

@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from functools import cache
 
-from .geography import Geography, drop_accents, geography, plain_name
+from .geography import drop_accents, geography, plain_name
 from .organisations import LABELS, Event, Habit, Organisation, habit_in
 from .population import COUNTRIES, Household, Person
 from .settings import FILING, POSTAL, Settings, date_of, fiscal, generator, quarter_of, words
@@ -183,28 +183,13 @@ def trimester_text(habit: Habit, quarter: int) -> object:
     return n if habit.wording != 1 else f"T{n}"
 
 
-def draft(
-    settings: Settings,
-    place: Geography,
-    organisation: Organisation,
-    habit: Habit,
-    identity: Identity,
-    event: Event,
-    quarter: int,
-) -> Draft:
+def draft(settings: Settings, organisation: Organisation, identity: Identity, event: Event, quarter: int) -> Draft:
     """One event as the organisation types it, before any slip."""
-    e = event
+    e, habit = event, identity.habit
+    dates = (e.service_date, e.establishment_date, e.follow_up_date, e.exit_date, e.departure_date, e.job_date)
     days = {
         column: (day, e.precision if column == "date_depart_region" else "day")
-        for column, day in (
-            ("date_service", e.service_date),
-            ("date_depart_montreal", e.departure_date),
-            ("date_etablissement", e.establishment_date),
-            ("date_emploi", e.job_date),
-            ("date_logement", e.housing_date),
-            ("date_suivi", e.follow_up_date),
-            ("date_depart_region", e.exit_date),
-        )
+        for column, day in zip(EVENT_DATES, (*dates, e.housing_date), strict=True)
         if day is not None
     }
     days |= {
@@ -223,7 +208,7 @@ def draft(
         "no_menage": identity.household_number,
         **identity_cells,
         "taille_menage": e.size,
-        "municipalite_residence": place_text(place, habit, e.residence),
+        "municipalite_residence": place_text(habit, e.residence),
         "code_municipal": code_text(habit, e.residence),
         "code_postal": postal_code(settings.seed, e.household, e.residence),
         "programme": label[0],
@@ -242,25 +227,25 @@ def draft(
             cells[column] = typed_date(day, precision, habit.dates)
     made = Draft(e, identity, quarter, habit, cells, days, note=e.note)
     if e.destination:
-        cells["municipalite_destination"], made.destination_form = _destination(place, habit, e)
+        cells["municipalite_destination"], made.destination_form = _destination(habit, e)
     if e.exit_destination:
-        cells["destination_depart"], made.destination_form = _left_for(place, habit, e)
+        cells["destination_depart"], made.destination_form = _left_for(habit, e)
     return made
 
 
-def settle_forms(place: Geography, item: Draft) -> None:
+def settle_forms(item: Draft) -> None:
     """Say which homonyms can still be told apart, once all cells are typed.
 
     By their own code, by a postal code whose first half leaves one alone (`homonym_postal`), or not at all
     (`homonym`). A typed code belongs to a destination only where it is typed as the residence is (the contract,
     « Places »). A former name counts as a name: Saint-Simon is also what Saint-Simon-de-Rimouski was called.
     """
-    cells, e = item.cells, item.event
+    cells, e, place = item.cells, item.event, geography()
     coded = "code_municipal" in item.habit.columns and cells["code_municipal"] != ""
     postal = str(cells["code_postal"]) if "code_postal" in item.habit.columns else ""
     lived_in = str(cells["municipalite_residence"])
     if not coded:
-        item.residence_form = _settled(place, e.residence, lived_in, item.residence_form, postal)
+        item.residence_form = _settled(e.residence, lived_in, item.residence_form, postal)
     for column, code in (
         ("municipalite_destination", item.destination or e.destination),
         ("destination_depart", e.exit_destination),
@@ -268,7 +253,7 @@ def settle_forms(place: Geography, item: Draft) -> None:
         typed = str(cells.get(column, ""))
         same = code == e.residence and plain_name(typed) == plain_name(lived_in)
         if typed and code in place.name and not (same and coded):
-            item.destination_form = _settled(place, code, typed, item.destination_form, postal if same else "")
+            item.destination_form = _settled(code, typed, item.destination_form, postal if same else "")
 
 
 def settle_fate(item: Draft) -> None:
@@ -285,8 +270,9 @@ def settle_fate(item: Draft) -> None:
         item.quarantine = "no_date_no_place"
 
 
-def _settled(place: Geography, code: str, typed: str, form: str, postal: str) -> str:
+def _settled(code: str, typed: str, form: str, postal: str) -> str:
     """The form of a place without a code: what it was, or a homonym of one sort or the other."""
+    place = geography()
     if form in ("exact", "variant", "slip", "homonym"):
         among = place.namesakes(code)
     elif form == "alias" and typed.endswith("(Québec)"):
@@ -299,8 +285,8 @@ def _settled(place: Geography, code: str, typed: str, form: str, postal: str) ->
     return "homonym_postal" if place.told_by_postal_code(code, among, postal) else "homonym"
 
 
-def _destination(place: Geography, habit: Habit, event: Event) -> tuple[str, str]:
-    name = place_text(place, habit, event.destination)
+def _destination(habit: Habit, event: Event) -> tuple[str, str]:
+    place, name = geography(), place_text(habit, event.destination)
     if place.name[event.destination] not in place.homonyms or (
         event.residence == event.destination and "code_municipal" in habit.columns
     ):
@@ -310,18 +296,18 @@ def _destination(place: Geography, habit: Habit, event: Event) -> tuple[str, str
     return name, "homonym"
 
 
-def _left_for(place: Geography, habit: Habit, event: Event) -> tuple[str, str]:
+def _left_for(habit: Habit, event: Event) -> tuple[str, str]:
     target = event.exit_destination
-    if target in place.name:
-        return place_text(place, habit, target), "exact"
+    if target in geography().name:
+        return place_text(habit, target), "exact"
     if target.startswith("origin:"):
         return COUNTRIES[target[7:]][0], "outside"
     return target, "unknown" if target == "inconnu" else "outside"
 
 
-def place_text(place: Geography, habit: Habit, code: str) -> str:
+def place_text(habit: Habit, code: str) -> str:
     """A municipality as the organisation habitually writes it."""
-    name = place.name[code]
+    name = geography().name[code]
     if habit.places == "upper":
         return drop_accents(name).upper()
     if habit.places == "plain":

@@ -113,18 +113,15 @@ def _qualifiers(table: pd.DataFrame, plain: pd.Series) -> dict[str, str]:
     return dict(zip(table["code"], mrc.where(~shared, table["designation"]), strict=True))
 
 
+def _reference(name: str) -> pd.DataFrame:
+    with (files("trajectories.places") / "reference" / f"{name}.csv").open(encoding="utf-8") as handle:
+        return pd.read_csv(handle, dtype=str, keep_default_na=False)
+
+
 @cache
 def geography() -> Geography:
     """The reference tables, read once."""
-    folder = files("trajectories.places") / "reference"
-    with (folder / "municipalities.csv").open(encoding="utf-8") as handle:
-        table = pd.read_csv(handle, dtype=str, keep_default_na=False)
-    with (folder / "aliases.csv").open(encoding="utf-8") as handle:
-        alias_table = pd.read_csv(handle, dtype=str, keep_default_na=False)
-    with (folder / "region_aliases.csv").open(encoding="utf-8") as handle:
-        words = pd.read_csv(handle, dtype=str, keep_default_na=False)["alias"]
-    with (folder / "fsa.csv").open(encoding="utf-8") as handle:
-        fsa_table = pd.read_csv(handle, dtype=str, keep_default_na=False)
+    table, every_alias, fsa_table = _reference("municipalities"), _reference("aliases"), _reference("fsa")
     table["people"] = pd.to_numeric(table["population"], errors="coerce").fillna(0).astype(int)
     plain = table["name"].map(plain_name)
     homonyms = frozenset(table["name"][plain.duplicated(keep=False)])
@@ -141,9 +138,8 @@ def geography() -> Geography:
     shares = {r: s for r, s in REGION_SHARES.items() if r in by_population}
     aliases: dict[str, list[tuple[str, str]]] = {}
     # A spelling that is also a town's own name, or a region's, would not say which.
-    taken = set(plain) | set(words.map(plain_name))
-    every_alias = alias_table
-    alias_table = alias_table[~alias_table["alias"].map(plain_name).isin(taken)]
+    taken = set(plain) | set(_reference("region_aliases")["alias"].map(plain_name))
+    alias_table = every_alias[~every_alias["alias"].map(plain_name).isin(taken)]
     single = alias_table[
         (alias_table["n_codes"] == "1")
         & alias_table["kind"].isin(("arrondissement", "merged_or_locality", "former_name"))
@@ -159,18 +155,15 @@ def geography() -> Geography:
         sharing.setdefault(key, set()).add(code)
     for alias, code in every_alias[["alias", "code"]].itertuples(index=False):
         sharing.setdefault(plain_name(alias), set()).add(code)
-    ring = inside[inside["code"] != MONTREAL]
+    ring, of = inside[inside["code"] != MONTREAL], table.set_index("code")
     return Geography(
-        name=dict(zip(table["code"], table["name"], strict=True)),
-        region=dict(zip(table["code"], table["region_code"], strict=True)),
+        name=of["name"].to_dict(),
+        region=of["region_code"].to_dict(),
         region_name=dict(zip(table["region_code"], table["region_name"], strict=True)),
-        zone={
-            c: "metropole" if f == "1" else "region"
-            for c, f in zip(table["code"], table["rmr_montreal_2021"], strict=True)
-        },
+        zone=of["rmr_montreal_2021"].eq("1").map({True: "metropole", False: "region"}).to_dict(),
         qualifier=_qualifiers(table, plain),
-        mrc=dict(zip(table["code"], table["mrc"], strict=True)),
-        population=dict(zip(table["code"], table["people"].tolist(), strict=True)),
+        mrc=of["mrc"].to_dict(),
+        population=of["people"].to_dict(),
         homonyms=homonyms,
         by_population=by_population,
         small_too=small_too,
@@ -182,5 +175,5 @@ def geography() -> Geography:
         fsa=fsa,
         sharing={key: frozenset(codes) for key, codes in sharing.items()},
         postal_areas={r.fsa: (frozenset(r.regions_all.split("/")), r.cmm) for r in fsa_table.itertuples(index=False)},
-        cmm=dict(zip(table["code"], table["cmm"], strict=True)),
+        cmm=of["cmm"].to_dict(),
     )

@@ -18,7 +18,7 @@ from numpy.random import Generator
 from . import defects
 from .defects import slip, typed
 from .drafts import EVENT_DATES, NO_DATE, Draft, Identity
-from .geography import Geography
+from .geography import geography
 from .histories import Life, Stay
 from .organisations import COLUMNS, Event, Habit, Network, Organisation
 from .settings import (
@@ -112,10 +112,9 @@ class DrawnHabit:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the functions look at besides the events: the organisation, its map, the true lives, a generator."""
+    """What the functions look at besides the events: the organisation, the true lives, a generator."""
 
     settings: Settings
-    place: Geography
     organisation: Organisation
     lives: dict[int, Life]
     rng: Generator | None = None
@@ -171,7 +170,7 @@ def _visits(scene: Scene, events: list[Event], address: str) -> list[Event]:
             before = life.residence(first.person, stay.start - 1)
             # The address of before has been printed.
             known = stay.person.number == first.person and first.day < stay.start and first.kind == "service"
-            if not (chosen and known and before and scene.place.zone[before] == "metropole"):
+            if not (chosen and known and before and geography().zone[before] == "metropole"):
                 continue
             for day in days:
                 lived = life.residence(first.person, day)
@@ -212,7 +211,7 @@ def departures_late(scene: Scene, events: list[Event]) -> list[Event]:
 
 def _is_back(scene: Scene, event: Event) -> bool:
     lived = scene.lives[event.household].residence(event.person, event.day)
-    return lived != "" and scene.place.region[lived] == scene.place.region[event.residence]
+    return lived != "" and geography().region[lived] == geography().region[event.residence]
 
 
 def departures_never(scene: Scene, events: list[Event]) -> list[Event]:
@@ -267,7 +266,7 @@ def residence_intake_metropole(scene: Scene, events: list[Event]) -> list[Event]
     """The address that the file was opened with is the one in the metropole, and printed for ever."""
     for file in _files(events):
         stay = scene.stay(file[0])
-        if stay is not None and stay.origin and scene.place.zone[stay.origin] == "metropole":
+        if stay is not None and stay.origin and geography().zone[stay.origin] == "metropole":
             for event in file:
                 event.residence = stay.origin
     return events
@@ -297,7 +296,7 @@ def _first_row_only(events: list[Event], columns: tuple[str, ...]) -> list[Event
 
 def residence_own_town(scene: Scene, events: list[Event]) -> list[Event]:
     """The organisation's own town stands for every address of its region, or of the metropole."""
-    own, place = scene.organisation.municipality, scene.place
+    own, place = scene.organisation.municipality, geography()
     for event in events:
         if place.zone[event.residence] == place.zone[own] and (
             place.zone[own] == "metropole" or place.region[event.residence] == place.region[own]

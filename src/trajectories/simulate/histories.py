@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import effects
-from .geography import Geography
+from .geography import geography
 from .population import Calendar, Household, Person, draw_household
 from .settings import HISTORY, Choice, Settings, add_months, between, date_of, generator, pick
 
@@ -87,17 +87,17 @@ class Life:
         return ""
 
 
-def true_lives(settings: Settings, place: Geography) -> list[Life]:
+def true_lives(settings: Settings) -> list[Life]:
     """The true histories alone: no organisation has looked at them yet."""
     calendar, lives, person = Calendar(settings), [], 1
     for number in range(1, settings.households + 1):
-        household: Household = draw_household(settings, place, calendar, number, person)
+        household: Household = draw_household(settings, calendar, number, person)
         person += len(household.members)
-        lives.append(live(settings, place, household))
+        lives.append(live(settings, household))
     return lives
 
 
-def live(settings: Settings, place: Geography, household: Household) -> Life:
+def live(settings: Settings, household: Household) -> Life:
     """The whole history of one household, until well beyond the cut-off."""
     rng = generator(settings.seed, HISTORY, household.number)
     life = Life(household)
@@ -108,32 +108,31 @@ def live(settings: Settings, place: Geography, household: Household) -> Life:
             life.deaths[person.number] = base + between(rng, 30, 365 * HORIZON_YEARS)
     everyone = list(household.members)
     if household.established is None:
-        _metropole(rng, place, life, everyone, household.arrival, None, household.home)
+        _metropole(rng, life, everyone, household.arrival, None, household.home)
     else:
         if household.path == "secondary":
-            _metropole(rng, place, life, everyone, household.arrival, household.established, household.home)
-        _settle(rng, place, life, everyone, household.established, household.destination or "", household.home)
+            _metropole(rng, life, everyone, household.arrival, household.established, household.home)
+        _settle(rng, life, everyone, household.established, household.destination or "", household.home)
     _bury(life)
     return life
 
 
 def _metropole(
-    rng: np.random.Generator, place: Geography, life: Life, unit: list[Person], start: int, end: int | None, code: str
+    rng: np.random.Generator, life: Life, unit: list[Person], start: int, end: int | None, code: str
 ) -> None:
     # Most moves out of Montréal go to the near ring and are no regionalisation (domain.md §3.3).
     move = start + between(rng, 90, 1500) if rng.random() < 0.22 else None
     if move and (end is None or move < end - 30):
-        ring = place.ring.draw(rng)
+        ring = geography().ring.draw(rng)
         if ring != code:
             life.residences += [Residence(p.number, start, move, code) for p in unit]
             start, code = move, ring
     life.residences += [Residence(p.number, start, end, code) for p in unit]
 
 
-def _settle(
-    rng: np.random.Generator, place: Geography, life: Life, unit: list[Person], start: int, code: str, origin: str
-) -> None:
+def _settle(rng: np.random.Generator, life: Life, unit: list[Person], start: int, code: str, origin: str) -> None:
     """A unit settles; whatever follows is settled too, recursively."""
+    place = geography()
     region = place.region[code]
     earlier = {s.person.number: sum(1 for t in life.stays if t.person is s.person) for s in life.stays}
     group = len({s.group for s in life.stays}) + 1
@@ -142,9 +141,9 @@ def _settle(
     housing = rng.random() < 0.7
     visited = bool(origin) and not earlier and rng.random() < 0.35
     pairing = start + between(rng, 10, 180) if rng.random() < 0.25 else None
-    hazard = _hazards(place, code, start, job, visited, pairing)
+    hazard = _hazards(code, start, job, visited, pairing)
     leave = _leave(rng, hazard, start)
-    cause, target, reason = _destination(rng, place, life.household, region, leave)
+    cause, target, reason = _destination(rng, life.household, region, leave)
     lag = between(rng, 20, 110) if len(unit) > 1 and len(earlier) == 0 and rng.random() < 0.10 else 0
     leavers: list[Person] = []
     alone: list[tuple[Person, int, str, str, str]] = []
@@ -158,11 +157,11 @@ def _settle(
         own = grown and rng.random() >= _WITH_HOUSEHOLD
         own_leave = _leave(rng, hazard, start) if own else leave
         own_cause, own_target, own_reason = (
-            _destination(rng, place, life.household, region, own_leave) if own else (cause, target, reason)
+            _destination(rng, life.household, region, own_leave) if own else (cause, target, reason)
         )
         if own and own_leave is not None and own_leave <= came:
             own_leave, own_cause, own_target, own_reason = leave, cause, target, reason
-        pathway = _pathway(place, life, person, region, origin)
+        pathway = _pathway(life, person, region, origin)
         life.stays.append(
             Stay(
                 person,
@@ -207,14 +206,13 @@ def _settle(
         elif own_leave is not None:
             leavers.append(person)
     if leavers and leave is not None:
-        _go(rng, place, life, leavers, leave, cause, target, region, code)
+        _go(rng, life, leavers, leave, cause, target, region, code)
     for person, day, own_cause, own_target, _ in alone:
-        _go(rng, place, life, [person], day, own_cause, own_target, region, code)
+        _go(rng, life, [person], day, own_cause, own_target, region, code)
 
 
 def _go(
     rng: np.random.Generator,
-    place: Geography,
     life: Life,
     unit: list[Person],
     day: int,
@@ -224,9 +222,10 @@ def _go(
     code: str,
 ) -> None:
     """What a unit does after it left a region."""
+    place = geography()
     base = life.household.established or life.household.arrival
     if cause == "other_region" and day < base + 365 * HORIZON_YEARS:
-        _settle(rng, place, life, unit, day, target, code)
+        _settle(rng, life, unit, day, target, code)
         return
     if cause == "other_region":
         life.residences += [Residence(p.number, day, None, target) for p in unit]
@@ -244,12 +243,13 @@ def _go(
     )
     if again and day < base + 365 * (HORIZON_YEARS - 3):
         life.residences += [Residence(p.number, day, back, target) for p in unit]
-        _settle(rng, place, life, unit, back, where, target)
+        _settle(rng, life, unit, back, where, target)
     else:
         life.residences += [Residence(p.number, day, None, target) for p in unit]
 
 
-def _pathway(place: Geography, life: Life, person: Person, region: str, origin: str) -> str:
+def _pathway(life: Life, person: Person, region: str, origin: str) -> str:
+    place = geography()
     if any(s.person is person and place.region[s.code] == region for s in life.stays):
         return "return_stay"
     if not origin:
@@ -257,7 +257,8 @@ def _pathway(place: Geography, life: Life, person: Person, region: str, origin: 
     return "secondary" if place.zone[origin] == "metropole" else "onward"
 
 
-def _hazards(place: Geography, code: str, start: int, job: bool, visited: bool, pairing: int | None) -> np.ndarray:
+def _hazards(code: str, start: int, job: bool, visited: bool, pairing: int | None) -> np.ndarray:
+    place = geography()
     ratio = effects.CITY_SIZE[place.city_size(code)]
     ratio *= effects.REMOTE if place.region[code] in effects.REMOTE_REGIONS else 1.0
     ratio *= effects.JOB_AT_ESTABLISHMENT if job else 1.0
@@ -283,9 +284,8 @@ def _leave(rng: np.random.Generator, hazard: np.ndarray, start: int) -> int | No
     return day + 1 + int(part * (monthrange(date.year, date.month)[1] - 1))
 
 
-def _destination(
-    rng: np.random.Generator, place: Geography, household: Household, region: str, day: int | None
-) -> tuple[str, str, str]:
+def _destination(rng: np.random.Generator, household: Household, region: str, day: int | None) -> tuple[str, str, str]:
+    place = geography()
     u, drawn_region, metropole = rng.random(), place.regions.draw(rng), place.draw_metropole(rng)
     abroad = _ABROAD.draw(rng)
     if day is None:

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from .geography import MONTREAL, REGION_SHARES, Geography
+from .geography import MONTREAL, REGION_SHARES, geography
 from .settings import ORGANISATION, TYPING, Settings, add_months, between, day_of, generator, pick, words
 
 _KINDS = ("Carrefour d'accueil", "Maison", "Service d'intégration", "Accueil", "Centre interculturel", "Rencontres")
@@ -108,8 +108,9 @@ class Network:
         return open_ones[int(u * len(open_ones))] if open_ones else None
 
 
-def found(settings: Settings, place: Geography) -> Network:
+def found(settings: Settings) -> Network:
     """The organisations of a simulation."""
+    place = geography()
     rng = generator(settings.seed, ORGANISATION)
     metropole = max(1, round(settings.organisations * 0.2))
     regions = _seats(settings.organisations - metropole)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import effects
-from .geography import Geography
+from .geography import geography
 from .settings import POPULATION, Choice, Settings, add_months, between, date_of, day_of, generator, pick, words
 
 _POOLS: dict[str, tuple[str, str, str]] = {
@@ -226,10 +226,9 @@ class Calendar:
         return min(between(rng, month, add_months(month, 1) - 1), self._last)
 
 
-def draw_household(
-    settings: Settings, place: Geography, calendar: Calendar, number: int, first_person: int
-) -> Household:
+def draw_household(settings: Settings, calendar: Calendar, number: int, first_person: int) -> Household:
     """Household `number`, whose persons are numbered from `first_person`."""
+    place = geography()
     rng = generator(settings.seed, POPULATION, number)
     path = _PATHS.draw(rng)
     day = calendar.draw(rng)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from numpy.random import Generator
 
-from .geography import Geography
+from .geography import geography
 from .histories import Life, Stay
 from .organisations import Event, Network, Organisation
 from .population import Person
@@ -52,6 +52,8 @@ HEARING = {
     "outside_quebec": (0.07, 0.06, 0.045, 0.03, 0.018, 0.005),
     "death": (0.50, 0.30, 0.10, 0.05, 0.0, 0.0),
 }
+# A contact is made within so many days of its due date.
+JITTER = 8
 _PIECES = (0, 1, 2, 2, 3, 3, 3, *(4,) * 6)
 SERVED_AGAIN = (0.10, 0.08, 0.07, 0.05, 0.02, 0.0)  # a month, of being served in the metropole after a return
 
@@ -69,7 +71,6 @@ class Desk:
     """What is needed to write about one household, and what has been written."""
 
     settings: Settings
-    place: Geography
     network: Network
     life: Life
     rate: Callable[[str], float]  # how often a fact is bent (defects.Mishaps.rate)
@@ -92,7 +93,7 @@ class Desk:
     def back_in_region(self, stay: Stay) -> int | None:
         """When the person came back to the region of a stay, if that is what they did next."""
         again = self.next_stay(stay)
-        return again.start if again and self.place.region[again.code] == self.place.region[stay.code] else None
+        return again.start if again and geography().region[again.code] == geography().region[stay.code] else None
 
     def open_file(self, organisation: Organisation, person: Person) -> File:
         """Open a file for a person (again, with a new number)."""
@@ -151,11 +152,9 @@ class Manner(NamedTuple):
         return cls(PRECISION.draw(rng), rng.random() < 0.92, rng.random() < 0.85)
 
 
-def report(
-    settings: Settings, place: Geography, network: Network, life: Life, rate: Callable[[str], float]
-) -> list[Event]:
+def report(settings: Settings, network: Network, life: Life, rate: Callable[[str], float]) -> list[Event]:
     """All the rows about one household, in the order of their days; `rate` says how often a fact is bent."""
-    desk = Desk(settings, place, network, life, rate)
+    desk = Desk(settings, network, life, rate)
     _en_region(desk, _in_metropole(desk))
     return sorted(desk.events, key=lambda e: (e.day, e.organisation, e.person, e.kind))
 
@@ -212,7 +211,7 @@ def _en_region(desk: Desk, home: tuple[Organisation, dict[int, File]] | None) ->
     before: dict[str, Organisation] = {}
     for number, group in groups.items():
         start = min(s.start for s in group)
-        region = desk.place.region[group[0].code]
+        region = geography().region[group[0].code]
         late = rng.random() < desk.settings.late_registration
         delay = between(rng, 61, 270) if late else between(rng, 0, 12)
         first = desk.rng("first_service", number)
@@ -244,7 +243,7 @@ def _departure_from_metropole(
         number = stay.person.number
         day = stay.start - before
         where = desk.residence(number, day)
-        if not where or desk.place.zone[where] != "metropole":
+        if not where or geography().zone[where] != "metropole":
             continue
         if number not in files:
             files[number] = desk.open_file(organisation, stay.person)
@@ -305,7 +304,7 @@ def _register(desk: Desk, client: Client, reason: str, knows: bool, rng: Generat
     grown = stay.person.role != "child"
     where = desk.residence(stay.person.number, day)
     old = bool(stay.origin) and rng.random() < desk.rate("old_address_at_establishment")
-    from_metropole = bool(stay.origin) and desk.place.zone[stay.origin] == "metropole"
+    from_metropole = bool(stay.origin) and geography().zone[stay.origin] == "metropole"
     job = stay.job or (stay.job_later is not None and stay.job_later <= day)
     desk.write(
         file,
@@ -388,7 +387,7 @@ def _contacts(
         return desk.write(file, "follow_up", day, where, service=service, follow_up_date=day, **facts)
 
     for months in s.follow_up_months:
-        jitter, u = 0 if s.contacts_succeed else between(rng, *s.follow_up_jitter), rng.random()
+        jitter, u = 0 if s.contacts_succeed else between(rng, -JITTER, JITTER), rng.random()
         details = rng.random(4)
         precision = PRECISION.draw(rng)
         attempt = attempts.random()
@@ -458,47 +457,23 @@ def _after_contact(
         for person, contact in found.items():
             if person in told and told[person].day >= contact.day:
                 desk.events.remove(told[person])
-    elif rule != "as_heard":
-        noted: set[int] = set()  # days of a call of which a « parti » stands
+    elif rule == "caused":
         for client in clients:
             person = client.stay.person.number
             if person in found:
-                _cause(desk, client, number, found[person], told.get(person), noted)
+                _cause(desk, client, found[person], told.get(person), desk.rng("caused", number, person))
 
 
-def _cause(desk: Desk, client: Client, number: int, contact: Event, heard: Event | None, noted: set[int]) -> None:
-    """The departure row that one « parti » brings about, if any."""
-    rule, rng = desk.settings.departure_row_after_contact, desk.rng("caused", number, contact.person)
-    causes, lag, manner = rng.random() < desk.settings.departure_row_share, between(rng, 0, 20), Manner.draw(rng)
-    replaces = rule == "caused_other_member"
-    if replaces and contact.day not in noted:
-        noted.add(contact.day)
-        return
-    day = contact.day if replaces else contact.day + lag
+def _cause(desk: Desk, client: Client, contact: Event, heard: Event | None, rng: Generator) -> None:
+    """The departure row that one « parti » brings about, if any; an earlier one by hearsay stands in its place."""
+    rng.random()  # unused: keeps the draws that follow where they have always been
+    day, manner = contact.day + between(rng, 0, 20), Manner.draw(rng)
     again = desk.back_in_region(client.stay)
-    if not causes or (again is not None and day >= again):
+    if (again is not None and day >= again) or (heard is not None and heard.day <= day):
         return
-    if rule == "caused_other_organisation":
-        other = _another(desk, client.file, day)
-        if other is not None:
-            _departure(desk, client._replace(file=other), day, manner)
-    elif (heard is None or heard.day > day) and _departure(desk, client, day, manner) is not None:
+    if _departure(desk, client, day, manner) is not None:
         # An organisation tells of a departure once, as soon as it can.
-        desk.events = [e for e in desk.events if e is not heard and not (replaces and e is contact)]
-
-
-def _another(desk: Desk, file: File, day: int) -> File | None:
-    """The file of the person with the other open organisation that last wrote of them."""
-    written = [
-        e
-        for e in desk.events
-        if e.person == file.person.number
-        and e.organisation != file.organisation.index
-        and e.day <= day
-        and desk.opened(desk.network.all[e.organisation], day)
-    ]
-    latest = max(written, key=lambda e: e.day, default=None)
-    return None if latest is None else File(desk.network.all[latest.organisation], file.person, latest.opening)
+        desk.events = [e for e in desk.events if e is not heard]
 
 
 def _reopened(desk: Desk, clients: list[Client]) -> None:
@@ -599,6 +574,6 @@ def _returns(desk: Desk, clients: list[Client], number: int) -> None:
         for k in range(between(rng, 1, 2)):
             day, service = first + 35 * k, _BACK.draw(rng)
             where = desk.residence(stay.person.number, day)
-            if where and desk.place.zone[where] == "metropole" and desk.opened(organisation, day):
+            if where and geography().zone[where] == "metropole" and desk.opened(organisation, day):
                 file = file or desk.open_file(organisation, stay.person)
                 desk.serve(file, day, service)

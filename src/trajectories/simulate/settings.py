@@ -38,13 +38,12 @@ _SHARES = (
     "hard_to_reach",
     "hard_to_reach_failure",
     "service_only",
-    "departure_row_share",
     "hearing_fades",
     "failure_trait",
 )
 _SWITCHES = ("contacts", "contacts_succeed", "hearsay", "heard_abroad", "news_stops_contacts")
 # What a contact that says « parti » does to the departure rows.
-AFTER_CONTACT = ("as_heard", "suppressed", "caused", "caused_other_member", "caused_other_organisation")
+AFTER_CONTACT = ("as_heard", "suppressed", "caused")
 
 
 class SettingsError(TrajectoriesError, ValueError):
@@ -82,8 +81,8 @@ class Settings:
         Scheduled contacts exist.
     contacts_succeed : bool
         Every scheduled contact that is due is made on its day and succeeds (overrides failures of all kinds,
-        ``stop_calling``, ``contacts_follow_trouble`` and ``follow_up_jitter``: a contact some days off its
-        anniversary is no longer a whole number of months).
+        ``stop_calling`` and ``contacts_follow_trouble``; no contact is some days off, which would no longer be a
+        whole number of months).
     hearsay : bool
         Departures are heard of: departure rows, and services in the metropole after a return.
     heard_abroad : bool
@@ -101,8 +100,6 @@ class Settings:
         Probability that a contact fails when the person has left, or is still there.
     follow_up_months : tuple of int
         The schedule of contacts, in months since establishment.
-    follow_up_jitter : tuple of int
-        A contact is made between so many days from its due date (both included; negative: before).
     late_registration : float
         Share of stays that the regional organisation meets only two to nine months after the establishment, if
         the person is still there (delayed entry); the metropole has then said nothing of the establishment.
@@ -131,11 +128,6 @@ class Settings:
         ``as_heard``: nothing, they are those of hearsay.
         ``suppressed``: that organisation writes no departure row of that stay from then on.
         ``caused``: it writes one within 20 days, unless it has; its later one by hearsay is then not written.
-        ``caused_other_member``: of those whom one call finds gone, one is noted « parti »; the others get a departure
-        row instead.
-        ``caused_other_organisation``: the other organisation that last wrote of the person writes one within 20 days.
-    departure_row_share : float
-        Share of the departures found by contact that cause such a row (``caused…`` only).
     habits : str
         What habits the organisations have (`trajectories.simulate.HABITS`): ``none`` (but those of the defect level),
         ``drawn`` (each by a share of the organisations that is drawn), or names joined by commas (each by every
@@ -166,7 +158,6 @@ class Settings:
     contact_failure_leavers: float = 0.55
     contact_failure_stayers: float = 0.12
     follow_up_months: tuple[int, ...] = (3, 6, 12, 24)
-    follow_up_jitter: tuple[int, int] = (-8, 8)
     late_registration: float = 0.06
     late_filing: float = 0.02
     metropole_reports: float = 0.75
@@ -179,7 +170,6 @@ class Settings:
     failure_trait: float = 0.0
     contacts_follow_trouble: float = 1.0
     departure_row_after_contact: str = "as_heard"
-    departure_row_share: float = 1.0
     habits: str = "none"
 
     def __post_init__(self) -> None:
@@ -216,9 +206,6 @@ def _faults(s: Settings) -> list[str]:
     whole = isinstance(months, tuple) and all(_whole(m) and m > 0 for m in months)
     growing = whole and list(months) == sorted(set(months))
     must(growing, "follow_up_months", "give a tuple of whole numbers of months above 0 that increase")
-    jitter = s.follow_up_jitter
-    two = isinstance(jitter, tuple) and len(jitter) == 2 and all(_whole(d) for d in jitter)
-    must(two and jitter[0] <= jitter[1], "follow_up_jitter", "give two whole numbers of days, the earlier first")
     if all(isinstance(d, dt.date) and not isinstance(d, dt.datetime) for d in (s.start, s.end)):
         must(_begins_a_quarter(s.start), "start", "it must be the first day of a quarter")
         must(_begins_a_quarter(s.end + dt.timedelta(days=1)), "end", "it must be the last day of a quarter")

@@ -25,7 +25,7 @@ from . import effects
 from .defects import Mishaps, count_what_is_there, note_under_the_spouse, reopen_files
 from .deposits import Deposit, deposit, write_all
 from .drafts import Identity, draft, file_events, identify, settle_fate, settle_forms
-from .geography import Geography, geography
+from .geography import geography
 from .habits import Change, Scene, changes, eras, merged, to_events, to_identities, to_rows, with_drawn
 from .histories import Life, true_lives
 from .organisations import Event, Habit, Organisation, found, habits
@@ -71,18 +71,17 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     settings = settings or Settings()
     folder = Path(folder)
     _clear(folder)
-    place = geography()
-    network = found(settings, place)
-    lives = true_lives(settings, place) if lives is None else list(lives)
+    network = found(settings)
+    lives = true_lives(settings) if lives is None else list(lives)
     mishaps = Mishaps(settings)
-    events = [event for life in lives for event in report(settings, place, network, life, mishaps.rate)]
+    events = [event for life in lives for event in report(settings, network, life, mishaps.rate)]
     mishaps.counts.update((event.note, "fact") for event in events if event.note)
     raw = folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     manners = with_drawn(settings, network, habits(settings, network))
     changed = changes(settings, network, manners)
     partners = [*network.all, *(c.heir for c in changed.values() if c.is_new)]
-    (raw / "organismes.csv").write_bytes(_registry(place, partners))
+    (raw / "organismes.csv").write_bytes(_registry(partners))
     quarters = range(quarter_of(day_of(settings.start)), quarter_of(day_of(settings.end)) + 1)
     by_organisation: dict[int, list[Event]] = {}
     for event in sorted(events, key=lambda e: (e.day, e.household, e.person)):
@@ -97,18 +96,18 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
         mine = by_organisation.get(organisation.index, [])
         note_under_the_spouse(mine, organisation, life_of, mishaps)
         reopen_files(mine, organisation, mishaps)
-        mine = to_events(Scene(settings, place, organisation, life_of), habit.drawn, mine)
+        mine = to_events(Scene(settings, organisation, life_of), habit.drawn, mine)
         files = identify(habit, organisation, mine, people, homes)
         mishaps.bend("identity", list(files.values()), organisation.index)
         to_identities(settings, habit, list(files.values()))
         drafts = [
-            draft(settings, place, organisation, habit, files[event.person, event.opening], event, quarter)
+            draft(settings, organisation, files[event.person, event.opening], event, quarter)
             for event, quarter in file_events(settings, organisation, mine, quarters[-1])
         ]
         mishaps.bend("row", drafts, organisation.index)
         to_rows(settings, drafts)
         for item in drafts:
-            settle_forms(place, item)
+            settle_forms(item)
             settle_fate(item)
         for era, theirs in eras(organisation, changed.get(organisation.index), drafts):
             seen = {id(d.identity) for d in theirs}
@@ -121,7 +120,7 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     _count_habits(mishaps.counts, manners)
     counts = [(name, scope, n) for (name, scope), n in sorted(mishaps.counts.items()) if n]
     truth = Truth(
-        **true_tables(place, lives),
+        **true_tables(lives),
         organisations=_partners(partners, manners, changed),
         identities=_identities(identities),
         rows=rows,
@@ -154,12 +153,12 @@ def _write_manifest(folder: Path) -> None:
     (folder / "truth" / "manifest.txt").write_bytes("".join(f"{n}\n" for n in names).encode("utf-8"))
 
 
-def _registry(place: Geography, partners: list[Organisation]) -> bytes:
+def _registry(partners: list[Organisation]) -> bytes:
     """The list of organisations that comes with the deposits."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
     writer.writerow(["code", "nom", "municipalite"])
-    writer.writerows([o.code, o.name, place.name[o.municipality]] for o in partners)
+    writer.writerows([o.code, o.name, geography().name[o.municipality]] for o in partners)
     return buffer.getvalue().encode("utf-8")
 
 
@@ -266,8 +265,9 @@ def _json(path: Path, value: object) -> None:
     path.write_bytes(text.encode("utf-8"))
 
 
-def true_tables(place: Geography, lives: list[Life]) -> dict[str, pd.DataFrame]:
+def true_tables(lives: list[Life]) -> dict[str, pd.DataFrame]:
     """Persons, residences and stays."""
+    place = geography()
     everyone = [(life, p) for life in lives for p in life.household.members]
     persons = pd.DataFrame(
         {
@@ -301,11 +301,12 @@ def true_tables(place: Geography, lives: list[Life]) -> dict[str, pd.DataFrame]:
     return {
         "persons": persons,
         "residences": residences,
-        "stays": _stays(place, lives),
+        "stays": _stays(lives),
     }
 
 
-def _stays(place: Geography, lives: list[Life]) -> pd.DataFrame:
+def _stays(lives: list[Life]) -> pd.DataFrame:
+    place = geography()
     stays = sorted(
         ((s, life) for life in lives for s in life.stays), key=lambda pair: (pair[0].person.number, pair[0].episode)
     )
