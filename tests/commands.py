@@ -18,9 +18,14 @@ def call(*arguments):
 
 
 def written(project):
-    """Every file that the commands write in a project, by name; no clock and no process number is in any of them."""
+    """
+    Every file that the commands write in a project, by name; no clock and no process number is in any of them.
+
+    The name of the project's own folder, which executed notebooks hold, is left out.
+    """
+    here = str(project).encode()
     return {
-        path.relative_to(project).as_posix(): path.read_bytes()
+        path.relative_to(project).as_posix(): path.read_bytes().replace(here, b"")
         for place in ("data/derived", "reports") for path in sorted((project / place).rglob("*"))
         if path.is_file() and path.name != ".lock"
     }  # fmt: skip
