@@ -19,8 +19,7 @@ from trajectories.synthetic import SAMPLE_TARGETS, SAMPLE_YEARS, make_sample
 
 ROOT = Path(__file__).parents[1]
 HOUSEHOLDS, ORGANISATIONS = 300, 12
-# Estimated; a region beside it; one of which all is in the metropole; the whole.
-REGIONS = ("03", "05", "06", "province")
+REGIONS = ("03", "05", "province")
 
 
 def built() -> Path:
