@@ -47,7 +47,7 @@ class Line:
     def scores(self):
         """Every measure of the tables against the truth; s12 and s24 are those of the main estimate."""
         r = self.residences
-        found = Found(self.deposits, self.persons, r.spells, r.moves, self.cohort, r.cutoff)
+        found = Found(self.deposits, self.persons, r.spells, r.moves, self.cohort, self.contacts, r.cutoff)
         return scores(self.truth, found) | retention_errors(self.cohort, self.contacts, self.truth, cutoff=r.cutoff)
 
 

@@ -22,9 +22,10 @@ from trajectories.synthetic import mark_synthetic
 
 from .journeys import journey_scores
 from .links import link_scores, linked_rows, true_persons
+from .realised import retention_errors
 from .rows import cell_scores, row_scores
 
-__all__ = ["Found", "habit_shares", "scores", "world"]
+__all__ = ["Found", "habit_shares", "retention_of_world", "scores", "world"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Found:
     spells: pd.DataFrame
     moves: pd.DataFrame
     cohort: pd.DataFrame
+    contacts: pd.DataFrame
     cutoff: pd.Timestamp
 
 
@@ -55,6 +57,14 @@ def world(settings: Settings, perfect: bool = False) -> dict[str, float]:
         folder = Path(name)
         truth = simulate(folder, settings)
         return scores(truth, found_in(folder, truth if perfect else None)) | habit_shares(truth)
+
+
+def retention_of_world(settings: Settings) -> dict[str, float]:
+    """The main estimate of the province on deposits read and linked by the library, and its error (`realised`)."""
+    with tempfile.TemporaryDirectory() as name:
+        truth = simulate(Path(name), settings)
+        found = found_in(Path(name))
+        return retention_errors(found.cohort, found.contacts, truth, cutoff=found.cutoff)
 
 
 def habit_shares(truth: Truth) -> dict[str, float]:
@@ -77,4 +87,6 @@ def found_in(folder: Path, truth: Truth | None = None) -> Found:
         persons = true_persons(truth, deposits.records)
         residences = build_spells(deposits.records, persons, study=study)
         cohort = build_cohort(residences, deposits.records, persons, study=study)
-    return Found(deposits, persons, residences.spells, residences.moves, cohort.cohort, residences.cutoff)
+    return Found(
+        deposits, persons, residences.spells, residences.moves, cohort.cohort, cohort.contacts, residences.cutoff
+    )
