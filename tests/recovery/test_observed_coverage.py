@@ -51,7 +51,8 @@ def sample(job: tuple[str, int, int]) -> pd.DataFrame:
     truth = told.survival[list(MONTHS)]
     low, high = rows["lower"], rows["upper"]
     if ((truth < low) | (high < truth)).any():  # other fits are only made where the limits do not hold the truth
-        moved = np.array([curve.survival.loc[list(MONTHS)] for curve in _moved(stays, fit)]) - rows["incidence"].to_numpy()
+        estimates = [curve.survival.loc[list(MONTHS)] for curve in _moved(stays, fit)]
+        moved = np.array(estimates) - rows["incidence"].to_numpy()
         low, high = low + np.minimum(moved.min(axis=0), 0), high + np.maximum(moved.max(axis=0), 0)
     return pd.DataFrame({
         "world": world, "n": n, "month": MONTHS, "error": rows["incidence"].to_numpy() - truth,
