@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, Sample, labels, sample
-from trajectories.survival.chi2 import chi2_tail
 from trajectories.survival.compared import group_counts, slices
 from trajectories.survival.jackknife import cluster_sums
 from trajectories.survival.kaplan_meier import divide, survival_of
+from trajectories.survival.limits import chi2_tail
 from trajectories.survival.risk import RiskSets, risk_sets
 
 
@@ -127,7 +127,7 @@ def logrank_test(
     statistic, df = quadratic_form(seen - expected, covariance)
     number = np.bincount(codes, None if given.unweighted else given.weights, k).astype(float)
     table = pd.DataFrame({"group": levels, "n": number, "observed": seen, "expected": expected})
-    return TestResult(statistic, df, chi2_tail(statistic, df), table, covariance)
+    return TestResult(statistic, df, float(chi2_tail(statistic, df)), table, covariance)
 
 
 def score_residuals(given: Sample, counts: RiskSets, codes: Integers, k: int, weight: Floats) -> Floats:
