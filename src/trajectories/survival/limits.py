@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from trajectories.survival.checks import Floats, normal_quantile, one_of
-from trajectories.survival.threads import side_by_side
 
 LARGEST = 600.0  # exp of it is still a number; limits are 0 and 1 long before
-AT_ONCE = 1 << 16  # so that what is in between stays near the processor
 CONF_TYPES = ("log-log", "log", "plain", "logit")
 
 
@@ -31,19 +29,6 @@ def survival_limits(
     one_of("conf_type", conf_type, CONF_TYPES)
     z = normal_quantile(conf_level)
     survival, se = np.asarray(survival, dtype=float), np.asarray(se, dtype=float)
-    lower, upper = np.empty_like(survival), np.empty_like(survival)
-    flat = [x.reshape(-1) for x in (survival, se, lower, upper)]
-
-    def one(start: int) -> None:
-        s, e, low, high = (x[start : start + AT_ONCE] for x in flat)
-        low[:], high[:] = transformed(s, e, z, conf_type)
-
-    side_by_side(one, range(0, survival.size, AT_ONCE), survival.size)
-    return lower, upper
-
-
-def transformed(survival: Floats, se: Floats, z: float, conf_type: str) -> tuple[Floats, Floats]:
-    """The limits ± z on the scale asked for, brought back."""
     inside = (survival > 0) & (survival < 1)
     s = np.where(inside, survival, 0.5)
     if conf_type == "log-log":
