@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from .joined import joined
 from .person_months import scored
@@ -130,6 +131,7 @@ def fit_rows(kind: str, rows: Rows, strata: Sequence[str], cause: int):
                      cluster="household_id")  # fmt: skip
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # more threads would only wait for each other in small products
 def over_draws(
     kind: str,
     draws: Draws,
