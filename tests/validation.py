@@ -17,7 +17,6 @@ sys.path[:0] = [str(HERE / folder) for folder in ("golden", "recovery") if str(H
 
 # No R package on the golden data has these; the file named compares them with something that shares no code with ours.
 PROVED_IN = {
-    "accelerated_failure": "an independent likelihood, and lifelines: unit/test_survival_accelerated.py",
     "mixture_cure": "an independent likelihood, and lifelines: unit/test_survival_cure.py",
     "discrete_hazard": "statsmodels on written-out person-months: unit/test_survival_discrete_hazard.py",
     "bootstrap": "the jackknife: unit/test_survival_bootstrap.py",

@@ -19,11 +19,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
-from .models.chained import Exits, Factors, Floats, Integers, begin, factors, turn
+from .models.chained import Exits, Factors, begin, factors, turn
 from .months import ceil_month
 from .reported import CAUSES, reported, stays_that_enter
 from .study import Study
+from .survival.checks import Floats, Integers
 
 COVARIATES = (
     "immigration_category", "age", "sex", "french", "education", "household_size", "years_since_arrival", "job_found",
@@ -35,6 +37,7 @@ BESIDE = ("region", "pathway")
 FIRST, TURNS = 12, 5
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # more threads would only wait for each other in small products
 def completed_stays(
     cohort: pd.DataFrame,
     contacts: pd.DataFrame,

@@ -27,7 +27,6 @@ RESULTS = {
     "trajectories.survival.intervals.interval.IntervalCurve": "table",
     "trajectories.survival.logrank.TestResult": "table",
     "trajectories.survival.observation.observed.ObservedCurve": "table",
-    "trajectories.survival.regression.accelerated.AcceleratedFit": "table",
     "trajectories.survival.regression.cox.CoxFit": "table",
     "trajectories.survival.regression.cure.CureFit": "table",
     "trajectories.survival.regression.discrete_hazard.DiscreteFit": "table",

@@ -64,9 +64,9 @@ def of_crr(name):
     return gap
 
 
-def chance_of_crr(given, end, start):
+def chance_of_crr(given, end, enter):
     """G where those who leave at t are at risk of censoring at t."""
-    counts = risk_sets(module.plain(end, given.cause == 0, None), sort=True)
+    counts = risk_sets(module.plain(end, given.cause == 0, None))
     censored = counts.n_event[0] > 0
     cut = counts.time[censored].astype(np.int64)
     return ObservationChance(np.append(cut, end.max()), np.append(1.0, survival_of(counts)[censored]))

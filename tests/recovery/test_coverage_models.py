@@ -1,9 +1,8 @@
-"""Do the limits of the parametric and discrete-time models cover? AFT, mixture cure, cloglog hazard, n = 500 persons.
+"""Do the limits of the parametric and discrete-time models cover? Mixture cure, cloglog hazard, n = 500 persons.
 
 Exits are seen at visits of about six months, or dated (3 in 10); 4 persons in 10 are found late where persons are
-independent. Households share what makes their members alike in a way that leaves the marginal model exact: a normal
-effect on log T (log-normal), one fate (the share that never leaves), a positive stable frailty (proportional hazards,
-Hougaard 1986).
+independent. Households share what makes their members alike in a way that leaves the marginal model exact: one fate
+(the share that never leaves), a positive stable frailty (proportional hazards, Hougaard 1986).
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import pandas as pd
 import pytest
 from coverage_study import LONG, SHORT, Study, check, known, run
 
-from trajectories.survival.regression.accelerated import accelerated_failure
 from trajectories.survival.regression.cure import mixture_cure
 from trajectories.survival.regression.discrete_hazard import discrete_hazard
 
@@ -45,55 +43,11 @@ def households(rng):
     return np.repeat(np.arange(PERSONS), rng.integers(1, 4, PERSONS))[:PERSONS]
 
 
-def of_table(table, robust=False, rows=slice(None)):
+def of_table(table, robust=False):
     """Estimates and limits of the coefficients."""
-    coef = table["coef"].to_numpy()[rows]
-    se = table["robust_se" if robust else "se"].to_numpy()[rows]
+    coef = table["coef"].to_numpy()
+    se = table["robust_se" if robust else "se"].to_numpy()
     return coef, se, coef - 1.959963984540054 * se, coef + 1.959963984540054 * se
-
-
-STRETCH = np.array([3.0, 0.4, -0.3, np.log(0.8)])  # intercept, age (sd 1), sex, log σ
-NOISE = {
-    "weibull": lambda rng, n: np.log(rng.exponential(size=n)),
-    "lognormal": lambda rng, n: rng.normal(size=n),
-    "loglogistic": lambda rng, n: rng.logistic(size=n),
-}
-
-
-def stretched(rng, distribution, n=PERSONS, together=False, clustered=False):
-    """A fit to simulated exits; `together`: half of the variance of log T is the household's, else some come late."""
-    house = households(rng) if together else np.arange(n)
-    age, sex = rng.normal(size=n)[house], rng.integers(0, 2, n).astype(float)
-    noise = NOISE[distribution](rng, n)
-    if together:
-        noise = np.sqrt(0.5) * (noise + rng.normal(size=n)[house])
-    time = np.exp(STRETCH[0] + STRETCH[1] * age + STRETCH[2] * sex + np.exp(STRETCH[3]) * noise)
-    entry = np.zeros(n) if together else late_entries(rng, n)
-    lower, upper, entry, found = visited(time, rng.uniform(24, 72, n), entry, rng)
-    data = pd.DataFrame({"lower": lower, "upper": upper, "entry": entry, "house": house[found]})
-    data = data.assign(age=age[found], sex=sex[found])
-    columns = {"lower": "lower", "upper": "upper", "entry": "entry", "covariates": ["age", "sex"]}
-    return accelerated_failure(data, **columns, cluster="house" if clustered else None, distribution=distribution)
-
-
-def accelerated(distribution, together=False, robust=True):
-    """A study of the coefficients of accelerated failure times."""
-
-    def one(rng):
-        fit = stretched(rng, distribution, together=together, clustered=together and robust)
-        return of_table(fit.table, together and robust, slice(0, 3))
-
-    return one
-
-
-def scales(rng):
-    """A study of log σ, of 4,000 persons each.
-
-    Its maximum likelihood estimate has a bias of the order of 1/n: −0.006 at 500 persons, 0.13 standard errors, which
-    1,000 replications see (and the limits do not: they cover 94–95 %).
-    """
-    fits = [of_table(stretched(rng, distribution, 4000).table, rows=[3]) for distribution in NOISE]
-    return tuple(np.concatenate(parts) for parts in zip(*fits, strict=True))
 
 
 def shares(values, together=False, robust=True):
@@ -158,19 +112,10 @@ def proportional(together=True, robust=True):
     return one
 
 
-NAMES = ("intercept", "age", "sex")
 SHARES = (0.2, 0.5, 0.8)
 SHARE_NAMES = tuple(f"share {value}" for value in SHARES)
 SEEN = "500 persons seen at visits, 4 in 10 found late"
 CLUSTERED = {
-    "accelerated": Study(
-        "accelerated_failure, lognormal, clustered",
-        "households of 1–3 share half of the variance of log T",
-        NAMES,
-        tuple(STRETCH[:3]),
-        accelerated("lognormal", together=True),
-        INTERVAL_RANGE,
-    ),
     "cure": Study(
         "mixture_cure, clustered",
         "households of 1–3 stay for good together",
@@ -189,25 +134,11 @@ CLUSTERED = {
     ),
 }
 STUDIES = [
-    *(
-        Study(f"accelerated_failure, {d}", SEEN, NAMES, tuple(STRETCH[:3]), accelerated(d), INTERVAL_RANGE)
-        for d in NOISE
-    ),
-    Study(
-        "accelerated_failure, log σ",
-        SEEN.replace("500", "4,000"),
-        tuple(NOISE),
-        (STRETCH[3],) * len(NOISE),
-        scales,
-        INTERVAL_RANGE,
-        quick=False,
-    ),
     Study("mixture_cure", SEEN + ", for 60–120 months", SHARE_NAMES, SHARES, shares(SHARES), INTERVAL_RANGE),
     Study("discrete_hazard", "months of exit, 4 in 10 found late", ("age", "sex"), tuple(RATIO), proportional(False)),
     *CLUSTERED.values(),
 ]
 NAIVE = [  # the same samples without the households; which quantity they share
-    ("accelerated", accelerated("lognormal", together=True, robust=False), 1),
     ("cure", shares(SHARES, together=True, robust=False), 1),
     ("discrete", proportional(robust=False), 0),
 ]

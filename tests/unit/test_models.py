@@ -14,10 +14,10 @@ from trajectories.models import fit_models
 from trajectories.models.fitting import COEFFICIENTS
 from trajectories.models.joined import joined, joined_chi2
 from trajectories.models.person_months import scored
-from trajectories.models.regressions import Draws, Rows, cut, matrix_rows, over_draws, rows_of
+from trajectories.models.regressions import WORKERS, Draws, Rows, cut, matrix_rows, over_draws, rows_of
 from trajectories.models.services import exposed_rows, first_months
 from trajectories.models.terms import FEWEST, LEAST, PER_COEFFICIENT, TERMS, Term, labelled, terms_of
-from trajectories.survival import cox, discrete_hazard, fine_gray, pool, threads
+from trajectories.survival import cox, discrete_hazard, fine_gray, pool
 
 
 def completed(n=1500, seed=1, draws=2, **options):
@@ -149,7 +149,7 @@ def test_the_rows_of_a_draw_are_made_when_it_is_fitted_and_not_kept(draws):
     columns = (Term("job_found", "true"), Term("sex", "M"))
     found = over_draws("discrete", Draws(12, make), columns)
     assert found.fault is None and len(most) == 12
-    assert max(most) <= threads.MOST + 1
+    assert max(most) <= WORKERS + 1
 
 
 # ── services ─────────────────────────────────────────────────────────────────────────────────────────────

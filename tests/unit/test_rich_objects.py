@@ -72,13 +72,11 @@ def results(persons, deposits):
     none = pd.DataFrame()
     coefficients = figure_tables.coefficients().assign(model="cox")
     fits = pd.DataFrame({"model": ["cox"], "n_stays": [300], "note": [NASTY]})
-    exits = {"lower": "lower", "upper": "upper", "covariates": [NASTY]}
     made = [
         survival.logrank_test(persons["time"], persons["event"], persons["group"]),
         survival.cox(persons, time="time", event="event", covariates=[NASTY]),
         survival.fine_gray(persons, time="time", cause="cause", cause_of_interest=1, covariates=[NASTY]),
         survival.discrete_hazard(persons, stop="time", event="event", covariates=[NASTY]),
-        survival.accelerated_failure(persons, **exits),
         survival.mixture_cure(persons["lower"], persons["upper"]),
         survival.interval_incidence(persons["lower"], persons["upper"], persons["cause"]),
         survival.observed_incidence(**told.arguments()),
@@ -131,7 +129,6 @@ def test_a_result_prints_escaped_tables_and_is_left_as_it_was(results, name):
         "CoxFit",
         "FineGrayFit",
         "DiscreteFit",
-        "AcceleratedFit",
         "PanelFit",
         "Typology",
         "Models",

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from trajectories.survival.regression.cure import mixture_cure
+from trajectories.survival.regression.cure import FAMILIES, log_times, mixture_cure, read_exits, row_terms
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -204,6 +204,48 @@ def test_the_curve_and_its_standard_error():
     assert ((inside["lower"] < inside["survival"]) & (inside["survival"] < inside["upper"])).all()
 
 
+@pytest.mark.parametrize("distribution", FAMILIES)
+@pytest.mark.parametrize("with_share", [False, True])
+def test_derivatives_of_the_likelihood(distribution, with_share):
+    rng = np.random.default_rng(4)
+    n = 300
+    lower = np.where(rng.random(n) < 0.2, 0.0, rng.uniform(0.2, 40, n))
+    upper = np.where(rng.random(n) < 0.4, np.inf, lower + rng.uniform(0.1, 9, n))
+    exact = (rng.random(n) < 0.3) & np.isfinite(upper)
+    lower = np.where(exact, upper, lower)
+    given = log_times(read_exits(lower, upper, entry=lower * rng.choice([0, 0.5, 0.9], n)))
+    start = [2.5, -0.3, rng.normal(0, 1, n) if with_share else None]
+
+    def terms(moved=None, by=0.0):
+        return row_terms(FAMILIES[distribution], given, *(x if j != moved else x + by for j, x in enumerate(start)))
+
+    here, step = terms(), 1e-5
+    for j in range(3 if with_share else 2):
+        after, before = terms(j, step), terms(j, -step)
+        np.testing.assert_allclose((after.value - before.value) / (2 * step), here.first[j], atol=1e-6)
+        np.testing.assert_allclose((after.first - before.first) / (2 * step), here.second[j], atol=1e-6)
+
+
+def test_tails_without_a_number_lost():
+    # 30 standard deviations out, in either tail, an interval still has a finite logarithm and slope.
+    for distribution in FAMILIES:
+        given = log_times(read_exits([1e6, 1e-6], [1.1e6, 1.1e-6]))
+        terms = row_terms(FAMILIES[distribution], given, 0.0, np.log(0.45))
+        assert np.isfinite(terms.first).all() and np.isfinite(terms.second).all()
+        assert terms.first[0, 1] < 0 < terms.first[0, 0]
+
+
+def test_a_person_censored_at_entry_says_nothing_and_the_order_of_rows_neither():
+    lower, upper, entry = visited(0.4, 200, (60, 120), 7)
+    fit = mixture_cure(lower, upper, entry=entry)
+    silent = np.append(lower, [7.0, 0.0]), np.append(upper, [np.inf, np.inf])
+    more = mixture_cure(*silent, entry=np.append(entry, [7.0, 0.0]))
+    mixed = np.random.default_rng(2).permutation(len(lower))
+    other = mixture_cure(lower[mixed], upper[mixed], entry=entry[mixed])
+    for again in (more, other):
+        np.testing.assert_allclose(again.table[["coef", "se"]], fit.table[["coef", "se"]], atol=1e-9)
+
+
 @settings(max_examples=60, deadline=None)
 @drawn(st.integers(0, 10_000), st.sampled_from(sorted(STANDARD)), st.sampled_from([0.0, 0.3, 0.7]), st.integers(5, 40))
 def test_any_sample_gives_a_fit_or_a_reason(seed, distribution, share, n):
@@ -231,6 +273,10 @@ def test_any_sample_gives_a_fit_or_a_reason(seed, distribution, share, n):
         ([3, 3, 3, 9], [3, 3, 3, np.inf], {}, "upper: the likelihood has no maximum, .* log_scale"),
         ([3.0], [3.0], {}, "no maximum"),
         ([1, 2.0], [2, 1.0], {}, "upper: 1 of 2 values are below lower"),
+        ([np.nan, 2.0], [2, 3.0], {}, "lower: 1 of 2 values are missing"),
+        ([-1, 2.0], [2, 3.0], {}, "lower: 1 of 2 values are negative"),
+        ([1, 2.0], [1, np.inf], {"entry": [1, 0]}, "upper: 1 of 2 values are not after their entry"),
+        ([1, 2.0], [2, np.inf], {"conf_level": 1.0}, "conf_level"),
         ([0, 2.0], [0, 3.0], {}, "upper: 1 of 2 values are 0"),
         ([1, 2.0], [2, np.inf], {"weights": [1, np.inf]}, "weights: 1 of 2 values are infinite"),
         ([1, 2.0], [2, np.inf], {"entry": [2, 0]}, "entry: 1 of 2 values are above lower"),

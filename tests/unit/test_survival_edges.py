@@ -18,7 +18,6 @@ from trajectories.survival import (
     restricted_mean,
     restricted_mean_difference,
 )
-from trajectories.survival.ordering import sorted_together
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -187,19 +186,3 @@ def test_infinite_weights_are_refused():
             estimator([1, 2], [1, 0], weights=[1, np.inf])
     with pytest.raises(ValueError, match="weights: 1 of 2 values are infinite"):
         logrank_test([1, 2], [1, 0], ["a", "b"], weights=[1, np.inf])
-
-
-@pytest.mark.parametrize("n_marks", [2, 3, 17, 40, 300])
-def test_sorting_together_is_exact_for_any_floats(n_marks):
-    rng = np.random.default_rng(5)
-    for values in (
-        rng.exponential(30, 500),
-        np.array([0.0, -0.0, 5e-324, 1e-310, 1e-300, 0.5, 3.0, 1e200, 1.7e308]),
-        np.round(rng.exponential(3, 500), 1),
-        np.zeros(3),
-    ):
-        marks = rng.integers(0, n_marks, len(values)).astype(np.uint16)
-        ordered, carried = sorted_together(values, marks, n_marks)
-        np.testing.assert_array_equal(ordered, np.sort(values))
-        pairs = sorted(zip(values.tolist(), marks.tolist(), strict=True))
-        assert sorted(zip(ordered.tolist(), carried.tolist(), strict=True)) == pairs

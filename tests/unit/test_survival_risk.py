@@ -7,12 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from trajectories.survival import cumulative_incidence, kaplan_meier, life_table, logrank_test, restricted_mean
 from trajectories.survival.checks import sample
-from trajectories.survival.chi2 import chi2_tail
-from trajectories.survival.risk import risk_sets
+from trajectories.survival.risk import TIE, risk_sets
 
 persons = st.lists(
     st.tuples(st.integers(0, 12), st.integers(1, 12), st.integers(0, 3), st.integers(1, 3), st.sampled_from("abc")),
@@ -26,41 +24,55 @@ def arrays(rows):
     return {"time": entry + stay, "cause": cause, "entry": entry, "weights": weight, "group": group}
 
 
-COUNTS = ("time", "group", "bounds", "causes", "n_risk", "n_event", "n_censor", "enters", "ends")
+def moved(columns, by):
+    """The same persons, everything that much later: a quarter of a month makes whole months any floats."""
+    return columns | {"time": columns["time"] + by, "entry": columns["entry"] + by}
 
 
 @settings(max_examples=60, deadline=None)
 @given(persons)
-def test_counting_by_months_and_by_sorting_agree(rows):
+def test_whole_months_and_sorted_times_are_counted_alike(rows):
     a = arrays(rows)
     fractional, alone = a | {"weights": a["weights"] / 7}, {k: v for k, v in a.items() if k != "weights"}
     for columns in (a, fractional, alone):
-        s = sample(**columns)
-        by_month, by_sorting = risk_sets(s, sort=False), risk_sets(s, sort=True)
-        for name in COUNTS:
-            ours, others = getattr(by_month, name), getattr(by_sorting, name)
+        whole, sorted_ = (risk_sets(sample(**moved(columns, by))) for by in (0, 0.25))
+        np.testing.assert_array_equal(whole.time + 0.25, sorted_.time)
+        for name in ("group", "bounds", "causes", "n_risk", "n_event", "n_censor", "enters", "ends"):
+            ours, others = getattr(whole, name), getattr(sorted_, name)
             assert ours.dtype == others.dtype, name
-            np.testing.assert_allclose(ours, others, rtol=0, atol=0 if s.whole else 1e-12, err_msg=name)
+            np.testing.assert_allclose(
+                ours, others, rtol=0, atol=0 if columns is not fractional else 1e-12, err_msg=name
+            )
 
 
 @settings(max_examples=60, deadline=None)
-@given(persons, st.integers(1, 3), st.sampled_from([0.0, 1.0]))
-def test_tests_on_any_floats_and_on_months_agree(rows, rows_at_once, rho):
-    """The same months, moved by a quarter: whole months are counted, the others are sorted, in slices."""
+@given(persons, st.sampled_from([0.0, 1.0]))
+def test_tests_on_any_floats_and_on_months_agree(rows, rho):
     a = arrays(rows)
     one, two = (
-        logrank_test(a["time"] + move, a["cause"], a["group"], entry=a["entry"] + move, strata=a["weights"], rho=rho)
-        for move in (0, 0.25)
+        logrank_test(b["time"], b["cause"], b["group"], entry=b["entry"], strata=b["weights"], rho=rho)
+        for b in (a, moved(a, 0.25))
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trajectories.survival.compared.ROWS_AT_ONCE", rows_at_once)
-        three = logrank_test(
-            a["time"] + 0.25, a["cause"], a["group"], entry=a["entry"] + 0.25, strata=a["weights"], rho=rho
-        )
-    for other in (two, three):
-        np.testing.assert_allclose(one.covariance, other.covariance, atol=1e-12)
-        np.testing.assert_allclose(one.table[["n", "observed", "expected"]], other.table.iloc[:, 1:], atol=1e-12)
-        assert one.df == other.df
+    np.testing.assert_allclose(one.covariance, two.covariance, atol=1e-12)
+    np.testing.assert_allclose(one.table[["n", "observed", "expected"]], two.table.iloc[:, 1:], atol=1e-12)
+    assert one.df == two.df
+
+
+@settings(max_examples=60, deadline=None)
+@given(persons, st.integers(1, 3))
+def test_the_tests_numbers_at_risk_follow_the_definition(rows, k):
+    """Expected exits of each group: over event times of each stratum, its share of those at risk."""
+    a = arrays(rows)
+    strata, group = a["weights"] % k, a["group"]
+    expected = dict.fromkeys(np.unique(group), 0.0)
+    for s in np.unique(strata):
+        for t in np.unique(a["time"][(a["cause"] > 0) & (strata == s)]):
+            at_risk = (strata == s) & (a["entry"] < t) & (t <= a["time"])
+            d = ((strata == s) & (a["time"] == t) & (a["cause"] > 0)).sum()
+            for name in expected:
+                expected[name] += d * (at_risk & (group == name)).sum() / at_risk.sum()
+    table = logrank_test(a["time"], a["cause"], group, entry=a["entry"], strata=strata).table
+    np.testing.assert_allclose(table["expected"], list(expected.values()), atol=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
@@ -164,41 +176,34 @@ def test_near_times_are_ties_as_in_r():
         kaplan_meier([0.1 + 0.2, 2.5], [1, 1], entry=[0.3, 0])
 
 
-def outcome(columns):
-    """The counts, or the sentence that refuses."""
-    try:
-        counts = risk_sets(sample(**columns), sort=True)
-    except ValueError as error:
-        return str(error)
-    return [getattr(counts, name) for name in COUNTS]
-
-
 # Units of half the width within which times are one (about 1.5e-8): near ties, and stays almost as short as them.
-near = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 9), st.integers(0, 2)), min_size=1, max_size=25)
+near = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(1, 9), st.integers(0, 2), st.sampled_from("ab")), min_size=1, max_size=25
+)
 
 
 @settings(max_examples=200, deadline=None)
 @given(near)
-def test_near_ties_and_short_stays_whatever_way_they_are_sorted(rows):
-    """Weights of 1 go through everybody's rank; without weights one sort must find the same, or refuse the same."""
-    entry, stay, cause = (np.array(x) for x in zip(*rows, strict=True))
+def test_near_times_of_a_group_are_one_time_and_stays_as_short_are_refused(rows):
+    entry, stay, cause, group = (np.array(x) for x in zip(*rows, strict=True))
     unit = 0.75e-8
-    a = {"time": 0.5 + (entry + stay) * unit, "cause": cause, "entry": np.where(entry > 0, 0.5 + entry * unit, 0.0)}
-    one, two = outcome(a), outcome(a | {"weights": np.ones(len(entry))})
-    assert type(one) is type(two), (one, two)
-    if isinstance(one, str):
-        assert one == two
-    else:
-        for name, ours, others in zip(COUNTS, one, two, strict=True):
-            np.testing.assert_array_equal(ours, others, err_msg=name)
-
-
-def test_chi2_tail_against_scipy():
-    for df in (1, 2, 3, 5, 16, 60, 199):
-        x = np.array([1e-8, 0.3, 1.0, 4.0, 20.0, 90.0, 400.0, 1300.0])
-        ours, theirs = [chi2_tail(v, df) for v in x], stats.chi2.sf(x, df)
-        np.testing.assert_allclose(ours, theirs, rtol=3e-12, atol=1e-290)
-    assert chi2_tail(0.0, 3) == 1.0
+    entry, time = np.where(entry > 0, 0.5 + entry * unit, 0.0), 0.5 + (entry + stay) * unit
+    one, after, heads = np.zeros(len(time)), np.zeros(len(time)), []
+    for g in np.unique(group):
+        own = group == g
+        ordered = np.sort(time[own])
+        first = ordered[np.diff(ordered, prepend=-1.0) > TIE]  # a time is one with the time before where it is near it
+        one[own] = np.searchsorted(first, time[own], side="right")
+        after[own] = np.searchsorted(first, entry[own] + TIE, side="right")
+        heads += list(first)
+    if (after >= one).any():
+        with pytest.raises(ValueError, match=f"time: {(after >= one).sum()} of {len(time)} values are not after"):
+            life_table(time, cause, entry=entry, group=group)
+        return
+    table = life_table(time, cause, entry=entry, group=group)
+    ranked = life_table(one, cause, entry=after, group=group)
+    np.testing.assert_array_equal(table["time"], heads)
+    pd.testing.assert_frame_equal(table.drop(columns="time"), ranked.drop(columns="time"))
 
 
 BAD = {

@@ -7,7 +7,6 @@ person_months the discrete-time hazard with many terms
 services      services as exposure that changes over time
 fitting       `fit_models`, all models of a run; `Models`, their tables
 joined        Rubin's rules for tables, D₂ for tests
-products      products of matrices, without threads
 chained       the chain from which completed.py draws
 """
 

@@ -22,9 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .products import Floats, crossproduct, times, total
-
-Integers = NDArray[np.int64]
+from ..survival.checks import Floats, Integers
 
 # Months up to and including which a hazard is constant: those of the observation model.
 PIECES = (1, 3, 6, 9, 12, 18, 24, 36, 48, 60)
@@ -108,7 +106,7 @@ class Hazards:
 
     def relative(self, x: Floats) -> Floats:
         """Log hazard ratios: stays × causes."""
-        return times(x, self.each.T)
+        return x @ self.each.T
 
 
 @dataclass(frozen=True)
@@ -157,15 +155,15 @@ def hazards_step(
 
     def step(beta: Floats, left, towards: Floats | float, spread: float, which: int) -> tuple[Floats, Floats]:
         left = weights * (at_risk & left)
-        risk = weights * np.exp(times(x, beta))
-        rate = np.bincount(place, left, n_pieces) / np.maximum(total(exposed, risk), SMALLEST)
-        expected = risk * times(exposed, rate)
+        risk = weights * np.exp(x @ beta)
+        rate = np.bincount(place, left, n_pieces) / np.maximum(risk @ exposed, SMALLEST)
+        expected = risk * (exposed @ rate)
         if curvatures is None:
-            centred = x - total(x, expected) / max(expected.sum(), SMALLEST)
-            information = crossproduct(centred * expected[:, None], centred) + np.eye(x.shape[1]) / spread**2
+            centred = x - expected @ x / max(expected.sum(), SMALLEST)
+            information = (centred * expected[:, None]).T @ centred + np.eye(x.shape[1]) / spread**2
             made.append(np.linalg.inv(information))
         inverse = made[which] if curvatures is None else curvatures[which]
-        moved = inverse @ (total(x, left - expected) - (beta - towards) / spread**2)
+        moved = inverse @ ((left - expected) @ x - (beta - towards) / spread**2)
         return beta + np.clip(moved, -1.0, 1.0), rate
 
     # the hazard in pieces is that before the step: at rest they agree
@@ -201,12 +199,12 @@ def log_chance_of_all(monthly: Floats, exits: Exits) -> Floats:
 # ── covariates given exits ───────────────────────────────────────────────────────────────────────────────
 def logit_step(beta: Floats, x: Floats, weights: Floats, success: Floats, curvature: Floats | None):
     """One step of a penalised logistic regression; x begins with ones, which the prior leaves free."""
-    chance = 1 / (1 + np.exp(-np.clip(times(x, beta), -30, 30)))
+    chance = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
     prior = np.append(1e-4, np.full(x.shape[1] - 1, 1 / WIDE**2))
     if curvature is None:
-        information = crossproduct(x * (weights * chance * (1 - chance))[:, None], x) + np.diag(prior)
+        information = (x * (weights * chance * (1 - chance))[:, None]).T @ x + np.diag(prior)
         curvature = np.linalg.inv(information)
-    moved = curvature @ (total(x, weights * (success - chance)) - prior * beta)
+    moved = curvature @ ((weights * (success - chance)) @ x - prior * beta)
     return beta + np.clip(moved, -1.0, 1.0), curvature
 
 
@@ -214,7 +212,7 @@ def nested_chances(betas: list[Floats], x: Floats) -> Floats:
     """Log probability of each level: rows × levels, the last level being none of those before."""
     remaining, found = np.zeros(len(x)), []
     for beta in betas:
-        eta = np.clip(times(x, beta), -30, 30)
+        eta = np.clip(x @ beta, -30, 30)
         found.append(remaining - np.log1p(np.exp(-eta)))
         remaining = remaining - np.log1p(np.exp(eta))
     return np.stack([*found, remaining], axis=1)
@@ -283,7 +281,7 @@ def turn(
         else:
             chances = np.log(np.maximum(np.bincount(codes[:, v], weights, size), SMALLEST))
         effect = hazards.each[:, block].T
-        rest = hazards.relative(x[missing]) - times(x[missing, block], effect)
+        rest = hazards.relative(x[missing]) - x[missing, block] @ effect
         level = indicators(np.arange(size), size) - chain.centre[block]  # levels × columns
         few = Exits(exits.start[missing], exits.month[missing], exits.cause[missing])
         of_exit = np.stack([log_chance(hazards, rest + row @ effect, few) for row in level], axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .products import Floats
+from ..survival.checks import Floats
 
 
 def joined(estimates: Floats, variances: Floats, complete_df: float) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .products import Floats, crossproduct, times, total
+from ..survival.checks import Floats
 
 PIECES = (3, 6, 12, 24, 36)
 MOST_STEPS, CONVERGED, FARTHEST = 50, 1e-10, 15.0
@@ -63,19 +63,19 @@ def scored(data: pd.DataFrame, x: Floats, pieces: Sequence[int] = PIECES) -> Fit
 
     def parts(theta: Floats) -> tuple[Floats, Floats]:
         """Scores of the log hazard of each row and piece, and the expected information."""
-        rate = np.exp(np.clip(times(x, theta[n_pieces:])[:, None] + theta[:n_pieces], -40, 5))
+        rate = np.exp(np.clip((x @ theta[n_pieces:])[:, None] + theta[:n_pieces], -40, 5))
         of_exit = rate / np.expm1(rate)
         scores = at_exit * of_exit - (months - at_exit) * rate
         curved = months * rate * of_exit
-        mixed = crossproduct(curved, x)
+        mixed = curved.T @ x
         information = np.block([
-            [np.diag(curved.sum(axis=0)), mixed], [mixed.T, crossproduct(x * curved.sum(axis=1)[:, None], x)],
+            [np.diag(curved.sum(axis=0)), mixed], [mixed.T, (x * curved.sum(axis=1)[:, None]).T @ x],
         ])  # fmt: skip
         return scores, information
 
     for _ in range(MOST_STEPS):
         scores, information = parts(theta)
-        gradient = np.concatenate([scores.sum(axis=0), total(x, scores.sum(axis=1))])
+        gradient = np.concatenate([scores.sum(axis=0), scores.sum(axis=1) @ x])
         scale = 1 / np.sqrt(np.maximum(np.diag(information), 1e-12))
         scaled = information * np.outer(scale, scale)
         if np.linalg.eigvalsh(scaled)[0] < 1e-10:
@@ -97,7 +97,7 @@ def _table(
     _, owner = np.unique(households.to_numpy(dtype=object).astype(str), return_inverse=True)
     summed = np.zeros((int(owner.max()) + 1, each.shape[1]))
     np.add.at(summed, owner, each)
-    influence = times(summed, inverse)
+    influence = summed @ inverse
     robust = (influence**2).sum(axis=0)
     return pd.DataFrame({
         "coef": theta[n_pieces:], "se": np.sqrt(np.diag(inverse))[n_pieces:], "robust_se": np.sqrt(robust)[n_pieces:],

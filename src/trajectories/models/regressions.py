@@ -7,16 +7,19 @@ discrete-time model have regions as terms, which are not printed (a comparison o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from .joined import joined
 from .person_months import scored
 from .terms import Term, Terms, labelled
 
 REGION = "region"
+WORKERS = 2  # draws fitted at a time: numpy lets other threads run while it computes
 # Values of a draw's covariates from which draws are fitted one after the other: a fit holds them a dozen times.
 LARGE = 1 << 23
 COUNTS = ("n_stays", "n_events", "n_households", "n_model_stays", "n_model_events")
@@ -128,6 +131,7 @@ def fit_rows(kind: str, rows: Rows, strata: Sequence[str], cause: int):
                      cluster="household_id")  # fmt: skip
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # more threads would only wait for each other in small products
 def over_draws(
     kind: str,
     draws: Draws,
@@ -143,8 +147,6 @@ def over_draws(
     A draw that cannot be fitted (a coefficient that is infinite, a column told by others) makes the whole model a
     fault: a mean over the draws that could be fitted would be one over the draws that happened to be easy.
     """
-    from ..survival.threads import ENOUGH, side_by_side
-
     wanted = cause if kind == "subdistribution" else None
 
     def one(k: int):
@@ -166,7 +168,8 @@ def over_draws(
 
     results = [one(0)] if len(draws) else []
     large = bool(results) and not isinstance(results[0], str) and results[0][-1] > LARGE
-    results += side_by_side(one, range(1, len(draws)), 0 if large else ENOUGH)
+    with ThreadPoolExecutor(1 if large else WORKERS) as executor:
+        results += executor.map(one, range(1, len(draws)))
     faults = [result for result in results if isinstance(result, str)]
     if faults:
         return Joined((), pd.DataFrame(), np.zeros((0, 0)), faults[0])

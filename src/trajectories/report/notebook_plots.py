@@ -344,7 +344,7 @@ def _models(models: Any, ax: Any, w: Words) -> None:
     _ratios(cox, "hazard_ratio", ax, w)
 
 
-_OF_TABLE = ("AcceleratedFit", "CoxFit", "DiscreteFit", "FineGrayFit", "IntervalCurve", "ObservedCurve")
+_OF_TABLE = ("CoxFit", "DiscreteFit", "FineGrayFit", "IntervalCurve", "ObservedCurve")
 _RESULTS: dict[str, Callable[[Any, Any, Words], None]] = {
     **dict.fromkeys(_OF_TABLE, lambda result, ax, w: _table(result.table, ax, w)),
     "Cohort": _cohort, "CureFit": _cure, "Deposits": _deposits, "Models": _models,

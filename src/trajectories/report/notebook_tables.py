@@ -28,7 +28,6 @@ _CAPTION = "caption-side: top; text-align: left; font-weight: bold"
 YEARS = (12, 24, 36, 48, 60)
 # What is said of a result above its tables, and which of its tables are shown.
 _FACTS = {
-    "AcceleratedFit": ("distribution", "n_persons", "n_exits", "scale", "log_likelihood"),
     "CoxFit": ("n", "n_event", "log_likelihood"),
     "CureFit": ("distribution", "n_persons", "n_exits", "share", "lower", "upper", "supported", "note"),
     "DiscreteFit": ("n_months", "n_events", "log_likelihood"),
@@ -41,7 +40,6 @@ _FACTS = {
     "TestResult": ("statistic", "df", "p_value"),
 }
 _TABLES = {
-    "AcceleratedFit": ("table",),
     "CoxFit": ("table", "tests"),
     "CureFit": ("table",),
     "DiscreteFit": ("table", "baseline"),

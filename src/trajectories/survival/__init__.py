@@ -3,7 +3,7 @@
 Curves and tests: `kaplan_meier`, `quantiles`, `cumulative_incidence`, `restricted_mean`, `logrank_test`, `gray_test`.
 Times known as intervals: `turnbull`, `interval_incidence`, `observed_incidence`. Several states and moves:
 `transition_probabilities`, `state_occupation`, `mean_cumulative`, `panel_markov`. Regression: `cox`, `fine_gray`,
-`discrete_hazard`, `accelerated_failure`, `mixture_cure`. Of any of them: `bootstrap`, `pool`.
+`discrete_hazard`, `mixture_cure`. Of any of them: `bootstrap`, `pool`.
 
 At risk at t means entry < t ≤ time everywhere (`risk.py`). Each function names its variance, its reference, the R call
 that gives the same number and the largest difference seen; notebooks/90_validation.ipynb measures them again.
@@ -23,7 +23,6 @@ from trajectories.survival.intervals.interval import IntervalCurve, interval_inc
 from trajectories.survival.intervals.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
 from trajectories.survival.kaplan_meier import kaplan_meier, quantiles
 from trajectories.survival.logrank import TestResult, logrank_test
-from trajectories.survival.regression.accelerated import AcceleratedFit, accelerated_failure
 from trajectories.survival.regression.cox import CoxFit, cox
 from trajectories.survival.regression.cure import CureFit, mixture_cure
 from trajectories.survival.regression.discrete_hazard import DiscreteFit, discrete_hazard
@@ -48,7 +47,6 @@ _LATER = {
 }
 
 __all__ = [
-    "AcceleratedFit",
     "CoxFit",
     "CureFit",
     "DiscreteFit",
@@ -58,7 +56,6 @@ __all__ = [
     "PanelFit",
     "Reporting",
     "TestResult",
-    "accelerated_failure",
     "bootstrap",
     "cox",
     "cumulative_incidence",

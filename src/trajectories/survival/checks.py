@@ -52,20 +52,6 @@ class Sample:
             return self.cause
         return np.searchsorted(self.causes, self.cause, side="right")
 
-    @cached_property
-    def shortest(self) -> float:
-        """The shortest time at risk; infinite where nobody enters late."""
-        return np.inf if self.entry is None else float((self.time - self.entry).min())
-
-    @cached_property
-    def n_late(self) -> Integers:
-        """How many of each group enter after 0."""
-        if self.entry is None:
-            return np.zeros(self.n_groups, np.int64)
-        if self.n_groups == 1:
-            return np.array([np.count_nonzero(self.entry)])
-        return np.bincount(self.group[self.entry > 0], minlength=self.n_groups)
-
     @property
     def robust(self) -> bool:
         """True where only the jackknife gives a valid standard error."""

@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from trajectories.survival.checks import Floats, Integers, labels, sample
-from trajectories.survival.chi2 import chi2_tail
 from trajectories.survival.kaplan_meier import divide
+from trajectories.survival.limits import chi2_tail
 from trajectories.survival.logrank import quadratic_form
 from trajectories.survival.risk import RiskSets, risk_sets
 
@@ -92,7 +92,7 @@ def gray_test(
     rows = []
     for test in tests:
         statistic, df = quadratic_form(test.score, test.covariance)
-        rows.append((int(test.kind), statistic, df, chi2_tail(statistic, df)))
+        rows.append((int(test.kind), statistic, df, float(chi2_tail(statistic, df))))
     return pd.DataFrame(rows, columns=["cause", "statistic", "df", "p_value"])
 
 

@@ -14,7 +14,6 @@ from trajectories.survival.jackknife import influence_variance
 from trajectories.survival.kaplan_meier import divide, survival_of
 from trajectories.survival.limits import incidence_limits
 from trajectories.survival.risk import RiskSets, Steps, risk_sets, with_groups
-from trajectories.survival.threads import side_by_side
 
 ROUNDING = 1e-12
 VARIANCES = ("greenwood", "aalen", "jackknife")
@@ -86,8 +85,7 @@ def cumulative_incidence(
     n, out = counts.n_risk, counts.all_events
     lost = divide(out, n * (n - out)) if kind == "greenwood" else None
 
-    def one(i: int) -> None:
-        d = counts.n_event[i]
+    for i, d in enumerate(counts.n_event):
         steps = counts.steps(d > 0)  # between them neither the incidence nor its variance moves
         share = divide(d[steps.at].astype(float), n[steps.at])
         incidence = steps.along(np.cumsum, before[steps.at] * share)
@@ -104,8 +102,6 @@ def cumulative_incidence(
         moving = (incidence, se, *incidence_limits(incidence, se, conf_level))
         for column, values in zip(columns.values(), moving, strict=True):
             steps.carried(values, out=column[i])
-
-    side_by_side(one, range(shape[0]), shape[1])
     fixed = {
         "cause": np.broadcast_to(counts.causes[:, None], shape),
         "time": np.broadcast_to(counts.time, shape),

@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike
 from trajectories.survival.checks import Floats, Sample, sample, times
 from trajectories.survival.jackknife import influence_variance
 from trajectories.survival.limits import survival_limits
-from trajectories.survival.ordering import TIE
-from trajectories.survival.risk import RiskSets, risk_sets, with_groups
+from trajectories.survival.risk import TIE, RiskSets, risk_sets, with_groups
 
 
 def divide(top: Floats, bottom: Floats) -> Floats:

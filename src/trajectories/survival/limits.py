@@ -1,4 +1,4 @@
-"""Confidence limits of a survival curve, on the scale where it is closest to normal.
+"""Confidence limits of a survival curve, on the scale where it is closest to normal; and the p-value of a test.
 
 Log-log limits (Kalbfleisch & Prentice 1980; Borgan & Liestøl 1990) stay in 0–1 and cover well in small groups. At
 S = 1 (nobody left yet) both limits are 1; at S = 0 the transformation is not defined and they are missing, as in R.
@@ -7,12 +7,11 @@ S = 1 (nobody left yet) both limits are 1; at S = 0 the transformation is not de
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from trajectories.survival.checks import Floats, normal_quantile, one_of
-from trajectories.survival.threads import side_by_side
 
 LARGEST = 600.0  # exp of it is still a number; limits are 0 and 1 long before
-AT_ONCE = 1 << 16  # so that what is in between stays near the processor
 CONF_TYPES = ("log-log", "log", "plain", "logit")
 
 
@@ -30,19 +29,6 @@ def survival_limits(
     one_of("conf_type", conf_type, CONF_TYPES)
     z = normal_quantile(conf_level)
     survival, se = np.asarray(survival, dtype=float), np.asarray(se, dtype=float)
-    lower, upper = np.empty_like(survival), np.empty_like(survival)
-    flat = [x.reshape(-1) for x in (survival, se, lower, upper)]
-
-    def one(start: int) -> None:
-        s, e, low, high = (x[start : start + AT_ONCE] for x in flat)
-        low[:], high[:] = transformed(s, e, z, conf_type)
-
-    side_by_side(one, range(0, survival.size, AT_ONCE), survival.size)
-    return lower, upper
-
-
-def transformed(survival: Floats, se: Floats, z: float, conf_type: str) -> tuple[Floats, Floats]:
-    """The limits ± z on the scale asked for, brought back."""
     inside = (survival > 0) & (survival < 1)
     s = np.where(inside, survival, 0.5)
     if conf_type == "log-log":
@@ -74,3 +60,16 @@ def positive_limits(estimate: Floats, se: Floats, conf_level: float = 0.95) -> t
     some = estimate > 0
     width = np.minimum(normal_quantile(conf_level) * se / np.where(some, estimate, 1.0), LARGEST)
     return np.where(some, estimate * np.exp(-width), 0.0), np.where(some, estimate * np.exp(width), 0.0)
+
+
+def chi2_tail(statistic: ArrayLike, df: ArrayLike) -> Floats:
+    """P(X > statistic) for X chi-square: 1 without a degree of freedom, missing where the statistic is.
+
+    Examples
+    --------
+    >>> chi2_tail([3.841458820694124, 0.0], [1, 0]).round(12).tolist()
+    [0.05, 1.0]
+    """
+    from scipy.special import chdtrc  # at the first test: importing this room costs numpy and pandas only
+
+    return np.where(np.equal(df, 0), 1.0, chdtrc(df, np.maximum(statistic, 0.0)))

@@ -14,10 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, Sample, labels, sample
-from trajectories.survival.chi2 import chi2_tail
-from trajectories.survival.compared import group_counts, slices
 from trajectories.survival.jackknife import cluster_sums
 from trajectories.survival.kaplan_meier import divide, survival_of
+from trajectories.survival.limits import chi2_tail
 from trajectories.survival.risk import RiskSets, risk_sets
 
 
@@ -100,47 +99,51 @@ def logrank_test(
     codes, levels = labels("group", group, np.size(time))
     if weights is not None:
         codes = codes[np.asarray(weights, dtype=float) > 0]
-    k = len(levels)
-    counts = risk_sets(given) if rho or given.robust or not given.unweighted else None
-    weight = None if counts is None else counts.before(survival_of(counts), 1.0) ** rho
-
-    seen, expected, covariance = np.zeros(k), np.zeros(k), np.zeros((k, k))
-    for part in slices(given, codes, k, counts):
-        factor = 1.0 if weight is None else weight[part.rows]
-        d, n = part.n_event.sum(axis=0), part.n_risk
-        share = part.at_risk / n
-        out = factor * d
-        seen += (factor * part.n_event).sum(axis=1)
-        mean = (share * out).sum(axis=1)
-        expected += np.append(mean, out.sum() - mean.sum())
-        if not given.robust:
-            spread = factor * out * divide(n - d, n - 1)
-            across = share * spread
-            # einsum for two or three groups: there, the threads of a matrix product cost more than they save
-            product = across @ share.T if k > 3 else np.einsum("it,jt->ij", across, share)
-            covariance[:-1, :-1] += np.diag(across.sum(axis=1)) - product
-    covariance[:-1, -1] = covariance[-1, :-1] = -covariance[:-1, :-1].sum(axis=1)
-    covariance[-1, -1] = covariance[:-1, :-1].sum()
+    k, counts = len(levels), risk_sets(given)
+    mass = None if given.unweighted else given.weights
+    weight = counts.before(survival_of(counts), 1.0) ** rho
+    rows = np.flatnonzero(counts.all_events > 0)
+    at_risk, events = by_group(given, counts, codes, k, rows)
+    n, d, factor = at_risk.sum(axis=0), events.sum(axis=0), weight[rows]
+    share = at_risk / n
+    seen, expected = events @ factor, share @ (factor * d)
     if given.robust:
-        influence = cluster_sums(score_residuals(given, counts, codes, k, weight), given.cluster)
+        share_of_rows = np.zeros((k, len(weight)))
+        share_of_rows[:, rows] = share
+        influence = cluster_sums(score_residuals(given, counts, codes, share_of_rows, weight), given.cluster)
         covariance = influence.T @ influence
+    else:
+        across = share * (factor**2 * d * divide(n - d, n - 1))
+        covariance = np.diag(across.sum(axis=1)) - across @ share.T
     statistic, df = quadratic_form(seen - expected, covariance)
-    number = np.bincount(codes, None if given.unweighted else given.weights, k).astype(float)
+    number = np.bincount(codes, mass, k).astype(float)
     table = pd.DataFrame({"group": levels, "n": number, "observed": seen, "expected": expected})
-    return TestResult(statistic, df, chi2_tail(statistic, df), table, covariance)
+    return TestResult(statistic, df, float(chi2_tail(statistic, df)), table, covariance)
 
 
-def score_residuals(given: Sample, counts: RiskSets, codes: Integers, k: int, weight: Floats) -> Floats:
-    """w_i ∫ K(t)(Z_i − p(t)) dM_i(t), n × k."""
-    at_risk = group_counts(given, counts, codes, k)
-    share = divide(at_risk, at_risk.sum(axis=0))
+def by_group(given: Sample, counts: RiskSets, codes: Integers, k: int, rows: Integers) -> tuple[Floats, Floats]:
+    """Persons of each compared group at risk, and with the event, at some rows: k × rows."""
+    n_rows = len(counts.time)
+    at_risk, events = np.empty((k, len(rows))), np.empty((k, len(rows)))
+    for j in range(k):
+        own = np.flatnonzero(codes == j)
+        mass, ends = given.weights[own], counts.ends[own]
+        ended = np.bincount(ends, mass, n_rows)
+        entered = np.bincount(counts.enters[own], mass, n_rows)
+        at_risk[j] = (counts.along(np.cumsum, entered) - counts.along(np.cumsum, ended) + ended)[rows]
+        events[j] = np.bincount(ends, mass * (given.cause[own] > 0), n_rows)[rows]
+    return (at_risk if given.whole else np.maximum(at_risk, 0.0)), events  # rounding of a difference of sums
+
+
+def score_residuals(given: Sample, counts: RiskSets, codes: Integers, share: Floats, weight: Floats) -> Floats:
+    """w_i ∫ K(t)(Z_i − p(t)) dM_i(t), n × k; `share` p of each group at every row with an event."""
     hazard = weight * divide(counts.all_events, counts.n_risk)
     total = counts.along(np.cumsum, hazard)
     mean = counts.along(np.cumsum, share * hazard)
     spent = total[counts.ends] - counts.before(total, 0.0)[counts.enters]
     drift = (mean[:, counts.ends] - counts.before(mean, 0.0)[:, counts.enters]).T
     own = np.where(given.cause > 0, weight[counts.ends], 0.0)
-    member = np.eye(k)[codes]
+    member = np.eye(len(share))[codes]
     return given.weights[:, None] * (member * (own - spent)[:, None] - own[:, None] * share[:, counts.ends].T + drift)
 
 

@@ -1,9 +1,9 @@
 """Who is at risk when: the one definition that curves, tests and printed numbers at risk share.
 
 At risk at t means entry < t ≤ time: whoever is censored at t is still at risk at t, and events come before
-censorings. The table has one row at each time where anything ends, per group. On whole months it is counted by
-`bincount`; on other times by sorting, where times closer than 1.5e-8 (absolute, or relative to the mean) are ties,
-as in R (survival's `timefix`: 0.1 + 0.2 and 0.3 are one time). Both ways give the same rows.
+censorings. The table has one row at each time where anything ends, per group. Everything is counted by `bincount` of
+ranks: whole months are their own ranks, other times are sorted, where times closer than 1.5e-8 (absolute, or relative
+to the mean) are ties, as in R (survival's `timefix`: 0.1 + 0.2 and 0.3 are one time).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from trajectories.survival.checks import Floats, Integers, Sample, refuse, sample
-from trajectories.survival.ordering import added_in_ties, in_order_of_groups, starts_of_ties, tie_width
 
+TIE = float(np.sqrt(np.finfo(float).eps))  # R's tolerance for « the same time »
 LONGEST_GRID = 100_000  # whole numbers above this (days over centuries) are sorted rather than counted
 
 
@@ -74,21 +74,19 @@ class RiskSets(Rows):
     n_risk: NDArray[np.number]
     n_event: NDArray[np.number]  # causes × rows
     n_censor: NDArray[np.number]
-    persons: Callable[[], tuple[Integers, Integers]] = field(repr=False, compare=False)
+    order: Integers | None = field(repr=False)  # in which order the next two hold the persons; None: as they were given
+    first_rows: Integers = field(repr=False)
+    last_rows: Integers = field(repr=False)
 
     @cached_property
-    def _rows_of_persons(self) -> tuple[Integers, Integers]:
-        return self.persons()
-
-    @property
     def enters(self) -> Integers:
         """The first row at which each person is at risk."""
-        return self._rows_of_persons[0]
+        return put_back(self.first_rows, self.order)
 
-    @property
+    @cached_property
     def ends(self) -> Integers:
         """The row of each person's time."""
-        return self._rows_of_persons[1]
+        return put_back(self.last_rows, self.order)
 
     @cached_property
     def all_events(self) -> NDArray[np.number]:
@@ -104,192 +102,118 @@ class RiskSets(Rows):
         return Steps(np.searchsorted(at, self.bounds), at, len(moves))
 
 
-def ranks_by_sorting(time: Floats, entry: Floats | None) -> tuple[Floats, Integers, Integers | None]:
-    """Any times: those closer than `tie_width` are one (the smallest), and an entry as near to it is at it."""
-    order = np.argsort(time)
-    ordered = time[order]
-    width = tie_width(time)
-    new = starts_of_ties(ordered, width)
-    heads = ordered[new]
-    ends = np.empty(len(time), np.int64)
-    ends[order] = np.cumsum(new) - 1
-    starts = None if entry is None else positions(heads, entry + width) - 1
-    if starts is not None:
-        refuse("time", ends <= starts, "are not after their entry (to 1.5e-8)")
-    return heads, ends, starts
+def put_back(values: NDArray, order: Integers | None) -> NDArray:
+    """Values of persons in some order, as the persons were given."""
+    if order is None:
+        return values
+    result = np.empty_like(values)
+    result[order] = values
+    return result
 
 
-def as_whole(values: Floats) -> Integers | None:
-    """The values as whole numbers from 0 up, where they are; None where counting by `bincount` would not be exact."""
+def tie_width(values: Floats) -> float:
+    """Times this close, or closer, are one: 1.5e-8, absolute or relative to the mean, whichever is larger."""
+    return TIE * max(1.0, float(values.mean()))
+
+
+def whole_numbers(values: Floats) -> Integers | None:
+    """The values as whole numbers from 0 up, where they all are, and small enough to be counted one by one."""
     if values.max() > LONGEST_GRID or (values[:100] != np.floor(values[:100])).any():  # the first few tell most
         return None
     whole = values.astype(np.int64)
     return whole if np.array_equal(whole, values) else None
 
 
-def ranks(values: Floats) -> tuple[Floats, Integers]:
-    """Distinct times (whole numbers: all of them from 0 up) and the place of each value among them."""
-    whole = as_whole(values)
-    return ranks_by_sorting(values, None)[:2] if whole is None else (np.arange(values.max() + 1), whole)
+def by_month(time: Floats, entry: Floats | None) -> tuple[Floats, Integers, Integers] | None:
+    """`ranks` of whole numbers, all of which from 0 up are listed; None where some are no whole numbers."""
+    end = whole_numbers(time)
+    start = None if end is None or entry is None else whole_numbers(entry)
+    if end is None or (start is None and entry is not None):
+        return None
+    return np.arange(time.max() + 1), end, np.zeros(len(end), np.int64) if start is None else start + 1
 
 
-def months_of(given: Sample) -> tuple[Integers, Integers | None] | None:
-    """Times and entries that are whole numbers."""
-    ends = as_whole(given.time)
-    starts = None if ends is None or given.entry is None else as_whole(given.entry)
-    return None if ends is None or (starts is None and given.entry is not None) else (ends, starts)
+def in_order(time: Floats, entry: Floats | None, width: float) -> tuple[Integers, Floats, Integers, Integers]:
+    """The persons in the order of their times, the distinct times, and the `ranks` of the persons in that order.
+
+    Times no farther apart than `width` are one, the smallest; an entry as near to a time is at that time.
+    """
+    order = np.argsort(time)
+    ordered = time[order]
+    new = np.append(True, np.diff(ordered) > width)
+    heads, enter = ordered[new], np.zeros(len(order), np.int64)
+    if entry is not None:
+        entry = entry[order] + width
+        late = np.flatnonzero(entry >= heads[0])
+        late = late[np.argsort(entry[late])]  # looked up in order, which is several times faster
+        enter[late] = np.searchsorted(heads, entry[late], side="right")
+    return order, heads, np.cumsum(new) - 1, enter
 
 
-def risk_sets(given: Sample, *, sort: bool | None = None) -> RiskSets:
-    """The count table of a checked sample; `sort` forces one of the two ways (None: the one that fits)."""
-    months = None if sort else months_of(given)
-    if months is not None:
-        return counted_by_rank(given, np.arange(given.time.max() + 1), *months)
-    if given.unweighted:
-        return counted_in_order(given, in_order(given, given.kinds, len(given.causes) + 1))
-    return counted_by_rank(given, *ranks_by_sorting(given.time, given.entry))
+def ranks(time: Floats, entry: Floats | None = None) -> tuple[Floats, Integers, Integers]:
+    """The distinct times, and of each person the place of the time among them, and of the first time at risk."""
+    if (months := by_month(time, entry)) is not None:
+        return months
+    order, heads, end, enter = in_order(time, entry, tie_width(time))
+    return heads, put_back(end, order), put_back(enter, order)
 
 
-def counted_by_rank(given: Sample, heads: Floats, end: Integers, start: Integers | None) -> RiskSets:
-    """Counts by `bincount` of the ranks, among the times `heads`, at which persons end and after which they start."""
-    n_heads, n_groups = len(heads), given.n_groups
-    enter = np.zeros(len(end), np.int64) if start is None else start + 1
-    if n_groups > 1:
-        key = given.group * n_heads
-        end, enter = key + end, key + enter
-    keys = np.arange(n_groups * n_heads) if n_groups * n_heads <= 4 * len(end) + 10_000 else np.unique(end)
-    if len(keys) < n_groups * n_heads:  # many groups that share few times
-        end, enter = np.searchsorted(keys, end), np.searchsorted(keys, enter)
+def risk_sets(given: Sample) -> RiskSets:
+    """The count table of a checked sample."""
+    if (months := by_month(given.time, given.entry)) is not None:
+        return counted_by_rank(given, *months)
+    width = tie_width(given.time)
+    if given.n_groups == 1:
+        order, heads, end, enter = in_order(given.time, given.entry, width)
+        return counted(given, heads, np.zeros(len(heads), np.int64), end, enter, order)
+    by_group = np.argsort(given.group.astype(np.min_scalar_type(given.n_groups)), kind="stable")
+    cuts = np.searchsorted(given.group[by_group], np.arange(1, given.n_groups))
+    size, parts = 0, []
+    for g, own in enumerate(np.split(by_group, cuts)):
+        if len(own):  # a group in which all have a weight of 0 has no row
+            entry = None if given.entry is None else given.entry[own]
+            order, heads, end, enter = in_order(given.time[own], entry, width)
+            parts.append((heads, np.full(len(heads), g), size + end, size + enter, own[order]))
+            size += len(heads)
+    return counted(given, *(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    mass = None if given.unweighted else given.weights
-    n_kinds = len(given.causes) + 1
-    what = end * n_kinds
-    what += given.kinds
-    kinds = np.bincount(what, mass, len(keys) * n_kinds).reshape(-1, n_kinds).T
+
+def counted_by_rank(given: Sample, heads: Floats, end: Integers, enter: Integers) -> RiskSets:
+    """The counts of persons of whom `ranks` are known among the times `heads`, those of all groups."""
+    n_heads, n_cells = len(heads), given.n_groups * len(heads)
+    if given.n_groups > 1:
+        end, enter = given.group * n_heads + end, given.group * n_heads + enter
+    if n_cells <= 4 * len(end) + 10_000:
+        ends_here = np.bincount(end, minlength=n_cells) > 0
+        cells, row = np.flatnonzero(ends_here), np.cumsum(ends_here) - ends_here  # the row at a cell, or after it
+        end, enter = row[end], row[enter]
+    else:  # many groups that share few times
+        cells, end = np.unique(end, return_inverse=True)
+        enter = np.searchsorted(cells, enter)
+    return counted(given, heads[cells % n_heads], cells // n_heads, end, enter)
+
+
+def counted(
+    given: Sample, time: Floats, group: Integers, end: Integers, enter: Integers, order: Integers | None = None
+) -> RiskSets:
+    """The counts of rows (time, group): each person, in some `order`, is at risk from the row `enter` to `end`."""
+    refuse("time", end < enter, "are not after their entry (to 1.5e-8)")
+    kind, mass = given.kinds, None if given.unweighted else given.weights
+    if order is not None:
+        kind, mass = kind[order], None if mass is None else mass[order]
+    n_rows, n_kinds = len(time), len(given.causes) + 1
+    kinds = np.bincount(kind * n_rows + end, mass, n_kinds * n_rows).reshape(n_kinds, n_rows)
     ended = kinds.sum(axis=0)
-    n_risk = np.cumsum(np.bincount(enter, mass, len(keys))) - np.cumsum(ended) + ended
-    persons = ended if given.unweighted else np.bincount(end, minlength=len(keys))
-    rows = np.flatnonzero(persons)
-    if given.unweighted:
-        kinds, n_risk = kinds[:, rows], n_risk[rows]
-    elif given.whole:
-        kinds, n_risk = (np.rint(x[..., rows]).astype(np.int64) for x in (kinds, n_risk))
-    else:
+    n_risk = np.cumsum(np.bincount(enter, mass, n_rows)) - np.cumsum(ended) + ended
+    if not given.whole:
         # Weights that are not whole numbers leave a rounding error in a difference of sums. Where everyone at risk
         # leaves, the numbers must be equal, or a curve that is 0 would be 1e-17.
-        after = np.cumsum(np.bincount(enter, minlength=len(keys))) - np.cumsum(persons)
-        kinds, n_risk = kinds[:, rows], np.where(after == 0, ended, n_risk)[rows]
-    names = keys[rows]
-    group = names // n_heads
-    next_row = np.cumsum(persons > 0) - (persons > 0)  # the row of a key, or the first one after it
-    return RiskSets(
-        np.searchsorted(group, np.arange(n_groups + 1)),
-        heads[names % n_heads],
-        group,
-        given.causes,
-        n_risk,
-        kinds[1:],
-        kinds[0],
-        lambda: (next_row[enter], next_row[end]),
-    )
-
-
-@dataclass(frozen=True)
-class InOrder:
-    """What happens to everybody in the order of time, group after group, from one sort; and the ties among the ends."""
-
-    time: Floats  # of each end
-    marks: NDArray[np.unsignedinteger]  # of ends, and of late entries (+ the number of marks) among them
-    place: Integers | None  # where each end is among the marks; None: marks are of ends alone
-    cuts: Integers  # ends of group g are cuts[g]:cuts[g + 1]
-    new: NDArray[np.bool_]  # ends that begin a row
-    first: Integers  # their places among the ends
-    size: Integers  # ends in each row
-
-    def placed(self, ends: Integers) -> Integers:
-        """Where some ends are among the marks."""
-        return ends if self.place is None else self.place[ends]
-
-
-def in_order(given: Sample, marks: NDArray[np.integer], n_marks: int) -> InOrder:
-    """Sorts unweighted persons, who carry one of `n_marks` marks; refuses an entry that is one with its own time."""
-    values, group, width, n = given.time, given.group, tie_width(given.time), len(given.time)
-    late = np.zeros(0, np.int64) if given.entry is None else np.flatnonzero(given.entry > 0)
-    marks = marks.astype(np.uint8 if 2 * n_marks <= 256 else np.uint64, copy=False)
-    if len(late):
-        # As near to a time, an entry is at that time: after what ends then. At 0, one is at risk from the first row.
-        values = np.concatenate([values, given.entry[late] + width])
-        marks = np.concatenate([marks, marks[late] + marks.dtype.type(n_marks)])
-        group = np.concatenate([group, group[late]]) if given.n_groups > 1 else group
-    values, marks, cuts = in_order_of_groups(values, marks, 2 * n_marks, group, given.n_groups)
-    place = None
-    if len(late):
-        place = np.flatnonzero(marks < n_marks)
-        values, cuts = values[place], np.searchsorted(place, cuts)
-
-    new = starts_of_ties(values, width)
-    new[cuts[:-1][np.diff(cuts) > 0]] = True
-    first = np.flatnonzero(new)
-    size = np.empty_like(first)
-    np.subtract(first[1:], first[:-1], out=size[:-1])
-    size[-1] = n - first[-1]
-    if given.entry is not None:
-        several = np.flatnonzero(size > 1)
-        longest = (values[first[several] + size[several] - 1] - values[first[several]]).max(initial=0.0)
-        if given.shortest <= width + longest:
-            short = np.flatnonzero(given.time - given.entry <= width + longest)
-            refuse_empty(given, short, given.entry[short] + width, values[first], np.searchsorted(first, cuts))
-    return InOrder(values, marks, place, cuts, new, first, size)
-
-
-def refuse_empty(given: Sample, short: Integers, after: Floats, head: Floats, bounds: Integers) -> None:
-    """Refuses those of the `short` stays, at risk `after` some time, that begin and end in one row.
-
-    `head` are the times of the rows, of group g from bounds[g] on.
-    """
-    empty = np.zeros(len(given.time), dtype=bool)
-    for g, row in enumerate(pairwise(bounds)):
-        mine = given.group[short] == g
-        begin, end = (positions(head[slice(*row)], x[mine]) for x in (after, given.time[short]))
-        empty[short[mine]] = end <= begin
-    refuse("time", empty, "are not after their entry (to 1.5e-8)")
-
-
-def counted_in_order(given: Sample, ordered: InOrder) -> RiskSets:
-    """The counts of persons whose marks are their `kinds`."""
-    first, n_groups, n_censor = ordered.first, given.n_groups, ordered.size
-    marks = ordered.marks if ordered.place is None else ordered.marks[ordered.place]
-    n_event = np.empty((len(given.causes), len(first)), np.int64)
-    for k, row in enumerate(n_event, start=1):
-        row[:] = added_in_ties(marks == k, ordered.new, first)
-        n_censor = n_censor - row
-    head, bounds = ordered.time[first], np.searchsorted(first, ordered.cuts)
-
-    # At risk at a row: those of its group who have entered, less those who ended before it.
-    n_risk = ordered.placed(first) - first
-    n_risk -= first
-    for row, stop, upto in zip(pairwise(bounds), ordered.cuts[1:], np.cumsum(given.n_late), strict=True):
-        n_risk[slice(*row)] += stop - upto
-
-    def persons() -> tuple[Integers, Integers]:
-        ends, enters = np.empty(len(given.time), np.int64), bounds[given.group]
-        for g, row in enumerate(pairwise(bounds)):
-            mine = np.flatnonzero(given.group == g) if n_groups > 1 else slice(None)
-            ends[mine] = row[0] + positions(head[slice(*row)], given.time[mine]) - 1
-            if given.entry is not None:
-                enters[mine] = row[0] + positions(head[slice(*row)], given.entry[mine] + tie_width(given.time))
-        return enters, ends
-
-    row_group = np.repeat(np.arange(n_groups), np.diff(bounds))
-    return RiskSets(bounds, head, row_group, given.causes, n_risk, n_event, n_censor, persons)
-
-
-def positions(heads: Floats, values: Floats) -> Integers:
-    """How many heads are ≤ each value; looked up in order, which is several times faster."""
-    order = np.argsort(values)
-    found = np.empty(len(values), np.int64)
-    found[order] = np.searchsorted(heads, values[order], side="right")
-    return found
+        after = np.cumsum(np.bincount(enter, minlength=n_rows) - np.bincount(end, minlength=n_rows))
+        n_risk = np.where(after == 0, ended, n_risk)
+    elif mass is not None:
+        kinds, n_risk = (np.rint(x).astype(np.int64) for x in (kinds, n_risk))
+    bounds = np.searchsorted(group, np.arange(given.n_groups + 1))
+    return RiskSets(bounds, time, group, given.causes, n_risk, kinds[1:], kinds[0], order, enter, end)
 
 
 def with_groups(columns: dict[str, NDArray], given: Sample, rows: Integers) -> pd.DataFrame:

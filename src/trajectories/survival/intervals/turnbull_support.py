@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from trajectories.survival.checks import Floats, Integers, labels, refuse, times, weights_of
-from trajectories.survival.risk import as_whole, ranks_by_sorting
+from trajectories.survival.risk import ranks
 
 POINT, CLOSES, OPENS = 0, 1, 2
 SMALL = 60_000  # patterns × candidates up to which a dense 0/1 matrix is the faster way to sum over runs
@@ -55,12 +55,8 @@ def intervals(lower: ArrayLike, upper: ArrayLike, weights: ArrayLike | None, gro
         low, high, mass, codes = low[used], high[used], mass[used], codes[used]
     open_ = np.isinf(high)
     high = np.where(open_, low, high)
-    starts, ends = as_whole(low), as_whole(high)
-    if starts is not None and ends is not None:
-        time = np.arange(high.max() + 1)
-    else:
-        time, _, _ = ranks_by_sorting(np.concatenate([np.unique(low), np.unique(high)]), None)
-        starts, ends = (np.searchsorted(time, x, side="right") - 1 for x in (low, high))
+    time, place, _ = ranks(np.concatenate([low, high]))
+    starts, ends = place[: len(low)], place[len(low) :]
     return Intervals(time, starts, np.where(open_, len(time), ends), mass, codes, levels)
 
 

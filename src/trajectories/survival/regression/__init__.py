@@ -1,1 +1,1 @@
-"""Models with covariates: Cox, Fine–Gray, discrete-time hazard, accelerated failure time, mixture cure."""
+"""Models with covariates: Cox, Fine–Gray, discrete-time hazard, mixture cure."""

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from trajectories.survival.checks import Floats, Sample, numbers, refuse, sample
+from trajectories.survival.regression.collinearity import check_independent, said
 
 Covariates = str | Sequence[str]
 
@@ -207,3 +208,27 @@ def evaluated(spec: Any, frame: pd.DataFrame, built: Any = None) -> tuple[tuple[
     for name, values in zip(names, matrix, strict=True):
         refuse(name, ~np.isfinite(values), "are missing or infinite")
     return names, matrix
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Terms are centred and scaled inside the fit; `matrix` turns coefficients back, an intercept first."""
+
+    matrix: Floats
+    scaled: Floats  # (terms + 1) × n, ones first
+
+
+def with_intercept(x: Floats, weights: Floats, names: Sequence[str]) -> Scale:
+    """Ones and the scaled terms (terms × n)."""
+    total = weights.sum()
+    center = x @ weights / total
+    scaled = x - center[:, None]
+    spread = np.sqrt(scaled**2 @ weights / total)
+    constant = x.min(axis=1) == x.max(axis=1)
+    if constant.any():
+        raise ValueError(f"covariates: {said(names, constant)} the same value in all {x.shape[1]} rows")
+    scaled /= spread[:, None]
+    check_independent((scaled * weights) @ scaled.T, total, names)
+    back = np.diag(np.concatenate([[1.0], 1 / spread]))
+    back[0, 1:] = -center / spread
+    return Scale(back, np.vstack([np.ones(x.shape[1]), scaled]))

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from trajectories.survival.checks import Floats, Sample, one_of
-from trajectories.survival.chi2 import chi2_tail
 from trajectories.survival.kaplan_meier import survival_of
+from trajectories.survival.limits import chi2_tail
 from trajectories.survival.regression.cox_likelihood import Point
 from trajectories.survival.risk import risk_sets
 
@@ -69,5 +69,5 @@ def proportional_hazards(point: Point, g: Floats, names: Sequence[str]) -> pd.Da
         if np.linalg.eigvalsh(correlation)[0] > NOTHING:
             statistic[-1] = (scale * score) @ np.linalg.solve(correlation, scale * score)
     df = np.append(np.ones(p, np.int64), p)
-    tails = [x if np.isnan(x) else chi2_tail(x, int(k)) for x, k in zip(statistic, df, strict=True)]
-    return pd.DataFrame({"term": [*names, "GLOBAL"], "statistic": statistic, "df": df, "p_value": tails})
+    p_value = chi2_tail(statistic, df)
+    return pd.DataFrame({"term": [*names, "GLOBAL"], "statistic": statistic, "df": df, "p_value": p_value})

@@ -1,44 +1,49 @@
 """Mixture cure model: a share π of the persons never leaves, the others leave at times of one distribution.
 
 S(t) = π + (1 − π) S₀(t) (Boag 1949; Farewell 1982; Maller & Zhou 1996): π is the plateau that a survival curve would
-reach. Our own likelihood and fit (`log_time.py`): lifelines 0.30.3's MixtureCureFitter gives a right-censored row of
-interval data S(lower) − S(10²⁵), which leaves the share itself out, so that its estimate is 0 whatever the truth (0 of
-25 samples over 0.001 where it was 0.2, 0.5 or 0.8), and from any start.
+reach. Those who leave do so at log T = η + σ W, where W has a standard smallest-extreme-value (Weibull T), normal
+(log-normal T) or logistic (log-logistic T) distribution (Kalbfleisch & Prentice 2002, 2.2; Collett 2015, ch. 5–6). A
+person contributes
+
+- the density of T at an exact time (in the unit of time: − log t − log σ), or S(lower) − S(upper), or S(lower);
+- divided by S(entry), where entry is delayed: the person is in the sample because T > entry.
+
+The likelihood and its fit are our own: lifelines 0.30.3's MixtureCureFitter gives a right-censored row of interval data
+S(lower) − S(10²⁵), which leaves the share itself out, so that its estimate is 0 whatever the truth (0 of 25 samples
+over 0.001 where it was 0.2, 0.5 or 0.8), and from any start. `row_terms` gives the likelihood of a person with its
+first and second derivatives by η, log σ and logit π, so that nothing is differentiated numerically. Newton's method has
+Marquardt's damping (1963), which does not depend on the scale of a term: this likelihood is not concave everywhere. A
+maximum that lies at infinity (a level where nobody leaves, exits that are all one time) is found out and said, never
+returned.
 
 A plateau that was not observed is an extrapolation. `supported` says whether this one was; see `mixture_cure`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from trajectories.notebook_objects import as_html, plot, to_frame
-from trajectories.survival.checks import Floats, normal_quantile, one_of, times
+from trajectories.survival import checks
+from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, one_of, refuse, weights_of
+from trajectories.survival.jackknife import cluster_sums
 from trajectories.survival.limits import survival_limits
 from trajectories.survival.regression.coefficients import coefficient_table
-from trajectories.survival.regression.covariates import Design, design
-from trajectories.survival.regression.log_time import FAMILIES, Exits, exits, expit, survival
-from trajectories.survival.regression.log_time_fit import (
-    FLAT,
-    INTERCEPT,
-    LOG_SCALE,
-    LOG_TIME,
-    Model,
-    Point,
-    Scale,
-    covariances,
-    endless,
-    maximise,
-    model_of,
-    start_of,
-    turned_back,
-    with_intercept,
-)
+from trajectories.survival.regression.covariates import Design, Scale, design, with_intercept
 
+INTERCEPT, LOG_TIME, LOG_SCALE = "intercept", "log_time", "log_scale"
+MOST = 50.0  # e^e^50 is long past any number: beyond it an extreme-value survival is 0
+TINY = 1e-300
+MOST_STEPS = 300
+CONVERGED = 1e-20  # squared distance to the maximum, in standard errors
+ROUNDING = 1e-15  # under this it may stop falling; on a slope without end, what is known has gone by then
+FLAT, FAR = 1e-6, 0.1  # almost nothing to gain, and still a step of 10 %: a slope that never ends
+UNKNOWN = 1e-10  # share of the exits' information below which nothing is known in a direction
 STARTS = (0.9, 0.5, 0.1)  # of the share of persons without an exit
 # Selukar & Othus (2023) for the first two. The third is ours: a short follow-up gives, by chance, a fit with a high
 # plateau that is reached at once, which only the likelihood of no plateau tells from a true one.
@@ -84,36 +89,27 @@ class CureFit:
 
     def survival(self, times: ArrayLike) -> pd.DataFrame:
         """S(t) of all the persons: time, survival, se, lower, upper (log-log; missing where no share was found)."""
-        return curve(self, times)
+        at = checks.times("times", times)
+        z = (np.log(np.maximum(at, TINY)) - self.location) / self.scale
+        family = FAMILIES[self.distribution]
+        leavers = np.where(at > 0, np.exp(family.log_survival(z)), 1.0)
+        values = self.share + (1 - self.share) * leavers
+        density = np.where(at > 0, (1 - self.share) * np.exp(family.log_density(z)), 0.0)
+        slopes = np.vstack([np.outer(self._slopes, 1 - leavers), density / self.scale, density * z])
+        covariance = self.covariance if self.robust_covariance is None else self.robust_covariance
+        se = np.sqrt(np.einsum("jt,jk,kt->t", slopes, covariance, slopes))
+        lower, upper = survival_limits(values, se, self.conf_level)
+        return pd.DataFrame({"time": at, "survival": values, "se": se, "lower": lower, "upper": upper})
 
     def predict_survival(self, newdata: pd.DataFrame, times: ArrayLike) -> pd.DataFrame:
         """S(t | x) where the share has covariates: a row per row of `newdata`, a column per time."""
-        return predicted(self, newdata, times)
-
-
-def curve(fit: CureFit, when: ArrayLike) -> pd.DataFrame:
-    """See `CureFit.survival`."""
-    moments = times("times", when)
-    latency = survival(fit.distribution, moments, np.array([fit.location]), np.log(fit.scale))[0]
-    values = fit.share + (1 - fit.share) * latency
-    z = (np.log(np.maximum(moments, 1e-300)) - fit.location) / fit.scale
-    density = np.where(moments > 0, (1 - fit.share) * np.exp(FAMILIES[fit.distribution].log_density(z)), 0.0)
-    slopes = np.vstack([np.outer(fit._slopes, 1 - latency), density / fit.scale, density * z])
-    covariance = fit.covariance if fit.robust_covariance is None else fit.robust_covariance
-    se = np.sqrt(np.einsum("jt,jk,kt->t", slopes, covariance, slopes))
-    lower, upper = survival_limits(values, se, fit.conf_level)
-    return pd.DataFrame({"time": moments, "survival": values, "se": se, "lower": lower, "upper": upper})
-
-
-def predicted(fit: CureFit, newdata: pd.DataFrame, when: ArrayLike) -> pd.DataFrame:
-    """See `CureFit.predict_survival`."""
-    if fit._design is None:
-        raise ValueError("newdata: the share has no covariates; `survival(times)` is the curve of every person")
-    moments = times("times", when)
-    coef = fit.table["coef"].to_numpy()
-    share = expit(coef[0] + coef[1:-2] @ fit._design.matrix(newdata))[:, None]
-    latency = survival(fit.distribution, moments, np.array([fit.location]), np.log(fit.scale))
-    return pd.DataFrame(share + (1 - share) * latency, index=newdata.index, columns=moments)
+        if self._design is None:
+            raise ValueError("newdata: the share has no covariates; `survival(times)` is the curve of every person")
+        at = checks.times("times", times)
+        coef = self.table["coef"].to_numpy()
+        share = expit(coef[0] + coef[1:-2] @ self._design.matrix(newdata))[:, None]
+        leavers = survival_of_leavers(self.distribution, at, self.location, self.scale)
+        return pd.DataFrame(share + (1 - share) * leavers, index=newdata.index, columns=at)
 
 
 def mixture_cure(
@@ -188,29 +184,29 @@ def mixture_cure(
     """
     one_of("distribution", distribution, FAMILIES)
     z_level = normal_quantile(conf_level)
-    given = exits(lower, upper, entry=entry, weights=weights, cluster=cluster)
+    given = read_exits(lower, upper, entry=entry, weights=weights, cluster=cluster)
     terms, scale = share_design(covariates, given)
-    ones = np.ones((1, len(given.lower)))
-    plain, step = maximise(alone := model_of(distribution, given, ones), start_of(given, 0))
+    names = (INTERCEPT, *(() if terms is None else terms.names))
+    alone = Model(FAMILIES[distribution], log_times(given), given.weights, given.cluster)
+    plain, step = maximise(alone, start_of(given))
     if step is not None:
         raise endless((LOG_TIME, LOG_SCALE), step)
-    model = model_of(distribution, given, ones, scale.scaled)
-    names = (INTERCEPT, *(() if terms is None else terms.names))
+    model = replace(alone, share=scale.scaled)
     best = highest(model, plain, given, names)
     if best is None:
         found, best = no_share(alone, plain, given.robust, len(names)), plain
     else:
         found = some_share(model, best, scale, given.robust)
-    robust = given.robust
-    used = found.robust_covariance if robust else found.covariance
+
     se, limits = np.nan, (np.nan, np.nan)
     if found.share > 0:
+        used = found.robust_covariance if given.robust else found.covariance
         se = float(np.sqrt(found.slopes @ used[:-2, :-2] @ found.slopes))
         odds, width = found.share / (1 - found.share), z_level * se / (found.share * (1 - found.share))
         limits = tuple(float(expit(np.log(odds) + side * width)) for side in (-1, 1))
-    location, log_scale = (float(value) for value in best.beta[:2])
+    location, sigma = float(best.beta[-2]), float(np.exp(best.beta[-1]))
     follow_up = float(given.lower.max())
-    late = float(survival(distribution, np.array([follow_up]), np.array([location]), log_scale)[0, 0])
+    late = float(survival_of_leavers(distribution, np.array([follow_up]), location, sigma)[0])
     ratio = late / (found.share + (1 - found.share) * late) if late > 0 else 0.0
     evidence = 2 * (best.value - plain.value)
     note = why_not(found.share, ratio, evidence)
@@ -237,7 +233,7 @@ def mixture_cure(
         covariance=found.covariance,
         robust_covariance=found.robust_covariance,
         location=location,
-        scale=float(np.exp(log_scale)),
+        scale=sigma,
         log_likelihood=best.value,
         distribution=distribution,
         n_persons=len(given.lower),
@@ -246,6 +242,16 @@ def mixture_cure(
         _slopes=found.slopes,
         _design=terms,
     )
+
+
+def share_design(covariates: pd.DataFrame | None, given: Exits) -> tuple[Design | None, Scale]:
+    """The design of logit π."""
+    if covariates is None:
+        return None, with_intercept(np.empty((0, len(given.lower))), given.weights, ())
+    if len(covariates) != len(given.used):
+        raise ValueError(f"covariates: {len(covariates)} rows given, {len(given.used)} expected")
+    terms, x = design(covariates[given.used], list(covariates.columns))
+    return terms, with_intercept(x, given.weights, terms.names)
 
 
 @dataclass(frozen=True)
@@ -260,10 +266,11 @@ class Found:
 
 
 def some_share(model: Model, point: Point, scale: Scale, robust: bool) -> Found:
-    """A maximum with a share; inside the fit, log time and log scale come first."""
-    back = turned_back(np.eye(1), scale.matrix)
-    back = np.vstack([back[2:], back[:2]])
-    each = expit(point.beta[2:] @ scale.scaled)
+    """A maximum with a share, turned back from the coefficients of scaled terms to those of the terms given."""
+    k = len(scale.matrix)
+    back = np.eye(k + 2)
+    back[:k, :k] = scale.matrix
+    each = expit(point.beta[:-2] @ scale.scaled)
     slopes = scale.scaled @ (model.weights * each * (1 - each)) / model.weights.sum()
     return Found(
         float(np.average(each, weights=model.weights)),
@@ -284,37 +291,6 @@ def no_share(alone: Model, plain: Point, robust: bool, n_terms: int) -> Found:
     return Found(0.0, nothing, coef, *(padded(c) for c in covariances(alone, plain, np.eye(2), robust)))
 
 
-def share_design(covariates: pd.DataFrame | None, given: Exits) -> tuple[Design | None, Scale]:
-    """The design of logit π."""
-    if covariates is None:
-        return None, with_intercept(np.empty((0, len(given.lower))), given.weights, ())
-    if len(covariates) != len(given.used):
-        raise ValueError(f"covariates: {len(covariates)} rows given, {len(given.used)} expected")
-    terms, x = design(covariates[given.used], list(covariates.columns))
-    return terms, with_intercept(x, given.weights, terms.names)
-
-
-def highest(model: Model, plain: Point, given: Exits, names: tuple[str, ...]) -> Point | None:
-    """The highest maximum from the starts; None where it is that of no share."""
-    log_centre, weights = np.log(given.centre), given.weights[given.known]
-    mean = np.average(log_centre, weights=weights)
-    log_spread = 0.5 * np.log(max(np.average((log_centre - mean) ** 2, weights=weights), 0.01))
-    censored = 1 - weights.sum() / given.weights.sum()
-    ends = []
-    for part in STARTS:
-        share = np.clip(part * censored, 0.001, 0.999)
-        # A lower share goes with later exits: between those seen, and those of no share.
-        latency = part * np.array([mean, log_spread]) + (1 - part) * plain.beta
-        start = np.concatenate([latency, [np.log(share / (1 - share))], np.zeros(len(names) - 1)])
-        ends.append(maximise(model, start))
-    point, step = max(ends, key=lambda end: end[0].value)
-    if step is None and point.value > plain.value + FLAT:
-        return point
-    if point.value > plain.value + 10 * FLAT:
-        raise endless((LOG_TIME, LOG_SCALE, *names), step)
-    return None
-
-
 def why_not(share: float, ratio: float, evidence: float) -> str:
     """The first condition of `supported` that fails; nothing where all hold."""
     if share == 0:
@@ -324,3 +300,381 @@ def why_not(share: float, ratio: float, evidence: float) -> str:
     if ratio >= LARGEST_RATIO:
         return "short_follow_up"
     return "" if evidence > LEAST_EVIDENCE else "weak_evidence"
+
+
+# ── the likelihood ───────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Family:
+    """A distribution of W: log f, log S, ψ = (log f)′ and ψ′."""
+
+    log_density: Callable[[Floats], Floats]
+    log_survival: Callable[[Floats], Floats]
+    slope: Callable[[Floats], Floats]
+    bend: Callable[[Floats], Floats]
+
+
+def expit(z: Floats) -> Floats:
+    """1 / (1 + e^−z), without overflow."""
+    return np.exp(-np.logaddexp(0.0, -z))
+
+
+def log_normal_tail(z: Floats) -> Floats:
+    """log Φ(−z)."""
+    from scipy.special import log_ndtr
+
+    return log_ndtr(-z)
+
+
+def rise(z: Floats) -> Floats:
+    """e^z, where it is still a number."""
+    return np.exp(np.minimum(z, MOST))
+
+
+FAMILIES = {
+    "weibull": Family(lambda z: z - rise(z), lambda z: -rise(z), lambda z: 1.0 - rise(z), lambda z: -rise(z)),
+    "lognormal": Family(
+        lambda z: -0.5 * z**2 - 0.5 * np.log(2 * np.pi), log_normal_tail, lambda z: -z, lambda z: np.full_like(z, -1.0)
+    ),
+    "loglogistic": Family(
+        lambda z: z - 2.0 * np.logaddexp(0.0, z),
+        lambda z: -np.logaddexp(0.0, z),
+        lambda z: 1.0 - 2.0 * expit(z),
+        lambda z: -2.0 * expit(z) * expit(-z),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Exits:
+    """Checked intervals, one value a person; persons of weight 0 are left out."""
+
+    lower: Floats
+    upper: Floats
+    entry: Floats
+    weights: Floats
+    cluster: Integers | None
+    robust: bool  # only the sandwich gives a valid standard error
+    used: np.ndarray  # which of the persons given are here
+
+    @property
+    def known(self) -> np.ndarray:
+        """True where there was an exit."""
+        return np.isfinite(self.upper)
+
+
+def read_exits(
+    lower: ArrayLike,
+    upper: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+) -> Exits:
+    """Reads (lower, upper]; refuses what has no likelihood, and a sample without an exit."""
+    low = checks.times("lower", lower)
+    n = len(low)
+    high = checks.times("upper", upper, n, infinite=True)
+    refuse("upper", high < low, "are below lower")
+    refuse("upper", high == 0, "are 0: log 0 is no number; an exit known to be early is (0, upper]")
+    start = np.zeros(n) if entry is None else checks.times("entry", entry, n)
+    refuse("entry", start > low, "are above lower")
+    refuse("upper", (high == low) & (start == low), "are not after their entry")
+    mass = weights_of(weights, n)
+    household = None if cluster is None else labels("cluster", cluster, n)[0]
+    used = mass > 0
+    if not np.isfinite(high[used]).any():
+        raise ValueError(f"upper: no event to fit, all {int(used.sum())} values are infinite")
+    robust = household is not None or not np.all(mass == np.floor(mass))
+    kept = (x if used.all() else x[used] for x in (low, high, start, mass))
+    return Exits(*kept, None if household is None else household[used], robust, used)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What the survival at some times adds to the likelihood of the persons `rows`."""
+
+    rows: Integers
+    log_time: Floats
+
+
+@dataclass(frozen=True)
+class LogTimes:
+    """Exits by kind, with logarithms taken once."""
+
+    n: int
+    exact: Ends
+    opens: Ends  # the lower end of intervals; −inf from 0, where nothing has happened yet
+    closes: Ends  # their upper end
+    censored: Ends
+    entered: Ends
+
+
+def log_times(given: Exits) -> LogTimes:
+    """Persons censored at 0, or at their entry, say nothing: they are in none of the kinds."""
+
+    def ends(chosen: np.ndarray, time: Floats) -> Ends:
+        rows = np.flatnonzero(chosen)
+        value = time[rows]
+        return Ends(rows, np.where(value > 0, np.log(np.maximum(value, TINY)), -np.inf))
+
+    exact, known = given.lower == given.upper, given.known
+    silent = ~known & (given.lower == given.entry)
+    return LogTimes(
+        len(given.lower),
+        ends(exact, given.lower),
+        ends(known & ~exact, given.lower),
+        ends(known & ~exact, given.upper),
+        ends(~known & ~silent, given.lower),
+        ends((given.entry > 0) & ~silent, given.entry),
+    )
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Per person: log-likelihood (n), its first (p × n) and second derivatives (p × p × n) by the p predictors."""
+
+    value: Floats
+    first: Floats
+    second: Floats
+
+
+def row_terms(family: Family, given: LogTimes, eta: float, log_scale: float, logit: Floats | None = None) -> Terms:
+    """Predictors are η and log σ, one for all, and, where `logit` is given, logit π of each person."""
+    p = 2 if logit is None else 3
+    out = Terms(np.zeros(given.n), np.zeros((p, given.n)), np.zeros((p, p, given.n)))
+    sigma = np.exp(log_scale)
+
+    def standard(ends: Ends) -> Floats:
+        return (ends.log_time - eta) / sigma
+
+    rows = given.exact.rows
+    if len(rows):
+        z = standard(given.exact)
+        psi, bend = family.slope(z), family.bend(z)
+        out.value[rows] += family.log_density(z) - log_scale - given.exact.log_time
+        out.first[0, rows] += -psi / sigma
+        out.first[1, rows] += -psi * z - 1.0
+        out.second[0, 0, rows] += bend / sigma**2
+        out.second[0, 1, rows] += (bend * z + psi) / sigma
+        out.second[1, 1, rows] += (bend * z + psi) * z
+
+    rows = given.opens.rows
+    if len(rows):
+        low, high = (standard(ends) for ends in (given.opens, given.closes))
+        late, early = family.log_survival(high), np.zeros(len(rows))
+        inside = np.isfinite(low)
+        early[inside] = family.log_survival(low[inside])
+        size = early + np.log(-np.expm1(late - early))  # log(S(lower) − S(upper)), in either tail
+        first, second = survival_slopes(family, high, size, sigma, -1.0)
+        opening = survival_slopes(family, low[inside], size[inside], sigma, 1.0)
+        first[:, inside] += opening[0]
+        second[..., inside] += opening[1]
+        add_logarithm(out, rows, size, first, second, 1.0)
+
+    for ends, sign in ((given.censored, 1.0), (given.entered, -1.0)):
+        if not len(ends.rows):
+            continue
+        z = standard(ends)
+        log_s = family.log_survival(z)
+        if logit is None:
+            add_logarithm(out, ends.rows, log_s, *survival_slopes(family, z, log_s, sigma, 1.0), sign)
+            continue
+        stay, leave = -np.logaddexp(0.0, -logit[ends.rows]), -np.logaddexp(0.0, logit[ends.rows])
+        log_mixed = np.logaddexp(stay, leave + log_s)
+        first, second = np.zeros((3, len(z))), np.zeros((3, 3, len(z)))
+        # The latency part carries 1 − π; the share's own part is π(1 − π)(1 − S₀).
+        first[:2], second[:2, :2] = survival_slopes(family, z, log_mixed - leave, sigma, 1.0)
+        gain = np.exp(stay + leave - log_mixed) * -np.expm1(log_s)
+        first[2] = gain
+        second[2, 2] = gain * (1.0 - 2.0 * np.exp(stay))
+        second[:2, 2] = -np.exp(stay) * first[:2]
+        second[2, :2] = second[:2, 2]
+        add_logarithm(out, ends.rows, log_mixed, first, second, sign)
+
+    if logit is not None:  # whoever left is not of those who never do
+        rows = np.concatenate([given.exact.rows, given.opens.rows])
+        share = expit(logit[rows])
+        out.value[rows] -= np.logaddexp(0.0, logit[rows])
+        out.first[2, rows] -= share
+        out.second[2, 2, rows] -= share * (1.0 - share)
+    out.second[1, 0] = out.second[0, 1]
+    return out
+
+
+def survival_slopes(family: Family, z: Floats, log_size: Floats, sigma: float, sign: float) -> tuple[Floats, Floats]:
+    """Derivatives of ± S(z) by η and log σ, over e^log_size: 2 × rows and 2 × 2 × rows."""
+    density = sign * np.exp(family.log_density(z) - log_size)
+    by_scale = density * (family.slope(z) * z + 1.0)
+    first = np.array([density / sigma, density * z])
+    cross = -by_scale / sigma
+    return first, np.array([[-family.slope(z) * density / sigma**2, cross], [cross, -by_scale * z]])
+
+
+def add_logarithm(out: Terms, rows: Integers, log_size: Floats, first: Floats, second: Floats, sign: float) -> None:
+    """Adds ± log of a quantity whose derivatives, over itself, are `first` and `second`."""
+    p = len(first)
+    out.value[rows] += sign * log_size
+    out.first[:p, rows] += sign * first
+    out.second[:p, :p, rows] += sign * (second - first[:, None] * first[None, :])
+
+
+def survival_of_leavers(distribution: str, at: Floats, location: float, scale: float) -> Floats:
+    """S₀(t) of those who leave."""
+    z = (np.log(np.maximum(at, TINY)) - location) / scale
+    return np.where(at > 0, np.exp(FAMILIES[distribution].log_survival(z)), 1.0)
+
+
+# ── the fit ──────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Point:
+    """The log-likelihood at some coefficients, with its gradient and information."""
+
+    beta: Floats
+    value: float
+    gradient: Floats
+    information: Floats
+
+
+@dataclass(frozen=True)
+class Model:
+    """A family and the exits; the coefficients are those of logit π, if there is a share, then η and log σ."""
+
+    family: Family
+    given: LogTimes
+    weights: Floats
+    cluster: Integers | None
+    share: Floats | None = None  # design of logit π, coefficients × persons
+
+    @property
+    def exits(self) -> float:
+        """Weight of the persons with an exit."""
+        return float(self.weights[self.given.exact.rows].sum() + self.weights[self.given.opens.rows].sum())
+
+    @property
+    def designs(self) -> list[tuple[int, Floats]]:
+        """Which predictor of `row_terms` each block of coefficients belongs to, and its design."""
+        ones = np.ones((1, self.given.n))
+        return [*([] if self.share is None else [(2, self.share)]), (0, ones), (1, ones)]
+
+    def terms(self, beta: Floats) -> Terms:
+        """The likelihood of each person."""
+        return row_terms(self.family, self.given, *beta[-2:], None if self.share is None else beta[:-2] @ self.share)
+
+    def at(self, beta: Floats) -> Point:
+        """−inf where the likelihood is no number."""
+        with np.errstate(all="ignore"):
+            terms, weights = self.terms(beta), self.weights
+            value = float(weights @ terms.value)
+            gradient = np.concatenate([design @ (weights * terms.first[a]) for a, design in self.designs])
+            rows = [
+                np.hstack([(left * (weights * terms.second[a, b])) @ right.T for b, right in self.designs])
+                for a, left in self.designs
+            ]
+            information = -np.vstack(rows)
+        fine = np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(information).all()
+        return Point(beta, value if fine else -np.inf, gradient, information)
+
+    def scores(self, beta: Floats) -> Floats:
+        """Weighted scores, persons × coefficients."""
+        first = self.terms(beta).first * self.weights
+        return np.concatenate([first[a] * design for a, design in self.designs]).T
+
+
+def damped_step(point: Point, damping: float) -> Floats | None:
+    """The step on the scale where the information has ones on its diagonal; None where it is not concave."""
+    own = np.abs(np.diag(point.information))
+    scale = 1 / np.sqrt(np.maximum(own, np.finfo(float).tiny))
+    ridged = point.information * np.outer(scale, scale) + damping * np.eye(len(own))
+    try:
+        root = np.linalg.cholesky(ridged)
+    except np.linalg.LinAlgError:
+        return None
+    return scale * np.linalg.solve(root.T, np.linalg.solve(root, scale * point.gradient))
+
+
+def maximise(model: Model, start: Floats) -> tuple[Point, Floats | None]:
+    """The maximum and None; or the last point and the step along which the likelihood goes on rising."""
+    point, damping, last = model.at(start), 0.0, np.inf
+    step = np.ones_like(start)
+    with np.errstate(all="ignore"):
+        for _ in range(MOST_STEPS):
+            tried = damped_step(point, damping)
+            if tried is None:
+                damping = max(damping * 10, 1e-3)
+                continue
+            step = tried
+            gain = float(point.gradient @ step)
+            near = gain < FLAT and damping == 0
+            if near and np.abs(step).max() > FAR:
+                return point, step
+            if near and (gain <= CONVERGED or (gain < ROUNDING and gain > last / 4)):
+                return point, nothing_known(model, point)
+            there = model.at(point.beta + step)
+            if there.value >= point.value - 1e-12 * abs(point.value):
+                last = gain if near else np.inf
+                point, damping = there, damping / 10 if damping > 1e-6 else 0.0
+            elif damping > 1e12:
+                break
+            else:
+                damping = max(damping * 10, 1e-3)
+    return point, step
+
+
+def nothing_known(model: Model, point: Point) -> Floats | None:
+    """A direction of which the exits say nothing: the top of a slope that has become flat. None where there is none."""
+    known, directions = np.linalg.eigh(point.information)
+    return directions[:, 0] if known[0] < UNKNOWN * model.exits else None
+
+
+def endless(names: Sequence[str], step: Floats) -> ValueError:
+    """What to say where there is no maximum; `names` of the coefficients, in the order of `step`."""
+    far = np.abs(step) >= np.abs(step).max() / 2
+    listed = [name for name, moves in zip(names, far, strict=True) if moves]
+    blamed = "upper" if set(listed) <= {INTERCEPT, LOG_TIME, LOG_SCALE} else "covariates"
+    return ValueError(
+        f"{blamed}: the likelihood has no maximum, it rises for ever along {', '.join(listed)} (nobody leaves in a "
+        "level of a covariate, or the exits can all be at one time)"
+    )
+
+
+def start_of(given: Exits) -> Floats:
+    """η and log σ from exits at the middle of their interval, and censorings taken as if they left then."""
+    moment = np.where(given.known, (given.lower + np.where(given.known, given.upper, 0.0)) / 2, given.lower)
+    counted = moment > 0
+    log_moment, weights = np.log(moment[counted]), given.weights[counted]
+    mean = np.average(log_moment, weights=weights)
+    spread = np.sqrt(np.average((log_moment - mean) ** 2, weights=weights))
+    return np.array([mean, np.log(max(spread, 0.1))])
+
+
+def highest(model: Model, plain: Point, given: Exits, names: tuple[str, ...]) -> Point | None:
+    """The highest maximum from the starts; None where it is that of no share."""
+    known = given.known
+    log_centre, weights = np.log((given.lower[known] + given.upper[known]) / 2), given.weights[known]
+    mean = np.average(log_centre, weights=weights)
+    log_spread = 0.5 * np.log(max(np.average((log_centre - mean) ** 2, weights=weights), 0.01))
+    censored = 1 - weights.sum() / given.weights.sum()
+    ends = []
+    for part in STARTS:
+        share = np.clip(part * censored, 0.001, 0.999)
+        # A lower share goes with later exits: between those seen, and those of no share.
+        leavers = part * np.array([mean, log_spread]) + (1 - part) * plain.beta
+        ends.append(maximise(model, np.array([np.log(share / (1 - share)), *np.zeros(len(names) - 1), *leavers])))
+    point, step = max(ends, key=lambda end: end[0].value)
+    if step is None and point.value > plain.value + FLAT:
+        return point
+    if point.value > plain.value + 10 * FLAT:
+        raise endless((*names, LOG_TIME, LOG_SCALE), step)
+    return None
+
+
+def covariances(model: Model, point: Point, back: Floats, robust: bool) -> tuple[Floats, Floats | None]:
+    """Inverse information, and the sandwich of scores summed within clusters (no small-sample factor), turned back."""
+    scale = 1 / np.sqrt(np.diag(point.information))
+    inner = np.linalg.inv(point.information * np.outer(scale, scale)) * np.outer(scale, scale)
+    inner = (inner + inner.T) / 2
+    sandwich = None
+    if robust:
+        influence = cluster_sums(model.scores(point.beta) @ inner, model.cluster) @ back.T
+        sandwich = influence.T @ influence
+    return back @ inner @ back.T, sandwich

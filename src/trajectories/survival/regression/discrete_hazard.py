@@ -20,8 +20,15 @@ from numpy.typing import ArrayLike
 from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Sample, normal_quantile, one_of, refuse, times
 from trajectories.survival.regression.coefficients import coefficient_table
-from trajectories.survival.regression.covariates import NO_STRATA, Covariates, Design, Strata, design, read_sample
-from trajectories.survival.regression.log_time_fit import with_intercept
+from trajectories.survival.regression.covariates import (
+    NO_STRATA,
+    Covariates,
+    Design,
+    Strata,
+    design,
+    read_sample,
+    with_intercept,
+)
 from trajectories.survival.regression.person_months import Cells, Months, cells_of, clustered_information, piece_ends
 
 PIECES = (3, 6, 12, 24, 36)

@@ -25,7 +25,7 @@ from trajectories.survival.regression.cox_likelihood import partial_likelihood
 from trajectories.survival.regression.cox_newton import standardise
 from trajectories.survival.regression.cox_residuals import Clusters
 from trajectories.survival.regression.cox_risk import EventRows, PersonWindows, event_rows, windows
-from trajectories.survival.risk import ranks_by_sorting, risk_sets
+from trajectories.survival.risk import ranks, risk_sets
 
 
 @dataclass(frozen=True)
@@ -59,38 +59,37 @@ class ObservationChance:
 
 def plain(time: Integers, event: NDArray[np.bool_], entry: Integers | None) -> Sample:
     """A sample of whole-number times, without weights."""
-    n = len(time)
-    starts = None if entry is None else entry.astype(float)
-    zero = np.zeros(n, np.int64)
-    return Sample(time.astype(float), event.astype(np.int64), starts, np.ones(n), True, zero, levels=None, cluster=None)
+    n, starts = len(time), None if entry is None else entry.astype(float)
+    ones, zeros = np.ones(n), np.zeros(n, np.int64)
+    return Sample(time.astype(float), event.astype(np.int64), starts, ones, True, zeros, None, None, unweighted=True)
 
 
-def observation_chance(given: Sample, end: Integers, start: Integers | None) -> ObservationChance:
-    """G(t)H(t) from ranks of times. On doubled ranks, whoever leaves at t is put just before those censored at t."""
-    left = given.cause > 0
-    shifted, entered = 2 * end - left, None if start is None else 2 * start
-    counts = risk_sets(plain(shifted, ~left, entered), sort=True)
+def observation_chance(given: Sample, end: Integers, enter: Integers) -> ObservationChance:
+    """G(t)H(t) from `ranks`. On doubled ranks, whoever leaves at t is put just before those censored at t."""
+    left, late = given.cause > 0, given.entry is not None
+    ended, entered = 2 * end + 2 - left, 2 * enter
+    counts = risk_sets(plain(ended, ~left, entered if late else None))
     censored = counts.n_event[0] > 0
     cut, chance = counts.time[censored].astype(np.int64), np.append(1.0, survival_of(counts)[censored])
     # As in R: nobody is truly late where all have entered by the first time somebody ends.
-    if start is not None and (start > end.min()).any():
-        top = int(2 * end.max())
-        backwards = risk_sets(plain(top - entered, np.ones(len(end), bool), top - shifted), sort=True)
+    if late and (enter > end.min() + 1).any():
+        top = int(2 * end.max() + 2)
+        backwards = risk_sets(plain(top - entered, np.ones(len(end), bool), top - ended))
         before = backwards.before(survival_of(backwards), 1.0)[::-1]
         at = (top - backwards.time[::-1]).astype(np.int64)
         both = np.union1d(cut, at)
         entry_part = np.append(1.0, before)[np.searchsorted(at, both, side="right")]
         chance = np.append(1.0, entry_part * chance[np.searchsorted(cut, both, side="right")])
         cut = both
-    return ObservationChance(np.append(cut // 2, end.max()), chance)
+    return ObservationChance(np.append(cut // 2 - 1, end.max()), chance)
 
 
 def subdistribution(
     given: Sample, dies: NDArray[np.bool_]
 ) -> tuple[SubdistributionWindows, EventRows, NDArray[np.intp], Floats]:
     """Windows, event rows, who is kept after another cause, and the kept persons' own factor of the weight."""
-    heads, end, start = ranks_by_sorting(given.time, given.entry)
-    chance = observation_chance(given, end, start)
+    heads, end, enter = ranks(given.time, given.entry)
+    chance = observation_chance(given, end, enter)
     other = (given.cause > 0) & ~dies
     interval = chance.interval(end)
     until = np.where(other, chance.cut[interval], end)  # their weight is 1 up to the end of the interval they left in

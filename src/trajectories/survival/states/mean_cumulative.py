@@ -75,7 +75,7 @@ def mean_cumulative(
     codes, levels = (np.zeros(n, np.int64), None) if group is None else labels("group", group, n)
     households = clusters_of(cluster, rows.person)
     given = rows.sample(kinds, codes, levels, households)
-    counts = counted_by_rank(given, rows.heads, rows.stop, rows.start)
+    counts = counted_by_rank(given, rows.heads, rows.stop, rows.start + 1)
     d = counts.n_event.sum(axis=0)
     mean = counts.along(np.cumsum, divide(d, counts.n_risk))
     se = np.sqrt(hazard_influence(given, counts, counts.n_risk))

@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from trajectories.survival.checks import Floats, Integers, Sample, refuse, times
-from trajectories.survival.ordering import tie_width
-from trajectories.survival.risk import ranks
+from trajectories.survival.risk import ranks, tie_width
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def person_rows(person: ArrayLike, start: ArrayLike, stop: ArrayLike) -> PersonR
     refuse("stop", stops <= starts, "are not after their start")
     who = identifiers("person", person, n)
     both = np.concatenate([starts, stops])
-    heads, place = ranks(both)
+    heads, place, _ = ranks(both)
     begins, ends = place[:n], place[n:]
     refuse("stop", ends <= begins, "are not after their start (to 1.5e-8)")
     order = np.argsort(who * len(heads) + begins, kind="stable")

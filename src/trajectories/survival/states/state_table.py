@@ -15,8 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from trajectories.survival.checks import Floats, Integers, refuse, times
-from trajectories.survival.ordering import tie_width
-from trajectories.survival.risk import counted_by_rank
+from trajectories.survival.risk import counted_by_rank, tie_width
 from trajectories.survival.states.person_rows import PersonRows, person_rows
 
 CENSORED = "censor"
@@ -115,7 +114,7 @@ def state_table(
     astray = np.append(False, rows.linked & (after[:-1] != state[rows.order[1:]]))
     refuse("from_state", astray, "are not where the person's row before, which stops at their start, ends")
 
-    counts = counted_by_rank(rows.sample(to + 1, state, states), rows.heads, rows.stop, rows.start)
+    counts = counted_by_rank(rows.sample(to + 1, state, states), rows.heads, rows.stop, rows.start + 1)
     cause, row = np.nonzero(counts.n_event)
     order = np.argsort(counts.time[row], kind="stable")
     cause, row = cause[order], row[order]
