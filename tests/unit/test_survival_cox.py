@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trajectories.survival.kaplan_meier import kaplan_meier
-from trajectories.survival.regression import cox_risk
 from trajectories.survival.regression.cox import cox
 
 TERMS = ["age", "score"]
@@ -87,18 +86,6 @@ def test_maximises_the_partial_likelihood(ties, given_):
         [(gradient(f, best + h, step) - gradient(f, best - h, step)) / (2 * h.max()) for h in np.diag(step)]
     )
     np.testing.assert_allclose(np.linalg.inv(information), fit.covariance, rtol=2e-4, atol=1e-9)
-
-
-@pytest.mark.parametrize("few", [0, 10**6], ids=["added by row", "running sum"])
-@pytest.mark.parametrize("rows", [1, 7, 40])
-def test_both_ways_of_adding_from_a_row_on(few, rows, monkeypatch):
-    monkeypatch.setattr(cox_risk, "FEW_ROWS", few)
-    rng = np.random.default_rng(rows)
-    row = np.sort(rng.integers(0, rows, 30))
-    values = rng.normal(size=(2, 30))
-    starts = np.searchsorted(row, np.arange(rows))
-    expected = np.array([values[:, row >= t].sum(axis=1) for t in range(rows + 1)]).T
-    np.testing.assert_allclose(cox_risk.from_row_on(values, starts), expected, atol=1e-13)
 
 
 ALL = {"entry": "entry", "strata": "region"}

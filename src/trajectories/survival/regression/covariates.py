@@ -1,4 +1,4 @@
-"""The design matrix of a regression: columns of numbers, or a formula, read and checked by name.
+"""The design matrix of a regression, read and checked by name, and the table of its coefficients.
 
 A formula is read by formulaic, without an intercept (a hazard has its baseline instead): a factor of k levels gives
 k − 1 columns `name[level]` against its first level. What is wrong is said with the column's name.
@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from trajectories.survival.checks import Floats, Sample, numbers, refuse, sample
-from trajectories.survival.regression.collinearity import check_independent, said
+from trajectories.survival.checks import Floats, Sample, normal_quantile, numbers, refuse, sample
+from trajectories.survival.limits import chi2_tail
 
 Covariates = str | Sequence[str]
+SAME = 1e-10  # share of a term's information below which nothing is left of it
+NOTHING = 1e-8  # of the model's standard error: rounding, where a sum over clusters is 0
 
 
 def column(data: pd.DataFrame, name: str, role: str) -> pd.Series:
@@ -210,6 +212,30 @@ def evaluated(spec: Any, frame: pd.DataFrame, built: Any = None) -> tuple[tuple[
     return names, matrix
 
 
+# ── terms that no fit can tell apart: constants, and combinations of others; refused by name ──────────────────
+def said(names: Sequence[str], which: np.ndarray) -> str:
+    """« age has », « age, sex have »."""
+    listed = [name for name, bad in zip(names, which, strict=True) if bad]
+    return f"{', '.join(listed)} {'has' if len(listed) == 1 else 'have'}"
+
+
+def check_independent(information: Floats, events: float, names: Sequence[str]) -> None:
+    """Refuses a term whose information, given those before it, is 0."""
+    own = np.diag(information)
+    constant = own < SAME * events
+    if constant.any():
+        raise ValueError(
+            f"covariates: {said(names, constant)} one value among those at risk at each event (by stratum)"
+        )
+    scale = 1 / np.sqrt(own)
+    correlation = information * np.outer(scale, scale)
+    for j in range(1, len(own)):
+        share = np.linalg.solve(correlation[:j, :j], correlation[:j, j])
+        if 1 - correlation[:j, j] @ share < SAME:
+            others = ", ".join(name for name, c in zip(names, share, strict=False) if abs(c) > np.sqrt(SAME))
+            raise ValueError(f"covariates: {names[j]} is a linear combination of {others}; leave one out")
+
+
 @dataclass(frozen=True)
 class Scale:
     """Terms are centred and scaled inside the fit; `matrix` turns coefficients back, an intercept first."""
@@ -232,3 +258,42 @@ def with_intercept(x: Floats, weights: Floats, names: Sequence[str]) -> Scale:
     back = np.diag(np.concatenate([[1.0], 1 / spread]))
     back[0, 1:] = -center / spread
     return Scale(back, np.vstack([np.ones(x.shape[1]), scaled]))
+
+
+def coefficient_table(
+    names: Sequence[str],
+    coef: Floats,
+    covariance: Floats,
+    robust_covariance: Floats | None,
+    ratio: str,
+    conf_level: float = 0.95,
+    without_ratio: Sequence[str] = (),
+) -> pd.DataFrame:
+    """term, coef, se, robust_se, z, p_value, `ratio`, lower, upper.
+
+    z, p and limits use the robust standard error where there is one (`robust_se` is missing else; so it is where it
+    would be 0, as of one cluster alone: that says nothing of how clusters differ). `ratio` is e^coef, with limits;
+    terms of which it says nothing (an intercept, a scale) have none.
+    """
+    z_level = normal_quantile(conf_level)
+    se = np.sqrt(np.diag(covariance))
+    robust_se = np.full(len(coef), np.nan) if robust_covariance is None else np.sqrt(np.diag(robust_covariance))
+    robust_se[robust_se <= NOTHING * se] = np.nan
+    used = se if robust_covariance is None else robust_se
+    z = coef / used
+    shown = np.where([name in without_ratio for name in names], np.nan, coef)
+    with np.errstate(over="ignore"):  # a limit beyond the largest number is infinite
+        lower, ratios, upper = (np.exp(shown + side * z_level * used) for side in (-1, 0, 1))
+    return pd.DataFrame(
+        {
+            "term": list(names),
+            "coef": coef,
+            "se": se,
+            "robust_se": robust_se,
+            "z": z,
+            "p_value": chi2_tail(z**2, 1),
+            ratio: ratios,
+            "lower": lower,
+            "upper": upper,
+        }
+    )

@@ -33,8 +33,7 @@ from trajectories.survival import checks
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, one_of, refuse, weights_of
 from trajectories.survival.jackknife import cluster_sums
 from trajectories.survival.limits import survival_limits
-from trajectories.survival.regression.coefficients import coefficient_table
-from trajectories.survival.regression.covariates import Design, Scale, design, with_intercept
+from trajectories.survival.regression.covariates import Design, Scale, coefficient_table, design, with_intercept
 
 INTERCEPT, LOG_TIME, LOG_SCALE = "intercept", "log_time", "log_scale"
 MOST = 50.0  # e^e^50 is long past any number: beyond it an extreme-value survival is 0

@@ -19,12 +19,12 @@ from numpy.typing import ArrayLike
 
 from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Sample, normal_quantile, one_of, refuse, times
-from trajectories.survival.regression.coefficients import coefficient_table
 from trajectories.survival.regression.covariates import (
     NO_STRATA,
     Covariates,
     Design,
     Strata,
+    coefficient_table,
     design,
     read_sample,
     with_intercept,

@@ -20,11 +20,16 @@ from trajectories.notebook_objects import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, Sample, labels
 from trajectories.survival.kaplan_meier import survival_of
 from trajectories.survival.regression.covariates import NO_STRATA, Covariates, design, read_sample
-from trajectories.survival.regression.cox_fit import Fitted, estimated
-from trajectories.survival.regression.cox_likelihood import partial_likelihood
-from trajectories.survival.regression.cox_newton import standardise
-from trajectories.survival.regression.cox_residuals import Clusters
-from trajectories.survival.regression.cox_risk import EventRows, PersonWindows, event_rows, windows
+from trajectories.survival.regression.cox import (
+    EventRows,
+    Fitted,
+    PersonWindows,
+    estimated,
+    event_rows,
+    partial_likelihood,
+    standardise,
+    windows,
+)
 from trajectories.survival.risk import ranks, risk_sets
 
 
@@ -246,8 +251,8 @@ def fine_gray(
     )
     del x  # the likelihood has its own, sorted
     person = np.arange(len(dies)) if given.cluster is None else given.cluster
-    clusters = Clusters(labels("cluster", np.concatenate([person, person[kept]])[seen.order], len(seen.order))[0])
-    fitted = estimated(likelihood, replace(given, cause=dies.astype(np.int64)), terms, NO_STRATA, scale, clusters)
+    cluster = labels("cluster", np.concatenate([person, person[kept]])[seen.order], len(seen.order))[0]
+    fitted = estimated(likelihood, replace(given, cause=dies.astype(np.int64)), terms, NO_STRATA, scale, cluster)
     total = np.cumsum(fitted.hazard_at_zero)
     return FineGrayFit(
         table=fitted.table(conf_level),
