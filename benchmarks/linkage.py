@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from trajectories import Study, read_deposits
-from trajectories.persons import MATCH_THRESHOLD, SAMPLE_KEY, link, resolve
+from trajectories.linkage import MATCH_THRESHOLD, SAMPLE_KEY, link, resolve
 from trajectories.simulate import Settings, simulate
 
 HOUSEHOLDS = 3_000

@@ -20,10 +20,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits
+from trajectories.linkage import SAMPLE_KEY
 from trajectories.months import months_between
-from trajectories.observations import quarter_ends
-from trajectories.persons import SAMPLE_KEY
 from trajectories.simulate import Settings, simulate
+from trajectories.stays.observations import quarter_ends
 from trajectories.survival import kaplan_meier
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # what scores is with the tests

@@ -15,8 +15,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from trajectories.places import find_places, municipalities
-from trajectories.places.naming import answer
-from trajectories.places.slips import decide, near_names
+from trajectories.places.matching import answer, decide, near_names
 from trajectories.places.spelling import key_of
 from trajectories.places.territory import read_reference
 

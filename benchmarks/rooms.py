@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits
-from trajectories.persons import SAMPLE_KEY
+from trajectories.linkage import SAMPLE_KEY
 from trajectories.retention import estimate
 from trajectories.simulate import Settings, simulate
 

@@ -29,17 +29,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from trajectories import analysis, pipeline, tables
-from trajectories.cohort import GIVEN
+from trajectories import pipeline, tables
+from trajectories.analysis import analyse as analysis
+from trajectories.analysis.portrait import accounting
 from trajectories.deposits import read_deposits
 from trajectories.deposits.synthetic import mark_synthetic
-from trajectories.partitions import build_stays
-from trajectories.persons import SAMPLE_KEY, resolve
-from trajectories.persons.review import review_table
-from trajectories.portrait import accounting
+from trajectories.linkage import SAMPLE_KEY, resolve
+from trajectories.linkage.review import review_table
 from trajectories.simulate import Settings, simulate
+from trajectories.stays.cohort import GIVEN
+from trajectories.stays.partitions import build_stays
+from trajectories.stays.subsample import subsample
 from trajectories.study import Paths, Study
-from trajectories.subsample import subsample
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 WHOLE_LINE = 100_000  # persons up to which deposits are simulated, read and linked
@@ -145,7 +146,7 @@ def persons(b: Build) -> None:
 
 
 def stays(b: Build) -> None:
-    """Spells and cohort, which are one stage of a run (partitions.py)."""
+    """Spells and cohort, which are one stage of a run (stays/partitions.py)."""
     records = tables.load(tables.RECORDS, b.derived, columns=GIVEN, categories=True)
     persons = tables.load(tables.PERSONS, b.derived, columns=tables.WHOSE)
     found, drawn = build_stays(records, persons, study=b.study)

@@ -26,9 +26,9 @@ import numpy as np
 import pandas as pd
 
 from trajectories import Study, build_spells, link_persons, read_deposits
-from trajectories.persons import SAMPLE_KEY
+from trajectories.linkage import SAMPLE_KEY
 from trajectories.simulate import Settings, simulate
-from trajectories.spells import reconstruct
+from trajectories.stays.spells import reconstruct
 
 TEXT = (
     "municipality",

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from trajectories import Study
+from trajectories.analysis.typology import STATES, choose_k, distances, typology
 from trajectories.months import add_months
-from trajectories.typology import STATES, choose_k, distances, typology
 
 MONTHS, DISTINCT, PROGRAMME = 84, 8_000, 1_500
 START = "2015-01-01"

@@ -23,11 +23,11 @@ DATA_KINDS = {
 }  # fmt: skip
 # Where such files are published reference, settings of the program, or synthetic.
 ALLOWED = (
-    "src/trajectories/places/reference/", "src/trajectories/portrait/world_regions.csv",
-    "src/trajectories/persons/model.json", "src/trajectories/report/template/conf.json", "tests/golden/data/",
+    "src/trajectories/places/reference/", "src/trajectories/analysis/portrait/world_regions.csv",
+    "src/trajectories/linkage/model.json", "src/trajectories/report/templates/conf.json", "tests/golden/data/",
     "tests/functional/deposits/data/",
 )  # fmt: skip
-# The study's key and its copies (persons/pseudonyms.py), by name or by what they hold: 64 hexadecimal digits first.
+# The study's key and its copies (linkage/pseudonyms.py), by name or by what they hold: 64 hexadecimal digits first.
 KEY_NAME = re.compile(r"(?i)(?:trajectories-)?key(?:-[0-9a-f]+)?|.*\.(?:key|pem|p12|pfx)|\.env(?:\..+)?")
 KEY_LINE = re.compile(rb"\s*[0-9a-f]{64}\s*(?:\n|\Z)")
 

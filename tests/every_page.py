@@ -14,13 +14,13 @@ import nbformat
 import figure_tables
 from organisation_build import build_of_organisations
 from page_reading import notebook
-from trajectories.quality import organisation_quality
+from trajectories.analysis.quality import organisation_quality
 from trajectories.report import html
 from trajectories.report.addresses import METHOD, page_name, shared_folder
 from trajectories.report.inputs import Report, open_reports
 from trajectories.report.method_page import method_page
 from trajectories.report.organisations import INDEX, organisation_pages
-from trajectories.report.shown import all_protected
+from trajectories.report.run import all_protected
 from trajectories.report.words import LOCALES
 from trajectories.study import Study
 from trajectories.tables import PROVINCE

@@ -9,8 +9,8 @@ import pandas as pd
 
 from lead_tables import every_table
 from report_tables import write_tables
-from trajectories.comparison import shrunken
-from trajectories.services.leads import ranked_leads
+from trajectories.analysis.comparison import shrunken
+from trajectories.analysis.services.leads import ranked_leads
 
 # Persons settled by region: the largest, middling ones, three under the rules.
 PERSONS = {

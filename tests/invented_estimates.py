@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from trajectories import analysis, cli
+from trajectories import cli
+from trajectories.analysis import analyse as analysis
 
 VARIABLE = "TRAJECTORIES_TESTS_ESTIMATES"
 

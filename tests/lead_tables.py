@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from trajectories.services import rules
+from trajectories.analysis.services import leads as rules
 
 
 def expected(**rows):
     """A table service_expected: region → (observed, expected, n, p)."""
-    from trajectories.services.expected import ratio_limits
+    from trajectories.analysis.services.expected import ratio_limits
 
     made = []
     for region, (observed, predicted, n, p) in rows.items():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trajectories.exceptions import LockedError
-from trajectories.locks import alone
+from trajectories.folders import alone
 
 VARIABLE = "TRAJECTORIES_TESTS_SHARE"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trajectories.moves import move_kinds
+from trajectories.stays.moves import move_kinds
 from trajectories.tables import (
     CATEGORIES,
     COHORT,

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from service_tables import described
-from trajectories.course.afterwards import STATES
-from trajectories.course.moving import METHODS
-from trajectories.course.settled import NOTES
 from trajectories.folders import private_folder
-from trajectories.persons import match_weights
+from trajectories.linkage import match_weights
+from trajectories.retention.course.cure_fraction import NOTES
+from trajectories.retention.course.moves import METHODS
+from trajectories.retention.course.post_exit_states import STATES
 from trajectories.tables import EXITS, PROVINCE, RETENTION, conform
 
 PERSONS = {"05": 640, "03": 210, "09": 12, "10": 0}

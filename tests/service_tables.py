@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from trajectories.services.example import one_household
-from trajectories.services.tidy import finished, with_shares
+from trajectories.analysis.services.example import one_household
+from trajectories.analysis.services.service_events import finished, with_shares
 from trajectories.tables import COHORT, CONTACTS, RECORDS, conform
 
 DAY = pd.Timestamp("2021-03-01")

@@ -1,6 +1,6 @@
 """Tables `cohort` and `contacts` of stays whose hazard depends on covariates as the simulator's does, and the truth.
 
-The planted effects are those of `simulate/effects.py`: a job at the establishment multiplies the hazard by .62, city
+The planted effects are those of `simulate/settings.py`: a job at the establishment multiplies the hazard by .62, city
 sizes as planted, immigration category by 1 given city size, though it goes with it. Only the tables are made, no
 deposit. Departures become known by scheduled contacts that fail and news that comes late or never.
 """
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trajectories.simulate import effects
-from trajectories.simulate.told_stays import HEARING
+from trajectories.simulate import settings as effects
+from trajectories.simulate.stays import HEARING
 from trajectories.tables import CATEGORIES, CITY_SIZES, EDUCATION_LEVELS, EXITS, FRENCH_LEVELS
 
 SIZE_RATIO = dict(zip(CITY_SIZES, effects.CITY_SIZE.values(), strict=True))

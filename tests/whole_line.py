@@ -13,7 +13,7 @@ from trajectories.report.addresses import METHOD, page_name
 from trajectories.report.inputs import open_reports
 from trajectories.report.method_page import method_page
 from trajectories.report.organisations import write_organisation_pages
-from trajectories.report.shown import all_protected
+from trajectories.report.run import all_protected
 from trajectories.study import Study
 from trajectories.tables import PROVINCE
 

@@ -1,6 +1,6 @@
 """Reports made without a kernel: a page says its region, tables and nothing else; some regions fail."""
 
-from trajectories.report import batch
+from trajectories.runs import batch
 
 PAGE = "<!doctype html>\n<html lang='fr-CA'><body><h1>{}</h1></body></html>\n"
 

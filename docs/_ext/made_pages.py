@@ -16,7 +16,8 @@ import typer
 from sphinx.application import Sphinx
 
 import trajectories
-from trajectories import results, tables
+from trajectories import tables
+from trajectories.analysis import results
 from trajectories.cli import app as commands_app
 from trajectories.study import Study
 

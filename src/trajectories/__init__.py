@@ -23,27 +23,27 @@ _ROOMS = {
     "Deposits": "deposits",
     "find_places": "places",
     "explain_place": "places",
-    "link_persons": "persons",
-    "build_spells": "spells",
-    "Residences": "spells",
-    "build_cohort": "cohort",
-    "Cohort": "cohort",
-    "whole_portrait": "portrait",
-    "how_departures_become_known": "hearing",
-    "compare": "comparison",
-    "overlap": "comparison",
-    "balance": "comparison",
-    "shrunken": "comparison",
-    "funnel": "comparison",
-    "completed_stays": "completed",
-    "fit_models": "models",
+    "link_persons": "linkage",
+    "build_spells": "stays.spells",
+    "Residences": "stays.spells",
+    "build_cohort": "stays.cohort",
+    "Cohort": "stays.cohort",
+    "whole_portrait": "analysis.portrait",
+    "how_departures_become_known": "retention.reporting_delay",
+    "compare": "analysis.comparison",
+    "overlap": "analysis.comparison",
+    "balance": "analysis.comparison",
+    "shrunken": "analysis.comparison",
+    "funnel": "analysis.comparison",
+    "completed_stays": "analysis.imputation",
+    "fit_models": "analysis.models",
     "protect": "disclosure",
     "build": "pipeline",
-    "analyse": "analysis",
-    "improvement_leads": "leads",
+    "analyse": "analysis.analyse",
+    "improvement_leads": "report.improvement_leads",
     "explore": "report.explorer",
-    "plot": "notebook_objects",
-    "red_band": "notebook_band",
+    "plot": "display",
+    "red_band": "display",
 }
 
 __all__ = ["__version__", "exits", "retention", "survival", "typology", *_ROOMS]
@@ -63,8 +63,8 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-# In a notebook what is not protected says so (notebook_band.py); a script has not imported IPython: nothing happens.
+# In a notebook what is not protected says so (display.py); a script has not imported IPython: nothing happens.
 if "IPython" in sys.modules:
-    from .notebook_band import red_band
+    from .display import red_band
 
     red_band()

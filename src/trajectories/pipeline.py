@@ -18,16 +18,14 @@ from typing import Any
 import pandas as pd
 
 from . import tables
-from .cohort import GIVEN, Cohort
+from .analysis.portrait import accounting
 from .deposits import Deposits, read_deposits
-from .deposits.remembered import Memory
+from .deposits.files import Memory
 from .deposits.synthetic import SYNTHETIC_MARK, is_synthetic, mark_synthetic, sample_study
+from .display import as_html
 from .exceptions import LockedError, StaleTableError, UnusableInputError
-from .folders import private_folder, replaced
-from .locks import alone
-from .notebook_objects import as_html
-from .partitions import build_stays
-from .persons import (
+from .folders import alone, private_folder, replaced
+from .linkage import (
     DRAWS,
     LOOSE,
     SAMPLE_KEY,
@@ -46,11 +44,12 @@ from .persons import (
     secret_key,
     waiting,
 )
-from .persons.key_mark import check_key, note_key
-from .persons.review import read_decisions, review_folder, review_table, write_review
-from .portrait import accounting
+from .linkage.pseudonyms import check_key, note_key
+from .linkage.review import read_decisions, review_folder, review_table, write_review
 from .provenance import choices, finished, linkage_model, refuse_mixture, unfinished
-from .spells import NO_DAY_TOLD, Residences, cutoff_of
+from .stays.cohort import GIVEN, Cohort
+from .stays.partitions import build_stays
+from .stays.spells import NO_DAY_TOLD, Residences, cutoff_of
 from .study import STUDY_VARIABLE, Study
 
 # Below the derived folder: the deposits as a build before read them.
@@ -117,7 +116,8 @@ def build(
 
     `new_key` accepts that the key is another one than that of the tables that are there: all ids change. `force` reads
     every deposit; else those that a build before read are remembered (`read/` below that folder). An
-    `executor` reconstructs spells and cohort by household (partitions.py); the tables are the same, byte for byte.
+    `executor` reconstructs spells and cohort by household (stays/partitions.py); the tables are the same, byte for
+    byte.
 
     What the tables were made from is noted by the command `trajectories build`, not here: what it noted of other tables
     in the folder goes, and the next command builds anew.

@@ -15,13 +15,13 @@ from .deposits.deposits import CROSSWALKS
 from .deposits.rules import CANNOT_OPEN
 from .deposits.synthetic import is_synthetic
 from .exceptions import StaleTableError
-from .persons import Model
-from .persons.pseudonyms import ENVIRONMENT, SAMPLE_KEY, key_path, secret_key
-from .persons.review import FILE as REVIEW
-from .persons.review import review_folder
+from .linkage import Model
+from .linkage.pseudonyms import ENVIRONMENT, SAMPLE_KEY, key_path, secret_key
+from .linkage.review import FILE as REVIEW
+from .linkage.review import review_folder
 from .stamps import PACKAGE, Stamp, file_hash, hashes_below, opened, source_hash
+from .stays.subsample import MOST
 from .study import Study
-from .subsample import MOST
 
 if TYPE_CHECKING:
     from .pipeline import Built

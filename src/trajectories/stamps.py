@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .folders import replaced
-from .slug import shown_name
+from .folders import replaced, shown_name
 
 PACKAGE = Path(__file__).parent
 _SEAL = "seal"

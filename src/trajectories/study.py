@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .exceptions import StudyError
-from .slug import slug
+from .folders import slug
 
 # The years that a date can be of, in a deposit and in a study.
 FIRST_YEAR, LAST_YEAR = 1900, 2100

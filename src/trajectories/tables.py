@@ -33,7 +33,7 @@ PRESENT, LEFT, NOT_REACHED = FOLLOW_UP_STATUSES = ("present", "left", "not_reach
 # The service that is the contact itself, where the row has a status.
 FOLLOW_UP_SERVICE = "post_settlement_follow_up"
 OBSERVATION_KINDS = ("service", "establishment", "follow_up", "departure", "residence")
-# Why an address does not count: it comes again, or leaves open whether the person came back (addresses.py).
+# Why an address does not count: it comes again, or leaves open whether the person came back (stays/addresses.py).
 NO_NEWS = ("old_address", "possible_return", "possible_visit")
 OUTCOMES = ("moved", "present", "lost", "left", "deceased")
 MOVE_KINDS = ("secondary", "onward", "within", "return", "out_of_quebec", "arrival", "undetermined")
@@ -41,7 +41,7 @@ EXITS = ("metropole", "other_region", "outside_quebec", "unknown_destination")
 PATHWAYS = ("secondary", "primary", "onward", "return_stay")
 LOST = ("contact", "silent")
 CONTACT_KINDS = ("present", "left", "failed", "service", "news")
-# Why a contact, a service or news does not enter the observation model (contacts.py).
+# Why a contact, a service or news does not enter the observation model (stays/contacts.py).
 ASIDE_REASONS = (
     "heard_before", "repeats_contact", "after_departure", "contradicts", "after_heard_until", "death", "stays_inside",
     "elsewhere", "no_stay",
@@ -57,9 +57,9 @@ METHODS = (
 # Whose contact failures and hearing a main estimate rests on: the group's own, or the province's.
 REPORTINGS = ("own", "borrowed")
 SUPPORTS = ("observed", "hearsay", "insufficient")
-# The rules by which a type of trajectory is named (typology/naming.py).
+# The rules by which a type of trajectory is named (analysis/typology/naming.py).
 TYPES = ("stays", "returns_early", "returns_late", "onward", "leaves_quebec", "circular")
-# Those who settled in the last fiscal years, and before; and what is measured of them (comparison/periods.py).
+# Those who settled in the last fiscal years, and before; and what is measured of them (analysis/comparison/periods.py).
 RECENT, BEFORE = PERIODS = ("recent", "before")
 BY_PERIOD = "retention_by_period"
 CATEGORIES = (

@@ -6,7 +6,7 @@ Needs a Chromium on the machine (none is downloaded); without one the tests skip
 import pytest
 
 from report_tables import write_tables
-from trajectories.report import run_reports
+from trajectories.runs.batch import run_reports
 from trajectories.study import Study
 
 ALT = "Courbe du taux de rétention estimé en Estrie, du premier mois à 60\u00a0mois"

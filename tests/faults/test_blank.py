@@ -11,7 +11,7 @@ import pytest
 
 from trajectories import pipeline
 from trajectories.deposits.crosswalks import load_crosswalk
-from trajectories.deposits.text import read_text
+from trajectories.deposits.reading import read_text
 from trajectories.exceptions import UnusableInputError
 from trajectories.simulate import Settings, simulate
 from trajectories.study import Paths, Study

@@ -271,7 +271,7 @@ def emptied(content, chance):
 
 
 DAMAGE = (truncated, flipped, emptied)
-# Decisions of a person, which no run can make again: a damaged file is a sentence (persons/review.py).
+# Decisions of a person, which no run can make again: a damaged file is a sentence (linkage/review.py).
 DECIDED = "linkage_review.csv"
 
 

@@ -14,8 +14,9 @@ import pytest
 from page_reading import text_of_workbook
 from report_tables import write_tables
 from trajectories.exceptions import NotebookError, StaleTableError
-from trajectories.report import exports, method_page, run_reports
+from trajectories.report import exports, method_page
 from trajectories.report.run import Run
+from trajectories.runs.batch import run_reports
 from trajectories.simulate.population import POOLS
 from trajectories.study import Study
 

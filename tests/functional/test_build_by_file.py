@@ -8,8 +8,9 @@ import pytest
 
 from commands import call
 from trajectories import pipeline
-from trajectories.deposits import gathering, read_deposits
-from trajectories.deposits.remembered import Memory
+from trajectories.deposits import files as gathering
+from trajectories.deposits import read_deposits
+from trajectories.deposits.files import Memory
 from trajectories.exceptions import UnusableInputError
 from trajectories.pipeline import READ
 from trajectories.simulate import Settings, simulate

@@ -153,7 +153,7 @@ def test_a_dry_run_does_nothing(project, capsys, command):
 def test_what_could_not_be_done_at_the_end_is_refused_at_once(project, deposits, capsys, monkeypatch):
     assert call("publish", "--to", project / "web", "--dry-run") == 2
     assert "holds no page" in capsys.readouterr().err
-    monkeypatch.setattr("trajectories.report.batch.NOTEBOOKS", ("absent.ipynb",))
+    monkeypatch.setattr("trajectories.runs.batch.NOTEBOOKS", ("absent.ipynb",))
     assert call("run", "--raw", deposits / "raw") == 2
     assert "No report notebook" in capsys.readouterr().err
     assert not (project / "data" / "derived").exists()

@@ -9,7 +9,7 @@ import pytest
 
 from commands import call
 from trajectories import tables
-from trajectories.persons.review import FILE
+from trajectories.linkage.review import FILE
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ from commands import call
 from invented_estimates import with_invented_estimates
 from report_tables import write_tables
 from trajectories import folders, pipeline
-from trajectories.locks import alone
+from trajectories.folders import alone
 from without_kernels import pages_without_kernels
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +140,7 @@ def test_a_folder_that_may_not_be_written_to_is_a_sentence(project, capsys, monk
 
     before = whole(project)
     monkeypatch.setattr(folders, "private_folder", refused)
-    monkeypatch.setattr("trajectories.locks.private_folder", refused)
+    monkeypatch.setattr("trajectories.folders.private_folder", refused)
     assert call("run") == 2
     said = capsys.readouterr().err
     assert "Read-only file system. Choose a folder that may be written to" in said and whole(project) == before

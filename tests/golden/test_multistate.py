@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from reference import Differences, results, spells
 
-from trajectories.survival.states.multistate import cumulative_transition_hazards, transition_probabilities
-from trajectories.survival.states.occupation import state_occupation
+from trajectories.survival.states.multistate import (
+    cumulative_transition_hazards,
+    state_occupation,
+    transition_probabilities,
+)
 
 STATES = ("metropole", "region", "other_region", "outside_quebec")
 MONTH = 365.25 / 12

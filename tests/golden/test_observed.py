@@ -16,14 +16,8 @@ import pandas as pd
 import pytest
 from reference import Differences, cohort, results
 
-from trajectories.survival import (
-    Reporting,
-    cumulative_incidence,
-    interval_incidence,
-    kaplan_meier,
-    observed_incidence,
-)
-from trajectories.survival.observation.ascertainment import FAILED
+from trajectories.survival import Reporting, cumulative_incidence, interval_incidence, kaplan_meier, observed_incidence
+from trajectories.survival.observation.cells import FAILED
 
 # EM stops when no incidence moves by more in a cycle; the log-likelihood is then at its maximum to rounding error.
 TIGHT = {"tolerance": 1e-12, "starts": 0}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference import Differences, panel, results
 
-from trajectories.survival.states.panel_markov import panel_markov
+from trajectories.survival.states.panel import panel_markov
 
 ALLOWED = [(1, 2), (1, 4), (2, 1), (2, 3), (2, 4), (3, 2)]
 EXACT = {"panel": None, "exact_absorption": 4}

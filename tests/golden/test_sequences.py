@@ -14,19 +14,19 @@ import pandas as pd
 import pytest
 from reference import DATA, Differences, results
 
-from trajectories.typology import (
+from trajectories.analysis.typology import (
     adjusted_rand,
     clusters,
     distances,
-    indicators,
     mean_time,
     runs,
     state_distribution,
     transition_rates,
 )
-from trajectories.typology.costs import substitution_costs
-from trajectories.typology.states import coded
-from trajectories.typology.trees import tree
+from trajectories.analysis.typology import naming as indicators
+from trajectories.analysis.typology.clusters import tree
+from trajectories.analysis.typology.distances import substitution_costs
+from trajectories.analysis.typology.sequences import coded
 
 TRAMINER = "R TraMineR 2.2.12"
 MEASURES = {

@@ -20,13 +20,14 @@ import psutil
 import pytest
 
 from commands import call
-from trajectories import partitions, tables
+from trajectories import tables
 from trajectories.exceptions import ClusterError, TableError, TrajectoriesError
-from trajectories.main_fits import main_fits
 from trajectories.retention import estimate
+from trajectories.retention.main_fits import main_fits
+from trajectories.stays import partitions
 from trajectories.study import Study
 
-cluster = pytest.importorskip("trajectories.cluster", exc_type=ImportError)
+cluster = pytest.importorskip("trajectories.runs.cluster", exc_type=ImportError)
 distributed = pytest.importorskip("distributed")
 # what a worker is asked of itself travels as it is: it need not import this module, and all that this one imports
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -274,7 +275,7 @@ def test_what_ends_a_cluster_at_work_is_a_sentence():
 
 
 def test_without_the_packages_the_extra_is_named(built, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "trajectories.cluster", None)
+    monkeypatch.setitem(sys.modules, "trajectories.runs.cluster", None)
     assert "pip install trajectories[cluster]" in refused(built, capsys, "--scheduler", "local")
 
 

@@ -39,7 +39,7 @@ if os.environ["STUDY_LISTS"] == "backwards":
     os.listdir, os.scandir = backwards(os.listdir), backwards(os.scandir)
 import invented_estimates
 from trajectories import analysis, cli
-from trajectories.persons import linking
+from trajectories.linkage import linking
 linking.THREADS = int(os.environ["OMP_NUM_THREADS"])
 if invented_estimates.VARIABLE in os.environ:
     analysis.estimates_of = invented_estimates.invented(os.environ[invented_estimates.VARIABLE])

@@ -18,9 +18,9 @@ import pytest
 from tornado.web import HTTPError
 
 from commands import call
+from trajectories.cli.lab import arguments, prepare_environment, serve
+from trajectories.cli.notebook_saving import strip_on_save, stripped
 from trajectories.exceptions import TrajectoriesError
-from trajectories.lab import arguments, prepare_environment, serve
-from trajectories.notebook_saving import strip_on_save, stripped
 from trajectories.pipeline import nearest_study
 from trajectories.study import Study
 

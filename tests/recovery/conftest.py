@@ -11,7 +11,7 @@ from scoring import Found, scores
 from scoring.links import linked_rows, most_common, true_persons
 from scoring.realised import realised_retention, retention_errors
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
-from trajectories.persons import SAMPLE_KEY
+from trajectories.linkage import SAMPLE_KEY
 
 STUDY = replace(Study(), replicates=0)
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from scoring.realised import realised
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits
-from trajectories.persons import SAMPLE_KEY
+from trajectories.linkage import SAMPLE_KEY
 from trajectories.retention import estimate
 from trajectories.simulate import Settings, simulate
 

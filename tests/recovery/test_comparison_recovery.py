@@ -1,9 +1,9 @@
 """Category does nothing once city size is held alike, and looks as if it did where it is not.
 
-Stays as the simulator plants them (simulate/effects.py): the hazard of leaving depends on the size of the city and not
+Stays as the simulator plants them (simulate/settings.py): the hazard of leaving depends on the size of the city and not
 on the immigration category, which goes with the size of the city (temporary workers in small towns, economic immigrants
 in large ones). Departures become known as the observation model says: contacts that fail, news that comes late or never
-(simulate/told_stays.py). What is compared with the truth is `compare`, whole.
+(simulate/stays.py). What is compared with the truth is `compare`, whole.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
-from trajectories.comparison import compare
-from trajectories.simulate import effects
-from trajectories.simulate.told_stays import _PURPOSES, HEARING, LAST, _contacts, _failing, _news, _Stays
+from trajectories.analysis.comparison import compare
+from trajectories.simulate import settings as effects
+from trajectories.simulate.stays import _PURPOSES, HEARING, LAST, _contacts, _failing, _news, _Stays
 
 SIZES = {"under_10k": "under_10000", "10k_50k": "10000_49999", "100k_plus": "100000_and_over"}
 OF_SIZES = (0.4, 0.2, 0.4)  # of the stays

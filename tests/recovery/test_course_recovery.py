@@ -7,12 +7,19 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
-from trajectories.course import course, main_fits, moves_per_person, occupation, restricted_time, settled_share
 from trajectories.months import months_between
-from trajectories.simulate import told_stays
+from trajectories.retention.course import (
+    course,
+    main_fits,
+    moves_per_person,
+    occupation,
+    restricted_time,
+    settled_share,
+)
+from trajectories.simulate import stays as told_stays
 
 # The module: the function of its name stands in the package.
-TOLD = importlib.import_module("trajectories.simulate.told_stays")
+TOLD = importlib.import_module("trajectories.simulate.stays")
 HORIZONS = (6, 12, 24)
 PLATEAU, MEAN = 0.6, 7.0
 

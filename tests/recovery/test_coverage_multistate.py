@@ -11,8 +11,7 @@ from coverage_study import LONG, SHORT, Study, check, known, run
 from scipy.linalg import expm
 
 from trajectories.survival.states.mean_cumulative import mean_cumulative
-from trajectories.survival.states.multistate import transition_probabilities
-from trajectories.survival.states.occupation import state_occupation
+from trajectories.survival.states.multistate import state_occupation, transition_probabilities
 
 PERSONS, STATES, ABSORBING = 500, np.array(["A", "B", "C", "D"]), 3
 MOVES = np.array(  # rates a month

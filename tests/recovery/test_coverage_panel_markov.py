@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from coverage_study import LONG, SHORT, Study, check, known, run
 
-from trajectories.survival.states.panel_markov import panel_markov
+from trajectories.survival.states.panel import panel_markov
 
 PERSONS, VISITS = 500, 9
 Q = np.array([[-0.055, 0.04, 0.015], [0.06, -0.07, 0.01], [0, 0, 0]])  # per month

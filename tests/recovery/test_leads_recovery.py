@@ -11,11 +11,10 @@ from scipy.stats import beta
 
 from stays_with_covariates import told
 from trajectories import Study
-from trajectories.completed import completed_stays
-from trajectories.services import whole
-from trajectories.services.association import associations
-from trajectories.services.leads import ranked_leads
-from trajectories.services.rules import AGREE, ASSOCIATION, MODERATE, STRONG
+from trajectories.analysis.imputation import completed_stays
+from trajectories.analysis.services import tables as whole
+from trajectories.analysis.services.association import associations
+from trajectories.analysis.services.leads import AGREE, ASSOCIATION, MODERATE, STRONG, ranked_leads
 from worlds.served_province import served_province
 
 SERVICES = {"reception": 0.08, "job_search": 0.05, "housing_search": 0.04, "francization": 0.03, "pairing": 0.02}

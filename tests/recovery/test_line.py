@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
-from trajectories.companions import observed_intervals
 from trajectories.retention import estimate
+from trajectories.retention.bounds import observed_intervals
 
 CERTAIN = {"defects": "none", "contacts_succeed": True}
 AS_USUAL = {"defects": "none"}

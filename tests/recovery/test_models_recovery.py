@@ -14,10 +14,10 @@ import pytest
 
 from stays_with_covariates import SIZE_RATIO, told
 from trajectories import Study
-from trajectories.completed import completed_stays
-from trajectories.models import fit_models
-from trajectories.reported import reported, stays_that_enter
-from trajectories.simulate import effects
+from trajectories.analysis.imputation import completed_stays
+from trajectories.analysis.models import fit_models
+from trajectories.retention.model_input import reported, stays_that_enter
+from trajectories.simulate import settings as effects
 
 JOB = np.log(effects.JOB_AT_ESTABLISHMENT)
 SIZES = {level: np.log(ratio / SIZE_RATIO["100k_plus"]) for level, ratio in SIZE_RATIO.items()}

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
-from trajectories.assumptions import STEP
-from trajectories.reported import Reported, reported, stays_that_enter
+from trajectories.retention.assumptions import STEP
+from trajectories.retention.model_input import Reported, reported, stays_that_enter
 from worlds.disturbed_stays import disturbed_stays
 
 RUNS, SIZES, MONTHS, REPLICATES = 200, (500, 2000), (12, 24), 200

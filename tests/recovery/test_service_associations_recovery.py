@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from stays_with_covariates import told
-from trajectories.completed import completed_stays
-from trajectories.services.association import associations
-from trajectories.services.landmark import naive_ever_received
+from trajectories.analysis.imputation import completed_stays
+from trajectories.analysis.services.association import associations, naive_ever_received
 from trajectories.simulate.served_stays import served_stays
 
 TRUE = 0.6
@@ -99,7 +98,8 @@ def test_two_hundred_replicates():
 
 @pytest.mark.slow
 def test_no_effect_where_ends_are_drawn():
-    """Ends known through failing contacts and late news; the time-varying methods err as association.py says."""
+    """Ends known through failing contacts and late news;
+    the time-varying methods err as analysis/services/association.py says."""
     parts = []
     for seed in range(30):
         given = told(1500, seed)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories.comparison import funnel, shrunken
+from trajectories.analysis.comparison import funnel, shrunken
 
 SIZES = {
     "03": 680, "05": 500, "07": 425, "12": 330, "04": 265, "17": 225, "16": 185, "02": 125, "15": 100, "01": 100,

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories.simulate import Settings, effects
+from trajectories.simulate import Settings
+from trajectories.simulate import settings as effects
 from trajectories.simulate.histories import true_lives
 from trajectories.simulate.simulation import true_tables
 

@@ -19,8 +19,8 @@ import pytest
 
 from scoring.links import linked_rows, most_common
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
-from trajectories.persons import SAMPLE_KEY
-from trajectories.typology import adjusted_rand, typology
+from trajectories.analysis.typology import adjusted_rand, typology
+from trajectories.linkage import SAMPLE_KEY
 from worlds.planted_lives import PATTERNS, planted_lives
 
 STUDY = replace(Study(), replicates=20)

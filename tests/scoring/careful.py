@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from trajectories.months import months_between
-from trajectories.observations import IN_PERSON
+from trajectories.stays.observations import IN_PERSON
 from trajectories.tables import METROPOLE, OUTSIDE_QUEBEC, REGION
 
 from .evidence import DAY, READABLE, VISITS, departures, placed, printed_since, span

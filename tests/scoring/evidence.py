@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from trajectories import places
-from trajectories.observations import IN_PERSON
+from trajectories.stays.observations import IN_PERSON
 from trajectories.tables import METROPOLE, OUTSIDE_QUEBEC, REGION
 
 from .rows import DETERMINABLE

@@ -15,8 +15,8 @@ from tables_in import assert_table, records_and_persons
 
 from examples import examples
 from trajectories import Study, build_cohort, build_spells, tables
-from trajectories.contacts import until_report
-from trajectories.observations import is_departure
+from trajectories.stays.contacts import until_report
+from trajectories.stays.observations import is_departure
 
 NOTHING = "reason"
 

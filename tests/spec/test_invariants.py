@@ -15,7 +15,8 @@ from random_rows import random_rows, text_of
 from tables_in import LAVAL, LONGUEUIL, MAGOG, MONTREAL, QUEBEC, SHERBROOKE, SOREL, records_and_persons
 
 from examples import examples
-from trajectories import Study, build_cohort, build_spells, spells, tables
+from trajectories import Study, build_cohort, build_spells, tables
+from trajectories.stays import spells
 
 PLACES = st.sampled_from([MONTREAL, LAVAL, SHERBROOKE, MAGOG, QUEBEC, SOREL, LONGUEUIL, "area 05", "area 16"])
 DAYS = st.dates(dt.date(2019, 1, 1), dt.date(2023, 12, 31))

@@ -10,9 +10,9 @@ import pytest
 from random_rows import random_rows, text_of
 from tables_in import records_and_persons
 
-from trajectories import partitions
-from trajectories.cohort import build_cohort
-from trajectories.spells import build_spells
+from trajectories.stays import partitions
+from trajectories.stays.cohort import build_cohort
+from trajectories.stays.spells import build_spells
 from trajectories.study import Study
 
 STUDY = Study(cutoff=dt.date(2023, 12, 31))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trajectories import analysis
+from trajectories.analysis import analyse as analysis
 from trajectories.provenance import analysed_from
 from trajectories.stamps import Stamp
 from trajectories.study import Study

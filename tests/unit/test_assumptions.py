@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
-from trajectories.assumptions import EAR, GRID, ODDS_COLUMNS, odds_curve, share_heard
-from trajectories.course import main_fits
-from trajectories.simulate import told_stays
-from trajectories.simulate.told_stays import hearing_of_shares
+from trajectories.retention.assumptions import EAR, GRID, ODDS_COLUMNS, odds_curve, share_heard
+from trajectories.retention.course import main_fits
+from trajectories.simulate import stays as told_stays
+from trajectories.simulate.stays import hearing_of_shares
 
 STUDY = Study(replicates=0)
 HORIZONS = (12, 24, 119)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories.changes import MOVED_COLUMNS, ORIGIN_COLUMNS, changes, sentences
 from trajectories.exceptions import UnusableInputError
+from trajectories.runs.compare import MOVED_COLUMNS, ORIGIN_COLUMNS, changes, sentences
 from trajectories.stamps import fingerprint
 
 ORIGIN = {

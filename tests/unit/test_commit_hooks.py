@@ -53,7 +53,7 @@ def test_refused(name, content, said):
         ("reports/README.md", b""),
         ("docs/data.md", b""),
         ("tests/golden/data/cohort.csv", b""),
-        ("src/trajectories/persons/key_mark.py", b"import json\n"),
+        ("src/trajectories/linkage/pseudonyms.py", b"import json\n"),
         ("requirements.lock", b"anyio==4.0 --hash=sha256:" + KEY),
         ("a.ipynb", notebook(outputs=[], execution_count=None)),
     ],

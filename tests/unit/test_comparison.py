@@ -5,14 +5,22 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
-from trajectories.comparison import balance, compare, overlap
-from trajectories.comparison import outcome as model
-from trajectories.comparison.covariates import design, levels, partitions, with_household_type
-from trajectories.comparison.refit import household_draws, refit, restricted_means
-from trajectories.comparison.weights import RIDGE, effective_n, propensity, propensity_again, stabilised
+from trajectories.analysis.comparison import balance, compare, overlap
+from trajectories.analysis.comparison import standardised as model
+from trajectories.analysis.comparison.covariates import design, levels, partitions, with_household_type
+from trajectories.analysis.comparison.standardised import WEIGHT_RIDGE as RIDGE
+from trajectories.analysis.comparison.standardised import (
+    effective_n,
+    household_draws,
+    propensity,
+    propensity_again,
+    refit,
+    restricted_means,
+    stabilised,
+)
 from trajectories.disclosure import protect
 from trajectories.retention import estimate
-from trajectories.simulate.told_stays import told_stays
+from trajectories.simulate.stays import told_stays
 from trajectories.survival import discrete_hazard, observed_incidence
 
 STUDY = Study.from_mapping({"horizons": [6, 12, 24, 60], "support": 20, "replicates": 0})
@@ -100,7 +108,7 @@ def _three_groups(n=900, seed=2):
 def test_chances_are_those_of_statsmodels_where_the_penalty_is_next_to_nothing(monkeypatch):
     from statsmodels.discrete.discrete_model import MNLogit
 
-    monkeypatch.setattr("trajectories.comparison.weights.RIDGE", 1e-7)
+    monkeypatch.setattr("trajectories.analysis.comparison.standardised.RIDGE", 1e-7)
     x, code = _three_groups()
     mine = propensity(x, code, 3).chances(x)
     theirs = MNLogit(code, np.column_stack([np.ones(len(x)), x])).fit(disp=0, maxiter=100).predict()

@@ -9,12 +9,13 @@ from scipy.optimize import linprog
 
 import figure_tables
 from examples import examples
-from trajectories.comparison import retention_by_period
-from trajectories.comparison.periods import first_day_of_recent
-from trajectories.course import main_fits
-from trajectories.disclosure import periods, protect
+from trajectories.analysis.comparison import retention_by_period
+from trajectories.analysis.comparison.periods import first_day_of_recent
+from trajectories.disclosure import protect
+from trajectories.disclosure import rates as periods
 from trajectories.exceptions import DisclosureError
-from trajectories.simulate import told_stays
+from trajectories.retention.course import main_fits
+from trajectories.simulate import stays as told_stays
 from trajectories.study import Study
 
 STUDY = Study(replicates=40, horizons=(6, 12, 24))
@@ -134,8 +135,8 @@ def test_no_number_of_persons_leaves_and_hidden_rows_are_empty():
 
 
 def test_the_page_has_them_beside_the_whole(tmp_path):
-    from trajectories.report import headline
     from trajectories.report.inputs import open_reports
+    from trajectories.report.sections import headline
 
     tables = figure_tables.write_everything(tmp_path / "tables")
     (large, small) = open_reports(tables, ["05", "09"])

@@ -8,9 +8,9 @@ import pytest
 
 from stays_with_covariates import told
 from trajectories import Study
-from trajectories.completed import COVARIATES, completed_stays, left_out
+from trajectories.analysis.imputation import COVARIATES, completed_stays, left_out
 from trajectories.months import ceil_month
-from trajectories.reported import CAUSES, stays_that_enter
+from trajectories.retention.model_input import CAUSES, stays_that_enter
 
 DRAWS = 3
 

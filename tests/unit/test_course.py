@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
-from trajectories.course import (
+from trajectories.retention import estimate
+from trajectories.retention.course import (
     course,
     main_fits,
     moves_per_person,
@@ -13,13 +14,17 @@ from trajectories.course import (
     restricted_time,
     settled_share,
 )
-from trajectories.course.afterwards import STATES, episodes_after, rates_after
-from trajectories.course.occupying import _carried_on, panel_may_be_used
-from trajectories.course.settled import NOTES
-from trajectories.course.time_there import area
-from trajectories.main_fits import OF_STAYS
-from trajectories.retention import estimate
-from trajectories.simulate import told_stays
+from trajectories.retention.course.cure_fraction import NOTES
+from trajectories.retention.course.post_exit_states import (
+    STATES,
+    _carried_on,
+    episodes_after,
+    panel_may_be_used,
+    rates_after,
+)
+from trajectories.retention.course.restricted_mean import area
+from trajectories.retention.main_fits import OF_STAYS
+from trajectories.simulate import stays as told_stays
 from trajectories.tables import MOVES, SPELLS, conform
 
 STUDY = Study(replicates=6, horizons=(6, 12, 24, 60), support=20, draws=3)

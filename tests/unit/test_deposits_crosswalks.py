@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from examples import examples
 from trajectories.deposits import CrosswalkError, load_crosswalk, values
-from trajectories.deposits.choosing import choose_crosswalk
 from trajectories.deposits.crosswalks import COLUMNS, load_crosswalks, parse_crosswalk
 from trajectories.deposits.drafting import draft_crosswalk
+from trajectories.deposits.layout import choose_crosswalk
 from trajectories.deposits.organisations import parse_name
-from trajectories.deposits.text import decode, repaired
+from trajectories.deposits.reading import decode, repaired
 from trajectories.exceptions import TrajectoriesError
 
 HEADERS = {

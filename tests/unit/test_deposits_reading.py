@@ -9,10 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from examples import examples
-from trajectories.deposits.grid import Coded, grid_of_rows
-from trajectories.deposits.reading import as_text
-from trajectories.deposits.regular import read_regular
-from trajectories.deposits.text import decode, read_text, repaired
+from trajectories.deposits.reading import Coded, as_text, decode, grid_of_rows, read_regular, read_text, repaired
 
 LIMIT = 10_000
 # What makes texts irregular, often; letters, rarely.

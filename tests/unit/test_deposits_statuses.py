@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajectories.deposits.statuses import MOVED, read_status
+from trajectories.deposits.values import MOVED, read_status
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import pytest
 from trajectories.deposits import load_crosswalk, read_deposits
 from trajectories.deposits.check import check_file
 from trajectories.deposits.crosswalks import COLUMNS, DATES
-from trajectories.deposits.dictionary import dictionary
-from trajectories.deposits.template import default_name, headers, write_template
+from trajectories.deposits.template import default_name, dictionary, headers, write_template
 from trajectories.deposits.template import template as make
 from trajectories.exceptions import TrajectoriesError
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from trajectories.disclosure import Protected, protect
-from trajectories.disclosure.flow import HUB, UNLIMITED, reach
+from trajectories.disclosure.counts import HUB, UNLIMITED, reach
 from trajectories.disclosure.rules import checked, midpoints, rounded, rounding_interval
 from trajectories.exceptions import DisclosureError
 from trajectories.study import Disclosure

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 
 from report_tables import course_tables
-from trajectories.course.afterwards import STATES
-from trajectories.course.moving import METHODS
-from trajectories.course.settled import NOTES
-from trajectories.disclosure import Protected, months, occupation, protect, rates
+from trajectories.disclosure import Protected, protect, rates
+from trajectories.disclosure import curves as occupation
+from trajectories.disclosure import rates as months
 from trajectories.exceptions import DisclosureError
+from trajectories.retention.course.cure_fraction import NOTES
+from trajectories.retention.course.moves import METHODS
+from trajectories.retention.course.post_exit_states import STATES
 from trajectories.study import Disclosure
 
 RULES = Disclosure()

@@ -16,12 +16,13 @@ from trajectories.disclosure import protect
 from trajectories.disclosure.ledger import Publication, beside_published, read_ledger, without_kept, write_publication
 from trajectories.disclosure.rules import rounding_interval
 from trajectories.exceptions import UnusableInputError
-from trajectories.report import manifest, origins, sections
+from trajectories.report import sections
 from trajectories.report.addresses import METHOD
 from trajectories.report.inputs import open_reports
 from trajectories.report.method_page import method_page
-from trajectories.report.publish import LISTING, publish, to_publish
-from trajectories.report.run import Run
+from trajectories.report.run import Run, data_of
+from trajectories.runs import manifest
+from trajectories.runs.publish import LISTING, publish, to_publish
 from trajectories.stamps import file_hash
 from trajectories.study import Disclosure, Paths
 
@@ -200,7 +201,7 @@ def made(out, *names):
     for name in names:
         (out / "shareable" / name).write_text(f"<p>{name}</p>", encoding="utf-8")
         digest = file_hash(out / "shareable" / name)
-        pages[name] = {"sha256": digest, "made_from": origins.data_of(tables)}
+        pages[name] = {"sha256": digest, "made_from": data_of(tables)}
     manifest.write_manifest(out / "sensitive" / "manifest.json", pages)
 
 

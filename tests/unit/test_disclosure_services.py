@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 
 from service_tables import described
-from trajectories.disclosure import Protected, protect, service_follow_up, service_funnel, service_shares
+from trajectories.analysis.services.expected import OBSERVED_EXPECTED
+from trajectories.disclosure import Protected, protect
+from trajectories.disclosure import services as service_follow_up
+from trajectories.disclosure import services as service_funnel
+from trajectories.disclosure import services as service_shares
 from trajectories.disclosure.beside_counts import services_beside_counts
-from trajectories.disclosure.household_classes import class_of
+from trajectories.disclosure.services import class_of
 from trajectories.exceptions import DisclosureError
-from trajectories.services.expected import OBSERVED_EXPECTED
 from trajectories.study import Disclosure
 
 RULES = Disclosure()
@@ -59,7 +62,8 @@ def test_each_table_goes_to_its_own_rule_and_comes_out_without_raw_columns(name)
 
 def test_the_names_are_those_of_the_room_that_makes_the_tables():
     gaps, given, transfer, use = (
-        importlib.import_module(f"trajectories.services.{name}") for name in ("gaps", "given", "transfer", "use")
+        importlib.import_module(f"trajectories.analysis.services.{name}")
+        for name in ("gaps", "given", "transfer", "use")
     )
     assert (use.REACH, use.DELAY, transfer.TRANSFER, transfer.NEVER, gaps.NEED, gaps.REASON) == (
         service_shares.REACH, service_shares.DELAY, service_shares.TRANSFER, service_shares.NEVER, service_shares.NEED,

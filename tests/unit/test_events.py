@@ -5,9 +5,9 @@ import json
 import pytest
 import typer
 
-from trajectories.cli_events import KEYS, Events
+from trajectories.cli.progress import KEYS, Events
 from trajectories.exceptions import LockedError, sentence_of
-from trajectories.report.batch import Outcome
+from trajectories.runs.batch import Outcome
 
 
 @pytest.mark.parametrize(

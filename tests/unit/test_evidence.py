@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories import evidence
-from trajectories.coding import NO_DAY, dates, days, decode, encode
+from trajectories.stays import evidence
+from trajectories.stays.coding import NO_DAY, dates, days, decode, encode
 
 
 def observations(n=400, seed=3):

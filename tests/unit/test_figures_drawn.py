@@ -10,14 +10,13 @@ import pytest
 
 import figure_tables as raw
 from service_tables import described
+from trajectories.analysis.portrait import flow_matrix
 from trajectories.disclosure import protect
 from trajectories.exceptions import DisclosureError
-from trajectories.portrait import flow_matrix
 from trajectories.report import figures
-from trajectories.report.figures.curve import retention_curve
-from trajectories.report.figures.lettering import apart, broken, text_width
-from trajectories.report.figures.shades import FOUR, READABLE, contrast, ink_on, shade
-from trajectories.report.figures.tiles import PLACES
+from trajectories.report.drawing import FOUR, READABLE, apart, broken, contrast, ink_on, shade, text_width
+from trajectories.report.figures.curves import retention_curve
+from trajectories.report.figures.maps import PLACES
 from trajectories.report.inputs import open_reports
 from trajectories.report.words import NO_BREAK, words
 

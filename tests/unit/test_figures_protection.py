@@ -107,7 +107,7 @@ def test_no_small_state_can_be_told_from_the_classes_and_the_rounded_number():
 
 
 def test_without_its_rule_of_room_a_small_state_is_found(monkeypatch):
-    from trajectories.disclosure import states
+    from trajectories.disclosure import curves as states
 
     monkeypatch.setattr(states, "_months_with_room", lambda part, rules: part.index)
     counts = [(31, 1)]

@@ -8,12 +8,11 @@ import pytest
 
 import trajectories
 from trajectories import Study
-from trajectories.hearing import CHANNELS, TOO_FEW, how_departures_become_known
-from trajectories.report.figures.hearing import departures_known
-from trajectories.report.hearing_reading import reading
+from trajectories.report.figures.reporting_delay import departures_known, reading
 from trajectories.report.words import words
-from trajectories.simulate import told_stays
-from trajectories.simulate.told_stays import hearing_of_shares
+from trajectories.retention.reporting_delay import CHANNELS, TOO_FEW, how_departures_become_known
+from trajectories.simulate import stays as told_stays
+from trajectories.simulate.stays import hearing_of_shares
 
 STUDY = Study(replicates=0)
 SHARES = (0.8, 0.6, 0.3)

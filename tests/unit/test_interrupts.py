@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from trajectories.interrupts import remembered, stop_if_asked
+from trajectories.runs.interrupts import remembered, stop_if_asked
 
 
 @pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])

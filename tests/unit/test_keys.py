@@ -12,9 +12,10 @@ from commands import call
 from identities import ZOE, records
 from trajectories import tables
 from trajectories.exceptions import KeyFileError
-from trajectories.persons import Key, key_mark, key_rotation, link_persons, pseudonyms
-from trajectories.persons.key_rotation import rotated
-from trajectories.persons.pseudonyms import ENVIRONMENT, key_path
+from trajectories.linkage import Key, key_rotation, link_persons, pseudonyms
+from trajectories.linkage import pseudonyms as key_mark
+from trajectories.linkage.key_rotation import rotated
+from trajectories.linkage.pseudonyms import ENVIRONMENT, key_path
 from trajectories.simulate import Settings, simulate
 
 OLD = Key(b"the key that everybody has seen")

@@ -5,12 +5,11 @@ import pandas as pd
 import pytest
 
 from lead_tables import REACH, association, every_table, expected, needs
+from trajectories.analysis.services import leads as rules
+from trajectories.analysis.services.leads import MOST, against_the_rest, ranked_leads
 from trajectories.disclosure import protect
-from trajectories.leads import with_sentences
+from trajectories.report.improvement_leads import with_sentences
 from trajectories.report.words import words
-from trajectories.services import rules
-from trajectories.services.leads import MOST, ranked_leads
-from trajectories.services.the_rest import against_the_rest
 from trajectories.tables import EXIT_REASONS, NEEDS, SERVICES
 
 

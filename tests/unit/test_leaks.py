@@ -13,10 +13,10 @@ import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajectories.report import leaks, private, withheld
-from trajectories.report.leaks import find_leaks, sentence
-from trajectories.report.ordinary import ordinary, plain
-from trajectories.report.private import Secrets
+from trajectories.report import leaks
+from trajectories.report import leaks as private
+from trajectories.report.leaks import Secrets, find_leaks, ordinary, plain, sentence
+from trajectories.runs import batch as withheld
 from trajectories.study import Study
 
 PEOPLE = pd.DataFrame(

@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from trajectories import locks
+from trajectories import folders as locks
 from trajectories.exceptions import LockedError
-from trajectories.locks import FILE, alone
+from trajectories.folders import FILE, alone
 
-HOLDS = "import sys, time; from trajectories.locks import alone\nwith alone(sys.argv[1]):\n print(1, flush=True)\n {}"
+HOLDS = "import sys, time; from trajectories.folders import alone\nwith alone(sys.argv[1]):\n print(1, flush=True)\n {}"
 
 
 def holder(folder, then="time.sleep(60)"):

@@ -10,13 +10,29 @@ from scipy import stats
 
 from stays_with_covariates import told
 from trajectories import Study
-from trajectories.models import fit_models
-from trajectories.models.fitting import COEFFICIENTS
-from trajectories.models.joined import joined, joined_chi2
-from trajectories.models.person_months import scored
-from trajectories.models.regressions import WORKERS, Draws, Rows, cut, matrix_rows, over_draws, rows_of
-from trajectories.models.services import exposed_rows, first_months
-from trajectories.models.terms import FEWEST, LEAST, PER_COEFFICIENT, TERMS, Term, labelled, terms_of
+from trajectories.analysis.models import (
+    COEFFICIENTS,
+    FEWEST,
+    LEAST,
+    PER_COEFFICIENT,
+    TERMS,
+    WORKERS,
+    Draws,
+    Rows,
+    Term,
+    cut,
+    exposed_rows,
+    first_months,
+    fit_models,
+    joined,
+    joined_chi2,
+    labelled,
+    matrix_rows,
+    over_draws,
+    rows_of,
+    scored,
+    terms_of,
+)
 from trajectories.survival import cox, discrete_hazard, fine_gray, pool
 
 
@@ -282,7 +298,7 @@ def test_a_hazard_ratio_that_changes_is_split_at_12_months():
 
 
 def test_a_draw_that_cannot_be_fitted_is_said(draws, monkeypatch):
-    from trajectories.models import regressions
+    from trajectories.analysis import models as regressions
 
     def fails(*_):
         raise ValueError("x0: infinite")

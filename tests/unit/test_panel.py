@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
-from trajectories.panel import AS_ASKED, COLUMNS, _other_links, drawn_starts, panel, range_of
-from trajectories.persons import LOOSE, SAMPLE_KEY
+from trajectories.linkage import LOOSE, SAMPLE_KEY
 from trajectories.retention import estimate
-from trajectories.sensitivity import linkage_sensitivity
+from trajectories.retention.linkage_sensitivity import linkage_sensitivity
+from trajectories.retention.sensitivity_settings import AS_ASKED, COLUMNS, _other_links, drawn_starts, panel, range_of
 from trajectories.study import PERIMETERS
 
 STUDY = Study.from_mapping({"replicates": 0, "support": 5, "horizons": [12, 24]})

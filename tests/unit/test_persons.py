@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from identities import ZOE, records
 from trajectories import tables
 from trajectories.exceptions import KeyFileError, UnusableInputError
-from trajectories.persons import (
+from trajectories.linkage import (
     SAMPLE_KEY,
     cells_without,
     excluded_records,
@@ -20,8 +20,8 @@ from trajectories.persons import (
     pseudonyms,
     read_exclusions,
 )
-from trajectories.persons.components import connected_components
-from trajectories.persons.names import simplify
+from trajectories.linkage.clusters import connected_components
+from trajectories.linkage.identities import simplify
 
 
 def persons_of(*rows):

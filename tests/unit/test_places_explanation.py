@@ -5,8 +5,8 @@ import string
 import pytest
 
 from trajectories.places import explain_place, find_places
-from trajectories.places.naming import answer
-from trajectories.places.sentences import KINDS, REASONS, SIDES, WORDS
+from trajectories.places.explanation import KINDS, REASONS, SIDES, WORDS
+from trajectories.places.matching import answer
 from trajectories.places.territory import read_reference
 from trajectories.study import PERIMETERS
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajectories.places import find_places, municipalities, outside, zones
-from trajectories.places.slips import allowed
+from trajectories.places import find_places, municipalities, zones
+from trajectories.places import matching as outside
+from trajectories.places.matching import allowed
 from trajectories.places.spelling import key_of
 from trajectories.places.territory import read_reference
 from trajectories.study import PERIMETERS

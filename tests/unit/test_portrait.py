@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from trajectories import audit, protect
-from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, PAIRS, decisions
+from trajectories import protect
+from trajectories.analysis.portrait import CONFLICT_RULES, KNOWN_TO, PAIRS, decisions
+from trajectories.cli import audit
 from trajectories.study import Study
 from trajectories.tables import CONFLICTS, LINKS, conform
 

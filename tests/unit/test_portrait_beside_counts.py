@@ -6,10 +6,10 @@ import pytest
 
 import portrait_tables
 from trajectories import protect
+from trajectories.analysis.portrait import types_by_place, whole_portrait
+from trajectories.analysis.portrait.demographics import DELAY_CLASSES
 from trajectories.disclosure import protected_counts
 from trajectories.disclosure.beside_counts import delays_beside_counts, stock_beside_counts, types_beside_counts
-from trajectories.portrait import types_by_place, whole_portrait
-from trajectories.portrait.who import DELAY_CLASSES
 
 THRESHOLD = 10
 

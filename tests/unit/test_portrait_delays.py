@@ -6,9 +6,10 @@ import pytest
 
 import portrait_tables
 from trajectories import protect
-from trajectories.portrait import contact_curve, delays, establishment_curve, since_arrival, since_contact
-from trajectories.portrait.since_arrival import distribution
-from trajectories.portrait.since_contact import incidence
+from trajectories.analysis.portrait import contact_curve, delays, establishment_curve
+from trajectories.analysis.portrait import delays as since_arrival
+from trajectories.analysis.portrait import delays as since_contact
+from trajectories.analysis.portrait.delays import distribution, incidence
 from trajectories.study import Study
 
 CUTOFF = pd.Timestamp("2021-12-31")

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 import portrait_tables
-from trajectories.disclosure import protected_counts
-from trajectories.portrait import (
+from trajectories.analysis.portrait import (
     AREAS,
     FLOW,
     MIGRATIONS,
@@ -17,8 +16,9 @@ from trajectories.portrait import (
     portrait,
     services_before,
 )
-from trajectories.portrait.areas import areas_of
-from trajectories.portrait.services import SERVICE_TABLES
+from trajectories.analysis.portrait.counting import areas_of
+from trajectories.analysis.portrait.flows import SERVICE_TABLES
+from trajectories.disclosure import protected_counts
 from trajectories.study import REGION_CODES, Study
 
 

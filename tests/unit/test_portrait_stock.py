@@ -6,9 +6,11 @@ import pytest
 
 import portrait_tables
 from trajectories import protect
+from trajectories.analysis.portrait import counts_by_key, fiscal_years, portrait, stock_counts
+from trajectories.analysis.portrait import settlement as stock
+from trajectories.analysis.portrait import settlement as targets
 from trajectories.disclosure import protected_counts
 from trajectories.disclosure.displayed import beside_targets
-from trajectories.portrait import counts_by_key, fiscal_years, portrait, stock, stock_counts, targets
 from trajectories.study import Study
 from trajectories.tables import SPELLS, conform
 

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 import portrait_tables
-from trajectories.deposits.countries import country_words
-from trajectories.portrait import (
+from trajectories.analysis.portrait import (
     AGE_CLASSES,
     COUNTRY_GROUPS,
     HOUSEHOLD_TYPES,
@@ -15,8 +14,9 @@ from trajectories.portrait import (
     country_groups,
     country_of_birth,
     household_type,
-    who,
 )
+from trajectories.analysis.portrait import demographics as who
+from trajectories.deposits.values import country_words
 from trajectories.study import Study
 
 STUDY = Study(groups={"Grandes villes": ("03", "05", "07")})

@@ -5,9 +5,9 @@ import pytest
 
 import portrait_tables
 from trajectories import protect
+from trajectories.analysis.portrait import COLUMNS, WHO, Portrait, whole_portrait
+from trajectories.analysis.portrait.flows import SERVICE_TABLES
 from trajectories.disclosure import protected_counts
-from trajectories.portrait import COLUMNS, WHO, Portrait, whole_portrait
-from trajectories.portrait.services import SERVICE_TABLES
 from trajectories.study import Disclosure, Study
 
 STUDY = Study(groups={"Est": ("01", "02", "05"), "Nord": ("09", "10")}, targets={("05", "2021-2022"): 30})

@@ -5,13 +5,20 @@ import pandas as pd
 import pytest
 
 from trajectories import tables
+from trajectories.analysis.quality import (
+    LISTED,
+    MEDIAN_OF,
+    READ,
+    SUBJECTS,
+    THRESHOLDS,
+    given,
+    levels,
+    may_be_shown,
+    organisation_quality,
+    with_medians,
+)
 from trajectories.deposits import read_deposits
 from trajectories.exceptions import StaleTableError
-from trajectories.quality import organisation_quality
-from trajectories.quality.cells import may_be_shown
-from trajectories.quality.given import READ, given
-from trajectories.quality.levels import SUBJECTS, THRESHOLDS, levels
-from trajectories.quality.tidy import LISTED, MEDIAN_OF, with_medians
 from trajectories.study import Study
 
 HEADER = "no_dossier;prenom;nom;date_naissance;municipalite_residence;service;date_service"

@@ -11,7 +11,7 @@ import papermill
 import pytest
 
 from trajectories.exceptions import NotebookError
-from trajectories.report.notebooks import run_notebook
+from trajectories.runs.notebooks import run_notebook
 
 SHOWN = (
     "from IPython.display import HTML, display",
@@ -106,7 +106,7 @@ def test_papermill_comes_without_the_grammar_of_addresses_which_is_there_for_oth
     """It takes longer to import than all else that a page needs, and each process that makes pages would pay."""
     code = (
         "import importlib.util, sys\n"
-        "from trajectories.report.notebooks import imported_papermill\n"
+        "from trajectories.runs.notebooks import imported_papermill\n"
         "assert imported_papermill().__name__ == 'papermill'\n"
         "assert 'rfc3987_syntax' not in sys.modules and 'jsonschema' in sys.modules\n"
         "importlib.util.find_spec('rfc3987_syntax')\n"

@@ -19,20 +19,17 @@ from figure_tables import PERSONS, write_regions
 from lead_tables import every_table
 from page_reading import text_of_workbook
 from report_tables import write_tables
-from trajectories.comparison import shrunken
+from trajectories.analysis.comparison import shrunken
+from trajectories.analysis.services.leads import ranked_leads
 from trajectories.disclosure import Protected, protect
 from trajectories.exceptions import DisclosureError, TableError, UnusableInputError
-from trajectories.report import html, labelled
-from trajectories.report.exports import WORKBOOK, exported, write_exports
-from trajectories.report.indicators import UNITS
+from trajectories.report import exports as labelled
+from trajectories.report import html
+from trajectories.report.exports import COLUMNS, UNITS, WORKBOOK, exported, write_exports
 from trajectories.report.inputs import frame_of
-from trajectories.report.labelled import COLUMNS
-from trajectories.report.protected import MORE, NEEDED, as_coefficients
-from trajectories.report.publish import publish
-from trajectories.report.run import Run
-from trajectories.report.shown import shown_tables
+from trajectories.report.run import MORE, NEEDED, Run, as_coefficients, shown_tables
 from trajectories.report.words import read_catalogue, words
-from trajectories.services.leads import ranked_leads
+from trajectories.runs.publish import publish
 from trajectories.study import Paths, Study
 
 FR = words("fr")
@@ -185,7 +182,7 @@ def test_workbook_and_csv_say_the_same_and_codes_are_text(files):
 
 
 def html_name(title):
-    from trajectories.slug import slug
+    from trajectories.folders import slug
 
     return slug(title)
 

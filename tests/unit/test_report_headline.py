@@ -14,15 +14,14 @@ from hypothesis import strategies as st
 
 import figure_tables
 from page_reading import notebook, rows_of, text_of
+from trajectories.analysis.quality import LEVELS, level_of
 from trajectories.disclosure.ledger import FOLDER, Publication, write_publication
-from trajectories.quality.levels import LEVELS, level_of
-from trajectories.report import course, headline, html, leads, portrait, sections, services, whole
-from trajectories.report.earlier import last_published
+from trajectories.report import html, sections
 from trajectories.report.figures.people import of_ten, of_ten_text, people
-from trajectories.report.inputs import open_reports
-from trajectories.report.lights import light
-from trajectories.report.run import Run
-from trajectories.report.shown import shown_tables
+from trajectories.report.inputs import last_published, open_reports
+from trajectories.report.readings import light
+from trajectories.report.run import Run, shown_tables
+from trajectories.report.sections import course, headline, leads, portrait, services, whole
 from trajectories.report.words import words
 from trajectories.study import Study
 

@@ -9,9 +9,9 @@ from figure_tables import services_and_staying
 from lead_tables import every_table, expected
 from page_reading import rows_of, text_of
 from report_tables import write_tables
-from trajectories.report import leads, whole
+from trajectories.analysis.services.leads import ranked_leads
 from trajectories.report.inputs import open_reports
-from trajectories.services.leads import ranked_leads
+from trajectories.report.sections import leads, whole
 
 
 def pages(folder, raw, regions):

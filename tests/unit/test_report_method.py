@@ -11,14 +11,13 @@ import pytest
 
 from page_reading import Reader, notebook, text_of
 from report_tables import write_tables
-from trajectories.report import elsewhere, html, method, sections
+from trajectories.report import html, sections
 from trajectories.report.addresses import METHOD
 from trajectories.report.inputs import open_reports
-from trajectories.report.leaks import find_leaks
+from trajectories.report.leaks import Secrets, find_leaks
 from trajectories.report.method_page import TERMS, method_page
-from trajectories.report.private import Secrets
-from trajectories.report.run import Run
-from trajectories.report.shown import all_protected
+from trajectories.report.run import Run, all_protected
+from trajectories.report.sections import elsewhere, method
 from trajectories.report.words import LOCALES, method_text, read_catalogue, words
 from trajectories.study import REGION_CODES, Disclosure, Study
 

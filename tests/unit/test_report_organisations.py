@@ -9,19 +9,17 @@ import pytest
 
 from organisation_build import NAMES, build_of_organisations
 from page_reading import Reader, rows_of, text_of
-from trajectories import cli_steps, tables
+from trajectories import tables
+from trajectories.analysis.quality import LEVELS, given, level_of, organisation_quality
+from trajectories.cli import steps as cli_steps
 from trajectories.deposits import read_deposits
 from trajectories.groups import reported_groups
 from trajectories.places import region_names
-from trajectories.quality import organisation_quality
-from trajectories.quality.given import given
-from trajectories.quality.levels import LEVELS, level_of
 from trajectories.report import organisations
 from trajectories.report.html import faults
-from trajectories.report.leaks import find_leaks
-from trajectories.report.lights import light
+from trajectories.report.leaks import Secrets, find_leaks, remarks, telling
 from trajectories.report.organisations import INDEX, file_names, organisation_pages, write_organisation_pages
-from trajectories.report.private import Secrets, remarks, telling
+from trajectories.report.readings import light
 from trajectories.report.words import LOCALES, NO_BREAK, words
 from trajectories.study import Study
 
@@ -234,8 +232,8 @@ def test_without_a_build_a_sentence_is_said(tmp_path):
 
 
 def test_every_run_of_all_pages_makes_them_and_no_other(study, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("trajectories.analysis.analyse", lambda *_, **__: tmp_path)
-    monkeypatch.setattr("trajectories.report.batch.run_reports", lambda *_, **__: [])
+    monkeypatch.setattr("trajectories.analysis.analyse.analyse", lambda *_, **__: tmp_path)
+    monkeypatch.setattr("trajectories.runs.batch.run_reports", lambda *_, **__: [])
     study = study.with_folders(reports=tmp_path / "reports")
     folder = study.paths.reports / "sensitive" / organisations.FOLDER
     assert cli_steps.report_step(study, ["05"], "fr", 1, False, False) == 0 and not folder.exists()

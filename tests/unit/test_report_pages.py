@@ -13,12 +13,12 @@ import pytest
 import figure_tables
 from page_reading import Reader, header_of, notebook, rows_of, text_of
 from report_tables import write_tables
-from trajectories.comparison import shrunken
+from trajectories.analysis.comparison import shrunken
 from trajectories.exceptions import NotebookError, StaleTableError
-from trajectories.report import course, headline, html, open_report, portrait, sections, whole
+from trajectories.report import html, open_report, sections
 from trajectories.report.inputs import open_reports
-from trajectories.report.markup import Fragment, Markup, element
-from trajectories.report.tables import html_table
+from trajectories.report.markup import Fragment, Markup, element, html_table
+from trajectories.report.sections import course, headline, portrait, whole
 
 REGION = [
     sections.opening, headline.in_brief, sections.who_came, portrait.who_they_are, portrait.when_and_how,
@@ -443,8 +443,8 @@ def test_regions_stand_beside_what_they_are_drawn_to(compared):
 def test_a_page_says_that_comparisons_rest_on_households_drawn(folder):
     from dataclasses import replace
 
-    from trajectories.report.method import parameters
     from trajectories.report.run import Run
+    from trajectories.report.sections.method import parameters
     from trajectories.report.words import NO_BREAK, words
     from trajectories.study import Disclosure
 

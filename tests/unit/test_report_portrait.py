@@ -8,15 +8,15 @@ import pytest
 import portrait_tables
 from page_reading import Reader, header_of, notebook, rows_of, text_of
 from report_tables import write_tables
+from trajectories.analysis.portrait import MIGRATIONS, WHO, whole_portrait
+from trajectories.analysis.results import write_results
 from trajectories.disclosure.displayed import beside_targets
-from trajectories.portrait import MIGRATIONS, WHO, whole_portrait
 from trajectories.provenance import description
-from trajectories.report import html, portrait, sections
+from trajectories.report import html, sections
 from trajectories.report.inputs import open_reports
-from trajectories.report.protected import FILES
-from trajectories.report.run import Run
+from trajectories.report.run import FILES, Run
+from trajectories.report.sections import portrait
 from trajectories.report.words import words
-from trajectories.results import write_results
 from trajectories.study import REGION_CODES, Study
 
 W = words("fr")

@@ -9,9 +9,10 @@ import pytest
 
 from page_reading import header_of, notebook, rows_of, text_of
 from report_tables import write_tables
-from trajectories.report import html, sections, services
+from trajectories.report import html, sections
 from trajectories.report.inputs import open_report, open_reports
-from trajectories.report.protected import FILES
+from trajectories.report.run import FILES
+from trajectories.report.sections import services
 from trajectories.report.words import NO_BREAK
 from trajectories.tables import EXIT_REASONS, NEEDS
 
@@ -153,7 +154,7 @@ def test_a_hidden_share_is_said_to_be_hidden(folder, tmp_path):
 
 
 def test_every_need_and_reason_that_a_service_answers_has_its_words(reports):
-    from trajectories.services.gaps import ANSWERS, FOR_REASON
+    from trajectories.analysis.services.gaps import ANSWERS, FOR_REASON
 
     said = reports["05"].words
     assert set(ANSWERS) < set(NEEDS) and set(FOR_REASON) < set(EXIT_REASONS)

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from report_tables import write_tables
-from trajectories.report import shown
-from trajectories.report.protected import protect_tables
-from trajectories.report.shown import FOLDER, all_protected, keep_protected
+from trajectories.report import run as shown
+from trajectories.report.run import FOLDER, all_protected, keep_protected, protect_tables
 from trajectories.study import Disclosure
 
 SUPPORT = 20

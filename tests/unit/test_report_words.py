@@ -14,34 +14,22 @@ import pytest
 import figure_tables
 import trajectories
 from page_reading import Reader, notebook
-from trajectories import conflicts
+from trajectories.analysis.portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
+from trajectories.analysis.portrait.flows import SERVICE_TABLES
 from trajectories.exceptions import NotebookError
-from trajectories.persons import match_weights
-from trajectories.portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
-from trajectories.portrait.services import SERVICE_TABLES
-from trajectories.report import (
-    course,
-    elsewhere,
-    headline,
-    html,
-    leads,
-    messages,
-    method,
-    portrait,
-    sections,
-    services,
-    whole,
-)
+from trajectories.linkage import match_weights
+from trajectories.report import html, messages, sections
 from trajectories.report import words as words_module
-from trajectories.report.counting import ORDERS
 from trajectories.report.exports import WORKBOOK, exported
 from trajectories.report.inputs import open_reports
-from trajectories.report.linkage import REFUSALS
 from trajectories.report.method_page import method_page
 from trajectories.report.readings import times_text
-from trajectories.report.run import Run
-from trajectories.report.shown import all_protected
+from trajectories.report.run import Run, all_protected
+from trajectories.report.sections import course, elsewhere, headline, leads, method, portrait, services, whole
+from trajectories.report.sections.counting import ORDERS
+from trajectories.report.sections.linkage import REFUSALS
 from trajectories.report.words import LOCALES, french, method_text, read_catalogue, words
+from trajectories.stays import evidence as conflicts
 from trajectories.study import REGION_CODES, Study
 
 PACKAGE = Path(trajectories.__file__).parent

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from trajectories.analysis.results import DICTIONARY, drop_others, meanings, write_results
 from trajectories.exceptions import TableError
-from trajectories.results import DICTIONARY, drop_others, meanings, write_results
 
 EXITS = pd.DataFrame({"group": ["=cmd()", "05"], "horizon": 12, "cause": "metropole", "estimate": [0.1, 0.2]})
 

@@ -12,15 +12,15 @@ import pytest
 
 import figure_tables
 import trajectories
-from trajectories import notebook_objects, survival
+from trajectories import display as notebook_objects
+from trajectories import survival
+from trajectories.analysis.models import Models
+from trajectories.analysis.typology import Typology
 from trajectories.disclosure import Protected, protect
-from trajectories.models import Models
-from trajectories.notebook_band import _TABLES
-from trajectories.report.banded import band_text, picture
-from trajectories.report.notebook_tables import MOST_ROWS, table_html
+from trajectories.display import _TABLES
+from trajectories.report.notebook_tables import MOST_ROWS, band_text, picture, table_html
 from trajectories.report.words import NO_BREAK, words
-from trajectories.simulate import told_stays
-from trajectories.typology import Typology
+from trajectories.simulate import stays as told_stays
 
 matplotlib.use("Agg")
 NASTY = "<b>&"
@@ -113,7 +113,7 @@ def test_every_class_that_prints_itself_bears_the_band_or_is_protected():
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, type) and vars(value).get("_repr_html_") is notebook_objects.as_html:
                 found.add(f"{value.__module__}.{value.__qualname__}")
-    assert found == {*notebook_objects.RESULTS, "trajectories.disclosure.protected.Protected"}
+    assert found == {*notebook_objects.RESULTS, "trajectories.disclosure.tables.Protected"}
     assert set(notebook_objects.RESULTS) < set(_TABLES)
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
 from trajectories.groups import reported_groups
-from trajectories.persons import LOOSE, SAMPLE_KEY, STRICT, drawn_thresholds, link, resolve
+from trajectories.linkage import LOOSE, SAMPLE_KEY, STRICT, drawn_thresholds, link, resolve
 from trajectories.retention import estimate
-from trajectories.sensitivity import COLUMNS, linkage_sensitivity
+from trajectories.retention.linkage_sensitivity import COLUMNS, linkage_sensitivity
 
 STUDY = Study.from_mapping({"replicates": 0, "support": 5, "horizons": [3, 12]})
 NUMBERS = ["estimate", "n_start", "n_at_risk", "n_confirmed", "known"]
@@ -79,7 +79,7 @@ def test_the_same_persons_give_the_same_rates_without_another_fit(line, monkeypa
     records, persons = line
     cohort, rates = walked(records, persons)
     # the name of the room is the function's in the package
-    monkeypatch.setattr("trajectories.sensitivity.estimate", None)
+    monkeypatch.setattr("trajectories.retention.linkage_sensitivity.estimate", None)
     same = persons.assign(threshold=LOOSE)
     found = linkage_sensitivity(records, persons, same, study=STUDY, cohort=cohort, retention=rates)
     loose, study = (found[found["setting"].eq(name)].reset_index(drop=True) for name in ("loose", "study"))
@@ -89,9 +89,9 @@ def test_the_same_persons_give_the_same_rates_without_another_fit(line, monkeypa
 def test_the_records_of_persons_that_change_are_enough_beside_the_cohort(line, alternatives, found):
     from dataclasses import replace
 
-    from trajectories.contacts import last_deposits
-    from trajectories.sensitivity import moved_records
-    from trajectories.spells import cutoff_of
+    from trajectories.retention.linkage_sensitivity import moved_records
+    from trajectories.stays.contacts import last_deposits
+    from trajectories.stays.spells import cutoff_of
 
     records, persons = line
     loose = alternatives[alternatives["threshold"].eq(LOOSE)]
@@ -139,8 +139,8 @@ def test_each_pair_is_drawn_as_often_as_it_is_probable(line):
 
 
 def test_where_no_person_is_another_each_threshold_is_told_of_all_the_same(line):
-    from trajectories.analysis import _of_records
-    from trajectories.sensitivity import moved_records
+    from trajectories.analysis.analyse import _of_records
+    from trajectories.retention.linkage_sensitivity import moved_records
 
     records, persons = line
     same = pd.concat([persons.assign(threshold=LOOSE), persons.assign(threshold=STRICT)], ignore_index=True)

@@ -6,15 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories.models.joined import benjamini_hochberg
-from trajectories.models.person_months import scored
-from trajectories.models.regressions import Rows
-from trajectories.services.association import associations
-from trajectories.services.controls import control_services, permuted
-from trajectories.services.evalue import e_value, e_values_of_hazards, risk_ratio
-from trajectories.services.landmark import landmark
-from trajectories.services.presence import in_agreement, taken, weights_of
-from trajectories.services.visits import MOST, weighted_rows
+from trajectories.analysis.models import Rows, benjamini_hochberg, scored
+from trajectories.analysis.services.association import (
+    MOST,
+    associations,
+    control_services,
+    e_value,
+    e_values_of_hazards,
+    in_agreement,
+    landmark,
+    permuted,
+    risk_ratio,
+    taken,
+    weighted_rows,
+    weights_of,
+)
 from trajectories.simulate.served_stays import served_stays, told_of
 
 ASKING = ("visit_weighted", "before_departure")

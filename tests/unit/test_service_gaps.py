@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import poisson
 
 from service_tables import ONE, cohort, contacts, day, gone, told
-from trajectories.services import (
+from trajectories.analysis.services import (
     delay_to_first,
     follow_up_coverage,
     needs_without_service,
@@ -17,8 +17,8 @@ from trajectories.services import (
     reasons_and_services,
     transfer,
 )
-from trajectories.services.example import one_household
-from trajectories.services.expected import predicted_sum, ratio_limits
+from trajectories.analysis.services.example import one_household
+from trajectories.analysis.services.expected import predicted_sum, ratio_limits
 from trajectories.study import Study
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from service_tables import DAY, ONE, cohort, day, gone, told
-from trajectories.services import delay_to_first, number_of_services, process_funnel, reach, transfer
-from trajectories.services.example import one_household
-from trajectories.services.household_stays import household_stays
+from trajectories.analysis.services import delay_to_first, number_of_services, process_funnel, reach, transfer
+from trajectories.analysis.services.example import one_household
+from trajectories.analysis.services.service_events import household_stays
 from trajectories.study import Study
 
 METROPOLE = {"organisation_zone": "metropole", "organisation_id": "M1"}

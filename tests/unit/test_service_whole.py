@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 import portrait_tables
-from trajectories import analysis
-from trajectories.results import describe
-from trajectories.services import describing_tables, needs_without_service, process_funnel, reach
-from trajectories.services.whole import EXPECTED
+from trajectories.analysis import analyse as analysis
+from trajectories.analysis.results import describe
+from trajectories.analysis.services import describing_tables, needs_without_service, process_funnel, reach
+from trajectories.analysis.services.tables import EXPECTED
 from trajectories.study import Study
 
 STUDY = Study(groups={"Est": ("01", "02", "05")})

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from trajectories import Study
-from trajectories.comparison import funnel, shrunken
-from trajectories.comparison.shrinkage import between_regions, funnel_limits
+from trajectories.analysis.comparison import funnel, shrunken
+from trajectories.analysis.comparison.shrinkage import between_regions, funnel_limits
 
 
 def rates(groups, estimates, errors, horizon=12, **more):

@@ -9,8 +9,13 @@ import pytest
 from report_tables import write_tables
 from trajectories import provenance, stamps
 from trajectories.exceptions import NotebookError
-from trajectories.report import around, batch, manifest, method_page, origins, run_reports, words
-from trajectories.report.status import Thing, _pages, changes
+from trajectories.report import method_page, words
+from trajectories.report import run as tables_of_run
+from trajectories.report.run import data_of
+from trajectories.runs import batch, manifest
+from trajectories.runs import batch as around
+from trajectories.runs.batch import run_reports
+from trajectories.runs.status import Thing, _pages, changes
 from trajectories.study import Study
 from without_kernels import pages_without_kernels
 
@@ -27,7 +32,7 @@ def quick():
     known, protect = {}, batch.all_protected
 
     def protected(tables, **told):
-        key = str(origins.data_of(tables)["tables"])
+        key = str(data_of(tables)["tables"])
         if key not in known:
             known[key] = protect(tables, **told)
         return known[key]
@@ -109,7 +114,7 @@ def test_every_part_that_changes_is_named(place, monkeypatch):
 
 def test_a_catalogue_is_part_of_what_a_page_comes_from(place, tmp_path, monkeypatch):
     library = shutil.copytree(stamps.PACKAGE, tmp_path / "library")
-    for module in (stamps, origins):
+    for module in (stamps, tables_of_run):
         monkeypatch.setattr(module, "PACKAGE", library)
     assert pages(place)["fr", "05"].status == "fresh"
     catalogue = library / "report" / "locale" / "fr_CA" / "LC_MESSAGES" / "trajectories.po"
@@ -258,13 +263,13 @@ def test_a_new_name_in_the_build_is_looked_for_in_what_was_searched_before(place
 
 
 def test_another_library_or_source_is_another_search(place, work, monkeypatch):
-    monkeypatch.setattr(origins, "whole_source", lambda **_: "another")
+    monkeypatch.setattr(tables_of_run, "whole_source", lambda **_: "another")
     go(place)
     assert next(one[1] for one in work if one[0] == "withhold_leaks") == []
 
 
 def test_a_method_page_that_would_read_otherwise_is_written(place, work, monkeypatch):
-    monkeypatch.setattr(origins, "whole_source", lambda **_: "another")
+    monkeypatch.setattr(tables_of_run, "whole_source", lambda **_: "another")
     whole = method_page.method_page
     monkeypatch.setattr(method_page, "method_page", lambda *about: whole(*about) + "<!-- -->")
     go(place)

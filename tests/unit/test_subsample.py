@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajectories.subsample import some_people, subsample
+from trajectories.stays.subsample import some_people, subsample
 
 
 def stays(households: int, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from trajectories.survival import kaplan_meier
 from trajectories.survival.bootstrap import bootstrap
-from trajectories.survival.states.panel_markov import panel_markov
+from trajectories.survival.states.panel import panel_markov
 
 
 def households(seed=0, n=60):

@@ -9,7 +9,7 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from trajectories.survival.regression import person_months
+from trajectories.survival.regression import discrete_hazard as person_months
 from trajectories.survival.regression.discrete_hazard import discrete_hazard
 
 pytestmark = pytest.mark.filterwarnings("error")

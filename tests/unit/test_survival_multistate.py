@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 
 from trajectories.survival import cumulative_incidence, kaplan_meier
-from trajectories.survival.states import product_integral as pi
-from trajectories.survival.states import transition_influence as ti
-from trajectories.survival.states.multistate import cumulative_transition_hazards, transition_probabilities
-from trajectories.survival.states.occupation import state_occupation
+from trajectories.survival.states import multistate as pi
+from trajectories.survival.states import multistate as ti
+from trajectories.survival.states.multistate import (
+    cumulative_transition_hazards,
+    state_occupation,
+    transition_probabilities,
+)
 
 COLUMNS = ["person", "start", "stop", "from", "to"]
 

@@ -11,11 +11,11 @@ import pytest
 
 from brute_observed import stay_weights
 from reported_stays import FAILURE, HEARING, SURVIVAL, stays
-from trajectories.simulate import told_stays
+from trajectories.simulate import stays as told_stays
 from trajectories.survival import Reporting, observed_incidence, pool
 from trajectories.survival.observation import cells, service_model
-from trajectories.survival.observation.ascertainment import FAILED, ascertain
-from trajectories.survival.observation.observation_em import ObservationEM, weigh
+from trajectories.survival.observation.cells import FAILED, ascertain
+from trajectories.survival.observation.em import ObservationEM, weigh
 from trajectories.survival.observation.observed import PIECES, incidence_of
 from worlds.disturbed_stays import disturbed_stays
 

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 from scipy.optimize import minimize
 
-from trajectories.survival.states import panel_fit, panel_likelihood
-from trajectories.survival.states.panel_likelihood import (
+from trajectories.survival.states import panel as panel_fit
+from trajectories.survival.states import panel as panel_likelihood
+from trajectories.survival.states.panel import (
     Patterns,
     Structure,
     derivatives,
     log_likelihood,
+    panel_markov,
     transition_matrix,
 )
-from trajectories.survival.states.panel_markov import panel_markov
 
 
 def generator(seed, n, absorbing=True):

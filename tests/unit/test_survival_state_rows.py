@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories.survival.states.multistate import cumulative_transition_hazards, transition_probabilities
-from trajectories.survival.states.occupation import state_occupation
+from trajectories.survival.states.multistate import (
+    cumulative_transition_hazards,
+    state_occupation,
+    transition_probabilities,
+)
 
 COLUMNS = ["person", "start", "stop", "from", "to"]
 

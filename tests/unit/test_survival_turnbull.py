@@ -11,9 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trajectories.survival import interval_incidence, kaplan_meier
-from trajectories.survival.intervals import turnbull_fit as fitting
-from trajectories.survival.intervals.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
-from trajectories.survival.intervals.turnbull_support import MatrixRuns, SplitRuns, intervals, supports
+from trajectories.survival.intervals import turnbull as fitting
+from trajectories.survival.intervals.turnbull import (
+    MatrixRuns,
+    SplitRuns,
+    intervals,
+    kuhn_tucker_gap,
+    supports,
+    turnbull,
+    turnbull_log_likelihood,
+)
 
 INF = np.inf
 SIDES = ["left", "right"]

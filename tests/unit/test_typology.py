@@ -9,14 +9,13 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from trajectories import Study
-from trajectories.typology import (
+from trajectories.analysis.typology import (
     NAMES,
     STATES,
     adjusted_rand,
     choose_k,
     clusters,
     distances,
-    indicators,
     representatives,
     rules,
     runs,
@@ -27,11 +26,10 @@ from trajectories.typology import (
     transition_rates,
     typology,
 )
-from trajectories.typology.drawn import _completed
-from trajectories.typology.naming import unique_names
-from trajectories.typology.observable import observable
-from trajectories.typology.shares import clustered_shares
-from trajectories.typology.trees import tree
+from trajectories.analysis.typology import naming as indicators
+from trajectories.analysis.typology.assembling import _completed, clustered_shares, observable
+from trajectories.analysis.typology.clusters import tree
+from trajectories.analysis.typology.naming import unique_names
 
 METHODS = {
     "hamming": ("hamming",),
@@ -447,7 +445,7 @@ def test_who_left_for_an_unknown_place_is_stood_for_by_those_who_left_then():
 
 def test_rare_sequences_go_to_the_nearest_centre(monkeypatch):
     spells, cohort = lives(FOUR)
-    monkeypatch.setattr("trajectories.typology.assembling.MOST_BY_PROGRAMME", 6)
+    monkeypatch.setattr("trajectories.analysis.typology.assembling.MOST_BY_PROGRAMME", 6)
     found = typology(spells, cohort, study=STUDY, method="om", costs="trate", k=4)
     kind = found.members["person_id"].str.replace(r"\d", "", regex=True)
     print(found.types[["name", "n_persons", "nearest"]].to_dict("list"))

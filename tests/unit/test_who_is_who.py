@@ -12,27 +12,15 @@ from hypothesis import strategies as st
 from identities import ZOE, records
 from trajectories import link_persons, read_deposits
 from trajectories.exceptions import LinkageError, LinkageModelError, UnusableInputError
-from trajectories.persons import (
-    LOOSE,
-    SAMPLE_KEY,
-    Model,
-    decide,
-    engine,
-    learning,
-    link,
-    linking,
-    match_weights,
-    resolve,
-    waiting,
-)
-from trajectories.persons.comparisons import COMPANIONS, LIKENESSES, MACROS, TRAITS
-from trajectories.persons.households import households
-from trajectories.persons.identities import most_frequent
-from trajectories.persons.learning import changes
-from trajectories.persons.linking import train
-from trajectories.persons.names import LONGEST, sound
-from trajectories.persons.review import FILE, read_decisions, review_table, write_review
-from trajectories.persons.scoring import level_weight
+from trajectories.linkage import LOOSE, SAMPLE_KEY, Model, decide, link, linking, match_weights, resolve, waiting
+from trajectories.linkage import identities as engine
+from trajectories.linkage import model as learning
+from trajectories.linkage.clusters import households
+from trajectories.linkage.comparisons import COMPANIONS, LIKENESSES, MACROS, TRAITS
+from trajectories.linkage.identities import LONGEST, most_frequent, sound
+from trajectories.linkage.linking import train
+from trajectories.linkage.model import changes, level_weight
+from trajectories.linkage.review import FILE, read_decisions, review_table, write_review
 from trajectories.simulate import Settings, simulate
 
 HOME = {"country": "VNM", "arrival": "2020-03-04", "category": "economic", "size": 4, "town": "23027"}

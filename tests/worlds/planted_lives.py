@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from trajectories.simulate import Settings, effects
+from trajectories.simulate import Settings
+from trajectories.simulate import settings as effects
 from trajectories.simulate.geography import Geography, geography
 from trajectories.simulate.histories import Life, Residence, Stay
 from trajectories.simulate.population import Calendar, Household, draw_household

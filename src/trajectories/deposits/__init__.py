@@ -9,6 +9,8 @@ rule has its sentence in `reasons.toml` (`rules`); what a partner is told of a d
 partner fills in is `template`.
 """
 
+from __future__ import annotations
+
 from .check import check_file
 from .crosswalks import Crosswalk, CrosswalkError, load_crosswalk, load_crosswalks
 from .dates import parse_dates

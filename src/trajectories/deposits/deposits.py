@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 
 from .. import tables
+from ..display import as_html, plot, to_frame
 from ..exceptions import TableError, UnusableInputError
-from ..notebook_objects import as_html, plot, to_frame
 from ..places.territory import check_perimeter
 from ..study import Study
-from . import fates
+from . import organisations as fates
 from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
-from .files import FileNote
-from .gathering import Gathered, Progress, as_objects, gather
+from .files import FileNote, Gathered, Memory, Progress, as_objects, gather
 from .organisations import Reported, fill_down, organisation_zones, own_towns, read_registry, who_reports
 from .reading import REGISTRY
 from .records import (
     Dates,
     Findings,
+    closest_known,
     read_dates,
     read_places,
     read_values,
@@ -32,9 +32,7 @@ from .records import (
     usable_places,
     without_errors,
 )
-from .remembered import Memory
 from .rules import RULES
-from .wording import closest_known
 
 _COUNTS = ("n_read", "n_accepted", "n_quarantined", "n_superseded", "n_duplicate")
 CROSSWALKS = "crosswalks"

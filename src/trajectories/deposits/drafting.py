@@ -15,8 +15,8 @@ from rapidfuzz import fuzz, process
 from ..exceptions import TrajectoriesError
 from .check import shown
 from .crosswalks import COLUMNS, header_key, load_crosswalk, load_crosswalks
-from .grid import UnreadableDepositError
-from .sheets import sheets_of
+from .layout import sheets_of
+from .reading import UnreadableDepositError
 from .values import fiscal_years
 
 # Scores run from 0 to 100: from the first a header is in the draft, from the second its column is worth a comment; a

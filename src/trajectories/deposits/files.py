@@ -6,27 +6,43 @@ the result is the same whatever the number of processes, down to the order of th
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import hmac
+import importlib.metadata
+import json
 import os
+import platform
 import re
-from collections.abc import Iterator
+import shutil
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from ..exceptions import place_of
-from .choosing import ROWS_LOOKED_AT, choose_crosswalk
-from .crosswalks import COLUMNS, DATES, Crosswalk, Crosswalks
-from .grid import DEEPEST_HEADER, Coded, Sheet, UnreadableDepositError, Vocabulary, is_blank
-from .layout import PLAIN, ColumnOf, Layout, find_header, lay_out
-from .notes import is_not_data
-from .reading import content_of, read_content
-from .sheets import letter_of
-from .text import may_be_mojibake, repaired
+from ..folders import private_folder, replaced
+from ..stamps import deposit_hash, fingerprint, source_hash
+from .crosswalks import COLUMNS, DATES, Crosswalk, Crosswalks, is_not_data
+from .layout import PLAIN, ROWS_LOOKED_AT, ColumnOf, Layout, choose_crosswalk, find_header, lay_out, letter_of
+from .reading import (
+    DEEPEST_HEADER,
+    Coded,
+    Sheet,
+    UnreadableDepositError,
+    Vocabulary,
+    content_of,
+    find_deposits,
+    is_blank,
+    may_be_mojibake,
+    read_content,
+    repaired,
+)
 
 # The last column of codes: all cells under headers that the crosswalk does not know, taken together.
 REST = "_rest"
@@ -280,3 +296,307 @@ def _start(crosswalks: Crosswalks, max_rows: int) -> None:
 
 def _read_here(found: tuple[str, Path]) -> FileRead:
     return _reader(found)
+
+
+# ----------------------------------------------------------------------------------------------------
+# Files as they were read by a build before, so that the next one reads only those that are new or have changed.
+#
+# One small file a deposit, found by a hash of all that reading it depends on: its bytes, its path, the crosswalks, the
+# most rows of a sheet, this room's code, the libraries that read. Nothing is ever out of date: what changed has
+# another name. The content is numbers and texts (JSON and plain arrays), nothing that could run; one that is cut off,
+# altered or put in another's place fails its seal, and the deposit is read again. What belongs to no deposit that is
+# there goes.
+#
+# What is never stored after reading (deposit-schema.md) is not stored here either: of remarks, and of columns that no
+# crosswalk knows, only keyed hashes are kept, which tell equal texts from unequal ones and nothing more (a remark that
+# slid into another column is a text of that column). Hashes and seals are keyed with the study's secret, so that
+# nobody without it can try texts on them, or make such a file.
+#
+# A file that could not be read is not remembered: why may lie with the machine, not with the file.
+
+ReadFiles = Callable[[list[tuple[str, Path]], FileReader], Iterator[FileRead]]
+# Columns whose texts are never stored.
+UNSTORED = ("remarks", REST)
+# What reading a file runs: a test holds it against the imports.
+SOURCE = ("deposits", "places", "tables.py", "exceptions.py", "stamps.py", "version.py", "folders.py", "study.py")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "python-calamine")
+_SEAL = 32
+_HASH = 16
+
+
+@dataclass(frozen=True)
+class Memory:
+    """
+    Where files are remembered as they were read.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds nothing else; made, and closed to everyone but its owner, when files are read.
+    secret : bytes
+        The study's; with another one nothing is recognised.
+
+    Examples
+    --------
+    >>> import tempfile; from .deposits import read_deposits
+    >>> folder = Path(tempfile.mkdtemp()); raw = folder / "raw"; raw.mkdir()
+    >>> _ = (raw / "EER01_2021-2022_T3.csv").write_text("no_dossier;date_service;ville\\n7;2021-11-02;Rimouski\\n")
+    >>> memory = Memory(folder / "read", b"a secret")
+    >>> [read_deposits(raw, memory=memory).n_anew for _ in range(2)]
+    [1, 0]
+    """
+
+    folder: Path
+    secret: bytes = field(repr=False)
+
+    def forget(self) -> None:
+        """Everything."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.folder)
+
+    def keyed(self, *parts: bytes, size: int = _HASH) -> bytes:
+        """A hash of the parts that only the secret gives."""
+        key = hmac.digest(self.secret, b"trajectories: files as read", "sha256")
+        whole = hashlib.blake2b(key=key, digest_size=size)
+        for part in parts:
+            whole.update(len(part).to_bytes(8, "little") + part)
+        return whole.digest()
+
+
+def read_or_recall(
+    found: list[tuple[str, Path]], reader: FileReader, read_files: ReadFiles, memory: Memory
+) -> Iterator[FileRead]:
+    """
+    The files in their order, each read only where it is not remembered; afterwards all of them are, and no other.
+
+    `read_files` reads those that are not, in their order. The result is the same whatever is remembered. Texts that are
+    never stored come as keyed hashes, of all files.
+    """
+    folder, origin = private_folder(memory.folder), _origin(reader)
+    places = [folder / _name(memory, origin, file, deposit_hash(path)) for file, path in found]
+    new = [not place.is_file() for place in places]
+    read_now = read_files([one for one, is_new in zip(found, new, strict=True) if is_new], reader)
+    kept = set()
+    for one, place, is_new in zip(found, places, new, strict=True):
+        read = None if is_new else _recall(place, memory)
+        if read is None:
+            read = _without_texts(next(read_now) if is_new else reader(one), memory)
+            # by what was read, which may have changed since it was looked for
+            place = folder / _name(memory, origin, one[0], read.digest)
+            if read.note.message is None:
+                _remember(read, place, memory)
+        if read.note.message is None:
+            kept.add(place)
+        yield read
+    for path in folder.iterdir():
+        if path not in kept and not path.is_dir():
+            path.unlink(missing_ok=True)
+
+
+def _origin(reader: FileReader) -> str:
+    """All that reading depends on beside the file."""
+    return fingerprint({
+        "crosswalks": repr(reader.crosswalks), "max_rows": reader.max_rows, "source": source_hash(SOURCE),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "python": platform.python_version(),
+    })  # fmt: skip
+
+
+def _name(memory: Memory, origin: str, file: str, digest: str | None) -> str:
+    return memory.keyed(*(_bytes(part) for part in (origin, file, digest or ""))).hex()
+
+
+def _bytes(text: str) -> bytes:
+    """A file's name may hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _without_texts(read: FileRead, memory: Memory) -> FileRead:
+    """The texts that are never stored, as keyed hashes; a blank cell stays blank."""
+    for table in read.tables:
+        for column in UNSTORED:
+            if column in table.columns:
+                codes, texts = table.columns[column]
+                hashed = [text and memory.keyed(*map(_bytes, _cells(text))).hex() for text in texts]
+                table.columns[column] = Coded(codes, hashed)
+    return read
+
+
+def _cells(text: str | tuple[str, ...]) -> Iterable[str]:
+    return (text,) if isinstance(text, str) else text
+
+
+# ── one file ──────────────────────────────────────────────────────────────────────────────────────────────
+def _remember(read: FileRead, place: Path, memory: Memory) -> None:
+    content = zlib.compress(_written(read), 1)
+    # what cannot be kept costs the next build the time to read it, not this one its tables
+    with contextlib.suppress(OSError), replaced(place) as scratch:
+        scratch.write_bytes(memory.keyed(place.name.encode(), content, size=_SEAL) + content)
+
+
+def _recall(place: Path, memory: Memory) -> FileRead | None:
+    """The file as it was read; None where what was kept is not what was written there."""
+    try:
+        kept = place.read_bytes()
+    except OSError:
+        return None
+    seal, content = kept[:_SEAL], kept[_SEAL:]
+    if not hmac.compare_digest(seal, memory.keyed(place.name.encode(), content, size=_SEAL)):
+        return None
+    return _as_read(zlib.decompress(content))
+
+
+def _written(read: FileRead) -> bytes:
+    """The length of a head of JSON, the head, and the arrays that it names one after the other."""
+    arrays: list[np.ndarray] = []
+
+    def put(array: np.ndarray) -> tuple[str, int]:
+        arrays.append(array)
+        return array.dtype.str, len(array)
+
+    tables = [
+        (table.name, put(table.numbers), put(table.kinds),
+         [(column, put(codes), list(texts)) for column, (codes, texts) in table.columns.items()])
+        for table in read.tables
+    ]  # fmt: skip
+    head = _bytes(json.dumps((vars(read.note), read.issues, tables), ensure_ascii=False))
+    return b"".join((len(head).to_bytes(8, "little"), head, *(array.tobytes() for array in arrays)))
+
+
+def _as_read(content: bytes) -> FileRead:
+    start = 8 + int.from_bytes(content[:8], "little")
+    note, issues, tables = json.loads(content[8:start].decode("utf-8", "surrogatepass"))
+
+    def take(kind: str, length: int) -> np.ndarray:
+        nonlocal start
+        array = np.frombuffer(content, kind, length, start)
+        start += array.nbytes
+        return array.copy()  # a view would hold all of the content for as long as it is held
+
+    # in the order in which they were written
+    return FileRead(
+        FileNote(**note),
+        [FileTable(name, take(*numbers), take(*kinds), {c: Coded(take(*codes), texts) for c, codes, texts in columns})
+         for name, numbers, kinds, columns in tables],
+        [tuple(issue) for issue in issues], recalled=True,
+    )  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------------
+# All deposits of a folder as one set of columns: per canonical column the distinct texts, and a code a row.
+#
+# A text is kept once however often it is typed, so that all later work is on distinct texts and a row costs a few
+# bytes a column. Rows keep the number of their sheet; sheets that hold no recognisable header are skipped and listed.
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class Gathered:
+    """
+    Every row of every readable deposit.
+
+    Attributes
+    ----------
+    files : list of FileNote, in the order of their paths
+    sheet_file, sheet_name : per sheet, the position of its file and its name
+    sheet, row, kind : ndarray, per row
+        Position of the sheet; row number as a spreadsheet shows it; layout.PLAIN, RAGGED or TOTAL.
+    texts, codes : dict by canonical column
+        Distinct texts (mojibake repaired), and per row the position in them.
+    issues : list of (file, sheet, row, reason, column, value)
+    n_anew : int
+        How many of the files were read, the others being remembered.
+    """
+
+    files: list[FileNote]
+    sheet_file: np.ndarray
+    sheet_name: list[str]
+    sheet: np.ndarray
+    row: np.ndarray
+    kind: np.ndarray
+    texts: dict[str, list[str]]
+    codes: dict[str, np.ndarray]
+    issues: list[tuple] = field(default_factory=list)
+    n_anew: int = 0
+
+    @property
+    def file(self) -> np.ndarray:
+        """Per row, the position of its file."""
+        return self.sheet_file[self.sheet]
+
+    def of_files(self, files: np.ndarray) -> Gathered:
+        """The rows of some files (their positions), with the texts that they hold; the others are as if empty."""
+        rows = np.isin(self.file, files)
+        texts, codes = {}, {}
+        for column, all_codes in self.codes.items():
+            codes[column] = all_codes[rows]
+            if column in self.texts:
+                kept, position = np.unique(np.append(0, codes[column]), return_inverse=True)  # 0: nothing is typed
+                texts[column], codes[column] = [self.texts[column][at] for at in kept], position[1:].astype(np.int32)
+        return replace(self, sheet=self.sheet[rows], row=self.row[rows], kind=self.kind[rows], texts=texts, codes=codes)
+
+    def blank(self, column: str) -> np.ndarray:
+        """Per row, whether nothing is typed in the column."""
+        return np.array([not text.strip() for text in self.texts[column]], dtype=bool)[self.codes[column]]
+
+    def typed(self, column: str, rows: np.ndarray) -> np.ndarray:
+        """The texts of a column at the rows."""
+        return as_objects(self.texts[column])[self.codes[column][rows]]
+
+
+def as_objects(values) -> np.ndarray:
+    """A list as an array of objects of one dimension."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def gather(
+    folder: Path, crosswalks: Crosswalks, max_rows: int, progress: Progress | None = None,
+    processes: int | None = None, memory: Memory | None = None,
+) -> Gathered:  # fmt: skip
+    """
+    Read every deposit below the folder; a file that cannot be read leaves its sentence and nothing else.
+
+    `processes`: how many read at the same time (None: as many as help); the result does not
+    depend on it. `memory`: where files are remembered, which are then not read again; the result does not depend on
+    what is remembered, but with one the distinct remarks are keyed hashes of them.
+    """
+    found, reader = find_deposits(folder), FileReader(crosswalks, max_rows)
+    read = functools.partial(read_files, processes=processes)
+    reads = read(found, reader) if memory is None else read_or_recall(found, reader, read, memory)
+    vocabularies = {column: Vocabulary("") for column in (*COLUMNS, REST)}
+    parts: dict[str, list[np.ndarray]] = {column: [] for column in vocabularies}
+    files, issues, sheets, numbers, kinds, n_anew = [], [], [], [], [], 0
+    for done, result in enumerate(reads, start=1):
+        n_anew += not result.recalled
+        files.append(result.note)
+        issues += result.issues
+        for table in result.tables:
+            sheets.append((done - 1, table.name))
+            numbers.append(table.numbers)
+            kinds.append(table.kinds)
+            for column, vocabulary in vocabularies.items():
+                if column not in table.columns:
+                    parts[column].append(np.zeros(len(table.numbers), dtype=np.int32))
+                    continue
+                codes, texts = table.columns[column]
+                known = np.fromiter(map(vocabulary.__getitem__, texts), np.int32, len(texts))
+                parts[column].append(known[codes])
+        if progress is not None:
+            progress(done, len(found), result.note.file)
+
+    lengths = [len(part) for part in numbers]
+    return Gathered(
+        files=files, sheet_file=np.array([position for position, _ in sheets], dtype=np.int64),
+        sheet_name=[name for _, name in sheets], sheet=np.repeat(np.arange(len(sheets)), lengths),
+        row=_joined(numbers, np.int64), kind=_joined(kinds, np.int8),
+        texts={column: list(vocabularies[column]) for column in COLUMNS},
+        codes={column: _joined(parts.pop(column), np.int32) for column in vocabularies}, issues=issues,
+        n_anew=n_anew,
+    )  # fmt: skip
+
+
+def _joined(parts: list[np.ndarray], dtype) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)

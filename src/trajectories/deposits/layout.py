@@ -6,16 +6,18 @@ Row numbers are those a spreadsheet shows: titles, header and blank rows count, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ..places.spelling import fold
-from .crosswalks import DATES
+from .crosswalks import DATES, Crosswalk, Crosswalks, word_key
 from .dates import NOTHING
-from .grid import DEEPEST_HEADER, Coded, Grid, is_blank
-from .text import repaired
+from .reading import DEEPEST_HEADER, Coded, Grid, Sheet, is_blank, read_source, repaired
+from .values import fiscal_years
 
 # A header names at least this many known columns.
 _FEWEST_COLUMNS = 3
@@ -141,3 +143,165 @@ def _is_total(row: list[str], names: list[str | None]) -> bool:
         elif i not in naming and not _WITHOUT_WORDS.match(folded):
             return False
     return said
+
+
+# ----------------------------------------------------------------------------------------------------
+# The sheets of one deposit as a person sees them: rows of text cells by their number, headers by their letter.
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One sheet: its name (empty for text and parquet), and the cells of each row that holds some, by its number."""
+
+    name: str
+    rows: dict[int, list[str]]
+
+
+@dataclass(frozen=True)
+class SeenColumn:
+    """One column: place (from 0), letter, header as typed, canonical name (None: not read), the contract's header."""
+
+    position: int
+    letter: str
+    header: str
+    column: str | None
+    label: str | None
+
+
+@dataclass(frozen=True)
+class SeenSheet:
+    """A sheet with a recognised header: its name, the header's row, its columns and how many rows stand below."""
+
+    name: str
+    header_row: int
+    columns: tuple[SeenColumn, ...]
+    n_rows: int
+
+    def find(self, column: str) -> SeenColumn | None:
+        """The column of a canonical name; else the unread one of a typed header, or of a letter that has none."""
+        read = (seen for seen in self.columns if seen.column == column)
+        others = (seen for seen in self.columns if not seen.column and column == (seen.header or seen.letter))
+        return next(read, next(others, None))
+
+
+# What finds a header in the first rows: its position, and how many headers it knows there.
+Recognise = Callable[[list[list[str]]], tuple[int, int]]
+
+
+def sheets_of(path: Path, file: str, recognise: Recognise, max_rows: int) -> list[Cells]:
+    """The sheets of a deposit that can be read."""
+    return [Cells(sheet.name, _numbered(sheet)) for sheet in read_source(path, file, recognise, max_rows).sheets]
+
+
+def known_headers(crosswalks: Crosswalks) -> Recognise:
+    """Finds the headers that one of the crosswalks knows."""
+    return lambda rows: find_header(rows, lambda header: crosswalks.column(repaired(header)))
+
+
+def _numbered(sheet: Sheet) -> dict[int, list[str]]:
+    return {int(number): sheet.grid.row(at) for at, number in enumerate(sheet.grid.numbers)}
+
+
+def look_at(sheet: Cells, crosswalk: Crosswalk, unnamed: Collection[str] = ()) -> SeenSheet | None:
+    """The header of a sheet and its columns, those without a header by their letters; None where there is no header."""
+    numbers, rows = list(sheet.rows), list(sheet.rows.values())
+    at, known = find_header(rows, lambda header: crosswalk.column(repaired(header)))
+    if not known:
+        return None
+    taken: set[str] = set()
+    columns = []
+    for position, cell in enumerate(rows[at]):
+        header = repaired(cell).strip()
+        column = crosswalk.column(header) if header else None
+        column = None if column in taken else column
+        taken |= {column} if column else set()
+        if header or letter_of(position) in unnamed:
+            label = crosswalk.labels["columns"].get(column) if column else None
+            columns.append(SeenColumn(position, letter_of(position), header, column, label))
+    return SeenSheet(sheet.name, numbers[at], tuple(columns), len(rows) - at - 1)
+
+
+def letter_of(position: int) -> str:
+    """
+    The letter of a column, from its place.
+
+    Examples
+    --------
+    >>> letter_of(0), letter_of(25), letter_of(26), letter_of(38)
+    ('A', 'Z', 'AA', 'AM')
+    """
+    letters = ""
+    position += 1
+    while position:
+        position, rest = divmod(position - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+# ----------------------------------------------------------------------------------------------------
+# Which crosswalk a file is read with: the one that holds for its rows and knows most of its headers.
+#
+# A crosswalk holds for a row when it is valid for the row's programme and exercice, as far as these are typed or named
+# by the file. Where two do equally well, the study's own comes before the library's, and the later programme first.
+
+# Rows of a sheet that are worth giving: a form does not change within a sheet.
+ROWS_LOOKED_AT = 100
+
+
+def choose_crosswalk(crosswalks: Crosswalks, file: str, sheets: Iterable[tuple[str, list[list[str]]]]) -> Crosswalk:
+    """
+    The crosswalk of one file.
+
+    Parameters
+    ----------
+    crosswalks : Crosswalks
+    file : str
+        Its path: the exercice that its name says holds where none is typed.
+    sheets : iterable of (name, rows of text cells)
+
+    Examples
+    --------
+    >>> from .crosswalks import load_crosswalks
+    >>> rows = [["no_dossier", "volet", "exercice", "programme"], ["7", "V1", "2018-2019", "Réussir l'intégration"]]
+    >>> choose_crosswalk(load_crosswalks(), "a.csv", [("", rows)]).name
+    'reussir-integration-2017'
+    """
+    if len(crosswalks.all) == 1:
+        return crosswalks.all[0]
+    sheets = [(name, rows) for name, rows in sheets if rows]
+    known = {c.name: sum(find_header(rows, c.column)[1] for _, rows in sheets) for c in crosswalks.all}
+    kinds: Counter = Counter()
+    for name, rows in sheets:
+        kinds += _kinds_of_rows(crosswalks, rows, _year_named(name) or _year_named(file))
+    total = sum(kinds.values())
+
+    def rank(crosswalk: Crosswalk) -> tuple:
+        fits = sum(n for kind, n in kinds.items() if crosswalk.holds(*kind)) / total if total else 1.0
+        return known[crosswalk.name] > 0, fits >= 0.5, known[crosswalk.name], fits
+
+    # the first of the best: `all` stands in the order of preference
+    return max(crosswalks.all, key=rank)
+
+
+def _kinds_of_rows(crosswalks: Crosswalks, rows: list[list[str]], year: str | None) -> Counter:
+    """How many rows there are of each (programme, exercice)."""
+    at, width = find_header(rows, crosswalks.column)
+    if not width:
+        return Counter()
+    columns = [crosswalks.column(cell) for cell in rows[at]]
+    place = {column: columns.index(column) for column in ("programme", "fiscal_year") if column in columns}
+    words = {key: code for c in reversed(crosswalks.all) for key, code in c.values.get("programme", {}).items()}
+    kinds: Counter = Counter()
+    below = [row for row in rows[at + 1 : at + 1 + ROWS_LOOKED_AT] if any(row)]
+    typed = Counter((_cell(row, place.get("programme")), _cell(row, place.get("fiscal_year"))) for row in below)
+    for (programme, exercice), n in typed.items():
+        kinds[words.get(word_key(programme)), fiscal_years([exercice])[0][0] or year] += n
+    return kinds
+
+
+def _cell(row: list[str], at: int | None) -> str:
+    return row[at] if at is not None and at < len(row) else ""
+
+
+def _year_named(text: str) -> str | None:
+    return fiscal_years([text.rpartition("/")[2]])[0][0]

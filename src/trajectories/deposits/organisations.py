@@ -6,6 +6,7 @@ filled down. An organisation known by name only gets an id from its normalised n
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,10 +18,9 @@ from ..places import find_places
 from ..tables import METROPOLE, REGION, UNKNOWN
 from .crosswalks import word_key
 from .dates import DateTable, quarter_end
-from .gathering import Gathered, as_objects
-from .grid import UnreadableDepositError
-from .layout import PLAIN
-from .reading import REGISTRY, read_source
+from .files import Gathered, as_objects
+from .layout import HEADER, PLAIN, RAGGED, TOTAL
+from .reading import REGISTRY, UnreadableDepositError, read_source
 from .values import clean, fiscal_years, quarters
 
 _FILE_NAME = re.compile(r"^(?P<organisation>[^_]+(?:_[^_]+)*?)_\d{4}-\d{2,4}(?:_.*)?$")
@@ -263,3 +263,96 @@ def own_towns(columns: dict[str, np.ndarray]) -> np.ndarray:
     printed = (told["residence_code"] == told["town"]).groupby(told["organisation_id"]).agg(["mean", "size"])
     own = town[printed.index[(printed["mean"] >= OWN_TOWN) & (printed["size"] >= FEWEST)]]
     return (rows["organisation_id"].map(own) == rows["residence_code"]).to_numpy(dtype=bool)
+
+
+# ----------------------------------------------------------------------------------------------------
+# What becomes of each row: the first that fits of superseded, quarantined, duplicate, accepted.
+#
+# A later deposit of the same organisation and quarter replaces the whole earlier one, also inside an annual workbook.
+# With one deposit date for both, identical content is a duplicate (the first by path stays), else the last by path
+# wins.
+
+
+def settle_deposits(gathered: Gathered, reported: Reported) -> tuple[np.ndarray, np.ndarray, list[tuple]]:
+    """
+    Which rows a later deposit replaces, and which belong to a deposit sent twice.
+
+    Returns
+    -------
+    replaced_by : ndarray of int, per row
+        Position of the file that replaces it; −1 where none does.
+    repeated : ndarray of bool, per row
+    issues : list of (file position, reason)
+    """
+    n = len(gathered.sheet)
+    replaced_by = np.full(n, -1, dtype=np.int64)
+    repeated = np.zeros(n, dtype=bool)
+    issues: list[tuple] = []
+    rows = pd.DataFrame({
+        "file": gathered.file, "organisation": reported.organisation_id, "year": reported.fiscal_year,
+        "quarter": reported.quarter, "date": reported.deposit_date, "dated": reported.dated,
+    })  # fmt: skip
+    rows = rows[rows["year"].notna() & rows["quarter"].notna()]
+    keys = ["organisation", "year", "quarter"]
+    grouped = rows.groupby([*keys, "file"], sort=True)
+    deposits = grouped.agg(date=("date", "max"), dated=("dated", "any")).reset_index()
+    members = grouped.indices
+    index = rows.index.to_numpy()
+    for key, rivals in deposits[deposits.duplicated(keys, keep=False)].groupby(keys, sort=True):
+        of_file = {file: index[members[(*key, file)]] for file in rivals["file"]}
+        latest = rivals[rivals["date"] == rivals["date"].max()]
+        keeper = latest["file"].max()  # files stand in the order of their paths
+        same = {keeper}
+        if len(latest) > 1:
+            digests = {file: _digest(gathered, of_file[file]) for file in latest["file"]}
+            same = {file for file in digests if digests[file] == digests[keeper]}
+            keeper = min(same)
+            if len(same) < len(latest):
+                issues.append((keeper, "same_deposit_date"))
+        for file, dated in zip(rivals["file"], rivals["dated"], strict=True):
+            if file == keeper:
+                continue
+            if file in same:
+                repeated[of_file[file]] = True
+            else:
+                replaced_by[of_file[file]] = keeper
+                if not dated:
+                    issues.append((file, "undated_deposit"))
+    return replaced_by, repeated, issues
+
+
+def _digest(gathered: Gathered, rows: np.ndarray) -> bytes:
+    """The content of a deposit: all cells of all its rows, in order."""
+    content = hashlib.sha256()
+    for column in sorted(gathered.codes):
+        content.update(gathered.codes[column][rows].tobytes())
+    return content.digest()
+
+
+def exact_duplicates(gathered: Gathered, filled: dict[str, np.ndarray], eligible: np.ndarray) -> np.ndarray:
+    """Rows with all cells identical, after fill-down, to an earlier eligible row of the same sheet."""
+    codes = {**gathered.codes, **filled}
+    with np.errstate(over="ignore"):
+        mixed = gathered.sheet.astype(np.uint64) + np.uint64(1)
+        for column in sorted(codes):
+            mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + codes[column].astype(np.uint64)
+            mixed ^= mixed >> np.uint64(29)
+    rows = np.flatnonzero(eligible)
+    suspects = rows[pd.Series(mixed[rows]).duplicated(keep=False).to_numpy()]
+    # equal numbers only make a suspect: the cells themselves decide
+    cells = pd.DataFrame({"sheet": gathered.sheet[suspects], **{c: codes[c][suspects] for c in sorted(codes)}})
+    found = np.zeros(len(eligible), dtype=bool)
+    found[suspects[cells.duplicated().to_numpy()]] = True
+    return found
+
+
+def quarantine_reasons(gathered: Gathered, any_date: np.ndarray, any_place: np.ndarray) -> np.ndarray:
+    """Per row, the code of why it is quarantined, or None (deposit-schema.md, « What quarantines a row »)."""
+    nobody = gathered.blank("given_name") & gathered.blank("family_name") & gathered.blank("file_number")
+    reasons = np.full(len(gathered.sheet), None, dtype=object)
+    reasons[~any_date & ~any_place] = "no_date_no_place"
+    reasons[nobody] = "no_identity"
+    reasons[gathered.kind == RAGGED] = "ragged"
+    reasons[gathered.kind == TOTAL] = "total_row"
+    reasons[gathered.kind == HEADER] = "header_row"
+    return reasons

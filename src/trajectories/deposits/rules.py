@@ -89,7 +89,7 @@ RULES = (
         "destination",
         lambda facts: facts["establishment_date_earliest"].notna() & (facts["destination_zone"] == METROPOLE),
     ),
-    # What is not used of a row (observations.py): a fact that lacks what it needs, or that another one outweighs.
+    # What is not used of a row (stays/observations.py): a fact that lacks what it needs, or that another one outweighs.
     Rule(
         "establishment_without_place",
         "establishment_date",

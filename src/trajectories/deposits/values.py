@@ -6,6 +6,7 @@ or nothing could be read, and a mask of the second.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 
@@ -13,9 +14,138 @@ import numpy as np
 
 from ..places.spelling import fold
 from ..study import FIRST_YEAR, LAST_YEAR
-from .countries import country_words
+from ..tables import LEFT, NOT_REACHED, PRESENT
 from .crosswalks import LIST_OF, Crosswalk, Crosswalks, word_key
-from .statuses import read_status
+
+# ----------------------------------------------------------------------------------------------------
+# Names of countries → ISO 3166-1 alpha-3: those of CLDR in French and English (Babel), and what people also type.
+
+_COUNTRY_WORDS = {
+    "rdc": "COD", "rd congo": "COD", "congo rdc": "COD", "republique democratique du congo": "COD",
+    "congo kinshasa": "COD", "zaire": "COD", "congo": "COG", "republique du congo": "COG", "usa": "USA",
+    "etats unis d amerique": "USA", "e u": "USA", "us": "USA", "angleterre": "GBR", "grande bretagne": "GBR",
+    "ecosse": "GBR", "uk": "GBR", "birmanie": "MMR", "myanmar": "MMR", "cap vert": "CPV", "vietnam": "VNM",
+    "viet nam": "VNM", "coree": "KOR", "coree du sud": "KOR", "iran": "IRN", "republique islamique d iran": "IRN",
+    "syrie": "SYR", "moldavie": "MDA", "moldova": "MDA", "cote ivoire": "CIV", "ivory coast": "CIV", "rca": "CAF",
+    "centrafrique": "CAF", "palestine": "PSE", "kosovo": "XKX", "taiwan": "TWN", "hong kong": "HKG", "chine": "CHN",
+    "macedoine": "MKD", "bielorussie": "BLR", "tcheque": "CZE", "republique tcheque": "CZE", "hollande": "NLD",
+    "quebec": "CAN", "emirats": "ARE", "eau": "ARE", "guinee conakry": "GIN", "guinee bissau": "GNB",
+    "salvador": "SLV", "trinite et tobago": "TTO", "swaziland": "SWZ",
+}  # fmt: skip
+
+
+@functools.cache
+def country_words() -> dict[str, str]:
+    """Names of countries in French and English, and their codes → ISO 3166-1 alpha-3."""
+    from babel import Locale
+    from babel.core import get_global
+
+    # CLDR lists the three-letter codes as aliases of the two-letter ones
+    three = {
+        targets[0]: alias
+        for alias, targets in sorted(get_global("territory_aliases").items())
+        if len(alias) == 3 and alias.isalpha() and len(targets) == 1
+    }
+    # withdrawn codes that CLDR also points at a living country
+    three |= {
+        "CD": "COD",
+        "MM": "MMR",
+        "TL": "TLS",
+        "RO": "ROU",
+        "DE": "DEU",
+        "FR": "FRA",
+        "YE": "YEM",
+        "RU": "RUS",
+        "RS": "SRB",
+    }
+    words: dict[str, str] = {}
+    for language in ("en", "fr"):
+        for code, name in Locale(language).territories.items():
+            if code in three:
+                words[word_key(name)] = three[code]
+    for code, alpha in three.items():
+        words.setdefault(word_key(alpha), alpha)
+        words.setdefault(word_key(code), alpha)
+    return words | _COUNTRY_WORDS
+
+
+# ----------------------------------------------------------------------------------------------------
+# The status of a follow-up in partners' own words: what a phrase says, where the crosswalk does not know it.
+#
+# Somebody is there (« toujours là », « reste en région »), has left (« n'est plus là », « partie ailleurs ») or was
+# not reached (« aucune nouvelle », « impossible à joindre »). A phrase is read by its words, each with its slips: what
+# is said, and whether it is denied. What two readers could read in two ways (« pas présent », « prévoit partir ») is
+# not read. « Déménagé » alone does not say that somebody left the region: it is `MOVED`, to be settled by the row.
+
+MOVED = "moved"
+_STAY, _LEAVE, _REACH, _LOST, _DENIED, _NO_MORE, _DOUBT = range(7)
+_WORDS = {
+    _STAY: """present presente presents presentes presence reste restee restes demeure demeurent demeurer habite
+        habitent habiter vit vivent vivre reside resident resider installe installee installes etabli etablie
+        etablis place la region ici stable actif active bouge toujours encore maintenu maintenue""",
+    _LEAVE: """parti partie partis parties reparti repartie quitte quittee quittent depart ailleurs retourne retournee
+        retournes sorti sortie quitter partir""",
+    _REACH: """joint jointe joints joindre rejoint rejointe rejoints rejoindre joignable rejoignable contact contacte
+        contactee contacter contacts repond repondu repondent reponse nouvelle nouvelles rappel rappele rappelle
+        rappelee trace localise localisee atteint atteinte atteindre retrouve retrouvee suivi suivie""",
+    _LOST: """injoignable injoignables introuvable introuvables perdu perdue perdus messagerie repondeur""",
+    _DENIED: "n ne pas non jamais aucun aucune sans impossible impossibles echec echoue infructueux manque",
+    _NO_MORE: "plus hors",
+    _DOUBT: """peut probablement peutetre semble serait possible prevoit prevoient veut veulent va vont compte pense
+        pensent souhaite projette partira quittera devrait incertain verifier""",
+}
+_MOVED = frozenset(["demenage", "demenagee", "demenages", "demenagement", "demenager"])
+_MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words.split()}
+# A slip is a word so much like a known one (0–100), of at least so many letters.
+_ALIKE, _LETTERS = 80, 4
+
+
+def read_status(text: str) -> str:
+    """
+    The status that a phrase says: present, left, not_reached, or `MOVED`.
+
+    Raises
+    ------
+    KeyError
+        It says none of them, or two.
+
+    Examples
+    --------
+    >>> [read_status(text) for text in ("Toujours là", "n'est plus la", "aucunne nouvelle", "pas rejointe", "déménagé")]
+    ['present', 'left', 'not_reached', 'not_reached', 'moved']
+    """
+    words = [_known(word) for word in word_key(text).split()]
+    said = {_MEANING[word] for word in words if word in _MEANING}
+    stays, leaves, denied = _STAY in said, _LEAVE in said, _DENIED in said or _NO_MORE in said
+    if _LOST in said or (_REACH in said and denied):
+        # « parti, sans nouvelle » says that somebody left
+        return LEFT if leaves and _DOUBT not in said else NOT_REACHED
+    if _DOUBT in said:
+        raise KeyError(text)
+    if not _MOVED.isdisjoint(words):
+        return MOVED
+    if leaves:
+        return PRESENT if _DENIED in said and _NO_MORE not in said else LEFT
+    if stays and _NO_MORE in said:
+        return LEFT
+    if stays and (not denied or "bouge" in words):
+        return PRESENT
+    raise KeyError(text)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _known(word: str) -> str:
+    """The word of the list that a word is, or is a slip of; else the word."""
+    from rapidfuzz import fuzz, process
+
+    if word in _MEANING or word in _MOVED or len(word) < _LETTERS:
+        return word
+    known = [other for other in (*_MEANING, *_MOVED) if len(other) >= _LETTERS]
+    found = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=_ALIKE)
+    return found[0] if found else word
+
+
+# ----------------------------------------------------------------------------------------------------
 
 # Typed for « nothing » in a column of words: missing, and no fault.
 NOTHING = frozenset((
@@ -102,7 +232,7 @@ def coded(texts: list[str], words: Mapping[str, str]) -> Result:
 
 
 def statuses(texts: list[str], words: Mapping[str, str]) -> Result:
-    """Statuses of follow-ups → codes: by the list, else in whatever words (statuses.py)."""
+    """Statuses of follow-ups → codes: by the list, else in whatever words."""
 
     def read(text: str):
         try:

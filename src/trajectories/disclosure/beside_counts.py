@@ -29,13 +29,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..portrait.types import TYPE
-from ..portrait.who import DELAY_BOUNDS, DELAY_CLASSES
+from ..analysis.portrait.demographics import DELAY_BOUNDS, DELAY_CLASSES
+from ..analysis.portrait.settlement import TYPE
 from ..study import REGION_CODES
 from ..tables import PROVINCE
-from .household_classes import class_width
-from .protected import Protected
 from .rules import rounding_interval
+from .services import class_width
+from .tables import Protected
 
 NONE_KNOWN = "none_known"
 
@@ -59,7 +59,7 @@ def delays_beside_counts(curve: Protected, counts: Protected) -> Protected:
     Examples
     --------
     >>> from trajectories import protect
-    >>> from trajectories.portrait import establishment_curve
+    >>> from trajectories.analysis.portrait import establishment_curve
     >>> settled = pd.DataFrame({"person_id": range(43), "region": "05", "delay": [2] * 37 + [14] * 6, "left_out": None})
     >>> curve = protect(establishment_curve(settled, groups=["05"]))
     >>> counts = protect(pd.DataFrame({"group": "05", "table": ["delay", "delay", "stays"],

@@ -6,7 +6,7 @@
    destinations, categories …), rates and curves publish it rounded; so no table may count on its being unknown. A
    hidden cell then has to have room of its own, from 1 to threshold − 1, in persons and in households: the room that
    rounding leaves in the other cells of its group, and in its key across the groups that add up to the province
-   (flow.py). Where it has not: the smallest displayed cell of its group goes too (when its own group gives it away),
+  . Where it has not: the smallest displayed cell of its group goes too (when its own group gives it away),
    or the province's cell of its key (when the province does), then the province's next smallest.
 4. A group under the threshold (its whole table is one small number) shows nothing in that table, zeros neither.
    For it alone the number of people is supposed unknown, the other regions' known to the rounding base.
@@ -20,13 +20,80 @@ in both: sums of households are then over-estimates), figures of earlier runs (t
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+
+import numpy as np
 import pandas as pd
 
 from ..exceptions import DisclosureError
 from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
-from .flow import HUB, UNLIMITED, Arc, reach
-from .rules import rounded, rounding_interval, whole_counts
+from .rules import SHARE_STEPS, SMALLEST_DENOMINATOR, class_ends, rounded, rounding_interval, whole_counts
+
+# ----------------------------------------------------------------------------------------------------
+# How far could a hidden cell be from the truth, given what is shown? Answered on a network.
+#
+# Groups are rows, keys are columns, the province is their sum. Every number has a room to move, down and up, that a
+# reader cannot see: a rounded cell moves inside its rounding interval, a hidden one from its floor without ceiling, a
+# known total not at all. A cell can take another value if the change can travel back to it through the others, and
+# keep all sums: a maximum flow in the residual network (Cox 1995, « Network models for complementary cell
+# suppression », JASA 90). Exact: a linear programme over the same table finds the same bounds (tests).
+
+UNLIMITED = 10**9
+HUB = "hub"  # where the province's cells end and the groups' totals begin
+
+Arc = tuple[object, object, int, int]  # from, to, room down, room up
+
+
+def reach(arcs: Iterable[Arc], start: object, end: object, moved: tuple[int, int]) -> tuple[int, int]:
+    """
+    How far the arc start → end can go down and up, at most by `moved` (down, up), all sums kept.
+
+    Examples
+    --------
+    >>> row = [("05", "a", 2, 2), ("05", "b", 1, UNLIMITED), ("a", HUB, 9, 9), ("b", HUB, 9, 9)]
+    >>> reach(row, "05", "b", (8, 8))  # only "a" can give back what "b" takes
+    (1, 2)
+    """
+    arcs = list(arcs)
+    own_down, own_up = next((down, up) for tail, head, down, up in arcs if (tail, head) == (start, end))
+    up = _max_flow(arcs, end, start, min(moved[1], own_up), (start, end))
+    down = _max_flow(arcs, start, end, min(moved[0], own_down), (start, end))
+    return down, up
+
+
+def _max_flow(arcs: list[Arc], source: object, sink: object, limit: int, without: tuple[object, object]) -> int:
+    room: dict[object, dict[object, int]] = {}
+    for tail, head, down, up in arcs:
+        if (tail, head) != without:
+            room.setdefault(tail, {})[head] = up
+            room.setdefault(head, {})[tail] = down
+    done = 0
+    while done < limit:
+        before = {source: None}
+        queue = deque([source])
+        while queue and sink not in before:
+            node = queue.popleft()
+            for following, left in room.get(node, {}).items():
+                if left > 0 and following not in before:
+                    before[following] = node
+                    queue.append(following)
+        if sink not in before:
+            break
+        path = [sink]
+        while before[path[-1]] is not None:
+            path.append(before[path[-1]])
+        steps = list(zip(path[1:], path[:-1], strict=True))
+        amount = min(limit - done, *(room[a][b] for a, b in steps))
+        for a, b in steps:
+            room[a][b] -= amount
+            room[b][a] = room[b].get(a, 0) + amount
+        done += amount
+    return done
+
+
+# ----------------------------------------------------------------------------------------------------
 
 TOTAL = "total"
 
@@ -211,3 +278,70 @@ class _Cells:
         else:
             self.shown[left] = False
         return bool(left)
+
+
+# ----------------------------------------------------------------------------------------------------
+# The share of departures that nobody ever heard of: a model's share, told in steps of five points.
+#
+# With the rate and the number at the start, which are told elsewhere, this share gives nearly the number of departures
+# that are known. So it rests on as many known departures as a rate rests on persons (`rate_denominator`), and its
+# steps are wider than those of a rate. Nothing else of the table of checks leaves.
+
+NEVER_HEARD = "share_never_heard"
+# Counts of departures that became known, by cause and period.
+_KNOWN = ("exits_found_by_contact", "exits_heard")
+
+
+def protect_shares(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
+    """One row a group: measure, estimate (0–1, in steps of five points), shown."""
+    values = frame.assign(value=frame["value"].astype(float))
+    share = values[values["check"].eq(NEVER_HEARD)].groupby("group")["value"].first()
+    known = values[values["check"].isin(_KNOWN)].groupby("group")["value"].sum().reindex(share.index)
+    shown = share.notna() & (known >= max(rules.rate_denominator, rules.threshold, SMALLEST_DENOMINATOR))
+    told = ((share * SHARE_STEPS).round() / SHARE_STEPS).where(shown)
+    return pd.DataFrame(
+        {"group": share.index, "measure": NEVER_HEARD, "estimate": told.to_numpy(), "shown": shown.to_numpy(dtype=bool)}
+    )
+
+
+# ----------------------------------------------------------------------------------------------------
+# The stock: how many persons lived in a region in each month, between what is certain and what is possible.
+#
+# A series of counts by month would tell, by its steps, who came and who left in one month; and the distance between
+# the certain and the possible, how few are uncertain. So both ends are told as ends of classes of `threshold` persons,
+# outwards: the certain number as the lower end of its class, the possible one as the upper end of its. Between them
+# lie always at least `threshold` persons, and a step is told only as the passage of a class.
+#
+# 1. *Ground.* A month is told where the certain number is nobody, or enough persons of enough households; else all
+# that is said is « at most » the upper end of the possible number's class. 2. *Regions and province.* Of two numbers
+# told by classes of the same width, the difference is open to all of 1 … threshold − 1 whenever it is that small: no
+# small region is found by subtraction. 3. *No other groups.* Groups of regions that a study names may overlap. With A
+# + B, B + C and A + C told, B is half of a sum of three of them: the width of its interval is halved too, and some of
+# 1 … threshold − 1 is ruled out. So a stock is told of the regions and the province only.
+#
+# Who is here at a time is among those who settled until then: what the page tells of those, by year and by
+# destination, is looked at together with the stock in beside_counts.py.
+
+
+def protect_stock(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
+    """A row a group and month: at_least_rounded, at_most_rounded (persons), shown."""
+    if frame.duplicated(["group", "month"]).any():
+        raise DisclosureError("A stock is given twice (same group and month).")
+    strange = sorted({str(group) for group in frame["group"]} - {PROVINCE, *REGION_CODES})
+    if strange:
+        raise DisclosureError(
+            f"A stock of the group(s) {', '.join(strange)} cannot be protected: groups may overlap. Give the regions "
+            f"and {PROVINCE!r} only."
+        )
+    raw = frame.sort_values(["group", "month"], ignore_index=True)
+    certain, possible = whole_counts(raw, "persons_lower"), whole_counts(raw, "persons_upper")
+    households = whole_counts(raw, "households_lower")
+    if (certain > possible).any():
+        raise DisclosureError("A stock has a certain number above the possible one.")
+    enough = (certain >= rules.threshold) & (households >= rules.households)
+    least = class_ends(certain, rules.threshold)[0]
+    most = class_ends(possible, rules.threshold)[1]
+    out = raw[["group", "month"]].copy()
+    out["at_least_rounded"] = pd.array(np.where(enough, np.maximum(least - 1, 0), 0), dtype="Int64")  # 31–40: « 30 »
+    out["at_most_rounded"] = pd.array(np.maximum(most, rules.threshold), dtype="Int64")
+    return out.assign(shown=True)

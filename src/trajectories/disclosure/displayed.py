@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..portrait.targets import FISCAL_YEAR, targets_of
-from ..quality.levels import level_of
+from ..analysis.portrait.settlement import FISCAL_YEAR, targets_of
+from ..analysis.quality import level_of
 from ..study import Study
 from ..tables import PROVINCE
-from .protected import Protected
+from .tables import Protected
 
 PERSONS = "persons_rounded"
 # The table of counts that holds everyone who settled.
@@ -65,7 +65,8 @@ def quality_shares(counts: Protected) -> pd.DataFrame:
     -------
     DataFrame
         group, measure (a name of `MEASURES`), share (0–1, to the percent; missing where it may not be told), level
-        (levels.py). What is known of the whole only stands under `province`. A measure without its table has no row.
+        (analysis/quality.py). What is known of the whole only stands under `province`. A measure without its table has
+        no row.
 
     Examples
     --------

@@ -20,7 +20,7 @@ SMALLEST_AT_RISK = 20
 # Rates are told to the whole percent. Under 1,000 persons that alone would not hide ten of them (the spacing of the
 # figures does: see rates.py); it removes the exact fraction, from which n and the count could be found again.
 RATE_DECIMALS = 2
-# Shares of departures are told in steps of five points, twenty to the whole: see shares.py.
+# Shares of departures are told in steps of five points, twenty to the whole: see counts.py.
 SHARE_STEPS = 20
 # An expected number of exits below this is none: what is left of a converged EM, or of floating point.
 NO_EXITS = 1e-6

@@ -6,6 +6,8 @@ stays `ambiguous` or `area_only`, and a typing slip that could be two names stay
 decides for all dates (design.md, rule 3). `explain_place` says why.
 """
 
+from __future__ import annotations
+
 from .explanation import PlaceExplanation, explain_place
 from .matching import find_places
 from .territory import city_sizes, municipalities, region_names, zones

@@ -5,13 +5,194 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from ..tables import METROPOLE, OUTSIDE_QUEBEC, REGION
+from ..tables import METROPOLE, OUTSIDE_QUEBEC, REGION, UNKNOWN
 from .lexicon import lexicon
-from .matching import one_place
-from .naming import Found, Slip, coded
-from .sentences import KINDS, REASONS, SIDES, WORDS
+from .matching import Found, Slip, coded, one_place
 from .spelling import key_of, spell, trimmed
 from .territory import read_reference, reference_municipalities, region_names
+
+# ----------------------------------------------------------------------------------------------------
+# The sentences that `explain_place` is made of, French and English: a message catalogue, no logic.
+#
+# Not in the report's catalogue: rooms do not reach back, and places are explained before any report exists.
+
+WORDS: dict[str, dict[str, str]] = {
+    "fr": {
+        "quote": "«\u00a0{typed}\u00a0»\u00a0: ",
+        "place": "{place}, {side}",
+        "area": "une municipalité inconnue de la région {region}",
+        OUTSIDE_QUEBEC: "un lieu hors du Québec",
+        "nothing": "aucune municipalité n’est retenue",
+        "or": " ou ",
+        "slip": "le nom connu le plus proche est «\u00a0{name}\u00a0», à {keystrokes} (ressemblance {score}\u00a0%)",
+        "second": "; l’autre nom le plus proche, «\u00a0{name}\u00a0», est à {keystrokes}",
+        "alone": "; aucun autre n’est proche",
+        "keystroke": "{number} frappe",
+        "keystrokes": "{number} frappes",
+        "against": " Le code tapé est celui de {place}\u00a0: {verdict}.",
+        "name_wins": "le nom l’emporte",
+        "not_among": "il ne convient pas à ce nom, et rien n’est choisi",
+        "no_such_code": " Le code tapé, {code}, n’existe pas.",
+    },
+    "en": {
+        "quote": "“{typed}”: ",
+        "place": "{place}, {side}",
+        "area": "an unknown municipality of the region {region}",
+        OUTSIDE_QUEBEC: "a place outside Québec",
+        "nothing": "no municipality is taken",
+        "or": " or ",
+        "slip": "the nearest known name is “{name}”, {keystrokes} away (similarity {score}%)",
+        "second": "; the other nearest name, “{name}”, is {keystrokes} away",
+        "alone": "; no other is near",
+        "keystroke": "{number} keystroke",
+        "keystrokes": "{number} keystrokes",
+        "against": " The code typed is that of {place}: {verdict}.",
+        "name_wins": "the name wins",
+        "not_among": "it does not fit this name, and nothing is chosen",
+        "no_such_code": " The code typed, {code}, does not exist.",
+    },
+}
+
+SIDES = {
+    "fr": {METROPOLE: "dans le périmètre {perimeter}", REGION: "hors du périmètre {perimeter}",
+           UNKNOWN: "d’un côté inconnu du périmètre {perimeter}"},
+    "en": {METROPOLE: "inside the {perimeter} perimeter", REGION: "outside the {perimeter} perimeter",
+           UNKNOWN: "on an unknown side of the {perimeter} perimeter"},
+}  # fmt: skip
+
+# Kinds of aliases.csv.
+KINDS = {
+    "fr": {
+        "": "un autre nom connu", "arrondissement": "un arrondissement", "former_name": "un ancien nom",
+        "merged_or_locality": "une localité ou une ancienne municipalité", "abbrev": "une abréviation",
+        "merged_or_recoded": "une ancienne municipalité", "short_name": "un nom abrégé",
+        "english_or_variant": "un nom anglais ou une variante", "dash_variant": "une variante de graphie",
+        "spelling_variant": "une variante de graphie", "variant": "une variante",
+    },
+    "en": {
+        "": "another known name", "arrondissement": "a borough", "former_name": "a former name",
+        "merged_or_locality": "a locality or a former municipality", "abbrev": "an abbreviation",
+        "merged_or_recoded": "a former municipality", "short_name": "a short name",
+        "english_or_variant": "an English name or a variant", "dash_variant": "a variant spelling",
+        "spelling_variant": "a variant spelling", "variant": "a variant",
+    },
+}  # fmt: skip
+
+# Why a place was taken or not: the words of `naming.Found.why`.
+REASONS: dict[str, dict[str, str]] = {
+    "blank": {"fr": "Rien n’est tapé.", "en": "Nothing was typed."},
+    "official": {
+        "fr": "C’est le nom officiel, quelle que soit la façon de le taper.",
+        "en": "It is the official name, however it is typed.",
+    },
+    "alias": {"fr": "C’est {kind} de cette municipalité.", "en": "It is {kind} of this municipality."},
+    "borough": {
+        "fr": "C’est un arrondissement de cette municipalité.",
+        "en": "It is a borough of this municipality.",
+    },
+    "article": {
+        "fr": "C’est le nom, à l’article près.",
+        "en": "It is the name, but for an article.",
+    },
+    "two_names": {
+        "fr": "Deux noms de cette municipalité sont tapés ensemble.",
+        "en": "Two names of this municipality are typed together.",
+    },
+    "qualifier": {
+        "fr": "Plusieurs municipalités ont ce nom; ce qui est tapé avec lui désigne celle-ci.",
+        "en": "Several municipalities have this name; what is typed with it tells this one.",
+    },
+    "code_typed": {
+        "fr": "C’est son code municipal qui est tapé.",
+        "en": "Its municipal code was typed.",
+    },
+    "code": {
+        "fr": "Le nom seul n’y suffit pas; le code municipal la désigne.",
+        "en": "The name alone does not settle; the municipal code tells it.",
+    },
+    "postal": {
+        "fr": "Plusieurs municipalités ont ce nom; le code postal n’en laisse qu’une.",
+        "en": "Several municipalities have this name; the postal code leaves one.",
+    },
+    "homonym": {
+        "fr": "Plusieurs municipalités ont ce nom\u00a0: {candidates}. Le code municipal ou la MRC entre parenthèses "
+        "trancherait.",
+        "en": "Several municipalities have this name: {candidates}. The municipal code or the MRC in brackets would "
+        "settle it.",
+    },
+    "contradiction": {
+        "fr": "Le nom et ce qui est tapé avec lui ne désignent pas le même endroit\u00a0: {candidates}.",
+        "en": "The name and what is typed with it are not of one place: {candidates}.",
+    },
+    "prefix": {
+        "fr": "Ce n’est que le début d’un nom\u00a0: {candidates}.",
+        "en": "It is only the beginning of a name: {candidates}.",
+    },
+    "area": {
+        "fr": "C’est un mot régional, qui ne dit pas quelle municipalité.",
+        "en": "It is a regional word, which does not say which municipality.",
+    },
+    "outside": {
+        "fr": "C’est une province, un pays ou une formule qui veut dire hors du Québec.",
+        "en": "It is a province, a country or a phrase that means outside Québec.",
+    },
+    "unknown_word": {
+        "fr": "Ces mots veulent dire que le lieu n’est pas connu.",
+        "en": "These words mean that the place is not known.",
+    },
+    "postal_typed": {
+        "fr": "C’est un code postal, qui ne désigne pas une municipalité à lui seul.",
+        "en": "It is a postal code, which tells no municipality by itself.",
+    },
+    "not_found": {"fr": "Aucun nom connu n’est proche.", "en": "No known name is near."},
+    "slip": {
+        "fr": "C’est une faute de frappe\u00a0: {slip}.",
+        "en": "It is a typing slip: {slip}.",
+    },
+    "slip_qualifier": {
+        "fr": "C’est une faute de frappe que ce qui est tapé avec le nom permet de lever\u00a0: {slip}.",
+        "en": "It is a typing slip, settled by what is typed with the name: {slip}.",
+    },
+    "slip_homonym": {
+        "fr": "C’est une faute de frappe dans un nom que plusieurs municipalités portent\u00a0: {candidates}; {slip}.",
+        "en": "It is a typing slip in a name that several municipalities have: {candidates}; {slip}.",
+    },
+    "slip_prefix": {
+        "fr": "C’est une faute de frappe dans le début d’un nom\u00a0: {candidates}.",
+        "en": "It is a typing slip in the beginning of a name: {candidates}.",
+    },
+    "slip_contradiction": {
+        "fr": "Le nom, mal tapé, et ce qui est tapé avec lui ne désignent pas le même endroit\u00a0: {candidates}.",
+        "en": "The mistyped name and what is typed with it are not of one place: {candidates}.",
+    },
+    "slip_area": {
+        "fr": "C’est une faute de frappe dans un mot régional, qui ne dit pas quelle municipalité\u00a0: {slip}.",
+        "en": "It is a typing slip in a regional word, which does not say which municipality: {slip}.",
+    },
+    "slip_outside": {
+        "fr": "C’est une faute de frappe dans le nom d’un lieu hors du Québec\u00a0: {slip}.",
+        "en": "It is a typing slip in the name of a place outside Québec: {slip}.",
+    },
+    "slip_unknown_word": {
+        "fr": "Ces mots, mal tapés, veulent dire que le lieu n’est pas connu\u00a0: {slip}.",
+        "en": "These mistyped words mean that the place is not known: {slip}.",
+    },
+    "slip_rivals": {
+        "fr": "Plusieurs noms sont trop proches pour choisir\u00a0: {candidates}; {slip}.",
+        "en": "Several names are too near to choose: {candidates}; {slip}.",
+    },
+    "slip_unclear": {
+        "fr": "Une municipalité et un mot régional ou étranger sont trop proches pour choisir\u00a0: {slip}.",
+        "en": "A municipality and a regional or foreign word are too near to choose: {slip}.",
+    },
+    "slip_too_far": {
+        "fr": "Aucun nom connu n’est assez proche\u00a0: {slip}.",
+        "en": "No known name is near enough: {slip}.",
+    },
+}
+
+
+# ----------------------------------------------------------------------------------------------------
 
 LANGUAGES = ("fr", "en")
 

@@ -8,16 +8,441 @@ homonyms. The region of the organisation is no evidence. All work is on unique v
 from __future__ import annotations
 
 import functools
+from bisect import bisect_left
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ..tables import OUTSIDE_QUEBEC, UNKNOWN
 from .lexicon import lexicon
-from .naming import BLANK, Found, by_words, coded
-from .slips import by_slips
-from .spelling import spell
-from .territory import check_perimeter, read_reference, reference_municipalities, region_zones, zones
+from .spelling import SMALL_WORDS, Spelling, joined, key_of, spell, trimmed, without_articles
+from .territory import check_perimeter, read_reference, reference_municipalities, region_zones, same_side, zones
+
+# ----------------------------------------------------------------------------------------------------
+# Words for places outside Québec, and for « we don't know », as partners type them for a destination.
+
+_PHRASES = (
+    "hors Québec", "hors du Québec", "à l'extérieur du Québec", "extérieur du Québec", "extérieur Québec",
+    "autre province", "une autre province", "dans une autre province", "hors province", "hors de la province",
+    "hors du pays", "hors pays", "hors Canada", "hors du Canada",
+    "à l'étranger", "étranger",
+    "l'étranger", "autre pays", "pays d'origine", "retour au pays", "retour dans son pays", "retour au pays d'origine",
+    "outside Quebec", "out of province", "abroad", "Canada", "Canada anglais", "ailleurs au Canada",
+    "reste du Canada", "rest of Canada", "ROC", "Ouest canadien", "Maritimes", "provinces maritimes", "Europe",
+    "Afrique", "Asie",
+)  # fmt: skip
+_PROVINCES = (
+    "Ontario", "ON", "Ont.", "Nouveau-Brunswick", "NB", "N.-B.", "New Brunswick", "Nouvelle-Écosse", "NS", "N.-É.",
+    "Nova Scotia", "Île-du-Prince-Édouard", "ÎPÉ", "IPE", "PEI", "Prince Edward Island", "Terre-Neuve",
+    "Terre-Neuve-et-Labrador", "Newfoundland", "Manitoba", "MB", "Saskatchewan", "SK", "Alberta",
+    "AB", "Colombie-Britannique", "C.-B.", "CB", "BC", "British Columbia", "Yukon", "Nunavut",
+    "Territoires du Nord-Ouest", "TNO", "Toronto", "Ottawa", "Vancouver", "Calgary",
+    "Edmonton", "Winnipeg", "Moncton", "Halifax", "Mississauga",
+)  # fmt: skip
+_COUNTRIES = (
+    "États-Unis", "USA", "É.-U.", "US", "États-Unis d'Amérique", "RDC", "Congo", "République démocratique du Congo",
+    "République du Congo", "Congo (RDC)", "Royaume-Uni", "Angleterre", "République centrafricaine", "Cap-Vert",
+    "Birmanie", "Viet Nam", "Vietnam", "République dominicaine", "Corée", "République tchèque", "Moldavie",
+    "Fédération de Russie",
+)  # fmt: skip
+_UNKNOWN = (
+    "inconnu", "inconnue", "destination inconnue", "ne sait pas", "NSP", "non connu", "non connue", "non précisé",
+    "non précisée", "indéterminé", "indéterminée", "à déterminer", "aucune information", "sans nouvelle",
+    "sans nouvelles", "unknown", "?", "n/d", "ND", "n.d.", "N/A", "NA", "-", "s.o.", "sans objet", "non disponible",
+)  # fmt: skip
+
+
+@functools.cache
+def outside_words() -> frozenset[str]:
+    """Keys of what means « outside Québec »: phrases, provinces, large cities, every country (Babel, fr and en)."""
+    from babel import Locale
+
+    countries = [
+        name
+        for language in ("fr", "en")
+        for code, name in Locale(language).territories.items()
+        if len(code) == 2 and code.isalpha() and code != "CA"
+    ]
+    return frozenset(filter(None, map(key_of, (*_PHRASES, *_PROVINCES, *_COUNTRIES, *countries))))
+
+
+@functools.cache
+def unknown_words() -> frozenset[str]:
+    """Keys of the words that mean « we don't know »."""
+    return frozenset(map(key_of, _UNKNOWN))
+
+
+# ----------------------------------------------------------------------------------------------------
+# From the words typed to a municipality, an area or a place outside Québec, by exact names alone.
+#
+# Order of evidence (deposit-schema.md, « Places »): the name, then the qualifier typed with it. What several codes
+# claim stays `ambiguous` with them; a regional word stays `area_only`. Typing slips are the work of `slips`.
+
+
+class Slip(NamedTuple):
+    """A name reached by a typing slip: its key, the number of keystrokes, and the nearest other name (None: far)."""
+
+    key: str
+    distance: int
+    second: str | None
+    second_distance: int | None
+
+
+class Found(NamedTuple):
+    """What is known of one typed place; `why` is a stable word, a line of `sentences.REASONS`."""
+
+    code: str | None = None
+    region: str | None = None
+    zone: str | None = UNKNOWN
+    match: str | None = "none"
+    candidates: tuple[str, ...] = ()
+    why: str = "not_found"
+    slip: Slip | None = None
+
+
+BLANK = Found(None, None, None, None, (), "blank")
+NOT_FOUND = Found()
+
+
+def by_words(spelling: Spelling, typed: str) -> Found | None:
+    """What the exact words say; None where no name is known, so that a slip may be looked for."""
+    if not spelling.key:
+        return Found(why="postal_typed" if spelling.postal else "not_found")
+    names = lexicon()
+    if spelling.bracketed and (whole := names.aliases.get(key_of(typed))):
+        if not spelling.qualifiers:  # « (Québec) » may be the town that a quarter lies in, or the province
+            whole = tuple(sorted({*whole, *names.official.get(spelling.key, ())}))
+        return _settled(whole, "alias", (), "alias")  # « Le Plateau (Gatineau) » is one name
+    key, sort, designation = trimmed(spelling.key)
+    if (found := in_lexicon(spelling.key, "", spelling.qualifiers)) is not None:
+        return found
+    if key != spelling.key and (found := in_lexicon(key, sort, spelling.qualifiers, designation)) is not None:
+        return found
+    if spelling.key.isdigit() and 4 <= len(spelling.key) <= 5:
+        found = coded(spelling.key)
+        return found._replace(why="code_typed") if found else NOT_FOUND
+    for word in (spelling.key, key, *spelling.qualifiers):
+        if (found := not_in_quebec(word)) is not None:
+            return found
+    for word in (key.replace(" ", ""), joined(key)):
+        # « Troisrivieres », « St-Jean Richelieu »: fewer words; as many words cut elsewhere (Lac Roche) are a slip
+        if (whole := names.joined.get(word)) and whole.count(" ") > key.count(" "):
+            return in_lexicon(whole, sort, spelling.qualifiers, designation)
+    return _two_names(key)
+
+
+def not_in_quebec(key: str) -> Found | None:
+    """A word that means « we don't know », or a place outside Québec."""
+    if key in unknown_words():
+        return Found(why="unknown_word")
+    if key in outside_words():
+        return Found(None, None, OUTSIDE_QUEBEC, "area_only", (), "outside")
+    return None
+
+
+def in_lexicon(key: str, sort: str = "", qualifiers: tuple[str, ...] = (), designation: str = "") -> Found | None:
+    """What the lexicon says of a key; `sort` is « area » or « borough » where the typed words said so."""
+    names = lexicon()
+    if sort == "borough" and key in names.boroughs:
+        return _settled(names.boroughs[key], "alias", qualifiers, "borough")
+    if sort == "area" and (key in names.areas or without_articles(key) in names.mrc):
+        return Found(None, _area(key), UNKNOWN, "area_only", (), "area")
+    if sort == "area" and (key in names.official or key in names.aliases):
+        return Found(None, None, UNKNOWN, "area_only", (), "area")  # « région de Sherbrooke » is not the town
+    if key in names.aliases:
+        return _settled(names.aliases[key], "alias", qualifiers, "alias", designation)
+    if key in names.official:
+        return _settled(names.official[key], "exact", qualifiers, "official", designation)
+    if key in names.areas:
+        return Found(None, names.areas[key], UNKNOWN, "area_only", (), "area")
+    bare = without_articles(key)
+    if bare in names.bare and key not in outside_words():  # « Guadeloupe » is not La Guadeloupe
+        return _settled(names.bare[bare], "alias", qualifiers, "article", designation)
+    if bare in names.mrc:
+        return Found(None, _common_region(names.mrc[bare]), UNKNOWN, "area_only", (), "area")
+    if key in names.prefixes:
+        found = _settled(names.prefixes[key], "alias", qualifiers, "prefix")
+        # the beginning of one longer name alone is a hint, no more
+        if qualifiers and found.code:
+            return found
+        return Found(match="ambiguous", candidates=names.prefixes[key], why="prefix")
+    return None
+
+
+def coded(code: str) -> Found | None:
+    """The municipality of a typed code (Excel drops the leading zero)."""
+    digits = code.removesuffix(".0").replace(" ", "")
+    if digits.isascii() and digits.isdigit() and 4 <= len(digits) <= 5 and digits.zfill(5) in lexicon().regions:
+        return Found(digits.zfill(5), None, UNKNOWN, "code", (), "code")
+    return None
+
+
+@functools.cache
+def answer(key: str) -> Found:
+    """What one known key stands for, without anything typed beside it."""
+    return in_lexicon(key) or not_in_quebec(key) or NOT_FOUND
+
+
+def _area(key: str) -> str | None:
+    names, bare = lexicon(), without_articles(key)
+    return names.areas.get(key) or (_common_region(names.mrc[bare]) if bare in names.mrc else None)
+
+
+def _common_region(codes: frozenset[str]) -> str | None:
+    within = {lexicon().regions[code] for code in codes}
+    return within.pop() if len(within) == 1 else None
+
+
+def _two_names(key: str) -> Found | None:
+    """« Gatineau secteur Hull », « Montréal-Rosemont »: two names of one municipality."""
+    words = [word for word in key.split() if word not in ("secteur", "arrondissement", "quartier", "arr")]
+    names = lexicon()
+    for cut in range(1, len(words)):
+        left, right = " ".join(words[:cut]), " ".join(words[cut:])
+        codes = names.official.get(left) or names.aliases.get(left)
+        if codes and len(codes) == 1 and codes == (names.aliases.get(right) or names.official.get(right)):
+            return Found(codes[0], None, UNKNOWN, "alias", (), "two_names")
+    return None
+
+
+def _settled(codes: tuple[str, ...], match: str, qualifiers: tuple[str, ...], why: str, designation: str = "") -> Found:
+    """One code, or homonyms settled by a qualifier (a region, an MRC, a designation, a code), or ambiguous."""
+    if len(codes) == 1:
+        others = _contradicting(codes[0], qualifiers) if qualifiers else ()
+        if others:
+            return Found(match="ambiguous", candidates=others, why="contradiction")
+        return Found(codes[0], None, UNKNOWN, match, (), why)
+    for qualifier in qualifiers:
+        left = qualified(codes, qualifier)
+        if len(left) == 1:
+            return Found(left[0], None, UNKNOWN, match, (), "qualifier")
+        codes = left or codes
+    if designation and same_side(codes):
+        # « Paroisse de Senneterre » is not the town; across zones the word is too loosely used to decide
+        left = tuple(code for code in codes if code in lexicon().designations.get(designation, ()))
+        if len(left) == 1:
+            return Found(left[0], None, UNKNOWN, match, (), "qualifier")
+    return Found(match="ambiguous", candidates=codes, why="homonym")
+
+
+def _contradicting(code: str, qualifiers: tuple[str, ...]) -> tuple[str, ...]:
+    """The code and the municipality a qualifier names, where the two are not of one place; nothing where they agree."""
+    names = lexicon()
+    for qualifier in qualifiers:
+        named = names.official.get(qualifier, ()) or names.aliases.get(qualifier, ())
+        if named and not qualified((code,), qualifier):
+            return tuple(sorted({code, *named}))
+    return ()
+
+
+def qualified(codes: tuple[str, ...], qualifier: str) -> tuple[str, ...]:
+    """Those of the codes that a qualifier fits."""
+    if qualifier in codes:
+        return (qualifier,)
+    names, bare = lexicon(), without_articles(qualifier)
+    for group in (
+        names.designations.get(qualifier), names.mrc.get(qualifier), names.mrc.get(bare), names.towns.get(qualifier)
+    ):  # fmt: skip
+        if group and (left := tuple(code for code in codes if code in group)):
+            return left
+    near = names.official.get(qualifier, ()) or names.aliases.get(qualifier, ())
+    if set(near) & set(codes):
+        return tuple(code for code in codes if code in near)
+    region = names.areas.get(qualifier)
+    return tuple(code for code in codes if region and region in (names.regions[code], names.former_regions.get(code)))
+
+
+# ----------------------------------------------------------------------------------------------------
+# Typing slips: the one known name within a few keystrokes of what was typed, or none.
+#
+# Keystrokes are counted by the optimal string alignment distance (Damerau 1964: one letter left out, added, replaced,
+# or swapped with the next). How many are allowed grows with the letters that tell a name from others (« Saint », « Lac
+# » and articles do not), and a short name must keep its first letter, which slips seldom touch (Yannakoudakis and
+# Fawthrop 1983). A name is taken only with a margin to the second-best, wider where the two lie on different sides of
+# any of the three perimeters. Otherwise the candidates are kept and nothing is chosen. The figures are in
+# `benchmarks/places.py`.
+
+# Letters that tell a name apart → keystrokes allowed: the first bound the count does not reach.
+_ALLOWED = ((4, 0), (9, 1), (14, 2))
+_MOST = 3
+_SHORTEST = 5  # letters in all: « Gore », « Alma » and « Lévis » are a keystroke away from too many words
+_KEEPS_FIRST = 12  # names of fewer letters keep their first one
+# The second-best must be this many keystrokes farther than the best: on the same side, and across zones.
+MARGIN = 2
+MARGIN_ACROSS = 3
+_COMMON = frozenset(("saint", "sainte", "saints", "saintes", "st", "ste", "notre", "dame", "mont", "lac", "riviere"))
+_CHUNK = 4096
+
+
+class _Index(NamedTuple):
+    texts: list[str]  # by length
+    keys: list[str]
+    lengths: list[int]
+
+
+@functools.cache
+def _index() -> _Index:
+    """Every known name, « saint » also as people abbreviate it: « Sy Thomas » is one keystroke from « St Thomas »."""
+    names = lexicon()
+    known = {*names.official, *names.aliases, *names.boroughs, *names.bare, *names.prefixes, *names.mrc, *names.areas}
+    known |= outside_words() | unknown_words()
+    known.discard("")
+    texts = {key: key for key in known if not any(letter.isdigit() for letter in key)}
+    for key in known:
+        first, _, rest = key.partition(" ")
+        if rest and first in ("saint", "sainte"):
+            texts.setdefault(("st " if first == "saint" else "ste ") + rest, key)
+    ordered = sorted(texts, key=lambda text: (len(text), text))
+    return _Index(ordered, [texts[text] for text in ordered], [len(text) for text in ordered])
+
+
+@functools.cache
+def allowed(key: str) -> int:
+    """
+    Keystrokes within which a known name is recognised.
+
+    Examples
+    --------
+    >>> [allowed(key) for key in ("gore", "laval", "saint paul", "trois rivieres", "saint jean sur richelieu")]
+    [0, 1, 1, 2, 2]
+    """
+    words = key.split()
+    told = sum(len(word) for word in words if word not in _COMMON and word not in SMALL_WORDS)
+    if sum(map(len, words)) < _SHORTEST or not told:
+        return 0
+    return next((number for bound, number in _ALLOWED if told < bound), _MOST)
+
+
+def near_names(keys: list[str]) -> list[list[tuple[int, str]]]:
+    """Per key, the known names at most `MARGIN_ACROSS` − 1 keystrokes farther than the nearest, nearest first."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    index = _index()
+    cutoff = _MOST + MARGIN_ACROSS - 1
+    found: list[list[tuple[int, str]]] = [[] for _ in keys]
+    order = sorted((i for i, key in enumerate(keys) if key), key=lambda i: len(keys[i]))
+    start = 0
+    while start < len(order):
+        # one chunk: keys of one length, against the names that the cut-off lets be long or short enough
+        length = len(keys[order[start]])
+        stop = start
+        while stop < len(order) and stop - start < _CHUNK and len(keys[order[stop]]) == length:
+            stop += 1
+        first, last = (bisect_left(index.lengths, bound) for bound in (length - cutoff, length + cutoff + 1))
+        chunk, start = order[start:stop], stop
+        if first == last:
+            continue
+        distances = process.cdist(
+            [keys[i] for i in chunk], index.texts[first:last], scorer=OSA.distance, score_cutoff=cutoff, dtype=np.uint8
+        )
+        best = distances.min(axis=1)
+        near = (distances <= np.minimum(best + MARGIN_ACROSS - 1, cutoff)[:, None]) & (best <= _MOST)[:, None]
+        rows, columns = np.nonzero(near)
+        for row, column, distance in zip(
+            rows.tolist(), columns.tolist(), distances[rows, columns].tolist(), strict=True
+        ):
+            found[chunk[row]].append((distance, index.keys[first + column]))
+    for names in found:
+        names.sort()
+    return found
+
+
+def by_slips(spellings: list[Spelling]) -> list[Found]:
+    """What each typed place is, if it is a known name with a slip: as typed, else without « ville de », « QC »."""
+    parts = [trimmed(spelling.key) for spelling in spellings]
+    whole = [
+        spelling.key if spelling.key != key else "" for spelling, (key, _, _) in zip(spellings, parts, strict=True)
+    ]
+    wanted = whole + [key for key, _, _ in parts]
+    near = near_names([key if any(map(str.isalpha, key)) else "" for key in wanted])
+    found = []
+    for i, (spelling, (key, sort, _)) in enumerate(zip(spellings, parts, strict=True)):
+        first = decide(whole[i], "", spelling.qualifiers, near[i]) if near[i] else NOT_FOUND
+        if first.match == "none" and first.why != "slip_unknown_word" and (others := near[len(spellings) + i]):
+            second = decide(key, sort, spelling.qualifiers, others)
+            first = second if second.match != "none" or not first.candidates else first
+        found.append(first)
+    return found
+
+
+def decide(typed: str, sort: str, qualifiers: tuple[str, ...], near: list[tuple[int, str]]) -> Found:
+    """The nearest name if it is near enough and alone; otherwise the candidates."""
+    own = next(((distance, key) for distance, key in near if _is_slip(typed, distance, key)), None)
+    if own is None:
+        hints = [(distance, key) for distance, key in near if distance <= allowed(key) + 1]
+        if not hints:
+            return NOT_FOUND
+        nearest = [answer(key) for distance, key in hints if distance == hints[0][0]]
+        codes = tuple(sorted({code for found in nearest for code in _codes(found)}))
+        return Found(candidates=codes, why="slip_too_far", slip=Slip(hints[0][1], hints[0][0], None, None))
+    distance, key = own
+    best = _meant(key, sort, qualifiers)
+    rivals = [(far, name, other) for far, name in near if name != key and not _same(other := answer(name), best)]
+    second = rivals[0] if rivals else None
+    slip = Slip(key, distance, second[1] if second else None, second[0] if second else None)
+    candidates = _codes(best)
+    close = [other for far, name, other in rivals if _is_rival(typed, best, distance, other, far, name)]
+    if close:
+        codes = tuple(sorted({code for other in (best, *close) for code in _codes(other)}))
+        settled = [code for code in codes if qualifiers and all(qualified((code,), word) for word in qualifiers)]
+        if len(settled) == 1 and all(other.match in ("exact", "alias", "ambiguous") for other in (best, *close)):
+            return Found(settled[0], None, UNKNOWN, "fuzzy", (), "slip_qualifier", slip)
+        # a postal code may break the tie between municipalities, not between one and a regional word
+        why = "slip_rivals" if all(map(_codes, (best, *close))) else "slip_unclear"
+        return Found(match="ambiguous" if codes else "none", candidates=codes, why=why, slip=slip)
+    if best.code is None:
+        return best._replace(why=f"slip_{best.why}", slip=slip)
+    if any(_elsewhere(best.code, word) for word in qualifiers):
+        return Found(match="ambiguous", candidates=candidates, why="contradiction", slip=slip)
+    return best._replace(match="fuzzy", why="slip", slip=slip)
+
+
+def _meant(key: str, sort: str, qualifiers: tuple[str, ...]) -> Found:
+    if not sort and not qualifiers:
+        return answer(key)
+    return in_lexicon(key, sort, qualifiers) or not_in_quebec(key) or NOT_FOUND
+
+
+def _is_slip(typed: str, distance: int, key: str) -> bool:
+    """Whether a name is near enough to be what was typed."""
+    kept = typed[0] == key[0] or len(key.replace(" ", "")) >= _KEEPS_FIRST
+    return kept and distance <= allowed(key)
+
+
+def _is_rival(typed: str, best: Found, distance: int, other: Found, far: int, name: str) -> bool:
+    """Whether another name is too near to be told from the best one."""
+    far += typed[0] != name[0]  # the first letter is seldom the one that slips
+    if far < distance + MARGIN:  # countries and regions are many and seldom meant: no keystroke more for them
+        return far <= (allowed(name) + 1 if _codes(other) else max(allowed(name), 1))
+    return far < distance + MARGIN_ACROSS and far <= allowed(name) and not _one_side(best, other)
+
+
+def _codes(found: Found) -> tuple[str, ...]:
+    return (found.code,) if found.code else found.candidates
+
+
+def _same(one: Found, other: Found) -> bool:
+    """Whether two names say the same thing; the beginning of a name that is already meant adds nothing."""
+    if one.code or one.candidates:
+        return set(_codes(one)) <= set(_codes(other))
+    return (one.match, one.region, one.zone, one.why) == (other.match, other.region, other.zone, other.why)
+
+
+def _one_side(best: Found, other: Found) -> bool:
+    codes = _codes(best) + _codes(other)
+    return bool(_codes(best) and _codes(other)) and same_side(codes)
+
+
+def _elsewhere(code: str, qualifier: str) -> bool:
+    """Whether a qualifier names another area than the municipality's."""
+    names = lexicon()
+    known = qualifier in names.areas or qualifier in names.mrc or qualifier in names.towns
+    return known and not qualified((code,), qualifier)
+
+
+# ----------------------------------------------------------------------------------------------------
 
 _COLUMNS = ("code", "region", "zone", "match", "candidates")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..slug import slug
+from ..folders import slug
 from ..study import REGION_CODES
 from ..tables import PROVINCE
 from .words import FIRST

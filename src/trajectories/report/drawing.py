@@ -13,10 +13,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 
-from .markup import attributes_of, element, join
-from .tables import numbers_id
+from .markup import attributes_of, element, join, numbers_id
 
 # Inks of the page (4.5:1 or more on white), and fills that differ in lightness, not only in hue.
 INK, MUTED, RULE = "#1f2a37", "#52606d", "#cbd2d9"
@@ -79,7 +79,7 @@ class Drawing:
     protected: bool = True
 
     def _repr_html_(self) -> str:
-        from .banded import banded
+        from .notebook_tables import banded
 
         told = attributes_of(role="img", aria_label=self.alt)
         figure = element("figure", Markup(self.svg.replace("<svg", f"<svg{told}", 1)), element("p", self.caption))  # noqa: S704
@@ -147,3 +147,127 @@ def _clean(svg: str, prefix: str) -> str:
     svg = svg.replace("font-weight: ; ", "")
     svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
     return re.sub(r"\n\s*", "\n", svg)
+
+
+# ----------------------------------------------------------------------------------------------------
+# Where letters go in a figure: labels pushed apart, names broken where they may be, and how wide a text is.
+#
+# Widths are an estimate: the page draws the text in its own font, which is narrower than the one measured with.
+
+# Of the font's size, an average letter of the widest of the page's fonts (and a bold one).
+_LETTER, _BOLD = 0.59, 0.66
+SMALL = FONT_SIZE - 1.5
+
+
+def text_width(text: str, size: float = FONT_SIZE, *, bold: bool = False) -> float:
+    """About how wide a line of text is, in pixels."""
+    return len(text) * size * (_BOLD if bold else _LETTER)
+
+
+def apart(places, gap: float, most: float = np.inf) -> np.ndarray:
+    """
+    Places as near to those wanted as a gap between any two allows, in the order given; none above `most`.
+
+    Groups of labels that would touch stand evenly about their common middle (pooling of adjacent blocks: Ayer et al.
+    1955).
+
+    Examples
+    --------
+    >>> apart([0.0, 0.5, 5.0], 1.0)
+    array([-0.25,  0.75,  5.  ])
+    >>> apart([0.0, 4.5, 5.0], 1.0, most=5.0)
+    array([0., 4., 5.])
+    """
+    wanted = np.asarray(places, dtype=float)
+    order = np.argsort(wanted, kind="stable")
+    blocks: list[list[float]] = []  # mean of (wanted − rank·gap), number
+    for rank, at in enumerate(wanted[order]):
+        blocks.append([at - rank * gap, 1])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            mean, number = blocks.pop()
+            before, many = blocks[-1]
+            blocks[-1] = [(before * many + mean * number) / (many + number), many + number]
+    ranks, found = np.arange(len(wanted)), np.empty(len(wanted))
+    free = np.repeat([mean for mean, _ in blocks], [n for _, n in blocks]) + ranks * gap
+    # under the ceiling those that would be pushed through it stand a gap apart from the top
+    found[order] = np.minimum(free, most - ranks[::-1] * gap)
+    return found
+
+
+def broken(text: str, width: float, size: float = FONT_SIZE, *, bold: bool = False) -> str:
+    """
+    A name on as many lines as it needs: broken at spaces, after hyphens and dashes, and nowhere else.
+
+    Examples
+    --------
+    >>> broken("Gaspésie–Îles-de-la-Madeleine", 120, 11).split(chr(10))
+    ['Gaspésie–Îles-de-', 'la-Madeleine']
+    """
+    pieces = re.findall(r"[^ \-–]+(?:[\-–]+| |$)|[ \-–]", text)
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and text_width((lines[-1] + piece).rstrip(" "), size, bold=bold) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.strip(" ") for line in lines)
+
+
+# ----------------------------------------------------------------------------------------------------
+# Fills that differ in lightness, and the ink that is read on each (4.5:1 or more).
+#
+# One blue, from dark to nearly white: printed in grey, or seen without colours, the order stays. Areas that touch are
+# parted by a white line.
+
+DARKEST, LIGHTEST = (18, 63, 109), (236, 241, 246)
+# Up to four things side by side: far enough apart in lightness (26, 48, 74, 93 of 100).
+FOUR = ("#123f6d", "#4674a3", "#9dbbd8", "#ecf1f6")
+EDGE = "#6b7785"  # round what is nearly white
+HATCH = "////"
+HATCH_INK = "#aab4bf"
+_WHITE, _BLACK = "#ffffff", "#000000"
+READABLE = 4.5
+
+
+def shade(part: float) -> str:
+    """
+    The fill for a part of the scale, 0 (lightest) to 1 (darkest).
+
+    Examples
+    --------
+    >>> shade(0.0), shade(1.0)
+    ('#ecf1f6', '#123f6d')
+    """
+    part = min(max(part, 0.0), 1.0)
+    mixed = (round(light + part * (dark - light)) for light, dark in zip(LIGHTEST, DARKEST, strict=True))
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def ink_on(fill: str) -> str:
+    """
+    The ink that can be read on a fill: the page's own, else white, else black (one of them has 4.5:1 on any fill).
+
+    Examples
+    --------
+    >>> ink_on("#123f6d"), ink_on("#ecf1f6"), ink_on("#6784a2")
+    ('#ffffff', '#1f2a37', '#000000')
+    """
+    return next((ink for ink in (INK, _WHITE) if contrast(ink, fill) >= READABLE), _BLACK)
+
+
+def contrast(one: str, other: str) -> float:
+    """
+    The contrast of two colours (WCAG 2.1), 1 to 21.
+
+    Examples
+    --------
+    >>> round(contrast("#ffffff", "#000000"))
+    21
+    """
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,7 +1,7 @@
 """`explore`: the estimates of a run on the screen, a region and a figure at a time.
 
-What is shown are the tables that `trajectories report` wrote (analysis.py), drawn as `plot` draws them, below the red
-band. Nothing is estimated here: another perimeter, scope or split is asked of `retention`.
+What is shown are the tables that `trajectories report` wrote (analysis/analyse.py), drawn as `plot` draws them, below
+the red band. Nothing is estimated here: another perimeter, scope or split is asked of `retention`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ from ..groups import reported_groups
 from ..pipeline import nearest_study
 from ..retention import BOUNDS
 from ..study import Study
-from .banded import picture
 from .drawing import INK
 from .markup import element
 from .notebook_plots import LINES, drawn
-from .notebook_tables import table_html
-from .protected import PLACES, read_table
-from .run import Run
+from .notebook_tables import picture, table_html
+from .run import PLACES, Run, read_table
 from .words import Words, words
 
 if TYPE_CHECKING:

@@ -19,15 +19,14 @@ from markupsafe import Markup
 
 from ..exceptions import NotebookError
 from ..study import REGION_CODES
-from .atlas import atlas
 from .inputs import Report, frame_of
-from .markup import BRIEF, MARK, element, join
+from .markup import BRIEF, MARK, element, html_table, join
 from .readings import HEADLINE_HORIZON, by_hearsay, limits_text, marked, notes, rate_text, series, state_of
 from .run import Run
-from .tables import html_table
+from .sections.atlas import atlas
 from .words import Words, words
 
-TEMPLATES = Path(__file__).parent / "template"
+TEMPLATES = Path(__file__).parent / "templates"
 # Pages that are no region's.
 _TITLES = {"index": "index.page_title", "method_page": "method_page.page_title"}
 # Pages whose own numbers are not those of the run.
@@ -314,7 +313,7 @@ def _exporter():
     log.propagate = False
     log.addHandler(_missing_text())
     exporter = HTMLExporter(
-        template_name="template", extra_template_basedirs=[str(TEMPLATES.parent)], exclude_input=True, log=log
+        template_name="templates", extra_template_basedirs=[str(TEMPLATES.parent)], exclude_input=True, log=log
     )
     exporter.environment.autoescape = True
     return exporter

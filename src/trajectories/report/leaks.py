@@ -20,20 +20,356 @@ words of the names and one over each file: names are met as words of a set, not 
 
 from __future__ import annotations
 
+import ast
+import csv
 import datetime as dt
+import functools
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ..stamps import PACKAGE
+from ..study import Study
 from .addresses import METHOD
-from .opened import Opened, open_file
-from .ordinary import Ordinary, on_method_page, ordinary, plain
-from .private import Secrets, telling
+from .sections.elsewhere import FIGURES
+from .text_extraction import Opened, open_file
+from .words import LOCALES, method_text, read_catalogue
+
+# ----------------------------------------------------------------------------------------------------
+# The words that a page may say: those of the catalogues, of places, of dates, and of the markup itself.
+#
+# The leak scan (leaks.py) is silent on a name that is one of them: « Laval » is a town, « an » a year, « Côté » is not
+# far from « côté ». All comparison is on plain text: no accents, no case, no punctuation, one line a piece of text.
+
+# Marks above and below letters, and signs of no width, which a reader does not see.
+_UNSEEN = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0e31\u0e34-\u0e3a\u1ab0-\u1aff"
+    "\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u00ad\u200b-\u200f\u2060\ufeff]+"
+)
+# Letters that Unicode does not take apart (linkage/identities.py has the same).
+_LETTERS = (("ø", "o"), ("đ", "d"), ("ł", "l"), ("œ", "oe"), ("æ", "ae"), ("ı", "i"))
+_NOT_WORDS = re.compile(r"[^\w\n]+|_+")
+# Between the pieces of a Markdown text: paragraphs, items of a list, tags, what Jinja sets in.
+_APART = re.compile(r"\n\s*\n|\n- |[<>]|\{\{.*?\}\}|\{%.*?%\}")
+# What matplotlib and a browser call things in attributes, beside what our own code and templates say.
+_MARKUP = """
+    matrix translate rotate scale skewx skewy miter butt round square evenodd nonzero none inherit start middle end
+    userspaceonuse objectboundingbox italic normal bold center left right top bottom utf preserve xml svg text html
+    width device initial viewport referrer policy content security default src unsafe inline img font data
+    anchor dasharray dashoffset opacity rgb hatch href label xlink baseline variant stretch weight size
+    xmin ymin xmid ymid xmax ymax meet slice nowrap visible hidden
+"""
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """
+    What a page may say.
+
+    Attributes
+    ----------
+    words : frozenset of str
+        Plain words.
+    pairs : frozenset of str
+        Two plain words that follow one another in a message or a place's name.
+    first, last : frozenset of str
+        Words that begin and end a message, or a part of one between two values: where parts meet.
+    machine : frozenset of str
+        `words`, and those of markup: ids, classes, styles.
+    dates : frozenset of date
+        Days that the run itself prints (its cut-off, the days of its tables).
+    """
+
+    words: frozenset[str]
+    pairs: frozenset[str]
+    first: frozenset[str]
+    last: frozenset[str]
+    machine: frozenset[str]
+    dates: frozenset[dt.date]
+
+
+def plain(text: str) -> str:
+    """
+    The text without accents, case and punctuation; lines stay lines.
+
+    Examples
+    --------
+    >>> plain("Nguyễn-Thị\\nCÔTÉ, l’Œuvre")
+    'nguyen thi\\ncote l oeuvre'
+    """
+    if not text.isascii():
+        # twice: a full-width letter shows its case only once it is taken apart
+        text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+        text = _UNSEEN.sub("", text)
+        for letter, by in _LETTERS:
+            text = text.replace(letter, by)
+    return _NOT_WORDS.sub(" ", text.casefold())
+
+
+def ordinary(names: Iterable[str] = (), dates: Iterable[dt.date] = ()) -> Ordinary:
+    """
+    The words of this library and of places, and `names` (of the study's groups) beside them.
+
+    Examples
+    --------
+    >>> said = ordinary(["Est lointain"])
+    >>> {"lointain", "laval", "retention", "mars"} <= said.words, "est lointain" in said.pairs, "zhang" in said.words
+    (True, True, False)
+    """
+    *known, machine = _of_library()
+    found = [there | more for there, more in zip(known, _taken_apart(names), strict=True)]
+    return Ordinary(*found, machine | found[0], frozenset(dates))
+
+
+def on_method_page(said: Ordinary) -> Ordinary:
+    """`said`, and what the text of the method page says: « Cox », « Fine » and « Gray » are authors on that page."""
+    words, pairs, first, last = _of_method_page()
+    return Ordinary(
+        said.words | words, said.pairs | pairs, said.first | first, said.last | last, said.machine | words, said.dates
+    )
+
+
+@functools.cache
+def _of_method_page() -> tuple[frozenset[str], ...]:
+    paragraphs = (piece for language in LOCALES for piece in _APART.split(method_text(language)))
+    return _taken_apart(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+@functools.cache
+def _of_library() -> tuple[frozenset[str], ...]:
+    words, *joints = _taken_apart([*_messages(), *_places(), *_calendar()])
+    machine, *_ = _taken_apart([*_code(), _MARKUP])
+    return words, *joints, machine
+
+
+def _taken_apart(texts: Iterable[str]) -> tuple[frozenset[str], ...]:
+    """Words, pairs of words, first words, last words of the lines of texts."""
+    lines = [line.split() for line in plain("\n".join(texts)).split("\n") if line.strip()]
+    return (
+        frozenset(word for line in lines for word in line),
+        frozenset(" ".join(two) for line in lines for two in itertools.pairwise(line)),
+        frozenset(line[0] for line in lines),
+        frozenset(line[-1] for line in lines),
+    )
+
+
+def _messages() -> Iterable[str]:
+    for language in LOCALES:
+        for message in read_catalogue(language):
+            if message.id:
+                told = [message.string] if isinstance(message.string, str) else message.string
+                # what is set in a message is not next to its words
+                yield from (re.sub(r"\{[^}]*\}", "\n", text) for text in told if text)
+    yield from (source.name for figure in FIGURES for source in figure.sources)
+
+
+def _places() -> Iterable[str]:
+    for path in sorted((PACKAGE / "places" / "reference").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                yield from (value for value in row.values() if value)
+
+
+def _calendar() -> Iterable[str]:
+    from babel.dates import get_day_names, get_month_names
+
+    for locale in LOCALES.values():
+        for names in (get_month_names, get_day_names):
+            for width in ("wide", "abbreviated"):
+                yield from names(width, locale=locale).values()
+    yield "1er"
+
+
+def _code() -> Iterable[str]:
+    """What this room's code and templates write into attributes and styles."""
+    room = Path(__file__).parent
+    for path in sorted((room / "templates").iterdir()):
+        yield path.read_text(encoding="utf-8")
+    for path in sorted(room.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        yield from (
+            node.value for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 200  # no docstring
+        )  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------------
+# What of the run's persons no file may hold, from the tables of the build: what the leak scan looks for.
+#
+# The columns: given_name, family_name, birth_date, file_number, household_number, organisation_id and organisation of
+# `records`; what partners typed (places as typed in `records`, cells in `quarantine` and `issues`). Remarks stand in
+# no table (docs/deposit-schema.md), so a page made of tables cannot hold one; they are read again from the deposits,
+# which takes as long as reading them did, only where a file holds a run of words that no catalogue explains.
+#
+# Names are kept as plain text and only in memory; a `Secrets` prints as numbers.
+
+_TYPED = {
+    "records": ("residence", "destination", "exit_destination", "remarks"), "quarantine": ("value",),
+    "issues": ("value",),
+}  # fmt: skip
+_NUMBERS = ("file_number", "household_number")
+_FISCAL_YEAR = re.compile(r"(?:19|20)\d\d[-/](?:19|20)?\d\d")
+
+
+def _nothing_typed() -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, repr=False)
+class Secrets:
+    """
+    What no file may hold.
+
+    Attributes
+    ----------
+    given, family : list of str
+        Plain text: a distinct spelling each.
+    persons : ndarray of int, two columns
+        Distinct persons' names: positions in `given` and in `family`, −1 where unknown.
+    births : frozenset of int
+        Birth dates known to the day, as days since 1970.
+    numbers : frozenset of str
+        File and household numbers, lower case.
+    organisations : frozenset of str
+        Codes, lower case.
+    organisation_names : frozenset of str
+        Plain text.
+    typed : callable
+        Gives what partners typed freely; called only where a file may hold some of it.
+    at_hand : bool
+        False: no build was there to read them from.
+    """
+
+    given: list[str] = field(default_factory=list)
+    family: list[str] = field(default_factory=list)
+    persons: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
+    births: frozenset[int] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    organisations: frozenset[str] = frozenset()
+    organisation_names: frozenset[str] = frozenset()
+    typed: Callable[[], Iterable[str]] = _nothing_typed
+    at_hand: bool = False
+
+    def __repr__(self) -> str:
+        return f"Secrets({len(self.persons)} names, {len(self.births)} dates, {len(self.numbers)} numbers)"
+
+    @classmethod
+    def of_records(cls, records: pd.DataFrame, typed: Callable[[], Iterable[str]] = _nothing_typed) -> Secrets:
+        """
+        From a table of records.
+
+        Examples
+        --------
+        >>> Secrets.of_records(pd.DataFrame({"given_name": ["Ana", "Ana"], "family_name": ["Pérez", "PEREZ"]}))
+        Secrets(1 names, 0 dates, 0 numbers)
+        """
+        given, first = _spellings(records, "given_name")
+        family, last = _spellings(records, "family_name")
+        pairs = pd.DataFrame({"given": first, "family": last}).drop_duplicates().to_numpy()
+        return cls(
+            given=given, family=family, persons=pairs[(pairs >= 0).any(axis=1)], births=_days(records),
+            numbers=_codes(records, *_NUMBERS), organisations=_codes(records, "organisation_id"),
+            organisation_names=frozenset(_spellings(records, "organisation")[0]), typed=typed, at_hand=True,
+        )  # fmt: skip
+
+    @classmethod
+    def of_build(cls, study: Study) -> Secrets:
+        """From the build in `study.paths.derived`; where there is none, nothing is known (`at_hand` is False)."""
+        columns = ["given_name", "family_name", *_NUMBERS, "organisation_id", "organisation",
+                   "birth_date_earliest", "birth_date_latest"]  # fmt: skip
+        records = _read(study.paths.derived, "records", columns)
+        if records is None:
+            return cls()
+        return cls.of_records(records, lambda: [*typed_in_tables(study.paths.derived), *remarks(study)])
+
+
+def typed_in_tables(derived: Path) -> list[str]:
+    """What partners typed freely and a table still holds, each text once."""
+    found: set[str] = set()
+    for name, columns in _TYPED.items():
+        frame = _read(derived, name, columns)
+        for column in () if frame is None else frame:
+            found.update(frame[column].dropna().unique())
+    return sorted(found)
+
+
+def remarks(study: Study) -> list[str]:
+    """The distinct remarks of the deposits, read again; none where the deposits are not at hand."""
+    from ..deposits.deposits import CROSSWALKS
+    from ..deposits.files import gather
+    from ..deposits.reading import find_deposits
+
+    raw = study.paths.raw
+    if not raw.is_dir() or not find_deposits(raw):
+        return []
+    from ..deposits.crosswalks import load_crosswalks
+
+    known = load_crosswalks(raw.absolute().parent / CROSSWALKS)
+    return gather(raw, known, study.max_rows_per_sheet).texts["remarks"]
+
+
+def telling(code: str) -> bool:
+    """
+    Whether a number could not be a count, a year or a name of the page's own: only these are looked for.
+
+    « 129 » is on every page. Letters with digits from four signs on, a zero in front from five digits on, seven digits
+    on, or parts with four digits between them; never a fiscal year.
+
+    Examples
+    --------
+    >>> [telling(code) for code in ("d1195", "2020-m84", "00253", "2020-225", "129", "45120", "t1", "2020-2021")]
+    [True, True, True, True, False, False, False, False]
+    """
+    if len(code) < 4 or _FISCAL_YEAR.fullmatch(code):
+        return False
+    digits = sum(sign.isdigit() for sign in code)
+    if digits == len(code):
+        return digits >= 7 or (code[0] == "0" and digits >= 5)
+    return digits >= 2 and (digits >= 4 or any(sign.isalpha() for sign in code))
+
+
+def _spellings(records: pd.DataFrame, column: str) -> tuple[list[str], np.ndarray]:
+    """The distinct plain spellings of a column, and per row its position among them (−1: missing)."""
+    if column not in records:
+        return [], np.full(len(records), -1)
+    codes, typed = pd.factorize(records[column])
+    # all at once: a million names one by one take many seconds
+    lines = plain("\n".join(" ".join(str(name).split()) for name in typed)).split("\n") if len(typed) else []
+    of_typed, spelt = pd.factorize(np.array([" ".join(line.split()) or None for line in lines], dtype=object))
+    return list(spelt), np.append(of_typed, -1)[codes]
+
+
+def _days(records: pd.DataFrame) -> frozenset[int]:
+    if "birth_date_earliest" not in records:
+        return frozenset()
+    exact = records.loc[records["birth_date_earliest"].eq(records["birth_date_latest"]), "birth_date_earliest"]
+    return frozenset(pd.unique(exact.dropna().to_numpy()).astype("datetime64[D]").astype(int).tolist())
+
+
+def _codes(records: pd.DataFrame, *columns: str) -> frozenset[str]:
+    typed = [code for column in columns if column in records for code in records[column].dropna().unique()]
+    lines = "\n".join(" ".join(str(code).split()) for code in typed)
+    return frozenset(lines.casefold().replace(" ", "").split("\n")) - {""}
+
+
+def _read(folder: Path, name: str, columns: Iterable[str]) -> pd.DataFrame | None:
+    """Those of the columns that a table of the build has; None where there is no table."""
+    import pyarrow.parquet as pq
+
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        return None
+    there = set(pq.read_schema(path).names)
+    return pq.read_table(path, columns=[column for column in columns if column in there]).to_pandas()
+
+
+# ----------------------------------------------------------------------------------------------------
 
 COLUMNS = ["file", "kind", "where", "value"]
 # kind → how a sentence says it
@@ -110,7 +446,7 @@ def find_leaks(
     said : Ordinary, optional
         What files may say; the words of the library where not given.
     searched : collection of str
-        Names below the folder that are not opened: files that an earlier run searched as they are now (around.py).
+        Names below the folder that are not opened: files that an earlier run searched as they are now (runs/batch.py).
 
     Returns
     -------
@@ -133,7 +469,7 @@ def find_leaks(
     of_method = [piece for piece in pieces if Path(piece.file).name == METHOD]
     others = [piece for piece in pieces if Path(piece.file).name != METHOD]
     for some, may_say in ((others, said), (of_method, on_method_page(said) if of_method else said)):
-        for search in (_names, _dates, _codes):
+        for search in (_names, _dates, _codes_found):
             found += search(some, secrets, may_say)
         # to know what partners typed, deposits may have to be read: not for a file that stays in anyway
         held = {name for name, *_ in found}
@@ -261,14 +597,14 @@ def _dates(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[t
     for piece in pieces if secrets.births else ():
         for pattern in _DATES:
             for found in pattern.finditer(piece.text):
-                days = list(_days(found.groupdict()))
+                days = list(_dates_written(found.groupdict()))
                 # what the run prints on its own is that day, and not the other that it could be read as
                 for day in days if not said.dates.intersection(days) else ():
                     if (day - dt.date(1970, 1, 1)).days in secrets.births:
                         yield piece.file, "birth_date", piece.where, found[0]
 
 
-def _days(parts: dict[str, str]) -> Iterator[dt.date]:
+def _dates_written(parts: dict[str, str]) -> Iterator[dt.date]:
     """The days that a written date may mean: 02/03 is the 2nd of March or the 3rd of February."""
     year = int(parts["y"])
     years = (year,) if year > 99 else (1900 + year, 2000 + year)
@@ -285,7 +621,7 @@ def _days(parts: dict[str, str]) -> Iterator[dt.date]:
                 continue
 
 
-def _codes(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
+def _codes_found(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
     """Rule 4."""
     organisations = {code for code in secrets.organisations if telling(code) or (code.isalpha() and len(code) > 2)}
     # who is known by name only has that name, hyphened, for a code

@@ -20,9 +20,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from .counting import NOT_PERSONS
-from .labelled import COUNTED
-from .labelled import FAMILIES as CODED
+from ..stamps import PACKAGE
+from .exports import COUNTED
+from .exports import FAMILIES as CODED
+from .sections.counting import NOT_PERSONS
 from .words import FIRST, LOCALES, catalogue_path, read_catalogue
 
 _KEY = re.compile(r"[a-z]\w*(?:\.[\w-]+)*")
@@ -140,7 +141,7 @@ def _used(key: str) -> bool:
 
 
 def _modules() -> list[Path]:
-    return sorted(Path(__file__).parent.rglob("*.py"))
+    return sorted(path for room in ("report", "runs") for path in (PACKAGE / room).rglob("*.py"))
 
 
 def _nodes() -> Iterator[ast.AST]:

@@ -13,11 +13,11 @@ from markupsafe import Markup
 from ..disclosure.rules import SMALLEST_AT_RISK
 from ..study import Disclosure
 from .html import without_notebook
+from .leaks import plain
 from .markup import element, join
-from .method import parameters, reference
-from .ordinary import plain
 from .readings import series
 from .run import Run
+from .sections.method import parameters, reference
 from .words import Words, method_text, words
 
 # The terms of GLOSSARY.md, by the name of their message.

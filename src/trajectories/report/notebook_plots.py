@@ -15,7 +15,7 @@ import pandas as pd
 from ..disclosure import Protected
 from ..retention import BOUNDS
 from .drawing import BAND, BOUND, CURVE, INK, MUTED, RIBBON
-from .figures.sequences import FILLS
+from .figures.states import FILLS
 from .notebook_tables import move_counts, row_counts
 from .readings import level_name, type_name
 from .words import Words, words

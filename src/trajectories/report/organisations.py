@@ -8,32 +8,356 @@ named by its file, sheet and number.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from .. import tables
+from ..analysis.quality import (
+    HARMLESS,
+    LATE,
+    LATE_TOLD_MONTHS,
+    LISTED,
+    MISSING,
+    READ,
+    UNSETTLED,
+    Quality,
+    fiscal_quarter,
+    organisation_quality,
+)
+from ..deposits.check import shown
+from ..deposits.crosswalks import load_crosswalk
+from ..deposits.rules import EFFECTS, message_in_french, reasons
 from ..exceptions import NotebookError, StaleTableError
-from ..folders import private_folder, replaced
+from ..folders import private_folder, replaced, slug
 from ..provenance import settings_of
-from ..quality import Quality, organisation_quality
-from ..quality.given import READ
-from ..quality.received import fiscal_quarter
-from ..slug import slug
 from ..stamps import Stamp, file_hash
 from ..study import Study
 from ..version import __version__
 from .html import css_text, listing, style
-from .lights import MEND, WATCH, light
-from .markup import element, join
-from .organisation_parts import Organisation, quarter, sections, summary
-from .origins import SHAPING_FILES, libraries, whole_source
-from .tables import definition_list, html_table
-from .words import Words, words
+from .markup import definition_list, element, html_table, join
+from .readings import GOOD, MEND, UNMEASURED, WATCH, light
+from .run import SHAPING_FILES, libraries, whole_source
+from .words import Words, french, words
+
+# ----------------------------------------------------------------------------------------------------
+# What the page of one organisation says: a summary by lights, then each finding with what it changes and what to do.
+#
+# A finding is a sentence with its number as a heading, and under it what it changes for the portrait, what to do, and
+# where. What is wrong with a row or a cell, and what to do, is said in the words of `check` (deposits/reasons.toml).
+
+# Measures that are findings wherever they are not nought, by section and in the order of what they cost.
+FOLLOWING = ("contact_not_made", "not_reached", "establishment_told_late", "departure_told_late", "not_met")
+WHO = ("no_full_birth_date", "no_full_name", "undecided_pair", "old_address")
+# One call of five that reaches nobody is usual; told only from there on.
+OFTEN_UNREACHED = 0.20
+# Places as they were typed that are written out for one reason.
+_TYPED = 12
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """One organisation: its code, its line of the table of all, and its rows of the others (`Quality`)."""
+
+    code: str
+    facts: Any
+    measures: Sequence[Any]
+    places: Sequence[Any]
+    quarters: Sequence[Any]
+    typed: Sequence[Any]
+    levels: Sequence[Any]
+    files: Sequence[Any]
+    follow_up_months: tuple[int, ...]
+    incomplete: bool
+
+    @property
+    def title(self) -> str:
+        """Its name, else its code."""
+        return shown(self.facts.name or self.code)
+
+    def of(self, measure: str) -> list[Any]:
+        """The rows of a measure of which something goes wrong, the most frequent first."""
+        found = [row for row in self.measures if row.measure == measure and row.n > 0]
+        return sorted(found, key=lambda row: -row.n)
+
+
+def summary(one: Organisation, words: Words) -> Markup:
+    """The lights, one a subject, and what comes first."""
+    say = words.say
+    rows = [[say(f"subject.{row.subject}"), light(row.level, words), _seen(row, words)] for row in one.levels]
+    header = [say("organisation.subject"), say("organisation.state"), say("organisation.seen")]
+    worst = next((level for level in (MEND, WATCH) if any(row.level == level for row in one.levels)), GOOD)
+    lead = worst if next(_findings(one, words), None) else "nothing"
+    return element(
+        "section",
+        element("h2", say("organisation.summary"), id="t-bref"),
+        element("p", say(f"organisation_lead.{lead}"), class_="lead"),
+        html_table(say("organisation.summary_caption"), header, rows, numeric=False),
+        element("p", say("organisation.absent"), class_="note") if one.incomplete else None,
+        aria_labelledby="t-bref",
+    )
+
+
+def _seen(row: Any, words: Words) -> str:
+    if row.level == UNMEASURED:
+        return words.say("organisation.unmeasured")
+    if row.n == 0:
+        return words.say("organisation.nothing")
+    return words.say_many(
+        f"organisation_seen.{row.subject}", int(row.n), of=words.number(row.of), share=_share(row.share, words)
+    )
+
+
+def sections(one: Organisation, words: Words) -> list[Markup]:
+    """Every section, in order; one without a finding is left out, but for what was received and the columns."""
+    found: dict[str, list[Markup]] = {}
+    for name, finding in _findings(one, words):
+        found.setdefault(name, []).append(finding)
+    found.setdefault("received", []).append(_received(one, words))
+    found.setdefault("columns", []).append(_columns(one, words))
+    order = ("following", "received", "rows", "places", "cells", "who", "columns")
+    return [
+        element(
+            "section", element("h2", words.say(f"organisation_section.{name}"), id=f"t-{name}"), *found[name],
+            aria_labelledby=f"t-{name}",
+        )
+        for name in order if name in found
+    ]  # fmt: skip
+
+
+def _findings(one: Organisation, words: Words) -> Iterator[tuple[str, Markup]]:
+    """Section and finding, one after the other."""
+    for measure in FOLLOWING:
+        for row in one.of(measure):
+            if measure != "not_reached" or row.share >= OFTEN_UNREACHED:
+                yield "following", _finding(one, measure, row, words)
+    for state in (MISSING, LATE):
+        quarters = [row for row in one.quarters if row.state == state]
+        if quarters:
+            yield "received", _quarters(state, quarters, words)
+    for file in one.files:
+        yield "received", _unreadable(file, words)
+    for section, measure in (("rows", "set_aside"), ("places", "place"), ("cells", "cell")):
+        for key, rows in _by_key(one.of(measure)):
+            if key not in HARMLESS:
+                yield section, _reason(one, measure, key, rows, words)
+    for measure in WHO:
+        for row in one.of(measure):
+            yield "who", _finding(one, measure, row, words)
+    if one.of("conflict"):
+        yield "who", _conflicts(one, words)
+
+
+def _by_key(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:
+    """The rows of each reason, the most frequent first; last, what was understood all the same."""
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row.key, []).append(row)
+    return sorted(found.items(), key=lambda of_key: (of_key[0] == "place_slip", -sum(row.n for row in of_key[1])))
+
+
+def _told(sentence: str, *facts: tuple[str, object] | None) -> Markup:
+    return join(element("h3", sentence), definition_list([fact for fact in facts if fact and fact[1]]))
+
+
+def _finding(one: Organisation, measure: str, row: Any, words: Words) -> Markup:
+    say = words.say
+    sentence = words.say_many(
+        f"organisation_finding.{measure}", int(row.n), of=words.number(row.of), share=_share(row.share, words),
+        late=words.months(LATE_TOLD_MONTHS),
+    )  # fmt: skip
+    months = words.listing([words.number(month) for month in one.follow_up_months])
+    beside = None
+    if pd.notna(row.median):
+        beside = (say("organisation.others"), say("organisation.median", share=_share(row.median, words)))
+    return _told(
+        sentence, (say("organisation.changes"), say(f"organisation_changes.{measure}")), beside,
+        (say("organisation.do"), say(f"organisation_do.{measure}", months=months)),
+        (say("organisation.where" if measure != "contact_not_made" else "organisation.settled_at"),
+         _addresses(one, measure, None, words)),
+    )  # fmt: skip
+
+
+def quarter(fiscal_year: str, number: int) -> str:
+    """
+    A quarter as partners write it.
+
+    Examples
+    --------
+    >>> quarter("2021-2022", 3)
+    'T3 2021-2022'
+    """
+    return f"T{number} {fiscal_year}"
+
+
+def _quarters(state: str, rows: Sequence[Any], words: Words) -> Markup:
+    say = words.say
+    listed = [
+        say("organisation.quarters_of", year=year, quarters=words.listing([f"T{one.quarter}" for one in quarters]))
+        for year, quarters in itertools.groupby(rows, key=attrgetter("fiscal_year"))
+    ]
+    return _told(
+        words.say_many(f"organisation_quarters.{state}", len(rows)),
+        (say("organisation.changes"), say(f"organisation_changes.quarter_{state}")),
+        (say("organisation.do"), say(f"organisation_do.quarter_{state}")),
+        (say("organisation.which"), element("ul", *(element("li", line) for line in listed))),
+    )
+
+
+def _unreadable(file: Any, words: Words) -> Markup:
+    say = words.say
+    wrong, do = message_in_french(file.message or "")
+    return _told(
+        say("organisation.unreadable", file=shown(file.file)), (say("organisation.problem"), _typeset(wrong)),
+        (say("organisation.changes"), say("organisation_changes.unreadable")), (say("organisation.do"), _typeset(do)),
+    )  # fmt: skip
+
+
+def _reason(one: Organisation, measure: str, key: str, rows: Sequence[Any], words: Words) -> Markup:
+    """A reason of rows or cells, all columns taken together, in the words of `check`."""
+    say = words.say
+    reason = reasons().get(key) or reasons()["to_verify"]
+    n, of = sum(row.n for row in rows), max(row.of for row in rows)
+    changes = _sentence(EFFECTS[reason.effect][0])
+    if measure == "set_aside" or key in UNSETTLED:
+        changes = say("organisation_changes.set_aside" if measure == "set_aside" else "organisation_changes.place")
+    what = "organisation.rows_of" if measure == "set_aside" else "organisation.cells_of"
+    count = words.say_many(what, n, share=_share(n / of if of else None, words))
+    columns = [
+        say("organisation.column_n", column=_header(row.column), n=words.number(row.n))
+        for row in rows if row.column
+    ]  # fmt: skip
+    return _told(
+        say("organisation.reason", reason=_typeset(reason.french).rstrip("."), count=count),
+        (say("organisation.changes"), changes), (say("organisation.do"), _typeset(reason.remedy)),
+        (say("organisation.column"), words.listing(columns)),
+        (say("organisation.typed"), _typed(one, key, words)),
+        (say("organisation.where"), _addresses(one, measure, key, words)),
+    )  # fmt: skip
+
+
+def _conflicts(one: Organisation, words: Words) -> Markup:
+    say, rows = words.say, one.of("conflict")
+    n, of = sum(row.n for row in rows), max(row.of for row in rows)
+    rules = [
+        say("organisation.column_n", column=words.label("conflicts", row.key).rstrip("."), n=words.number(row.n))
+        for row in rows
+    ]
+    return _told(
+        words.say_many("organisation_finding.conflict", n, of=words.number(of), share=_share(n / of, words)),
+        (say("organisation.changes"), say("organisation_changes.conflict")),
+        (say("organisation.why"), element("ul", *(element("li", line) for line in rules))),
+        (say("organisation.do"), say("organisation_do.conflict")),
+        (say("organisation.where"), _addresses(one, "conflict", None, words)),
+    )
+
+
+def _received(one: Organisation, words: Words) -> Markup:
+    """The rows of all files, which add up; those that name others, and those in files of others."""
+    say, facts, aside = words.say, one.facts, one.of("set_aside")
+    names = ("accepted", "quarantined", "superseded", "duplicate")
+    rows = [
+        [say(f"organisation_rows.{name}"), words.number(n), _share(n / facts.n_read if facts.n_read else None, words)]
+        for name, n in ((name, getattr(facts, f"n_{name}")) for name in names)
+    ]
+    rows.append([say("organisation_rows.read"), words.number(facts.n_read), words.percent(1.0 if rows else None)])
+    header = [say("organisation.fate"), say("organisation.rows"), say("organisation.share")]
+    harmless = sum(row.n for row in aside if row.key in HARMLESS)
+    notes = [
+        words.say_many("organisation.harmless", harmless) if harmless else None,
+        words.say_many("organisation.of_others", facts.n_of_others) if facts.n_of_others else None,
+        words.say_many("organisation.elsewhere", facts.n_elsewhere) if facts.n_elsewhere else None,
+    ]
+    caption = say("organisation.rows_caption", files=words.say_many("organisation.n_files", facts.n_files))
+    return html_table(caption, header, rows, note=" ".join(filter(None, notes)) or None)
+
+
+def _columns(one: Organisation, words: Words) -> Markup:
+    """How full the important columns are, beside the median of the others."""
+    say = words.say
+    blank = [row for row in one.measures if row.measure == "blank"]
+    if not blank:
+        return element("p", say("organisation.no_columns"))
+    compared = any(pd.notna(row.median) for row in blank)
+    rows = []
+    for row in blank:
+        full = _share(1 - row.share, words)
+        told = words.say_many("organisation.filled", int(row.n), share=full) if row.n else full
+        rows.append([element("code", _header(row.key)), told, *([_filled(row.median, words)] if compared else [])])
+    header = [say("organisation.column"), say("organisation.full"), *([say("organisation.others")] if compared else [])]
+    note = say("organisation.columns_note") if compared else None
+    return join(
+        element("p", say("organisation.columns_what")),
+        html_table(say("organisation.columns_caption"), header, rows, note=note),
+    )
+
+
+def _filled(median: float, words: Words) -> str:
+    return words.number(None) if pd.isna(median) else _share(1 - median, words)
+
+
+def _typed(one: Organisation, key: str, words: Words) -> str | None:
+    """Places as they were typed, the most frequent first."""
+    rows = [row for row in one.typed if row.key == key]
+    if not rows:
+        return None
+    listed = [words.say("organisation.typed_n", value=shown(row.value), n=words.number(row.n)) for row in rows[:_TYPED]]
+    if len(rows) > _TYPED:
+        listed.append(words.say_many("organisation.more_values", len(rows) - _TYPED))
+    return words.listing(listed)
+
+
+def _addresses(one: Organisation, measure: str, key: str | None, words: Words) -> Markup | None:
+    """The files, sheets and rows that are known, and how many more there are."""
+    say = words.say
+    found = [row for row in one.places if row.measure == measure and key in (None, row.key)]
+    n = sum({(row.key, row.column): row.n_rows for row in found}.values())
+    rows = sorted({(row.file, row.sheet, row.row): row for row in found}.values(), key=attrgetter("sheet", "row"))
+    rows = sorted(rows, key=attrgetter("file"), reverse=True)[:LISTED]
+    lines = []
+    for (file, sheet), group in itertools.groupby(rows, key=attrgetter("file", "sheet")):
+        numbers = [str(row.row) for row in group]
+        at = words.say_many("organisation.at_rows", len(numbers), rows=words.listing(numbers))
+        name = say("organisation.sheet", file=shown(file), sheet=shown(sheet)) if sheet else shown(file)
+        lines.append(element("li", say("organisation.address", file=name, rows=at)))
+    if n > len(rows):
+        lines.append(element("li", words.say_many("organisation.more_rows", n - len(rows))))
+    return element("ul", *lines) if lines else None
+
+
+def _header(column: str) -> str:
+    """The header of the contract for a column: date_naissance; else as it was typed."""
+    return load_crosswalk().labels["columns"].get(column) or shown(column)
+
+
+def _sentence(text: str) -> str:
+    return _typeset(f"{text[0].upper()}{text[1:]}.")
+
+
+def _typeset(text: str) -> str:
+    """A text of `check`, which is written for terminals too, as a page prints it."""
+    return french(text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"))
+
+
+def _share(share: float | None, words: Words) -> str:
+    """A share with the decimals that it needs: 47 %, 2,2 %, less than 0,1 %."""
+    if share is None or pd.isna(share):
+        return words.number(None)
+    if 0 < share < 0.001:
+        return words.say("organisation.below", share=words.percent(0.001, 1))
+    if 0.999 < share < 1:
+        return words.say("organisation.above", share=words.percent(0.999, 1))
+    return words.percent(share, 1 if 0 < share < 0.1 or 0.9 < share < 1 else 0)
+
+
+# ----------------------------------------------------------------------------------------------------
 
 FOLDER = "organismes"
 # Beside the folder: of what its pages were made.

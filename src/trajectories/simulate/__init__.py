@@ -22,13 +22,14 @@ served_stays   stays of which every end is known, the services they received, an
 shortcuts      the curves that hasty readings of such stays would print
 """
 
+from __future__ import annotations
+
 from .defects import DEFECTS, Defect
 from .habits import HABITS, DrawnHabit
 from .served_stays import ServedStays, served_stays, told_of
 from .settings import Settings, SettingsError
-from .shortcuts import SHORTCUTS, main_curve, shortcut_curve
 from .simulation import Truth, simulate
-from .told_stays import ToldStays, told_stays
+from .stays import SHORTCUTS, ToldStays, main_curve, shortcut_curve, told_stays
 
 __all__ = [
     "DEFECTS",

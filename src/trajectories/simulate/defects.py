@@ -17,23 +17,24 @@ from zlib import crc32
 from numpy.random import Generator
 from rapidfuzz.distance import Levenshtein
 
-from .drafts import (
+from .geography import MONTREAL, drop_accents, geography, plain_name
+from .histories import Life
+from .organisations import Event, Organisation
+from .settings import LAYOUT, LEVELS, TYPING, Settings, between, date_of, day_of, fiscal, generator, pairs, pick
+from .sheets import (
     CATEGORIES,
     EVENT_DATES,
     NO_DATE,
     PLACES,
     Draft,
     Identity,
+    Line,
+    Sheet,
     place_text,
     postal_code,
     trimester_text,
     typed_date,
 )
-from .geography import MONTREAL, drop_accents, geography, plain_name
-from .histories import Life
-from .organisations import Event, Organisation
-from .settings import LAYOUT, LEVELS, TYPING, Settings, between, date_of, day_of, fiscal, generator, pairs, pick
-from .sheets import Line, Sheet
 
 # No longer a municipality's own name, or not to be retyped.
 FINAL = frozenset({"alias", "homonym", "qualified", "area", "unknown", "outside", "none", "postal", "sanitary"})

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from .defects import Mishaps, bend_quarters
-from .drafts import EVENT_DATES, NO_DATE, PLACES, Draft
 from .organisations import Habit, Organisation, habit_in
 from .settings import (
     HABIT,
@@ -29,7 +28,19 @@ from .settings import (
     quarter_of,
     words,
 )
-from .sheets import FLAWS, UNREADABLE, Sheet, can_have, lay_out, text_bytes, workbook_bytes
+from .sheets import (
+    EVENT_DATES,
+    FLAWS,
+    NO_DATE,
+    PLACES,
+    UNREADABLE,
+    Draft,
+    Sheet,
+    can_have,
+    lay_out,
+    text_bytes,
+    workbook_bytes,
+)
 
 _DATES = ("event_date", "exit_date", "noted_date", "follow_up_date")
 _NUMBERS = ("true_person", "true_household", "identity")

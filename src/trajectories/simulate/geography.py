@@ -14,8 +14,7 @@ from importlib.resources import files
 import numpy as np
 import pandas as pd
 
-from .effects import CITY_SIZES
-from .settings import Choice, pick, weights, words
+from .settings import CITY_SIZES, Choice, pick, weights, words
 
 # Shares of the regions among establishments (domain.md §3.1, §3.3: very unequal, a few too small to publish).
 REGION_SHARES = weights(

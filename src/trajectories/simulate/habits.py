@@ -17,7 +17,6 @@ from numpy.random import Generator
 
 from . import defects
 from .defects import slip, typed
-from .drafts import EVENT_DATES, NO_DATE, Draft, Identity
 from .geography import geography
 from .histories import Life, Stay
 from .organisations import COLUMNS, Event, Habit, Network, Organisation
@@ -35,6 +34,7 @@ from .settings import (
     weights,
     words,
 )
+from .sheets import EVENT_DATES, NO_DATE, Draft, Identity
 
 NICKNAMES = pairs(
     "Mohamed Momo Abdelkader Kader Abdoulaye Abdou Ibrahima Ibra Souleymane Solo Mamadou Madou Boubacar Bouba Fatima "

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import effects
+from . import settings as effects
 from .geography import geography
 from .population import Calendar, Household, Person, draw_household
 from .settings import HISTORY, Choice, Settings, add_months, between, date_of, generator, pick

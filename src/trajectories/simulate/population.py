@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import effects
+from . import settings as effects
 from .geography import geography
 from .settings import POPULATION, Choice, Settings, add_months, between, date_of, day_of, generator, pick, words
 

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ..tables import EXITS
-from .told_stays import _PURPOSES, HEARING, _contacts, _failing, _hazards, _news, _Stays
+from .stays import _PURPOSES, HEARING, _contacts, _failing, _hazards, _news, _Stays
 
 LAST = 60  # months since the establishment up to which anybody may leave
 # Monthly hazard of leaving up to and including these months.

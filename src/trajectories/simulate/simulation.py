@@ -21,16 +21,16 @@ import pandas as pd
 
 from trajectories.months import months_between
 
-from . import effects
+from . import settings as effects
 from .defects import Mishaps, count_what_is_there, note_under_the_spouse, reopen_files
 from .deposits import Deposit, deposit, write_all
-from .drafts import Identity, draft, file_events, identify, settle_fate, settle_forms
 from .geography import geography
 from .habits import Change, Scene, changes, eras, merged, to_events, to_identities, to_rows, with_drawn
 from .histories import Life, true_lives
 from .organisations import Event, Habit, Organisation, found, habits
 from .reporting import report
 from .settings import Settings, as_dates, day_of, quarter_of, quarter_start
+from .sheets import Identity, draft, file_events, identify, settle_fate, settle_forms
 
 
 def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Sequence[Life] | None = None) -> Truth:

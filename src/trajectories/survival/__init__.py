@@ -21,27 +21,29 @@ from trajectories.survival.gray import gray_test
 from trajectories.survival.incidence import cumulative_incidence
 from trajectories.survival.intervals.interval import IntervalCurve, interval_incidence
 from trajectories.survival.intervals.turnbull import kuhn_tucker_gap, turnbull, turnbull_log_likelihood
-from trajectories.survival.kaplan_meier import kaplan_meier, quantiles
+from trajectories.survival.kaplan_meier import kaplan_meier, quantiles, restricted_mean, restricted_mean_difference
 from trajectories.survival.logrank import TestResult, logrank_test
 from trajectories.survival.regression.cox import CoxFit, cox
 from trajectories.survival.regression.cure import CureFit, mixture_cure
 from trajectories.survival.regression.discrete_hazard import DiscreteFit, discrete_hazard
 from trajectories.survival.regression.fine_gray import FineGrayFit, fine_gray
-from trajectories.survival.restricted import restricted_mean, restricted_mean_difference
 from trajectories.survival.risk import life_table
 from trajectories.survival.states.mean_cumulative import mean_cumulative
-from trajectories.survival.states.multistate import cumulative_transition_hazards, transition_probabilities
-from trajectories.survival.states.occupation import state_occupation
-from trajectories.survival.states.panel_markov import PanelFit, panel_markov
+from trajectories.survival.states.multistate import (
+    cumulative_transition_hazards,
+    state_occupation,
+    transition_probabilities,
+)
+from trajectories.survival.states.panel import PanelFit, panel_markov
 
 if TYPE_CHECKING:
-    from trajectories.survival.observation.observation_parameters import Reporting
     from trajectories.survival.observation.observed import ObservedCurve, observed_incidence
+    from trajectories.survival.observation.parameters import Reporting
     from trajectories.survival.pooling import pool
 
 _LATER = {
     "ObservedCurve": "observation.observed",
-    "Reporting": "observation.observation_parameters",
+    "Reporting": "observation.parameters",
     "observed_incidence": "observation.observed",
     "pool": "pooling",
 }

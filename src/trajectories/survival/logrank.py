@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from trajectories.notebook_objects import as_html, plot, to_frame
+from trajectories.display import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, Sample, labels, sample
 from trajectories.survival.jackknife import cluster_sums
 from trajectories.survival.kaplan_meier import divide, survival_of

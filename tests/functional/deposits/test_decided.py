@@ -12,8 +12,8 @@ from corpus import HEADER, NAME, ROWS, put, text, workbook
 from odd_files import PLAIN, UNREADABLE, H, R
 
 from trajectories import read_deposits
-from trajectories.observations import build_observations
-from trajectories.persons import SAMPLE_KEY, link_persons
+from trajectories.linkage import SAMPLE_KEY, link_persons
+from trajectories.stays.observations import build_observations
 
 DAY = "2021-11-02"
 EARLY, LATE = "EER01_2021-2022_T3_2022-01-20.csv", "EER01_2021-2022_T3_2022-02-20.csv"

@@ -17,10 +17,11 @@ from odd_files import READ
 
 from examples import examples
 from trajectories import stamps
-from trajectories.deposits import gathering, read_deposits, remembered
+from trajectories.deposits import files as gathering
+from trajectories.deposits import files as remembered
+from trajectories.deposits import read_deposits
 from trajectories.deposits.crosswalks import load_crosswalks
-from trajectories.deposits.files import REST, FileNote, FileRead, FileReader
-from trajectories.deposits.remembered import Memory
+from trajectories.deposits.files import REST, FileNote, FileRead, FileReader, Memory
 
 SECRET = b"a secret for the tests only"
 ROWS_OF_A_SHEET = 2_000_000

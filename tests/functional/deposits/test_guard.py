@@ -6,7 +6,8 @@ import pytest
 
 from commands import call
 from trajectories import pipeline
-from trajectories.deposits import dates, deposits, fates, files, organisations, read_deposits, records, values
+from trajectories.deposits import dates, deposits, files, organisations, read_deposits, records, values
+from trajectories.deposits import organisations as fates
 
 FATAL = "Tremblay-la-Fatale"
 GOOD, BAD = [f"BON{at}_2021-2022_T3.csv" for at in range(5)], ["MAL1_2021-2022_T3.csv", "MAL2_2021-2022_T3.csv"]

@@ -1,8 +1,8 @@
 """The figures: each takes protected tables only, and writes its own alternative text from the same numbers.
 
 They are read without a legend: labels stand on what they name, and a key only where none could. Fills differ in
-lightness, so that a page printed in grey, or seen by someone who does not tell colours apart, says the same (shades.py,
-lettering.py). A figure of which nothing may be shown is None, and the page says why in words.
+lightness, so that a page printed in grey, or seen by someone who does not tell colours apart, says the same
+(report/drawing.py, report/drawing.py). A figure of which nothing may be shown is None, and the page says why in words.
 
 One module a figure: curve · exits (bars, areas) · regions (small multiples) · tiles (map) · origins · flows (matrix) ·
 delay (from arrival to establishment) · stock (persons by month) · sequences (types of trajectories) · occupation (of
@@ -11,22 +11,17 @@ states) · funnel · forest (coefficients) and differences (groups, persons alik
 figure, from a table that is not protected).
 """
 
-from .curve import retention_curve
-from .delay import delay_curve
-from .differences import differences
+from __future__ import annotations
+
+from .counts import first_service, origins, process_figure, stock_ribbon
+from .curves import delay_curve, retention_curve
+from .estimates import differences, forest, forests, funnel
 from .exits import DESTINATIONS, exits_by_destination, shares_by_destination
 from .flows import flow_figure
-from .forest import forest, forests
-from .funnel import funnel
-from .moved import rates_along_scale, rates_by_setting
-from .occupation import shares_of_states, states_by_month
-from .origins import origins
-from .process import first_service, process_figure
-from .regions import curves_of_regions
-from .sequences import paths_by_type, states_by_type
-from .stock import stock_ribbon
-from .tiles import tile_map
-from .weights import match_weights
+from .linkage_weights import match_weights
+from .maps import curves_of_regions, tile_map
+from .sensitivity import rates_along_scale, rates_by_setting
+from .states import paths_by_type, shares_of_states, states_by_month, states_by_type
 
 __all__ = [
     "DESTINATIONS",

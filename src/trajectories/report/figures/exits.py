@@ -11,12 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ...tables import EXITS
-from ..drawing import BOUND, CURVE, FONT_SIZE, INK, WIDE, Drawing, draw
+from ..drawing import BOUND, CURVE, FONT_SIZE, FOUR, INK, SMALL, WIDE, Drawing, apart, broken, draw
 from ..inputs import frame_of
 from ..readings import HEARSAY
 from ..words import Words
-from .lettering import SMALL, apart, broken
-from .shades import FOUR
 
 # The destinations that the model tells apart; an unknown one is no cause of its own (observation-model.md).
 DESTINATIONS = EXITS[:3]

@@ -14,13 +14,25 @@ import pandas as pd
 from markupsafe import Markup
 
 from ...tables import UNKNOWN
-from ..drawing import FONT_SIZE, INK, MUTED, WIDE, Drawing, draw
+from ..drawing import (
+    FONT_SIZE,
+    HATCH,
+    HATCH_INK,
+    INK,
+    MUTED,
+    SMALL,
+    WIDE,
+    Drawing,
+    broken,
+    draw,
+    ink_on,
+    shade,
+    text_width,
+)
 from ..inputs import frame_of
+from ..markup import html_table, under_figure
 from ..readings import origin_name
-from ..tables import html_table, under_figure
 from ..words import Words
-from .lettering import SMALL, broken, text_width
-from .shades import HATCH, HATCH_INK, ink_on, shade
 
 _ROW, _ROW_NARROW, _LEFT, _LEFT_NARROW = 27, 40, 250, 130
 FLOW = "flow"
@@ -48,7 +60,7 @@ def flow_figure(flows, *, words: Words, by: str = "region", table: str = "flow")
     Drawing or None
         None where no cell may be shown.
     """
-    from ...portrait import flow_matrix
+    from ...analysis.portrait import flow_matrix
 
     frame_of(flows)  # protected, or refused
     inside = flow_matrix(flows.frame, by=by, measure="persons_rounded", table=table).T

@@ -13,10 +13,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from trajectories.notebook_objects import as_html, plot, to_frame
+from trajectories.display import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, weights_of
-from trajectories.survival.intervals.em import MonthEM, curves, fit, patterns_of, survival_scale, tails, weigh
-from trajectories.survival.intervals.month_grid import UNKNOWN, MonthGrid, month_grid
+from trajectories.survival.intervals.em import (
+    UNKNOWN,
+    MonthEM,
+    MonthGrid,
+    curves,
+    fit,
+    month_grid,
+    patterns_of,
+    survival_scale,
+    tails,
+    weigh,
+)
 from trajectories.survival.limits import incidence_limits, survival_limits
 
 FIT_TOLERANCE = 1e-11  # of the curves in a cycle: EM is slow where the likelihood is flat
@@ -145,7 +155,7 @@ def interval_incidence(
     Notes
     -----
     The likelihood of a stay is Σ f_c(t) over its months (and causes), or S(lower), over S(entry), on the grid of
-    `month_grid.py` (Turnbull 1976; Frydman 1994; Hudgens, Satten & Longini 2001). Where months share an interval that
+    `em.py` (Turnbull 1976; Frydman 1994; Hudgens, Satten & Longini 2001). Where months share an interval that
     no other observation splits, the data do not determine how its mass is spread: here as EM leaves it from an even
     start.
 

@@ -2,29 +2,360 @@
 
 Stays en région end unseen; scheduled contacts fail more for those who left, and news comes late or never. The
 observation model (docs/observation-model.md) puts each channel into one likelihood: cells.py says what a stay's
-contacts leave possible, observation_em.py fits, service_model.py adds services beside it. Here are the public function
+contacts leave possible, em.py fits, service_model.py adds services beside it. Here are the public function
 and what is made of a fit: curves with household bootstrap limits, how departures become known, checks, draws.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from trajectories.notebook_objects import as_html, plot, to_frame
+from trajectories.display import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, numbers, refuse, weights_of
 from trajectories.survival.intervals.interval import at_or_after, bootstrap_limits
-from trajectories.survival.observation.ascertainment import Ascertained, ascertain
-from trajectories.survival.observation.cells import SOME_FALSE, SOME_NEVER, Cells, cells_of
-from trajectories.survival.observation.observation_checks import checks_of, notes_of
-from trajectories.survival.observation.observation_em import ObservationEM, weigh
-from trajectories.survival.observation.observation_parameters import STATES, Assumed, Reporting, delay_class
-from trajectories.survival.observation.observed_fit import STARTS, ObservedFit
-from trajectories.survival.observation.reporting_tables import contact_failure, hearing_shares, spread
+from trajectories.survival.observation.cells import (
+    FAILED,
+    HINT,
+    LEFT,
+    PRESENT,
+    SOME_FALSE,
+    SOME_NEVER,
+    Ascertained,
+    Cells,
+    ascertain,
+    cells_of,
+)
+from trajectories.survival.observation.em import (
+    Expected,
+    Fit,
+    ObservationEM,
+    QuadraticApproximation,
+    Weights,
+    fit,
+    newton,
+    on_bounds,
+    weigh,
+)
+from trajectories.survival.observation.parameters import (
+    N_STATES,
+    STATES,
+    Assumed,
+    Parameters,
+    Reporting,
+    delay_class,
+    joined,
+)
 from trajectories.survival.observation.service_model import ServiceEM
+
+# ----------------------------------------------------------------------------------------------------
+# One fit of the observation model: the estimate from several starts, bootstrap replicates, draws.
+
+REPLICATE_TOLERANCE = 1e-4  # of a replicate that is fitted anew
+STARTS = 3  # perturbed ones, beside the plain one
+AT_ONCE = 100  # replicates side by side
+# What is lent is never certain: a 0 or a 1 learnt from some would make what was told of others impossible.
+LENT = (1e-4, 0.95)
+RARE = 1e-6  # a false report
+
+
+class ObservedFit:
+    """Data, engine and fit of one call; what the methods of the curve go back to."""
+
+    def __init__(self, known: Ascertained, em: ObservationEM, mass: Floats, household: Integers,
+                 reporting: Reporting | None, tolerance: float):  # fmt: skip
+        self.known, self.cells, self.em, self.mass, self.household = known, em.cells, em, mass, household
+        self.reporting, self.tolerance = reporting, tolerance
+        self.fit: Fit
+        self.spread: Floats  # between starts, by month
+        self.replicates: Parameters | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        return self.fit.parameters
+
+    @property
+    def found(self) -> Reporting:
+        """How departures become known: the estimate, then each replicate."""
+        both = self.parameters if self.replicates is None else joined([self.parameters, self.replicates])
+        leaves = both.hazards.sum(axis=1) > 0
+        hearing = np.clip(both.hearing, *LENT)
+        least = np.where(np.arange(len(both.failure)) < N_STATES, LENT[0], RARE)[:, None]
+        failure = np.clip(both.failure, least, LENT[1])
+        return Reporting(failure, np.where(leaves[:, None], hearing, np.nan), self.cells.further)
+
+    def interior(self) -> Parameters:
+        """The estimate moved a little off its bounds, which EM does not leave."""
+        plain = self.em.start(self.weights)
+        return self._borrowed(plain.like(0.9 * self.parameters.flat() + 0.1 * plain.flat()))
+
+    def _borrowed(self, p: Parameters, which: Integers | int = 0) -> Parameters:
+        return p if self.reporting is None else self.reporting.column(which, p)
+
+    def estimate(self, seed: int, starts: int) -> None:
+        """Fits from the plain start and from perturbed ones; the likeliest is kept, and their spread."""
+        w = weigh(self.cells, self.known, self.mass[:, None])
+        plain = self.em.start(w)
+        rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
+        begin = joined([plain, *(self.em.perturbed(plain, rng) for _ in range(starts))])
+        many = Weights(*(np.repeat(values, starts + 1, axis=-1) for values in vars(w).values()))
+        begin = self.em.restrict(self._borrowed(begin), many)
+        found = fit(self.em, many, begin, tolerance=self.tolerance)
+        best = int(np.argmax(found.log_likelihood))
+        if found.log_likelihood[best] - found.log_likelihood[0] < 1e-6:
+            best = 0
+        curves = self.em.curves(found.parameters)
+        self.spread = np.abs(curves - curves[..., best : best + 1]).max(axis=(0, 2))
+        keep = np.array([best])
+        parameters, path = found.parameters.columns(keep), [x[keep] for x in found.path]
+        if self.em.many_at_once:
+            parameters = on_bounds(self.em, newton(self.em, parameters, w), w)
+            path.append(self.em.expect(parameters, w).log_likelihood)
+        self.fit = Fit(parameters, path[-1], path, found.iterations, found.converged)
+        self.weights = w
+
+    def lent(self, p: Parameters, replicates: int) -> Parameters:
+        """p in each replicate, with what is borrowed as the lender's own replicates have it."""
+        every = np.arange(replicates)
+        return self._borrowed(p.columns(0 * every), 1 + every)
+
+    def resample(self, replicates: int, seed: int, refit: bool) -> None:
+        """The fit with whole households drawn again: near the estimate (`QuadraticApproximation`), or wholly anew."""
+        if not replicates:
+            return
+        _, owner = np.unique(self.household, return_inverse=True)
+        n = int(owner.max()) + 1
+        lent = self.lent(self.interior() if refit else self.parameters, replicates)
+        near = None if refit else QuadraticApproximation(self.em, self.parameters, self.weights)
+        found = []
+        for begin in range(0, replicates, AT_ONCE):
+            start = lent.columns(slice(begin, begin + AT_ONCE))
+            drawn = np.random.default_rng([seed, begin]).multinomial(n, np.full(n, 1 / n), size=start.wide).T
+            w = weigh(self.cells, self.known, drawn[owner] * self.mass[:, None])
+            if near is None:
+                found.append(fit(self.em, w, self.em.restrict(start, w), tolerance=REPLICATE_TOLERANCE).parameters)
+            else:
+                found.append(near.refitted(w, start, drawn_from=n))
+        self.replicates = joined(found)
+
+    # ── draws ─────────────────────────────────────────────────────────────────────────────────────────────
+    def draw(self, m: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        found = np.zeros((m, self.known.n, 2), dtype=np.int64)
+        found[..., 0] = np.maximum(self.known.last, 0)
+        for k, p in enumerate(self._in_turn(m)):
+            month, cause = self.em.draw(p, self.cells.pattern, rng)
+            used = self.cells.pattern >= 0
+            found[k, used, 0], found[k, used, 1] = month[used], np.append(self.known.names, 0)[cause[used]]
+        return found
+
+    def _in_turn(self, m: int) -> Iterator[Parameters]:
+        for k in range(m):
+            many = self.replicates
+            yield self.parameters if many is None else many.columns(np.array([k % many.wide]))
+
+
+# ----------------------------------------------------------------------------------------------------
+# What a fit of the observation model rests on, counted, and what of it a reader must be told.
+
+# Periods since the start that the counts are given for: months up to and including.
+PERIODS = (12, 24)
+PERIOD_NAMES = ("0-12", "13-24", "25+")
+AGREE = 1e-4  # starts that end farther apart than this have not found one maximum
+
+
+def checks_of(
+    known: Ascertained, em: ObservationEM, p: Parameters, expected: Expected, mass: Floats, fit: Fit
+) -> pd.DataFrame:
+    """
+    The checks of a fit.
+
+    Returns
+    -------
+    DataFrame
+        check, cause (0: all, or unknown), period (months since the start, or None), value. By period:
+        failures_followed_by_presence (what π₀ is learnt from), failures_before_known_exit (π₁); by cause and
+        period: exits_found_by_contact (before any news: what η is learnt from) and exits_heard. Then once:
+        stays, no_later_news (stays of which nothing is known after their entry), never_at_risk,
+        without_likelihood, gone_fail_less (π₁ ≤ π₀), share_never_heard (of the mass of exits), contradictions
+        and the other rows set aside, failures (recorded), never_reached (the share, where it is fitted),
+        false_news and false_contact (a month's chance, where fitted) and taken_as_false (expected reports),
+        service_shape (α; `service_shape_at_cap`), spread (between starts, largest on a curve), iterations,
+        converged.
+    """
+    about = known.contacts
+    rows: list[tuple[str, int, str | None, float]] = []
+
+    def by_period(check: str, month: Floats, cause: int = 0) -> None:
+        of = np.searchsorted(PERIODS, month, side="left")
+        for k, n in enumerate(np.bincount(of, minlength=len(PERIOD_NAMES))):
+            rows.append((check, cause, PERIOD_NAMES[k], float(n)))
+
+    failed = about.kind == FAILED
+    by_period("failures_followed_by_presence", about.month[failed & (about.month < known.confirmed[about.stay])])
+    after = failed & (about.month > known.confirmed[about.stay]) & known.known[about.stay]
+    by_period("failures_before_known_exit", about.month[after])
+    found_at = np.zeros(known.n)
+    left = about.kind == LEFT
+    found_at[about.stay[left]] = about.month[left]
+    used = em.cells.pattern >= 0
+    for place, name in [(-1, 0), *enumerate(known.names)]:
+        mine = used & (known.cause == place)
+        by_period("exits_found_by_contact", found_at[mine & known.by_contact], int(name))
+        by_period("exits_heard", known.news_month[mine & known.by_news].astype(float), int(name))
+
+    contacted = np.isin(np.arange(known.n), about.stay[about.kind != HINT])
+    # entered and ended in one month; who is known to have left in an earlier one cannot have come under observation
+    never_at_risk = (known.last < known.enter) & ~(known.known & (known.last < known.enter - 1))
+    # what is borrowed may leave no way in which a stay could have become known as it did
+    impossible = used & ~(np.append(em.likelihoods(p), 1.0)[em.cells.pattern] > 0)
+    total = expected.exits.sum()
+    told = float(mass[used & known.known].sum())
+    failure = np.where(_tried(expected, em) > 0, p.failure[:, 0], np.nan)[:N_STATES]
+    once = {
+        "stays": float(known.n),
+        "no_later_news": float((used & ~known.known & ~contacted).sum()),
+        "never_at_risk": float((~used & never_at_risk).sum()),
+        "without_likelihood": float((~used & ~never_at_risk).sum() + impossible.sum()),
+        "failures": float(failed.sum()),
+        "presences": float((about.kind == PRESENT).sum()),
+        "gone_fail_less": float(bool((failure[2:] <= failure[:2]).any())),
+        "share_never_heard": float(max(total - told, 0.0) / total) if total > 0 else 0.0,
+        **{name: float(count) for name, count in known.counts.items()},
+        "spread": np.nan,  # filled in where the supported months are known
+        "iterations": float(fit.iterations),
+        "converged": float(fit.converged),
+    }  # fmt: skip
+    once |= {name: float(p.failure[N_STATES + k, 0]) for k, name in enumerate(em.cells.further)}
+    if known.doubted is not None:
+        once["taken_as_false"] = float(expected.failed[N_STATES:].sum())
+    shape = getattr(p, "shape", None)
+    if shape is not None:
+        once["service_shape"] = float(shape[0, 0])
+        once["service_shape_at_cap"] = float(shape[0, 0] >= 0.999 * em.shape_cap)
+    rows += [(name, 0, None, value) for name, value in once.items()]
+    return pd.DataFrame(rows, columns=["check", "cause", "period", "value"])
+
+
+def _tried(expected: Expected, em: ObservationEM) -> Integers:
+    return expected.failed[:, 0] + em.cells.succeeded.sum(axis=0)
+
+
+def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: bool) -> tuple[str, ...]:
+    """A sentence for everything that a reader of the curve must know; none where there is nothing to say."""
+    # sums of each check, of all causes or of one
+    values = checks["value"].to_numpy(dtype=float)
+    sums: dict[object, float] = defaultdict(float)
+    for check, cause, value in zip(checks["check"], checks["cause"], np.nan_to_num(values), strict=True):
+        sums[check] += value
+        sums[check, cause] += value
+
+    def n(*check: object) -> int:
+        return int(sums[check if len(check) > 1 else check[0]])
+
+    attempts = n("failures") + n("presences") + n("exits_found_by_contact")
+    notes = []
+    if attempts and not n("failures"):
+        notes.append("No failed contact is recorded: contacts are taken to have reached whoever was still there.")
+    if n("failures") and not n("presences") and not n("exits_found_by_contact"):
+        notes.append("All scheduled contacts failed: they say nothing of who had left, and are not used.")
+    if not attempts:
+        notes.append("There is no scheduled contact: nothing says how many departures are never heard of.")
+    exits = sums["exits_found_by_contact"] + sums["exits_heard"]
+    named = exits - sums["exits_found_by_contact", 0] - sums["exits_heard", 0]
+    if not exits:
+        notes.append("No exit is known." + ("" if borrowed else " Everybody is taken to have stayed."))
+    elif not named and len(known.names) > 1:
+        notes.append("No destination is known: how exits are shared between causes is a convention.")
+    for name in known.names:
+        found, heard = (n(check, int(name)) for check in ("exits_found_by_contact", "exits_heard"))
+        if not borrowed and found < least and found + heard:
+            notes.append(
+                f"Cause {int(name)}: {found} exits were found by a contact before any news, under {least}: how such "
+                "exits are heard of is not learnt here."
+            )
+        if named and not found + heard:
+            notes.append(f"Cause {int(name)}: no exit is known." + ("" if borrowed else " Its incidence is 0."))
+    if sums["taken_as_false"]:
+        notes.append(f"Presences contradict reports of departure: about {n('taken_as_false')} are taken to be false.")
+    elif n("contradictions"):
+        notes.append(f"{n('contradictions')} presences after a known departure contradict it and were set aside.")
+    if n("after_cutoff"):
+        notes.append(f"{n('after_cutoff')} rows after the cut-off of their stay were not used.")
+    if n("without_likelihood"):
+        notes.append(f"{n('without_likelihood')} stays are not possible as they were told and were left out.")
+    if n("gone_fail_less"):
+        notes.append("Contacts failed no more for those who left than for those who stayed: the model learnt little.")
+    if sums["service_shape_at_cap"]:
+        notes.append("Persons were served as if all alike: the shape of their differences is at its largest value.")
+    if sums["spread"] > AGREE:
+        notes.append(f"Fits from other starts differ by up to {sums['spread']:.1g}: the maximum is flat.")
+    if not sums["converged"]:
+        notes.append("The fit had not come to rest at the largest number of iterations.")
+    return tuple(notes)
+
+
+# ----------------------------------------------------------------------------------------------------
+# How departures become known, as a fit found it: failures of contacts, and the share heard of, as tables.
+
+
+def spread(drawn: Floats | None, conf_level: float, n: int) -> Floats:
+    """se, lower, upper from replicates (values × replicates)."""
+    if drawn is None or drawn.shape[1] < 2:
+        return np.full((3, n), np.nan)
+    tail = (1 - conf_level) / 2
+    return np.vstack([drawn.std(axis=1, ddof=1), np.quantile(drawn, [tail, 1 - tail], axis=1)])
+
+
+def contact_failure(
+    p: Parameters, drawn: Parameters | None, failed: Floats, succeeded: Floats, conf_level: float
+) -> pd.DataFrame:
+    """`ObservedCurve.contact_failure`: by presence and the outcome before, with limits of the bootstrap."""
+    of_contacts = None if drawn is None else drawn.failure[: len(STATES)]
+    se, lower, upper = spread(of_contacts, conf_level, len(STATES))
+    tried = failed + succeeded
+    return pd.DataFrame({
+        "presence": ["gone" if gone else "there" for gone, _ in STATES],
+        "previous_failed": [bool(previous) for _, previous in STATES],
+        "probability": np.where(tried > 0, p.failure[: len(STATES), 0], np.nan),
+        "se": se, "lower": lower, "upper": upper, "n_failed": failed, "n_attempts": tried,
+    })  # fmt: skip
+
+
+def hearing_shares(model: ObservedFit, expected: Expected, conf_level: float) -> pd.DataFrame:
+    """`ObservedCurve.hearing`: the share of the departures of each cause heard of by so many months after."""
+    p, drawn, names = model.parameters, model.replicates, model.known.names
+    months = np.arange(25)
+    of = delay_class(months)
+    # a delay that no exit was exposed to is not learnt: its hazard is what the fit started from
+    exposed = (expected.heard + expected.unheard)[..., 0]
+    ever = np.zeros((len(names), len(months)), dtype=bool)
+    ever[:, : exposed.shape[1]] = np.cumsum(exposed[:, ::-1], axis=1)[:, ::-1][:, : len(months)] > 0
+    first = np.searchsorted(of, np.arange(of.max() + 1))
+    learnt = ever[:, first[of]]
+    if model.em.assumed.hearing is not None:
+        learnt |= model.em.assumed.hearing[:, None]
+
+    def share(hearing: Floats) -> Floats:
+        return 1 - np.cumprod(1 - hearing[of], axis=0)
+
+    tables = []
+    for c, name in enumerate(names):
+        many = None if drawn is None else share(drawn.hearing[c])
+        se, lower, upper = spread(many, conf_level, len(months))
+        tables.append(pd.DataFrame({
+            "cause": int(name), "month": months, "share": np.where(learnt[c], share(p.hearing[c])[:, 0], np.nan),
+            "se": np.where(learnt[c], se, np.nan), "lower": np.where(learnt[c], lower, np.nan),
+            "upper": np.where(learnt[c], upper, np.nan),
+        }))  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
+
+
+# ----------------------------------------------------------------------------------------------------
 
 # Hazards are constant between these months: by month, a third of them would be 0, and S moves by 0.001 at most.
 PIECES = (1, 3, 6, 9, 12, 18, 24, 36, 48, 60)
@@ -50,7 +381,7 @@ class ObservedCurve:
     hearing : DataFrame
         cause, month (since the exit), share (heard of by then), se, lower, upper.
     checks : DataFrame
-        check, cause, period, value: what the fit rests on (observation_checks.py).
+        check, cause, period, value: what the fit rests on.
     notes : tuple of str
         A sentence for everything that a reader of the curve must know.
     log_likelihood : float

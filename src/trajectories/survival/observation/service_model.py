@@ -26,10 +26,9 @@ from scipy.special import digamma, gammaln, polygamma
 
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.intervals.em import TINY
-from trajectories.survival.observation.ascertainment import Ascertained
-from trajectories.survival.observation.cells import Cells
-from trajectories.survival.observation.observation_em import Expected, ObservationEM, Weights, score
-from trajectories.survival.observation.observation_parameters import Assumed, Parameters
+from trajectories.survival.observation.cells import Ascertained, Cells
+from trajectories.survival.observation.em import Expected, ObservationEM, Weights, score
+from trajectories.survival.observation.parameters import Assumed, Parameters
 
 CAP = 200.0  # α beyond this is as good as no difference between persons
 FLOOR = 1e-3

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from trajectories.notebook_objects import as_html, plot, to_frame
+from trajectories.display import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, Sample, one_of, refuse, times
 from trajectories.survival.kaplan_meier import survival_of
 from trajectories.survival.limits import LARGEST, chi2_tail, survival_limits

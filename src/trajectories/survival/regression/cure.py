@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from trajectories.notebook_objects import as_html, plot, to_frame
+from trajectories.display import as_html, plot, to_frame
 from trajectories.survival import checks
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, one_of, refuse, weights_of
 from trajectories.survival.jackknife import cluster_sums

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from trajectories.notebook_objects import as_html, plot, to_frame
+from trajectories.display import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, Sample, labels
 from trajectories.survival.kaplan_meier import survival_of
 from trajectories.survival.regression.covariates import NO_STRATA, Covariates, design, read_sample

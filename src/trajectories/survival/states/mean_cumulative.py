@@ -13,7 +13,7 @@ from trajectories.survival.checks import causes, labels
 from trajectories.survival.kaplan_meier import divide, hazard_influence
 from trajectories.survival.limits import positive_limits
 from trajectories.survival.risk import counted_by_rank, with_groups
-from trajectories.survival.states.person_rows import clusters_of, person_rows
+from trajectories.survival.states.multistate import clusters_of, person_rows
 
 
 def mean_cumulative(

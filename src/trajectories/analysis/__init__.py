@@ -1,0 +1,1 @@
+"""What is read in the stays and the services: portrait, services, comparison, models, typology, quality, imputation."""

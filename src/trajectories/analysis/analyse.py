@@ -1,0 +1,272 @@
+"""The tables of a build → every estimate of a run, as tidy tables below `<reports>/sensitive/tables`.
+
+`analyse` reads as the results section: each line is a room. Nothing here may be shown before `protect`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from .. import tables
+from ..exceptions import TooFewError
+from ..folders import private_folder, replaced
+from ..linkage import match_weights
+from ..provenance import analysed_from, description, linkage_model, refuse_mixture, same_study, stamp_of_analysis
+from ..retention import estimate
+from ..retention.assumptions import odds_curve
+from ..retention.course import course
+from ..retention.linkage_sensitivity import linkage_sensitivity, moved_records
+from ..retention.main_fits import Each, MainFit, main_fits
+from ..retention.sensitivity_settings import panel, range_of
+from ..stays.cohort import GIVEN, Cohort
+from ..stays.contacts import last_deposits
+from ..stays.spells import cutoff_of
+from ..stays.subsample import some_people, subsample
+from ..study import Study
+from ..tables import PROVINCE
+from .comparison import balance, compare, funnel, overlap, retention_by_period, shrunken
+from .imputation import completed_stays, left_out
+from .models import fit_models, services_in_stays
+from .portrait import DECISIONS_READ, PORTRAIT_READS, decisions, types_by_place, whole_portrait
+from .results import drop_others, write_results
+from .services.association import associations, control_services
+from .services.leads import ranked_leads
+from .services.tables import SERVICES_READ, describing_tables
+from .typology import typology
+
+# What is compared, beside the groups of regions that the study may name.
+COMPARED = ("period", "immigration_category", "household_type", "region")
+# Odds of the regions' curves; the province's are finer (assumptions.GRID).
+COARSE = (0.25, 0.5, 1.0, 2.0, 4.0)
+PANEL_HORIZONS = (12, 24)
+# The tables of a build that are read; each is part of what an analysis was made from (provenance.analysed_from).
+READ = {
+    table.name: table
+    for table in (
+        tables.COHORT, tables.CONTACTS, tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES,
+        tables.CONFLICTS, tables.SPELLS, tables.MOVES, tables.OBSERVATIONS, tables.ISSUES,
+    )
+}  # fmt: skip
+
+# What is read of the services that those of each stay received, in the region and before it.
+RECEIVED_READ = {
+    "records": ("record_id", "organisation_zone", "service", "service_date_earliest", "service_date_latest"),
+    "persons": ("record_id", "person_id"),
+}
+
+
+def analyse(
+    study: Study,
+    *,
+    progress: Callable[[str], None] | None = None,
+    force: bool = False,
+    executor: Executor | None = None,
+) -> Path:
+    """
+    Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
+
+    Writes each table as parquet and CSV, `columns.csv` (what every column means; results.py), `accounting.csv` (what
+    became of the rows of each file) and `run.json` (what was asked). Where none of what they come from has changed,
+    and `force` is not asked, they are left as they are. An `executor` fits the groups; the estimates are the same.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StaleTableError
+        The build is missing, not whole, of another version, or was made for another perimeter, scope or cut-off.
+    """
+    say = progress or (lambda _: None)
+    notes = same_study(study)
+    folder = private_folder(private_folder(study.paths.reports / "sensitive") / "tables")
+    origin = analysed_from(study, notes)
+    refuse_mixture(study.paths.derived, origin["tables"])
+    stamp = stamp_of_analysis(folder)
+    if not force and stamp.is_current(origin):
+        say("estimates (unchanged)")
+        return folder
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        made = estimates_of(study, pd.Timestamp(notes["cutoff"]), say, executor)
+    written = write_results(made, folder)
+    with replaced(folder / "accounting.csv") as scratch:
+        tables.load(tables.FILES, study.paths.derived).to_csv(scratch, index=False)
+    with replaced(folder / "run.json") as scratch:
+        said = description(
+            study, notes, stays=len(tables.load(tables.COHORT, study.paths.derived, columns=["episode"]))
+        )
+        scratch.write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
+    written += ["accounting.csv", "run.json"]
+    drop_others(folder, written)
+    stamp.write(origin, written)
+    return folder
+
+
+def estimates_of(
+    study: Study, cutoff: pd.Timestamp, say: Callable[[str], None] = lambda _: None, executor: Executor | None = None
+) -> dict[str, pd.DataFrame]:
+    """Every table of an analysis, by name, from the build in `study.paths.derived`; `cutoff` is that of the build."""
+    built = _Build(study.paths.derived)
+    made: dict[str, pd.DataFrame] = {}
+
+    say("portrait")
+    made |= _portrait(built, cutoff, study)
+    say("services")
+    made |= _services(built, study)
+    say("retention")
+    each = map if executor is None else executor.map
+    cohort, contacts = built["cohort"], built["contacts"]
+    fits = main_fits(cohort, contacts, study=study, each=each)
+    estimates = estimate(cohort, contacts, study=study, fits=fits, each=each)
+    made |= {name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__}
+    say("course of the stays")
+    made |= _course(fits, built, study, each)
+    say("comparison")
+    made["periods"] = _of_groups(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, each)
+    del fits  # each room holds what it needs: of a million persons, gigabytes
+    some, theirs = subsample(cohort, contacts, seed=study.seed)
+    made |= _comparison(some, theirs, estimates.retention, study)
+    say("models")
+    completed, (given, before) = completed_stays(some, theirs, study=study), _services_of_stays(some, built)
+    made["model_stays"] = left_out(some, completed, study=study)
+    models = fit_models(completed, services=given, study=study)
+    made |= {"coefficients": models.coefficients, "proportional_hazards": models.tests, "fits": models.fits}
+    say("services that go with staying")
+    made["associations"] = associations(completed, given, contacts=theirs, before=before, study=study)
+    del completed, given, before, some, theirs
+    say("types of trajectories")
+    made |= _typology(built["spells"], cohort, contacts, study)
+    if "typology_members" in made:
+        types = types_by_place(made["typology_members"], study=study)
+        made["counts"] = pd.concat([made["counts"], types], ignore_index=True)
+    del cohort, contacts
+    say("sensitivity")
+    made |= _sensitivity(built, estimates.retention, study, executor)
+    say("leads")
+    made["leads"] = ranked_leads(made)
+    return made
+
+
+class _Build:
+    """The tables of a build by name, each read when a room asks for it, and held by that room alone."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return tables.load(READ[name], self.folder)
+
+    def of(self, *names: str, read: Mapping[str, Iterable[str]]) -> list[pd.DataFrame]:
+        """Tables in the order asked, each with the columns that a room reads of it, or whole where it names none."""
+        found = {name: tables.load(READ[name], self.folder, columns=read.get(name)) for name in names}
+        return list(found.values())
+
+
+def _portrait(built: _Build, cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
+    """Who settled where, and what became of the rows; what the linkage weighs."""
+    names = ("cohort", "contacts", "spells", "moves", "observations", "records", "persons")
+    drawn = whole_portrait(*built.of(*names, read=PORTRAIT_READS), cutoff=cutoff, study=study)
+    names = ("records", "persons", "links", "conflicts")
+    decided = decisions(*built.of(*names, read=DECISIONS_READ), study=study)
+    rows = pd.read_parquet(study.paths.derived / "accounting.parquet")
+    found = {name: getattr(drawn, name) for name in type(drawn).__dataclass_fields__}
+    found["counts"] = pd.concat([drawn.counts, decided, rows], ignore_index=True)
+    return found | {"weights": match_weights(linkage_model(study))}
+
+
+def _services(built: _Build, study: Study) -> dict[str, pd.DataFrame]:
+    """Which services households get, the way from the metropole to a region, and where there are gaps."""
+    names = ("cohort", "contacts", "records", "persons")
+    return describing_tables(*built.of(*names, read=SERVICES_READ), issues=built["issues"], study=study)
+
+
+def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], each: Each) -> pd.DataFrame:
+    """What is found of each group alone, one under the other."""
+    found = list(each(work, ({group: fit} for group, fit in fits.items())))
+    return pd.concat(found, ignore_index=True) if found else work({})
+
+
+def _services_of_stays(cohort: pd.DataFrame, built: _Build) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Services received in the region of each stay, and before it in the metropole."""
+    records, persons = built.of("records", "persons", read=RECEIVED_READ)
+    return services_in_stays(cohort, records, persons), control_services(cohort, records, persons)
+
+
+def _course(fits: dict[str, MainFit], built: _Build, study: Study, each: Each) -> dict[str, pd.DataFrame]:
+    """What became of those who settled, beyond the curve; and the curve along what it assumes."""
+    names = ("cohort", "contacts", "spells", "moves")
+    found = course(*(built[name] for name in names), study=study, fits=fits)
+    whole = {group: fit for group, fit in fits.items() if group == PROVINCE}
+    parts = {group: fit for group, fit in fits.items() if group != PROVINCE}
+    coarse = functools.partial(odds_curve, study=study, gone=COARSE, heard=COARSE)
+    odds = [odds_curve(whole, study=study), _of_groups(coarse, parts, each)]
+    return {
+        "restricted_time": found.restricted_time,
+        "moves_per_person": found.moves,
+        "occupation": found.occupation,
+        "settled": found.settled,
+        "odds": pd.concat(odds, ignore_index=True),
+    }
+
+
+def _comparison(
+    cohort: pd.DataFrame, contacts: pd.DataFrame, rates: pd.DataFrame, study: Study
+) -> dict[str, pd.DataFrame]:
+    """Groups as if their persons were alike; small regions drawn towards the province."""
+    by = [*COMPARED, *(["groups"] if study.groups else [])]
+    found = {"shrunken": shrunken(rates, study=study), "funnel": funnel(rates, study=study)}
+    try:
+        found["comparison"] = compare(cohort, contacts, by=by, study=study)
+    except TooFewError:
+        return found  # no two groups of enough stays: there is nothing to say
+    return found | {"overlap": overlap(cohort, by=by, study=study), "balance": balance(cohort, by=by, study=study)}
+
+
+def _typology(
+    spells: pd.DataFrame, cohort: pd.DataFrame, contacts: pd.DataFrame, study: Study
+) -> dict[str, pd.DataFrame]:
+    """Types of trajectories, where anybody is observed for long enough."""
+    try:
+        found = typology(spells, cohort, study=study, contacts=contacts)
+    except TooFewError:
+        return {}
+    return {f"typology_{name}": getattr(found, name) for name in type(found).__dataclass_fields__}
+
+
+def _sensitivity(
+    built: _Build, rates: pd.DataFrame, study: Study, executor: Executor | None
+) -> dict[str, pd.DataFrame]:
+    """What the estimate becomes under other settings than the study's."""
+    both = built.of("persons", "alternatives", read={"persons": tables.WHOSE})
+    chosen = moved_records(*both), some_people(*both, seed=study.seed)
+    who = [_of_records(both, records) for records in chosen]
+    del both  # before the records: of a million persons each takes some three gigabytes
+    (records,) = built.of("records", read={"records": GIVEN})
+    study, deposits = replace(study, cutoff=cutoff_of(study, records).date()), last_deposits(records)
+    moved, some = ((*_of_records([records], of), *theirs) for of, theirs in zip(chosen, who, strict=True))
+    whole = len(some[0]) == len(records)
+    del records, who
+    own = Cohort(built["cohort"], built["contacts"])
+    linkage = linkage_sensitivity(*moved, study=study, cohort=own, retention=rates, deposits=deposits)
+    del own
+    known = linkage if whole and set(PANEL_HORIZONS) <= set(study.horizons) else None
+    settings = panel(*some, study=study, linkage=known, executor=executor, deposits=deposits)
+    return {"sensitivity": linkage, "panel": settings, "panel_range": range_of(settings)}
+
+
+def _of_records(everyone: Sequence[pd.DataFrame], chosen: pd.Series) -> Sequence[pd.DataFrame]:
+    """The rows of some records, of each table; of none, all: the thresholds of the alternatives are to be told of."""
+    if chosen.all() or not chosen.any():
+        return everyone
+    return tuple(frame[frame["record_id"].isin(chosen.index[chosen])].reset_index(drop=True) for frame in everyone)

@@ -1,0 +1,161 @@
+"""In a notebook, a red band on every figure and on every table that nothing has protected: « données non protégées ».
+
+`import trajectories` in a kernel is enough; outside of one nothing is registered and IPython is not imported. The band
+stands on any DataFrame, Series, styled table and result, and is drawn into the picture of any
+matplotlib figure, so that it goes along with a copy. It is text, for who does not see its colour. `Protected` tables
+show without it, and so do the figures of the reports, which take nothing else. The frame inside a `Protected` has it,
+since what is made of a frame is not protected any more; so has what `Protected.plot` draws, since a figure does not
+know what else was drawn on it. Written to a file (`savefig`), a figure has none.
+
+Printed text, widgets (ipympl) and HTML made by hand are not reached; `trajectories.explore` has a band of its own, that
+stays. `trajectories.red_band(False)` switches it off, for data that are nobody's: a decision, which stands in the
+notebook where a reader sees it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from html import escape
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+# ----------------------------------------------------------------------------------------------------
+# What a notebook shows of a result: its tables in words, a figure of it, and the table to go on with.
+#
+# A result (a curve, a test, a fit, a cohort) has these functions for methods: `_repr_html_ = as_html`, `plot`,
+# `to_frame`. Nothing is loaded before something is shown: how a result is printed and drawn stands with the words of
+# the reports, in report/notebook_tables.py and report/notebook_plots.py. Below all rooms, as tables.py: each of them
+# may name its results here.
+
+# A class of results and its main table. Each bears the red band in a notebook, which finds it by
+# this name, so that no room is loaded for it.
+RESULTS = {
+    "trajectories.stays.cohort.Cohort": "cohort",
+    "trajectories.deposits.deposits.Deposits": "records",
+    "trajectories.analysis.models.Models": "coefficients",
+    "trajectories.pipeline.Tables": "cohort",
+    "trajectories.stays.spells.Residences": "spells",
+    "trajectories.survival.intervals.interval.IntervalCurve": "table",
+    "trajectories.survival.logrank.TestResult": "table",
+    "trajectories.survival.observation.observed.ObservedCurve": "table",
+    "trajectories.survival.regression.cox.CoxFit": "table",
+    "trajectories.survival.regression.cure.CureFit": "table",
+    "trajectories.survival.regression.discrete_hazard.DiscreteFit": "table",
+    "trajectories.survival.regression.fine_gray.FineGrayFit": "table",
+    "trajectories.survival.states.panel.PanelFit": "rates",
+    "trajectories.analysis.typology.assembling.Typology": "types",
+}
+
+
+def _display(name: str) -> ModuleType:
+    """A module of the reports, by its name: what shows a result lies above the rooms that make it."""
+    return importlib.import_module(f"{__package__}.report.{name}")
+
+
+def as_html(result: Any) -> str:
+    """The tables of a result as HTML, labelled in French; numbers are rounded, and long tables cut with a note."""
+    return _display("notebook_tables").html_of(result)
+
+
+def to_frame(result: Any) -> pd.DataFrame:
+    """The main table of a result, a copy: exact numbers, to go on with (`to_frame().to_csv(…)` writes it)."""
+    return getattr(result, RESULTS[f"{type(result).__module__}.{type(result).__qualname__}"]).copy()
+
+
+def plot(result: Any, ax: Axes | None = None) -> Axes:
+    """
+    The figure of a table or a result, labelled in French.
+
+    Parameters
+    ----------
+    result : DataFrame, Protected or a result
+        A curve (a column survival, incidence, probability or mean, by time or month), rates at horizons (the tables
+        `retention` and `exits`), ratios with their limits (terms of a model), or an object with `.plot()`. With limits
+        for a band, a line a group, cause or state; numbers at risk stand below a single curve.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        For a title or another label: `plot(curve).set_title("…")`.
+
+    Raises
+    ------
+    ValueError
+        No figure is drawn of a table with such columns, or it has more lines than can be told apart.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from trajectories.survival import kaplan_meier
+    >>> plot(kaplan_meier([3, 8, 8, 20], [1, 1, 0, 0])).get_ylabel()
+    'Encore là'
+    """
+    return _display("notebook_plots").drawn(result, ax)
+
+
+# ----------------------------------------------------------------------------------------------------
+
+_TABLES = (
+    "pandas.core.frame.DataFrame", "pandas.core.series.Series", "pandas.io.formats.style.Styler", *RESULTS,
+)  # fmt: skip
+_FIGURE = "matplotlib.figure.Figure"
+
+
+def red_band(on: bool = True) -> None:
+    """
+    Switch the band on figures and unprotected tables on, or off, in this kernel; elsewhere nothing happens.
+
+    Parameters
+    ----------
+    on : bool
+        False only for data that are nobody's: simulated, or of a reference.
+
+    Examples
+    --------
+    >>> red_band(False)  # at the top of a notebook on simulated data
+    """
+    shell = _shell_of_kernel()
+    if shell is None:
+        return
+    tables = shell.display_formatter.formatters["text/html"]
+    figures = shell.display_formatter.ipython_display_formatter
+    # without the band, too, a picture says in words what it is of
+    picture = _show_figure if on else _show_without_band
+    shown = [*((tables, name, _table if on else None) for name in _TABLES), (figures, _FIGURE, picture)]
+    for formatter, name, show in shown:
+        formatter.pop(name, None)  # what was shown once before is kept apart by its type, and would go first
+        if show is not None:
+            # by name: nothing is imported for it, and whoever imports matplotlib later has the band, too
+            formatter.for_type_by_name(*name.rsplit(".", 1), show)
+
+
+def _shell_of_kernel() -> Any:
+    """The shell of a kernel; None in a terminal, a script, a test."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if hasattr(ipython, "get_ipython") else None
+    return None if getattr(shell, "kernel", None) is None else shell
+
+
+def _table(table: Any) -> str:
+    shown = table._repr_html_() if hasattr(table, "_repr_html_") else None
+    return _display("notebook_tables").banded(f"<pre>{escape(repr(table))}</pre>" if shown is None else shown)
+
+
+def _show_without_band(figure: Any) -> None:
+    _show_figure(figure, band=False)
+
+
+def _show_figure(figure: Any, band: bool = True) -> None:
+    from IPython.display import publish_display_data
+
+    plain, html = _display("notebook_tables").picture(figure, band)
+    publish_display_data({"text/plain": plain} | ({"text/html": html} if html else {}))

@@ -1,0 +1,71 @@
+"""Improvement leads in words: what lever 2.1 asks for, as a table that a researcher continues from."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ..analysis.analyse import analyse
+from ..disclosure.rules import rounded
+from ..study import Study
+
+TOLD = ("lead", "check", "caveat")
+
+
+def improvement_leads(study: Study) -> pd.DataFrame:
+    """
+    Where programmes and services may be improved, strongest evidence first.
+
+    Parameters
+    ----------
+    study : Study
+        A build has to exist; the analysis is made where it is not, or is older.
+
+    Returns
+    -------
+    DataFrame
+        What `services.leads.ranked_leads` returns, with
+
+        - lead_fr, lead_en: a sentence without numbers; check_fr, check_en: what would check it; caveat_fr, caveat_en
+        - households: rounded to the study's base, missing where fewer than its threshold
+
+        Other numbers are exact: a page shows them through `protect` only.
+
+    Raises
+    ------
+    StaleTableError
+        No build exists, or it is of other settings.
+
+    Examples
+    --------
+    >>> leads = improvement_leads(Study.read("study.toml"))
+    >>> leads["lead_en"].iloc[0]
+    'Answer the need “Childcare”: six months after telling of it, too many households have neither found nor ...'
+    """
+    found = pd.read_parquet(analyse(study) / "leads.parquet")
+    households = found["households"].astype("Int64")
+    base = pd.Series(rounded(households.fillna(0), study.disclosure.round), index=found.index).astype("Int64")
+    found = found.assign(households=base.where(households >= study.disclosure.threshold))
+    return with_sentences(found)
+
+
+def with_sentences(leads: pd.DataFrame) -> pd.DataFrame:
+    """
+    Leads with what they say, in French and English.
+
+    Examples
+    --------
+    >>> leads = pd.DataFrame({"rule": ["follow_up_is_missed", None], "subject": ["follow_up", None]})
+    >>> with_sentences(leads)["lead_en"].tolist()
+    ['Hold the scheduled contacts: too many were not attempted when due', None]
+    """
+    from .sections.leads import said  # the words of reports: not for whoever only estimates
+    from .words import words
+
+    columns = {}
+    for language in ("fr", "en"):
+        spoken = words(language)
+        for what in TOLD:
+            columns[f"{what}_{language}"] = [
+                None if pd.isna(row["rule"]) else said(row, what, spoken) for _, row in leads.iterrows()
+            ]
+    return leads.assign(**{name: pd.Series(told, index=leads.index, dtype=object) for name, told in columns.items()})

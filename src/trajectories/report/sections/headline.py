@@ -1,0 +1,346 @@
+"""The headline of a page: the rate in one sentence and as ten persons, what to hold it against, what has changed.
+
+In brief · compared (the whole, and those who settled lately and before) · since the last publication (report/inputs.py)
+· the essentials, a line each with a link to the section that says more. It is one sheet of paper, the same in every
+region, so that two can be laid side by side.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pandas as pd
+from markupsafe import Markup
+
+from ...disclosure.displayed import beside_targets
+from ...study import METROPOLITAN_REGIONS, REGION_CODES, Study
+from ...tables import PERIODS, PROVINCE, RECENT
+from ..figures.estimates import difference_text
+from ..figures.people import of_ten_text, people
+from ..inputs import Report, frame_of
+from ..markup import BRIEF, Fragment, element, html_table, join, section
+from ..readings import (
+    GOOD,
+    HEADLINE_HORIZON,
+    HEARSAY,
+    MEND,
+    UNMEASURED,
+    WATCH,
+    headline_row,
+    light,
+    limits_text,
+    origin_name,
+    rate_text,
+    state_of,
+    told,
+)
+from ..words import Words
+from . import leads
+from .quality import levels
+
+# ----------------------------------------------------------------------------------------------------
+# The essentials of a page, a line each: who came, the target, where leavers go, the first lead, the state of the data.
+#
+# Each line repeats what a section below says, and leads to it; one of which nothing may be told is not there.
+
+# The worst first: one of them decides how the whole is said.
+_WORST = (MEND, WATCH, GOOD, UNMEASURED)
+
+
+def essentials(report: Report) -> Markup | None:
+    """The list of what a manager takes away."""
+    if state_of(report) == "nobody":
+        return None
+    lines = [element("li", line) for line in _lines(report)]
+    return join(element("h3", report.words.say("essentials.title")), element("ul", *lines)) if lines else None
+
+
+def _lines(report: Report) -> Iterator[Markup]:
+    for line in (_who, _target, _left, _lead, _data):
+        found = line(report)
+        if found is not None:
+            yield found
+
+
+def _line(report: Report, section: str, name: str, text: object) -> Markup:
+    """A name that leads to a section, and what it says in short."""
+    return join(element("a", report.words.say(f"essentials.{name}"), href=f"#s-{section}"), " ", text)
+
+
+def _who(report: Report) -> Markup | None:
+    say, words = report.words.say, report.words
+    counts = frame_of(report.counts)
+    total = counts[counts["table"].eq("stays") & counts["key"].eq("total")]
+    if total.empty or pd.isna(total["persons"].iloc[0]):
+        return None
+    persons, households = (words.number(total[unit].iloc[0]) for unit in ("persons", "households"))
+    alone = pd.isna(total["households"].iloc[0])
+    said = say("essentials.came_persons" if alone else "essentials.came", persons=persons, households=households)
+    origin = counts[counts["table"].eq("origin") & ~counts["key"].isin(["unknown", "total"]) & counts["persons"].gt(0)]
+    if len(origin):
+        first = origin.sort_values("persons", ascending=False, kind="stable").iloc[0]
+        name, n = origin_name(first["key"], words), words.number(first["persons"])
+        said = f"{said} " + say("essentials.origin", region=name, persons=n)
+    return _line(report, "etablissements", "who", said)
+
+
+def _target(report: Report) -> Markup | None:
+    """The last fiscal year with a target that is over, else the first one that is not."""
+    say, words, run = report.words.say, report.words, report.run
+    aimed = beside_targets(report.counts, Study(targets=run.targets, groups=run.groups))
+    aimed = aimed[aimed["target"].notna()].sort_values("fiscal_year")
+    if aimed.empty:
+        return _line(report, "etablissements", "target", say("essentials.no_target")) if run.targets else None
+    over = aimed[[year_ends(year) <= run.cutoff for year in aimed["fiscal_year"]]]
+    last = (over if len(over) else aimed).iloc[-1 if len(over) else 0]
+    values = {"year": last["fiscal_year"], "target": words.number(last["target"])}
+    if over.empty:
+        return _line(report, "etablissements", "target", say("essentials.target_running", **values))
+    if pd.isna(last["reached_percent"]):
+        return _line(report, "etablissements", "target", say("essentials.target_hidden", **values))
+    reached = words.percent(last["reached_percent"] / 100)
+    households = words.number(last["households_rounded"])
+    said = say("essentials.target_reached", reached=reached, households=households, **values)
+    return _line(report, "etablissements", "target", said)
+
+
+def year_ends(fiscal_year: str) -> dt.date:
+    """
+    The last day of a fiscal year.
+
+    Examples
+    --------
+    >>> year_ends("2024-2025")
+    datetime.date(2025, 3, 31)
+    """
+    return dt.date(int(fiscal_year[-4:]), 3, 31)
+
+
+def _left(report: Report) -> Markup | None:
+    """Where most of those who left went, at the longest horizon at which every destination is told."""
+    say, words = report.words.say, report.words
+    shares = frame_of(report.exits)
+    if state_of(report) != "estimated" or shares.empty:
+        return None
+    whole = told(shares).groupby(shares["horizon"]).transform("all")
+    shares = shares[whole & shares["estimate"].notna()]
+    if shares.empty:
+        return None
+    last = shares[shares["horizon"].eq(shares["horizon"].max())]
+    first = last.sort_values("estimate", ascending=False, kind="stable").iloc[0]
+    if first["estimate"] <= 0:
+        return None
+    said = say("essentials.left_for", destination=words.label("exit", first["cause"]),
+               share=words.percent(first["estimate"]), months=words.months(first["horizon"]))  # fmt: skip
+    return _line(report, "departs", "left", said)
+
+
+def _lead(report: Report) -> Markup | None:
+    """The first lead, if its evidence is strong or moderate."""
+    if "leads" not in report.more:
+        return None
+    rows = frame_of(report.more["leads"].of(report.region))
+    if rows["said"].eq(leads.TOO_FEW).any():
+        return _line(report, "pistes", "lead", report.words.say("essentials.lead_too_few"))
+    rows = rows[rows["evidence"].isin(leads.SURE)].sort_values("rank")
+    if rows.empty:
+        return _line(report, "pistes", "lead", report.words.say("essentials.no_lead"))
+    return _line(report, "pistes", "lead", leads.said(rows.iloc[0], "lead", report.words))
+
+
+def _data(report: Report) -> Markup:
+    """The worst level of the data, and what it is of."""
+    say, words = report.words.say, report.words
+    found = levels(report)
+    worst = next(level for level in _WORST if level in found.values() or level == UNMEASURED)
+    of = [say(f"quality.{name}") for name, level in found.items() if level == worst]
+    text = say(f"essentials.data.{worst}", what=words.listing(of)) if of else ""
+    return _line(report, "qualite", "data", join(light(worst, words), " ", text))
+
+
+# ----------------------------------------------------------------------------------------------------
+
+
+def in_brief(report: Report) -> Fragment:
+    """The headline: the estimate at twelve months with its limits, or why there is none, and what stands beside it."""
+    say, words = report.words.say, report.words
+    place = words.in_region(report.region)
+    state = state_of(report)
+    body: list[object] = []
+    if state == "estimated":
+        row = headline_row(report)
+        months = words.months(row["horizon"])
+        staying = _staying(report, place)
+        body.append(element("div", element("p", rate_text(row, words), class_="figure"), _ten(row, staying, words),
+                            class_="now"))  # fmt: skip
+        body.append(element("p", _sentence(row, staying, months, words), class_="lead"))
+        body.append(_compared(report, row))
+    else:
+        said = say(f"headline.{state}", place=place, n=words.number(report.rules.rate_denominator))
+        body.append(element("p", said, class_="lead"))
+        if report.region in METROPOLITAN_REGIONS:
+            body.append(element("p", say("headline.metropolitan")))
+        elif state == "too_small":
+            body.append(element("p", say("headline.too_small_next")))
+    body += [_since(report), essentials(report)]
+    if state == "estimated":
+        body.append(element("p", Markup(" ").join(_method(report, headline_row(report))), class_="note"))
+    return section("en-bref", say("headline.title"), *body, class_="brief", kind=BRIEF)
+
+
+def _staying(report: Report, place: str) -> str:
+    everywhere = report.region == PROVINCE and report.run.scope == "region"
+    return report.words.say(
+        "headline.staying.own_region" if everywhere else f"headline.staying.{report.run.scope}", place=place
+    )
+
+
+def _sentence(row: pd.Series, staying: str, months: str, words: Words) -> str:
+    if pd.isna(row["estimate"]):
+        return words.say("headline.ranged", staying=staying, months=months)
+    if pd.isna(row["lower"]):
+        return words.say("headline.sentence_plain", staying=staying, months=months)
+    lower, upper = words.percent(row["lower"]), words.percent(row["upper"])
+    return words.say("headline.sentence", staying=staying, months=months, lower=lower, upper=upper)
+
+
+def _ten(row: pd.Series, staying: str, words: Words) -> Markup | None:
+    """The rate as ten persons; none where only a range is told."""
+    if pd.isna(row["estimate"]):
+        return None
+    return element(
+        "div", people(row["estimate"], staying, words),
+        element("p", of_ten_text(row["estimate"], words), aria_hidden="true"), class_="of-ten",
+    )  # fmt: skip
+
+
+def _method(report: Report, row: pd.Series) -> list[str]:
+    """What the estimate does, what it rests on here, and how far its assumptions could move it."""
+    say, words = report.words.say, report.words
+    said = [say("headline.method")]
+    if row["reporting"] == "borrowed":
+        said.append(say("headline.borrowed"))
+    if row["known"] == HEARSAY:
+        said.append(say("headline.hearsay"))
+    if pd.notna(row["range_lower"]):
+        lower, upper = words.percent(row["range_lower"]), words.percent(row["range_upper"])
+        said.append(say("headline.range", lower=lower, upper=upper))
+    return said
+
+
+# ── what the rate is held against ─────────────────────────────────────────────────────────────────────────
+def _compared(report: Report, row: pd.Series) -> Markup | None:
+    """The same rate of the whole, and of those who settled lately and before; what may be said of the differences."""
+    say, words = report.words.say, report.words
+    own = words.region(report.region)
+    lines = [(own, row)]
+    if report.region != PROVINCE:
+        every = frame_of(report.everywhere)
+        same = every["group"].eq(PROVINCE) & every["method"].eq("main") & every["horizon"].eq(row["horizon"])
+        lines += [(words.region(PROVINCE), whole) for _, whole in every[same].iterrows()]
+    parts = _periods(report, row["horizon"])
+    lines += [(say(f"compared_with.{part}", since=_month(parts[part], words)), parts[part]) for part in parts]
+    if len(lines) == 1:
+        return element("p", say("compared_with.no_period"), class_="note")
+    cells = [[name, rate_text(one, words), limits_text(one, words)] for name, one in lines]
+    header = [say("column.who"), say("column.retention_at", months=words.months(row["horizon"])), say("column.limits")]
+    said = [_beside_the_whole(report, row["horizon"]), _change(parts, words)]
+    if not parts:
+        said.append(say("compared_with.no_period"))
+    return join(
+        html_table(say("compared_with.caption"), header, cells),
+        element("p", Markup(" ").join(text for text in said if text)),
+    )  # fmt: skip
+
+
+def _periods(report: Report, horizon: int) -> dict[str, pd.Series]:
+    """Those who settled lately and before, where both are told; `at_most` so that each reads as a rate."""
+    if "periods" not in report.more:
+        return {}
+    rows = frame_of(report.more["periods"].of(report.region))
+    rows = rows[rows["shown"] & rows["horizon"].eq(horizon)].assign(at_least=float("nan"), at_most=float("nan"))
+    found = {row["part"]: row for _, row in rows.iterrows()}
+    return {part: found[part] for part in PERIODS} if set(found) == set(PERIODS) else {}
+
+
+def _month(row: pd.Series, words: Words) -> str:
+    return words.month(row["since"])
+
+
+def _change(parts: dict[str, pd.Series], words: Words) -> str | None:
+    return words.say(f"compared_with.{parts[RECENT]['change']}") if parts else None
+
+
+def _beside_the_whole(report: Report, horizon: int) -> str | None:
+    """The difference from the whole as if persons were alike, and whether chance alone would do."""
+    if "comparison" not in report.more or report.region == PROVINCE:
+        return None
+    by = "region" if report.region in REGION_CODES else "groups"
+    rows = frame_of(report.more["comparison"])
+    mine = rows["by"].eq(by) & rows["group"].eq(report.region) & rows["measure"].eq("difference")
+    rows = rows[mine & rows["method"].eq("weighted") & rows["horizon"].eq(horizon) & rows["estimate"].notna()]
+    if rows.empty:
+        return None
+    row = rows.iloc[0]
+    clear = row["lower"] > 0 or row["upper"] < 0
+    return report.words.say(
+        f"compared_with.whole_{'clear' if clear else 'chance'}", difference=difference_text(row, report.words)
+    )
+
+
+# ── what has changed ──────────────────────────────────────────────────────────────────────────────────────
+def _since(report: Report) -> Markup | None:
+    """What the last publication said of the same, where it says something else now."""
+    say, words, before = report.words.say, report.words, report.earlier
+    if state_of(report) == "nobody":
+        return None
+    title = element("h3", say("since.title"))
+    if before is None:
+        return join(title, element("p", say("since.first")))
+    lines = [_rate_since(report), *(_count_since(report, unit) for unit in ("persons", "households"))]
+    told = [element("li", line) for line in lines if line]
+    day = element("p", say("since.day", day=words.date(before.day)))
+    return join(title, day, element("ul", *told)) if told else join(title, element("p", say("since.nothing")))
+
+
+def _rate_since(report: Report) -> str | None:
+    """The rate at the horizon of the headline, then and now."""
+    words = report.words
+    if "retention" not in report.earlier.tables:
+        return None
+    now, then = (
+        _main_rate(frame_of(table)) for table in (report.retention, report.earlier.tables["retention"])
+    )  # fmt: skip
+    if now is None or then is None:
+        return None
+    months = words.months(HEADLINE_HORIZON)
+    return _moved(report, "rate", now, rate_text(then, words), rate_text(now, words), months=months)
+
+
+def _main_rate(rates: pd.DataFrame) -> pd.Series | None:
+    rows = rates[rates["method"].eq("main") & rates["horizon"].eq(HEADLINE_HORIZON)]
+    rows = rows[rows["estimate"].notna() | rows["at_most"].notna()]
+    return rows.iloc[0] if len(rows) else None
+
+
+def _count_since(report: Report, unit: str) -> str | None:
+    """How many settled in all, then and now."""
+    if "counts" not in report.earlier.tables:
+        return None
+    totals = []
+    for table in (report.counts, report.earlier.tables["counts"]):
+        rows = frame_of(table)
+        rows = rows[rows["table"].eq("stays") & rows["key"].eq("total") & rows[unit].notna()]
+        if rows.empty:
+            return None
+        totals.append(rows.iloc[0])
+    now, then = totals
+    return _moved(report, unit, now, *(report.words.number(row[unit]) for row in (then, now)))
+
+
+def _moved(report: Report, what: str, row: pd.Series, then: str, now: str, **values: str) -> str:
+    """From one to the other; or that nothing moved, or that the number published is kept (ledger.py)."""
+    kept = row.get("published")
+    key = "kept" if isinstance(kept, str | dt.date) and then == now else "same" if then == now else "moved"
+    return report.words.say(f"since.{what}.{key}", then=then, now=now, **values)

@@ -1,0 +1,141 @@
+"""The section « Pistes d’amélioration »: what the rules found, each with its figure, its doubt and what would check it.
+
+As the others (sections.py), from the protected table `leads` (analysis/services/leads.py). A lead whose numbers may not
+be told stands without them. Where none holds, the section says that.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from ...study import METROPOLITAN_REGIONS, REGION_CODES
+from ...tables import PROVINCE
+from ..figures.estimates import group_name
+from ..inputs import Report, frame_of
+from ..markup import Fragment, element, html_table, join, nothing, section
+from ..words import Words
+
+# What stands for the evidence beside its name: never colour alone, and readable in black.
+MARKS = {"strong": "●●●", "moderate": "●●○", "weak": "●○○", "to_watch": "○○○"}
+SURE = ("strong", "moderate")
+TOO_FEW = "too_few_households"
+
+
+def leads(report: Report) -> Fragment:
+    """At most eight leads of the place; on the page of the whole also those of categories, and the regions' surest."""
+    say = report.words.say
+    if "leads" not in report.more:
+        return nothing()
+    every = frame_of(report.more["leads"])
+    whole = report.region == PROVINCE
+    of_place = every["group"].eq(report.region)
+    if whole:
+        of_place |= every["group"].astype(str).str.contains("=", regex=False)
+    rows = every[of_place]
+    if rows["said"].eq(TOO_FEW).any():
+        return section("pistes", say("leads.title"), element("p", say("leads.too_few")))
+    told = [_lead(row, report.words) for _, row in rows.iterrows()]
+    body = [element("ol", *told, class_="leads") if told else element("p", say("leads.none"))]
+    body += [_regions(every, report.words)] if whole else []
+    return section("pistes", say("leads.title"), element("p", say("leads.what")), *body, _scale(report.words))
+
+
+def said(row: pd.Series, what: str, words: Words) -> str:
+    """
+    What is said of a lead, without any number: `lead` (the sentence), `check` or `caveat`.
+
+    Examples
+    --------
+    >>> from trajectories.report.words import words
+    >>> row = pd.Series({"rule": "needs_stay_unanswered", "subject": "job"})
+    >>> said(row, "lead", words("fr")).split(":")[0].replace("\xa0", " ")
+    'Répondre au besoin « Emploi » '
+    """
+    part = "says" if what == "lead" else what
+    return words.say(f"lead.{row['rule']}.{part}", subject=subject(row, words))
+
+
+def subject(row: pd.Series, words: Words) -> str:
+    """What the lead is of: a need, a reason, a service; nothing where the rule says it."""
+    name = row["subject"]
+    if row["rule"] == "needs_stay_unanswered":
+        return words.label("need", name)
+    if row["rule"] == "leavers_were_not_served":
+        return words.label("leaving_reason", name)
+    if row["rule"] in ("service_reaches_few", "service_goes_with_staying"):
+        return words.say(f"covariate_level.service.{name}")
+    return ""
+
+
+def _lead(row: pd.Series, words: Words) -> Markup:
+    say = words.say
+    where = None
+    if "=" in row["group"]:
+        where = element(
+            "p",
+            say("lead.among", group=group_name(row["group"].partition("=")[0], row["group"], words)),
+            class_="where",
+        )
+    mark = element("span", MARKS[row["evidence"]], aria_hidden="true")
+    evidence = element("span", mark, " ", words.label("evidence", row["evidence"]), class_="evidence")
+    return element(
+        "li", element("h3", said(row, "lead", words)), where, element("p", _figure(row, words), " ", evidence),
+        element("p", element("strong", say("lead.check")), " ", said(row, "check", words)),
+        element("p", element("strong", say("lead.caveat")), " ", said(row, "caveat", words), class_="note"),
+    )  # fmt: skip
+
+
+def _figure(row: pd.Series, words: Words) -> str:
+    """The number behind the lead, with its limits and what was expected."""
+    say = words.say
+    if not row["shown"]:
+        return say("lead.hidden")
+    households = words.number(row["households"])
+    if row["measure"] == "hazard_ratio":
+        low, ratio, high = (words.number(row[name], 2) for name in ("lower", "estimate", "upper"))
+        return say("lead.figure.ratio", ratio=ratio, lower=low, upper=high, households=households)
+    low, share, high = (words.percent(row[name]) for name in ("lower", "estimate", "upper"))
+    told = {"share": share, "lower": low, "upper": high, "households": households}
+    if row["rule"] == "follow_up_is_missed":
+        told |= {"months": words.months(row["horizon"]), "expected": words.percent(row["expected"])}
+        return say("lead.figure.contacts", **told)
+    if pd.isna(row["expected"]):
+        return say("lead.figure.share", **told)
+    return say("lead.figure.expected", expected=words.percent(row["expected"]), **told)
+
+
+def _regions(every: pd.DataFrame, words: Words) -> Markup | None:
+    """The regions' strong and moderate leads, a line each."""
+    say = words.say
+    codes = [code for code in REGION_CODES if code not in METROPOLITAN_REGIONS]
+    rows = every[every["group"].isin(codes) & every["evidence"].isin(SURE)]
+    if rows.empty:
+        return element("p", say("leads.no_region"))
+    cells = []
+    for _, row in rows.sort_values(["group", "rank"]).iterrows():
+        share, expected = (
+            words.percent(row[name]) if row["shown"] else say("hidden") for name in ("estimate", "expected")
+        )
+        of = subject(row, words)
+        short = say(f"lead.{row['rule']}.short")
+        cells.append([
+            words.region(row["group"]), join(short, " ", say("in_quotes", text=of)) if of else short, share, expected,
+            words.label("evidence", row["evidence"]),
+        ])  # fmt: skip
+    header = [say("column.region"), say("column.lead"), say("column.missed"), say("column.expected"),
+              say("column.evidence")]  # fmt: skip
+    return join(element("h3", say("leads.regions")), html_table(say("leads.caption"), header, cells, numeric=False))
+
+
+def _scale(words: Words) -> Markup:
+    """What each degree of evidence means."""
+    told = [
+        element(
+            "div",
+            element("dt", MARKS[name], " ", words.label("evidence", name)),
+            element("dd", words.label("evidence_means", name)),
+        )
+        for name in MARKS
+    ]
+    return element("details", element("summary", words.say("leads.scale")), element("dl", *told))

@@ -1,0 +1,170 @@
+"""Cohort and contacts as the arrays that the main estimator is given (survival.observed_incidence)."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..study import Study
+from ..tables import EXITS
+
+if TYPE_CHECKING:
+    from ..survival import ObservedCurve, Reporting
+    from ..survival.observation.cells import Ascertained, Cells
+
+# In the order of the estimator's causes 1, 2, 3; an exit to an unknown destination is summed over them.
+CAUSES = EXITS[:3]
+
+
+@dataclass(frozen=True)
+class Reported:
+    """Stays as one value each, and their contacts by position of the stay."""
+
+    contacts: pd.DataFrame
+    entry: np.ndarray
+    heard_until: np.ndarray
+    household: np.ndarray
+    role: np.ndarray
+    some_false: bool = False  # some contact found somebody present after a report of departure
+
+    def __len__(self) -> int:
+        return len(self.entry)
+
+    def of(self, chosen: np.ndarray) -> Reported:
+        """Some of the stays."""
+        place = np.full(len(self), -1, dtype=np.int32)
+        place[chosen] = np.arange(int(chosen.sum()))
+        rows = self.contacts[chosen[self.contacts["stay"].to_numpy()]]
+        rows = rows.assign(stay=place[rows["stay"].to_numpy()])
+        each = (self.entry, self.heard_until, self.household, self.role)
+        return Reported(rows, *(values[chosen] for values in each), self.some_false)
+
+    def fit(
+        self, study: Study, *, replicates: int = 0, reporting: Reporting | None = None, starts: int = 0,
+        some_false: bool | None = None, **assumed,
+    ) -> ObservedCurve:  # fmt: skip
+        """
+        The main estimator, or with `services=True` its companion, on these stays.
+
+        Reports of departure may be false where a presence contradicts one, unless `some_false` says otherwise.
+        """
+        from ..survival.observation.observed import incidence_of  # scipy costs half a second
+
+        beside = assumed.get("services", False) or assumed.get("some_never", False)
+        false = not beside and (self.some_false if some_false is None else some_false)
+        return incidence_of(
+            self._doubted if false else self.ascertained, cluster=self.household, role=self.role,
+            replicates=replicates, seed=study.seed, support=study.support, reporting=reporting, starts=starts,
+            kept=None if beside else self._cells[false], **assumed,
+        )  # fmt: skip
+
+    @functools.cached_property
+    def _cells(self) -> tuple[dict[tuple[bool, ...], Cells], ...]:
+        """The cells of the main estimator, which most fits of the same stays rest on; others are of one fit."""
+        return {}, {}
+
+    @functools.cached_property
+    def ascertained(self) -> Ascertained:
+        """What was learnt of each stay: the same in every fit."""
+        return self._ascertained(some_false=False)
+
+    @functools.cached_property
+    def _doubted(self) -> Ascertained:
+        return self._ascertained(some_false=True)
+
+    def _ascertained(self, some_false: bool) -> Ascertained:
+        from ..survival.observation.cells import ascertain
+
+        return ascertain(self.contacts, self.heard_until, self.entry, range(1, len(CAUSES) + 1), some_false)
+
+
+def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """
+    The stays that retention is about: none excluded, and of the study's pathway where it names one.
+
+    Raises
+    ------
+    ValueError
+        The cohort was made for another perimeter or scope than the study's.
+        A stay stands in it twice.
+    TypeError
+        The cohort is no table.
+    """
+    if not isinstance(cohort, pd.DataFrame):
+        raise TypeError(f"cohort is a {type(cohort).__name__}: give its tables, its `.cohort` and its `.contacts`.")
+    for name, asked in (("perimeter", study.perimeter), ("scope", study.scope)):
+        made = cohort[name].dropna().unique() if name in cohort else ()
+        if any(of != asked for of in made):
+            raise ValueError(
+                f"the cohort was made for {name} {', '.join(map(repr, made))}, and the study asks for {asked!r}: make "
+                "it for this study, with build_spells(…, study=study) and build_cohort(…, study=study)."
+            )
+    _refuse_repeated("cohort", cohort, ["person_id", "episode"])
+    stays = cohort[cohort["excluded"].isna()]
+    if study.pathway is not None:
+        stays = stays[stays["pathway"].eq(study.pathway)]
+    return stays.reset_index(drop=True)
+
+
+def _refuse_repeated(name: str, table: pd.DataFrame, keys: list[str]) -> None:
+    repeated = int(table.duplicated(keys).sum())
+    if repeated:
+        raise ValueError(
+            f"{name}: {repeated} row(s) stand in it twice (the same {', '.join(keys)}): the estimate would count them "
+            "twice. Give each once, for example with .drop_duplicates()."
+        )
+
+
+def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
+    """
+    What the observation model reads.
+
+    Parameters
+    ----------
+    stays : DataFrame
+        Rows of the table `cohort` that enter.
+    contacts : DataFrame
+        The table `contacts`.
+
+    Raises
+    ------
+    ValueError
+        A row of a record stands in the contacts twice.
+    """
+    keys = ["person_id", "episode"]
+    if "record_id" in contacts:
+        _refuse_repeated("contacts", contacts[contacts["record_id"].notna()], [*keys, "record_id", "kind"])
+    place = pd.MultiIndex.from_frame(stays[keys]).get_indexer(pd.MultiIndex.from_frame(contacts[keys]))
+    mine = place >= 0
+    of_cause = {name: k for k, name in enumerate(CAUSES, start=1)}
+
+    def given(name: str) -> pd.Series:
+        return contacts.loc[mine, name].reset_index(drop=True)
+
+    # in narrow types: they are several times as many as stays, and every group holds its own
+    told = pd.DataFrame({
+        "stay": place[mine].astype(np.int32), "month": given("month").astype(float),
+        "kind": given("kind").astype("category"), "organisation": given("organisation_id").astype("category"),
+        "cause": given("cause").map(of_cause).fillna(0).astype(np.int8),
+        "departure_earliest": given("departure_earliest").astype(float),
+        "departure_latest": given("departure_latest").astype(float),
+    })  # fmt: skip
+    entry = stays["entry"].to_numpy(dtype=float)
+    until = stays["heard_until"].fillna(stays["cutoff"]).to_numpy(dtype=float)
+    until = np.maximum(until, entry)
+    return Reported(
+        told, entry, until, stays["household_id"].to_numpy(dtype=object),
+        stays["role"].fillna("principal").to_numpy(dtype=object), _contradicted(told, until),
+    )  # fmt: skip
+
+
+def _contradicted(told: pd.DataFrame, until: np.ndarray) -> bool:
+    """Whether some contact found somebody present after a report of departure."""
+    heard = told[told["month"].to_numpy() <= until[told["stay"].to_numpy()]]
+    first = heard[heard["kind"].isin(["left", "news"])].groupby("stay")["month"].min()
+    there = heard[heard["kind"].eq("present")].groupby("stay")["month"].max()
+    return bool((there.reindex(first.index) > first).any())

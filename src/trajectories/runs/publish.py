@@ -1,0 +1,174 @@
+"""`trajectories publish`: a finished run goes where it is read, and into the ledger.
+
+What is copied is `shareable/`, whole. The ledger is written first: a publication that is noted
+and not copied hides too much, one that is copied and not noted would let a later run tell the difference.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from ..disclosure import Protected
+from ..disclosure.ledger import CELLS, FOLDER, Publication, read_ledger, write_publication
+from ..exceptions import UnusableInputError
+from ..folders import replaced
+from ..report.addresses import INDEX, METHOD, shared_folder
+from ..report.exports import FOLDER as DATA
+from ..report.exports import exported
+from ..report.method_page import method_page
+from ..report.run import Run, data_of, shown_tables
+from ..report.words import LOCALES, words
+from ..stamps import file_hash
+from ..study import Study
+from .manifest import read_manifest
+
+# What a publication put there: so that the next one can take away what it no longer has, and nothing else.
+LISTING = "publication.json"
+
+
+def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list[Path]:
+    """
+    Copy the pages of a run, and note in the ledger what they say.
+
+    Parameters
+    ----------
+    study : Study
+        Of the run; its reports folder holds `shareable/` and `sensitive/`.
+    to : path
+        Where it goes: made where it is missing. What an earlier publication put there and this one has not is removed.
+    day : date, optional
+        Of the publication; today.
+
+    Returns
+    -------
+    list of Path
+        The files there.
+
+    Raises
+    ------
+    UnusableInputError
+        Nothing is there to publish; a page or a file of data is not the one that the last run made, or its tables, or
+        what was published before, have changed since; a PDF is there; `to` lies within the reports folder.
+    """
+    to = Path(to).resolve()
+    files, frames = to_publish(study, to)
+    out = Path(study.paths.reports).resolve()
+    ledger = out / "sensitive" / FOLDER
+    day = (day or dt.date.today()).isoformat()
+    name = f"{day}-{1 + sum(p.name.startswith(day) for p in read_ledger(ledger)):02d}"
+    settings = Run.read(out / "sensitive" / "tables").settings
+    write_publication(ledger, Publication(name, day, settings, frames))
+    return _copied(files, out / "shareable", to)
+
+
+def to_publish(study: Study, to: Path | str) -> tuple[list[Path], dict[str, pd.DataFrame]]:
+    """The files of a run that may be published, and the numbers that they show; raises as `publish`, writes nothing."""
+    out, to = Path(study.paths.reports).resolve(), Path(to).resolve()
+    shareable, tables = out / "shareable", out / "sensitive" / "tables"
+    if to == out or out in to.parents or to in out.parents:
+        raise UnusableInputError(f"{to} holds, or lies within, the folder of reports {out}: publish somewhere else.")
+    files = sorted(path for path in shareable.rglob("*") if path.is_file())
+    if not files:
+        raise UnusableInputError(f"{shareable} holds no page: run `trajectories report` first.")
+    _refuse_pdfs(files, shareable)
+    _refuse_stale(shareable, tables, out / "sensitive" / "manifest.json")
+    shown = shown_tables(tables, rules=study.disclosure, support=study.support)
+    for language in LOCALES:
+        _refuse_other_data(out, language, shown, Run.read(tables))
+        _refuse_other_method(out, language, Run.read(tables), study)
+    return files, {name: shown[name].frame.drop(columns="published", errors="ignore") for name in CELLS}
+
+
+def _refuse_pdfs(files: list[Path], shareable: Path) -> None:
+    """No run makes a PDF, and the search for leaks cannot read one."""
+    pdfs = [path.relative_to(shareable).as_posix() for path in files if path.suffix.lower() == ".pdf"]
+    if pdfs:
+        raise UnusableInputError(
+            f"{', '.join(pdfs)}: a PDF cannot be searched for what may not leave. Take it out of {shareable}, and "
+            "publish then; whoever reads a page prints it from a browser."
+        )
+
+
+def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
+    """Every page is the one that was made last, from the tables and the ledger as they are now."""
+    known = read_manifest(manifest)
+    method_pages = {METHOD, *(f"{language}/{METHOD}" for language in LOCALES)}  # see _refuse_other_method
+    now: dict[str, object] = {}
+    stale = []
+    for path in sorted(shareable.rglob("*.html")):
+        name = path.relative_to(shareable).as_posix()
+        if path.name == INDEX or name in method_pages:
+            continue
+        page = known.get(name)
+        if page is None or page["sha256"] != file_hash(path):
+            stale.append(name)
+            continue
+        now = now or data_of(tables)
+        if any(page["made_from"].get(part) != content for part, content in now.items()):
+            stale.append(name)
+    if stale:
+        raise UnusableInputError(
+            f"{', '.join(stale)}: not made from the tables and the ledger as they are now. Run `trajectories "
+            "report` (with --lang en for what is below en/), look at the pages, and publish then."
+        )
+
+
+def _refuse_other_data(out: Path, language: str, shown: Mapping[str, Protected], run: Run) -> None:
+    """The files of data, where there are some, are those that the tables give now: the same tables, the same bytes."""
+    folder = shared_folder(out, language) / DATA
+    there = {path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()}
+    made = exported(shown, words(language), run) if there else {}
+    other = sorted(name for name in {*there, *made} if there.get(name) != made.get(name))
+    if other:
+        name = folder.relative_to(out / "shareable").as_posix()
+        raise UnusableInputError(
+            f"{name}/: {', '.join(other)} not as the tables give them now. Run `trajectories report`, and "
+            "publish then; keep nothing of yours there."
+        )
+
+
+def _refuse_other_method(out: Path, language: str, run: Run, study: Study) -> None:
+    """The method page is the one that this run gives, and is there where pages lead to it."""
+    folder = shared_folder(out, language)
+    page = folder / METHOD
+    if page.is_file():
+        good = page.read_text(encoding="utf-8") == method_page(run, study.disclosure, language)
+    else:
+        # it was withheld, say
+        link = f'href="{METHOD}"'
+        good = not any(link in path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
+    if not good:
+        raise UnusableInputError(
+            f"{page.relative_to(out / 'shareable').as_posix()}: missing, or not as the run gives it now. Run "
+            "`trajectories report`, and publish then."
+        )
+
+
+def _copied(files: list[Path], shareable: Path, to: Path) -> list[Path]:
+    to.mkdir(parents=True, exist_ok=True)
+    listing = to / LISTING
+    try:
+        before = [str(name) for name in json.loads(listing.read_text(encoding="utf-8"))["files"]]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        before = []
+    names = [path.relative_to(shareable).as_posix() for path in files]
+    with replaced(listing) as scratch:
+        # first, and of both: whatever is interrupted, the next publication knows what is there
+        scratch.write_text(json.dumps({"files": sorted({*names, *before})}, indent=1), encoding="utf-8")
+    for path, name in zip(files, names, strict=True):
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        with replaced(to / name) as scratch:
+            shutil.copyfile(path, scratch)
+    for name in set(before) - set(names):
+        gone = (to / name).resolve()
+        if to in gone.parents:
+            gone.unlink(missing_ok=True)
+    with replaced(listing) as scratch:
+        scratch.write_text(json.dumps({"files": names}, indent=1), encoding="utf-8")
+    return [to / name for name in names]

@@ -1,0 +1,1 @@
+"""Records and persons → observations → spells → moves → cohort and contacts."""
