@@ -18,12 +18,12 @@ from trajectories.analysis.typology import (
     adjusted_rand,
     clusters,
     distances,
+    indicators,
     mean_time,
     runs,
     state_distribution,
     transition_rates,
 )
-from trajectories.analysis.typology import naming as indicators
 from trajectories.analysis.typology.clusters import tree
 from trajectories.analysis.typology.distances import substitution_costs
 from trajectories.analysis.typology.sequences import coded

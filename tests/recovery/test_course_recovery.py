@@ -16,7 +16,7 @@ from trajectories.retention.course import (
     restricted_time,
     settled_share,
 )
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import told_stays
 
 # The module: the function of its name stands in the package.
 TOLD = importlib.import_module("trajectories.simulate.stays")

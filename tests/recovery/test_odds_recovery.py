@@ -14,7 +14,7 @@ import pytest
 from trajectories import Study
 from trajectories.retention.assumptions import odds_curve
 from trajectories.retention.course import main_fits
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import told_stays
 from trajectories.survival import kaplan_meier
 
 STUDY = Study(replicates=0)

@@ -7,7 +7,7 @@ import pytest
 from trajectories import Study
 from trajectories.retention.assumptions import EAR, GRID, ODDS_COLUMNS, odds_curve, share_heard
 from trajectories.retention.course import main_fits
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import told_stays
 from trajectories.simulate.stays import hearing_of_shares
 
 STUDY = Study(replicates=0)

@@ -8,8 +8,8 @@ from trajectories import Study
 from trajectories.analysis.comparison import balance, compare, overlap
 from trajectories.analysis.comparison import standardised as model
 from trajectories.analysis.comparison.covariates import design, levels, partitions, with_household_type
-from trajectories.analysis.comparison.standardised import WEIGHT_RIDGE as RIDGE
 from trajectories.analysis.comparison.standardised import (
+    WEIGHT_RIDGE,
     effective_n,
     household_draws,
     propensity,
@@ -108,7 +108,7 @@ def _three_groups(n=900, seed=2):
 def test_chances_are_those_of_statsmodels_where_the_penalty_is_next_to_nothing(monkeypatch):
     from statsmodels.discrete.discrete_model import MNLogit
 
-    monkeypatch.setattr("trajectories.analysis.comparison.standardised.RIDGE", 1e-7)
+    monkeypatch.setattr("trajectories.analysis.comparison.standardised.WEIGHT_RIDGE", 1e-7)
     x, code = _three_groups()
     mine = propensity(x, code, 3).chances(x)
     theirs = MNLogit(code, np.column_stack([np.ones(len(x)), x])).fit(disp=0, maxiter=100).predict()
@@ -125,7 +125,7 @@ def test_a_level_that_a_group_never_has_leaves_every_chance_between_0_and_1():
     print("expected members where there are none:", never.sum(), "of", len(never))
     assert np.allclose(chances.sum(axis=1), 1) and (never > 0).all() and never.mean() < 0.02
     # where the penalised likelihood is highest, expected less seen is the penalty's pull on the coefficient
-    assert never.sum() == pytest.approx(-RIDGE * fit.coefficients[2, 3], abs=1e-4)
+    assert never.sum() == pytest.approx(-WEIGHT_RIDGE * fit.coefficients[2, 3], abs=1e-4)
 
 
 def test_a_replicate_is_fitted_as_if_anew():

@@ -15,7 +15,7 @@ from trajectories.disclosure import protect
 from trajectories.disclosure import rates as periods
 from trajectories.exceptions import DisclosureError
 from trajectories.retention.course import main_fits
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import told_stays
 from trajectories.study import Study
 
 STUDY = Study(replicates=40, horizons=(6, 12, 24))

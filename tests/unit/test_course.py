@@ -24,7 +24,7 @@ from trajectories.retention.course.post_exit_states import (
 )
 from trajectories.retention.course.restricted_mean import area
 from trajectories.retention.main_fits import OF_STAYS
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import told_stays
 from trajectories.tables import MOVES, SPELLS, conform
 
 STUDY = Study(replicates=6, horizons=(6, 12, 24, 60), support=20, draws=3)

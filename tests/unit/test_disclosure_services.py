@@ -63,7 +63,7 @@ def test_each_table_goes_to_its_own_rule_and_comes_out_without_raw_columns(name)
 def test_the_names_are_those_of_the_room_that_makes_the_tables():
     gaps, given, transfer, use = (
         importlib.import_module(f"trajectories.analysis.services.{name}")
-        for name in ("gaps", "given", "transfer", "use")
+        for name in ("gaps", "service_events", "transfer", "use")
     )
     assert (use.REACH, use.DELAY, transfer.TRANSFER, transfer.NEVER, gaps.NEED, gaps.REASON) == (
         service_shares.REACH, service_shares.DELAY, service_shares.TRANSFER, service_shares.NEVER, service_shares.NEED,

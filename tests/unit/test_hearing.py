@@ -11,7 +11,7 @@ from trajectories import Study
 from trajectories.report.figures.reporting_delay import departures_known, reading
 from trajectories.report.words import words
 from trajectories.retention.reporting_delay import CHANNELS, TOO_FEW, how_departures_become_known
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import told_stays
 from trajectories.simulate.stays import hearing_of_shares
 
 STUDY = Study(replicates=0)

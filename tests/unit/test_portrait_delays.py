@@ -6,9 +6,7 @@ import pytest
 
 import portrait_tables
 from trajectories import protect
-from trajectories.analysis.portrait import contact_curve, delays, establishment_curve
-from trajectories.analysis.portrait import delays as since_arrival
-from trajectories.analysis.portrait import delays as since_contact
+from trajectories.analysis.portrait import contact_curve, delays, establishment_curve, since_arrival, since_contact
 from trajectories.analysis.portrait.delays import distribution, incidence
 from trajectories.study import Study
 

@@ -6,9 +6,7 @@ import pytest
 
 import portrait_tables
 from trajectories import protect
-from trajectories.analysis.portrait import counts_by_key, fiscal_years, portrait, stock_counts
-from trajectories.analysis.portrait import settlement as stock
-from trajectories.analysis.portrait import settlement as targets
+from trajectories.analysis.portrait import counts_by_key, fiscal_years, portrait, stock, stock_counts, targets
 from trajectories.disclosure import protected_counts
 from trajectories.disclosure.displayed import beside_targets
 from trajectories.study import Study

@@ -14,8 +14,8 @@ from trajectories.analysis.portrait import (
     country_groups,
     country_of_birth,
     household_type,
+    who,
 )
-from trajectories.analysis.portrait import demographics as who
 from trajectories.deposits.values import country_words
 from trajectories.study import Study
 

@@ -29,7 +29,6 @@ from trajectories.report.sections import course, elsewhere, headline, leads, met
 from trajectories.report.sections.counting import ORDERS
 from trajectories.report.sections.linkage import REFUSALS
 from trajectories.report.words import LOCALES, french, method_text, read_catalogue, words
-from trajectories.stays import evidence as conflicts
 from trajectories.study import REGION_CODES, Study
 
 PACKAGE = Path(trajectories.__file__).parent
@@ -328,9 +327,10 @@ def test_every_key_of_who_settled_has_its_words(fr):
 
 
 def test_every_rule_that_the_line_can_cite_is_known_to_the_report():
-    cited = set(re.findall(r"`([a-z]+_[a-z_]+)`", conflicts.__doc__))
-    assert cited == set(CONFLICT_RULES)
-    source = (PACKAGE / "persons" / "clusters.py").read_text(encoding="utf-8")
+    stays = " ".join(path.read_text(encoding="utf-8") for path in (PACKAGE / "stays").glob("*.py"))
+    assert set(re.findall(r"\bDecision\(\s*\"(\w+)\"", stays)) < set(CONFLICT_RULES)
+    assert all(f'"{rule}"' in stays for rule in CONFLICT_RULES)
+    source = (PACKAGE / "linkage" / "clusters.py").read_text(encoding="utf-8")
     assert all(f'"{reason}"' in source for reason in REFUSALS)
 
 

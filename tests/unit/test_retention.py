@@ -10,7 +10,7 @@ from trajectories import Cohort, Study, exits, retention, tables
 from trajectories.retention import estimate
 from trajectories.retention.bounds import observed_intervals
 from trajectories.retention.model_input import CAUSES
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import told_stays
 
 STUDY = Study.from_mapping({"horizons": [6, 12], "support": 1, "replicates": 0})
 

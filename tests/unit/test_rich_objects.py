@@ -20,7 +20,7 @@ from trajectories.disclosure import Protected, protect
 from trajectories.display import _TABLES
 from trajectories.report.notebook_tables import MOST_ROWS, band_text, picture, table_html
 from trajectories.report.words import NO_BREAK, words
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import told_stays
 
 matplotlib.use("Agg")
 NASTY = "<b>&"

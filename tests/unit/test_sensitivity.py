@@ -1,5 +1,7 @@
 """The sensitivity to the threshold equals the whole line walked again with other persons."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,7 +81,7 @@ def test_the_same_persons_give_the_same_rates_without_another_fit(line, monkeypa
     records, persons = line
     cohort, rates = walked(records, persons)
     # the name of the room is the function's in the package
-    monkeypatch.setattr("trajectories.retention.linkage_sensitivity.estimate", None)
+    monkeypatch.setattr(sys.modules["trajectories.retention.linkage_sensitivity"], "estimate", None)
     same = persons.assign(threshold=LOOSE)
     found = linkage_sensitivity(records, persons, same, study=STUDY, cohort=cohort, retention=rates)
     loose, study = (found[found["setting"].eq(name)].reset_index(drop=True) for name in ("loose", "study"))

@@ -263,13 +263,13 @@ def test_a_new_name_in_the_build_is_looked_for_in_what_was_searched_before(place
 
 
 def test_another_library_or_source_is_another_search(place, work, monkeypatch):
-    monkeypatch.setattr(tables_of_run, "whole_source", lambda **_: "another")
+    monkeypatch.setattr(around, "whole_source", lambda **_: "another")
     go(place)
     assert next(one[1] for one in work if one[0] == "withhold_leaks") == []
 
 
 def test_a_method_page_that_would_read_otherwise_is_written(place, work, monkeypatch):
-    monkeypatch.setattr(tables_of_run, "whole_source", lambda **_: "another")
+    monkeypatch.setattr(around, "whole_source", lambda **_: "another")
     whole = method_page.method_page
     monkeypatch.setattr(method_page, "method_page", lambda *about: whole(*about) + "<!-- -->")
     go(place)

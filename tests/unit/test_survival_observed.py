@@ -11,7 +11,7 @@ import pytest
 
 from brute_observed import stay_weights
 from reported_stays import FAILURE, HEARING, SURVIVAL, stays
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import told_stays
 from trajectories.survival import Reporting, observed_incidence, pool
 from trajectories.survival.observation import cells, service_model
 from trajectories.survival.observation.cells import FAILED, ascertain

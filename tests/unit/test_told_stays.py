@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories.simulate import SHORTCUTS, main_curve, shortcut_curve
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import SHORTCUTS, main_curve, shortcut_curve, told_stays
 from trajectories.simulate.stays import HEARING, LAST, hearing_of_shares
 from worlds.disturbed_stays import disturbed_stays
 

@@ -16,6 +16,7 @@ from trajectories.analysis.typology import (
     choose_k,
     clusters,
     distances,
+    indicators,
     representatives,
     rules,
     runs,
@@ -26,7 +27,6 @@ from trajectories.analysis.typology import (
     transition_rates,
     typology,
 )
-from trajectories.analysis.typology import naming as indicators
 from trajectories.analysis.typology.assembling import _completed, clustered_shares, observable
 from trajectories.analysis.typology.clusters import tree
 from trajectories.analysis.typology.naming import unique_names

@@ -11,8 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from trajectories.simulate import ToldStays
-from trajectories.simulate import stays as told_stays
+from trajectories.simulate import ToldStays, told_stays
 from trajectories.simulate.stays import DESTINATIONS
 
 CLOSURES, FALSE_NEWS, LINKS = 7, 8, 9
