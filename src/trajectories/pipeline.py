@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ from .linkage.review import read_decisions, review_folder, review_table, write_r
 from .provenance import choices, finished, linkage_model, refuse_mixture, unfinished
 from .stays.cohort import GIVEN, Cohort
 from .stays.partitions import build_stays
-from .stays.spells import NO_DAY_TOLD, Residences, cutoff_of
+from .stays.spells import NO_DAY_TOLD, cutoff_of
 from .study import STUDY_VARIABLE, Study
 
 # Below the derived folder: the deposits as a build before read them.
@@ -81,30 +81,43 @@ class Tables:
     _repr_html_ = as_html
 
 
-@dataclass(frozen=True)
-class Built:
+@dataclass(frozen=True, kw_only=True)
+class Built(Tables):
     """
-    What `build` made: deposits as read, who is who, residences, cohort, how many rows were left out by request, which
-    lines of the requests name nobody, how many reviewed pairs are of files that are not there today, and by which
-    weights who is who was decided.
+    The tables that `build` has just made, and what was noted on the way.
+
+    Attributes
+    ----------
+    cutoff : Timestamp
+        The last day of observation.
+    n_anew : int
+        Deposits that were read; the others are as a build before read them.
+    n_excluded : int
+        Records left out by request.
+    idle_lines : tuple of int
+        Lines of the requests that name nobody.
+    n_waiting : int
+        Reviewed pairs of files that are not there today.
+    weights : str
+        By which weights who is who was decided, as a sentence.
     """
 
-    deposits: Deposits
-    persons: pd.DataFrame
-    links: pd.DataFrame
-    alternatives: pd.DataFrame
-    residences: Residences
-    cohort: Cohort
+    cutoff: pd.Timestamp
+    n_anew: int
     n_excluded: int
-    idle_lines: tuple[int, ...] = ()
-    n_waiting: int = 0
-    weights: str = ""
+    idle_lines: tuple[int, ...]
+    n_waiting: int
+    weights: str
+
+    @property
+    def deposits(self) -> Deposits:
+        """The deposits as `read_deposits` gives them, without who asked to be left out."""
+        return Deposits(self.records, self.quarantine, self.issues, self.files, self.superseded, self.n_anew)
 
     @property
     def unreadable(self) -> pd.DataFrame:
         """The files that could not be read, with why."""
-        files = self.deposits.files
-        return files[files["status"].eq("unreadable")]
+        return self.files[self.files["status"].eq("unreadable")]
 
 
 def build(
@@ -136,7 +149,7 @@ def build(
     persons
     spells and cohort
     tables
-    >>> len(built.deposits.records), len(built.deposits.quarantine), built.cohort.cohort["region"].nunique()
+    >>> len(built.records), len(built.quarantine), built.cohort["region"].nunique()
     (5198, 83, 13)
     """
     say = progress or (lambda _: None)
@@ -170,15 +183,31 @@ def build(
     write_review(review, review_folder(study))
     say("spells and cohort")
     residences, cohort = build_stays(records, persons, study=study, executor=executor)
-    kept = replace(deposits, records=records, issues=cells_without(deposits.issues, deposits.records, gone))
-    links = links_without(resolved.links, resolved.persons, gone)
-    idle = idle_lines(deposits.records, requests)
     built = Built(
-        kept, persons, links, alternatives, residences, cohort, len(gone), idle, len(kept_decisions),
-        linked.weights.said,
-    )  # fmt: skip
+        records=records,
+        quarantine=deposits.quarantine,
+        issues=cells_without(deposits.issues, deposits.records, gone),
+        superseded=deposits.superseded,
+        files=deposits.files,
+        persons=persons,
+        links=links_without(resolved.links, resolved.persons, gone),
+        alternatives=alternatives,
+        observations=residences.observations,
+        spells=residences.spells,
+        moves=residences.moves,
+        conflicts=residences.conflicts,
+        cohort=cohort.cohort,
+        contacts=cohort.contacts,
+        set_aside=cohort.set_aside,
+        cutoff=residences.cutoff,
+        n_anew=deposits.n_anew,
+        n_excluded=len(gone),
+        idle_lines=idle_lines(deposits.records, requests),
+        n_waiting=len(kept_decisions),
+        weights=linked.weights.said,
+    )
     say("tables")
-    write_tables(built, study, synthetic)
+    _write(built, study, synthetic)
     # last: until every table is of this key, the folder is not
     note_key(study.paths.derived, None if synthetic else key)
     finished(study.paths.derived)
@@ -214,37 +243,17 @@ def _nothing_usable(study: Study, deposits: Deposits) -> str:
     return f"None of the {len(deposits.files)} file(s) in {study.paths.raw} holds a usable row.{first}"
 
 
-def write_tables(built: Built, study: Study, synthetic: bool) -> None:
+def _write(built: Built, study: Study, synthetic: bool) -> None:
     """Every table as parquet in the derived folder, with the perimeter, scope and cut-off they were made for."""
     folder = private_folder(study.paths.derived)
     private_folder(folder / "tmp")
     unfinished(folder)
-    notes = choices(study) | {
-        "cutoff": built.residences.cutoff.date().isoformat(),
-        "synthetic": "yes" if synthetic else "no",
-    }
-    made = {
-        "records": built.deposits.records,
-        "quarantine": built.deposits.quarantine,
-        "issues": built.deposits.issues,
-        "superseded": built.deposits.superseded,
-        "files": built.deposits.files,
-        "persons": built.persons,
-        "links": built.links,
-        "alternatives": built.alternatives,
-        "observations": built.residences.observations,
-        "spells": built.residences.spells,
-        "moves": built.residences.moves,
-        "conflicts": built.residences.conflicts,
-        "cohort": built.cohort.cohort,
-        "contacts": built.cohort.contacts,
-        "set_aside": built.cohort.set_aside,
-    }
-    for name, frame in made.items():
-        tables.save(tables.conform(frame, tables.TABLES[name], copy=False), tables.TABLES[name], folder, **notes)
-    counts = accounting(built.deposits, built.n_excluded)
+    notes = choices(study) | {"cutoff": built.cutoff.date().isoformat(), "synthetic": "yes" if synthetic else "no"}
+    for name in Tables.__dataclass_fields__:
+        frame = tables.conform(getattr(built, name), tables.TABLES[name], copy=False)
+        tables.save(frame, tables.TABLES[name], folder, **notes)
     with replaced(folder / "accounting.parquet") as scratch:
-        counts.to_parquet(scratch, index=False)
+        accounting(built.files, built.records, built.n_excluded).to_parquet(scratch, index=False)
 
 
 def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | None = None) -> Cohort:

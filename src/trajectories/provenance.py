@@ -80,8 +80,8 @@ def note_built(study: Study, origin: dict[str, Any], built: Built) -> None:
     The clerical review is read and written by the build: it is as it is now. So is the key, which a first build makes.
     A deposit that could not be opened when it was read, though it could when its hash was taken, is to be tried again.
     """
-    refused = built.deposits.files["message"].str.startswith(CANNOT_OPEN.partition("{")[0], na=False)
-    closed = dict.fromkeys(built.deposits.files.loc[refused, "file"])
+    refused = built.files["message"].str.startswith(CANNOT_OPEN.partition("{")[0], na=False)
+    closed = dict.fromkeys(built.files.loc[refused, "file"])
     now = {
         "deposits": {**origin["deposits"], **closed},
         "review": file_hash(review_folder(study) / REVIEW),

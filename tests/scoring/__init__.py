@@ -81,12 +81,11 @@ def found_in(folder: Path, truth: Truth | None = None) -> Found:
     if truth is None:
         mark_synthetic(folder)
         made = build(study)
-        deposits, persons, residences, cohort = made.deposits, made.persons, made.residences, made.cohort
-    else:
-        deposits = read_deposits(study.paths.raw, study=study)
-        persons = true_persons(truth, deposits.records)
-        residences = build_spells(deposits.records, persons, study=study)
-        cohort = build_cohort(residences, deposits.records, persons, study=study)
+        return Found(made.deposits, made.persons, made.spells, made.moves, made.cohort, made.contacts, made.cutoff)
+    deposits = read_deposits(study.paths.raw, study=study)
+    persons = true_persons(truth, deposits.records)
+    residences = build_spells(deposits.records, persons, study=study)
+    cohort = build_cohort(residences, deposits.records, persons, study=study)
     return Found(
         deposits, persons, residences.spells, residences.moves, cohort.cohort, cohort.contacts, residences.cutoff
     )

@@ -47,14 +47,6 @@ COMPARED = ("period", "immigration_category", "household_type", "region")
 COARSE = (0.25, 0.5, 1.0, 2.0, 4.0)
 PANEL_HORIZONS = (12, 24)
 # The tables of a build that are read; each is part of what an analysis was made from (provenance.analysed_from).
-READ = {
-    table.name: table
-    for table in (
-        tables.COHORT, tables.CONTACTS, tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES,
-        tables.CONFLICTS, tables.SPELLS, tables.MOVES, tables.OBSERVATIONS, tables.ISSUES,
-    )
-}  # fmt: skip
-
 # What is read of the services that those of each stay received, in the region and before it.
 RECEIVED_READ = {
     "records": ("record_id", "organisation_zone", "service", "service_date_earliest", "service_date_latest"),
@@ -117,7 +109,7 @@ def estimates_of(
     study: Study, cutoff: pd.Timestamp, say: Callable[[str], None] = lambda _: None, executor: Executor | None = None
 ) -> dict[str, pd.DataFrame]:
     """Every table of an analysis, by name, from the build in `study.paths.derived`; `cutoff` is that of the build."""
-    built = _Build(study.paths.derived)
+    built = _Tables(study.paths.derived)
     made: dict[str, pd.DataFrame] = {}
 
     say("portrait")
@@ -158,22 +150,21 @@ def estimates_of(
     return made
 
 
-class _Build:
-    """The tables of a build by name, each read when a room asks for it, and held by that room alone."""
+class _Tables:
+    """The tables of a build: each is read when a room asks for it, and held by that room alone."""
 
     def __init__(self, folder: Path):
         self.folder = folder
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        return tables.load(READ[name], self.folder)
+        return tables.load(tables.TABLES[name], self.folder)
 
     def of(self, *names: str, read: Mapping[str, Iterable[str]]) -> list[pd.DataFrame]:
         """Tables in the order asked, each with the columns that a room reads of it, or whole where it names none."""
-        found = {name: tables.load(READ[name], self.folder, columns=read.get(name)) for name in names}
-        return list(found.values())
+        return [tables.load(tables.TABLES[name], self.folder, columns=read.get(name)) for name in names]
 
 
-def _portrait(built: _Build, cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
+def _portrait(built: _Tables, cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
     """Who settled where, and what became of the rows; what the linkage weighs."""
     names = ("cohort", "contacts", "spells", "moves", "observations", "records", "persons")
     drawn = whole_portrait(*built.of(*names, read=PORTRAIT_READS), cutoff=cutoff, study=study)
@@ -185,7 +176,7 @@ def _portrait(built: _Build, cutoff: pd.Timestamp, study: Study) -> dict[str, pd
     return found | {"weights": match_weights(linkage_model(study))}
 
 
-def _services(built: _Build, study: Study) -> dict[str, pd.DataFrame]:
+def _services(built: _Tables, study: Study) -> dict[str, pd.DataFrame]:
     """Which services households get, the way from the metropole to a region, and where there are gaps."""
     names = ("cohort", "contacts", "records", "persons")
     return describing_tables(*built.of(*names, read=SERVICES_READ), issues=built["issues"], study=study)
@@ -197,13 +188,13 @@ def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], each
     return pd.concat(found, ignore_index=True) if found else work({})
 
 
-def _services_of_stays(cohort: pd.DataFrame, built: _Build) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _services_of_stays(cohort: pd.DataFrame, built: _Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Services received in the region of each stay, and before it in the metropole."""
     records, persons = built.of("records", "persons", read=RECEIVED_READ)
     return services_in_stays(cohort, records, persons), control_services(cohort, records, persons)
 
 
-def _course(fits: dict[str, MainFit], built: _Build, study: Study, each: Each) -> dict[str, pd.DataFrame]:
+def _course(fits: dict[str, MainFit], built: _Tables, study: Study, each: Each) -> dict[str, pd.DataFrame]:
     """What became of those who settled, beyond the curve; and the curve along what it assumes."""
     names = ("cohort", "contacts", "spells", "moves")
     found = course(*(built[name] for name in names), study=study, fits=fits)
@@ -245,7 +236,7 @@ def _typology(
 
 
 def _sensitivity(
-    built: _Build, rates: pd.DataFrame, study: Study, executor: Executor | None
+    built: _Tables, rates: pd.DataFrame, study: Study, executor: Executor | None
 ) -> dict[str, pd.DataFrame]:
     """What the estimate becomes under other settings than the study's."""
     both = built.of("persons", "alternatives", read={"persons": tables.WHOSE})

@@ -80,7 +80,7 @@ def build_step(
         else:
             built = pipeline.build(study, progress=say, new_key=new_key, force=force, executor=executor)
             note_built(study, origin, built)
-            n_anew = built.deposits.n_anew
+            n_anew = built.n_anew
     derived = study.paths.derived
     files, persons, stays = (tables.load(one, derived) for one in (tables.FILES, tables.PERSONS, tables.COHORT))
     noted = stamp.read()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ...deposits import Deposits
 from ...linkage.clusters import BELOW, LINKED
 from ...linkage.review import DOUBTFUL
 from ...study import Study
@@ -74,7 +73,7 @@ def decisions(
     return whole.assign(group=PROVINCE)[list(COLUMNS)]
 
 
-def accounting(deposits: Deposits, n_excluded: int) -> pd.DataFrame:
+def accounting(files: pd.DataFrame, records: pd.DataFrame, n_excluded: int) -> pd.DataFrame:
     """
     What became of the rows read and of the places typed (province only), as the same kind of table.
 
@@ -85,11 +84,10 @@ def accounting(deposits: Deposits, n_excluded: int) -> pd.DataFrame:
     >>> files = pd.DataFrame({"n_accepted": [8], "n_quarantined": 1, "n_superseded": 0, "n_duplicate": 2})
     >>> typed = pd.DataFrame({"residence": ["Laval", None], "residence_match": ["exact", None],
     ...                       "destination": ["Gaspé", "Nord"], "destination_match": ["exact", "none"]})
-    >>> table = accounting(Deposits(typed, None, None, files, None, n_anew=1), n_excluded=3).set_index("key")["persons"]
+    >>> table = accounting(files, typed, n_excluded=3).set_index("key")["persons"]
     >>> table[["accepted", "excluded", "total", "resolved", "none"]].tolist()
     [5, 3, 11, 2, 1]
     """
-    files = deposits.files
     rows = {
         "accepted": int(files["n_accepted"].sum()) - n_excluded,
         "quarantined": int(files["n_quarantined"].sum()),
@@ -97,7 +95,6 @@ def accounting(deposits: Deposits, n_excluded: int) -> pd.DataFrame:
         "duplicate": int(files["n_duplicate"].sum()),
         "excluded": n_excluded,
     }
-    records = deposits.records
     typed = pd.concat([records[f"{place}_match"][records[place].notna()] for place in ("residence", "destination")])
     outcome = typed.where(typed.isin(["ambiguous", "area_only", "none"]), "resolved").value_counts()
     places = {key: int(outcome.get(key, 0)) for key in ("resolved", "ambiguous", "area_only", "none")}
