@@ -18,7 +18,7 @@ from .tables import PROVINCE
 REGIONS = tuple(code for code in REGION_CODES if code not in METROPOLITAN_REGIONS)
 
 
-def reported_groups(study: Study | None = None) -> tuple[str, ...]:
+def reported_groups(study: Study) -> tuple[str, ...]:
     """
     The groups of a run: the province, the regions outside Montréal and Laval, then the groups of the study.
 
@@ -27,10 +27,10 @@ def reported_groups(study: Study | None = None) -> tuple[str, ...]:
     >>> reported_groups(Study(groups={"Est": ("01", "11")}))[-2:]
     ('17', 'Est')
     """
-    return (PROVINCE, *REGIONS, *(() if study is None else study.groups))
+    return (PROVINCE, *REGIONS, *study.groups)
 
 
-def regions_of(group: str, study: Study | None = None) -> tuple[str, ...]:
+def regions_of(group: str, study: Study) -> tuple[str, ...]:
     """
     The regions that a group is made of.
 
@@ -46,16 +46,14 @@ def regions_of(group: str, study: Study | None = None) -> tuple[str, ...]:
     """
     if group == PROVINCE:
         return REGIONS
-    if study is not None and group in study.groups:
+    if group in study.groups:
         return tuple(study.groups[group])
     if group in REGION_CODES:
         return (group,)
     raise ValueError(f"group {group!r} is neither {PROVINCE}, a region code, nor a group of the study.")
 
 
-def members(
-    stays: pd.DataFrame, study: Study | None = None, groups: Iterable[str] | None = None
-) -> dict[str, np.ndarray]:
+def members(stays: pd.DataFrame, study: Study, groups: Iterable[str] | None = None) -> dict[str, np.ndarray]:
     """
     Which rows are of each group.
 
@@ -63,7 +61,7 @@ def members(
     ----------
     stays : DataFrame
         Any table with a column `region`; the province is all of its rows, those without region too.
-    study : Study, optional
+    study : Study
         For the groups it names.
     groups : iterable of str, optional
         `province`, region codes, names of study.groups, or `column=value` (a column of the table);
@@ -85,7 +83,6 @@ def members(
     >>> [rows.tolist() for rows in members(stays, study, ["province", "Est", "sex=F"]).values()]
     [[True, True, True], [True, False, False], [True, False, True]]
     """
-    study = study or Study()
     if isinstance(groups, str):
         raise ValueError(f"groups is one text, {groups!r}: give a list, [{groups!r}].")
     found = {}

@@ -98,13 +98,27 @@ def note_built(study: Study, origin: dict[str, Any], built: Built) -> None:
     )
 
 
+# The tables of a build that an analysis reads (analysis/analyse.py can read no other).
+READ = (
+    "records",
+    "persons",
+    "links",
+    "alternatives",
+    "conflicts",
+    "cohort",
+    "contacts",
+    "files",
+    "issues",
+    "spells",
+    "moves",
+    "observations",
+)
+
+
 def analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
     """All that the estimates depend on: tables, settings, the library's source, the libraries that compute."""
-    names = [*(t.name for t in (tables.RECORDS, tables.PERSONS, tables.LINKS, tables.ALTERNATIVES, tables.CONFLICTS,
-                                tables.COHORT, tables.CONTACTS, tables.FILES, tables.ISSUES, tables.SPELLS,
-                                tables.MOVES, tables.OBSERVATIONS)), "accounting"]  # fmt: skip
     return {
-        "tables": {name: file_hash(study.paths.derived / f"{name}.parquet") for name in names},
+        "tables": {name: file_hash(study.paths.derived / f"{name}.parquet") for name in (*READ, "accounting")},
         "study": settings_of(study),
         "notes": notes,
         "model": linkage_model(study).to_json(),

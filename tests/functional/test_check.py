@@ -10,6 +10,7 @@ import pytest
 from commands import call
 from trajectories.deposits.check import check_file
 from trajectories.deposits.template import write_template
+from trajectories.study import Study
 
 NAME = "EER01_2021-2022_T3_2022-01-20.csv"
 HEADER = (
@@ -104,7 +105,7 @@ def test_a_csv_becomes_a_marked_workbook(tmp_path, capsys):
     summary = " ".join(str(cell) for row in book["Vérification"].iter_rows(values_only=True) for cell in row)
     assert not [value for value in PERSONAL if value in comments + summary]
     # what was marked is read as the deposit was: the list of problems is no data
-    before, after = check_file(tmp_path / NAME)[0], check_file(marked)[0]
+    before, after = check_file(tmp_path / NAME, study=Study())[0], check_file(marked, study=Study())[0]
     assert [p.references for p in after.problems] == [p.references for p in before.problems]
 
 

@@ -39,7 +39,9 @@ def without_effect(seed, n=1500):
     services = pd.concat(parts, ignore_index=True)
     before = keys[rng.random(n) < 0.4].assign(month=-2.0, service="information")
     completed = completed_stays(given.cohort, given.contacts, m=8)
-    table = associations(completed, services, before=before, only=[*AGREE, "before_departure", "permuted"])
+    table = associations(
+        completed, services, before=before, only=[*AGREE, "before_departure", "permuted"], study=Study()
+    )
     reach = services.groupby("service").size().rename("households").reset_index()
     reach = reach.assign(group="province", when="after", stream="all", n_start=n, estimate=reach["households"] / n)
     return ranked_leads({"associations": table, "service_reach": reach}).assign(seed=seed)

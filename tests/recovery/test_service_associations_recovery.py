@@ -12,6 +12,7 @@ from stays_with_covariates import told
 from trajectories.analysis.imputation import completed_stays
 from trajectories.analysis.services.association import associations, naive_ever_received
 from trajectories.simulate.served_stays import served_stays
+from trajectories.study import Study
 
 TRUE = 0.6
 
@@ -26,10 +27,14 @@ def shuffled(services, frame, seed):
 
 def replicate(seed, ratio, only):
     stays = served_stays(1500, seed, ratio=ratio)
-    made = [associations(stays.completed, stays.services, contacts=stays.contacts, before=stays.before, only=only)]
+    made = [
+        associations(
+            stays.completed, stays.services, contacts=stays.contacts, before=stays.before, only=only, study=Study()
+        )
+    ]
     if ratio == 1 and seed % 3 == 0:  # what finds an effect nearly always needs fewer
         again = shuffled(stays.services, stays.completed[0], seed)
-        made.append(associations(stays.completed, again, only=["discrete"]).assign(control="shuffled"))
+        made.append(associations(stays.completed, again, only=["discrete"], study=Study()).assign(control="shuffled"))
         made.append(naive_ever_received(stays.completed, stays.services))
     return pd.concat(made).assign(control=lambda t: t["control"].fillna(""), seed=seed)
 
@@ -109,7 +114,7 @@ def test_no_effect_where_ends_are_drawn():
         completed = completed_stays(given.cohort, given.contacts, m=8)
         # the table of contacts holds services too
         contacts = pd.concat([given.contacts, services.assign(kind="service")])
-        parts.append(associations(completed, services, contacts=contacts))
+        parts.append(associations(completed, services, contacts=contacts, study=Study()))
     table = pd.concat(parts).dropna(subset="estimate").assign(control=lambda t: t["control"].fillna(""))
     table["rejected"] = table["p_value"] < 0.05
     found = table.groupby(["method", "control"])[["estimate", "se", "missing", "rejected"]].mean()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from trajectories.analysis import analyse as analysis
-from trajectories.provenance import analysed_from
+from trajectories.analysis import analyse
+from trajectories.provenance import READ, analysed_from
 from trajectories.stamps import Stamp
 from trajectories.study import Study
 
@@ -55,7 +55,7 @@ def test_settings_are_part_of_the_origin_and_folders_are_not(tmp_path):
 
 
 def test_every_table_that_an_analysis_reads_is_part_of_its_origin(tmp_path):
-    read = set(analysis.READ)
-    assert {"cohort", "issues"} < read <= set(analysed_from(Study.from_mapping({}, folder=tmp_path), {})["tables"])
+    origin = analysed_from(Study.from_mapping({}, folder=tmp_path), {})
+    assert {"cohort", "issues"} < set(READ) < set(origin["tables"])
     with pytest.raises(KeyError):  # and no other can be
-        analysis._Build(tmp_path)["quarantine"]
+        analyse._Tables(tmp_path)["quarantine"]

@@ -11,6 +11,7 @@ from trajectories.deposits.crosswalks import COLUMNS, DATES
 from trajectories.deposits.template import default_name, dictionary, headers, write_template
 from trajectories.deposits.template import template as make
 from trajectories.exceptions import TrajectoriesError
+from trajectories.study import Study
 
 DATA, DICTIONARY, EXAMPLES = "Dépôt", "Dictionnaire", "Exemples"
 
@@ -87,9 +88,9 @@ def test_the_examples_read_clean(filled):
 
 
 def test_an_empty_template_and_a_filled_one_check_clean(filled, tmp_path):
-    assert check_file(filled)[0].status == 0
+    assert check_file(filled, study=Study())[0].status == 0
     empty = write_template(tmp_path / default_name("EER01"), "EER01")
-    checked, _ = check_file(empty)
+    checked, _ = check_file(empty, study=Study())
     assert (checked.status, checked.n_read) == (0, 0)
 
 

@@ -10,6 +10,7 @@ from trajectories.analysis.portrait import types_by_place, whole_portrait
 from trajectories.analysis.portrait.demographics import DELAY_CLASSES
 from trajectories.disclosure import protected_counts
 from trajectories.disclosure.beside_counts import delays_beside_counts, stock_beside_counts, types_beside_counts
+from trajectories.study import Study
 
 THRESHOLD = 10
 
@@ -169,7 +170,7 @@ def typed(persons):
 
 
 def test_types_are_counted_by_place_and_add_up():
-    counted = types_by_place(typed({"05": {"stays": 40, "onward": 12}, "03": {"stays": 30}}))
+    counted = types_by_place(typed({"05": {"stays": 40, "onward": 12}, "03": {"stays": 30}}), study=Study())
     told = counted.set_index(["group", "key"])[["persons", "households"]]
     assert told.loc[("05", "onward")].tolist() == [12, 6] and told.loc[("03", "onward")].tolist() == [0, 0]
     assert told.loc[("province", "stays")].tolist() == [70, 35]
@@ -179,7 +180,7 @@ def test_a_type_that_the_regions_hide_is_hidden_among_the_types_too():
     members = typed(
         {"05": {"stays": 60, "onward": 4, "circular": 30}, "03": {"stays": 80, "onward": 13, "circular": 30}}
     )
-    counts = protected_counts(types_by_place(members))
+    counts = protected_counts(types_by_place(members, study=Study()))
     whole = pd.DataFrame({
         "type": [1, 2, 3], "name": ["stays", "circular", "onward"], "n_persons": [140, 60, 17],
         "n_households": [70, 30, 8], "share": [0.65, 0.27, 0.08], "silhouette": [0.9, 0.8, 0.7],
@@ -191,4 +192,6 @@ def test_a_type_that_the_regions_hide_is_hidden_among_the_types_too():
     beside = types_beside_counts(alone, counts).frame.set_index("name")
     assert beside["shown"].to_dict() == hidden.to_dict()
     assert beside["share_rounded"].isna().all() and beside.loc[~beside["shown"], "persons_rounded"].isna().all()
-    assert types_beside_counts(alone, protected_counts(types_by_place(members).assign(table="x"))) is alone
+    assert (
+        types_beside_counts(alone, protected_counts(types_by_place(members, study=Study()).assign(table="x"))) is alone
+    )

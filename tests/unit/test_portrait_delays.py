@@ -237,7 +237,7 @@ def test_delays_have_a_row_a_month_group_and_method(made):
 
 def test_curves_of_counts_are_of_everybody_and_can_be_protected(made):
     settled = since_arrival(made.cohort, made.records)
-    raw = establishment_curve(settled)
+    raw = establishment_curve(settled, study=Study())
     sums = raw.groupby("group")[["n_entry", "n_censor", "n_exit_settled"]].sum()
     assert sums["n_entry"].eq(sums["n_censor"] + sums["n_exit_settled"]).all()
     kept = settled[settled["left_out"].isna()]

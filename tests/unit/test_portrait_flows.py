@@ -49,7 +49,7 @@ def test_an_area_is_unknown_only_where_a_large_town_may_be_meant():
 
 
 def test_each_person_counts_once_by_the_first_move_into_the_group(made):
-    found = flows(made.moves, made.spells, groups=["province", *REGION_CODES])
+    found = flows(made.moves, made.spells, groups=["province", *REGION_CODES], study=Study())
     secondary = made.moves[made.moves["kind"].eq("secondary")]
     assert found[found["group"].eq("province")]["persons"].sum() == secondary["person_id"].nunique()
     for region, part in secondary.groupby("destination_region"):
@@ -72,7 +72,7 @@ def test_a_key_that_somebody_might_have_is_a_zero_and_one_that_nobody_can_have_i
 
 
 def test_the_matrix_has_the_counts_of_the_regions_and_leaves_out_whoever_nobody_is(made):
-    found = flows(made.moves, made.spells)
+    found = flows(made.moves, made.spells, study=Study())
     matrix = flow_matrix(found)
     assert matrix.index.tolist() == ["06", "13", "16"]
     assert not {"11", "17"} & set(matrix.columns)
@@ -90,7 +90,7 @@ def test_the_matrix_has_the_counts_of_the_regions_and_leaves_out_whoever_nobody_
 
 
 def test_the_matrix_of_origins_is_of_every_pathway(made):
-    raw = portrait(made.cohort, made.contacts)
+    raw = portrait(made.cohort, made.contacts, study=Study())
     matrix = flow_matrix(raw, table="origin", measure="households")
     counted = raw[raw["table"].eq("origin") & ~raw["group"].eq("province")]
     assert matrix.to_numpy().sum() == counted["households"].sum()
@@ -101,7 +101,7 @@ def test_the_matrix_of_origins_is_of_every_pathway(made):
 
 
 def test_the_protected_matrix_hides_small_cells_and_shows_no_more_than_is_displayed(made):
-    raw = flows(made.moves, made.spells)
+    raw = flows(made.moves, made.spells, study=Study())
     shown = protected_counts(raw).frame
     cells = raw.merge(shown, on=["group", "table", "key"])
     told = cells[cells["shown"]]
@@ -158,7 +158,7 @@ def walk(*steps):
     ],
 )
 def test_the_kind_is_the_first_that_fits_the_course(steps, expected):
-    found = migrations(*walk(*steps), groups=expected)
+    found = migrations(*walk(*steps), groups=expected, study=Study())
     assert found[found["persons"].eq(1)].set_index("group")["key"].to_dict() == expected
     assert found["persons"].sum() == len(expected)
 
@@ -196,14 +196,16 @@ def test_a_service_counts_where_the_metropole_gave_it_before_the_establishment()
     )
     records["service_date_latest"] = pd.to_datetime(records["day"])
     persons = pd.DataFrame({"record_id": list("12345"), "person_id": list("abcde")})
-    found = services_before(stays, records, persons, groups=["05"]).set_index(["table", "key"])["persons"]
+    found = services_before(stays, records, persons, groups=["05"], study=Study()).set_index(["table", "key"])[
+        "persons"
+    ]
     assert found["service_information"].to_dict() == {"yes": 2, "no": 2}
     assert found["service_any"].to_dict() == {"yes": 2, "no": 2}
     assert found["service_pairing"].to_dict() == {"yes": 0, "no": 4}
 
 
 def test_yes_and_no_part_those_who_came_from_the_metropole(made):
-    found = services_before(made.cohort, made.records, made.persons)
+    found = services_before(made.cohort, made.records, made.persons, study=Study())
     assert set(found["table"]) == set(SERVICE_TABLES)
     secondary = made.cohort[made.cohort["pathway"].eq("secondary")]
     expected = secondary.groupby("region")["person_id"].nunique()
@@ -216,8 +218,9 @@ def test_yes_and_no_part_those_who_came_from_the_metropole(made):
 
 def test_no_move_and_no_record_are_zeros_that_can_be_protected(made):
     found = pd.concat([
-        flows(made.moves.iloc[:0], made.spells), migrations(made.cohort.iloc[:0], made.moves),
-        services_before(made.cohort.iloc[:0], made.records.iloc[:0], made.persons),
+        flows(made.moves.iloc[:0], made.spells, study=Study()),
+        migrations(made.cohort.iloc[:0], made.moves, study=Study()),
+        services_before(made.cohort.iloc[:0], made.records.iloc[:0], made.persons, study=Study()),
     ])  # fmt: skip
     assert set(found["table"]) == {FLOW, "migration", *SERVICE_TABLES}
     assert protected_counts(found).frame["persons_rounded"].eq(0).all()
@@ -229,7 +232,7 @@ def test_no_small_cell_of_the_flows_can_be_found_from_the_others_and_the_number_
     """By linear programming: what is displayed, and the exact sum of each region, leave all of 1 … 9 open."""
     from scipy.optimize import linprog
 
-    raw = flows(made.moves, made.spells)
+    raw = flows(made.moves, made.spells, study=Study())
     cells = raw.merge(protected_counts(raw).frame, on=["group", "table", "key"])
     tried = 0
     for _, part in cells.groupby("group"):

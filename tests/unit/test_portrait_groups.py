@@ -21,7 +21,7 @@ def told(frame, group):
 
 
 def test_the_groups_of_a_run_are_the_province_fifteen_regions_and_those_of_the_study():
-    assert reported_groups() == ("province", *REGIONS)
+    assert reported_groups(study=Study()) == ("province", *REGIONS)
     assert len(REGIONS) == 15
     assert not {"06", "13"} & set(REGIONS)
     assert reported_groups(STUDY) == ("province", *REGIONS, "Est-du-Québec", "Nord")

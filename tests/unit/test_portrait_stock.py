@@ -31,6 +31,7 @@ def of(*spells):
 
 
 def bounds(spells, group, **more):
+    more = {"study": Study(), **more}
     found = stock(spells, cutoff=CUTOFF, groups=[group], start=pd.Timestamp("2021-01-01"), **more)
     return found["persons_lower"].tolist(), found["persons_upper"].tolist()
 
@@ -91,7 +92,7 @@ def test_a_household_is_there_as_long_as_one_of_its_members():
         spell("a", "05", "2021-01-10", "2021-03-10", household="H", outcome="left"),
         spell("b", "05", "2021-01-10", "2021-05-10", household="H", outcome="left"),
     )
-    found = stock(spells, cutoff=CUTOFF, groups=["05"])
+    found = stock(spells, cutoff=CUTOFF, groups=["05"], study=Study())
     assert found["persons_upper"].tolist() == [2, 2, 1, 1] + [0] * 8
     assert found["households_lower"].tolist() == found["households_upper"].tolist() == [1] * 4 + [0] * 8
 
@@ -106,7 +107,7 @@ def test_bounds_agree_with_a_plain_count_day_by_day():
         rows.append(spell(f"p{n}", "06", (days[2], days[3]), (days[4], days[5]), zone="metropole"))
         rows.append(spell(f"p{n}", "05", (days[4], days[5]), (days[5], None), household=f"h{n // 3}", outcome="lost"))
     spells = of(*rows)
-    found = stock(spells, cutoff=CUTOFF, groups=["05"]).set_index("month")
+    found = stock(spells, cutoff=CUTOFF, groups=["05"], study=Study()).set_index("month")
     here = spells[spells["region"].eq("05")]
     for day, row in found.iterrows():
         open_ = here["end_latest"].isna()
@@ -122,13 +123,13 @@ def test_bounds_agree_with_a_plain_count_day_by_day():
 
 def test_no_spell_en_region_is_no_month():
     spells = of(spell("a", "06", "2021-01-10", "2021-03-10", zone="metropole"))
-    assert stock(spells, cutoff=CUTOFF, groups=["05", "province"]).empty
-    assert stock(spells.iloc[:0], cutoff=CUTOFF).empty
+    assert stock(spells, cutoff=CUTOFF, groups=["05", "province"], study=Study()).empty
+    assert stock(spells.iloc[:0], cutoff=CUTOFF, study=Study()).empty
 
 
 def test_once_a_year_the_stock_can_be_protected_and_small_ones_are_hidden():
     made = portrait_tables.make(400, seed=5)
-    monthly = stock(made.spells, cutoff=portrait_tables.CUTOFF)
+    monthly = stock(made.spells, cutoff=portrait_tables.CUTOFF, study=Study())
     assert (monthly["persons_lower"] <= monthly["persons_upper"]).all()
     counts = stock_counts(monthly)
     assert {table[-5:] for table in counts["table"]} == {"03-31"}
@@ -170,14 +171,14 @@ def test_the_target_of_several_regions_is_known_where_each_has_one():
     everywhere = Study(targets={(f"{code:02d}", "2021-2022"): 2 for code in range(1, 18)})
     whole = targets(settled(("a", "H", "01", "2021-05-01", "2021-05-01")), study=everywhere)
     assert whole.loc[whole["group"].eq("province"), "target"].tolist() == [30]  # 06 and 13 are no region to settle in
-    none = targets(settled(("a", "H", "01", "2021-05-01", "2021-05-01")))
+    none = targets(settled(("a", "H", "01", "2021-05-01", "2021-05-01")), study=Study())
     assert none["target"].isna().all()
 
 
 def test_targets_count_as_the_table_of_fiscal_years_does():
     made = portrait_tables.make(300, seed=6)
-    counts = portrait(made.cohort, made.contacts).query("table == 'fiscal_year' and persons > 0")
-    found = targets(made.cohort).query("households > 0")
+    counts = portrait(made.cohort, made.contacts, study=Study()).query("table == 'fiscal_year' and persons > 0")
+    found = targets(made.cohort, study=Study()).query("households > 0")
     both = counts.merge(found, left_on=["group", "key"], right_on=["group", "fiscal_year"])
     assert len(both) == len(counts) == len(found)
     assert both["households_x"].equals(both["households_y"])
@@ -191,7 +192,9 @@ def test_what_is_told_beside_a_target_is_protected():
     rows += [(f"r{n}", f"k{n}", "07", "2021-05-01", "2021-05-01") for n in range(24)]
     frame = settled(*rows)
     year = frame.assign(fiscal_year=fiscal_years(frame["establishment_latest"]))
-    told = protected_counts(counts_by_key(year, {"fiscal_year": ()}, groups=["province", "01", "05", "07"]))
+    told = protected_counts(
+        counts_by_key(year, {"fiscal_year": ()}, groups=["province", "01", "05", "07"], study=Study())
+    )
     found = beside_targets(told, STUDY).set_index("group")
     assert found.loc["05"].tolist() == ["2021-2022", 35, 40, 90, True]
     assert found.loc["01", "target"] == 8

@@ -136,14 +136,14 @@ def test_a_person_is_what_they_were_at_the_first_stay(made):
     person = again["person_id"].iloc[0]
     cohort = made.cohort[made.cohort["person_id"].eq(person)].assign(french=["none", "advanced"][:1] + ["advanced"] * (
         int(made.cohort["person_id"].eq(person).sum()) - 1))  # fmt: skip
-    found = who(cohort, made.records, made.persons, groups=["province"])
+    found = who(cohort, made.records, made.persons, groups=["province"], study=Study())
     counted = found[found["table"].eq("french") & found["persons"].gt(0)]
     assert counted["key"].tolist() == ["none"]
 
 
 def test_nothing_known_is_unknown_and_a_pathway_is_selected(made):
     blank = made.cohort.assign(french=None, age=np.nan, years_since_arrival=np.nan)
-    found = who(blank, made.records, made.persons, groups=["province"])
+    found = who(blank, made.records, made.persons, groups=["province"], study=Study())
     of = found[found["persons"].gt(0)].groupby("table")["key"].agg(list)
     assert of["french"] == of["age"] == of["delay"] == ["unknown"]
     only = who(made.cohort, made.records, made.persons, study=Study(pathway="primary"), groups=["province"])

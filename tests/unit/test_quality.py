@@ -65,7 +65,7 @@ def all_of(read):
 
 @pytest.fixture(scope="module")
 def found(read):
-    return organisation_quality(given(all_of(read), pd.Timestamp("2022-03-31")))
+    return organisation_quality(given(all_of(read), pd.Timestamp("2022-03-31")), study=Study())
 
 
 def of(found, measure, code="OBR01", key=None):
@@ -103,7 +103,7 @@ def test_missing_and_late_quarters_are_named(found):
 def test_a_quarter_after_the_cut_off_is_nobodys_fault(read):
     records = read.records.copy()
     records.loc[records["file"].eq(LATE_FILE), "fiscal_year"] = "2098-2099"
-    found = organisation_quality(given({**all_of(read), "records": records}, pd.Timestamp("2022-03-31")))
+    found = organisation_quality(given({**all_of(read), "records": records}, pd.Timestamp("2022-03-31")), study=Study())
     assert len(found.quarters) < 5
 
 
@@ -178,7 +178,9 @@ def files(n):
 
 def quality(rows, cutoff="2023-03-31", **more):
     made = records(rows)
-    return organisation_quality(given({"records": made, "files": files(len(made)), **more}, pd.Timestamp(cutoff)))
+    return organisation_quality(
+        given({"records": made, "files": files(len(made)), **more}, pd.Timestamp(cutoff)), study=Study()
+    )
 
 
 def row(code="OBR01", year="2021-2022", quarter=1, filed="2021-07-10", zone="region", number="1", **facts):
@@ -357,13 +359,13 @@ def written(read, folder):
 
 def test_a_build_is_read_and_what_it_lacks_is_named(read, found, tmp_path):
     folder = written(read, tmp_path)
-    again = organisation_quality(folder)
+    again = organisation_quality(folder, study=Study())
     assert set(again.absent) == {"persons", "links", "conflicts", "observations"}
     assert again.cutoff == pd.Timestamp("2022-03-31")
     pd.testing.assert_frame_equal(again.measures, found.measures)
     for name in ("issues", "quarantine", "superseded"):
         (folder / f"{name}.parquet").unlink()
-    less = organisation_quality(folder)
+    less = organisation_quality(folder, study=Study())
     assert set(less.absent) == set(READ) - {"records", "files"}
     assert of(less, "set_aside") == of(less, "cell") == of(less, "doubtful_date") == []
     assert of(less, "thin_dossier") == [[2, 9]]
@@ -374,4 +376,4 @@ def test_without_its_rows_nothing_can_be_said(read, tmp_path, name):
     folder = written(read, tmp_path)
     (folder / f"{name}.parquet").unlink()
     with pytest.raises(StaleTableError, match="build"):
-        organisation_quality(folder)
+        organisation_quality(folder, study=Study())

@@ -65,7 +65,7 @@ def test_every_setting_is_what_the_whole_line_gives_with_those_persons(line, alt
 
 def test_the_table_is_tidy_and_the_settings_differ(found):
     assert tuple(found) == COLUMNS
-    assert len(found) == len(reported_groups()) * len(STUDY.horizons) * 3
+    assert len(found) == len(reported_groups(study=Study())) * len(STUDY.horizons) * 3
     assert not found.duplicated(["group", "setting", "horizon"]).any()
     province = found[found["group"].eq("province")].groupby("setting")["persons"].first()
     assert province["loose"] < province["study"] < province["strict"]

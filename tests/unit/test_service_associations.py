@@ -22,6 +22,7 @@ from trajectories.analysis.services.association import (
     weights_of,
 )
 from trajectories.simulate.served_stays import served_stays, told_of
+from trajectories.study import Study
 
 ASKING = ("visit_weighted", "before_departure")
 NUMBERS = ["estimate", "se", "hazard_ratio", "lower", "upper", "p_value", "adjusted_p", "e_value", "e_value_limit"]
@@ -34,7 +35,7 @@ def stays():
 
 @pytest.fixture(scope="module")
 def table(stays):
-    return associations(stays.completed, stays.services, contacts=stays.contacts, before=stays.before)
+    return associations(stays.completed, stays.services, contacts=stays.contacts, before=stays.before, study=Study())
 
 
 def cohort(n, *, exits, served, month=5.0):
@@ -101,7 +102,7 @@ def test_methods_and_controls_are_all_there_and_the_adjusted_set_is_said(table):
 
 
 def test_without_contacts_or_services_before_their_rows_are_absent(stays):
-    table = associations(stays.completed, stays.services, only=[*ASKING, "landmark_3"])
+    table = associations(stays.completed, stays.services, only=[*ASKING, "landmark_3"], study=Study())
     assert table["method"].unique().tolist() == ["landmark_3"]
 
 
@@ -114,18 +115,18 @@ def test_a_known_effect_is_found_by_each_method(table):
 
 def test_what_cannot_be_answered_is_refused(stays):
     with pytest.raises(ValueError, match="no draw"):
-        associations([], stays.services)
+        associations([], stays.services, study=Study())
     with pytest.raises(ValueError, match="landmark_9"):
-        associations(stays.completed, stays.services, only=["landmark_9"])
+        associations(stays.completed, stays.services, only=["landmark_9"], study=Study())
     with pytest.raises(ValueError, match="whole month"):
         landmark(stays.completed, stays.services, month=0)
 
 
 def test_no_service_and_nobody_at_risk(stays):
-    none = associations(stays.completed, stays.services[:0], contacts=stays.contacts)
+    none = associations(stays.completed, stays.services[:0], contacts=stays.contacts, study=Study())
     assert not len(none) and "hazard_ratio" in none
     nobody = [frame.assign(at_risk=False) for frame in stays.completed]
-    table = associations(nobody, stays.services)
+    table = associations(nobody, stays.services, study=Study())
     assert table["note"].eq("nobody_at_risk").all() and table[NUMBERS].isna().all(axis=None)
 
 
@@ -166,7 +167,7 @@ def test_what_is_told_of_a_stay_is_true_and_does_not_give_its_end_away(stays):
 )  # fmt: skip
 def test_nothing_is_said_under_the_minimum_numbers(n, exits, served, note):
     completed, services = cohort(n, exits=exits, served=served)
-    row = associations(completed, services, only=["discrete"]).iloc[0]
+    row = associations(completed, services, only=["discrete"], study=Study()).iloc[0]
     assert row["note"] == note
     assert row[NUMBERS].isna().all() == (note is not None)
     assert row["n_households"] == served and row["n_model_stays"] == n
@@ -181,14 +182,14 @@ def test_as_many_households_must_not_have_received_it():
 def test_members_of_a_household_are_one():
     completed, services = cohort(200, exits=80, served=50)
     pairs = [frame.assign(household_id=[f"h{k // 2}" for k in range(200)]) for frame in completed]
-    assert associations(pairs, services, only=["cox"])["note"][0] == "too_few_households_received"
+    assert associations(pairs, services, only=["cox"], study=Study())["note"][0] == "too_few_households_received"
 
 
 # ── exposure ─────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_service_counts_from_the_month_after():
     completed, services = cohort(200, exits=80, served=60)
-    received = associations(completed, services, only=["discrete"]).iloc[0]
-    late = associations(completed, services.assign(month=20.0), only=["discrete"]).iloc[0]
+    received = associations(completed, services, only=["discrete"], study=Study()).iloc[0]
+    late = associations(completed, services.assign(month=20.0), only=["discrete"], study=Study()).iloc[0]
     assert received["n_events"] == 24
     # those who left in month 20 were served in it
     assert late["n_events"] == 0 and late["n_stays"] == 36
@@ -197,7 +198,7 @@ def test_a_service_counts_from_the_month_after():
 def test_services_always_given_together_are_each_alone():
     completed, services = cohort(300, exits=120, served=120)
     both = pd.concat([services, services.assign(service="reception")])
-    table = associations(completed, both, only=["cox"])
+    table = associations(completed, both, only=["cox"], study=Study())
     assert table["hazard_ratio"].notna().all() and table["hazard_ratio"].nunique() == 1
     assert not table["adjusted_for"].str.contains("other_services").any()
 

@@ -239,11 +239,11 @@ def test_late_and_early_households_are_left_out_of_the_comparison():
 
 def test_nobody_settled_gives_tables_without_numbers():
     nobody, (records, persons) = cohort(("a", "A")).iloc[:0], told()
-    tables = [measure(nobody, records, persons, groups=["province", "05"]) for measure in (
+    tables = [measure(nobody, records, persons, groups=["province", "05"], study=Study()) for measure in (
         reach, delay_to_first, number_of_services, transfer, process_funnel, needs_without_service,
         reasons_and_services)]  # fmt: skip
-    tables.append(observed_expected(nobody, records, persons))
-    tables.append(follow_up_coverage(nobody, contacts(), records, persons, groups=["province", "05"]))
+    tables.append(observed_expected(nobody, records, persons, study=Study()))
+    tables.append(follow_up_coverage(nobody, contacts(), records, persons, groups=["province", "05"], study=Study()))
     for table in tables:
         assert list(table.columns[:2]) == ["measure", "group"]
         assert table["estimate"].isna().all()

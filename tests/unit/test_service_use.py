@@ -159,7 +159,7 @@ def test_the_delay_is_the_incidence_with_exits_competing():
 
 def test_a_household_is_there_as_long_as_one_of_its_members():
     stays = cohort(("a", "A", gone(2.0)), ("b", "A", gone(5.0)), ("c", "C", gone(2.0)), ("d", "C"))
-    found = household_stays(stays, *told()).stays.set_index("household_id")
+    found = household_stays(stays, *told(), Study()).stays.set_index("household_id")
     assert found.loc["A", "ended"] == pd.Timestamp("2021-08-01")
     assert pd.isna(found.loc["C", "ended"])
     assert found["members"].tolist() == [2, 2]
@@ -167,7 +167,7 @@ def test_a_household_is_there_as_long_as_one_of_its_members():
 
 def test_an_interval_censored_exit_competes_in_the_middle():
     stays = cohort(("a", "A", {**gone(2.0), "upper": 4.0}))
-    assert household_stays(stays, *told()).stays["ended"].tolist() == [pd.Timestamp("2021-05-31")]
+    assert household_stays(stays, *told(), Study()).stays["ended"].tolist() == [pd.Timestamp("2021-05-31")]
 
 
 def test_those_settled_too_late_to_be_noted_are_left_out_of_delays():

@@ -18,7 +18,7 @@ from .. import tables
 from ..exceptions import TooFewError
 from ..folders import private_folder, replaced
 from ..linkage import match_weights
-from ..provenance import analysed_from, description, linkage_model, refuse_mixture, same_study, stamp_of_analysis
+from ..provenance import READ, analysed_from, description, linkage_model, refuse_mixture, same_study, stamp_of_analysis
 from ..retention import estimate
 from ..retention.assumptions import odds_curve
 from ..retention.course import course
@@ -157,10 +157,12 @@ class _Tables:
         self.folder = folder
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        return tables.load(tables.TABLES[name], self.folder)
+        return self.of(name, read={})[0]
 
     def of(self, *names: str, read: Mapping[str, Iterable[str]]) -> list[pd.DataFrame]:
         """Tables in the order asked, each with the columns that a room reads of it, or whole where it names none."""
+        if unknown := set(names).difference(READ):  # a change of it would not be noticed (provenance.py)
+            raise KeyError(", ".join(sorted(unknown)))
         return [tables.load(tables.TABLES[name], self.folder, columns=read.get(name)) for name in names]
 
 

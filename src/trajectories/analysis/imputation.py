@@ -395,7 +395,7 @@ def completed_stays(
     ]
 
 
-def left_out(cohort: pd.DataFrame, completed: Sequence[pd.DataFrame], *, study: Study | None = None) -> pd.DataFrame:
+def left_out(cohort: pd.DataFrame, completed: Sequence[pd.DataFrame], *, study: Study) -> pd.DataFrame:
     """
     How many stays no model can use, by reason, and how many it can.
 
@@ -405,7 +405,7 @@ def left_out(cohort: pd.DataFrame, completed: Sequence[pd.DataFrame], *, study: 
         The table of that name.
     completed : sequence of DataFrame
         What `completed_stays` made of it.
-    study : Study, optional
+    study : Study
         Its pathway is used.
 
     Returns
@@ -414,7 +414,6 @@ def left_out(cohort: pd.DataFrame, completed: Sequence[pd.DataFrame], *, study: 
         reason (a value of cohort.excluded, `other_pathway`, `never_at_risk`, or `used`), n_stays, n_persons,
         n_households. The rows are a partition of the cohort.
     """
-    study = study or Study()
     reason = cohort["excluded"].astype(object).where(cohort["excluded"].notna(), None)
     other = reason.isna() & (False if study.pathway is None else cohort["pathway"].ne(study.pathway))
     reason = reason.mask(other, "other_pathway")

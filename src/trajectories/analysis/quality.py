@@ -823,7 +823,7 @@ class Quality:
     follow_up_months: tuple[int, ...]
 
 
-def organisation_quality(derived: Path | str | Given, study: Study | None = None) -> Quality:
+def organisation_quality(derived: Path | str | Given, study: Study) -> Quality:
     """
     Measure the deposits of every organisation.
 
@@ -831,7 +831,7 @@ def organisation_quality(derived: Path | str | Given, study: Study | None = None
     ----------
     derived : path or Given
         The folder of a build, or its tables.
-    study : Study, optional
+    study : Study
         Its `follow_up_months` say when contacts are due.
 
     Raises
@@ -847,7 +847,6 @@ def organisation_quality(derived: Path | str | Given, study: Study | None = None
     3
     """
     given = derived if isinstance(derived, Given) else read_given(Path(derived))
-    study = study or Study()
     found = organisations(given)
     late, expected = quarters(given)
     expected = expected.assign(measure="quarter", key=None, column=None)

@@ -112,9 +112,7 @@ class Checked:
         return sum(max(len(problem.rows), 1) for problem in self.problems)
 
 
-def check_file(
-    path: str | Path, *, crosswalks: str | Path | None = None, study: Study | None = None
-) -> tuple[Checked, list[Cells]]:
+def check_file(path: str | Path, *, crosswalks: str | Path | None = None, study: Study) -> tuple[Checked, list[Cells]]:
     """
     Check one deposit.
 
@@ -124,7 +122,7 @@ def check_file(
         Of one file of any format that `read_deposits` reads.
     crosswalks : path, optional
         Folder of crosswalks that come before the library's.
-    study : Study, optional
+    study : Study
 
     Returns
     -------
@@ -141,7 +139,7 @@ def check_file(
     --------
     >>> path = Path(tempfile.mkdtemp(), "EER01_2021-2022_T3.csv")
     >>> _ = path.write_text("no_dossier;date_service;municipalite_residence\\n7;2021-13-02;Rimouski\\n")
-    >>> [(problem.reason.code, problem.references) for problem in check_file(path)[0].problems]
+    >>> [(problem.reason.code, problem.references) for problem in check_file(path, study=Study())[0].problems]
     [('unreadable_date', ['B2'])]
     """
     path = Path(path)
@@ -149,7 +147,6 @@ def check_file(
         raise UnusableInputError(french("check")["absent"].format(path=path))
     if crosswalks is not None and not Path(crosswalks).is_dir():
         raise UnusableInputError(french("check")["no_crosswalks"].format(path=crosswalks))
-    study = study or Study()
     known = load_crosswalks(crosswalks)
     with tempfile.TemporaryDirectory(prefix="trajectories-check-") as folder:
         copy = Path(folder, "deposit", path.name.lstrip(".~$") or "fichier")

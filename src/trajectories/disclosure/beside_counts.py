@@ -58,10 +58,11 @@ def delays_beside_counts(curve: Protected, counts: Protected) -> Protected:
 
     Examples
     --------
+    >>> from trajectories.study import Study
     >>> from trajectories import protect
     >>> from trajectories.analysis.portrait import establishment_curve
     >>> settled = pd.DataFrame({"person_id": range(43), "region": "05", "delay": [2] * 37 + [14] * 6, "left_out": None})
-    >>> curve = protect(establishment_curve(settled, groups=["05"]))
+    >>> curve = protect(establishment_curve(settled, groups=["05"], study=Study()))
     >>> counts = protect(pd.DataFrame({"group": "05", "table": ["delay", "delay", "stays"],
     ...     "key": ["under_3_months", "12_to_23_months", "total"], "persons": [37, 6, 43], "households": [20, 3, 23]}))
     >>> len(curve.frame), len(delays_beside_counts(curve, counts).frame)  # month 2 would tell of the hidden six

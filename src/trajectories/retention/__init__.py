@@ -139,7 +139,7 @@ def estimate(
     cohort: pd.DataFrame,
     contacts: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     companions: bool = True,
     fits: Mapping[str, MainFit] | None = None,
@@ -151,7 +151,6 @@ def estimate(
     Without `companions` only the main method is fitted, and no assumption is moved. `fits` are the main fits of the
     same groups (`main_fits`), where they are at hand; `each` is as there.
     """
-    study = study or Study()
     stays = stays_that_enter(cohort, study)
     chosen_of = members(stays, study, groups)
     known = observed_intervals(stays, contacts)

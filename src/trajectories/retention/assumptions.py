@@ -130,7 +130,7 @@ def _with_hints(stays: Reported, fit: ObservedCurve, study: Study) -> Reported:
 
 # ── a whole range of odds ────────────────────────────────────────────────────────────────────────────────
 def odds_curve(
-    fits: Mapping[str, MainFit], *, study: Study | None = None, horizons: Iterable[int] = (12, 24),
+    fits: Mapping[str, MainFit], *, study: Study, horizons: Iterable[int] = (12, 24),
     gone: Iterable[float] = GRID, heard: Iterable[float] = GRID,
 ) -> pd.DataFrame:  # fmt: skip
     """
@@ -140,7 +140,7 @@ def odds_curve(
     ----------
     fits : mapping of str to MainFit
         The main fits of the groups (`course.main_fits`).
-    study : Study, optional
+    study : Study
         Its support and seed are used.
     horizons : iterable of int
         Months.
@@ -165,7 +165,7 @@ def odds_curve(
     Failures not at random cannot be tested from the data; the odds ratio is the sensitivity parameter of a pattern
     mixture (Robins, Rotnitzky & Scharfstein 1999). What was learnt of reporting is held as the main fit found it.
     """
-    study, horizons = study or Study(), list(horizons)
+    study, horizons = study, list(horizons)
     wanted = {"odds_gone": list(gone), "odds_heard": list(heard)}
     for name, values in wanted.items():
         if any(not 0 < value < np.inf for value in values):

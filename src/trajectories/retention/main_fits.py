@@ -75,7 +75,7 @@ class MainFit:
 
 
 def main_fits(
-    cohort: pd.DataFrame, contacts: pd.DataFrame, *, study: Study | None = None, groups: Iterable[str] | None = None,
+    cohort: pd.DataFrame, contacts: pd.DataFrame, *, study: Study, groups: Iterable[str] | None = None,
     each: Each = map,
 ) -> dict[str, MainFit]:  # fmt: skip
     """
@@ -85,7 +85,7 @@ def main_fits(
     ----------
     cohort, contacts : DataFrame
         The tables of those names.
-    study : Study, optional
+    study : Study
         Its support, pathway, replicates and seed are used.
     groups : iterable of str, optional
         As for `retention`.
@@ -110,7 +110,6 @@ def main_fits(
     >>> fits["province"].reporting, fits["province"].at([12])[["horizon", "n_at_risk", "known"]].values.tolist()
     ('own', [[12, 339, 'observed']])
     """
-    study = study or Study()
     stays = stays_that_enter(cohort, study)
     of_group = members(stays, study, groups)
     if not len(stays):

@@ -62,7 +62,7 @@ def panel(
     persons: pd.DataFrame,
     alternatives: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] = (PROVINCE,),
     horizons: Iterable[int] = (12, 24),
     draws: int = 5,
@@ -77,7 +77,7 @@ def panel(
     ----------
     records, persons, alternatives : DataFrame
         The tables of those names; `alternatives`: who is who at other thresholds of the linkage.
-    study : Study, optional
+    study : Study
         What is asked, and moved.
     groups : iterable of str
         As for `retention`; each takes a fit a row.
@@ -104,7 +104,6 @@ def panel(
     ValueError
         A group that is neither known nor of the form `column=value`.
     """
-    study = study or Study()
     groups, horizons = tuple(groups), tuple(sorted(set(horizons)))
     # one cut-off for all: what is left out must not move it
     study = replace(study, replicates=0, horizons=horizons, cutoff=cutoff_of(study, records).date())

@@ -259,8 +259,7 @@ def test_all_that_reads_a_file_is_known_to_change_what_is_read():
                 waiting += [found for name in names if (found := folder / f"{name}.py").is_file()]
     read_by = {path.relative_to(package).parts[0] for path in seen}
     assert {"deposits", "places"} <= read_by
-    # tables are read and written by folders.py, which no deposit is
-    assert read_by - {"folders.py"} == set(remembered.SOURCE)
+    assert read_by == set(remembered.SOURCE)
 
 
 # ── what stays behind ─────────────────────────────────────────────────────────────────────────────────────

@@ -34,9 +34,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def retention_by_period(
-    fits: Mapping[str, MainFit], *, cutoff: pd.Timestamp, study: Study | None = None
-) -> pd.DataFrame:
+def retention_by_period(fits: Mapping[str, MainFit], *, cutoff: pd.Timestamp, study: Study) -> pd.DataFrame:
     """
     Retention at twelve months of those who settled in the last three fiscal years, and of those who settled before.
 
@@ -46,7 +44,7 @@ def retention_by_period(
         As `main_fits` returns them.
     cutoff : Timestamp
         The last day of observation.
-    study : Study, optional
+    study : Study
         Its replicates, seed and support are used; the horizon is its longest where that is under twelve months.
 
     Returns
@@ -62,7 +60,6 @@ def retention_by_period(
     >>> first_day_of_recent(pd.Timestamp("2025-12-31")), first_day_of_recent(pd.Timestamp("2026-03-31"))
     (Timestamp('2023-04-01 00:00:00'), Timestamp('2023-04-01 00:00:00'))
     """
-    study = study or Study()
     since = first_day_of_recent(cutoff)
     horizon = min(HORIZON, max(study.horizons))
     rows = []

@@ -118,7 +118,7 @@ def counts_by_key(
     rows: pd.DataFrame,
     tables: Mapping[str, Iterable[str]],
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     first: bool = True,
 ) -> pd.DataFrame:
@@ -145,7 +145,8 @@ def counts_by_key(
     Examples
     --------
     >>> rows = pd.DataFrame({"person_id": list("aab"), "household_id": "H", "region": "05", "sex": ["F", "F", None]})
-    >>> counts_by_key(rows, {"sex": ("F", "M")}, groups=["05"])[["key", "persons", "households"]].values.tolist()
+    >>> counts = counts_by_key(rows, {"sex": ("F", "M")}, groups=["05"], study=Study())
+    >>> counts[["key", "persons", "households"]].values.tolist()
     [['F', 1, 1], ['M', 0, 0], ['unknown', 1, 1]]
     """
     rows = rows.reset_index(drop=True)

@@ -142,7 +142,7 @@ def distribution(rows: pd.DataFrame, method: str, last: int, support: int) -> pd
 
 
 def establishment_curve(
-    settled: pd.DataFrame, *, study: Study | None = None, groups: Iterable[str] | None = None, horizon: int = 60
+    settled: pd.DataFrame, *, study: Study, groups: Iterable[str] | None = None, horizon: int = 60
 ) -> pd.DataFrame:
     """
     The delays since the arrival of those who settled, as the curve of counts that `protect` takes.
@@ -165,7 +165,7 @@ def establishment_curve(
     Examples
     --------
     >>> settled = pd.DataFrame({"person_id": ["a", "b"], "region": "05", "delay": [2.0, 70.0], "left_out": None})
-    >>> establishment_curve(settled, groups=["05"]).iloc[[0, 2, 60]].drop(columns="group")
+    >>> establishment_curve(settled, groups=["05"], study=Study()).iloc[[0, 2, 60]].drop(columns="group")
         month  n_entry  n_censor  n_exit_settled
     0       0        2         0               0
     2       2        0         0               1
@@ -378,7 +378,7 @@ def delays(
     records: pd.DataFrame,
     *,
     cutoff: pd.Timestamp,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """
@@ -390,7 +390,7 @@ def delays(
         The tables of those names.
     cutoff : Timestamp
         The last day of observation.
-    study : Study, optional
+    study : Study
         Its horizons (the last one ends the curves), support and groups are used.
     groups : iterable of str, optional
         `province`, region codes, groups of the study.
@@ -414,7 +414,6 @@ def delays(
     >>> table.loc[table["method"].eq("established"), "estimate"].tolist()  # by months 0 to 3
     [0.0, 0.5, 1.0, 1.0]
     """
-    study = study or Study()
     asked = None if groups is None else tuple(groups)
     last = max(study.horizons)
     settled, met = since_arrival(cohort, records), since_contact(cohort, spells, observations, records, cutoff)

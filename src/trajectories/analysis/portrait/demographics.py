@@ -49,7 +49,7 @@ def who(
     records: pd.DataFrame,
     persons: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """
@@ -59,7 +59,7 @@ def who(
     ----------
     cohort, records, persons : DataFrame
         The tables of those names; of the records only the birth country is used.
-    study : Study, optional
+    study : Study
         Its pathway and groups are used.
     groups : iterable of str, optional
         As in `groups.members`.
@@ -75,7 +75,7 @@ def who(
     >>> from trajectories.analysis.services.example import example_tables
     >>> cohort, records, persons = example_tables()
     >>> records["birth_country"] = ["HTI", "FRA", "HTI"]
-    >>> table = who(cohort, records, persons, groups=["05"])
+    >>> table = who(cohort, records, persons, groups=["05"], study=Study())
     >>> table.query("persons > 0 and table == 'country_group'")[["key", "persons"]].values.tolist()
     [['western_europe', 1], ['caribbean', 1]]
     """

@@ -40,7 +40,7 @@ KEYS = tuple(f"{origin}{SEPARATOR}{area}" for origin in ORIGINS for area in (*AR
 
 
 def flows(
-    moves: pd.DataFrame, spells: pd.DataFrame, *, study: Study | None = None, groups: Iterable[str] | None = None
+    moves: pd.DataFrame, spells: pd.DataFrame, *, study: Study, groups: Iterable[str] | None = None
 ) -> pd.DataFrame:
     """
     Persons and households who moved from the metropole to each group, by origin and destination area.
@@ -63,7 +63,7 @@ def flows(
     >>> moves = pd.DataFrame({"person_id": ["a", "b"], "move": 1, "kind": "secondary", "origin_region": ["06", "16"],
     ...                       "destination_region": "05", "destination_municipality": ["43027", "44037"]})
     >>> spells = pd.DataFrame({"person_id": ["a", "b"], "household_id": ["1", "1"]})
-    >>> found = flows(moves, spells, groups=["05"])
+    >>> found = flows(moves, spells, groups=["05"], study=Study())
     >>> found.loc[found["persons"] > 0, ["key", "persons", "households"]].values.tolist()
     [['06>city_sherbrooke', 1, 1], ['16>elsewhere', 1, 1]]
     """
@@ -174,7 +174,7 @@ def migrations(
     cohort: pd.DataFrame,
     moves: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """
@@ -184,7 +184,7 @@ def migrations(
     ----------
     cohort, moves : DataFrame
         The tables of those names.
-    study : Study, optional
+    study : Study
         Its pathway and groups are used.
     groups : iterable of str, optional
         `province`, region codes, groups of the study; `reported_groups(study)` where not given.
@@ -199,10 +199,9 @@ def migrations(
     >>> from trajectories.analysis.services.example import example_tables
     >>> cohort, *_ = example_tables()
     >>> moves = pd.DataFrame({"person_id": ["a"], "kind": "return", "origin_region": "05", "destination_region": "06"})
-    >>> migrations(cohort, moves, groups=["05"]).query("persons > 0")[["key", "persons"]].values.tolist()
+    >>> migrations(cohort, moves, groups=["05"], study=Study()).query("persons > 0")[["key", "persons"]].values.tolist()
     [['secondary', 1], ['return', 1]]
     """
-    study = study or Study()
     stays = stays_of(cohort, study)
     person, labels = pd.factorize(stays["person_id"])
     moved = moves[moves["person_id"].isin(labels)]
@@ -252,7 +251,7 @@ def services_before(
     records: pd.DataFrame,
     persons: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """
@@ -262,7 +261,7 @@ def services_before(
     ----------
     cohort, records, persons : DataFrame
         The tables of those names.
-    study : Study, optional
+    study : Study
         Its groups are used; of the stays only the secondary ones are counted.
     groups : iterable of str, optional
         As in `groups.members`.
@@ -277,7 +276,7 @@ def services_before(
     Examples
     --------
     >>> from trajectories.analysis.services.example import example_tables
-    >>> table = services_before(*example_tables(), groups=["05"])
+    >>> table = services_before(*example_tables(), groups=["05"], study=Study())
     >>> table.query("key == 'yes' and persons > 0")[["table", "persons"]].values.tolist()
     [['service_any', 2], ['service_personal_support', 2]]
     """

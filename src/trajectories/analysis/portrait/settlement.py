@@ -41,7 +41,7 @@ def portrait(
     cohort: pd.DataFrame,
     contacts: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """
@@ -51,7 +51,7 @@ def portrait(
     ----------
     cohort, contacts : DataFrame
         The tables of those names.
-    study : Study, optional
+    study : Study
         Its pathway and groups are used.
     groups : iterable of str, optional
         As in `groups.members`.
@@ -67,7 +67,7 @@ def portrait(
     >>> from trajectories.analysis.services.example import example_tables
     >>> from trajectories.tables import CONTACTS, stack
     >>> cohort, *_ = example_tables()
-    >>> table = portrait(cohort, stack([], CONTACTS), groups=["05"]).query("persons > 0")
+    >>> table = portrait(cohort, stack([], CONTACTS), groups=["05"], study=Study()).query("persons > 0")
     >>> table[["table", "key", "persons"]].values.tolist()[:3]
     [['stays', 'total', 2], ['pathway', 'secondary', 2], ['origin', 'unknown', 2]]
     """
@@ -122,7 +122,7 @@ def stock(
     spells: pd.DataFrame,
     *,
     cutoff: pd.Timestamp,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     start: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
@@ -151,7 +151,8 @@ def stock(
     >>> spells = pd.DataFrame({"person_id": ["a"], "household_id": ["1"], "region": ["05"], "zone": ["region"],
     ...     "start_earliest": pd.Timestamp("2021-01-10"), "start_latest": pd.Timestamp("2021-02-10"),
     ...     "end_earliest": pd.Timestamp("2021-03-31"), "end_latest": pd.NaT, "outcome": ["present"]})
-    >>> stock(spells, cutoff=pd.Timestamp("2021-05-31"), groups=["05"])[["persons_lower", "persons_upper"]].T.values
+    >>> there = stock(spells, cutoff=pd.Timestamp("2021-05-31"), groups=["05"], study=Study())
+    >>> there[["persons_lower", "persons_upper"]].T.values
     array([[0, 1, 1, 0, 0],
            [1, 1, 1, 1, 1]])
     """
@@ -258,7 +259,7 @@ def stock_counts(monthly: pd.DataFrame, *, month: int = 3) -> pd.DataFrame:
 FISCAL_YEAR = "fiscal_year"
 
 
-def targets(cohort: pd.DataFrame, *, study: Study | None = None, groups: Iterable[str] | None = None) -> pd.DataFrame:
+def targets(cohort: pd.DataFrame, *, study: Study, groups: Iterable[str] | None = None) -> pd.DataFrame:
     """
     Households settled a fiscal year, beside the target.
 
@@ -266,7 +267,7 @@ def targets(cohort: pd.DataFrame, *, study: Study | None = None, groups: Iterabl
     ----------
     cohort : DataFrame
         The table of that name.
-    study : Study, optional
+    study : Study
         Its targets, pathway and groups are used.
     groups : iterable of str, optional
         As in `groups.members`.
@@ -311,9 +312,9 @@ def targets(cohort: pd.DataFrame, *, study: Study | None = None, groups: Iterabl
     return table[columns].astype(dict.fromkeys(columns[2:5], "int64"))
 
 
-def targets_of(group: str, study: Study | None) -> dict[str, int]:
+def targets_of(group: str, study: Study) -> dict[str, int]:
     """The target of each fiscal year for which every region of the group has one."""
-    if study is None or "=" in group:
+    if "=" in group:
         return {}
     given = pd.Series(dict(study.targets), dtype="float64")
     if given.empty:
@@ -328,7 +329,7 @@ def targets_of(group: str, study: Study | None) -> dict[str, int]:
 TYPE = "type"
 
 
-def types_by_place(members: pd.DataFrame, *, study: Study | None = None) -> pd.DataFrame:
+def types_by_place(members: pd.DataFrame, *, study: Study) -> pd.DataFrame:
     """
     Persons and households of each type, of the province and of each region.
 
@@ -336,7 +337,7 @@ def types_by_place(members: pd.DataFrame, *, study: Study | None = None) -> pd.D
     ----------
     members : DataFrame
         The table of that name of `trajectories.analysis.typology.typology`: a row a person.
-    study : Study, optional
+    study : Study
         Its groups are counted too.
 
     Returns
@@ -349,7 +350,7 @@ def types_by_place(members: pd.DataFrame, *, study: Study | None = None) -> pd.D
     --------
     >>> members = pd.DataFrame({"person_id": ["a", "b", "c"], "household_id": ["A", "A", "C"], "region": "05",
     ...                         "name": ["stays", "stays", "returns_early"]})
-    >>> table = types_by_place(members).query("group == '05'")
+    >>> table = types_by_place(members, study=Study()).query("group == '05'")
     >>> table[["table", "key", "persons", "households"]].values.tolist()
     [['type', 'returns_early', 1, 1], ['type', 'stays', 2, 1]]
     """

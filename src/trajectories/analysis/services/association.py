@@ -687,7 +687,7 @@ def associations(
     *,
     contacts: pd.DataFrame | None = None,
     before: pd.DataFrame | None = None,
-    study: Study | None = None,
+    study: Study,
     only: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """
@@ -704,7 +704,7 @@ def associations(
         The table of that name; without it there is no method `visit_weighted`.
     before : DataFrame, optional
         What `controls.control_services` returned; without it there is no control `before_departure`.
-    study : Study, optional
+    study : Study
         Its seed is used for the permuted control.
     only : sequence of str, optional
         Of `METHODS` and of the controls; by default all.
@@ -748,7 +748,7 @@ def associations(
     --------
     >>> from trajectories.simulate.served_stays import served_stays
     >>> stays = served_stays(1500, seed=1, ratio=0.4)
-    >>> table = associations(stays.completed, stays.services, only=["discrete", "cox"])
+    >>> table = associations(stays.completed, stays.services, only=["discrete", "cox"], study=Study())
     >>> table[["service", "method"]].to_numpy().tolist()
     [['pairing', 'discrete'], ['reception', 'discrete'], ['pairing', 'cox'], ['reception', 'cox']]
     >>> (table["adjusted_p"] < 0.05).tolist()
@@ -760,7 +760,6 @@ def associations(
     unknown = [name for name in only or () if name not in possible]
     if unknown:
         raise ValueError(f"only: {', '.join(unknown)} is no method; they are {', '.join(possible)}.")
-    study = study or Study()
     frames = _at_risk(completed)
     names = sorted(services["service"].dropna().unique())
     if not min(len(frame) for frame in frames):

@@ -41,7 +41,7 @@ def observed_expected(
     by: str = "region",
     service: str = ANY_SERVICE,
     months: int = 3,
-    study: Study | None = None,
+    study: Study,
     ready: Served | None = None,
 ) -> pd.DataFrame:
     """
@@ -58,7 +58,7 @@ def observed_expected(
     months : int
         Within how many months of the establishment an organisation of the regions is to have given it: 12 for low
         reach, 3 for a long delay.
-    study : Study, optional
+    study : Study
         Its pathway, support and disclosure.households are used.
     ready : Served, optional
         As in `reach`.
@@ -89,7 +89,6 @@ def observed_expected(
     >>> [round(x, 3) for x in ratio_limits(10, 8.0)]
     [1.25, 0.599, 2.299]
     """
-    study = study or Study()
     ready = ready or served(cohort, records, persons, study)
     found, given = ready.found, ready.given
     rows = beside_stays(given[given["fault"].isna() & ~given["metropole"]], found)
@@ -115,7 +114,7 @@ def transfers_expected(
     *,
     by: str = "region",
     days: int = 90,
-    study: Study | None = None,
+    study: Study,
     ready: Served | None = None,
 ) -> pd.DataFrame:
     """
@@ -137,10 +136,9 @@ def transfers_expected(
     Examples
     --------
     >>> from trajectories.analysis.services.example import example_tables
-    >>> transfers_expected(*example_tables())[["group", "measure", "note"]].values.tolist()
+    >>> transfers_expected(*example_tables(), study=Study())[["group", "measure", "note"]].values.tolist()
     [['05', 'transfers_expected', 'too_few_households']]
     """
-    study = study or Study()
     ready = ready or served(cohort, records, persons, study)
     found, stays = ready.found, ready.found.stays
     sent, told = prepared_in_metropole(ready, records, persons)

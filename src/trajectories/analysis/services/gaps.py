@@ -60,7 +60,7 @@ def needs_without_service(
     persons: pd.DataFrame,
     *,
     months: int = 6,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     ready: Served | None = None,
 ) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def needs_without_service(
         The tables of those names.
     months : int
         How long one waits, from the first day on which the need is told (not before the establishment).
-    study : Study, optional
+    study : Study
         Its pathway, groups, support and disclosure.households are used.
     groups : iterable of str, optional
         As in `groups.members`; a column is that of the household's principal.
@@ -104,7 +104,6 @@ def needs_without_service(
     >>> table.loc[table["need"].isin(["job", "health"]), ["need", "households", "n_start", "note"]].values.tolist()
     [['job', 1, 1, None], ['health', <NA>, <NA>, 'no_such_service']]
     """
-    study = study or Study()
     ready = ready or served(cohort, records, persons, study)
     found, given = ready.found, ready.given
     stays = found.stays
@@ -177,7 +176,7 @@ def reasons_and_services(
     records: pd.DataFrame,
     persons: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     ready: Served | None = None,
 ) -> pd.DataFrame:
@@ -205,10 +204,9 @@ def reasons_and_services(
     Examples
     --------
     >>> from trajectories.analysis.services.example import example_tables
-    >>> reasons_and_services(*example_tables(), groups=["05"])["note"].unique().tolist()  # nobody left
+    >>> reasons_and_services(*example_tables(), groups=["05"], study=Study())["note"].unique().tolist()  # nobody left
     ['too_few_households']
     """
-    study = study or Study()
     ready = ready or served(cohort, records, persons, study)
     found, given = ready.found, ready.given
     stays = found.stays
@@ -253,7 +251,7 @@ def follow_up_coverage(
     records: pd.DataFrame,
     persons: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """
@@ -263,7 +261,7 @@ def follow_up_coverage(
     ----------
     cohort, contacts, records, persons : DataFrame
         The tables of those names.
-    study : Study, optional
+    study : Study
         Its schedule (follow_up_months), pathway, groups, support and disclosure.households are used.
     groups : iterable of str, optional
         As in `groups.members`.
@@ -299,7 +297,6 @@ def follow_up_coverage(
     >>> table["note"].unique().tolist()
     ['too_few_organisations']
     """
-    study = study or Study()
     stays = cohort[cohort["excluded"].isna()]
     if study.pathway is not None:
         stays = stays[stays["pathway"].eq(study.pathway)]

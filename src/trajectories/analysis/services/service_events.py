@@ -45,9 +45,7 @@ class HouseholdStays:
     cutoff: pd.Timestamp
 
 
-def household_stays(
-    cohort: pd.DataFrame, records: pd.DataFrame, persons: pd.DataFrame, study: Study | None = None
-) -> HouseholdStays:
+def household_stays(cohort: pd.DataFrame, records: pd.DataFrame, persons: pd.DataFrame, study: Study) -> HouseholdStays:
     """
     The stays of households, from those of persons.
 
@@ -58,7 +56,7 @@ def household_stays(
         came, and are left out.
     records, persons : DataFrame
         The tables of those names.
-    study : Study, optional
+    study : Study
         Its pathway is used.
 
     Notes
@@ -77,7 +75,7 @@ def household_stays(
     ...     "lower": [4.0, 6.0], "upper": [4.0, float("inf")], "cutoff": [12.0, 10.0], "heard_until": [12.0, 10.0],
     ...     "exit": ["metropole", None]}), t.COHORT)
     >>> none = pd.DataFrame({"record_id": []})
-    >>> found = household_stays(cohort, t.conform(none, t.RECORDS), t.conform(none, t.PERSONS))
+    >>> found = household_stays(cohort, t.conform(none, t.RECORDS), t.conform(none, t.PERSONS), study=Study())
     >>> found.stays[["household_id", "begins", "ended", "members"]].values.tolist()
     [['H', Timestamp('2022-03-01 00:00:00'), NaT, 2]]
     >>> found.cutoff
@@ -384,7 +382,7 @@ def served(
     cohort: pd.DataFrame,
     records: pd.DataFrame,
     persons: pd.DataFrame,
-    study: Study | None = None,
+    study: Study,
     issues: pd.DataFrame | None = None,
 ) -> Served:
     """Both, from the tables of those names; `issues` as in `services_given`."""

@@ -44,7 +44,7 @@ def describing_tables(
     persons: pd.DataFrame,
     *,
     issues: pd.DataFrame | None = None,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """
@@ -56,7 +56,7 @@ def describing_tables(
         The tables of those names; of the largest, the columns of SERVICES_READ are enough.
     issues : DataFrame, optional
         The table of that name: tells a volet that was not understood from one that was not stated.
-    study : Study, optional
+    study : Study
         Its pathway, schedule, support, disclosure.households and groups are used.
     groups : iterable of str, optional
         As in `groups.members`; those of `reported_groups` where not given, and where a table costs little the
@@ -79,7 +79,6 @@ def describing_tables(
     >>> len(made), made["service_needs"].query("n_start > 0")["need"].tolist()
     (9, ['job', 'housing'])
     """
-    study = study or Study()
     places = reported_groups(study) if groups is None else tuple(groups)
     both = (*places, *_levels(cohort, CATEGORY), *_levels(cohort, PERIOD)) if groups is None else places
     tables = (cohort, records, persons)

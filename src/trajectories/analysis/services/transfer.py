@@ -38,7 +38,7 @@ def transfer(
     records: pd.DataFrame,
     persons: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     ready: Served | None = None,
 ) -> pd.DataFrame:
@@ -79,7 +79,6 @@ def transfer(
     >>> told[["measure", "horizon", "estimate"]].values.tolist()
     [['transfer', 30.0, 0.5], ['transfer', 90.0, 0.5], ['transfer_never', nan, 0.5]]
     """
-    study = study or Study()
     ready = ready or served(cohort, records, persons, study)
     found = ready.found
     stays = found.stays
@@ -157,7 +156,7 @@ def process_funnel(
     records: pd.DataFrame,
     persons: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     ready: Served | None = None,
 ) -> pd.DataFrame:
@@ -201,7 +200,6 @@ def process_funnel(
     >>> table["households"].tolist()
     [2, 2, 2, 1, 0, 0, 2, 0]
     """
-    study = study or Study()
     ready = ready or served(cohort, records, persons, study)
     found = ready.found
     met, prepared = _met(ready, records, persons)

@@ -51,7 +51,7 @@ def reach(
     records: pd.DataFrame,
     persons: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     issues: pd.DataFrame | None = None,
     ready: Served | None = None,
@@ -63,7 +63,7 @@ def reach(
     ----------
     cohort, records, persons : DataFrame
         The tables of those names.
-    study : Study, optional
+    study : Study
         Its pathway, groups, support and disclosure.households are used.
     groups : iterable of str, optional
         As in `groups.members`; a column is that of the household's principal.
@@ -108,7 +108,6 @@ def reach(
     >>> received["note"].tolist()
     ['too_few_households', None, None]
     """
-    study = study or Study()
     ready = ready or served(cohort, records, persons, study, issues)
     found, given = ready.found, ready.given
     rows = _in_windows(beside_stays(given, found))
@@ -218,7 +217,7 @@ def delay_to_first(
     records: pd.DataFrame,
     persons: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     issues: pd.DataFrame | None = None,
     ready: Served | None = None,
@@ -258,7 +257,6 @@ def delay_to_first(
     >>> table.query("service == 'any'")[["horizon", "estimate", "served"]].head(2).values.tolist()
     [[1.0, 0.5, 1], [2.0, 0.5, 1]]
     """
-    study = study or Study()
     ready = ready or served(cohort, records, persons, study, issues)
     found, given = ready.found, ready.given
     stays = found.stays
@@ -338,7 +336,7 @@ def number_of_services(
     records: pd.DataFrame,
     persons: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     issues: pd.DataFrame | None = None,
     ready: Served | None = None,
@@ -371,7 +369,6 @@ def number_of_services(
     >>> table.query("service == 'any'")[["number", "estimate"]].values.tolist()
     [['mean', 1.5], ['0', 0.0], ['1', 0.5], ['2_3', 0.5], ['4_plus', 0.0]]
     """
-    study = study or Study()
     ready = ready or served(cohort, records, persons, study, issues)
     found, given = ready.found, ready.given
     rows = _in_windows(beside_stays(given[given["fault"].isna()], found))

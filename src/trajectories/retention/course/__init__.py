@@ -44,7 +44,7 @@ def course(
     spells: pd.DataFrame,
     moves: pd.DataFrame,
     *,
-    study: Study | None = None,
+    study: Study,
     groups: Iterable[str] | None = None,
     fits: Mapping[str, MainFit] | None = None,
 ) -> Course:
@@ -55,7 +55,7 @@ def course(
     ----------
     cohort, contacts, spells, moves : DataFrame
         The tables of those names.
-    study : Study, optional
+    study : Study
         Its horizons, support, pathway, replicates, draws and seed are used.
     groups : iterable of str, optional
         As for `retention`; not read where `fits` are given.
@@ -83,7 +83,6 @@ def course(
     >>> found.settled["known"].tolist(), found.occupation.shape[0]  # four states, month by month
     (['insufficient'], 52)
     """
-    study = study or Study()
     if fits is None:
         fits = main_fits(cohort, contacts, study=study, groups=groups)
     return Course(

@@ -65,7 +65,7 @@ class _Joined:
         return float(np.sqrt(self.variance) * self.share * (1 - self.share))
 
 
-def settled_share(fits: Mapping[str, MainFit], *, study: Study | None = None) -> pd.DataFrame:
+def settled_share(fits: Mapping[str, MainFit], *, study: Study) -> pd.DataFrame:
     """
     The share of the stays that will never end, where a plateau was observed.
 
@@ -73,7 +73,7 @@ def settled_share(fits: Mapping[str, MainFit], *, study: Study | None = None) ->
     ----------
     fits : mapping of str to MainFit
         As `main_fits` returns them.
-    study : Study, optional
+    study : Study
         Its support, draws and seed are used.
 
     Returns
@@ -94,7 +94,6 @@ def settled_share(fits: Mapping[str, MainFit], *, study: Study | None = None) ->
     >>> settled_share(fits, study=study)[["estimate", "known", "note"]].values.tolist()
     [[nan, 'insufficient', 'the exits go on: no share of stayers is likelier than none']]
     """
-    study = study or Study()
     rows = [{"measure": MEASURE, "group": group, **_of_group(fit, study)} for group, fit in fits.items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

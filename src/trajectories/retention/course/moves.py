@@ -34,7 +34,7 @@ _INSTANT = 1e-4
 
 
 def moves_per_person(
-    fits: Mapping[str, MainFit], spells: pd.DataFrame, moves: pd.DataFrame, *, study: Study | None = None
+    fits: Mapping[str, MainFit], spells: pd.DataFrame, moves: pd.DataFrame, *, study: Study
 ) -> pd.DataFrame:
     """
     Mean number of moves a person after the establishment (Lawless & Nadeau 1995), clustered on households.
@@ -45,7 +45,7 @@ def moves_per_person(
         As `main_fits` returns them: for the stays of each group. A person counts once, from the first of them.
     spells, moves : DataFrame
         The tables of those names.
-    study : Study, optional
+    study : Study
         Its horizons and support are used.
 
     Returns
@@ -71,7 +71,6 @@ def moves_per_person(
     >>> table.query("method == 'while_seen'")[["kind", "horizon", "n_moves"]].values.tolist()
     [['all', 12, 1], ['return', 12, 1]]
     """
-    study = study or Study()
     known = _events(spells, moves)
     seen = spells.groupby("person_id")["last_confirmed"].max()
     died = spells[spells["outcome"].eq("deceased")].groupby("person_id")["end_latest"].min()

@@ -145,7 +145,7 @@ _NOTE = "those still there by the main fit; after an exit, as the moves known si
 _PANEL = "states seen at contacts alone, with rates that do not change: a check"
 
 
-def occupation(fits: Mapping[str, MainFit], spells: pd.DataFrame, *, study: Study | None = None) -> pd.DataFrame:
+def occupation(fits: Mapping[str, MainFit], spells: pd.DataFrame, *, study: Study) -> pd.DataFrame:
     """
     The share of those who settled that is in each state, by month since the establishment.
 
@@ -155,7 +155,7 @@ def occupation(fits: Mapping[str, MainFit], spells: pd.DataFrame, *, study: Stud
         As `main_fits` returns them.
     spells : DataFrame
         The table of that name: what is known of the moves after an exit.
-    study : Study, optional
+    study : Study
         Its horizons, support and seed are used.
 
     Returns
@@ -180,7 +180,6 @@ def occupation(fits: Mapping[str, MainFit], spells: pd.DataFrame, *, study: Stud
     >>> at["state"].tolist(), float(at["estimate"].sum().round(6))
     (['this_region', 'metropole', 'other_region', 'outside_quebec'], 1.0)
     """
-    study = study or Study()
     found = []
     for group, fit in fits.items():
         may, why = panel_may_be_used(fit, study)

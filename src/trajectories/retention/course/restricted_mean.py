@@ -25,7 +25,7 @@ RESTRICTED, LOST = "restricted_months", "months_lost"
 _NOTE = "area under the main curve"
 
 
-def restricted_time(fits: Mapping[str, MainFit], *, study: Study | None = None) -> pd.DataFrame:
+def restricted_time(fits: Mapping[str, MainFit], *, study: Study) -> pd.DataFrame:
     """
     Mean months in the region during the first so many months, and mean months lost to each destination.
 
@@ -33,7 +33,7 @@ def restricted_time(fits: Mapping[str, MainFit], *, study: Study | None = None) 
     ----------
     fits : mapping of str to MainFit
         As `main_fits` returns them.
-    study : Study, optional
+    study : Study
         Its horizons are used.
 
     Returns
@@ -53,7 +53,6 @@ def restricted_time(fits: Mapping[str, MainFit], *, study: Study | None = None) 
     >>> restricted_time(fits, study=study)["estimate"].sum().round(6)
     np.float64(12.0)
     """
-    study = study or Study()
     found = [_of_group(group, fit, study) for group, fit in fits.items()]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(COLUMNS))
 
