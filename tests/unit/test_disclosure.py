@@ -7,6 +7,7 @@ import pytest
 from trajectories.disclosure import Protected, protect
 from trajectories.disclosure.counts import HUB, UNLIMITED, reach
 from trajectories.disclosure.rules import checked, midpoints, rounded, rounding_interval
+from trajectories.disclosure.tables import KINDS
 from trajectories.exceptions import DisclosureError
 from trajectories.study import Disclosure, Study
 
@@ -118,3 +119,12 @@ def test_the_share_of_departures_nobody_heard_of_is_told_in_fives_and_beside_eno
     told = done.frame.set_index("group")["estimate"]
     assert told.dropna().to_dict() == {"05": 0.15, "province": 0.10}
     assert done.of("05").frame["shown"].item() and not done.of("03").frame["shown"].item()
+
+
+def test_a_kind_may_round_to_a_base_of_its_own(monkeypatch):
+    counts = pd.DataFrame({"group": "05", "table": "sex", "key": ["F", "M", "total"],
+                           "persons": [42, 63, 105], "households": [20, 31, 51]})  # fmt: skip
+    assert protect(counts).frame["persons_rounded"].tolist()[:2] == [40, 65]
+    monkeypatch.setitem(KINDS, "counts", KINDS["counts"]._replace(base=10))
+    coarse = protect(counts)
+    assert coarse.frame["persons_rounded"].tolist()[:2] == [40, 60] and coarse.rules.round == 10

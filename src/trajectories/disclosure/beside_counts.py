@@ -249,7 +249,7 @@ def services_beside_counts(table: Protected, counts: Protected) -> Protected:
     whole = counts.frame[counts.frame["table"].eq("stays") & counts.frame["key"].eq("total")]
     settled = frame["group"].map(whole.set_index("group")[f"{unit}_rounded"]).astype("Float64")
     known = (settled.notna() & frame["shown"]).to_numpy(dtype=bool)
-    low, high = rounding_interval(settled.fillna(0), rules.round, least)
+    low, high = rounding_interval(settled.fillna(0), counts.rules.round, least)
     funnel = table.kind == "service funnel"
     first = frame["at_least_rounded" if funnel else "n_start_rounded"].fillna(0).to_numpy(dtype=np.int64)
     fewest, most = low - (first + width - 1), high - first

@@ -17,7 +17,7 @@ regions of a group is counted in both.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +81,8 @@ class Kind(NamedTuple):
     A kind of raw table: its rule, how it is known, what the rule takes beside the table and the study's rules.
 
     `columns`: those that no table of the kind lacks. `measures`: where the column `measure` says what it is, before
-    any column does. `gives`: the kind of what comes out, where it is not of the same name.
+    any column does. `gives`: the kind of what comes out, where it is not of the same name. `base`: what its numbers of
+    persons and households are rounded to, where it is not the study's `disclosure.round`.
     """
 
     rule: Callable[..., pd.DataFrame]
@@ -89,6 +90,7 @@ class Kind(NamedTuple):
     measures: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     gives: str | None = None
+    base: int | None = None
 
 
 _OF_RATES = {"group", "estimate", "n_start"}
@@ -258,6 +260,7 @@ def protect(
     table = table.reset_index(drop=True)
     at_risk = max(support, SMALLEST_AT_RISK)
     kind, given = KINDS[what], {"at_risk": at_risk, "groups": groups}
+    rules = rules if kind.base is None else checked(replace(rules, round=kind.base))
     told = kind.rule(table, rules, *(given[name] for name in kind.takes))
     return Protected(kind.gives or what, told, rules)
 
