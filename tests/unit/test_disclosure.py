@@ -9,7 +9,7 @@ from trajectories.disclosure.counts import HUB, UNLIMITED, reach
 from trajectories.disclosure.rules import checked, midpoints, rounded, rounding_interval
 from trajectories.disclosure.tables import KINDS
 from trajectories.exceptions import DisclosureError
-from trajectories.study import Disclosure, Study
+from trajectories.study import Disclosure
 
 COUNTS = pd.DataFrame({
     "group": "05", "table": "origins", "key": ["<b>a</b>", "b", "c", "d"], "persons": [4, 61, 52, 83],
@@ -101,7 +101,7 @@ def test_a_change_travels_through_other_groups_when_its_own_key_is_full():
     arcs = [
         (g1, "a", 3, UNLIMITED), (g1, "b", 6, 6), (g2, "a", 4, 4), (g2, "b", 5, 5), ("a", HUB, 0, 0), ("b", HUB, 0, 0),
     ]  # fmt: skip
-    assert reach(arcs, g1, "a", (9, 9), study=Study()) == (3, 4)
+    assert reach(arcs, g1, "a", (9, 9)) == (3, 4)
 
 
 def checks(share, known, group="05"):
