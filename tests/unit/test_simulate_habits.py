@@ -8,7 +8,7 @@ import pytest
 
 from scoring.rows import row_scores
 from trajectories import read_deposits
-from trajectories.simulate import HABITS, Settings, SettingsError, simulate
+from trajectories.simulate import HABITS, Settings, SettingsError, refuse_unknown_habits, simulate
 
 PAGE = Path(__file__).parents[2] / "docs" / "habits.md"
 SMALL = {"households": 40, "organisations": 7, "seed": 21, "defects": "none"}
@@ -139,8 +139,8 @@ def test_every_row_of_a_drawn_world_has_the_fate_that_its_truth_says(tmp_path, d
     assert scores == {"accounting_exact": 1, "fates_right": 1, "rows_lost": 0}
 
 
-def test_a_habit_that_nobody_knows():
+def test_a_habit_that_nobody_knows(tmp_path):
     with pytest.raises(SettingsError, match="habits: residence is no habit: give none, drawn, or names"):
-        Settings(habits="residence")
+        refuse_unknown_habits(Settings(habits="residence"))
     with pytest.raises(SettingsError, match="habits: drawn is no habit"):
-        Settings(habits="drawn,merges")
+        simulate(tmp_path, Settings(habits="drawn,merges"))

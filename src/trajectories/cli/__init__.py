@@ -113,13 +113,14 @@ def simulate(
 ) -> None:
     """Invent deposits with a known truth."""
     from ..deposits.synthetic import SYNTHETIC_MARK, has_deposits, mark_synthetic
-    from ..simulate import Settings
+    from ..simulate import Settings, refuse_unknown_habits
     from ..simulate import simulate as make
 
     settings = Settings(
         households=households, organisations=organisations, defects=defects, seed=seed,
         contacts=contacts, contacts_succeed=contacts_succeed, hearsay=hearsay, habits=habits,
     )  # fmt: skip
+    refuse_unknown_habits(settings)
     if has_deposits(out / "raw") and not (out / SYNTHETIC_MARK).exists():
         raise TrajectoriesError(f"{out / 'raw'} holds deposits that are not synthetic: choose another folder.")
     if dry_run:

@@ -25,7 +25,7 @@ shortcuts      the curves that hasty readings of such stays would print
 from __future__ import annotations
 
 from .defects import DEFECTS, Defect
-from .habits import HABITS, DrawnHabit
+from .habits import HABITS, DrawnHabit, refuse_unknown_habits
 from .served_stays import ServedStays, served_stays, told_of
 from .settings import Settings, SettingsError
 from .simulation import Truth, simulate
@@ -43,6 +43,7 @@ __all__ = [
     "ToldStays",
     "Truth",
     "main_curve",
+    "refuse_unknown_habits",
     "served_stays",
     "shortcut_curve",
     "simulate",

@@ -23,6 +23,7 @@ from .organisations import COLUMNS, Event, Habit, Network, Organisation
 from .settings import (
     HABIT,
     Settings,
+    SettingsError,
     between,
     day_of,
     fiscal,
@@ -578,6 +579,21 @@ NAMES = tuple(habit.name for habit in HABITS)
 
 
 # ── who has which ──
+def refuse_unknown_habits(settings: Settings) -> None:
+    """
+    Names of habits that exist, or none at all.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if settings.habits not in ("none", "drawn"):
+        names = settings.habits.split(",") if isinstance(settings.habits, str) else [repr(settings.habits)]
+        if unknown := ", ".join(name for name in names if name not in NAMES):
+            known = "none, drawn, or names of docs/habits.md joined by commas"
+            raise SettingsError(f"habits: {unknown} is no habit: give {known}.")
+
+
 def with_drawn(settings: Settings, network: Network, manners: list[Habit]) -> list[Habit]:
     """The habits of all organisations with those that the settings ask for: `drawn`, and the columns that are left."""
     if settings.habits == "none":

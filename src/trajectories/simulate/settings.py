@@ -184,8 +184,6 @@ class Settings:
 
 
 def _faults(s: Settings) -> list[str]:
-    from .habits import NAMES
-
     faults = []
 
     def must(good: bool, name: str, sentence: str) -> None:
@@ -214,12 +212,6 @@ def _faults(s: Settings) -> list[str]:
         faults.append("start and end must be dates (datetime.date).")
     if s.contacts_succeed is True and s.contacts is False:
         faults.append("contacts_succeed needs contacts=True: a contact that does not exist can't succeed.")
-    if s.habits not in ("none", "drawn"):
-        names = s.habits.split(",") if isinstance(s.habits, str) else [repr(s.habits)]
-        unknown = ", ".join(name for name in names if name not in NAMES)
-        if unknown:
-            known = "none, drawn, or names of docs/habits.md joined by commas"
-            faults.append(f"habits: {unknown} is no habit: give {known}.")
     return faults
 
 

@@ -25,7 +25,18 @@ from . import settings as effects
 from .defects import Mishaps, count_what_is_there, note_under_the_spouse, reopen_files
 from .deposits import Deposit, deposit, write_all
 from .geography import geography
-from .habits import Change, Scene, changes, eras, merged, to_events, to_identities, to_rows, with_drawn
+from .habits import (
+    Change,
+    Scene,
+    changes,
+    eras,
+    merged,
+    refuse_unknown_habits,
+    to_events,
+    to_identities,
+    to_rows,
+    with_drawn,
+)
 from .histories import Life, true_lives
 from .organisations import Event, Habit, Organisation, found, habits
 from .reporting import report
@@ -69,6 +80,7 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     5
     """
     settings = settings or Settings()
+    refuse_unknown_habits(settings)
     folder = Path(folder)
     _clear(folder)
     network = found(settings)
