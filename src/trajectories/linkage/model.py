@@ -215,12 +215,6 @@ def _level(trait: Trait) -> str:
     return f"CASE WHEN {trait.missing} THEN -1 {' '.join(rungs)} ELSE 0 END"
 
 
-def no_pairs() -> pd.DataFrame:
-    """What `compare` returns of none."""
-    columns = {"left": "int64", "right": "int64", **{f"gamma_{t.name}": "int8" for t in TRAITS}}
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-
-
 def weigh(
     pairs: pd.DataFrame,
     identities: pd.DataFrame,

@@ -293,14 +293,6 @@ def _events(
     return found.astype({**dates, "stay": float, "cause": object, "reason": object})[list(_EVENT)]
 
 
-def _first_true(*cases: tuple[pd.Series, pd.Series], otherwise: pd.Series) -> pd.Series:
-    """The values of the first case whose flag is true."""
-    for flag, values in reversed(cases):
-        otherwise = otherwise.where(~flag, values)
-    return otherwise
-
-
-# ── which of them enter ───────────────────────────────────────────────────────────────────────────────────
 def _with_reasons(found: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
     """The events in order of stay and day, each with the reason for which it is set aside."""
     # of two on one day, the one that says more is the first
