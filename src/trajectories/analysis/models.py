@@ -12,9 +12,10 @@ chained       the chain from which imputation.py draws
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -736,7 +737,7 @@ def exposed_rows(rows: Rows, first: pd.DataFrame, names: Sequence[str]) -> Rows:
     return Rows(data, np.hstack([rows.x[stay], received]), rows.stay[stay])
 
 
-def enough(draws: Sequence[Rows], firsts: Sequence[pd.DataFrame]) -> tuple[list[str], list[str]]:
+def enough(draws: Iterable[Rows], firsts: Sequence[pd.DataFrame]) -> tuple[list[str], list[str]]:
     """Services that enough stays received, and did not receive, to be terms (as levels); and the others."""
     names = [str(name) for name in firsts[0].columns]
     fine = np.ones(len(names), dtype=bool)
@@ -855,7 +856,7 @@ def fit_models(
     study = study or Study()
     frames = [frame[frame["at_risk"]].reset_index(drop=True) for frame in completed]
     complete = [frame[frame["complete"]].reset_index(drop=True) for frame in frames]
-    models = {
+    models: dict[str, Callable[[str], Any]] = {
         "cox": lambda name: _cox(name, frames, None),
         "complete_cases": lambda name: _cox(name, complete, None),
         "discrete": lambda name: _discrete(frames, services),

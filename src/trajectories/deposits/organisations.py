@@ -120,7 +120,7 @@ def _far_off(fiscal_year: np.ndarray) -> np.ndarray:
     begins = np.array([int(year[:4]) for year in named])
     counts = np.bincount(position[position >= 0], minlength=len(named))
     after = np.cumsum(counts[::-1])[::-1]
-    holes = np.flatnonzero((np.diff(begins) > _LONGEST_HOLE) & (2 * after[1:] < counts.sum())) if len(named) else []
+    holes = np.flatnonzero((np.diff(begins) > _LONGEST_HOLE) & (2 * after[1:] < counts.sum())) if len(named) else ()
     return position > holes[0] if len(holes) else np.zeros(len(fiscal_year), dtype=bool)
 
 
@@ -178,7 +178,11 @@ def _organisations(gathered: Gathered, filled: dict, names: list[dict], registry
         by_name.append(found is None and bool(name and word_key(name)))
         unknown.append(found is None and not by_name[-1])
         if found is None:
-            found = word_key(name).replace(" ", "-") if by_name[-1] else f"{NO_ORGANISATION}{gathered.files[file].file}"
+            found = (
+                word_key(name).replace(" ", "-")
+                if name and by_name[-1]
+                else f"{NO_ORGANISATION}{gathered.files[file].file}"
+            )
         ids.append(found)
         labels.append(name or registered.get(found))
     unsure = {

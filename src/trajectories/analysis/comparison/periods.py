@@ -102,7 +102,7 @@ def _part(fit: MainFit, chosen: np.ndarray, horizon: int, study: Study) -> dict[
     return found | told | {"known": at["known"]}
 
 
-def _change(recent: Mapping[str, object], before: Mapping[str, object]) -> str | None:
+def _change(recent: Mapping[str, float], before: Mapping[str, float]) -> str | None:
     """Which way the difference goes, where its 95 % limits exclude none."""
     difference = recent["estimate"] - before["estimate"]
     if np.isnan(difference):

@@ -552,12 +552,17 @@ def _expected(stays: Stays, told: Evidence, coefficients: Floats) -> tuple[Float
     return _counts(stays, *_posterior(stays, told, coefficients))
 
 
-def _joined(each: Sequence[tuple[Floats, ...]]) -> tuple[Floats, ...]:
+def _joined(each: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
     """What was found of each block, for all stays."""
-    return each[0] if len(each) == 1 else tuple(np.concatenate(values) for values in zip(*each, strict=True))
+    if len(each) == 1:
+        return each[0]
+    exits, at_risk, rate = (np.concatenate(values) for values in zip(*each, strict=True))
+    return exits, at_risk, rate
 
 
-def _cut(blocks: Sequence[Stays], expected: tuple[Floats, ...]) -> Iterator[tuple[Stays, tuple[Floats, ...]]]:
+def _cut(
+    blocks: Sequence[Stays], expected: tuple[Floats, Floats, Floats]
+) -> Iterator[tuple[Stays, tuple[Floats, Floats, Floats]]]:
     """The blocks, each with its rows."""
     ends = np.cumsum([0, *(len(some.code) for some in blocks)])
     for some, begin, end in zip(blocks, ends[:-1], ends[1:], strict=True):
@@ -674,7 +679,7 @@ def fit_outcome(stays: Stays) -> Outcome:
     size = _pieces(stays.months) + stays.x.shape[1] + 2 * groups
     rough = np.concatenate([np.full(_pieces(stays.months), -4.5), np.zeros(size - _pieces(stays.months))])
 
-    def expectation(theta: Floats) -> tuple[Floats, ...]:
+    def expectation(theta: Floats) -> tuple[Floats, Floats, Floats]:
         return _joined([_expected(some, theirs, theta) for some, theirs in zip(blocks, told, strict=True)])
 
     def observed(theta: Floats) -> Floats:

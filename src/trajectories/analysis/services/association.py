@@ -177,7 +177,7 @@ def adjusted_rows(frames: Sequence[pd.DataFrame], kind: str) -> tuple[Draws, Ter
     Where nobody leaves in some draw there is no term.
     """
     left = [frame["cause"].to_numpy() > 0 for frame in frames]
-    terms = terms_of(frames, left, TERMS if kind == "cox" else (*TERMS, REGION))
+    terms = terms_of(frames, left, tuple(TERMS) if kind == "cox" else (*TERMS, REGION))
     return matrix_rows(frames, left, terms), terms
 
 
@@ -279,7 +279,7 @@ def _table(kind: str, fitted: Joined, terms: Terms, services: Sequence[str]) -> 
     table["note"] = None
     if kind == "cox":
         tests = tests_of("", fitted).iloc[:-1][own]
-        table["note"] = np.where(tests["adjusted_p"].lt(LEVEL), "average_effect", None)
+        table["note"] = np.where(tests["adjusted_p"].lt(LEVEL), "average_effect", None)  # type: ignore[call-overload]
     return table.assign(adjusted_for=adjusted)
 
 
