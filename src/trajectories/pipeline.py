@@ -180,7 +180,7 @@ def build(
     say("tables")
     write_tables(built, study, synthetic)
     # last: until every table is of this key, the folder is not
-    note_key(study.paths.derived, None if synthetic else key)
+    note_key(study.paths.derived, None if isinstance(key, bytes) else key)
     finished(study.paths.derived)
     return built
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copyreg
 import datetime as dt
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -322,11 +322,14 @@ def _targets(given: Mapping, faults: list[str]) -> Mapping[tuple[str, str], int]
     return MappingProxyType(kept)
 
 
-_SECTIONS = {"paths": _paths, "disclosure": _rules, "groups": _groups, "targets": _targets}
-_OWN: dict[str, type] = {
-    "paths": Paths,
-    "disclosure": Disclosure,
-}  # the sections that may come as what they are kept as
+_SECTIONS: dict[str, Callable[[Any, list[str]], object]] = {
+    "paths": _paths,
+    "disclosure": _rules,
+    "groups": _groups,
+    "targets": _targets,
+}
+# What else than a mapping a section may come as: what it is kept as.
+_OWN: dict[str, type] = {"paths": Paths, "disclosure": Disclosure}
 
 
 def _read_only(mapping: dict) -> MappingProxyType:

@@ -12,6 +12,7 @@ chained       the chain from which imputation.py draws
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -863,8 +864,8 @@ def fit_models(
     }
     for k, destination in enumerate(CAUSES, start=1):
         if destination != "other_region" or study.scope == "region":
-            models[f"cause_{destination}"] = lambda name, k=k: _cox(name, frames, k)
-            models[f"subdistribution_{destination}"] = lambda name, k=k: _subdistribution(name, frames, k)
+            models[f"cause_{destination}"] = functools.partial(_cox, frames=frames, cause=k)
+            models[f"subdistribution_{destination}"] = functools.partial(_subdistribution, frames=frames, cause=k)
     unknown = [name for name in only or () if name not in models]
     if unknown:
         raise ValueError(f"only: {', '.join(unknown)} is no model; they are {', '.join(models)}.")
@@ -920,7 +921,8 @@ def _discrete(frames: Sequence[pd.DataFrame], services: pd.DataFrame | None):
     terms = terms_of(frames, left, (*TERMS, REGION))
     if not _possible(left, terms):
         return _nothing(model, frames, left, "too_few_exits")
-    draws, columns, few = matrix_rows(frames, left, terms), terms.columns, []
+    draws, columns = matrix_rows(frames, left, terms), terms.columns
+    few: list[str] = []
     if services is not None:
         firsts = [first_months(frame, services) for frame in frames]
         names, few = enough(draws, firsts)

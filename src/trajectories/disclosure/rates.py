@@ -465,8 +465,8 @@ def protect_periods(
         _both_or_neither(out)
     out["shown"] = out["reason"].isna()
     out["reason"] = out["reason"].astype("object").where(out["reason"].notna(), None)
-    turns = zip(EXACT, (lambda rate: rate.round(RATE_DECIMALS), down, up), strict=True)
-    for name, turn in turns:
+    turns: tuple[Callable[[pd.Series], pd.Series], ...] = (lambda rate: rate.round(RATE_DECIMALS), down, up)
+    for name, turn in zip(EXACT, turns, strict=True):
         out[name] = turn(raw[name].astype(float)).where(out["shown"])
     for name in ("change", "known"):
         out[name] = out[name].astype("object").where(out["shown"], None)

@@ -186,10 +186,8 @@ def counted_by_rank(given: Sample, heads: Floats, end: Integers, enter: Integers
         end, enter = given.group * n_heads + end, given.group * n_heads + enter
     if n_cells <= 4 * len(end) + 10_000:
         ends_here = np.bincount(end, minlength=n_cells) > 0
-        cells, row = (
-            np.flatnonzero(ends_here),
-            np.cumsum(ends_here, dtype=np.int64) - ends_here,
-        )  # the row at a cell, or after it
+        cells = np.flatnonzero(ends_here)
+        row = np.cumsum(ends_here, dtype=np.int64) - ends_here  # the row at a cell, or after it
         end, enter = row[end], row[enter]
     else:  # many groups that share few times
         cells, end = np.unique(end, return_inverse=True)

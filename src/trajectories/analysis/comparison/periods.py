@@ -12,6 +12,7 @@ estimates: a household that settled twice in the same region, in both parts, is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ def first_day_of_recent(cutoff: pd.Timestamp) -> pd.Timestamp:
     return pd.Timestamp(begun - YEARS + 1, 4, 1)
 
 
-def _part(fit: MainFit, chosen: np.ndarray, horizon: int, study: Study) -> dict[str, object]:
+def _part(fit: MainFit, chosen: np.ndarray, horizon: int, study: Study) -> dict[str, Any]:
     """The main estimate of some of a group's stays, with the group's reporting."""
     stays = fit.stays[chosen]
     found = {"n_start": len(stays), "n_at_risk": 0, "n_households": stays["household_id"].nunique()}

@@ -113,7 +113,7 @@ def propensity(x: Floats, code: NDArray[np.int64], n_groups: int, weights: Float
         if np.abs(step).max() < WEIGHT_TOLERANCE:
             break
     information = _information(design, mass, _softmax(design @ beta.T))
-    return Propensity(beta, np.linalg.inv(information))
+    return Propensity(beta, np.linalg.inv(information).astype(float, copy=False))
 
 
 def propensity_again(fit: Propensity, x: Floats, code: NDArray[np.int64], weights: Floats) -> Propensity:
@@ -566,7 +566,8 @@ def _cut(
     """The blocks, each with its rows."""
     ends = np.cumsum([0, *(len(some.code) for some in blocks)])
     for some, begin, end in zip(blocks, ends[:-1], ends[1:], strict=True):
-        yield some, tuple(values[begin:end] for values in expected)
+        exits, at_risk, rate = (values[begin:end] for values in expected)
+        yield some, (exits, at_risk, rate)
 
 
 def _added(each: Iterable[Floats]) -> Floats:
@@ -702,7 +703,7 @@ def fit_outcome(stays: Stays) -> Outcome:
         slow = size_of_step > SHRINKS * previous
         if number > EM_STEPS and size_of_step < TOLERANCE:
             break
-    inverse = np.linalg.inv(observed(theta))
+    inverse = np.linalg.inv(observed(theta)).astype(float, copy=False)
     return Outcome(stays, theta, inverse, centre, size_of_step < TOLERANCE)
 
 

@@ -817,9 +817,8 @@ def transformed(time: Floats, given: Sample, transform: str) -> Floats:
 
 def score_sums(point: Point, cluster: Integers) -> Floats:
     """Score residuals added within clusters, clusters × terms."""
-    sums = np.column_stack([np.bincount(cluster, residual) for residual in point.score_residuals()]).astype(
-        float, copy=False
-    )
+    each = [np.bincount(cluster, residual) for residual in point.score_residuals()]
+    sums = np.column_stack(each).astype(float, copy=False)
     if len(sums) < 2:
         raise ValueError("cluster: 1 label among those at risk at events, at least 2 expected")
     return sums
