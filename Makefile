@@ -22,7 +22,7 @@ help:
 	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make release   wheel and source archive, checked, in dist (uploads nothing)"
 	@echo "make messages  hold the texts of the reports against the code, in both languages"
-	@echo "make lint      ruff, the order of rooms; and that no data, key or output of a notebook is committed"
+	@echo "make lint      ruff, the order of rooms, types; and that no data, key or output of a notebook is committed"
 	@echo "make install   only the environment, in $(VENV)"
 	@echo "make lock      resolve requirements.lock again"
 	@echo "make wheelhouse  all that a machine without network needs, in $(WHEELHOUSE)"
@@ -84,6 +84,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check src tests
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
 	$(BIN)/python hooks/refuse_data.py
 
 lab: install
@@ -140,6 +141,6 @@ offline: wheelhouse
 	$(BIN)/python -m pytest -q -m slow tests/machines/test_wheelhouse.py
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* htmlcov
 	rm -rf data/sample data/derived reports/sample
 	find src tests -name __pycache__ -type d -exec rm -rf {} +

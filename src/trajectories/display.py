@@ -141,7 +141,7 @@ def red_band(on: bool = True) -> None:
 def _shell_of_kernel() -> Any:
     """The shell of a kernel; None in a terminal, a script, a test."""
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if hasattr(ipython, "get_ipython") else None
+    shell = getattr(ipython, "get_ipython", lambda: None)()
     return None if getattr(shell, "kernel", None) is None else shell
 
 

@@ -209,7 +209,7 @@ def build(
     say("tables")
     _write(built, study, synthetic)
     # last: until every table is of this key, the folder is not
-    note_key(study.paths.derived, None if synthetic else key)
+    note_key(study.paths.derived, None if isinstance(key, bytes) else key)
     finished(study.paths.derived)
     return built
 

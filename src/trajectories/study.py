@@ -10,7 +10,7 @@ from __future__ import annotations
 import copyreg
 import datetime as dt
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -200,7 +200,9 @@ class Study:
             exclusions=base / study.exclusions,
         )
 
-    def with_folders(self, *, raw=None, derived=None, reports=None) -> Study:
+    def with_folders(
+        self, *, raw: str | Path | None = None, derived: str | Path | None = None, reports: str | Path | None = None
+    ) -> Study:
         """The same study with other folders: what the command line says wins over the file."""
         given = {"raw": raw, "derived": derived, "reports": reports}
         return replace(self, paths=replace(self.paths, **{k: Path(v) for k, v in given.items() if v is not None}))
@@ -231,7 +233,7 @@ def _settings(kind: type, given: Any, faults: list[str], prefix: str = "") -> di
             near = get_close_matches(name, known, n=1)
             meant = f" (did you mean {near[0]}?)" if near else ""
             faults.append(f"{prefix}{name}: no such setting{meant}; the settings are {', '.join(sorted(known))}.")
-        elif name in _SECTIONS and isinstance(value, (Mapping, Paths, Disclosure)):
+        elif name in _SECTIONS and isinstance(value, (Mapping, _OWN.get(name, Mapping))):
             kept[name] = _SECTIONS[name](value, faults)
         elif name in _SECTIONS:
             faults.append(f"{name} is {value!r}: it must be a section [{name}], as in the study.toml of the project.")
@@ -262,7 +264,7 @@ def _value(name: str, value: Any) -> Any:
             raise ValueError(f"a list of whole months from 1 to {MOST_MONTHS}, in growing order, such as [3, 6, 12]")
         return tuple(months)
     if name == "match_threshold":
-        if not isinstance(value, Real) or isinstance(value, bool) or not 0.5 <= value <= 1:
+        if not isinstance(value, Real) or isinstance(value, bool) or not 0.5 <= float(value) <= 1:
             raise ValueError("a number from 0.5 to 1")
         return float(value)
     if name in _LIMITS or name in SMALLEST_RULES:
@@ -320,7 +322,14 @@ def _targets(given: Mapping, faults: list[str]) -> Mapping[tuple[str, str], int]
     return MappingProxyType(kept)
 
 
-_SECTIONS = {"paths": _paths, "disclosure": _rules, "groups": _groups, "targets": _targets}
+_SECTIONS: dict[str, Callable[[Any, list[str]], object]] = {
+    "paths": _paths,
+    "disclosure": _rules,
+    "groups": _groups,
+    "targets": _targets,
+}
+# What else than a mapping a section may come as: what it is kept as.
+_OWN: dict[str, type] = {"paths": Paths, "disclosure": Disclosure}
 
 
 def _read_only(mapping: dict) -> MappingProxyType:

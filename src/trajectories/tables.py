@@ -15,10 +15,15 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from .exceptions import StaleTableError, TableError
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+    import pyarrow
 
 # Raised whenever a column changes its name or its meaning: older parquet is then refused with « rebuild ».
 SCHEMA_VERSION = "1.2"
@@ -269,7 +274,7 @@ def _pandas_type(column: Column) -> str:
 
 
 @functools.cache
-def _schema(name: str):
+def _schema(name: str) -> pa.DataFrameSchema:
     import pandera.pandas as pa
 
     def column(spec: Column) -> pa.Column:
@@ -390,7 +395,7 @@ def read_metadata(table: Table, folder: Path) -> dict[str, str]:
         raise StaleTableError(_unreadable(path, error)) from None
 
 
-def metadata_of(schema) -> dict[str, str]:
+def metadata_of(schema: pyarrow.Schema) -> dict[str, str]:
     """The library's own notes in a parquet schema."""
     return json.loads((schema.metadata or {}).get(b"trajectories", b"{}"))
 

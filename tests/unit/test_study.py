@@ -58,6 +58,8 @@ def test_a_study_made_in_python_is_checked_as_a_file_is():
     ]
     with pytest.raises(StudyError, match="perimeter is 'CMQ'"):
         replace(Study(), perimeter="CMQ")
+    with pytest.raises(StudyError, match=r"groups is .*: it must be a section \[groups\]"):
+        Study(groups=Paths())
 
 
 def test_a_study_made_in_python_equals_that_of_a_file_and_can_be_a_key():

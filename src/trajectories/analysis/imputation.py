@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -262,7 +263,7 @@ def begin(of: Factors, everybodys: Floats, exits: Exits, rng: np.random.Generato
     """Missing levels as the known ones are distributed, and no effect of anything."""
     codes = of.codes.copy()
     columns, logits = sum(of.sizes) - len(of.sizes), {}
-    for v in np.flatnonzero((codes < 0).any(axis=0)):
+    for v in np.flatnonzero((codes < 0).any(axis=0)).tolist():
         missing = codes[:, v] < 0
         if missing.mean() >= FEW:
             logits[v] = [np.zeros(2 + columns - of.sizes[v])] * (of.sizes[v] - 1)
@@ -275,7 +276,8 @@ def turn(
     chain: Chain, of: Factors, proposed: Exits, weights: Floats, curvatures: dict | None, rng: np.random.Generator
 ) -> tuple[Chain, dict]:
     """Hazards, exits, then each incomplete covariate, each given the others; with the curvatures of the regressions."""
-    given, made = curvatures or {}, {}
+    given = curvatures or {}
+    made: dict[str | tuple[int, int], Any] = {}
     x = of.design(chain.codes) - chain.centre
     hazards, made["hazards"] = hazards_step(
         chain.hazards, chain.exits, x, weights, given.get("hazards"), piece_of(chain.everybodys.shape[1])
@@ -289,7 +291,7 @@ def turn(
     accept = np.log(rng.random(len(x))) < likelier(proposed) - likelier(chain.exits)
     exits = chain.exits.moved(proposed.month, proposed.cause, accept)
     codes, logits = chain.codes.copy(), dict(chain.logits)
-    for v in np.flatnonzero((of.codes < 0).any(axis=0)):
+    for v in np.flatnonzero((of.codes < 0).any(axis=0)).tolist():
         block, size, missing = of.blocks[v], of.sizes[v], np.flatnonzero(of.codes[:, v] < 0)
         if v in logits:
             others = np.hstack([np.ones((len(x), 1)), x[:, : block.start], x[:, block.stop :]])

@@ -12,9 +12,11 @@ chained       the chain from which imputation.py draws
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -736,7 +738,7 @@ def exposed_rows(rows: Rows, first: pd.DataFrame, names: Sequence[str]) -> Rows:
     return Rows(data, np.hstack([rows.x[stay], received]), rows.stay[stay])
 
 
-def enough(draws: Sequence[Rows], firsts: Sequence[pd.DataFrame]) -> tuple[list[str], list[str]]:
+def enough(draws: Iterable[Rows], firsts: Sequence[pd.DataFrame]) -> tuple[list[str], list[str]]:
     """Services that enough stays received, and did not receive, to be terms (as levels); and the others."""
     names = [str(name) for name in firsts[0].columns]
     fine = np.ones(len(names), dtype=bool)
@@ -855,15 +857,15 @@ def fit_models(
     study = study or Study()
     frames = [frame[frame["at_risk"]].reset_index(drop=True) for frame in completed]
     complete = [frame[frame["complete"]].reset_index(drop=True) for frame in frames]
-    models = {
+    models: dict[str, Callable[[str], Any]] = {
         "cox": lambda name: _cox(name, frames, None),
         "complete_cases": lambda name: _cox(name, complete, None),
         "discrete": lambda name: _discrete(frames, services),
     }
     for k, destination in enumerate(CAUSES, start=1):
         if destination != "other_region" or study.scope == "region":
-            models[f"cause_{destination}"] = lambda name, k=k: _cox(name, frames, k)
-            models[f"subdistribution_{destination}"] = lambda name, k=k: _subdistribution(name, frames, k)
+            models[f"cause_{destination}"] = functools.partial(_cox, frames=frames, cause=k)
+            models[f"subdistribution_{destination}"] = functools.partial(_subdistribution, frames=frames, cause=k)
     unknown = [name for name in only or () if name not in models]
     if unknown:
         raise ValueError(f"only: {', '.join(unknown)} is no model; they are {', '.join(models)}.")
@@ -919,7 +921,8 @@ def _discrete(frames: Sequence[pd.DataFrame], services: pd.DataFrame | None):
     terms = terms_of(frames, left, (*TERMS, REGION))
     if not _possible(left, terms):
         return _nothing(model, frames, left, "too_few_exits")
-    draws, columns, few = matrix_rows(frames, left, terms), terms.columns, []
+    draws, columns = matrix_rows(frames, left, terms), terms.columns
+    few: list[str] = []
     if services is not None:
         firsts = [first_months(frame, services) for frame in frames]
         names, few = enough(draws, firsts)

@@ -294,7 +294,7 @@ def level_of(share: float | None, watch: float, mend: float) -> str:
     >>> [level_of(share, watch=0.02, mend=0.1) for share in (0.0, 0.02, 0.3, None)]
     ['good', 'watch', 'mend', 'unmeasured']
     """
-    if pd.isna(share):
+    if share is None or pd.isna(share):
         return UNMEASURED
     return MEND if share >= mend else WATCH if share >= watch else GOOD
 

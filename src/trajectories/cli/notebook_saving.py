@@ -42,7 +42,7 @@ def stripped(notebook: dict[str, Any]) -> dict[str, Any]:
 
 def _stripped_cell(cell: dict[str, Any]) -> dict[str, Any]:
     kept = {name: cell["metadata"][name] for name in KEPT_OF_CELLS if name in cell["metadata"]}
-    nothing = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
+    nothing: dict[str, Any] = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
     return {**cell, "metadata": kept, **nothing}
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..exceptions import TrajectoriesError
 from ..folders import alone
 from ..study import METROPOLITAN_REGIONS, REGION_CODES, Study
-from .progress import Shown, fail
+from .progress import Events, Shown, fail
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -63,8 +63,8 @@ def executor_at(scheduler: str | None, study: Study) -> Iterator[Executor | None
 
 
 def build_step(
-    study: Study, each_file: bool = False, force: bool = False, show: Shown | None = None, *, new_key: bool = False,
-    executor: Executor | None = None,
+    study: Study, each_file: bool = False, force: bool = False, show: Shown | Events | None = None, *,
+    new_key: bool = False, executor: Executor | None = None,
 ) -> int:  # fmt: skip
     """Build where something has changed, and say what became of the rows; the exit status."""
     from .. import pipeline, tables
@@ -106,7 +106,7 @@ def build_step(
     return SOME_FAILED if len(unreadable) else ALL_DONE
 
 
-def _accounting(files, each_file: bool, excluded: int, show: Shown, n_anew: int | None) -> None:
+def _accounting(files, each_file: bool, excluded: int, show: Shown | Events, n_anew: int | None) -> None:
     """Rows read = accepted + quarantined + superseded + duplicates, in total and, if asked, file by file."""
     for file in files.itertuples() if each_file else ():
         show.echo(
@@ -124,7 +124,7 @@ def _accounting(files, each_file: bool, excluded: int, show: Shown, n_anew: int 
 
 
 def report_step(
-    study: Study, groups: list[str], language: str, jobs: int, force: bool, show: Shown | None = None,
+    study: Study, groups: list[str], language: str, jobs: int, force: bool, show: Shown | Events | None = None,
     executor: Executor | None = None,
 ) -> int:  # fmt: skip
     """Analyse, make the pages and those of organisations, name what failed; the exit status."""

@@ -165,8 +165,8 @@ def check_file(path: str | Path, *, crosswalks: str | Path | None = None, study:
     crosswalk = choose_crosswalk(known, noted["file"], [(c.name, list(c.rows.values())) for c in cells])
     unnamed = read.issues[read.issues["reason"].eq("unnamed_column")].groupby("sheet")["column"].agg(set)
     data = [sheet for sheet in cells if not is_not_data(list(sheet.rows.values()))]
-    seen = [look_at(sheet, crosswalk, unnamed.get(sheet.name, ())) for sheet in data]
-    seen = [sheet for sheet in seen if sheet is not None]
+    looked_at = (look_at(sheet, crosswalk, unnamed.get(sheet.name, ())) for sheet in data)
+    seen = [sheet for sheet in looked_at if sheet is not None]
     records, named = read.records, parse_name(noted["file"])
     read_columns = {column.column for sheet in seen for column in sheet.columns}
     return Checked(

@@ -361,7 +361,7 @@ def _frozen(lists: dict) -> MappingProxyType:
 
 def _head(content: dict, faults: _Faults) -> tuple[str, tuple[str, ...], str | None, str | None]:
     """Name, programmes, first and last exercice."""
-    name = content.get("name")
+    name = content.get("name", "")
     if not isinstance(name, str) or not name.strip():
         faults.add(("name",), 'a text is needed, such as name = "pasi-2019".')
     for key in content:

@@ -366,12 +366,12 @@ def _files(
     return pd.DataFrame({
         "file": [note.file for note in gathered.files], "status": status,
         "encoding": [note.encoding for note in gathered.files],
-        "crosswalk": np.where(unreadable, None, as_objects([note.crosswalk for note in gathered.files])),
+        "crosswalk": np.where(unreadable, None, as_objects([note.crosswalk for note in gathered.files])),  # type: ignore[call-overload]
         "n_read": n_read, "n_accepted": n_read - count(superseded) - count(quarantined) - count(duplicate),
         "n_quarantined": count(quarantined), "n_superseded": count(superseded), "n_duplicate": count(duplicate),
         "message": message, "fault": as_objects([note.fault for note in gathered.files]),
         "separator": [note.separator for note in gathered.files],
         "decimal": [note.decimal for note in gathered.files], "quoting": [note.quoting for note in gathered.files],
         "n_sheets": [note.n_sheets for note in gathered.files],
-        "date_order": np.where(unreadable, None, np.where(dates.day_first, "day_first", "month_first")),
+        "date_order": np.where(unreadable, None, np.where(dates.day_first, "day_first", "month_first")),  # type: ignore[call-overload]
     })  # fmt: skip

@@ -295,7 +295,7 @@ def _start(crosswalks: Crosswalks, max_rows: int) -> None:
 
 
 def _read_here(found: tuple[str, Path]) -> FileRead:
-    return _reader(found)
+    return _reader(found)  # type: ignore[misc]  # made as the process began
 
 
 # ----------------------------------------------------------------------------------------------------

@@ -103,7 +103,8 @@ def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
         period["fiscal_year"] = np.where(far_off, named["fiscal_year"], period["fiscal_year"])
         period["fiscal_year"] = np.where(_far_off(period["fiscal_year"]), None, period["fiscal_year"])
     quarter = pd.to_numeric(pd.Series(period["quarter"]), errors="coerce").astype("Int64").array
-    fiscal_year = np.where(pd.isna(period["fiscal_year"]), None, period["fiscal_year"])
+    fiscal_year: np.ndarray
+    fiscal_year = np.where(pd.isna(period["fiscal_year"]), None, period["fiscal_year"])  # type: ignore[assignment]
 
     table = DateTable(gathered.texts["deposit_date"])
     typed_date = table.take(gathered.codes["deposit_date"], np.ones(len(file), dtype=bool), None)[0]
@@ -120,7 +121,7 @@ def _far_off(fiscal_year: np.ndarray) -> np.ndarray:
     begins = np.array([int(year[:4]) for year in named])
     counts = np.bincount(position[position >= 0], minlength=len(named))
     after = np.cumsum(counts[::-1])[::-1]
-    holes = np.flatnonzero((np.diff(begins) > _LONGEST_HOLE) & (2 * after[1:] < counts.sum())) if len(named) else []
+    holes = np.flatnonzero((np.diff(begins) > _LONGEST_HOLE) & (2 * after[1:] < counts.sum())) if len(named) else begins
     return position > holes[0] if len(holes) else np.zeros(len(fiscal_year), dtype=bool)
 
 
@@ -178,7 +179,11 @@ def _organisations(gathered: Gathered, filled: dict, names: list[dict], registry
         by_name.append(found is None and bool(name and word_key(name)))
         unknown.append(found is None and not by_name[-1])
         if found is None:
-            found = word_key(name).replace(" ", "-") if by_name[-1] else f"{NO_ORGANISATION}{gathered.files[file].file}"
+            found = (
+                word_key(name).replace(" ", "-")
+                if name and by_name[-1]
+                else f"{NO_ORGANISATION}{gathered.files[file].file}"
+            )
         ids.append(found)
         labels.append(name or registered.get(found))
     unsure = {

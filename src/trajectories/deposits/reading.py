@@ -69,7 +69,7 @@ class Coded(NamedTuple):
         if used.all():
             return Coded(codes, self.texts)
         position = np.cumsum(used) - 1
-        return Coded(position[codes], [self.texts[at] for at in np.flatnonzero(used)])
+        return Coded(position[codes], [self.texts[at] for at in np.flatnonzero(used).tolist()])
 
     def where(self, test) -> np.ndarray:
         """Per row, whether `test` holds for its text."""

@@ -39,7 +39,7 @@ READERS: dict[str, Callable[..., values.Result]] = {
 def crosswalk_of_rows(gathered: Gathered, crosswalks: Crosswalks) -> np.ndarray:
     """Per row, the position in `crosswalks.all` of the one its file is read with."""
     position = {crosswalk.name: at for at, crosswalk in enumerate(crosswalks.all)}
-    of_file = np.array([position.get(note.crosswalk, -1) for note in gathered.files], dtype=np.int8)
+    of_file = np.array([position.get(note.crosswalk or "", -1) for note in gathered.files], dtype=np.int8)
     return of_file[gathered.file]
 
 

@@ -248,7 +248,7 @@ def coded_list(texts: list[str], words: Mapping[str, str]) -> Result:
     values = np.full(len(texts), None, dtype=object)
     unreadable = np.zeros(len(texts), dtype=bool)
     for i, text in enumerate(texts):
-        codes = {}
+        codes: dict[str, None] = {}
         for part in [text] if word_key(text) in words else _SPLIT.split(text):
             try:
                 code = look_up(part, words)

@@ -71,7 +71,7 @@ def _max_flow(arcs: list[Arc], source: object, sink: object, limit: int, without
             room.setdefault(head, {})[tail] = down
     done = 0
     while done < limit:
-        before = {source: None}
+        before: dict[object, object] = {source: None}
         queue = deque([source])
         while queue and sink not in before:
             node = queue.popleft()
@@ -243,8 +243,8 @@ class _Cells:
                 arcs.append((("group", group), key, *self._room(name, i)))
         for key in self.keys:
             at = self.position.get((PROVINCE, key))
-            told = at is not None and province_told
-            arcs.append((key, HUB, *(self._room(name, at) if told else (UNLIMITED, UNLIMITED))))
+            told = self._room(name, at) if at is not None and province_told else (UNLIMITED, UNLIMITED)
+            arcs.append((key, HUB, *told))
         arcs.extend((HUB, ("group", g), *self._room_of_total(name, g, target)) for g in self.rows if g != PROVINCE)
         return arcs
 

@@ -171,7 +171,14 @@ def _thinned(curve: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFra
     return out[shown].assign(shown=True)
 
 
-def _spaced(rates, n: float, allowed, horizon, threshold: int, exits=None) -> np.ndarray:
+def _spaced(
+    rates: np.ndarray,
+    n: float,
+    allowed: np.ndarray,
+    horizon: np.ndarray,
+    threshold: int,
+    exits: np.ndarray | None = None,
+) -> np.ndarray:
     """The months to show: the horizons the table of rates gives exactly, then months far enough from those shown."""
     shown = np.zeros(len(rates), dtype=bool)
     first = np.flatnonzero(allowed & horizon)

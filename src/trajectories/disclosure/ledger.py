@@ -233,10 +233,10 @@ def _people(name: str, frame: pd.DataFrame, rules: Disclosure) -> list[tuple[np.
         start = tuple(whole.groupby("group")[end].transform("max").to_numpy() for end in ("low", "high"))
         return [_part(start, 1 - frame["survival"].astype(float).to_numpy())]
     exact = frame["estimate"].astype(float).where(shown).to_numpy()
-    start = _count(frame["n_start_rounded"], shown, rules) if "n_start_rounded" in frame else None
-    if start is None:
+    given = _count(frame["n_start_rounded"], shown, rules) if "n_start_rounded" in frame else None
+    if given is None:
         return []
-    return [start, _part(start, exact), _part(start, 1 - exact)]
+    return [given, _part(given, exact), _part(given, 1 - exact)]
 
 
 def _count(values: pd.Series, shown: np.ndarray, rules: Disclosure) -> tuple[np.ndarray, np.ndarray]:

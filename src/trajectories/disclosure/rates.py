@@ -26,10 +26,12 @@ cancel: observation-model.md). It is the bounds that differ by persons (those lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..exceptions import DisclosureError
 from ..retention.course.cure_fraction import NOTES
@@ -119,7 +121,7 @@ def _hide_close_bounds(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) 
     for part in _series(raw, without=("method",)):
         at = {method: row for method, row in zip(part["method"], part.index, strict=True)}
 
-        def near(one: str, other: str, at=at) -> bool:
+        def near(one: str, other: str, at: dict[str, Hashable] = at) -> bool:
             if one not in at or other not in at:
                 return False
             a, b = raw.loc[at[one]], raw.loc[at[other]]
@@ -136,7 +138,9 @@ def _hide_close_bounds(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) 
                 out.loc[at[method], "reason"] = "bounds"
 
 
-def exact_steps(rates: np.ndarray, persons: np.ndarray, threshold: int, closed=None) -> np.ndarray:
+def exact_steps(
+    rates: np.ndarray, persons: np.ndarray, threshold: int, closed: Sequence[bool] | None = None
+) -> np.ndarray:
     """
     Which rates of one series may be given exactly: nobody, or enough persons, since the last one given; never `closed`.
 
@@ -146,7 +150,7 @@ def exact_steps(rates: np.ndarray, persons: np.ndarray, threshold: int, closed=N
     array([False,  True, False, False,  True])
     """
     exact = np.zeros(len(rates), dtype=bool)
-    closed = np.zeros(len(rates), dtype=bool) if closed is None else closed
+    closed = [False] * len(rates) if closed is None else closed
     last = 1.0
     for i, (rate, n) in enumerate(zip(rates, persons, strict=True)):
         step, staying = abs(last - rate) * n, rate * n
@@ -155,7 +159,7 @@ def exact_steps(rates: np.ndarray, persons: np.ndarray, threshold: int, closed=N
     return exact
 
 
-def _none_or_enough(persons, threshold: int):
+def _none_or_enough(persons: ArrayLike, threshold: int) -> np.ndarray:
     persons = np.asarray(persons, dtype=float)
     return (persons < NO_EXITS) | (persons >= threshold - NO_EXITS)
 
@@ -215,7 +219,7 @@ def _protect_destinations(raw: pd.DataFrame, out: pd.DataFrame, part: pd.DataFra
         return
     hidden = _hide_together(incidence[longest] * persons[longest], rules.threshold)
     rows = usable[longest][1]
-    out.loc[rows, "reason"] = np.where(hidden, "few_exits", None)
+    out.loc[rows, "reason"] = np.where(hidden, "few_exits", None)  # type: ignore[call-overload]
     later = longest
     for i in range(longest - 1, -1, -1) if not hidden.any() else ():
         same = list(raw.loc[usable[i][1], "cause"]) == list(raw.loc[usable[later][1], "cause"])
@@ -289,7 +293,7 @@ def _write_rates(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -> Non
         out["range_upper"] = np.clip(up(np.maximum(most, out["estimate"] + reach)), 0.0, 1.0).where(most.notna())
 
 
-def _fewest(persons, rules: Disclosure) -> np.ndarray:
+def _fewest(persons: ArrayLike, rules: Disclosure) -> np.ndarray:
     """The smallest numbers that a reader can suppose behind the rounded ones."""
     return rounding_interval(rounded(persons, rules.round), rules.round, rules.threshold)[0]
 
@@ -348,12 +352,15 @@ def _hide_count_of_sum(
     return column
 
 
-def down(values):
+Rates = TypeVar("Rates", float, np.ndarray, pd.Series)
+
+
+def down(values: Rates) -> Rates:
     """Rates to the percent below (a lower limit goes outwards)."""
     return np.floor(np.round(values * 10**RATE_DECIMALS, 6)) / 10**RATE_DECIMALS
 
 
-def up(values):
+def up(values: Rates) -> Rates:
     """Rates to the percent above (an upper limit goes outwards)."""
     return np.ceil(np.round(values * 10**RATE_DECIMALS, 6)) / 10**RATE_DECIMALS
 
@@ -380,6 +387,7 @@ def up(values):
 
 RATE = "rate"
 TENTHS = 10
+OUTWARDS: tuple[Callable[[pd.Series], pd.Series], ...] = (np.round, np.floor, np.ceil)  # of `EXACT`
 
 
 def protect_months(
@@ -403,7 +411,7 @@ def protect_months(
     told = protect_rates(about.assign(**means), rules, at_risk, groups)
     out = told[[*keys, *(["known"] if "known" in raw else [])]].copy()
     shown = told["shown"]
-    for name, turn in zip(EXACT, (np.round, np.floor, np.ceil), strict=True):
+    for name, turn in zip(EXACT, OUTWARDS, strict=True):
         tenths = turn(np.round(told[name] * horizon * TENTHS, 6)) / TENTHS
         out[name] = tenths.where(shown)
     out["shown"] = shown
@@ -457,8 +465,8 @@ def protect_periods(
         _both_or_neither(out)
     out["shown"] = out["reason"].isna()
     out["reason"] = out["reason"].astype("object").where(out["reason"].notna(), None)
-    turns = zip(EXACT, (lambda rate: rate.round(RATE_DECIMALS), down, up), strict=True)
-    for name, turn in turns:
+    turns: tuple[Callable[[pd.Series], pd.Series], ...] = (lambda rate: rate.round(RATE_DECIMALS), down, up)
+    for name, turn in zip(EXACT, turns, strict=True):
         out[name] = turn(raw[name].astype(float)).where(out["shown"])
     for name in ("change", "known"):
         out[name] = out[name].astype("object").where(out["shown"], None)
@@ -501,7 +509,7 @@ def protect_settled(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     out.loc[observed & few, "reason"] = "few_exits"
     out.loc[n < max(rules.rate_denominator, rules.threshold, SMALLEST_DENOMINATOR), "reason"] = "denominator"
     shown = out["reason"].isna()
-    for name, turn in zip(EXACT, (np.round, np.floor, np.ceil), strict=True):
+    for name, turn in zip(EXACT, OUTWARDS, strict=True):
         steps = turn(np.round(raw[name].astype(float) * SHARE_STEPS, 6)).clip(0, SHARE_STEPS)
         out[name] = (steps / SHARE_STEPS).where(shown)
     out["shown"] = shown

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..exceptions import DisclosureError
 from ..study import SMALLEST_RULES, Disclosure
@@ -48,7 +49,7 @@ would stand there).
     return rules
 
 
-def rounded(counts, base: int) -> np.ndarray:
+def rounded(counts: ArrayLike, base: int) -> np.ndarray:
     """
     Whole numbers to the nearest multiple of the base, a half upwards.
 
@@ -61,7 +62,7 @@ def rounded(counts, base: int) -> np.ndarray:
     return (counts + base // 2) // base * base
 
 
-def rounding_interval(shown, base: int, threshold: int) -> tuple[np.ndarray, np.ndarray]:
+def rounding_interval(shown: ArrayLike, base: int, threshold: int) -> tuple[np.ndarray, np.ndarray]:
     """The smallest and largest counts that a reader can suppose behind rounded ones (0 is 0, others ≥ threshold)."""
     shown = np.asarray(shown, dtype=np.int64)
     lowest = np.maximum(shown - base // 2, threshold)
@@ -69,7 +70,7 @@ def rounding_interval(shown, base: int, threshold: int) -> tuple[np.ndarray, np.
     return np.where(shown == 0, 0, lowest), np.where(shown == 0, 0, highest)
 
 
-def midpoints(counts, threshold: int) -> np.ndarray:
+def midpoints(counts: ArrayLike, threshold: int) -> np.ndarray:
     """
     Cumulative counts as the middle of their class of `threshold`: 0 → 0, 1–10 → 5, 11–20 → 15 …
 
@@ -82,7 +83,7 @@ def midpoints(counts, threshold: int) -> np.ndarray:
     return np.where(counts > 0, -(-counts // threshold) * threshold - threshold // 2, 0)
 
 
-def class_ends(counts, threshold: int) -> tuple[np.ndarray, np.ndarray]:
+def class_ends(counts: ArrayLike, threshold: int) -> tuple[np.ndarray, np.ndarray]:
     """The smallest and largest count of the class that `midpoints` stands for."""
     counts = np.asarray(counts, dtype=np.int64)
     highest = -(-counts // threshold) * threshold

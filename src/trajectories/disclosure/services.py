@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..exceptions import DisclosureError
 from ..study import REGION_CODES, Disclosure
@@ -50,7 +51,7 @@ def class_width(rules: Disclosure) -> int:
     return max(rules.threshold, rules.households)
 
 
-def class_of(counts, width: int) -> tuple[np.ndarray, np.ndarray]:
+def class_of(counts: ArrayLike, width: int) -> tuple[np.ndarray, np.ndarray]:
     """
     The first and the last number of the class.
 

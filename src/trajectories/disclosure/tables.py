@@ -272,8 +272,9 @@ def _kind(table: pd.DataFrame) -> str:
         return "leads"  # figures of many measures, each told by the rule of leads
     measures = set(table["measure"]) if "measure" in names else set()
     own = {_KIND_OF_MEASURE.get(measure) for measure in measures}
-    if len(own) == 1 and None not in own:
-        return own.pop()
+    only = next(iter(own)) if len(own) == 1 else None
+    if only is not None:
+        return only
     told = ", ".join(sorted(map(str, measures)))
     if own - {None}:
         raise DisclosureError(f"Several measures in one table ({told}): each is protected by a rule of its own.")

@@ -575,7 +575,7 @@ def _described(records: pd.DataFrame, typed: pd.DataFrame, of_record: np.ndarray
         codes, values = pd.factorize(column, sort=True)
         code = most_frequent(of_record, codes, None if rank is None else rank.to_numpy().astype(int))
         picked = np.asarray(values, dtype=object)[np.maximum(code, 0)] if len(values) else np.full(len(code), None)
-        found[name] = np.where(code >= 0, picked, None)
+        found[name] = np.where(code >= 0, picked, None)  # type: ignore[arg-type]
     table = pd.DataFrame(found)
     named = table.pop("whole_name").str.split(GAP, n=1, expand=True).reindex(columns=[0, 1])
     named = named.astype("object").where(named.notna() & named.ne(""), None)

@@ -463,8 +463,8 @@ def _round(
     for trait in TRAITS:
         # of two organisations: what one has of a person more than once is typed by one hand
         columns["m"].append(_shares(blocked, same * across, trait, start, "m"))
-        of = (blocked, relative * across) if trait.name in _SHARED else (members, member)
-        columns["relative"].append(_shares(*of, trait, start, "relative"))
+        pairs, each = (blocked, relative * across) if trait.name in _SHARED else (members, member)
+        columns["relative"].append(_shares(pairs, each, trait, start, "relative"))
         columns["u"].append(_shares(drawn, stranger, trait, start, "u"))
     levels = start.levels.copy()
     for name in _LEARNT:

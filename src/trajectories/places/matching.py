@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..tables import OUTSIDE_QUEBEC, UNKNOWN
 from .lexicon import lexicon
@@ -447,7 +448,13 @@ def _elsewhere(code: str, qualifier: str) -> bool:
 _COLUMNS = ("code", "region", "zone", "match", "candidates")
 
 
-def find_places(values, *, codes=None, postal_codes=None, perimeter: str = "RMR-2021") -> pd.DataFrame:
+def find_places(
+    values: ArrayLike,
+    *,
+    codes: ArrayLike | None = None,
+    postal_codes: ArrayLike | None = None,
+    perimeter: str = "RMR-2021",
+) -> pd.DataFrame:
     """
     Find the municipality, region and zone of typed places.
 
@@ -488,7 +495,7 @@ def find_places(values, *, codes=None, postal_codes=None, perimeter: str = "RMR-
     # one number a distinct (value, code, postal code): everything below is done once for each
     unique: dict[tuple, int] = {}
     position = np.fromiter((unique.setdefault(key, len(unique)) for key in zip(*columns, strict=True)), np.int64)
-    resolved = _as_columns(found_of([tuple(map(_text, key)) for key in unique]), perimeter)
+    resolved = _as_columns(found_of([(_text(a), _text(b), _text(c)) for a, b, c in unique]), perimeter)
     found = {"value": typed}
     for name, column in zip(_COLUMNS, resolved, strict=True):
         found[name] = column[position]
@@ -531,7 +538,7 @@ def _texts(values, name: str) -> np.ndarray:
     array = np.asarray(values, dtype=object)
     if array.ndim != 1:
         raise ValueError(f"{name} must have one dimension, not {array.ndim}.")
-    return np.where(pd.isna(array), None, array)
+    return np.where(pd.isna(array), None, array)  # type: ignore[call-overload]
 
 
 def _text(value) -> str:
@@ -578,7 +585,12 @@ def _by_other_evidence(found: Found, typed: str, code: str, postal: str) -> Foun
     candidates = found.candidates
     if code and found.zone != OUTSIDE_QUEBEC:
         own = coded(code)
-        if own and found.why == "postal_typed" and not _by_postal_code((own.code,), _area_of(typed), unknown=True):
+        if (
+            own
+            and own.code
+            and found.why == "postal_typed"
+            and not _by_postal_code((own.code,), _area_of(typed), unknown=True)
+        ):
             return found  # a postal code in the place's column and a municipal code from elsewhere
         if own and (found.match != "ambiguous" or own.code in candidates):
             return own._replace(slip=found.slip)

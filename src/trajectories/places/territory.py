@@ -21,7 +21,7 @@ _SIZE_BOUNDS = (10_000, 50_000, 100_000)
 
 def read_reference(name: str) -> pd.DataFrame:
     """One table of `reference/`, all columns as text, empty cells as empty text."""
-    with resources.files(__package__).joinpath("reference", f"{name}.csv").open(encoding="utf-8", newline="") as file:
+    with resources.files(__package__).joinpath("reference", f"{name}.csv").open(encoding="utf-8", newline="") as file:  # type: ignore[call-overload]
         return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 

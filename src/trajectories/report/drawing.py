@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -27,7 +28,7 @@ LINE = 20.0  # height of a line of text in a figure
 # Drawing sizes in CSS pixels; the page shows the one that fits (page.css), so that text is never scaled.
 WIDE, NARROW = 720, 330
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "trajectories",
     "font.size": FONT_SIZE,
@@ -188,7 +189,7 @@ def apart(places, gap: float, most: float = np.inf) -> np.ndarray:
             before, many = blocks[-1]
             blocks[-1] = [(before * many + mean * number) / (many + number), many + number]
     ranks, found = np.arange(len(wanted)), np.empty(len(wanted))
-    free = np.repeat([mean for mean, _ in blocks], [n for _, n in blocks]) + ranks * gap
+    free = np.repeat([mean for mean, _ in blocks], [int(n) for _, n in blocks]) + ranks * gap
     # under the ceiling those that would be pushed through it stand a gap apart from the top
     found[order] = np.minimum(free, most - ranks[::-1] * gap)
     return found

@@ -241,7 +241,7 @@ def sheet(name: str, frame: pd.DataFrame, words: Words, run: Run) -> Sheet:
         raise TableError(f"the catalogue has no words for {', '.join(silent)}.")
     columns, made = [], {}
     for column, values in frame.items():
-        header, meaning = words.say(f"field.{column}"), _meaning(name, column, words)
+        header, meaning = words.say(f"field.{column}"), _meaning(name, column, words) or ""
         if column in _LABELS:
             code = words.say("field.code_of", name=header)
             columns.append(Column(column, code, words.say("meaning.code_of", name=header), "text"))

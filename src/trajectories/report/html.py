@@ -279,7 +279,7 @@ def _contents(notebook) -> list[tuple[str, str]]:
 class _MissingText(logging.Handler):
     """Hears nbconvert say « Alternative text is missing », which is a fault here and not a remark."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.found: list[str] = []
 

@@ -123,8 +123,8 @@ def ordinary(names: Iterable[str] = (), dates: Iterable[dt.date] = ()) -> Ordina
     (True, True, False)
     """
     *known, machine = _of_library()
-    found = [there | more for there, more in zip(known, _taken_apart(names), strict=True)]
-    return Ordinary(*found, machine | found[0], frozenset(dates))
+    words, pairs, first, last = (there | more for there, more in zip(known, _taken_apart(names), strict=True))
+    return Ordinary(words, pairs, first, last, machine | words, frozenset(dates))
 
 
 def on_method_page(said: Ordinary) -> Ordinary:
@@ -381,13 +381,13 @@ KINDS = {
     "raw_number": "a number that is not rounded", "embedded": "an embedded file",
     "unsearchable": "what cannot be searched",
 }  # fmt: skip
-_PATTERNS = {
+_WRITTEN = {
     "id": r"(?<![^\W_])[PHF]?[0-9a-f]{16}(?![^\W_])",
     "postal_code": r"(?<![^\W_])[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z][ \u00a0-]?\d[ABCEGHJ-NPRSTV-Z]\d(?![^\W_])",
     "person_column": r"(?i)(?<![^\W_])(?:no_dossier|no_menage|date_naissance|code_organisme|file_number"
     r"|household_number|given_name|family_name|birth_date|person_id|household_id|record_id|identity_id|organisation_id)(?![^\W_])",
 }
-_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
+_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _WRITTEN.items()}
 _RAW_NUMBER = re.compile(r"(?<![\d.,])\d+[.,]\d{5,}(?!\d)")
 _EMBEDDED = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]", re.IGNORECASE)
 # Of html.FORBIDDEN, what is looked for in the text as well, once its entities are read.

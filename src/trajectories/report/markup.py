@@ -43,7 +43,7 @@ def attributes_of(**attributes: object) -> Markup:
 
 def join(*children: object) -> Markup:
     """Children one after the other, escaped unless markup; None is nothing."""
-    return Markup("").join("" if child is None else child for child in children)
+    return Markup("").join("" if child is None else child for child in children)  # type: ignore[misc]  # escapes any
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,11 @@ def named() -> frozenset[str]:
     from babel.messages.extract import extract
 
     calls = {"say": None, "say_many": None}
-    found = set()
+    found: set[str] = set()
     for path in _modules():
         with path.open("rb") as file:
-            found |= {message for _, message, _, _ in extract(keys_of_calls, file, keywords=calls)}
+            messages = extract(keys_of_calls, file, keywords=calls)  # type: ignore[arg-type]  # in its own order
+            found |= {str(message) for _, message, _, _ in messages}
     return frozenset(found)
 
 
@@ -76,7 +77,7 @@ def keys_of_calls(
     for node in ast.walk(ast.parse(fileobj.read())):
         if isinstance(node, ast.Call) and node.args:
             name = getattr(node.func, "attr", getattr(node.func, "id", None))
-            if name in keywords:
+            if isinstance(name, str) and name in keywords:
                 for key in _choices(node.args[0]):
                     yield node.lineno, name, key, []
 
@@ -118,8 +119,9 @@ def _patterns() -> tuple[re.Pattern, ...]:
     found = set()
     for node in _nodes():
         if isinstance(node, ast.JoinedStr):
-            parts = [re.escape(p.value) if isinstance(p, ast.Constant) else r"[\w-]+" for p in node.values]
-            if isinstance(node.values[0], ast.Constant) and re.match(r"[a-z]\w*\.", node.values[0].value):
+            said = [p.value if isinstance(p, ast.Constant) and isinstance(p.value, str) else None for p in node.values]
+            parts = [r"[\w-]+" if text is None else re.escape(text) for text in said]
+            if said[0] is not None and re.match(r"[a-z]\w*\.", said[0]):
                 found.add("".join(parts))
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "label":
             found |= {re.escape(family) + r"\..+" for family in _choices(node.args[0])}

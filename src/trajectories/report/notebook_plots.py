@@ -85,6 +85,8 @@ def _curves(table: pd.DataFrame, ax: Any, w: Words, *, steps: bool = True) -> No
     parts = _parts(table, w)
     for (label, part), (colour, dashes) in zip(parts, LINES, strict=False):
         x, y, low, high = (_from_zero(part, name, by, start) for name in (by, told, "lower", "upper"))
+        if x is None or y is None:
+            continue
         style = {"step": "post"} if steps else {}
         if low is not None and high is not None and part["upper"].notna().any():
             fill = BAND if len(parts) == 1 else colour

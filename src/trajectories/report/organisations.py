@@ -458,7 +458,7 @@ def file_names(codes: Iterable[str]) -> dict[str, str]:
     """
     plain = {code: slug(code) for code in codes}
     counts = Counter(plain.values())
-    found = {}
+    found: dict[str, str] = {}
     for code, name in plain.items():
         digest = hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()
         if counts[name] > 1 or name == INDEX or len(name) > _LONGEST:

@@ -132,7 +132,7 @@ def protect_tables(folder: Path, rules: Disclosure, support: int) -> AllProtecte
     run = Run.read(folder)
     raw = {name: read_table(folder, name) for name in NEEDED}
     raw["curves"] = _bounds_where_supported(raw["curves"], raw["retention"])
-    told = {"rules": rules, "support": support, "groups": run.groups}
+    told: dict[str, Any] = {"rules": rules, "support": support, "groups": run.groups}
     kept = {name: protect(frame, **told) for name, frame in raw.items() if name != "counts"}
     kept["counts"] = protected_counts(raw["counts"], **told)
     kept |= _beside_published(kept, folder, run, rules)

@@ -122,7 +122,7 @@ class Words:
         """A number; a missing one is a dash."""
         from babel.numbers import format_decimal
 
-        if _missing(value):
+        if value is None or _missing(value):
             return MISSING
         return format_decimal(value, format="#,##0" + ("." + "0" * decimals if decimals else ""), locale=self.locale)
 
@@ -130,7 +130,7 @@ class Words:
         """A rate in 0–1 as a percentage (whole: protected rates say no more); a missing one is a dash."""
         from babel.numbers import format_percent
 
-        if _missing(rate):
+        if rate is None or _missing(rate):
             return MISSING
         space = NO_BREAK if self.language == "fr" else ""
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "") + space + "%"
@@ -138,7 +138,7 @@ class Words:
 
     def signed(self, value: float | None, decimals: int = 0) -> str:
         """A difference, with its sign; a missing one is a dash."""
-        if _missing(value):
+        if value is None or _missing(value):
             return MISSING
         told = round(float(value), decimals)
         sign = "+" if told > 0 else "\N{MINUS SIGN}" if told < 0 else ""
@@ -160,7 +160,7 @@ class Words:
 
         return format_date(day, format="LLLL yyyy", locale=self.locale)
 
-    def months(self, n: int) -> str:
+    def months(self, n: float) -> str:
         """A duration in months."""
         return self.say_many("months", int(n))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ def moved_fits(
     told = stays.contacts.loc[stays.contacts["kind"].eq("news"), "month"]
     middle = float(told.median()) if len(told) else 0.0
     borrowed, borrowed_never = lent or (None, None)
-    odds = {
+    odds: dict[str, dict[str, Any]] = {
         "failed_contacts_left_less": {"odds_gone": 1 / STEP},
         "failed_contacts_left_more": {"odds_gone": STEP},
         "heard_less_after_contacts": {"odds_heard": np.where(month > last, 1 / STEP, 1.0)},
@@ -178,7 +178,8 @@ def odds_curve(
             for value in values:
                 moved = fit.curve
                 if value != 1:
-                    moved = fit.reported.fit(study, reporting=fit.curve.reporting, **{name: value})
+                    asked: dict[str, Any] = {name: value}
+                    moved = fit.reported.fit(study, reporting=fit.curve.reporting, **asked)
                 share = share_heard(fit.curve, value if name == "odds_heard" else 1.0)
                 estimate = moved.survival.reindex(horizons).to_numpy(dtype=float)
                 found.append(at.assign(

@@ -84,7 +84,7 @@ def linkage_sensitivity(
         retention = estimate(own.cohort, own.contacts, study=study, companions=False).retention
     main = retention[retention["method"].eq("main")]
     found = [_rows(main, own.cohort, study, study.match_threshold, OWN)]
-    draws = []
+    draws: list[pd.DataFrame] = []
     for (threshold, draw), others in _each(alternatives):
         made = _redrawn(own, records, persons, others, study, deposits)
         rates = main

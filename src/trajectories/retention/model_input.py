@@ -41,7 +41,8 @@ class Reported:
         rows = self.contacts[chosen[self.contacts["stay"].to_numpy()]]
         rows = rows.assign(stay=place[rows["stay"].to_numpy()])
         each = (self.entry, self.heard_until, self.household, self.role)
-        return Reported(rows, *(values[chosen] for values in each), self.some_false)
+        entry, heard_until, household, role = (values[chosen] for values in each)
+        return Reported(rows, entry, heard_until, household, role, self.some_false)
 
     def fit(
         self, study: Study, *, replicates: int = 0, reporting: Reporting | None = None, starts: int = 0,

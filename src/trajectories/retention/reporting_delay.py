@@ -124,7 +124,7 @@ def _groups(stays: pd.DataFrame, by: str, organisations: pd.DataFrame | None) ->
 def _kinds(organisations: pd.DataFrame | None) -> pd.Series:
     """The kind of each organisation, else its zone."""
     given = [] if organisations is None else [c for c in ("kind", "organisation_zone") if c in organisations]
-    if not given or "organisation_id" not in organisations:
+    if organisations is None or not given or "organisation_id" not in organisations:
         raise ValueError("by='organisation' needs organisations: a table with organisation_id and kind (or its zone).")
     known = organisations.dropna(subset=["organisation_id", given[0]])
     if known.empty:
@@ -157,7 +157,7 @@ def _of_group(
 ) -> pd.DataFrame:
     rows = [*_contact_failure(fit, study), *_heard(fit, reporting), *_known(told, home, fit, study)]
     table = pd.DataFrame(rows).reindex(columns=_COLUMNS).assign(group=group, reporting=reporting)
-    table["note"] = np.where(table["estimate"].isna(), TOO_FEW, None)
+    table["note"] = np.where(table["estimate"].isna(), TOO_FEW, None)  # type: ignore[call-overload]
     return table.astype({"month": "Int64", "n": "int64", "previous_failed": "boolean"})
 
 

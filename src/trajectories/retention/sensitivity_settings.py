@@ -22,6 +22,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -182,7 +183,8 @@ def _other_territories(rebuilt: Stays, study: Study, groups: tuple[str, ...]) ->
     for setting, values in (("perimeter", PERIMETERS), ("scope", SCOPES)):
         for value in values:
             if value != getattr(study, setting):
-                asked = replace(study, **{setting: value})
+                moved: dict[str, Any] = {setting: value}
+                asked = replace(study, **moved)
                 yield setting, value, _main(rebuilt(study=asked)[1], asked, groups)
 
 

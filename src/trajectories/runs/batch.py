@@ -547,7 +547,7 @@ def _write_index(
     shared = common(tables)
     pages = {group: job.page.name for group, job in jobs.items() if manifest.is_fresh(job, shared)}
     rules = dataclasses.asdict(study.disclosure)
-    said = {"language": language, "rules": rules, "support": study.support}
+    said: dict[str, Any] = {"language": language, "rules": rules, "support": study.support}
     reports = open_reports(tables, groups, **said, found=protected)
     here = shared_folder(out, language)
     to = {one: Path(os.path.relpath(shared_folder(out, one) / INDEX, here)).as_posix() for one in languages}

@@ -53,7 +53,7 @@ LIBRARIES = (
 # Seconds: for a scheduler to answer, and for its first worker to be there.
 PATIENCE = 20
 # Dask tells of its work by pages in the clear, beside the dashboard too: of `local` there are none.
-_NO_PAGES = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 _HERE = "127.0.0.1:0"
 
 
@@ -110,7 +110,7 @@ class ClusterExecutor(Executor):
         """One task; its result is (whether it is done, what it answers or what went wrong)."""
         return self._connect().submit(_answer, functools.partial(work, **named), *given)
 
-    def map(self, work: Callable[..., Any], *items: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
+    def map(self, work: Callable[..., Any], *items: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:  # type: ignore[override]
         """As `map`: all tasks are given out at once, their answers come in order."""
         futures = [self.submit(work, *given) for given in zip(*items, strict=False)]
         return (_answered(future.result(timeout)) for future in futures)

@@ -116,7 +116,7 @@ def _shell_class():
     class Displays(DisplayPublisher):
         """Keeps what a cell displays."""
 
-        def publish(self, data, metadata=None, **_: Any) -> None:
+        def publish(self, data, metadata=None, **_: Any) -> None:  # type: ignore[override]
             self.shell.shown.append(("display_data", {"data": data, "metadata": metadata or {}}))
 
     class Shell(InteractiveShell):

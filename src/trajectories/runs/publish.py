@@ -60,10 +60,10 @@ def publish(study: Study, to: Path | str, *, day: dt.date | None = None) -> list
     files, frames = to_publish(study, to)
     out = Path(study.paths.reports).resolve()
     ledger = out / "sensitive" / FOLDER
-    day = (day or dt.date.today()).isoformat()
-    name = f"{day}-{1 + sum(p.name.startswith(day) for p in read_ledger(ledger)):02d}"
+    on = (day or dt.date.today()).isoformat()
+    name = f"{on}-{1 + sum(p.name.startswith(on) for p in read_ledger(ledger)):02d}"
     settings = Run.read(out / "sensitive" / "tables").settings
-    write_publication(ledger, Publication(name, day, settings, frames))
+    write_publication(ledger, Publication(name, on, settings, frames))
     return _copied(files, out / "shareable", to)
 
 

@@ -110,7 +110,7 @@ def _make(job: Job) -> None:
 def _sentence(job: Job, error: Exception) -> str:
     if isinstance(error, TrajectoriesError):
         said = str(error)
-    elif hasattr(error, "ename"):  # papermill: a cell raised
+    elif hasattr(error, "ename") and hasattr(error, "evalue"):  # papermill: a cell raised
         said = f"{job.notebook.name} failed: {error.ename}: {error.evalue}"
     elif isinstance(error, OSError) and error.strerror:
         said = told(error)

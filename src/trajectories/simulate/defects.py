@@ -704,7 +704,7 @@ def reopen_files(events: list[Event], organisation: Organisation, mishaps: Misha
     files: dict[tuple[int, int], list[Event]] = {}
     for event in events:
         files.setdefault((event.person, event.opening), []).append(event)
-    last = Counter()
+    last: Counter[int] = Counter()
     for person, opening in files:
         last[person] = max(last[person], opening)
     hits = mishaps.hits("file_reopened", organisation.index, len(files))

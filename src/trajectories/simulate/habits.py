@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from zlib import crc32
 
 from numpy.random import Generator
@@ -102,7 +103,7 @@ class DrawnHabit:
     prior: float
     where: str
     scope: str
-    apply: Callable[..., object] | str
+    apply: Callable[..., Any] | str
     concludes: str
 
     @property
@@ -118,12 +119,19 @@ class Scene:
     settings: Settings
     organisation: Organisation
     lives: dict[int, Life]
-    rng: Generator | None = None
+    of_habit: Generator | None = None
+
+    @property
+    def rng(self) -> Generator:
+        """The random numbers of one habit."""
+        if self.of_habit is None:
+            raise ValueError("scene: it is of no habit yet")
+        return self.of_habit
 
     def for_habit(self, name: str) -> Scene:
         """The same, with the random numbers of one habit."""
         key = (self.organisation.index, crc32(name.encode()))
-        return replace(self, rng=generator(self.settings.seed, HABIT, *key))
+        return replace(self, of_habit=generator(self.settings.seed, HABIT, *key))
 
     def stay(self, event: Event) -> Stay | None:
         """The true stay that an establishment begins."""
@@ -525,7 +533,7 @@ NEVER_FILLED = weights(
 
 # Applied in this order.
 HABITS = tuple(
-    DrawnHabit(*line)
+    DrawnHabit(*line)  # type: ignore[arg-type]  # of each line, the sixth
     for line in (
         # Visits to the metropole; then the column of residence, which prints its own address on them too.
         ("visit_with_old_address", "visit", 0.4, "metropole", "events", visit_with_old_address, _OPEN),
@@ -663,7 +671,7 @@ def _columns(drawn: frozenset[str], columns: Sequence[str], rng: Generator) -> t
 def to_events(scene: Scene, drawn: frozenset[str], mine: list[Event]) -> list[Event]:
     """The events of one organisation as its habits let it note them."""
     for habit in _of("events", drawn):
-        mine = habit.apply(scene.for_habit(habit.name), mine)  # type: ignore[misc,assignment]
+        mine = habit.apply(scene.for_habit(habit.name), mine)  # type: ignore[operator]
     return mine
 
 
@@ -736,7 +744,7 @@ def to_identities(settings: Settings, manner: Habit, identities: list[Identity])
     for habit in _of("identity", manner.drawn):
         rng = _generator(settings, identities[0].organisation, habit.name) if identities else None
         for item in identities:
-            habit.apply(item, rng)  # type: ignore[misc]
+            habit.apply(item, rng)  # type: ignore[operator]
 
 
 def to_rows(settings: Settings, drafts: list[Draft]) -> None:
@@ -746,7 +754,7 @@ def to_rows(settings: Settings, drafts: list[Draft]) -> None:
     for habit in _of("row", drafts[0].habit.drawn):
         rng = _generator(settings, drafts[0].event.organisation, habit.name)
         for item in drafts:
-            habit.apply(item, rng)  # type: ignore[misc]
+            habit.apply(item, rng)  # type: ignore[operator]
     for item in drafts:
         leave_blank(item)
 

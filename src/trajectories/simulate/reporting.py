@@ -349,7 +349,7 @@ def _services(desk: Desk, client: Client, end: int, never: bool, rng: Generator)
             if not grown:
                 service = "family_support"
             found = grown and service == "job_search" and stay.job_later is not None and stay.job_later <= when
-            job = {"job": True, "job_date": stay.job_later} if found else {}
+            job: dict[str, Any] = {"job": True, "job_date": stay.job_later} if found else {}
             desk.serve(file, when, service, remarks=pick(rng, REMARKS) if rng.random() < 0.03 else "", **job)
 
 

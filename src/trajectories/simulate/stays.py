@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -227,7 +228,7 @@ def told_stays(
         hard, trouble = (hard_to_reach, hard_to_reach_failure), (failure_trait, contacts_follow_trouble)
         parts.append(_contacts(stays, due, failing, rngs, hard=hard, trouble=trouble, alone=alone, whole=whole))
     if hearing is not None:
-        more = {"fades": hearing_fades, "differs": hearing_differs, "whole": whole}
+        more: dict[str, Any] = {"fades": hearing_fades, "differs": hearing_differs, "whole": whole}
         parts.append(_news(stays, _hazards(hearing), rngs["news"], **more))
     if services:
         parts.append(_services(stays, rngs["services"], whole))

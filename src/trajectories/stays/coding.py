@@ -6,11 +6,12 @@ that are handed on. Codes follow the alphabetical order of their words, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
+Words = Sequence[str] | np.ndarray  # what codes stand for
 MISSING = -1
 _NS_PER_DAY = 86_400_000_000_000
 # The day number that a missing date falls on: one day before the first day that a `datetime64[ns]` can be. As the
@@ -95,7 +96,7 @@ def _alphabetical(words: np.ndarray) -> np.ndarray:
     return pc.array_sort_indices(pa.array(words, type=pa.string())).to_numpy()
 
 
-def encode_as(texts: pd.Series, words) -> np.ndarray:
+def encode_as(texts: pd.Series, words: Words) -> np.ndarray:
     """
     Each text as its place in a given vocabulary; `MISSING` where there is none or it is no word of it.
 
@@ -111,7 +112,7 @@ def encode_as(texts: pd.Series, words) -> np.ndarray:
     return np.append(pd.Index(words).get_indexer(found), MISSING).astype(np.int16)[codes]
 
 
-def decode(codes: np.ndarray, words) -> np.ndarray:
+def decode(codes: np.ndarray, words: Words) -> np.ndarray:
     """
     The words of codes, as objects; None where missing.
 
@@ -123,7 +124,7 @@ def decode(codes: np.ndarray, words) -> np.ndarray:
     words = np.asarray(words, dtype=object)
     if len(codes) and codes.min() >= 0:
         return words.take(codes)
-    return np.append(words, None).take(codes, mode="wrap")  # −1 is the last
+    return np.append(words, None).take(codes, mode="wrap")  # type: ignore[call-overload]  # −1 is the last
 
 
 def days(dates: pd.Series) -> np.ndarray:

@@ -186,7 +186,7 @@ def _exits(final: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
         ["unknown_destination", "metropole", "other_region", "outside_quebec"],
         "",
     )
-    return np.where(found == "", None, found)
+    return np.where(found == "", None, found)  # type: ignore[call-overload]
 
 
 def _pathways(stays: pd.DataFrame) -> np.ndarray:
@@ -245,7 +245,7 @@ def _months(stays: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     excluded = np.select([np.isnan(width), width > WIDEST_START], ["start_unbounded", "start_wider_than_3_months"], "")
     to_cutoff = np.maximum(months_between(e2, np.full(len(e2), cutoff.to_datetime64())), 0)
     return stays.assign(
-        entry=entry, lower=lower, upper=upper, cutoff=to_cutoff, excluded=np.where(excluded == "", None, excluded),
+        entry=entry, lower=lower, upper=upper, cutoff=to_cutoff, excluded=np.where(excluded == "", None, excluded),  # type: ignore[call-overload]
         confirmed=confirmed,
     )  # fmt: skip
 
@@ -333,7 +333,7 @@ def _roles(stays: pd.DataFrame, members: pd.DataFrame, birth: pd.Series) -> np.n
     of_age = ~(months_between(pairs["birth"], pairs["establishment_latest"]) < 12 * OF_AGE)
     adults = pd.Series(of_age).groupby(pairs["stay"]).sum().reindex(stays.index).to_numpy()
     months = months_between(stays["person_id"].map(birth), stays["establishment_latest"])
-    return np.select([months < 12 * OF_AGE, (months >= 12 * OF_AGE) & (adults == 1)], ["child", "principal"], None)
+    return np.select([months < 12 * OF_AGE, (months >= 12 * OF_AGE) & (adults == 1)], ["child", "principal"], None)  # type: ignore[call-overload]
 
 
 def _as_of(keys: pd.DataFrame, known: pd.DataFrame, column: str, direction: str) -> pd.Series:

@@ -231,7 +231,7 @@ def _reports(stays: pd.DataFrame, rows: pd.DataFrame, scope: str) -> pd.DataFram
     cause = exit_zone.map(_EXIT_TO).fillna(EXITS[-1])
     rows["stay"] = rows["stay"].where(~rows["away"])
     return _events(
-        rows, stays, kind, day, cause.where(tells), pd.Series(np.where(reason == "", None, reason), rows.index),
+        rows, stays, kind, day, cause.where(tells), pd.Series(np.where(reason == "", None, reason), rows.index),  # type: ignore[call-overload]
         rows["exit_date_earliest"].where(dated), rows["exit_date_latest"].where(dated).clip(upper=day),
     )  # fmt: skip
 
@@ -282,8 +282,8 @@ def _seen_elsewhere(stays: pd.DataFrame, rows: pd.DataFrame, observations: pd.Da
 
 
 def _events(
-    rows: pd.DataFrame, stays: pd.DataFrame, kind, day: pd.Series, cause=None, reason=None,
-    left_earliest=pd.NaT, left_latest=pd.NaT,
+    rows: pd.DataFrame, stays: pd.DataFrame, kind: str | np.ndarray, day: pd.Series, cause: pd.Series | None = None,
+    reason: pd.Series | None = None, left_earliest: pd.Series = pd.NaT, left_latest: pd.Series = pd.NaT,
 ) -> pd.DataFrame:  # fmt: skip
     stay = _beside(rows, stays)
     found = rows[["record_id", "person_id", "organisation_id", "departs", "stay"]].assign(kind=kind, day=day)
@@ -428,4 +428,4 @@ def lost_to_follow_up(
     by_contact = open_stay.to_numpy() & ~np.isnan(failed_month)
     silent = open_stay.to_numpy() & ~by_contact & ~np.isnan(missed_month)
     lost = np.select([by_contact, silent], ["contact", "silent"], "")
-    return np.where(lost == "", None, lost), np.select([by_contact, silent], [failed_month, missed_month], np.nan)
+    return np.where(lost == "", None, lost), np.select([by_contact, silent], [failed_month, missed_month], np.nan)  # type: ignore[call-overload]

@@ -63,7 +63,7 @@ def _latest_of(day: np.ndarray, flag: np.ndarray, which: np.ndarray, n: int) -> 
     return latest
 
 
-def date_anew(found: Evidence, at: np.ndarray, earliest: np.ndarray | None, latest: np.ndarray) -> None:
+def date_anew(found: Evidence, at: np.ndarray, earliest: np.ndarray | np.int32 | None, latest: np.ndarray) -> None:
     """Date the rows at positions anew (None: from the same day), and put the rows of those persons back in order."""
     found.latest[at] = latest
     found.earliest[at] = np.minimum(found.earliest[at], latest) if earliest is None else earliest

@@ -13,12 +13,13 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
 
 from ..tables import ZONES
-from .coding import MISSING, NO_DAY, blocks, dates, days, decode, encode, encode_as
+from .coding import MISSING, NO_DAY, Words, blocks, dates, days, decode, encode, encode_as
 
 # The kinds in their order within a day; a service and a contact on one day are a tie.
 KINDS = ("residence", "service", "follow_up", "establishment", "departure")
@@ -49,7 +50,11 @@ class Order:
     row_bits: int
     person_from: int
 
-    def person(self, at) -> np.ndarray:
+    @overload
+    def person(self, at: int) -> np.integer: ...
+    @overload
+    def person(self, at: slice) -> np.ndarray: ...
+    def person(self, at: int | slice) -> np.integer | np.ndarray:
         """The code of the person, at a position or in a slice."""
         return self.key[at] >> self.person_from
 
@@ -80,7 +85,8 @@ class Observed:
 
     def parts(self, size: int) -> list[Callable[[], Evidence]]:
         """The evidence in order, cut between persons into parts of about so many rows, each made when it is called."""
-        n, person, found, begin = len(self.frame), self.order.person, [], 0
+        found: list[Callable[[], Evidence]] = []
+        n, person, begin = len(self.frame), self.order.person, 0
         while begin < n:
             end = min(begin + size, n)
             while end < n and person(end) == person(end - 1):
@@ -167,7 +173,7 @@ def encode_observations(observations: pd.DataFrame) -> Observed:
     [[1], [0]]
     """
     # the first columns make the order: it is found while the others are being made
-    works = {
+    works: dict[str, tuple[Any, ...]] = {
         "person": (encode, observations["person_id"]),
         "latest": (days, observations["latest"]),
         "kind": (_encode_small, observations["kind"], KINDS),
@@ -199,7 +205,7 @@ def _as_rows(columns: dict[str, np.ndarray]) -> np.ndarray:
     return found
 
 
-def _encode_small(texts: pd.Series, words) -> np.ndarray:
+def _encode_small(texts: pd.Series, words: Words) -> np.ndarray:
     return encode_as(texts, words).astype(np.int8, copy=False)
 
 
@@ -336,7 +342,8 @@ def pairs(first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def joined(parts: Sequence[Evidence]) -> Evidence:
     """The rows of several parts, one after the other."""
-    return replace(parts[0], **{n: np.concatenate([getattr(part, n) for part in parts]) for n in (*_COLUMNS, "row")})
+    found = {n: np.concatenate([getattr(part, n) for part in parts]) for n in (*_COLUMNS, "row")}
+    return replace(parts[0], **found, observed=parts[0].observed)
 
 
 def describe(found: Evidence) -> np.ndarray:

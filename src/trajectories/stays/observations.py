@@ -210,7 +210,7 @@ def serves(rows: pd.DataFrame) -> pd.Series:
 
 
 def _observation(
-    rows: pd.DataFrame, kind: str, place: str, earliest: pd.Series, latest: pd.Series, **more
+    rows: pd.DataFrame, kind: str, place: str, earliest: pd.Series, latest: pd.Series, **more: pd.Series
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ..study import Study
-from ..tables import COHORT, CONFLICTS, CONTACTS, MOVES, OBSERVATIONS, SET_ASIDE, SPELLS, WHOSE, conform
+from ..tables import COHORT, CONFLICTS, CONTACTS, MOVES, OBSERVATIONS, SET_ASIDE, SPELLS, WHOSE, Table, conform
 from .cohort import GIVEN, Cohort, build_cohort
 from .contacts import last_deposits
 from .spells import Residences, build_spells, cutoff_of
@@ -62,9 +62,11 @@ def build_stays(
     of_one = functools.partial(_stays, study=replace(study, cutoff=cutoff.date()), deposits=deposits)
     each = map if executor is None else executor.map
     made = list(each(of_one, partitions(records, persons)))
-    found = [_together([one.pop(table.name) for one in made], table) for table in (*_OF_RESIDENCES, *_OF_COHORT)]
-    n = len(_OF_RESIDENCES)
-    return Residences(*found[:n], perimeter=study.perimeter, cutoff=cutoff), Cohort(*found[n:])
+    residences, drawn = (
+        {table.name: _together([one.pop(table.name) for one in made], table) for table in tables}
+        for tables in (_OF_RESIDENCES, _OF_COHORT)
+    )
+    return Residences(**residences, perimeter=study.perimeter, cutoff=cutoff), Cohort(**drawn)
 
 
 def partitions(
@@ -103,7 +105,7 @@ def _stays(partition: tuple[pd.DataFrame, pd.DataFrame], study: Study, deposits:
     }
 
 
-def _together(parts: list[pd.DataFrame], table) -> pd.DataFrame:
+def _together(parts: list[pd.DataFrame], table: Table) -> pd.DataFrame:
     """A table of all partitions in order of person, who is whole in one of them; a column at a time, for the memory."""
     if len(parts) == 1:
         return parts[0]

@@ -23,7 +23,7 @@ from ..display import as_html, plot, to_frame
 from ..study import Study
 from ..tables import CONFLICTS, MOVE_KINDS, MOVES, NO_NEWS, OUTCOMES, SPELLS, ZONES, Table, without_categories
 from .addresses import read_addresses
-from .coding import MISSING, NO_DAY, dates, days, decode
+from .coding import MISSING, NO_DAY, Words, dates, days, decode
 from .departures import date_anew, departure_before_presence, news_already_known
 from .evidence import (
     DEPARTURE,
@@ -186,8 +186,8 @@ def _reconstructed(
     observed = encode_observations(observations)
     arrived, unreached = (_days_of(dates, observed.persons) for dates in (arrivals, failed))
     household = observed.persons if households is None else households.reindex(observed.persons).to_numpy(dtype=object)
-    places = {"municipality": observed.towns, "region": observed.regions, "zone": ZONES}
-    words = {
+    places: dict[str, Words] = {"municipality": observed.towns, "region": observed.regions, "zone": ZONES}
+    words: dict[str, Words] = {
         "person_id": observed.persons, "household_id": household, **places, "outcome": OUTCOMES,
         "destination_zone": ZONES, "kind": MOVE_KINDS,
         **{f"{side}_{name}": those for side in ("origin", "destination") for name, those in places.items()},
@@ -206,7 +206,7 @@ def _reconstructed(
         )  # fmt: skip
 
 
-def _table(table: Table, parts: Sequence[Rows], words: dict[str, np.ndarray], executor: Executor) -> pd.DataFrame:
+def _table(table: Table, parts: Sequence[Rows], words: dict[str, Words], executor: Executor) -> pd.DataFrame:
     """A table from the codes and day numbers of its parts, column by column."""
 
     def column(name: str) -> np.ndarray:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 Statistic = Callable[[pd.DataFrame], Any]
 # What a computation may raise on a sample that lacks a group, an event or a label; lifelines' and numpy's failures to
@@ -95,8 +98,8 @@ def bootstrap(
     if not (isinstance(replicates, int | np.integer) and replicates >= 2):
         raise ValueError(f"replicates: 1 value, {replicates}, is not a whole number from 2 up")
     normal_quantile(conf_level)
-    column = cluster if is_column(cluster, data) else None
-    codes, names = labels("cluster", data[column] if column is not None else cluster, len(data))
+    column, values = (cluster, data[cluster]) if is_column(cluster, data) else (None, cluster)
+    codes, names = labels("cluster", values, len(data))
     if len(names) < 2:
         raise ValueError(f"cluster: {len(names)} clusters in {len(data)} rows, at least 2 expected")
     if unknown := [name for name in identifiers if name not in data.columns]:
@@ -114,7 +117,7 @@ def bootstrap(
     return summary(estimate, values, widened(conf_level, len(names)), last_error)
 
 
-def is_column(cluster: Any, data: pd.DataFrame) -> bool:
+def is_column(cluster: Any, data: pd.DataFrame) -> TypeIs[Hashable]:
     """A label is looked up in the columns; anything that has a length is an array, unless it is a tuple that is one."""
     single = not np.ndim(cluster)
     if (single or isinstance(cluster, tuple)) and cluster in data.columns:

@@ -71,11 +71,12 @@ def refuse(name: str, bad: NDArray[np.bool_], what: str) -> None:
 
 def numbers(name: str, values: ArrayLike, like: int | None = None) -> Floats:
     """A 1-d float array without missing values; `like` is the length it must have."""
-    if np.ndim(values) != 1:
-        raise ValueError(f"{name}: one dimension is expected, {np.ndim(values)} given")
-    if like is not None and len(values) != like:
-        raise ValueError(f"{name}: {len(values)} values given, {like} expected")
-    if like is None and not len(values):
+    shape = np.shape(values)
+    if len(shape) != 1:
+        raise ValueError(f"{name}: one dimension is expected, {len(shape)} given")
+    if like is not None and shape[0] != like:
+        raise ValueError(f"{name}: {shape[0]} values given, {like} expected")
+    if like is None and not shape[0]:
         raise ValueError(f"{name}: 0 values given, at least 1 expected")
     if getattr(values, "dtype", None) == np.float64:
         array = np.ascontiguousarray(values)
@@ -83,7 +84,7 @@ def numbers(name: str, values: ArrayLike, like: int | None = None) -> Floats:
         try:
             array = pd.Series(values).to_numpy(dtype=float, na_value=np.nan)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{name}: some of the {len(values)} values are not numbers") from error
+            raise ValueError(f"{name}: some of the {shape[0]} values are not numbers") from error
     if np.isnan(array.min(initial=0.0)):  # a minimum is missing where a value is
         refuse(name, np.isnan(array), "are missing")
     return array

@@ -93,10 +93,10 @@ def cumulative_incidence(
         if kind == "jackknife":
             everywhere = steps.carried(incidence)
             spread = jackknife_variance(given, counts, int(counts.causes[i]), d, everywhere, before)[steps.at]
-        elif kind == "aalen":
-            spread = aalen_variance(counts, steps, d, incidence, survival, before)
-        else:
+        elif lost is not None:
             spread = greenwood_variance(counts, steps, share, incidence, before, lost)
+        else:
+            spread = aalen_variance(counts, steps, d, incidence, survival, before)
         se = np.sqrt(np.maximum(spread, 0.0))
         se[(incidence == 0) | (incidence == 1)] = 0.0
         moving = (incidence, se, *incidence_limits(incidence, se, conf_level))

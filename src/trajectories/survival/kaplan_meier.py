@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike
 from trajectories.survival.checks import Floats, Sample, normal_quantile, sample, times
 from trajectories.survival.jackknife import cluster_sums, influence_variance
 from trajectories.survival.limits import survival_limits
-from trajectories.survival.risk import TIE, RiskSets, risk_sets, with_groups
+from trajectories.survival.risk import TIE, Counts, RiskSets, risk_sets, with_groups
 
 
-def divide(top: Floats, bottom: Floats) -> Floats:
+def divide(top: Counts, bottom: Counts) -> Floats:
     """top / bottom, 0 where the bottom is 0 (nobody is left whom the ratio would concern)."""
     if np.all(bottom):
         return top / bottom
@@ -30,7 +30,7 @@ def survival_of(counts: RiskSets) -> Floats:
     return counts.along(np.cumprod, divide(counts.n_risk - counts.all_events, counts.n_risk))
 
 
-def hazard_influence(given: Sample, counts: RiskSets, left: Floats) -> Floats:
+def hazard_influence(given: Sample, counts: RiskSets, left: Counts) -> Floats:
     """Jackknife variance of Σ d/left/n …: of −log S for left = n − d, of Nelson–Aalen's sum for left = n."""
     d, n = counts.all_events, counts.n_risk
     step = divide(d, n * left)

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from trajectories.survival.checks import Floats, Integers, Sample, refuse, sample
 
 TIE = float(np.sqrt(np.finfo(float).eps))  # R's tolerance for « the same time »
+Counts = Integers | Floats  # whole numbers, but for weights that are not
 LONGEST_GRID = 100_000  # whole numbers above this (days over centuries) are sorted rather than counted
 
 
@@ -71,9 +72,9 @@ class RiskSets(Rows):
     time: Floats
     group: Integers
     causes: Integers
-    n_risk: NDArray[np.number]
-    n_event: NDArray[np.number]  # causes × rows
-    n_censor: NDArray[np.number]
+    n_risk: Counts
+    n_event: Counts  # causes × rows
+    n_censor: Counts
     order: Integers | None = field(repr=False)  # in which order the next two hold the persons; None: as they were given
     first_rows: Integers = field(repr=False)
     last_rows: Integers = field(repr=False)
@@ -89,7 +90,7 @@ class RiskSets(Rows):
         return put_back(self.last_rows, self.order)
 
     @cached_property
-    def all_events(self) -> NDArray[np.number]:
+    def all_events(self) -> Counts:
         """Events of any cause at each row."""
         return self.n_event[0] if len(self.n_event) == 1 else self.n_event.sum(axis=0)
 
@@ -185,7 +186,8 @@ def counted_by_rank(given: Sample, heads: Floats, end: Integers, enter: Integers
         end, enter = given.group * n_heads + end, given.group * n_heads + enter
     if n_cells <= 4 * len(end) + 10_000:
         ends_here = np.bincount(end, minlength=n_cells) > 0
-        cells, row = np.flatnonzero(ends_here), np.cumsum(ends_here) - ends_here  # the row at a cell, or after it
+        cells = np.flatnonzero(ends_here)
+        row = np.cumsum(ends_here, dtype=np.int64) - ends_here  # the row at a cell, or after it
         end, enter = row[end], row[enter]
     else:  # many groups that share few times
         cells, end = np.unique(end, return_inverse=True)

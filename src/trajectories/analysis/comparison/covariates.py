@@ -157,7 +157,7 @@ def levels(values: pd.Series) -> pd.Series:
     return text
 
 
-def _class(k: int, cuts: Sequence[float]) -> str:
+def _class(k: int, cuts: Sequence[float] | np.ndarray) -> str:
     if not len(cuts):
         return "any"
     if k == 0:

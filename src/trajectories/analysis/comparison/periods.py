@@ -12,6 +12,7 @@ estimates: a household that settled twice in the same region, in both parts, is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,7 @@ def first_day_of_recent(cutoff: pd.Timestamp) -> pd.Timestamp:
     return pd.Timestamp(begun - YEARS + 1, 4, 1)
 
 
-def _part(fit: MainFit, chosen: np.ndarray, horizon: int, study: Study) -> dict[str, object]:
+def _part(fit: MainFit, chosen: np.ndarray, horizon: int, study: Study) -> dict[str, Any]:
     """The main estimate of some of a group's stays, with the group's reporting."""
     stays = fit.stays[chosen]
     found = {"n_start": len(stays), "n_at_risk": 0, "n_households": stays["household_id"].nunique()}
@@ -99,7 +100,7 @@ def _part(fit: MainFit, chosen: np.ndarray, horizon: int, study: Study) -> dict[
     return found | told | {"known": at["known"]}
 
 
-def _change(recent: Mapping[str, object], before: Mapping[str, object]) -> str | None:
+def _change(recent: Mapping[str, float], before: Mapping[str, float]) -> str | None:
     """Which way the difference goes, where its 95 % limits exclude none."""
     difference = recent["estimate"] - before["estimate"]
     if np.isnan(difference):

@@ -113,7 +113,7 @@ def propensity(x: Floats, code: NDArray[np.int64], n_groups: int, weights: Float
         if np.abs(step).max() < WEIGHT_TOLERANCE:
             break
     information = _information(design, mass, _softmax(design @ beta.T))
-    return Propensity(beta, np.linalg.inv(information))
+    return Propensity(beta, np.linalg.inv(information).astype(float, copy=False))
 
 
 def propensity_again(fit: Propensity, x: Floats, code: NDArray[np.int64], weights: Floats) -> Propensity:
@@ -552,16 +552,22 @@ def _expected(stays: Stays, told: Evidence, coefficients: Floats) -> tuple[Float
     return _counts(stays, *_posterior(stays, told, coefficients))
 
 
-def _joined(each: Sequence[tuple[Floats, ...]]) -> tuple[Floats, ...]:
+def _joined(each: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
     """What was found of each block, for all stays."""
-    return each[0] if len(each) == 1 else tuple(np.concatenate(values) for values in zip(*each, strict=True))
+    if len(each) == 1:
+        return each[0]
+    exits, at_risk, rate = (np.concatenate(values) for values in zip(*each, strict=True))
+    return exits, at_risk, rate
 
 
-def _cut(blocks: Sequence[Stays], expected: tuple[Floats, ...]) -> Iterator[tuple[Stays, tuple[Floats, ...]]]:
+def _cut(
+    blocks: Sequence[Stays], expected: tuple[Floats, Floats, Floats]
+) -> Iterator[tuple[Stays, tuple[Floats, Floats, Floats]]]:
     """The blocks, each with its rows."""
     ends = np.cumsum([0, *(len(some.code) for some in blocks)])
     for some, begin, end in zip(blocks, ends[:-1], ends[1:], strict=True):
-        yield some, tuple(values[begin:end] for values in expected)
+        exits, at_risk, rate = (values[begin:end] for values in expected)
+        yield some, (exits, at_risk, rate)
 
 
 def _added(each: Iterable[Floats]) -> Floats:
@@ -674,7 +680,7 @@ def fit_outcome(stays: Stays) -> Outcome:
     size = _pieces(stays.months) + stays.x.shape[1] + 2 * groups
     rough = np.concatenate([np.full(_pieces(stays.months), -4.5), np.zeros(size - _pieces(stays.months))])
 
-    def expectation(theta: Floats) -> tuple[Floats, ...]:
+    def expectation(theta: Floats) -> tuple[Floats, Floats, Floats]:
         return _joined([_expected(some, theirs, theta) for some, theirs in zip(blocks, told, strict=True)])
 
     def observed(theta: Floats) -> Floats:
@@ -697,7 +703,7 @@ def fit_outcome(stays: Stays) -> Outcome:
         slow = size_of_step > SHRINKS * previous
         if number > EM_STEPS and size_of_step < TOLERANCE:
             break
-    inverse = np.linalg.inv(observed(theta))
+    inverse = np.linalg.inv(observed(theta)).astype(float, copy=False)
     return Outcome(stays, theta, inverse, centre, size_of_step < TOLERANCE)
 
 

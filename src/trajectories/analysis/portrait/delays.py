@@ -88,7 +88,7 @@ def since_arrival(cohort: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
     delay = stays["years_since_arrival"].astype(float) * 12
     since_deposits = months_between(deposits_begin(records), stays["establishment_latest"])
     whole = np.maximum(ceil_month(delay), 0)
-    why = np.select(
+    why = np.select(  # type: ignore[call-overload]
         [stays["excluded"].notna(), delay.isna(), delay <= LATEST_ARRIVAL, ~(delay <= since_deposits)],
         [stays["excluded"], "arrival_unknown", "arrival_after_establishment", "arrived_before_deposits"],
         None,
@@ -256,7 +256,7 @@ def since_contact(
     evidence = np.maximum(floor_month(np.nan_to_num(months_between(table["met"], until))), 0)
     to_cutoff = floor_month(months_between(table["met"], np.datetime64(cutoff, "ns"))) - _noting_lag(cohort)
     already = table.index.isin(ordered.loc[inside & by_then, "person_id"])
-    why = np.select([already, to_cutoff < 0], ["settled_before", "met_too_late"], None)
+    why = np.select([already, to_cutoff < 0], ["settled_before", "met_too_late"], None)  # type: ignore[call-overload]
     found = table[["household_id"]].assign(
         region=settles["region"].reindex(table.index).where(~gone_first, None), cause=cause, month=month,
         # an event is followed until it happens

@@ -136,7 +136,7 @@ def country_of_birth(records: pd.DataFrame, persons: pd.DataFrame) -> pd.Series:
 @functools.cache
 def _world() -> pd.DataFrame:
     source = resources.files(__package__).joinpath("world_regions.csv")
-    with source.open(encoding="utf-8", newline="") as file:
+    with source.open(encoding="utf-8", newline="") as file:  # type: ignore[call-overload]
         return pd.read_csv(file, dtype=str, keep_default_na=False).set_index("alpha3")
 
 

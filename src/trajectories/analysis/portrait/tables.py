@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -94,7 +95,7 @@ def whole_portrait(
     """
     study = study or Study()
     groups = None if groups is None else tuple(groups)
-    asked = {"study": study, "groups": groups}
+    asked: dict[str, Any] = {"study": study, "groups": groups}
     monthly = stock(spells, cutoff=cutoff, **asked)
     adding_up = [group for group in (PROVINCE, *REGIONS) if groups is None or group in groups]
     places = None if groups is None else [group for group in groups if group != PROVINCE]

@@ -24,7 +24,8 @@ as .66, and as .73 in `with_services`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -177,7 +178,7 @@ def adjusted_rows(frames: Sequence[pd.DataFrame], kind: str) -> tuple[Draws, Ter
     Where nobody leaves in some draw there is no term.
     """
     left = [frame["cause"].to_numpy() > 0 for frame in frames]
-    terms = terms_of(frames, left, TERMS if kind == "cox" else (*TERMS, REGION))
+    terms = terms_of(frames, left, tuple(TERMS) if kind == "cox" else (*TERMS, REGION))
     return matrix_rows(frames, left, terms), terms
 
 
@@ -279,7 +280,7 @@ def _table(kind: str, fitted: Joined, terms: Terms, services: Sequence[str]) -> 
     table["note"] = None
     if kind == "cox":
         tests = tests_of("", fitted).iloc[:-1][own]
-        table["note"] = np.where(tests["adjusted_p"].lt(LEVEL), "average_effect", None)
+        table["note"] = np.where(tests["adjusted_p"].lt(LEVEL), "average_effect", None)  # type: ignore[call-overload]
     return table.assign(adjusted_for=adjusted)
 
 
@@ -766,12 +767,12 @@ def associations(
         nothing = pd.DataFrame({"service": names, "method": "discrete", "note": "nobody_at_risk"})
         return nothing.reindex(columns=list(COLUMNS)).astype({"control": object, "adjusted_for": object})
     firsts = [first_months(frame, services).reindex(columns=names) for frame in frames]
-    made = {
+    made: dict[str, Callable[[], pd.DataFrame]] = {
         "discrete": lambda: _time_varying("discrete", frames, firsts, names),
         "cox": lambda: _time_varying("cox", frames, firsts, names),
         "with_services": lambda: _with_services(completed, services, names, study.seed),
         "visit_weighted": lambda: _visit_weighted(frames, firsts, names, services, contacts),
-        **{f"landmark_{month}": lambda month=month: landmark(frames, services, month=month) for month in LANDMARKS},
+        **{f"landmark_{month}": functools.partial(landmark, frames, services, month=month) for month in LANDMARKS},
         BEFORE_DEPARTURE: lambda: _before(frames, before),
         PERMUTED: lambda: _permuted(frames, firsts, names, study.seed),
     }

@@ -305,7 +305,7 @@ def services_given(records: pd.DataFrame, persons: pd.DataFrame, issues: pd.Data
     first_told = told.groupby("person_id")["arrival_date_earliest"].min()
     found = rows.merge(persons[list(WHOSE)], on="record_id")
     arrival = found["arrival_date_earliest"].fillna(found["person_id"].map(first_told).astype("datetime64[ns]"))
-    fault = np.where(found["service_date_latest"] < arrival, BEFORE_ARRIVAL, None)
+    fault = np.where(found["service_date_latest"] < arrival, BEFORE_ARRIVAL, None)  # type: ignore[call-overload]
     return pd.DataFrame({
         "record_id": found["record_id"], "person_id": found["person_id"], "household_id": found["household_id"],
         "metropole": found["organisation_zone"].eq(METROPOLE), "service": found["service"], "stream": found["stream"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -82,7 +83,7 @@ def describing_tables(
     places = reported_groups(study) if groups is None else tuple(groups)
     both = (*places, *_levels(cohort, CATEGORY), *_levels(cohort, PERIOD)) if groups is None else places
     tables = (cohort, records, persons)
-    asked = {"study": study, "ready": served(*tables, study, issues)}
+    asked: dict[str, Any] = {"study": study, "ready": served(*tables, study, issues)}
     expected = [
         observed_expected(*tables, by=by, service=service, months=months, **asked)
         for by in ("region", CATEGORY) for service, months in EXPECTED

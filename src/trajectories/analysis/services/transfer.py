@@ -231,7 +231,7 @@ def process_funnel(
         })  # fmt: skip
         frame = with_shares(frame.assign(n_at_risk=frame["n_start"]), "households")
         unknown = frame["n_start"].isna()
-        frames.append(frame.assign(measure=FUNNEL, note=np.where(unknown, NOT_BY_REGION, None)))
+        frames.append(frame.assign(measure=FUNNEL, note=np.where(unknown, NOT_BY_REGION, None)))  # type: ignore[call-overload]
     return finished(frames, ("step", "base"), ("households", "persons"), least=fewest(study))
 
 

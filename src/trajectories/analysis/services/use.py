@@ -195,7 +195,7 @@ def _reached(rows: pd.DataFrame, in_it: np.ndarray, when: str) -> pd.DataFrame:
     table["undetermined"] = either.reindex(index, fill_value=0) - table["households"]
     n = int(in_it.sum())
     table = with_shares(table.reset_index().assign(n_start=n, n_at_risk=n), "households")
-    return table.assign(note=np.where(table["stream"].eq(UNKNOWN_STREAM), UNKNOWN_STREAM, None))
+    return table.assign(note=np.where(table["stream"].eq(UNKNOWN_STREAM), UNKNOWN_STREAM, None))  # type: ignore[call-overload]
 
 
 def _by_stream(rows: pd.DataFrame) -> pd.DataFrame:
@@ -321,7 +321,7 @@ def incidence_on(time: np.ndarray, cause: np.ndarray, followed: np.ndarray, at: 
     table.loc[edge, ["lower", "upper"]] = np.column_stack([lower, upper])[edge]
     few = long_enough < least
     table.loc[few, list(NUMBERS)] = np.nan
-    note = np.where(few, TOO_FEW_FOLLOWED, None)
+    note = np.where(few, TOO_FEW_FOLLOWED, None)  # type: ignore[call-overload]
     return table.rename(columns={"month": "horizon"}).assign(n_at_risk=n, n_followed=long_enough, note=note)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ...display import as_html, plot, to_frame
 from ...exceptions import TooFewError
@@ -228,7 +229,8 @@ def logit_limits(estimate: np.ndarray, se: np.ndarray) -> tuple[np.ndarray, np.n
     inside = (estimate > 0) & (estimate < 1)
     p = np.where(inside, estimate, 0.5)
     centre, half = np.log(p / (1 - p)), NORMAL_975 * se / (p * (1 - p))
-    return tuple(np.where(inside, 1 / (1 + np.exp(-(centre + sign * half))), np.nan) for sign in (-1, 1))
+    low, high = (np.where(inside, 1 / (1 + np.exp(-(centre + sign * half))), np.nan) for sign in (-1, 1))
+    return low, high
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -383,7 +385,7 @@ def typology(
     contacts: pd.DataFrame | None = None,
     months: int = MONTHS,
     method: str = "om",
-    costs="constant",
+    costs: str | ArrayLike = "constant",
     indel: float = 1.0,
     k: int | None = None,
 ) -> Typology:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from .sequences import check_weights
 
@@ -154,7 +155,7 @@ LARGEST = 2_000
 RECOVERED, DISSOLVED = 0.75, 0.5
 
 
-def clusters(distances, k: int, method: str = "ward", *, weights=None) -> np.ndarray:
+def clusters(distances: np.ndarray, k: int, method: str = "ward", *, weights: ArrayLike | None = None) -> np.ndarray:
     """
     Labels of k clusters.
 
@@ -180,7 +181,7 @@ def clusters(distances, k: int, method: str = "ward", *, weights=None) -> np.nda
     return tree(distances, weights=weights, method=method).cut(k)
 
 
-def representatives(distances, labels, *, weights=None) -> pd.Series:
+def representatives(distances: np.ndarray, labels: ArrayLike, *, weights: ArrayLike | None = None) -> pd.Series:
     """
     The medoid of each cluster: the row nearest to all persons of its cluster (among equals the first).
 
@@ -203,7 +204,7 @@ def representatives(distances, labels, *, weights=None) -> pd.Series:
     return pd.Series(medoids, index=pd.Index(found, name="label"), name="position")
 
 
-def silhouette(distances, labels, *, weights=None) -> np.ndarray:
+def silhouette(distances: np.ndarray, labels: ArrayLike, *, weights: ArrayLike | None = None) -> np.ndarray:
     """
     How much nearer each row is to its own cluster than to the next one: from −1 to 1.
 
@@ -245,7 +246,12 @@ def silhouette(distances, labels, *, weights=None) -> np.ndarray:
 
 
 def choose_k(
-    distances, ks: Iterable[int] = KS, *, weights=None, method: str = "ward", least: float = 0
+    distances: np.ndarray,
+    ks: Iterable[int] = KS,
+    *,
+    weights: ArrayLike | None = None,
+    method: str = "ward",
+    least: float = 0,
 ) -> pd.DataFrame:
     """
     The average silhouette width of each number of clusters, and the number that has the largest.
@@ -298,8 +304,9 @@ def choose_k(
 
 
 def stability(
-    distances, labels, *, weights=None, row=None, household=None, replicates: int = 100, size: int | None = None,
-    seed: int = 1, method: str = "ward",
+    distances: np.ndarray, labels: ArrayLike, *, weights: ArrayLike | None = None, row: ArrayLike | None = None,
+    household: ArrayLike | None = None, replicates: int = 100, size: int | None = None, seed: int = 1,
+    method: str = "ward",
 ) -> pd.DataFrame:  # fmt: skip
     """
     Whether each cluster would be found again in another sample of such persons.
@@ -373,7 +380,7 @@ def _sampler(w: np.ndarray, row, household, size: int) -> Callable[[np.random.Ge
     return lambda rng: np.bincount(rows, weights=rng.multinomial(many, even)[homes], minlength=len(w)).astype(int)
 
 
-def adjusted_rand(a, b) -> float:
+def adjusted_rand(a: ArrayLike, b: ArrayLike) -> float:
     """
     How far two partitions agree, beyond chance (Hubert and Arabie 1985): 1 the same, 0 as by chance.
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from .sequences import Coded, check_weights, coded, distinct
 
@@ -32,7 +33,7 @@ OM_COST, HAMMING_COST = 2.0, 1.0
 _NAMED = ("constant", "trate")
 
 
-def transition_rates(sequences: pd.DataFrame, *, weights=None) -> pd.DataFrame:
+def transition_rates(sequences: pd.DataFrame, *, weights: ArrayLike | None = None) -> pd.DataFrame:
     """
     Share of the months in each state that are followed by a month in each other.
 
@@ -59,7 +60,7 @@ def transition_rates(sequences: pd.DataFrame, *, weights=None) -> pd.DataFrame:
     return pd.DataFrame(_shares(rates), index=index, columns=columns)
 
 
-def state_distribution(sequences: pd.DataFrame, *, weights=None) -> pd.DataFrame:
+def state_distribution(sequences: pd.DataFrame, *, weights: ArrayLike | None = None) -> pd.DataFrame:
     """
     Share of the persons in each state, month by month.
 
@@ -154,7 +155,12 @@ class Measure:
 
 
 def distances(
-    sequences: pd.DataFrame, method: str = "om", costs="constant", indel: float = 1.0, *, weights=None
+    sequences: pd.DataFrame,
+    method: str = "om",
+    costs: str | ArrayLike = "constant",
+    indel: float = 1.0,
+    *,
+    weights: ArrayLike | None = None,
 ) -> np.ndarray:
     """
     Distances between all pairs of sequences.
@@ -252,7 +258,7 @@ def _matching(rows: np.ndarray, others: np.ndarray | None, costs: np.ndarray, in
     same = others is None
     order = np.lexsort(rows.T[::-1])
     sorted_rows = rows[order]
-    columns = sorted_rows if same else others
+    columns = sorted_rows if others is None else others
     # priced[s][j] is what it costs to turn state s into the j-th month of every other sequence
     priced = np.ascontiguousarray(costs[:, columns.T])
     found = np.zeros((len(rows), len(columns)))

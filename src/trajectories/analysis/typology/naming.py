@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ...tables import METROPOLE, OUTSIDE_QUEBEC, REGION, TYPES
 from .sequences import OTHER_REGION, check_weights, coded, distinct, run_lengths
@@ -178,7 +179,7 @@ def _subsequences(states: np.ndarray) -> np.ndarray:
     return phi
 
 
-def mean_time(sequences: pd.DataFrame, *, weights=None) -> pd.DataFrame:
+def mean_time(sequences: pd.DataFrame, *, weights: ArrayLike | None = None) -> pd.DataFrame:
     """
     Mean number of months in each state.
 

@@ -318,7 +318,7 @@ def _drawings(coefficients, words: Words, model: str, references: dict | None, m
     # one scale for all the drawings
     reach = float(np.clip(np.nanmax(np.abs(np.log(ends[ends > 0]))) * 1.08, math.log(2), math.log(16)))
     ticks = [tick for tick in (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8) if abs(math.log(tick)) <= reach]
-    found = []
+    found: list[Drawing] = []
     for terms in _dealt(rows, most):
         part = rows[rows["term"].isin(terms)]
         name = f"rapports-{len(found) + 1}" if found else "rapports"

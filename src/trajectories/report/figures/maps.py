@@ -281,7 +281,7 @@ def _tile(axes, code: str, box: tuple, row, words: Words, *, wide: bool, part: f
     gap = 3 if wide else 1.5
     metropolitan = code in METROPOLITAN
     filled = not metropolitan and part is not None
-    fill = shade(part) if filled else "#ffffff"
+    fill = shade(part) if part is not None and filled else "#ffffff"
     hatched = not filled and not metropolitan
     axes.add_patch(Rectangle(
         (x + gap, y + gap), side - 2 * gap, side - 2 * gap, facecolor=fill, linewidth=1.0,

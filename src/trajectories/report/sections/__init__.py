@@ -11,6 +11,7 @@ may not be published is said in words where the number would stand.
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -180,7 +181,7 @@ def where_to(report: Report) -> Fragment:
         return nothing()
     # where staying in any region counts, going to another one is no exit
     destinations = [c for c in figures.DESTINATIONS if c != "other_region" or report.run.scope == "region"]
-    said = {"region": report.region, "words": words, "destinations": destinations}
+    said: dict[str, Any] = {"region": report.region, "words": words, "destinations": destinations}
     drawing = figures.shares_by_destination(report.exits, report.retention, **said)
     drawing = drawing or figures.exits_by_destination(report.exits, **said)
     heard = by_hearsay(shares)
@@ -194,7 +195,7 @@ def where_to(report: Report) -> Fragment:
         [say("column.horizon"), *(words.label("exit", cause) for cause in destinations)],
         rows,
         note=notes(words, "exits.note", hearsay=bool(heard.any())),
-        of=drawing and drawing.name,
+        of=drawing.name if drawing else None,
     )
     return section("departs", say("exits.title"), element("p", say("exits.what")), drawing and drawing.html(), table,
         count_table(report, "exit"),
@@ -291,7 +292,7 @@ def _absent(report: Report) -> Markup | None:
 def _reporting(report: Report) -> list[Markup]:
     """What the estimate says of departures that nobody heard of, and where services contradict it."""
     say, words = report.words.say, report.words
-    said = []
+    said: list[Markup] = []
     row = headline_row(report)
     if row is None or pd.isna(row["estimate"]):
         return said

@@ -36,7 +36,7 @@ def leads(report: Report) -> Fragment:
     if rows["said"].eq(TOO_FEW).any():
         return section("pistes", say("leads.title"), element("p", say("leads.too_few")))
     told = [_lead(row, report.words) for _, row in rows.iterrows()]
-    body = [element("ol", *told, class_="leads") if told else element("p", say("leads.none"))]
+    body: list[Markup | None] = [element("ol", *told, class_="leads") if told else element("p", say("leads.none"))]
     body += [_regions(every, report.words)] if whole else []
     return section("pistes", say("leads.title"), element("p", say("leads.what")), *body, _scale(report.words))
 

@@ -121,7 +121,7 @@ def _first_contact(report: Report) -> Markup | None:
         cells = [[words.months(row["horizon"]), _share(report, row)] for _, row in months.iterrows()]
         caption = say("path.delay.caption", place=words.in_region(report.region))
         header = [say("column.horizon"), say("column.served")]
-        said += [drawing and drawing.html(), html_table(caption, header, cells, of="premier-service")]
+        said += [drawing.html() if drawing else None, html_table(caption, header, cells, of="premier-service")]
     return join(element("h3", say("path.delay.title")), *said) if any(said) else None
 
 

@@ -141,7 +141,11 @@ def _why_not(chosen: _Joined, joined: Mapping[str, _Joined], horizon: int) -> st
 def _join(fit: MainFit, drawn: np.ndarray, distribution: str) -> _Joined:
     """Rubin's rules over the draws, for one distribution of the leaving times."""
     entry = ceil_month(fit.reported.entry)
-    each = [one for one in (_fitted(entry, fit.reported.household, *two.T, distribution) for two in drawn) if one]
+    each = [
+        one
+        for one in (_fitted(entry, fit.reported.household, two[:, 0], two[:, 1], distribution) for two in drawn)
+        if one
+    ]
     held = [one for one in each if one.share > SMALLEST and one.evidence > EVIDENCE]
     likelihood = float(np.mean([one.log_likelihood for one in each])) if each else -np.inf
     if not held:

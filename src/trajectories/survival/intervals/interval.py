@@ -7,11 +7,11 @@ exits exact) and Turnbull's estimator (one cause, no delayed entry); tests/golde
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from trajectories.display import as_html, plot, to_frame
 from trajectories.survival.checks import Floats, Integers, labels, normal_quantile, weights_of
@@ -203,8 +203,7 @@ def interval_incidence(
 
 def of_stays(grid: MonthGrid, chosen: np.ndarray) -> MonthGrid:
     """The grid of some stays, with the same causes."""
-    arrays = (x[chosen] for name, x in vars(grid).items() if name != "names")
-    return MonthGrid(*arrays, grid.names)
+    return replace(grid, **{name: x[chosen] for name, x in vars(grid).items() if name != "names"})
 
 
 def fit_group(
@@ -301,7 +300,7 @@ def group_table(one: GroupFit, drawn: Floats | None, conf_level: float, support:
     return pd.concat(tables, ignore_index=True)
 
 
-def at_or_after(values: Integers, months: Integers) -> Integers:
+def at_or_after(values: NDArray[np.integer], months: Integers) -> Integers:
     """How many of `values` are ≥ each month."""
     return len(values) - np.searchsorted(np.sort(values), months)
 

@@ -83,9 +83,9 @@ def counted(key: Integers, weights: Floats, size: int) -> tuple[Integers, Floats
     """Distinct keys (below `size`), in order, and the weight of each."""
     if size <= 4 * len(key) + 10_000:
         distinct = np.flatnonzero(np.bincount(key, minlength=size))
-        return distinct, np.bincount(key, weights, size)[distinct]
+        return distinct, np.bincount(key, weights, size)[distinct].astype(float, copy=False)
     distinct, place = np.unique(key, return_inverse=True)
-    return distinct, np.bincount(place, weights)
+    return distinct, np.bincount(place, weights).astype(float, copy=False)
 
 
 def innermost(low: Integers, high: Integers) -> tuple[Integers, Integers]:
@@ -306,7 +306,7 @@ class Likelihood:
         place = np.cumsum(on)
         s = int(place[-1])
         first, last = place[self.first] - on[self.first], place[self.last] - 1
-        both = np.bincount(first * s + last, self.w / p.f / p.f, s * s).reshape(s, s)
+        both = np.bincount(first * s + last, self.w / p.f / p.f, s * s).reshape(s, s).astype(float, copy=False)
         both = np.cumsum(np.cumsum(both, axis=0)[:, ::-1], axis=1)[:, ::-1]
         return np.triu(both) + np.triu(both, 1).T
 
@@ -326,7 +326,7 @@ def best_masses(matrix: Floats, now: Floats, rise: Floats) -> Floats:
         x = np.zeros(len(now))
         x[free] = np.linalg.solve(h[np.ix_(free, free)], c[free])
         wrong = np.where(free, x < 0, h @ x - c < -AIM * scale)
-        count = np.count_nonzero(wrong)
+        count = int(np.count_nonzero(wrong))
         if not count:
             break
         if count < fewest:

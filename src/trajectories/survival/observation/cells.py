@@ -10,7 +10,7 @@ coefficients; stays with the same row are one pattern.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -103,7 +103,7 @@ class Ascertained:
 
 
 def ascertain(
-    contacts: pd.DataFrame, cutoff: ArrayLike, entry: ArrayLike | None, names: ArrayLike | None = None,
+    contacts: pd.DataFrame, cutoff: ArrayLike, entry: ArrayLike | None, names: Iterable[int] | None = None,
     some_false: bool | None = False,
 ) -> Ascertained:  # fmt: skip
     """
@@ -264,7 +264,7 @@ def _checked(contacts: pd.DataFrame, n: int) -> pd.DataFrame:
     return rows
 
 
-def _causes(rows: pd.DataFrame, names: ArrayLike | None) -> tuple[Integers, NDArray]:
+def _causes(rows: pd.DataFrame, names: Iterable[int] | None) -> tuple[Integers, NDArray]:
     """The place of each row's cause among the names, and the names in order (1 where no row says any)."""
     tells = rows["kind"].isin((LEFT, NEWS)) & (rows["cause"] > 0)
     found = np.unique(rows.loc[tells, "cause"])
@@ -375,17 +375,17 @@ def cells_of(
     pieces = _contact_factors(_stretches(known, by_month), known)
     failed = known.contacts.where((known.contacts.kind == FAILED) & use_failures)
     succeeded = _succeeded(known, use_failures)
-    told = [_failure_powers(pieces, failed)]
+    stands = _failure_powers(pieces, failed)
+    branches = [(stands, known)]
     if some_never:
         reached = succeeded.any(axis=1)
         tried = np.bincount(failed.stay, minlength=known.n) > 0
-        told = [_with_never(*told, pieces, tried & ~reached)]
+        branches = [(_with_never(stands, pieces, tried & ~reached), known)]
         succeeded = np.column_stack([succeeded, reached])
-    elif some_false:
-        told, succeeded = _with_doubted(*told, known, by_month, use_failures)
-    branches = zip(told, (known, known.doubted), strict=False)
+    elif some_false and known.doubted is not None:
+        branches, succeeded = _with_doubted(stands, known, known.doubted, by_month, use_failures)
     further = SOME_NEVER * some_never + SOME_FALSE * some_false
-    return _assembled([(pieces, of) for pieces, of in branches], succeeded, further, merge=not by_month)
+    return _assembled(branches, succeeded, further, merge=not by_month)
 
 
 @dataclass(frozen=True)
@@ -425,6 +425,7 @@ def _stretches(known: Ascertained, by_month: bool) -> _Pieces:
         high = low
     else:
         about = known.contacts
+        cuts: list[tuple[NDArray[np.integer], NDArray[np.integer]]]
         cuts = [(stays, known.first[stays]), (stays, known.last[stays] + 1)]
         cuts += [(about.stay, np.floor(about.month).astype(np.int64) + 1),
                  (about.stay, np.ceil(about.month).astype(np.int64) + 1)]  # fmt: skip
@@ -520,15 +521,15 @@ def _powered(pieces: _Pieces, of: dict[int, NDArray], of_not: dict[int, NDArray]
 
 
 def _with_doubted(
-    stands: _Pieces, known: Ascertained, by_month: bool, use_failures: bool
-) -> tuple[list[_Pieces], NDArray[np.int16]]:
+    stands: _Pieces, known: Ascertained, doubted: Ascertained, by_month: bool, use_failures: bool
+) -> tuple[list[tuple[_Pieces, Ascertained]], NDArray[np.int16]]:
     """
     Each stay as if its first report was true, and those that have one as if it was false; and their successes.
 
     Until somebody leaves, a false report comes in a month with one probability, of any cause and date, and then none
     more. An exit is taken to be in the middle of the months of its piece.
     """
-    doubted, since = known.doubted, known.enter
+    since = known.enter
     until = np.where(stands.low > 0, (stands.low + stands.high) // 2, stands.high + 1)
     months = np.maximum(until - since[stands.stay], 0)
     not_false = {N_STATES: months, N_STATES + 1: months}
@@ -551,7 +552,8 @@ def _with_doubted(
     pieces = replace(pieces, coefficient=pieces.coefficient * said[pieces.stay])
     false = {N_STATES: known.by_news[pieces.stay], N_STATES + 1: known.by_contact[pieces.stay]}
     pieces = _powered(pieces, false, {N_STATES: before, N_STATES + 1: before})
-    return [stands, pieces], np.pad(_succeeded(doubted, use_failures), ((0, 0), (0, len(SOME_FALSE))))
+    succeeded = np.pad(_succeeded(doubted, use_failures), ((0, 0), (0, len(SOME_FALSE))))
+    return [(stands, known), (pieces, doubted)], succeeded
 
 
 def _succeeded(known: Ascertained, use_failures: bool) -> NDArray[np.int16]:

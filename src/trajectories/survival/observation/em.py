@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from scipy import sparse
 from trajectories.survival.checks import Floats, Integers
 from trajectories.survival.intervals.em import EVERYONE_LEAVES, TINY, UNKNOWN, curves
 from trajectories.survival.observation.cells import Ascertained, Cells
-from trajectories.survival.observation.parameters import DELAYS, N_STATES, Assumed, Parameters, delay_class
+from trajectories.survival.observation.parameters import DELAYS, N_STATES, Assumed, P, Parameters, Which, delay_class
 
 # ----------------------------------------------------------------------------------------------------
 # The EM of the observation model: when exits happen, how contacts fail, and how departures are heard of.
@@ -47,7 +47,7 @@ class Weights:
     succeeded: Floats  # probabilities × B
     told: Floats  # (causes, and no cause named) × B: exits that are known
 
-    def columns(self, keep) -> Weights:
+    def columns(self, keep: Which) -> Weights:
         return Weights(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
 
 
@@ -64,7 +64,10 @@ class Expected:
     unheard: Floats  # causes × delays × B: exits of which nothing was heard in so many months after them
 
 
-class ObservationEM:
+E = TypeVar("E", bound=Expected)
+
+
+class ObservationEM(Generic[P, E]):
     """One EM step of the observation model for given cells."""
 
     shape_cap = np.inf
@@ -121,7 +124,7 @@ class ObservationEM:
         return self.matrix.T.tocsr()
 
     # ── the model ─────────────────────────────────────────────────────────────────────────────────────────
-    def monthly(self, p: Parameters) -> Floats:
+    def monthly(self, p: P) -> Floats:
         """Hazards by month, none in month 0."""
         h = p.hazards[:, self.piece]
         h[:, 0] = 0.0
@@ -161,7 +164,7 @@ class ObservationEM:
             logs = np.concatenate([logs, np.log(np.maximum(1 - p.failure, TINY))])
         return np.exp(self.cells.failures @ logs)
 
-    def values(self, p: Parameters):
+    def values(self, p: P) -> tuple[Floats, Floats, Floats, Floats]:
         """The probability of each kind of cell, and what it is made of."""
         h = self.monthly(p)
         total = h.sum(axis=0)
@@ -186,19 +189,21 @@ class ObservationEM:
         value *= power
         return value, power, told, after
 
-    def coefficients(self, p: Parameters) -> sparse.csr_matrix:
+    def coefficients(self, p: P) -> sparse.csr_matrix:
         """The coefficients of each pattern; p has one weighting."""
         return self.matrix
 
-    def likelihoods(self, p: Parameters) -> Floats:
+    def likelihoods(self, p: P) -> Floats:
         """The probability of each pattern; p has one weighting."""
         return (self.coefficients(p) @ self.values(p)[0])[:, 0]
 
-    def expect(self, p: Parameters, w: Weights) -> Expected:
+    def expect(self, p: P, w: Weights) -> Expected:
         """The E-step."""
         return self._expected(p, w, self.matrix, self.transposed)[0]
 
-    def _expected(self, p: Parameters, w: Weights, matrix, transposed) -> tuple[Expected, Floats, Floats]:
+    def _expected(
+        self, p: P, w: Weights, matrix: sparse.csr_matrix, transposed: sparse.csr_matrix
+    ) -> tuple[Expected, Floats, Floats]:
         """The E-step with any coefficients; the probability of each kind of cell, and weight over that of a pattern."""
         value, power, told, after = self.values(p)
         total = np.maximum(matrix @ value, TINY)
@@ -228,7 +233,7 @@ class ObservationEM:
         exits = told.sum(axis=1).swapaxes(0, 1)
         return (Expected(loglik, exits, self.at_month @ mass[self.stay], failed, spared, heard, unheard), value, ratio)
 
-    def maximise(self, e: Expected, p: Parameters, w: Weights) -> Parameters:
+    def maximise(self, e: E, p: P, w: Weights) -> P:
         """The M-step; what nothing speaks of keeps its value, but for a hazard (0 where nobody is at risk)."""
         failure, hearing = p.failure, p.hearing
         if not self.assumed.failure:
@@ -239,7 +244,7 @@ class ObservationEM:
             hearing = np.minimum(np.divide(events, at_risk, out=hearing.copy(), where=at_risk > 0), 1.0)
         return replace(p, hazards=self.hazards(e, w), failure=failure, hearing=hearing)
 
-    def gradient(self, e: Expected, p: Parameters, w: Weights) -> tuple[Floats, Floats]:
+    def gradient(self, e: E, p: P, w: Weights) -> tuple[Floats, Floats]:
         """
         The gradient of the log-likelihood, a row a parameter, and the information that the complete data would give.
 
@@ -256,18 +261,19 @@ class ObservationEM:
         gradient, information = (Parameters(*parts).flat() for parts in zip(hazards, failure, hearing, strict=True))
         return gradient, information
 
-    def held(self, p: Parameters) -> NDArray[np.bool_]:
+    def held(self, p: P) -> NDArray[np.bool_]:
         """The parameters that are not learnt, in the order of `flat`: taken as given, or a hazard that must be 0."""
         failure = np.full(p.failure.shape, self.assumed.failure)
         hearing = np.full(p.hearing.shape, self.assumed.hearing is not None)
-        return Parameters(p.hazards == 0, failure, hearing).flat()
+        return np.concatenate([values.reshape(-1, p.wide) for values in (p.hazards == 0, failure, hearing)])
 
     def _heard(self, e: Expected) -> tuple[Floats, Floats]:
         """Exits first heard of at each class of delays, and those exposed to it: heard of then or later, or not yet."""
         exposed = np.cumsum((e.heard + e.unheard)[:, ::-1], axis=1)[:, ::-1]
         starts = [d for d in DELAYS if d < self.longest]
         beyond = ((0, 0), (0, len(DELAYS) - len(starts)), (0, 0))
-        return tuple(np.pad(np.add.reduceat(x, starts, axis=1), beyond) for x in (e.heard, exposed))
+        events, at_risk = (np.pad(np.add.reduceat(x, starts, axis=1), beyond) for x in (e.heard, exposed))
+        return events, at_risk
 
     def at_risk(self, e: Expected, w: Weights) -> Floats:
         """Expected numbers at risk, months × B."""
@@ -287,7 +293,7 @@ class ObservationEM:
         total = h.sum(axis=0)
         return h * np.where(total > 1 - EVERYONE_LEAVES, (1 - EVERYONE_LEAVES) / np.maximum(total, TINY), 1.0)
 
-    def curves(self, p: Parameters) -> Floats:
+    def curves(self, p: P) -> Floats:
         """Cumulative incidence, causes × months × B."""
         return curves(self.monthly(p))
 
@@ -304,7 +310,7 @@ class ObservationEM:
         hearing = np.full((self.n_causes, len(DELAYS), wide), 0.1)
         return Parameters(hazards, failure, hearing)
 
-    def perturbed(self, p: Parameters, rng: np.random.Generator) -> Parameters:
+    def perturbed(self, p: P, rng: np.random.Generator) -> P:
         """Another start: odds moved by half a unit or so."""
 
         def moved(values: Floats) -> Floats:
@@ -315,7 +321,7 @@ class ObservationEM:
         total = found.hazards.sum(axis=0)
         return replace(found, hazards=found.hazards / np.maximum(total / 0.9, 1.0))
 
-    def restrict(self, p: Parameters, w: Weights) -> Parameters:
+    def restrict(self, p: P, w: Weights) -> P:
         """No hazard of a cause that nobody is known to have left for.
 
         Its hearing is not known then, and exits that nobody ever hears of would be as likely as stays that go on.
@@ -326,14 +332,14 @@ class ObservationEM:
             possible |= self.assumed.hearing[:, None]
         return replace(p, hazards=p.hazards * possible[:, None])
 
-    def project(self, p: Parameters) -> Parameters:
+    def project(self, p: P) -> P:
         """The same within what hazards must obey: those of all causes together stay below 1."""
         total = p.hazards.sum(axis=0)
         most = 1 - EVERYONE_LEAVES
         return replace(p, hazards=p.hazards * np.where(total > most, most / np.maximum(total, TINY), 1.0))
 
     # ── draws ────────────────────────────────────────────────────────────────────────────────────────────
-    def draw(self, p: Parameters, pattern: Integers, rng: np.random.Generator) -> tuple[Integers, Integers]:
+    def draw(self, p: P, pattern: Integers, rng: np.random.Generator) -> tuple[Integers, Integers]:
         """A month and the place of a cause (−1: no exit) for each stay, given its pattern; p has one weighting."""
         value, _, told, _ = self.values(p)
         m, told = self.coefficients(p), told[..., 0]
@@ -408,7 +414,7 @@ def weigh(cells: Cells, known: Ascertained, stay_weights: Floats) -> Weights:
     n, wide = len(used), stay_weights.shape[1]
     rows = np.arange(n)
 
-    def add(place: Integers, chosen, size: int) -> Floats:
+    def add(place: Integers, chosen: NDArray[np.bool_], size: int) -> Floats:
         matrix = sparse.csr_matrix((np.ones(int(chosen.sum())), (place[chosen], rows[chosen])), shape=(size, n))
         return matrix @ stay_weights
 
@@ -442,11 +448,11 @@ ENOUGH = 0.1  # times the tolerance: no step promises a greater gain of the log-
 class Likelihood(Protocol):
     """What is maximised: by an EM step, or along the gradient with the information of the complete data."""
 
-    def expect(self, p: Parameters, w): ...
+    def expect(self, p: Parameters, w: Weights) -> Expected: ...
 
-    def maximise(self, e, p: Parameters, w) -> Parameters: ...
+    def maximise(self, e: Expected, p: Parameters, w: Weights) -> Parameters: ...
 
-    def gradient(self, e, p: Parameters, w) -> tuple[Floats, Floats]: ...
+    def gradient(self, e: Expected, p: Parameters, w: Weights) -> tuple[Floats, Floats]: ...
 
     def held(self, p: Parameters) -> NDArray[np.bool_]: ...
 
@@ -476,7 +482,7 @@ class _State:
     information: Floats
     em: Floats  # where an EM step leads
 
-    def take(self, keep) -> _State:
+    def take(self, keep: NDArray[np.bool_]) -> _State:
         return _State(*(values[..., keep] for values in vars(self).values()))
 
     def put(self, which: NDArray[np.bool_], other: _State) -> None:
@@ -484,7 +490,7 @@ class _State:
             mine[..., which] = theirs[..., which]
 
 
-def fit(em: Likelihood, w, start: Parameters, *, tolerance: float, max_steps: int = 1000) -> Fit:
+def fit(em: Likelihood, w: Weights, start: Parameters, *, tolerance: float, max_steps: int = 1000) -> Fit:
     """Climbs until no incidence moves by `tolerance` in a step that promises no gain, in any weighting."""
 
     def at(x: Floats) -> _State:
@@ -533,7 +539,7 @@ def outward(x: Floats, gradient: Floats) -> NDArray[np.bool_]:
     return ((x <= 2 * EDGE) & (gradient < 0)) | ((x >= 1 - 2 * EDGE) & (gradient > 0))
 
 
-def on_bounds(em: Likelihood, p: Parameters, w) -> Parameters:
+def on_bounds(em: Likelihood, p: Parameters, w: Weights) -> Parameters:
     """What came to rest next to a bound put on it, which EM and what is held do, and one step of EM from there."""
     x = p.flat()
     gradient, _ = em.gradient(em.expect(p, w), p, w)
@@ -552,10 +558,10 @@ class _Memory:
     def empty(cls, size: int, wide: int) -> _Memory:
         return cls(*np.zeros((2, 0, size, wide)))
 
-    def take(self, keep) -> _Memory:
+    def take(self, keep: NDArray[np.bool_]) -> _Memory:
         return _Memory(self.steps[..., keep], self.gradient_losses[..., keep])
 
-    def learn(self, now: _State, trial: _State, good, forget) -> None:
+    def learn(self, now: _State, trial: _State, good: NDArray[np.bool_], forget: NDArray[np.bool_]) -> None:
         """One more step, where it was taken; what was learnt before is forgotten where it led nowhere."""
         self.steps[..., forget], self.gradient_losses[..., forget] = 0.0, 0.0
         step, loss = np.where(good, trial.x - now.x, 0.0), np.where(good, now.gradient - trial.gradient, 0.0)

@@ -9,7 +9,7 @@ and what is made of a fit: curves with household bootstrap limits, how departure
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -341,7 +341,7 @@ def hearing_shares(model: ObservedFit, expected: Expected, conf_level: float) ->
         learnt |= model.em.assumed.hearing[:, None]
 
     def share(hearing: Floats) -> Floats:
-        return 1 - np.cumprod(1 - hearing[of], axis=0)
+        return 1 - (1 - hearing[of]).cumprod(axis=0)
 
     tables = []
     for c, name in enumerate(names):
@@ -464,8 +464,8 @@ def observed_incidence(
     cluster: ArrayLike | None = None,
     services: bool = False,
     role: ArrayLike | None = None,
-    causes: ArrayLike | None = None,
-    pieces: ArrayLike | None = None,
+    causes: Iterable[int] | None = None,
+    pieces: Iterable[float] | None = None,
     replicates: int = 0,
     seed: int = 1,
     conf_level: float = 0.95,
@@ -579,7 +579,7 @@ def observed_incidence(
 
 def incidence_of(
     known: Ascertained, *, weights: ArrayLike | None = None, cluster: ArrayLike | None = None, services: bool = False,
-    role: ArrayLike | None = None, pieces: ArrayLike | None = None, replicates: int = 0, seed: int = 1,
+    role: ArrayLike | None = None, pieces: Iterable[float] | None = None, replicates: int = 0, seed: int = 1,
     conf_level: float = 0.95, support: int = 20, reporting: Reporting | None = None, odds_gone: float = 1.0,
     odds_heard: ArrayLike | None = None, some_never: bool = False,
     tolerance: float = TOLERANCE, starts: int = STARTS, refit: bool = False,
@@ -604,8 +604,9 @@ def incidence_of(
     if kept is not None:
         kept[asked] = cells
 
-    def fitted(held: Reporting, *odds) -> ObservedFit:
-        assumed = Assumed(held.failure is not None, held.hears, *odds)
+    def fitted(held: Reporting, gone_by: float = 1.0, heard_by: Floats | None = None) -> ObservedFit:
+        assumed = Assumed(held.failure is not None, held.hears, gone_by, heard_by)
+        em: ObservationEM
         if services:
             em = ServiceEM(cells, known, roles, bounds, assumed)
         else:
@@ -620,12 +621,14 @@ def incidence_of(
     # a sensitivity moves what is learnt of reporting, and would be undone if it were learnt again
     if given.failure is None or given.hearing is None:
         own = fitted(given).found
-        given = Reporting(*(mine if there is None else there for there, mine in
-                            ((given.failure, own.failure), (given.hearing, own.hearing))))  # fmt: skip
+        given = Reporting(
+            own.failure if given.failure is None else given.failure,
+            own.hearing if given.hearing is None else given.hearing,
+        )
     return _curve(fitted(given, gone[0], None if (heard == 1).all() else heard), conf_level, support)
 
 
-def _pieces(pieces: ArrayLike | None) -> Integers:
+def _pieces(pieces: Iterable[float] | None) -> Integers:
     """The last months of the pieces of constant hazard."""
     values = list(PIECES if pieces is None else pieces)
     bounds = numbers("pieces", values, len(values))

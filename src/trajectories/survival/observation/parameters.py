@@ -17,6 +17,7 @@ DELAYS = (0, 1, 2, 4, 7, 13)
 STATES = ((0, 0), (0, 1), (1, 0), (1, 1))
 N_STATES = len(STATES)
 P = TypeVar("P", bound="Parameters")
+Which = slice | NDArray[np.bool_] | Integers  # some weightings
 
 
 def delay_class(months: Integers) -> Integers:
@@ -36,7 +37,7 @@ class Parameters:
     def wide(self) -> int:
         return self.failure.shape[1]
 
-    def columns(self, keep) -> Self:
+    def columns(self, keep: Which) -> Self:
         return type(self)(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
 
     def flat(self) -> Floats:
@@ -117,7 +118,7 @@ class Reporting:
         """The causes whose hearing it gives."""
         return None if self.hearing is None else ~np.isnan(self.hearing[:, 0, 0])
 
-    def column(self, which: Integers, p: Parameters) -> Parameters:
+    def column(self, which: Integers | int, p: P) -> P:
         """The parameters with these in the place of its own: 0 for the estimate, then the replicates in turn.
 
         `which` has a value a column of p, or one for all.

@@ -70,7 +70,7 @@ class ServiceParameters(Parameters):
         return replace(p, rate=p.rate / (1 - p.rate), shape=p.shape / (1 - p.shape))
 
 
-class ServiceEM(ObservationEM):
+class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
     """The EM of the observation model with services: a cell a month, with one more factor."""
 
     shape_cap = CAP
@@ -177,8 +177,8 @@ class ServiceEM(ObservationEM):
             e, value, ratio = self._expected(p.columns(keep), w.columns(keep), matrix, matrix.T)
             served.append(self._served(p, b, factor, matrix.data, value[:, 0], ratio[:, 0]))
             parts.append(e)
-        columns = zip(*(vars(e).values() for e in parts), strict=True)
-        return ServiceExpected(*(np.concatenate(values, axis=-1) for values in columns), tuple(served))
+        columns = {name: np.concatenate([vars(e)[name] for e in parts], axis=-1) for name in vars(parts[0])}
+        return ServiceExpected(**columns, served=tuple(served))
 
     def _served(
         self, p: ServiceParameters, b: int, factor: Floats, data: Floats, value: Floats, ratio: Floats
@@ -204,8 +204,12 @@ class ServiceEM(ObservationEM):
         by_piece = (upto - begun).reshape(self.n_roles, -1) @ self.at
         clients = mass - absent
         own = (clients * digamma(a + self.n) - logs - exposed).sum()
+        of_all, never_served = (
+            np.bincount(self.role, values, self.n_roles).astype(float, copy=False) for values in (mass, absent)
+        )
         return Served(
-            *(np.bincount(self.role, values, self.n_roles) for values in (mass, absent)),
+            of_all,
+            never_served,
             np.where(self.reached, np.maximum(by_piece, 0.0), 0.0),
             own / clients.sum() if clients.any() else np.nan,
         )

@@ -93,8 +93,9 @@ class CoxFit:
     @cached_property
     def _concordance(self) -> tuple[float, float]:
         fitted, data = self._fitted, self._fitted.point.likelihood
-        cluster = np.arange(len(data.weights)) if fitted.given.cluster is None else fitted.cluster
-        return concordance(fitted.point.eta, data.weights, data.windows, data.deaths, cluster)
+        cluster = np.arange(len(data.weights)) if fitted.cluster is None else fitted.cluster
+        seen = data.windows
+        return concordance(fitted.point.eta, data.weights, seen, data.deaths, cluster)  # type: ignore[arg-type]  # persons
 
     @property
     def concordance(self) -> float:
@@ -231,10 +232,10 @@ def cox(
     seen = windows(first, last, rows)
     likelihood = partial_likelihood(x, given.weights, given.cause > 0, seen, rows, ties)
     del x, first, last  # it has its own, sorted
-    cluster = None
+    clusters = None
     if given.robust:
-        cluster = np.arange(len(seen.order)) if given.cluster is None else given.cluster[seen.order]
-    fitted = estimated(likelihood, given, terms, by, scale, cluster)
+        clusters = np.arange(len(seen.order)) if given.cluster is None else given.cluster[seen.order]
+    fitted = estimated(likelihood, given, terms, by, scale, clusters)
     increments = np.zeros(len(counts.time))
     increments[rows.where] = fitted.hazard_at_zero
     baseline = {
@@ -275,8 +276,12 @@ class EventRows:
 class Windows(Protocol):
     """What the partial likelihood asks of the persons' time at risk."""
 
-    order: Integers  # the persons counted, as positions in the arrays given
-    last: Integers
+    @property
+    def order(self) -> Integers:
+        """The persons counted, as positions in the arrays given."""
+
+    @property
+    def last(self) -> Integers: ...
 
     def sums(self, values: Floats) -> Floats:
         """Σ of values (… × persons) over those at risk at each row."""
@@ -444,7 +449,7 @@ class Point:
         for j, term in enumerate(data.x):
             weighted = term * self.risk
             at_risk[j] = data.windows.sums(weighted)
-            if ties is not None:
+            if ties is not None and leaving is not None:
                 leaving[j] = np.add.reduceat(weighted[ties.members], ties.starts)
         return at_risk, leaving
 
@@ -463,6 +468,8 @@ class Point:
     def member_of(self) -> Integers:
         """Of each tied member: which of the tied rows."""
         ties = self.likelihood.ties
+        if ties is None:
+            return np.zeros(0, np.int64)
         return np.searchsorted(ties.rows, self.likelihood.windows.last[ties.members])
 
     def gradient(self, factor: Floats | None = None) -> Floats:
@@ -479,7 +486,7 @@ class Point:
         at_risk, leaving = self.moments
         g = np.ones_like(self.hazard) if factor is None else factor
         result = (data.x * (self.risk * self.spent(factor))) @ data.x.T - (at_risk * (self.square * g)) @ at_risk.T
-        if data.ties is not None:
+        if data.ties is not None and leaving is not None:
             rows = data.ties.rows
             cross = (at_risk[:, rows] * (self.own_square * g[rows])) @ leaving.T
             result += cross + cross.T - (leaving * (self.own_own * g[rows])) @ leaving.T
@@ -487,10 +494,10 @@ class Point:
 
     def mean_hazard(self, term: int) -> Floats:
         """m Σ a_l x̄_l of one term at each row: what the baseline hazard loses per unit of its coefficient."""
-        at_risk, leaving = self.moments
+        (at_risk, leaving), ties = self.moments, self.likelihood.ties
         result = at_risk[term] * self.square
-        if leaving is not None:
-            result[self.likelihood.ties.rows] -= leaving[term] * self.own_square
+        if ties is not None and leaving is not None:
+            result[ties.rows] -= leaving[term] * self.own_square
         return result
 
     def score_residuals(self) -> Iterator[Floats]:
@@ -500,7 +507,7 @@ class Point:
         for j, term in enumerate(data.x):
             mean = at_risk[j] * self.hazard
             lost = data.windows.spent(self.mean_hazard(j))
-            if ties is not None:
+            if ties is not None and leaving is not None:
                 mean[ties.rows] -= leaving[j] * self.own
                 own = at_risk[j, ties.rows] * self.own_square - leaving[j] * self.own_own
                 lost[ties.members] -= own[self.member_of]
@@ -688,7 +695,7 @@ class Fitted:
         for s in np.unique(stratum):
             who, rows = stratum == s, self.rows_at(s, at)
             result[who] = ratio[who] * total[rows]
-            if with_se:
+            if se is not None:
                 se[who] = ratio[who] * np.sqrt(np.maximum(self.variance(z[:, who], rows, total[rows]), 0.0))
         return result, se
 
@@ -730,8 +737,9 @@ class Fitted:
 
     @cached_property
     def dfbeta(self) -> Floats:
-        """Each cluster's influence on the coefficients, clusters × terms."""
-        return score_sums(self.point, self.cluster) @ self.covariance
+        """Each cluster's (or person's) influence on the coefficients, clusters × terms."""
+        cluster = np.arange(len(self.point.eta)) if self.cluster is None else self.cluster
+        return score_sums(self.point, cluster) @ self.covariance
 
     def influence(self, row: int) -> Floats:
         """Each person's weighted influence on the baseline hazard of the row's stratum up to it, given β."""
@@ -809,7 +817,8 @@ def transformed(time: Floats, given: Sample, transform: str) -> Floats:
 
 def score_sums(point: Point, cluster: Integers) -> Floats:
     """Score residuals added within clusters, clusters × terms."""
-    sums = np.column_stack([np.bincount(cluster, residual) for residual in point.score_residuals()])
+    each = [np.bincount(cluster, residual) for residual in point.score_residuals()]
+    sums = np.column_stack(each).astype(float, copy=False)
     if len(sums) < 2:
         raise ValueError("cluster: 1 label among those at risk at events, at least 2 expected")
     return sums

@@ -199,10 +199,11 @@ def mixture_cure(
 
     se, limits = np.nan, (np.nan, np.nan)
     if found.share > 0:
-        used = found.robust_covariance if given.robust else found.covariance
+        used = found.covariance if found.robust_covariance is None else found.robust_covariance
         se = float(np.sqrt(found.slopes @ used[:-2, :-2] @ found.slopes))
         odds, width = found.share / (1 - found.share), z_level * se / (found.share * (1 - found.share))
-        limits = tuple(float(expit(np.log(odds) + side * width)) for side in (-1, 1))
+        low, high = (float(expit(np.log(odds) + side * width)) for side in (-1, 1))
+        limits = (low, high)
     location, sigma = float(best.beta[-2]), float(np.exp(best.beta[-1]))
     follow_up = float(given.lower.max())
     late = float(survival_of_leavers(distribution, np.array([follow_up]), location, sigma)[0])
@@ -282,12 +283,13 @@ def some_share(model: Model, point: Point, scale: Scale, robust: bool) -> Found:
 def no_share(alone: Model, plain: Point, robust: bool, n_terms: int) -> Found:
     """The maximum at a share of 0: only the times have coefficients."""
 
-    def padded(inner: Floats | None) -> Floats | None:
-        return None if inner is None else np.pad(inner, ((n_terms, 0), (n_terms, 0)), constant_values=np.nan)
+    def padded(inner: Floats) -> Floats:
+        return np.pad(inner, ((n_terms, 0), (n_terms, 0)), constant_values=np.nan)
 
     nothing = np.full(n_terms, np.nan)
     coef = np.concatenate([[-np.inf], nothing[1:], plain.beta])
-    return Found(0.0, nothing, coef, *(padded(c) for c in covariances(alone, plain, np.eye(2), robust)))
+    covariance, sandwich = covariances(alone, plain, np.eye(2), robust)
+    return Found(0.0, nothing, coef, padded(covariance), None if sandwich is None else padded(sandwich))
 
 
 def why_not(share: float, ratio: float, evidence: float) -> str:
@@ -384,8 +386,8 @@ def read_exits(
     if not np.isfinite(high[used]).any():
         raise ValueError(f"upper: no event to fit, all {int(used.sum())} values are infinite")
     robust = household is not None or not np.all(mass == np.floor(mass))
-    kept = (x if used.all() else x[used] for x in (low, high, start, mass))
-    return Exits(*kept, None if household is None else household[used], robust, used)
+    low, high, start, mass = (x if used.all() else x[used] for x in (low, high, start, mass))
+    return Exits(low, high, start, mass, None if household is None else household[used], robust, used)
 
 
 @dataclass(frozen=True)
@@ -557,7 +559,10 @@ class Model:
 
     def terms(self, beta: Floats) -> Terms:
         """The likelihood of each person."""
-        return row_terms(self.family, self.given, *beta[-2:], None if self.share is None else beta[:-2] @ self.share)
+        eta, log_scale = beta[-2:]
+        return row_terms(
+            self.family, self.given, eta, log_scale, None if self.share is None else beta[:-2] @ self.share
+        )
 
     def at(self, beta: Floats) -> Point:
         """−inf where the likelihood is no number."""
@@ -662,7 +667,7 @@ def highest(model: Model, plain: Point, given: Exits, names: tuple[str, ...]) ->
     point, step = max(ends, key=lambda end: end[0].value)
     if step is None and point.value > plain.value + FLAT:
         return point
-    if point.value > plain.value + 10 * FLAT:
+    if step is not None and point.value > plain.value + 10 * FLAT:
         raise endless((*names, LOG_TIME, LOG_SCALE), step)
     return None
 

@@ -99,7 +99,7 @@ def cells_of(rows: Months) -> Cells:
     shape = (rows.n_pieces, n_patterns)
     n = np.array([np.bincount(pattern, rows.weights * rows.at_risk(j), n_patterns) for j in range(rows.n_pieces)])
     key = rows.last_piece * n_patterns + pattern
-    d = np.bincount(key, rows.weights * rows.event, rows.n_pieces * n_patterns).reshape(shape)
+    d = np.bincount(key, rows.weights * rows.event, rows.n_pieces * n_patterns).reshape(shape).astype(float, copy=False)
     piece, where = np.nonzero(n > 0)
     owner = first[where]
     return Cells(n[piece, where], d[piece, where], rows.stratum[owner] * rows.n_pieces + piece, rows.x[:, owner])
@@ -377,8 +377,9 @@ class Fitted:
 def fit_cells(rows: Months, scale: Floats, names: Sequence[str]) -> Fitted:
     """The maximum likelihood fit by statsmodels, on covariates centred and divided by their standard deviation."""
     cells = cells_of(rows)
-    n_risk = np.bincount(cells.baseline, cells.n, rows.n_baselines)
-    n_event = np.bincount(cells.baseline, cells.d, rows.n_baselines)
+    n_risk, n_event = (
+        np.bincount(cells.baseline, x, rows.n_baselines).astype(float, copy=False) for x in (cells.n, cells.d)
+    )
     log_hazard = np.where(n_event > 0, np.inf, np.where(n_risk > 0, -np.inf, np.nan))
     free = (n_event > 0) & (n_event < n_risk)
     if not free.any():

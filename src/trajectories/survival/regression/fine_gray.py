@@ -251,13 +251,13 @@ def fine_gray(
     )
     del x  # the likelihood has its own, sorted
     person = np.arange(len(dies)) if given.cluster is None else given.cluster
-    cluster = labels("cluster", np.concatenate([person, person[kept]])[seen.order], len(seen.order))[0]
-    fitted = estimated(likelihood, replace(given, cause=dies.astype(np.int64)), terms, NO_STRATA, scale, cluster)
+    clusters = labels("cluster", np.concatenate([person, person[kept]])[seen.order], len(seen.order))[0]
+    fitted = estimated(likelihood, replace(given, cause=dies.astype(np.int64)), terms, NO_STRATA, scale, clusters)
     total = np.cumsum(fitted.hazard_at_zero)
     return FineGrayFit(
         table=fitted.table(conf_level),
         covariance=fitted.model_covariance,
-        robust_covariance=fitted.robust_covariance,
+        robust_covariance=fitted.robust_covariance,  # type: ignore[arg-type]  # there are clusters
         log_likelihood=fitted.point.log_likelihood,
         log_likelihood_null=fitted.log_likelihood_null,
         tests=fitted.tests,

@@ -18,7 +18,7 @@ from trajectories.survival.checks import Floats, Integers, Sample, normal_quanti
 from trajectories.survival.checks import times as checked_times
 from trajectories.survival.jackknife import running
 from trajectories.survival.limits import incidence_limits, positive_limits, survival_limits
-from trajectories.survival.risk import counted_by_rank, ranks, tie_width
+from trajectories.survival.risk import Counts, counted_by_rank, ranks, tie_width
 
 # ----------------------------------------------------------------------------------------------------
 # Several rows a person, each (start, stop]: in order, never overlapping, gaps allowed.
@@ -121,8 +121,8 @@ class StateTable:
     step: Integers  # of each count
     origin: Integers
     destination: Integers
-    n_moves: Integers
-    n_risk: Integers  # in `origin` at `step`
+    n_moves: Counts
+    n_risk: Counts  # in `origin` at `step`
 
     @property
     def n_states(self) -> int:

@@ -6,9 +6,9 @@ in tests/golden/test_panel_markov.py.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -121,7 +121,7 @@ def derivatives(patterns: Patterns, structure: Structure, rates: Floats) -> tupl
         k = pi.shape[1]
         sums = pi @ flat[:k], pi @ flat_slopes[:k]
         value, slope = pattern_values(patterns, structure, q, sums, first, last)
-        if not (value > 0).all():
+        if slope is None or not (value > 0).all():
             return -np.inf, gradient, information
         count = patterns.count[first:last]
         total += float(count @ np.log(value))
@@ -359,7 +359,7 @@ def inverse(bend: Floats, names: Sequence[tuple[Hashable, Hashable]]) -> Floats:
     values, vectors = np.linalg.eigh(bend)
     if values[0] <= max(FLAT * values[-1], UNTOLD):
         which = np.flatnonzero(np.abs(vectors[:, 0]) > 0.3)
-        listed = ", ".join(f"{names[i][0]} → {names[i][1]}" for i in which)
+        listed = ", ".join(f"{names[i][0]} → {names[i][1]}" for i in which.tolist())
         raise ValueError(
             f"allowed: the data do not tell the rate of {listed}: the likelihood does not change with it. "
             "Leave it out, or observe at shorter gaps"
@@ -369,7 +369,7 @@ def inverse(bend: Floats, names: Sequence[tuple[Hashable, Hashable]]) -> Floats:
 
 # ----------------------------------------------------------------------------------------------------
 
-Allowed = Sequence[tuple[Hashable, Hashable]] | NDArray[Any] | pd.DataFrame
+Allowed: TypeAlias = Sequence[tuple[Hashable, Hashable]] | NDArray[Any] | pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -481,7 +481,7 @@ def panel_markov(
     states, square = structure_of(allowed, seen)
     code = states.get_indexer(pd.Index(seen))[code]
     refuse("state", code < 0, f"are not among the states of allowed: {', '.join(map(str, states))}")
-    absorbing = ~square.any(axis=1)
+    absorbing = np.logical_not(square.any(axis=1))
     dated = np.isin(np.arange(len(states)), codes_of("exact", exact, states))
     refuse("exact", (dated & ~absorbing)[dated], "are states that can be left")
     structure = Structure(len(states), *np.nonzero(square))
@@ -492,7 +492,7 @@ def panel_markov(
     gap, start, end = (moment[1:] - moment[:-1])[same], code[:-1][same], code[1:][same]
     refuse_pairs(gap, start, end, states, square, absorbing, len(moment))
     patterns = patterns_of(gap, start, end, dated[end])
-    spent = np.bincount(start, gap, len(states))
+    spent = np.bincount(start, gap, len(states)).astype(float, copy=False)
     pairs = np.bincount(start * len(states) + end, minlength=len(states) ** 2).reshape(len(states), -1)
 
     names = list(zip(states[structure.origin], states[structure.target], strict=True))
@@ -546,7 +546,7 @@ def codes_of(name: str, given: Hashable | Sequence[Hashable] | None, states: pd.
     """The codes of one label or several."""
     if given is None:
         return np.array([], dtype=np.int64)
-    several = list(given) if pd.api.types.is_list_like(given) else [given]
+    several = list(given) if isinstance(given, Iterable) and pd.api.types.is_list_like(given) else [given]
     codes = states.get_indexer(pd.Index(several))
     refuse(name, codes < 0, f"are not among the states: {', '.join(map(str, states))}")
     return codes
