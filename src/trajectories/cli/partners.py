@@ -52,7 +52,7 @@ def check(
 
     if annotate is not None and len(files) > 1:
         raise TrajectoriesError(french("annotate")["one_file"])
-    checked = [check_file(file, crosswalks=crosswalks) for file in files]
+    checked = [check_file(file, study=Study(), crosswalks=crosswalks) for file in files]
     reports, not_written = [report for report, _ in checked], french("check")["not_written"]
     typer.echo(as_text(reports, show_values=show_values), nl=False)
     if html is not None:

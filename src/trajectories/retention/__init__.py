@@ -107,7 +107,7 @@ def retention(
     >>> main.astype(float).round(2).tolist()
     [0.74, 0.76, 0.78]
     """
-    return estimate(cohort, contacts, study=study, groups=groups).retention
+    return estimate(cohort, contacts, study=study or Study(), groups=groups).retention
 
 
 def exits(
@@ -132,7 +132,7 @@ def exits(
     >>> table["cause"].tolist(), float(table["estimate"].sum().round(1))
     (['metropole', 'other_region', 'outside_quebec'], 0.2)
     """
-    return estimate(cohort, contacts, study=study, groups=groups, companions=False).exits
+    return estimate(cohort, contacts, study=study or Study(), groups=groups, companions=False).exits
 
 
 def estimate(
