@@ -1,16 +1,4 @@
-"""In a notebook, a red band on every figure and on every table that nothing has protected: « données non protégées ».
-
-`import trajectories` in a kernel is enough; outside of one nothing is registered and IPython is not imported. The band
-stands on any DataFrame, Series, styled table and result, and is drawn into the picture of any
-matplotlib figure, so that it goes along with a copy. It is text, for who does not see its colour. `Protected` tables
-show without it, and so do the figures of the reports, which take nothing else. The frame inside a `Protected` has it,
-since what is made of a frame is not protected any more; so has what `Protected.plot` draws, since a figure does not
-know what else was drawn on it. Written to a file (`savefig`), a figure has none.
-
-Printed text, widgets (ipympl) and HTML made by hand are not reached; `trajectories.explore` has a band of its own, that
-stays. `trajectories.red_band(False)` switches it off, for data that are nobody's: a decision, which stands in the
-notebook where a reader sees it.
-"""
+"""What a notebook shows of a result, and the red band on everything there that nothing has protected."""
 
 from __future__ import annotations
 
@@ -103,6 +91,18 @@ def plot(result: Any, ax: Axes | None = None) -> Axes:
 
 
 # ----------------------------------------------------------------------------------------------------
+# In a notebook, a red band on every figure and on every table that nothing has protected: « données non protégées ».
+#
+# `import trajectories` in a kernel is enough; outside of one nothing is registered and IPython is not imported. The
+# band stands on any DataFrame, Series, styled table and result, and is drawn into the picture of any matplotlib
+# figure, so that it goes along with a copy. It is text, for who does not see its colour. `Protected` tables show
+# without it, and so do the figures of the reports, which take nothing else. The frame inside a `Protected` has it,
+# since what is made of a frame is not protected any more; so has what `Protected.plot` draws, since a figure does not
+# know what else was drawn on it. Written to a file (`savefig`), a figure has none.
+#
+# Printed text, widgets (ipympl) and HTML made by hand are not reached; `trajectories.explore` has a band of its own,
+# that stays. `trajectories.red_band(False)` switches it off, for data that are nobody's: a decision, which stands in
+# the notebook where a reader sees it.
 
 _TABLES = (
     "pandas.core.frame.DataFrame", "pandas.core.series.Series", "pandas.io.formats.style.Styler", *RESULTS,

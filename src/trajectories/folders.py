@@ -1,4 +1,4 @@
-"""Folders that hold personal data, and files that are whole or absent.
+"""Folders that hold personal data, whole files, names that people chose, and one run at a time in a folder.
 
 Personal data lives only in folders that their owner alone can open (0700); a file is written beside its place and
 moved into it, so that a run that is killed leaves the old file or the new one, never half of one. What it was writing

@@ -131,7 +131,7 @@ def analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
 def rooms() -> dict[str, str]:
     """The hash of each room of the library; those that only show and command change no table."""
     names = (path.name for path in PACKAGE.iterdir())
-    kept = (name for name in names if name not in ("report", "__pycache__") and not name.startswith("cli"))
+    kept = (name for name in names if name not in ("cli", "runs", "report", "__pycache__"))
     return {name: source_hash([name]) for name in sorted(kept)}
 
 

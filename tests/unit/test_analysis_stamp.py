@@ -3,7 +3,7 @@
 import pytest
 
 from trajectories.analysis import analyse
-from trajectories.provenance import READ, analysed_from
+from trajectories.provenance import READ, analysed_from, rooms
 from trajectories.stamps import Stamp
 from trajectories.study import Study
 
@@ -59,3 +59,8 @@ def test_every_table_that_an_analysis_reads_is_part_of_its_origin(tmp_path):
     assert {"cohort", "issues"} < set(READ) < set(origin["tables"])
     with pytest.raises(KeyError):  # and no other can be
         analyse._Tables(tmp_path)["quarantine"]
+
+
+def test_rooms_that_only_show_and_command_are_no_part_of_what_tables_come_from():
+    assert {"deposits", "linkage", "stays", "retention", "analysis"} < set(rooms())
+    assert not {"cli", "runs", "report"} & set(rooms())

@@ -1,12 +1,4 @@
-"""`--json`: what happens, for a scheduler, one JSON object a line on standard output.
-
-Every object has the same keys; one that does not apply is null:
-
-- `event`: `stage` (a stage or one of its steps begins or ends), `region` (a page is made, skipped or failed), `message`
-  (a sentence), `summary` (a page, at the end), `end` (the last line, always);
-- `region`; `stage`; `status` (`started`, `step`, `done`, `skipped`, `failed`, `refused`, `interrupted`); `seconds`
-  (of the stage, the page or the whole); `message`; `persons` (the class of a number as it is displayed).
-"""
+"""What a command shows while it works: to a reader (`Shown`), or to a scheduler (`Events`, `--json`)."""
 
 from __future__ import annotations
 
@@ -147,6 +139,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------
+# `--json`: what happens, for a scheduler, one JSON object a line on standard output.
+#
+# Every object has the same keys; one that does not apply is null:
+#
+# - `event`: `stage` (a stage or one of its steps begins or ends), `region` (a page is made, skipped or failed),
+# `message` (a sentence), `summary` (a page, at the end), `end` (the last line, always); - `region`; `stage`; `status`
+# (`started`, `step`, `done`, `skipped`, `failed`, `refused`, `interrupted`); `seconds` (of the stage, the page or the
+# whole); `message`; `persons` (the class of a number as it is displayed).
 
 KEYS = ("event", "region", "stage", "status", "seconds", "message", "persons")
 

@@ -1,4 +1,4 @@
-"""Contrasts: the difference between a group and the one it is held against.
+"""Rules of contrasts: between groups, of a region from its limits of chance, of the levels of a model, of leads.
 
 A difference says nothing about a single person that its two sides do not say: so it is told where both may be.
 

@@ -1,22 +1,4 @@
-"""Counts: which cells are shown, rounded after that, and what stands beside a hidden one.
-
-1. A cell is shown if it is 0, or if it holds enough persons and enough households.
-2. A table with a hidden cell shows no total; else the total is the sum of the cells displayed.
-3. *The reader is supposed to know the exact number of people of each group.* Several tables share it (origins,
-   destinations, categories …), rates and curves publish it rounded; so no table may count on its being unknown. A
-   hidden cell then has to have room of its own, from 1 to threshold − 1, in persons and in households: the room that
-   rounding leaves in the other cells of its group, and in its key across the groups that add up to the province
-  . Where it has not: the smallest displayed cell of its group goes too (when its own group gives it away),
-   or the province's cell of its key (when the province does), then the province's next smallest.
-4. A group under the threshold (its whole table is one small number) shows nothing in that table, zeros neither.
-   For it alone the number of people is supposed unknown, the other regions' known to the rounding base.
-5. Tables of rows of data (no households) know the threshold and the rounding only.
-
-What a reader can still learn: that a hidden cell is not 0 (unless its whole row is hidden), hence that a hidden sum of
-several is at least their number; the size of a second hidden cell, within the room of rule 3. What is not looked at:
-tables that part different people, overlapping groups (refused), a household whose members stand in two keys (counted
-in both: sums of households are then over-estimates), figures of earlier runs (the ledger, to come).
-"""
+"""Rules of counts: persons and households by key, shares of a check, the stock month by month."""
 
 from __future__ import annotations
 
@@ -94,6 +76,24 @@ def _max_flow(arcs: list[Arc], source: object, sink: object, limit: int, without
 
 
 # ----------------------------------------------------------------------------------------------------
+# Counts: which cells are shown, rounded after that, and what stands beside a hidden one.
+#
+# 1. A cell is shown if it is 0, or if it holds enough persons and enough households.
+# 2. A table with a hidden cell shows no total; else the total is the sum of the cells displayed.
+# 3. *The reader is supposed to know the exact number of people of each group.* Several tables share it (origins,
+#    destinations, categories …), rates and curves publish it rounded; so no table may count on its being unknown. A
+#    hidden cell then has to have room of its own, from 1 to threshold − 1, in persons and in households: the room that
+#    rounding leaves in the other cells of its group, and in its key across the groups that add up to the province
+#   . Where it has not: the smallest displayed cell of its group goes too (when its own group gives it away),
+#    or the province's cell of its key (when the province does), then the province's next smallest.
+# 4. A group under the threshold (its whole table is one small number) shows nothing in that table, zeros neither.
+#    For it alone the number of people is supposed unknown, the other regions' known to the rounding base.
+# 5. Tables of rows of data (no households) know the threshold and the rounding only.
+#
+# What a reader can still learn: that a hidden cell is not 0 (unless its whole row is hidden), hence that a hidden sum
+# of several is at least their number; the size of a second hidden cell, within the room of rule 3. What is not looked
+# at: tables that part different people, overlapping groups (refused), a household whose members stand in two keys
+# (counted in both: sums of households are then over-estimates), figures of earlier runs (the ledger, to come).
 
 TOTAL = "total"
 

@@ -1,4 +1,4 @@
-"""Curves: one recomputed from rounded cumulative counts, or an estimated one shown at few enough months.
+"""Rules of what goes month by month: curves, states and paths of the types of trajectory, occupation of states.
 
 *From counts.* Cumulative entries, exits by cause and censorings are each put at the middle of their class of
 `threshold` persons; survival, log-log limits (Greenwood), incidence by cause (Aalen–Johansen) and numbers at risk come

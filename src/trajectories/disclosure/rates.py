@@ -1,4 +1,4 @@
-"""Rates: which of them rest on enough people, and what two of them say together.
+"""Rules of rates: of retention, and of what has the columns of a rate (months, moves, periods, settings, thresholds).
 
 1. *Ground.* At least `rate_denominator` persons at the start (and enough households, where they are counted), at
    least `support` (never under 20) at risk at the horizon, and an estimate that the table calls known.

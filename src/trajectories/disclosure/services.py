@@ -1,17 +1,4 @@
-"""Scheduled contacts due, held and answered, in classes of `threshold` persons; by type of organisation, never by name.
-
-Each person is to be called, so contacts count persons; both numbers of a share are told by their classes, as in
-the shares (1, 2, 3). Besides:
-
-1. *Households.* Ten persons may be two households: where as many persons stand on one side of a share, they are of
-   `households` households at least.
-2. *Types of organisation* are told of the province only, and there only where none of them, small or left out for
-   having too few organisations, is bounded by what all together are.
-3. *Too few organisations*, or one that has over 85 % of the contacts (analysis/services/gaps.py). What a single region
-or type
-   leaves out so would be found by subtraction, and would be the coverage of an organisation that everybody knows: all
-   together are not told where it is the only one left out.
-"""
+"""Rules of services, told by classes of households or persons: shares, the funnel, contacts due and held."""
 
 from __future__ import annotations
 
@@ -322,6 +309,17 @@ def _bounds_the_rest(by_step: pd.DataFrame, width: int) -> np.ndarray:
 
 
 # ----------------------------------------------------------------------------------------------------
+# Scheduled contacts due, held and answered, in classes of `threshold` persons; by type of organisation, never by name.
+#
+# Each person is to be called, so contacts count persons; both numbers of a share are told by their classes, as in
+# the shares (1, 2, 3). Besides:
+#
+# 1. *Households.* Ten persons may be two households: where as many persons stand on one side of a share, they are of
+# `households` households at least. 2. *Types of organisation* are told of the province only, and there only where none
+# of them, small or left out for having too few organisations, is bounded by what all together are. 3. *Too few
+# organisations*, or one that has over 85 % of the contacts (analysis/services/gaps.py). What a single region or type
+# leaves out so would be found by subtraction, and would be the coverage of an organisation that everybody knows: all
+# together are not told where it is the only one left out.
 
 COVERAGE, REACHED = FOLLOW_UP = ("follow_up_coverage", "follow_up_reached")
 FEW_ORGANISATIONS = "too_few_organisations"

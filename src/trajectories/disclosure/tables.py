@@ -1,18 +1,4 @@
-"""Protected counts of the province and the regions, and of the groups of regions that the study names.
-
-The regions and the province are protected together (disclosure), as parts and their sum. Persons settled in two regions
-are in both and once in the province, which is then less than the sum: protection, which supposes that it is the sum,
-may find no answer and hide the whole table. So the province is protected as if it were the sum, and told as it is where
-its own number is large enough. Nothing more is told by that: who takes the sum for exact supposes less of a hidden
-region than there is, and who knows that it is not can suppose any number of persons in two regions.
-
-Where that hides a whole table, the regions are protected without the province, of which nothing is told then.
-
-A group of the study overlaps with its regions and may overlap with other groups: what protection would have to hold
-then is more than a network can say. So a group's cell is nothing but the sum of its regions' cells as displayed, told
-only where all of them are: it says nothing that is not said already, whatever the groups. Somebody settled in two
-regions of a group is counted in both.
-"""
+"""Every kind of protected table and its rule (`KINDS`), the door `protect`, and counts with the groups of the study."""
 
 from __future__ import annotations
 
@@ -298,6 +284,20 @@ def _kind(table: pd.DataFrame) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------
+# Protected counts of the province and the regions, and of the groups of regions that the study names.
+#
+# The regions and the province are protected together (disclosure), as parts and their sum. Persons settled in two
+# regions are in both and once in the province, which is then less than the sum: protection, which supposes that it is
+# the sum, may find no answer and hide the whole table. So the province is protected as if it were the sum, and told as
+# it is where its own number is large enough. Nothing more is told by that: who takes the sum for exact supposes less
+# of a hidden region than there is, and who knows that it is not can suppose any number of persons in two regions.
+#
+# Where that hides a whole table, the regions are protected without the province, of which nothing is told then.
+#
+# A group of the study overlaps with its regions and may overlap with other groups: what protection would have to hold
+# then is more than a network can say. So a group's cell is nothing but the sum of its regions' cells as displayed,
+# told only where all of them are: it says nothing that is not said already, whatever the groups. Somebody settled in
+# two regions of a group is counted in both.
 
 _GROUPED_NUMBERS = ("persons_rounded", "households_rounded")
 TOTAL = "total"

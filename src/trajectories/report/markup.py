@@ -1,4 +1,4 @@
-"""HTML made of values: everything that is not markup already is escaped.
+"""HTML made of values, tables included: everything that is not markup already is escaped.
 
 `element("p", "a < b")` gives `<p>a &lt; b</p>`. A `Fragment` is what a notebook cell shows: it carries the mark
 by which the page keeps it, so that nothing else a cell may print ever reaches a page.

@@ -1,8 +1,4 @@
-"""How a protected number is read aloud: a rate, the range that stands for it, or why there is neither.
-
-A hidden number is never an empty cell: « masqué » where it is too small or would give another one away, « suivi
-insuffisant » where nothing carries the curve that far. What hearsay alone carries bears a mark, and a note under it.
-"""
+"""How a protected number is read aloud, and the lights that say how good the data behind it are."""
 
 from __future__ import annotations
 
@@ -48,6 +44,10 @@ def light(level: str, words: Words) -> Markup:
 
 
 # ----------------------------------------------------------------------------------------------------
+# How a protected number is read aloud: a rate, the range that stands for it, or why there is neither.
+#
+# A hidden number is never an empty cell: « masqué » where it is too small or would give another one away, « suivi
+# insuffisant » where nothing carries the curve that far. What hearsay alone carries bears a mark, and a note under it.
 
 HEADLINE_HORIZON = 12
 TOO_SHORT = ("insufficient", "at_risk")

@@ -1,4 +1,4 @@
-"""The facts of the run that a page prints: `run.json`, which the analysis writes beside its tables."""
+"""A run as pages read it: its facts, its protected tables (kept for all processes), and what they come from."""
 
 from __future__ import annotations
 

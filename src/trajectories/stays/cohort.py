@@ -1,4 +1,4 @@
-"""Spells → one row per stay en région: when it began, when it ended, how, and what was known at its start.
+"""Spells → one row per stay en région, with its covariates; types of households.
 
 A stay is a maximal run of spells inside the scope's territory. With the establishment in [e₁, e₂] and the end in
 [f₁, f₂]: lower = f₁ − e₂, upper = f₂ − e₁, entry = first contact − e₂, none below 0, in calendar months

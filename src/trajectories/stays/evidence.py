@@ -1,4 +1,4 @@
-"""The observations as arrays, in order of person and date: what the rules of residence work on.
+"""The observations as arrays, in order of person and date, and the decisions that set some of them aside.
 
 The order is that of person, latest day, kind (on one day the old address comes first and a departure last),
 earliest day and record. It is found by sorting one whole number a row, in which person, day, kind and row number

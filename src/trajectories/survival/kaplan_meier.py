@@ -1,4 +1,4 @@
-"""Kaplan–Meier survival with delayed entry, weights and clusters, and its quantiles.
+"""Kaplan–Meier survival with delayed entry, weights and clusters, its quantiles, and the restricted mean.
 
 S(t) = Π(1 − d/n) over the risk sets of `risk.py`. Compared with R survival 3.8.3 in tests/golden/test_km.py.
 """

@@ -1,4 +1,4 @@
-"""Flows: secondary moves from the metropole to a region, by where they start and where they lead.
+"""Flows from the metropole to the regions, kinds of migration, services received before settling.
 
 One table (`flow`) crosses origin and destination area. Its margins are never counted apart but summed over the cells
 that are displayed (`flow_matrix`): a margin of its own would tell cells that protection hides (of 38 small cells of the

@@ -1,4 +1,4 @@
-"""How many persons of each region are of each type of trajectory, as a table of counts."""
+"""Who settled where: counts by key, the stock month by month, targets, types of trajectory by place."""
 
 from __future__ import annotations
 
@@ -325,6 +325,7 @@ def targets_of(group: str, study: Study) -> dict[str, int]:
 
 
 # ----------------------------------------------------------------------------------------------------
+# How many persons of each region are of each type of trajectory, as a table of counts.
 
 TYPE = "type"
 

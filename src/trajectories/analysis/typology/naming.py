@@ -1,4 +1,4 @@
-"""What a type is called: the rule that most of its members come under, by where they end and when they first left.
+"""Indicators of each sequence, and the name that a type gets from them by rule.
 
 | code | rule |
 |---|---|

@@ -1,7 +1,4 @@
-"""The figures of services: households step by step from the metropole to a region, and by when a first service came.
-
-Both are bars that end somewhere between two numbers: full up to the lower one, light up to the higher one.
-"""
+"""Figures of counts: origins, the stock at the end of each month, the steps of the services."""
 
 from __future__ import annotations
 
@@ -159,6 +156,9 @@ def _ticks(days: pd.Series, named: int) -> list[int]:
 
 
 # ----------------------------------------------------------------------------------------------------
+# The figures of services: households step by step from the metropole to a region, and by when a first service came.
+#
+# Both are bars that end somewhere between two numbers: full up to the lower one, light up to the higher one.
 
 # In the order of the way; those settled too recently are told in words.
 STEPS = ("met_in_metropole", "prepared", "settled", "met_in_region", "there_at_12_months")

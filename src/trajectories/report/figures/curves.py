@@ -1,8 +1,4 @@
-"""The figure of the delay: of those who settled from the metropole, the share settled by each month since arrival.
-
-Its steps are those of counts rounded by classes (disclosure/curves.py), so it is drawn as steps. Nothing is drawn where
-too few are left to settle.
-"""
+"""Curves: retention with its limits and bounds, and the delay between arrival and establishment."""
 
 from __future__ import annotations
 
@@ -188,6 +184,10 @@ def _curve_alt(main: pd.DataFrame, region: str, last: int, words: Words) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------
+# The figure of the delay: of those who settled from the metropole, the share settled by each month since arrival.
+#
+# Its steps are those of counts rounded by classes (disclosure/curves.py), so it is drawn as steps. Nothing is drawn
+# where too few are left to settle.
 
 # A curve that ends sooner says nothing that the table of classes does not.
 SHORTEST = 6

@@ -1,10 +1,4 @@
-"""The funnel: each region's rate against how many persons it is worth, between the limits that chance alone would give.
-
-Instead of a league table (Spiegelhalter 2005, « Funnel plots for comparing institutional performance »): a small
-region lies far from the others more often, and there the limits are wide. Only regions outside the outer limits are
-named; the points inside are alike as far as anyone can tell. The rates are those of the table `retention`; the limits
-come with the numbers (disclosure/contrasts.py).
-"""
+"""Estimates with their limits: the forest plot of a model, differences between groups, the funnel of regions."""
 
 from __future__ import annotations
 
@@ -422,6 +416,12 @@ def _table(name: str, lines: list[Line], before: list[Drawing], words: Words) ->
 
 
 # ----------------------------------------------------------------------------------------------------
+# The funnel: each region's rate against how many persons it is worth, between the limits that chance alone would give.
+#
+# Instead of a league table (Spiegelhalter 2005, « Funnel plots for comparing institutional performance »): a small
+# region lies far from the others more often, and there the limits are wide. Only regions outside the outer limits are
+# named; the points inside are alike as far as anyone can tell. The rates are those of the table `retention`; the
+# limits come with the numbers (disclosure/contrasts.py).
 
 _INNER, _OUTER = "#dbe4ee", "#eef2f6"
 

@@ -1,10 +1,4 @@
-"""The map of tiles: one square a region, laid out roughly as the map of Québec, the north at the top.
-
-Squares of one size, because the territory of a region says nothing of how many settle there (Nord-du-Québec would
-cover the page). The value stands in the tile as a number, and as lightness. A tile that may not be filled is hatched;
-Montréal and Laval are wholly metropolitan, and say so. The index of all pages has the same map as links
-(report/sections/atlas.py).
-"""
+"""The regions at a glance: small multiples of their curves, and a map of tiles."""
 
 from __future__ import annotations
 
@@ -182,6 +176,12 @@ def _numbers(main: pd.DataFrame, panels: list[str], words: Words) -> Markup:
 
 
 # ----------------------------------------------------------------------------------------------------
+# The map of tiles: one square a region, laid out roughly as the map of Québec, the north at the top.
+#
+# Squares of one size, because the territory of a region says nothing of how many settle there (Nord-du-Québec would
+# cover the page). The value stands in the tile as a number, and as lightness. A tile that may not be filled is
+# hatched; Montréal and Laval are wholly metropolitan, and say so. The index of all pages has the same map as links
+# (report/sections/atlas.py).
 
 # Column and row of each region, from the north-west.
 PLACES = {

@@ -1,7 +1,4 @@
-"""The figure « comment les départs sont connus »: who is heard of by when, and beside it which contacts fail.
-
-A researcher's figure, from a table that is not protected: no report shows it.
-"""
+"""« Comment les départs sont connus »: a figure and its reading, for a researcher; no report shows them."""
 
 from __future__ import annotations
 
@@ -151,6 +148,9 @@ def _group(name: str, rows: pd.DataFrame, w: Words) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------
+# The figure « comment les départs sont connus »: who is heard of by when, and beside it which contacts fail.
+#
+# A researcher's figure, from a table that is not protected: no report shows it.
 
 _MARKS = {CAUSES[0]: ("o", CURVE, "-"), CAUSES[1]: ("s", "#5b87b5", "-"), CAUSES[2]: ("D", BOUND, (0, (4, 2)))}
 # Presence, and whether the contact before failed: the bars, from the top.

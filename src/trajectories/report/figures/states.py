@@ -1,8 +1,4 @@
-"""The figure of the occupation of states: where those who settled are, month by month, as areas.
-
-Unlike the areas of exits (exits.py), these follow persons after their departure: who came back is here again. Fills and
-names are those of the types of trajectories.
-"""
+"""States month by month: the paths and states of each type of trajectory, and where those who settled are."""
 
 from __future__ import annotations
 
@@ -329,6 +325,10 @@ def _paths(bars: dict[str, list[pd.DataFrame]], words: Words) -> Markup:
 
 
 # ----------------------------------------------------------------------------------------------------
+# The figure of the occupation of states: where those who settled are, month by month, as areas.
+#
+# Unlike the areas of exits (exits.py), these follow persons after their departure: who came back is here again. Fills
+# and names are those of the types of trajectories.
 
 # What staying means here, by the scope of the study.
 _HERE = {"region": "region", "any_region": "anywhere"}

@@ -1,15 +1,4 @@
-"""Where those who settled are, month by month: this region, another region, the metropole, outside Québec.
-
-Method `main`: of the main fit, those still there, and those gone to each destination carried on from the month of their
-exit by the moves that are known afterwards, P(t) = S(t)·1[here] + Σ_c Σ_u f_c(u) P_c(t − u + ½). Afterwards means a
-Markov model of constant rates (moves over person-months, Aalen & Johansen 1978, pooled over the group's stays that
-ended; returns to the region are in it), everyone followed to the cut-off: moves after an exit that nobody heard of are
-missing. Limits: the main fit's bootstrap replicates, the later moves resampled by household beside them.
-
-Method `panel`: `survival.panel_markov` on the states seen at contacts (Kalbfleisch & Lawless 1985), beside it where
-contacts are the only evidence (`panel_may_be_used`). Its rates of leaving do not change with time since the
-establishment, and those gone stay where they went: it is a check of the other, not in its place.
-"""
+"""Where persons are after a stay, month by month: what is known of it, and the share in each state."""
 
 from __future__ import annotations
 
@@ -133,6 +122,18 @@ def _states(zone: pd.Series, region: pd.Series, here: pd.Series, scope: str) -> 
 
 
 # ----------------------------------------------------------------------------------------------------
+# Where those who settled are, month by month: this region, another region, the metropole, outside Québec.
+#
+# Method `main`: of the main fit, those still there, and those gone to each destination carried on from the month of
+# their exit by the moves that are known afterwards, P(t) = S(t)·1[here] + Σ_c Σ_u f_c(u) P_c(t − u + ½). Afterwards
+# means a Markov model of constant rates (moves over person-months, Aalen & Johansen 1978, pooled over the group's
+# stays that ended; returns to the region are in it), everyone followed to the cut-off: moves after an exit that nobody
+# heard of are missing. Limits: the main fit's bootstrap replicates, the later moves resampled by household beside
+# them.
+#
+# Method `panel`: `survival.panel_markov` on the states seen at contacts (Kalbfleisch & Lawless 1985), beside it where
+# contacts are the only evidence (`panel_may_be_used`). Its rates of leaving do not change with time since the
+# establishment, and those gone stay where they went: it is a check of the other, not in its place.
 
 COLUMNS = (
     "measure", "group", "state", "horizon", "estimate", "se", "lower", "upper", "n_start", "n_at_risk", "n_confirmed",

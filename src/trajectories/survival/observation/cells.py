@@ -1,12 +1,4 @@
-"""The likelihood of each stay as a sum over cells: stretches of months in which its contacts say the same.
-
-The months of a stay are cut where what its contacts say of an exit changes; a month within which contacts fall is cut
-at each of them, exits being spread evenly over their month. So each contact finds an exit of a cell either gone or
-still there, and the probability of a cell is a coefficient (its share of a month, which no parameter touches) times
-powers of the four probabilities of failure times the probability that an exit of these months was, or was not, heard
-of. Cells are few: their number does not grow with the months. One sparse matrix, stays × kinds of cell, holds the
-coefficients; stays with the same row are one pattern.
-"""
+"""What was learnt of each stay (`Ascertained`), and its likelihood as a sum over cells of months."""
 
 from __future__ import annotations
 
@@ -317,6 +309,14 @@ def _possible(
 
 
 # ----------------------------------------------------------------------------------------------------
+# The likelihood of each stay as a sum over cells: stretches of months in which its contacts say the same.
+#
+# The months of a stay are cut where what its contacts say of an exit changes; a month within which contacts fall is
+# cut at each of them, exits being spread evenly over their month. So each contact finds an exit of a cell either gone
+# or still there, and the probability of a cell is a coefficient (its share of a month, which no parameter touches)
+# times powers of the four probabilities of failure times the probability that an exit of these months was, or was not,
+# heard of. Cells are few: their number does not grow with the months. One sparse matrix, stays × kinds of cell, holds
+# the coefficients; stays with the same row are one pattern.
 
 # A further probability that a fit may learn: the share of stays that no contact ever reaches, or a month's chance of a
 # false report of departure.

@@ -1,11 +1,4 @@
-"""What the data say of the parameters of a fit: the observed information, and the fit under other weights near it.
-
-A replicate of the household bootstrap is approached by steps of Newton from the estimate, with the gradient that its
-weights give and the information of the whole (Shao & Tu 1995, chapter 2), kept within the parameters' bounds in the
-metric of that information (Andrews 2000): 500 of them cost no more than a few steps of a fit. A direction of which the
-data say next to nothing is taken to be told a hundredth of what complete data would tell: else a step would leave
-the range in which the log-likelihood is a parabola.
-"""
+"""The fit of the observation model: its EM, the climb to its maximum, the information at the maximum."""
 
 from __future__ import annotations
 
@@ -592,6 +585,13 @@ class _Memory:
 
 
 # ----------------------------------------------------------------------------------------------------
+# What the data say of the parameters of a fit: the observed information, and the fit under other weights near it.
+#
+# A replicate of the household bootstrap is approached by steps of Newton from the estimate, with the gradient that its
+# weights give and the information of the whole (Shao & Tu 1995, chapter 2), kept within the parameters' bounds in the
+# metric of that information (Andrews 2000): 500 of them cost no more than a few steps of a fit. A direction of which
+# the data say next to nothing is taken to be told a hundredth of what complete data would tell: else a step would
+# leave the range in which the log-likelihood is a parabola.
 
 LEAST = 0.01  # of what complete data would tell of a direction
 NO_GAIN = 1e-9  # of the log-likelihood: Newton has come to rest
