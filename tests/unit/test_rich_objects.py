@@ -12,8 +12,7 @@ import pytest
 
 import figure_tables
 import trajectories
-from trajectories import display as notebook_objects
-from trajectories import survival
+from trajectories import display, survival
 from trajectories.analysis.models import Models
 from trajectories.analysis.typology import Typology
 from trajectories.disclosure import Protected, protect
@@ -59,7 +58,7 @@ def deposits(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(persons, deposits):
-    """One of each class of `notebook_objects.RESULTS`, by its name."""
+    """One of each class of `display.RESULTS`, by its name."""
     told = told_stays(300, 1)
     states = np.where(np.sort(np.random.default_rng(1).random((40, 4)), axis=1) > 0.6, NASTY, "metropole")
     linked = trajectories.link_persons(deposits.records, key=b"k" * 32)
@@ -101,7 +100,7 @@ def frames_of(result):
     }
 
 
-NAMES = sorted(name.rpartition(".")[2] for name in notebook_objects.RESULTS)
+NAMES = sorted(name.rpartition(".")[2] for name in display.RESULTS)
 DRAWN = sorted(set(NAMES) - {"Tables"})
 
 
@@ -111,10 +110,10 @@ def test_every_class_that_prints_itself_bears_the_band_or_is_protected():
         if module.name.endswith("__main__"):
             continue
         for value in vars(importlib.import_module(module.name)).values():
-            if isinstance(value, type) and vars(value).get("_repr_html_") is notebook_objects.as_html:
+            if isinstance(value, type) and vars(value).get("_repr_html_") is display.as_html:
                 found.add(f"{value.__module__}.{value.__qualname__}")
-    assert found == {*notebook_objects.RESULTS, "trajectories.disclosure.tables.Protected"}
-    assert set(notebook_objects.RESULTS) < set(_TABLES)
+    assert found == {*display.RESULTS, "trajectories.disclosure.tables.Protected"}
+    assert set(display.RESULTS) < set(_TABLES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -156,8 +155,8 @@ def test_a_result_draws_itself_on_axes_and_is_left_as_it_was(results, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_frame_of_a_result_is_a_copy_of_its_main_table(results, name):
     result = results[name]
-    main = getattr(result, notebook_objects.RESULTS[f"{type(result).__module__}.{name}"])
-    frame = notebook_objects.to_frame(result)
+    main = getattr(result, display.RESULTS[f"{type(result).__module__}.{name}"])
+    frame = display.to_frame(result)
     pd.testing.assert_frame_equal(frame, main)
     frame["new"] = 1
     assert "new" not in main

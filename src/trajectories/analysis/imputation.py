@@ -1,12 +1,12 @@
 """Completed stays: several draws of the exits and covariates that nobody knows, for what needs one value a stay.
 
-Curves come from the observation model, which needs no draw (retention.py). Regressions, tests and sequences do: each is
-made on every draw and joined by Rubin's rules (survival.pool). For that the draws must know what the regression asks
-about: exits drawn from one fit of everybody would be the same for those with and without a job wherever nobody knows
-when the stay ended, and would draw every difference towards nothing. So exits are drawn given the covariates, and
-covariates given the exit (analysis/imputation.py). Over 60 simulated cohorts of 1,500 stays (tests/recovery), the log
-hazard ratio −.48 of a job known of two thirds of them came out .01 too far from 0; from one fit of everybody, .17 too
-near.
+Curves come from the observation model, which needs no draw (retention/__init__.py). Regressions, tests and sequences
+do: each is made on every draw and joined by Rubin's rules (survival.pool). For that the draws must know what the
+regression asks about: exits drawn from one fit of everybody would be the same for those with and without a job wherever
+nobody knows when the stay ended, and would draw every difference towards nothing. So exits are drawn given the
+covariates, and covariates given the exit (analysis/imputation.py). Over 60 simulated cohorts of 1,500 stays
+(tests/recovery), the log hazard ratio −.48 of a job known of two thirds of them came out .01 too far from 0; from one
+fit of everybody, .17 too near.
 
 Still attenuated, for the stays whose end is unknown: what the drawing regression does not have, such as effects that
 change with time, interactions, and services received. How departures become known is taken to be the same everywhere

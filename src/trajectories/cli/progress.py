@@ -152,7 +152,7 @@ KEYS = ("event", "region", "stage", "status", "seconds", "message", "persons")
 
 
 class Events:
-    """What a scheduler reads; the same methods as `cli_progress.Shown`."""
+    """What a scheduler reads; the same methods as `Shown`."""
 
     def __init__(self) -> None:
         self._stage: str | None = None

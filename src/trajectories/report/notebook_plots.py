@@ -34,7 +34,7 @@ _STATES = ("region", "anywhere", "metropole", "other_region", "outside_quebec", 
 
 
 def drawn(result: Any, ax: Any = None, w: Words | None = None) -> Any:
-    """See `notebook_objects.plot`; `w`: the words of another language than French."""
+    """See `display.plot`; `w`: the words of another language than French."""
     w, name = w or words("fr"), type(result).__name__
     if not isinstance(result, pd.DataFrame | Protected) and name not in _RESULTS:
         raise ValueError(f"no figure is drawn of a {name}: give a table (DataFrame) or a result that has `.plot()`.")

@@ -121,7 +121,7 @@ _TABLES = {
 
 def html_of(result: Any) -> str:
     """
-    A result (one of `notebook_objects.RESULTS`) as HTML, without band.
+    A result (one of `display.RESULTS`) as HTML, without band.
 
     Examples
     --------

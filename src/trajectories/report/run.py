@@ -107,7 +107,7 @@ NEEDED = {
     "counts": ("group", "table", "key", "persons", "households"),
     "sensitivity": ("group", "setting", "threshold", "horizon", "estimate", "n_start", "n_at_risk"),
 }  # fmt: skip
-# The numbers of a model, which are those of nobody: what each level of agreement weighs (persons.match_weights).
+# The numbers of a model, which are those of nobody: what each level of agreement weighs (linkage.match_weights).
 MODEL = {"weights": ("trait", "level", "weight", "relative_weight")}
 # What a page shows where the analysis made it (typology and models need enough persons): name here → its file.
 MORE = {

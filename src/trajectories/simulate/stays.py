@@ -2,7 +2,7 @@
 
 `main_curve` is the main estimate of the same stays. Each shortcut reads the contacts as if they were
 all that there is to know, and fits the plain interval-censored estimator. They are here for notebooks and tests that
-show what a shortcut costs; the library's own companions, on tables, are in companions.py.
+show what a shortcut costs; the library's own companions, on tables, are in retention/bounds.py.
 """
 
 from __future__ import annotations

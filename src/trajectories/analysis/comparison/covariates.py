@@ -53,7 +53,7 @@ class Partition:
 
 def with_household_type(cohort: pd.DataFrame) -> pd.DataFrame:
     """
-    The cohort with a column `household_type` (households.py), unless it has one.
+    The cohort with a column `household_type` (stays/cohort.py), unless it has one.
 
     Excluded stays tell too who is in a household. Missing where not all members are known: they may be children.
     """

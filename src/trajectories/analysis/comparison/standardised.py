@@ -3,8 +3,8 @@
 Unadjusted, weighted and g-computed answers stand side by side. Each is the main estimator's: the weighted one is the
 observation model fitted under inverse probability weights, with the reporting that the group's stays
 taught unweighted; the g-computed one a model of leaving inside the same likelihood. A group that cannot
-learn how its departures become known borrows it from the province, as in retention.py. Everyone is the standard: each
-group is made to look like all stays together.
+learn how its departures become known borrows it from the province, as in retention/__init__.py. Everyone is the
+standard: each group is made to look like all stays together.
 
 Limits are of the whole procedure: in each replicate households are drawn, chances of being in a group estimated again,
 weights truncated again, and the main estimator fitted again, with the reporting that the province's same replicate
@@ -963,7 +963,7 @@ def compare(
     cohort, contacts : DataFrame
         The tables of those names (or a `Cohort`, which holds both).
     by : str or list of str
-        What is compared: `period`, `immigration_category`, `household_type` (households.py; among persons of age),
+        What is compared: `period`, `immigration_category`, `household_type` (stays/cohort.py; among persons of age),
         `region`, `groups` (those of the study) or another column of the cohort. With several, each is a comparison of
         its own; one that has too few groups has a row a group, which says so.
     study : Study, optional

@@ -1,6 +1,6 @@
 """The section on the course of stays: months spent there, moves, the share that settles for good, and where all are.
 
-As the others (sections.py). From tables that the analysis may have made (inputs.MORE), each protected by a rule of its
+As the others (__init__.py). From tables that the analysis may have made (inputs.MORE), each protected by a rule of its
 own; what is not told there has no row and no sentence here.
 """
 

@@ -1,6 +1,6 @@
 """The section « Pistes d’amélioration »: what the rules found, each with its figure, its doubt and what would check it.
 
-As the others (sections.py), from the protected table `leads` (analysis/services/leads.py). A lead whose numbers may not
+As the others (__init__.py), from the protected table `leads` (analysis/services/leads.py). A lead whose numbers may not
 be told stands without them. Where none holds, the section says that.
 """
 

@@ -1,6 +1,6 @@
 """The sections of a page on the persons who settled: who they are, when and how they came, how many are there.
 
-They stand after « who came » (sections.py), and are made as the others are: a `Report` in, a `Fragment` out. The tables
+They stand after « who came » (__init__.py), and are made as the others are: a `Report` in, a `Fragment` out. The tables
 are those of the room portrait, protected; a table of which nothing may be shown is not on the page.
 """
 

@@ -1,6 +1,6 @@
 """The section on services: the way from the metropole to a region, who was reached by what, needs and follow-up.
 
-As the others (sections.py). From tables that describe, each protected by a rule of its own; nothing here says why
+As the others (__init__.py). From tables that describe, each protected by a rule of its own; nothing here says why
 anybody stays or leaves, and the section says so. What may not be told is said in one sentence where it would stand.
 """
 

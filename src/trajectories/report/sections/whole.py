@@ -1,6 +1,6 @@
 """The sections of the page of the whole that look at all regions, all types of trajectories, all models.
 
-As the others (sections.py): each takes a `Report` and gives the `Fragment` that a notebook's cell shows; a section with
+As the others (__init__.py): each takes a `Report` and gives the `Fragment` that a notebook's cell shows; a section with
 nothing to say is not on the page.
 """
 
