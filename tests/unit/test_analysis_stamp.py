@@ -58,7 +58,7 @@ def test_every_table_that_an_analysis_reads_is_part_of_its_origin(tmp_path):
     origin = analysed_from(Study.from_mapping({}, folder=tmp_path), {})
     assert {"cohort", "issues"} < set(READ) < set(origin["tables"])
     with pytest.raises(KeyError):  # and no other can be
-        analyse._Tables(tmp_path)["quarantine"]
+        analyse._TablesOnDisk(tmp_path)["quarantine"]
 
 
 def test_rooms_that_only_show_and_command_are_no_part_of_what_tables_come_from():

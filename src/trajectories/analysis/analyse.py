@@ -109,7 +109,7 @@ def estimates_of(
     study: Study, cutoff: pd.Timestamp, say: Callable[[str], None] = lambda _: None, executor: Executor | None = None
 ) -> dict[str, pd.DataFrame]:
     """Every table of an analysis, by name, from the build in `study.paths.derived`; `cutoff` is that of the build."""
-    built = _Tables(study.paths.derived)
+    built = _TablesOnDisk(study.paths.derived)
     made: dict[str, pd.DataFrame] = {}
 
     say("portrait")
@@ -150,7 +150,7 @@ def estimates_of(
     return made
 
 
-class _Tables:
+class _TablesOnDisk:
     """The tables of a build: each is read when a room asks for it, and held by that room alone."""
 
     def __init__(self, folder: Path):
@@ -166,7 +166,7 @@ class _Tables:
         return [tables.load(tables.TABLES[name], self.folder, columns=read.get(name)) for name in names]
 
 
-def _portrait(built: _Tables, cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
+def _portrait(built: _TablesOnDisk, cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
     """Who settled where, and what became of the rows; what the linkage weighs."""
     names = ("cohort", "contacts", "spells", "moves", "observations", "records", "persons")
     drawn = whole_portrait(*built.of(*names, read=PORTRAIT_READS), cutoff=cutoff, study=study)
@@ -178,7 +178,7 @@ def _portrait(built: _Tables, cutoff: pd.Timestamp, study: Study) -> dict[str, p
     return found | {"weights": match_weights(linkage_model(study))}
 
 
-def _services(built: _Tables, study: Study) -> dict[str, pd.DataFrame]:
+def _services(built: _TablesOnDisk, study: Study) -> dict[str, pd.DataFrame]:
     """Which services households get, the way from the metropole to a region, and where there are gaps."""
     names = ("cohort", "contacts", "records", "persons")
     return describing_tables(*built.of(*names, read=SERVICES_READ), issues=built["issues"], study=study)
@@ -190,13 +190,13 @@ def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], each
     return pd.concat(found, ignore_index=True) if found else work({})
 
 
-def _services_of_stays(cohort: pd.DataFrame, built: _Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _services_of_stays(cohort: pd.DataFrame, built: _TablesOnDisk) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Services received in the region of each stay, and before it in the metropole."""
     records, persons = built.of("records", "persons", read=RECEIVED_READ)
     return services_in_stays(cohort, records, persons), control_services(cohort, records, persons)
 
 
-def _course(fits: dict[str, MainFit], built: _Tables, study: Study, each: Each) -> dict[str, pd.DataFrame]:
+def _course(fits: dict[str, MainFit], built: _TablesOnDisk, study: Study, each: Each) -> dict[str, pd.DataFrame]:
     """What became of those who settled, beyond the curve; and the curve along what it assumes."""
     names = ("cohort", "contacts", "spells", "moves")
     found = course(*(built[name] for name in names), study=study, fits=fits)
@@ -238,7 +238,7 @@ def _typology(
 
 
 def _sensitivity(
-    built: _Tables, rates: pd.DataFrame, study: Study, executor: Executor | None
+    built: _TablesOnDisk, rates: pd.DataFrame, study: Study, executor: Executor | None
 ) -> dict[str, pd.DataFrame]:
     """What the estimate becomes under other settings than the study's."""
     both = built.of("persons", "alternatives", read={"persons": tables.WHOSE})
