@@ -1,4 +1,4 @@
-"""The household bootstrap: whole households drawn again, and the whole of a computation done again on them.
+"""The household bootstrap: whole households are resampled, and the computation is repeated on each resample.
 
 For any statistic of a table of persons, however many steps it takes (Field & Welsh 2007; Davison & Hinkley 1997,
 ch. 3.8). Checked against formulas in tests/unit, and for its coverage in tests/recovery/test_coverage_bootstrap.py.

@@ -50,7 +50,7 @@ def gray_test(
     -------
     DataFrame
         A row per cause seen in the whole sample (1 if none was): cause, statistic, df, p_value. df is the rank of the
-        covariance: the groups less one, fewer where a group tells nothing (censored before any event, or alone in
+        covariance: the groups less one, fewer where a group adds nothing (censored before any event, or alone in
         its stratum).
 
     Raises

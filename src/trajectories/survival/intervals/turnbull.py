@@ -1,7 +1,7 @@
 """Turnbull's estimator: the distribution of exits known to lie in intervals, by maximum likelihood.
 
-The reduced problem is below, the maximisation below. Compared with a solution to
-machine precision and with R's `survfit` in tests/golden/test_turnbull.py, with surpyval in test_second_reference.py.
+The reduced problem comes first, then its maximisation. Compared with a solution to machine precision and with R's
+`survfit` in tests/golden/test_turnbull.py, with surpyval in test_second_reference.py.
 With delayed entry or competing causes: `interval_incidence`, on whole months.
 """
 
@@ -193,7 +193,7 @@ class SplitRuns:
 
 
 def runs_of(first: Integers, last: Integers, m: int) -> MatrixRuns | SplitRuns:
-    """The faster of the two ways."""
+    """The faster of the two classes for these data."""
     return (MatrixRuns if len(first) * m <= SMALL else SplitRuns)(first, last, m)
 
 
@@ -264,7 +264,7 @@ class Likelihood:
         self.m = len(support.left)
         self.first, self.last = support.first, support.last
         self.runs: MatrixRuns | SplitRuns = runs_of(support.first, support.last, self.m)
-        # A weight that is nothing beside the others still has a place to be: it must not underflow.
+        # A negligible weight must not underflow to 0.
         self.w = np.maximum(support.weights / support.weights.sum(), 1e-290)
 
     def value(self, f: Floats) -> float:

@@ -31,8 +31,8 @@ from trajectories.survival.observation.parameters import N_STATES
 # and counted. Where first reports may be false, the contacts after them enter too, and `doubted` is what is known of
 # each stay if its first report was false. Months within 1e-9 of a whole number are that number.
 
-# A `hint` is no observation: a sensitivity's word that the odds of having left by a month are so many times as large.
-# Kinds are held as their place in this order, since there are as many of them as contacts.
+# A `hint` is no observation: a sensitivity analysis multiplies the odds of having left by its month.
+# Kinds are stored as codes, their position in this order: there are as many values as contacts.
 KINDS = ("failed", "hint", "left", "news", "present", "service")
 FAILED, HINT, LEFT, NEWS, PRESENT, SERVICE = range(len(KINDS))
 _REQUIRED = ("stay", "month", "kind")
@@ -62,7 +62,7 @@ class Ascertained:
     One value a stay, but for contacts and services.
 
     A departure is known `by_news` (filed in month `news_month`) or `by_contact`; the months that are possible for it,
-    or for an exit that nobody has told, are `first` … `last`. Nothing was heard in the months up to `quiet`.
+    or for an exit that was not reported, are `first` … `last`. Nothing was heard in the months up to `quiet`.
     """
 
     enter: Months  # first month at risk
@@ -148,9 +148,9 @@ def _true_or_false(
 ) -> Ascertained:
     """What rows say if the first report of each departure is true, and if it is false."""
     report = _Report(first, len(until))
-    # of the day of the report or before, a presence contradicts its date; the report itself, after it
+    # a presence up to the day of the report contradicts the date reported; a later one, the report itself
     rows = rows[~report.contradicted(rows) | (rows["month"] > report.month[rows["stay"]])]
-    # after it contacts alone speak: whether there is more news of what is known is a question of its own
+    # after the report only contacts are used: further news of a known departure is not modelled
     more_news = rows["kind"].eq(NEWS).to_numpy() & report.known[rows["stay"]]
     other_rows = rows[~more_news & ~rows.index.isin(first.index)]
     second_report = _Report(_first_reports(other_rows), len(until))
@@ -187,7 +187,7 @@ class _Report:
         return np.where(self.dated, np.minimum(possible / np.maximum(np.ceil(self.month) - since, 1), 1.0), 1.0)
 
     def contradicted(self, rows: pd.DataFrame) -> Flags:
-        """The « présent » of the day a departure becomes known or later, or after its date."""
+        """Presences on or after the day a departure becomes known, or after its date."""
         month, stay = rows["month"].to_numpy(), rows["stay"].to_numpy()
         later = (month >= self.month[stay]) | ((np.floor(month) >= self.gone[stay]) & self.dated[stay])
         return rows["kind"].eq(PRESENT).to_numpy() & later
@@ -204,9 +204,10 @@ def _ascertained(
     there: Floats | None = None,
 ) -> Ascertained:
     """
-    What rows say, the first report of each departure being true.
+    What rows say if the first report of each departure is true.
 
-    What comes after it enters if `goes_on`: a presence makes it impossible. `there`: nobody has left by these months.
+    `goes_on`: later rows enter too, and a presence makes the departure impossible. `there`: months up to which nobody
+    has left.
     """
     report = _Report(_first_reports(rows), len(until))
     known, dated = report.known, report.dated
@@ -345,7 +346,7 @@ def _possible(
 # A further probability that a fit may learn: the share of stays that no contact ever reaches, or a month's chance of a
 # false report of departure.
 SOME_NEVER, SOME_FALSE = ("never_reached",), ("false_news", "false_contact")
-# Pieces met with their contacts at a time: of a million stays by month they are twenty million, with three contacts.
+# Pieces combined with their contacts at a time: a million stays by month give twenty million, with three contacts.
 AT_ONCE = 1 << 16
 
 
@@ -354,8 +355,8 @@ class Cells:
     """
     Kinds of cell, and the coefficients of each pattern of stays in them.
 
-    A kind is an exit in the months `low` … `high`, told (or not) as row `told` says, or (`low` = 0) none up to month
-    `high`; and a power of each probability of failure, row `powers` of `failures`.
+    A kind is an exit in the months `low` … `high`, reported (or not) as row `told` says, or (`low` = 0) none up to
+    month `high`; and a power of each probability of failure, row `powers` of `failures`.
     """
 
     told: Integers  # place of (by news?, month) in `telling`
@@ -366,7 +367,7 @@ class Cells:
     failures: Integers  # distinct powers × 4; with further probabilities, of each and of one less each
     telling: Integers  # distinct (by news?, month) × 2
     coefficients: sparse.csr_matrix  # patterns × kinds
-    pattern: Integers  # of each stay; −1 where nothing that was said is possible
+    pattern: Integers  # of each stay; −1 where no cell is possible
     survivor: NDArray[np.bool_]  # kinds that are no exit
     succeeded: NDArray[np.int16]  # stays × probabilities: attempts that reached somebody (and whether any did)
     further: tuple[str, ...]  # names of the probabilities after the four of a failure
@@ -495,7 +496,7 @@ def _cut_within_months(pieces: _Pieces, about: Contacts) -> _Pieces:
 
 
 def _pairs(pieces: _Pieces, about: Contacts) -> Iterator[tuple[slice, Integers, Integers, NDArray[np.bool_]]]:
-    """Some pieces at a time with every contact of their stays: which, positions among them and of contacts, and
+    """Chunks of pieces with every contact of their stays: the chunk, positions in it and among the contacts, and
     whether an exit of the piece comes before the contact."""
     for begin in range(0, len(pieces), AT_ONCE):
         chunk = slice(begin, begin + AT_ONCE)
@@ -508,11 +509,11 @@ def _pairs(pieces: _Pieces, about: Contacts) -> Iterator[tuple[slice, Integers, 
 
 
 def _contact_factors(pieces: _Pieces, known: Ascertained) -> _Pieces:
-    """Who was present had not left, whom a contact finds gone had; a hint multiplies the odds of having left."""
+    """A presence excludes exits before it, a contact that finds the person gone those after it; a hint is an odds."""
     informative = known.contacts.where(np.isin(known.contacts.kind, (PRESENT, LEFT, HINT)))
-    left, odds = informative.kind == LEFT, np.where(informative.kind == HINT, informative.odds, 0.0)
+    is_left, odds = informative.kind == LEFT, np.where(informative.kind == HINT, informative.odds, 0.0)
     for chunk, piece, contact, gone in _pairs(pieces, informative):
-        share = np.where(gone, np.where(left[contact], 1.0, odds[contact]), np.where(left[contact], 0.0, 1.0))
+        share = np.where(gone, np.where(is_left[contact], 1.0, odds[contact]), np.where(is_left[contact], 0.0, 1.0))
         np.multiply.at(pieces.coefficient[chunk], piece, share)
     possible = pieces.coefficient > 0
     return pieces if possible.all() else pieces.where(possible)
@@ -529,7 +530,7 @@ def _failure_powers(pieces: _Pieces, failed: Contacts) -> _Pieces:
 
 def _with_never(pieces: _Pieces, without: _Pieces, nobody: NDArray[np.bool_]) -> _Pieces:
     """
-    Stays that no attempt reached may be of those whom none ever does: then the failures say nothing.
+    A stay that no attempt reached may be out of reach of every attempt: its failures then carry no information.
 
     The contact factor is κ + (1 − κ) Π π where all attempts failed, and 1 − κ times the rest where one did not.
     """
@@ -638,7 +639,7 @@ def _assembled(
 
 
 def _reported(pieces: _Pieces, known: Ascertained) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:
-    """By what the exit of a piece was heard of (news?), in which month or up to which not, and its cause."""
+    """Of each piece: is its exit known by news, in which month (or up to which it was not heard of), and its cause."""
     stay, exit_ = pieces.stay, pieces.low > 0
     month = np.where(known.by_news, known.news_month, known.quiet).astype(np.int32)[stay]
     any_cause = len(known.names) if len(known.names) > 1 else 0

@@ -2,9 +2,9 @@
 
 A replicate of the household bootstrap is approached by steps of Newton from the estimate, with the gradient that its
 weights give and the information of the whole (Shao & Tu 1995, chapter 2), kept within the parameters' bounds in the
-metric of that information (Andrews 2000): 500 of them cost no more than a few steps of a fit. A direction of which the
-data say next to nothing is taken to be told a hundredth of what complete data would tell: else a step would leave
-the range in which the log-likelihood is a parabola.
+metric of that information (Andrews 2000): 500 of them cost no more than a few steps of a fit. A direction with
+almost no information is given a hundredth of that of complete data: otherwise a step would leave the range in which
+the log-likelihood is a parabola.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ class ObservationEM(Generic[P, E]):
         return (Expected(loglik, exits, self.at_month @ mass[self.stay], failed, spared, heard, unheard), value, ratio)
 
     def maximise(self, e: E, p: P, w: Weights) -> P:
-        """The M-step; what nothing speaks of keeps its value, but for a hazard (0 where nobody is at risk)."""
+        """The M-step: a parameter without data keeps its value, but a hazard is 0 where nobody is at risk."""
         failure, hearing = p.failure, p.hearing
         if not self.assumed.failure:
             tried = e.failed + e.spared + w.succeeded
@@ -385,7 +385,7 @@ def score(
     possible = (p > 0) & (n > 0)
     spared = np.maximum(n - any_events, 0.0) / np.maximum(1 - anything, NEAR)
     slope = np.divide(events, np.maximum(p, NEAR), out=np.zeros_like(p), where=possible) - spared
-    # so many cases say no more of a probability next to 0 or 1 than of one that lets a quarter of an event be expected
+    # next to 0 or 1 the information is that of a probability at which a quarter of an event is expected
     least = 0.25 / np.maximum(n, 1.0)
     information = n / (np.maximum(p, least) * np.maximum(1 - p, least))
     return np.stack([np.where(possible, slope, 0.0), np.where(possible, information, 0.0)])
@@ -540,7 +540,7 @@ def outward(x: Floats, gradient: Floats) -> NDArray[np.bool_]:
 
 
 def on_bounds(em: Likelihood, p: Parameters, w: Weights) -> Parameters:
-    """What came to rest next to a bound put on it, which EM and what is held do, and one step of EM from there."""
+    """Puts parameters that came to rest next to a bound on it, and takes one step of EM from there."""
     x = p.flat()
     gradient, _ = em.gradient(em.expect(p, w), p, w)
     rounded_p = em.project(p.like(np.where(outward(x, gradient) & ~em.fixed(p), np.round(x), x)))
@@ -572,7 +572,7 @@ class _Memory:
         self.gradient_losses = np.concatenate([self.gradient_losses[recent], (loss * curved)[None]])
 
     def direction(self, now: _State, fixed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-        """Where to go, and by how much that promises to gain."""
+        """The direction of the next step, and the gain in log-likelihood that it promises."""
         free = ~(outward(now.x, now.gradient) | fixed | (now.information <= 0))
         slope = now.gradient * free
         steps, gradient_losses = self.steps * free, self.gradient_losses * free
@@ -593,14 +593,14 @@ class _Memory:
 
 # ----------------------------------------------------------------------------------------------------
 
-LEAST = 0.01  # of what complete data would tell of a direction
+LEAST = 0.01  # of the information of complete data in a direction
 NO_GAIN = 1e-9  # of the log-likelihood: Newton has come to rest
-FLAT = 1e-7  # of the same: with less, a step of Newton leads anywhere
+FLAT = 1e-7  # of the information of complete data: with less, a step of Newton is not reliable
 SWEEPS = 300
 
 
 def _beside(p: Parameters, chosen: Integers) -> tuple[Parameters, Floats]:
-    """Each of some parameters a little more, then each a little less, one column each; and by how much in all."""
+    """Each chosen parameter a little larger, then each a little smaller, a column each; and the distance between."""
     x = p.flat()
     step = np.maximum(1e-4 * np.minimum(x, 1 - x), 1e-8)[chosen, 0]
     column = np.arange(len(chosen))
@@ -697,11 +697,11 @@ class QuadraticApproximation:
 
     def _spread(self, many: Weights, fixed: NDArray[np.bool_], n: int, gradient: Floats) -> Floats:
         """
-        What is added to the gradients of n resampled households, since the estimate has seen them all.
+        Small-sample correction of the gradients of n resampled households, from all of which the estimate was made.
 
         As HC1 for regressions (MacKinnon & White 1985), with as many parameters as the data tell of (Takeuchi 1976).
         """
-        if fixed.any():  # at what is lent the gradient differs by more than what chance does
+        if fixed.any():  # at borrowed values the gradient differs by more than chance
             own = self.p.columns(np.zeros(many.pattern.shape[1], dtype=int))
             gradient, _ = self.em.gradient(self.em.expect(own, many), own, many)
         away = (gradient - self.gradient) * ~fixed

@@ -59,13 +59,13 @@ from trajectories.survival.observation.service_model import ServiceEM
 REPLICATE_TOLERANCE = 1e-4  # of a replicate that is fitted anew
 STARTS = 3  # perturbed ones, beside the plain one
 AT_ONCE = 100  # replicates side by side
-# What is lent is never certain: a 0 or a 1 learnt from some would make what was told of others impossible.
+# Borrowed probabilities stay off 0 and 1, at which the reports of other stays could be impossible.
 LENT = (1e-4, 0.95)
 RARE = 1e-6  # a false report
 
 
 class ObservedFit:
-    """Data, engine and fit of one call; what the methods of the curve go back to."""
+    """Data, engine and fit of one call, for the methods of the curve."""
 
     def __init__(
         self,
@@ -127,12 +127,12 @@ class ObservedFit:
         self.weights = w
 
     def lent(self, p: Parameters, replicates: int) -> Parameters:
-        """p in each replicate, with what is borrowed as the lender's own replicates have it."""
+        """p in each replicate, with the borrowed parameters of the lender's replicates."""
         every = np.arange(replicates)
         return self._borrowed(p.columns(0 * every), 1 + every)
 
     def resample(self, replicates: int, seed: int, refit: bool) -> None:
-        """The fit with whole households drawn again: near the estimate (`QuadraticApproximation`), or wholly anew."""
+        """Bootstrap replicates of whole households: near the estimate (`QuadraticApproximation`), or refitted."""
         if not replicates:
             return
         _, owner = np.unique(self.household, return_inverse=True)
@@ -167,7 +167,7 @@ class ObservedFit:
 
 
 # ----------------------------------------------------------------------------------------------------
-# What a fit of the observation model rests on, counted, and what of it a reader must be told.
+# Counts of what a fit of the observation model rests on, and the notes that a reader needs.
 
 # Periods since the start that the counts are given for: months up to and including.
 PERIODS = (12, 24)
@@ -207,8 +207,8 @@ def checks_of(
     after = failed & (about.month > known.confirmed[about.stay]) & known.known[about.stay]
     by_period("failures_before_known_exit", about.month[after])
     found_at = np.zeros(known.n)
-    left = about.kind == LEFT
-    found_at[about.stay[left]] = about.month[left]
+    is_left = about.kind == LEFT
+    found_at[about.stay[is_left]] = about.month[is_left]
     used = em.cells.pattern >= 0
     for code, name in [(-1, 0), *enumerate(known.names)]:
         of_cause = used & (known.cause == code)
@@ -218,7 +218,7 @@ def checks_of(
     contacted = np.isin(np.arange(known.n), about.stay[about.kind != HINT])
     # entered and ended in one month; who is known to have left in an earlier one cannot have come under observation
     never_at_risk = (known.last < known.enter) & ~(known.known & (known.last < known.enter - 1))
-    # what is borrowed may leave no way in which a stay could have become known as it did
+    # borrowed parameters may make what was reported of a stay impossible
     impossible = used & ~(np.append(em.likelihoods(p), 1.0)[em.cells.pattern] > 0)
     total = expected.exits.sum()
     known_mass = float(mass[used & known.known].sum())

@@ -119,7 +119,7 @@ class Reporting:
         return None if self.hearing is None else ~np.isnan(self.hearing[:, 0, 0])
 
     def column(self, which: Integers | int, p: P) -> P:
-        """The parameters with these in the place of its own: 0 for the estimate, then the replicates in turn.
+        """p with its parameters replaced by the borrowed ones: 0 for the estimate, then the replicates in turn.
 
         `which` has a value a column of p, or one for all.
         """

@@ -162,7 +162,7 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
             factor[cells] = absent + client * client_factor * self.possible[cells]
         return factor
 
-    def _with(self, factor: Floats) -> sparse.csr_matrix:
+    def _with_factor(self, factor: Floats) -> sparse.csr_matrix:
         """The coefficients with the factor of services."""
         m = self.matrix
         return sparse.csr_matrix((m.data * factor, m.indices, m.indptr), shape=m.shape)
@@ -172,7 +172,7 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
         parts, services = [], []
         for b in range(p.wide):
             factor = self.factors(p, b)
-            matrix = self._with(factor)
+            matrix = self._with_factor(factor)
             keep = np.array([b])
             e, value, ratio = self._expected(p.columns(keep), w.columns(keep), matrix, matrix.T)
             services.append(self._expected_services(p, b, factor, matrix.data, value[:, 0], ratio[:, 0]))
@@ -269,7 +269,7 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
         return replace(super().project(p), shape=np.clip(p.shape, FLOOR, CAP))
 
     def coefficients(self, p: ServiceParameters) -> sparse.csr_matrix:
-        return self._with(self.factors(p, 0))
+        return self._with_factor(self.factors(p, 0))
 
 
 def _by_stay(values: Floats, first: Integers) -> Floats:

@@ -1,7 +1,7 @@
 """The design matrix of a regression, read and checked by name, and the table of its coefficients.
 
 A formula is read by formulaic, without an intercept (a hazard has its baseline instead): a factor of k levels gives
-k − 1 columns `name[level]` against its first level. What is wrong is said with the column's name.
+k − 1 columns `name[level]` against its first level. Errors name the column.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def first_evaluated(formula: Any, frame: pd.DataFrame) -> tuple[Any, Floats, tup
     from formulaic.errors import FormulaicError
 
     try:
-        with np.errstate(all="ignore"):  # log(0): said below, with the term's name
+        with np.errstate(all="ignore"):  # log(0): refused below, with the term's name
             built = formula.get_model_matrix(frame, context={})
     except FormulaicError as error:
         raise ValueError(f"covariates: {error}") from None

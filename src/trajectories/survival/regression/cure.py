@@ -13,7 +13,7 @@ S(lower) − S(10²⁵), which leaves the share itself out, so that its estimate
 over 0.001 where it was 0.2, 0.5 or 0.8), and from any start. `row_terms` gives the likelihood of a person with its
 first and second derivatives by η, log σ and logit π, so that nothing is differentiated numerically. Newton's method has
 Marquardt's damping (1963), which does not depend on the scale of a term: this likelihood is not concave everywhere. A
-maximum that lies at infinity (a level where nobody leaves, exits that are all one time) is found out and said, never
+maximum that lies at infinity (a level where nobody leaves, exits that are all one time) raises an error, and is never
 returned.
 
 A plateau that was not observed is an extrapolation. `supported` says whether this one was; see `mixture_cure`.

@@ -229,7 +229,7 @@ CLOSE = 1e-6  # of log-likelihood still to gain: from here on whole Newton steps
 CLOSED = 1e-15  # and from here on the maximum is reached: 4e-8 of a standard error
 VANISHED = 1e-4  # moves that a rate explains in the whole panel: fewer, and it is tried at 0
 HIGHER = 1e-6  # of log-likelihood: less is the same maximum
-FLAT = 1e-9  # of the largest information: a direction with less is not told by the data
+FLAT = 1e-9  # of the largest information: a direction with less is not identified by the data
 UNTOLD = 1e-6  # and so is one whose log rate has a standard error above 1,000
 
 
@@ -387,7 +387,7 @@ class PanelFit:
     pairs: pd.DataFrame  # observed pairs of successive states
     covariance: pd.DataFrame  # of the logarithms of the rates that are not 0, labelled (from, to)
     persons: int
-    seen_once: int  # persons of one observation: they tell nothing
+    seen_once: int  # persons of one observation: they carry no information
 
     _repr_html_ = as_html
     plot = plot
