@@ -240,8 +240,12 @@ TABLES = {
 }  # fmt: skip
 
 _PANDAS_TYPES = {
-    "text": "object", "date": "datetime64[ns]", "integer": "Int64", "number": "float64", "boolean": "boolean",
-}  # fmt: skip
+    "text": "object",
+    "date": "datetime64[ns]",
+    "integer": "Int64",
+    "number": "float64",
+    "boolean": "boolean",
+}
 
 
 def conform(frame: pd.DataFrame, table: Table, *, copy: bool = True) -> pd.DataFrame:

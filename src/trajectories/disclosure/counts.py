@@ -5,8 +5,8 @@
 3. *The reader is supposed to know the exact number of people of each group.* Several tables share it (origins,
    destinations, categories …), rates and curves publish it rounded; so no table may count on its being unknown. A
    hidden cell then has to have room of its own, from 1 to threshold − 1, in persons and in households: the room that
-   rounding leaves in the other cells of its group, and in its key across the groups that add up to the province
-  . Where it has not: the smallest displayed cell of its group goes too (when its own group gives it away),
+   rounding leaves in the other cells of its group, and in its key across the groups that add up to the province.
+   Where it has not: the smallest displayed cell of its group goes too (when its own group gives it away),
    or the province's cell of its key (when the province does), then the province's next smallest.
 4. A group under the threshold (its whole table is one small number) shows nothing in that table, zeros neither.
    For it alone the number of people is supposed unknown, the other regions' known to the rounding base.
@@ -15,7 +15,7 @@
 What a reader can still learn: that a hidden cell is not 0 (unless its whole row is hidden), hence that a hidden sum of
 several is at least their number; the size of a second hidden cell, within the room of rule 3. What is not looked at:
 tables that part different people, overlapping groups (refused), a household whose members stand in two keys (counted
-in both: sums of households are then over-estimates), figures of earlier runs (the ledger, to come).
+in both: sums of households are then over-estimates), figures of earlier runs (ledger.py does).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ..tables import PROVINCE
 from .rules import SHARE_STEPS, SMALLEST_DENOMINATOR, class_ends, rounded, rounding_interval, whole_counts
 
 # ----------------------------------------------------------------------------------------------------
-# How far could a hidden cell be from the truth, given what is shown? Answered on a network.
+# How far a hidden cell can be from the truth, given what is shown: a maximum flow on a network.
 #
 # Groups are rows, keys are columns, the province is their sum. Every number has a room to move, down and up, that a
 # reader cannot see: a rounded cell moves inside its rounding interval, a hidden one from its floor without ceiling, a

@@ -281,7 +281,7 @@ def in_classes(
     """
     The numbers (type, month, state, count, n) with the middle of their class, and whether their month may be shown.
 
-    `known`: the fewest and the most of each that something else tells.
+    `known`: the least and the most of each number, where another table bounds it.
     """
     rows = counted.assign(middle=midpoints(counted["count"], rules.threshold), shown=False)
     least, most = class_ends(rows["count"], rules.threshold)
@@ -432,7 +432,7 @@ def _in_two(raw: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bounds_of_displayed_rate(counted: pd.DataFrame, rules: Disclosure) -> tuple[np.ndarray, np.ndarray]:
-    """The fewest and the most of each state that the rate in whole percents leaves: of those who never left, some."""
+    """The least and the most of each state, given the rate in whole percents, which bounds those who never left."""
     fewest, most = rounding_interval(rounded(counted["n"], rules.round), rules.round, rules.threshold)
     half = 0.5 * 10.0**-RATE_DECIMALS
     rate = counted["share"].round(RATE_DECIMALS).to_numpy()

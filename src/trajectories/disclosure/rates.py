@@ -110,7 +110,7 @@ def ground(raw: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Series:
 
 
 def _series(raw: pd.DataFrame, *, without: tuple[str, ...]) -> Iterator[pd.DataFrame]:
-    """The rows of one series each: all that is said of one group by one method, say."""
+    """The rows of each series: those of one group and one method, for instance."""
     by = [name for name in KEYS if name in raw and name not in without]
     yield from (part for _, part in raw.groupby(by, dropna=False, sort=True)) if by else (raw,)
 
@@ -172,7 +172,7 @@ def _beside(part: pd.DataFrame) -> bool:
 def _protect_steps(
     raw: pd.DataFrame, out: pd.DataFrame, part: pd.DataFrame, rules: Disclosure, ranged: set[tuple]
 ) -> set[tuple]:
-    """Rule 2 for one series: exact rates, or ranges computed from what is displayed; where it gives a range."""
+    """Rule 2 for one series: exact rates, or ranges computed from what is displayed; returns the cells with a range."""
     rows = part.index[out.loc[part.index, "reason"].isna()]
     rates, persons = (raw.loc[rows, name].to_numpy(dtype=float) for name in ("estimate", "n_start"))
     about = [name for name in KEYS if name in raw and name != "method"]
@@ -294,7 +294,7 @@ def _write_rates(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -> Non
 
 
 def _fewest(persons: ArrayLike, rules: Disclosure) -> np.ndarray:
-    """The smallest numbers that a reader can suppose behind the rounded ones."""
+    """The smallest numbers that the rounded ones can stand for."""
     return rounding_interval(rounded(persons, rules.round), rules.round, rules.threshold)[0]
 
 
@@ -334,7 +334,7 @@ def _hide_count_of_sum(
 ) -> pd.Series:
     """The province's (or any sum's) number goes where, less the displayed regions, it would tell a hidden region's.
 
-    `once`: the number is one and the same at every horizon and by every method (n_start), so displayed once is told.
+    `once`: the number is the same at every horizon and by every method (n_start), so one display of it counts for all.
     """
     for part in _series(raw, without=("group", "horizon", "method", "measure", "cause") if once else ("group",)):
         displayed = column[part.index].groupby(part["group"]).first()
@@ -727,7 +727,7 @@ def _own_rates(own: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFra
 
 
 def _at_risk(raw: pd.DataFrame) -> pd.Series:
-    """Without its column: a rate that is estimated at all was supported (the table of rates sees to it again)."""
+    """Numbers at risk; without the column those at the start, since an estimated rate had its support."""
     return raw["n_at_risk"] if "n_at_risk" in raw else raw["n_start"]
 
 
