@@ -71,24 +71,24 @@ class Disclosure:
 
     def faults(self) -> list[str]:
         """
-        What of these would switch a rule off, a sentence each.
+        The settings that would switch a rule off, a sentence each.
 
         Examples
         --------
         >>> Disclosure(threshold=4, round=4).faults()[0]
         'threshold is 4: it must be 5 or more (smaller counts would be of persons who can be recognised).'
         """
-        found = [
+        faults = [
             f"{name} is {getattr(self, name)}: it must be {least} or more ({why})."
             for name, (least, why) in SMALLEST_RULES.items()
             if not getattr(self, name) >= least
         ]
-        if not found and self.threshold % self.round:
-            found = [
+        if not faults and self.threshold % self.round:
+            faults = [
                 f"round is {self.round} and does not divide threshold ({self.threshold}): a count that may be shown "
                 "would be rounded to one that may not."
             ]
-        return found
+        return faults
 
 
 @dataclass(frozen=True)
@@ -204,45 +204,45 @@ class Study:
         self, *, raw: str | Path | None = None, derived: str | Path | None = None, reports: str | Path | None = None
     ) -> Study:
         """The same study with other folders: what the command line says wins over the file."""
-        given = {"raw": raw, "derived": derived, "reports": reports}
-        return replace(self, paths=replace(self.paths, **{k: Path(v) for k, v in given.items() if v is not None}))
+        folders = {"raw": raw, "derived": derived, "reports": reports}
+        return replace(self, paths=replace(self.paths, **{k: Path(v) for k, v in folders.items() if v is not None}))
 
     def with_cohort(
         self, *, perimeter: str | None = None, scope: str | None = None, pathway: str | None = None
     ) -> Study:
         """The same study for another perimeter, scope or pathway (« all »: none is left out); all faults at once."""
-        asked = {"perimeter": perimeter, "scope": scope, "pathway": pathway}
-        given = {key: value for key, value in asked.items() if value is not None}
-        return replace(self, **_checked(given, "The command line", prefix="--"))
+        settings = {"perimeter": perimeter, "scope": scope, "pathway": pathway}
+        changes = {key: value for key, value in settings.items() if value is not None}
+        return replace(self, **_checked(changes, "The command line", prefix="--"))
 
 
-def _checked(given: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
+def _checked(settings: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
     """Settings of a study as it keeps them, or all their faults as one error."""
     faults: list[str] = []
-    kept = _settings(Study, given, faults)
+    checked = _settings(Study, settings, faults)
     if faults:
         raise StudyError(source, [f"{prefix}{fault}" for fault in faults])
-    return kept
+    return checked
 
 
-def _settings(kind: type, given: Any, faults: list[str], prefix: str = "") -> dict[str, Any]:
-    """The sound settings among those given, as they are kept; a sentence joins the faults for each other one."""
-    known, kept = [setting.name for setting in fields(kind)], {}
-    for name, value in (vars(given) if is_dataclass(given) else given).items():
+def _settings(kind: type, settings: Any, faults: list[str], prefix: str = "") -> dict[str, Any]:
+    """The valid settings, as the study stores them; for each other one a sentence is added to `faults`."""
+    known, sound = [setting.name for setting in fields(kind)], {}
+    for name, value in (vars(settings) if is_dataclass(settings) else settings).items():
         if name not in known:
             near = get_close_matches(name, known, n=1)
             meant = f" (did you mean {near[0]}?)" if near else ""
             faults.append(f"{prefix}{name}: no such setting{meant}; the settings are {', '.join(sorted(known))}.")
         elif name in _SECTIONS and isinstance(value, (Mapping, _OWN.get(name, Mapping))):
-            kept[name] = _SECTIONS[name](value, faults)
+            sound[name] = _SECTIONS[name](value, faults)
         elif name in _SECTIONS:
             faults.append(f"{name} is {value!r}: it must be a section [{name}], as in the study.toml of the project.")
         else:
             try:
-                kept[name] = _value(name, value)
+                sound[name] = _value(name, value)
             except ValueError as fault:
                 faults.append(f"{prefix}{name} is {value!r}: it must be {fault}.")
-    return kept
+    return sound
 
 
 def _value(name: str, value: Any) -> Any:
@@ -259,8 +259,8 @@ def _value(name: str, value: Any) -> Any:
         return None if value == "all" else value
     if name in ("horizons", "follow_up_months"):
         months = list(value) if isinstance(value, (list, tuple)) else []
-        whole = all(_is_whole(month) and 0 < month <= MOST_MONTHS for month in months)
-        if not months or not whole or months != sorted(set(months)):
+        valid = all(_is_whole(month) and 0 < month <= MOST_MONTHS for month in months)
+        if not months or not valid or months != sorted(set(months)):
             raise ValueError(f"a list of whole months from 1 to {MOST_MONTHS}, in growing order, such as [3, 6, 12]")
         return tuple(months)
     if name == "match_threshold":
@@ -282,34 +282,34 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _paths(given: Any, faults: list[str]) -> Paths:
-    return Paths(**_settings(Paths, given, faults, "paths."))
+def _paths(section: Any, faults: list[str]) -> Paths:
+    return Paths(**_settings(Paths, section, faults, "paths."))
 
 
-def _rules(given: Any, faults: list[str]) -> Disclosure:
-    rules = Disclosure(**_settings(Disclosure, given, faults, "disclosure."))
+def _rules(section: Any, faults: list[str]) -> Disclosure:
+    rules = Disclosure(**_settings(Disclosure, section, faults, "disclosure."))
     # an example in Python may ask for looser rules, a file may not: nothing is published by them (disclosure/rules.py)
-    if not isinstance(given, Disclosure):
+    if not isinstance(section, Disclosure):
         faults += [f"disclosure.{fault}" for fault in rules.faults()]
     return rules
 
 
-def _groups(given: Mapping, faults: list[str]) -> Mapping[str, tuple[str, ...]]:
-    kept, pages = {}, dict.fromkeys((*REGION_CODES, "province"), "there is a page of that name already")
-    for name, regions in given.items():
+def _groups(section: Mapping, faults: list[str]) -> Mapping[str, tuple[str, ...]]:
+    groups, pages = {}, dict.fromkeys((*REGION_CODES, "province"), "there is a page of that name already")
+    for name, regions in section.items():
         if slug(name) in pages or not name.strip():
             faults.append(f"groups.{name}: {pages.get(slug(name), 'a group needs a name')}; choose another name.")
         pages[slug(name)] = f"its page would be that of {name!r}"
         if not isinstance(regions, (list, tuple)) or not regions or any(code not in REGION_CODES for code in regions):
             faults.append(f"groups.{name} is {regions!r}: it must be a list of two-digit region codes between quotes.")
         else:
-            kept[name] = tuple(regions)
-    return MappingProxyType(kept)
+            groups[name] = tuple(regions)
+    return MappingProxyType(groups)
 
 
-def _targets(given: Mapping, faults: list[str]) -> Mapping[tuple[str, str], int]:
-    kept = {}
-    for region, years in given.items():
+def _targets(section: Mapping, faults: list[str]) -> Mapping[tuple[str, str], int]:
+    targets = {}
+    for region, years in section.items():
         if isinstance(region, tuple):  # as they are kept: {("05", "2021-2022"): 120}
             region, years = region[0], {region[-1]: years}
         if region not in REGION_CODES or not isinstance(years, Mapping):
@@ -318,8 +318,8 @@ def _targets(given: Mapping, faults: list[str]) -> Mapping[tuple[str, str], int]
         for year, households in years.items():
             if not _is_whole(households) or households < 0:
                 faults.append(f"targets.{region}.{year} is {households!r}: it must be a whole number of households.")
-            kept[region, year] = households
-    return MappingProxyType(kept)
+            targets[region, year] = households
+    return MappingProxyType(targets)
 
 
 _SECTIONS: dict[str, Callable[[Any, list[str]], object]] = {
@@ -328,7 +328,7 @@ _SECTIONS: dict[str, Callable[[Any, list[str]], object]] = {
     "groups": _groups,
     "targets": _targets,
 }
-# What else than a mapping a section may come as: what it is kept as.
+# The class that stores a section, which is accepted beside a mapping.
 _OWN: dict[str, type] = {"paths": Paths, "disclosure": Disclosure}
 
 
@@ -336,5 +336,5 @@ def _read_only(mapping: dict) -> MappingProxyType:
     return MappingProxyType(mapping)
 
 
-# settings and crosswalks are read-only mappings, which pickle does not know: other processes are given them
+# read-only mappings (settings, crosswalks) go to other processes, and pickle does not know them
 copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))

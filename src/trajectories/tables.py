@@ -155,7 +155,7 @@ PERSONS = Table("persons", {
     "record_id": Column(required=True), "person_id": Column(required=True), "household_id": Column(required=True),
     "match_probability": Column("number"), "identity_id": Column(),
 })  # fmt: skip
-# Whose each record is: what the rooms after the linkage read of the table persons.
+# The columns of persons that the rooms after the linkage read.
 WHOSE = ("record_id", "person_id", "household_id")
 # Pairs of identities (one for an organisation and a file number) and what became of each; ids are pseudonyms.
 LINKS = Table("links", {
@@ -240,14 +240,18 @@ TABLES = {
 }  # fmt: skip
 
 _PANDAS_TYPES = {
-    "text": "object", "date": "datetime64[ns]", "integer": "Int64", "number": "float64", "boolean": "boolean",
-}  # fmt: skip
+    "text": "object",
+    "date": "datetime64[ns]",
+    "integer": "Int64",
+    "number": "float64",
+    "boolean": "boolean",
+}
 
 
 def conform(frame: pd.DataFrame, table: Table, *, copy: bool = True) -> pd.DataFrame:
     """
     The frame with the table's columns first, in order, each of its type; absent columns come in as missing. Without
-    `copy`, columns that are so already are the frame's own: to be saved, not to be changed.
+    `copy`, columns that conform already are shared with the frame: to be saved, not to be changed.
 
     Examples
     --------
@@ -288,7 +292,7 @@ def _schema(name: str) -> pa.DataFrameSchema:
 
 def check(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """
-    The frame itself, once it is seen to keep the table's schema.
+    The frame itself, checked against the table's schema.
 
     Raises
     ------
@@ -318,16 +322,16 @@ def save(frame: pd.DataFrame, table: Table, folder: Path, **metadata: str) -> Pa
     schema = schema.with_metadata({**(schema.metadata or {}), **notes})
     path = private_folder(folder) / f"{table.name}.parquet"
     with replaced(path) as scratch, pq.ParquetWriter(scratch, schema) as file:
-        for begin in range(0, max(len(frame), 1), _AT_ONCE):  # a group of rows each: a copy of these, not of all
-            some = frame.iloc[begin : begin + _AT_ONCE]
-            file.write_table(pa.Table.from_pandas(some, schema, preserve_index=False), _AT_ONCE)
+        for begin in range(0, max(len(frame), 1), _AT_ONCE):  # a row group each: these rows are copied, not all
+            rows = frame.iloc[begin : begin + _AT_ONCE]
+            file.write_table(pa.Table.from_pandas(rows, schema, preserve_index=False), _AT_ONCE)
     return path
 
 
 def without_categories(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with text where it has categories (`load`)."""
-    held = frame.select_dtypes("category")
-    texts = {name: held[name].astype(object).where(held[name].notna(), None) for name in held}
+    categories = frame.select_dtypes("category")
+    texts = {name: categories[name].astype(object).where(categories[name].notna(), None) for name in categories}
     return frame.assign(**texts) if texts else frame
 
 
@@ -355,7 +359,7 @@ def load(table: Table, folder: Path, *, columns: Iterable[str] | None = None, ca
                 raise StaleTableError(
                     f"{path} was written by another version of the library: rebuild with `trajectories build`."
                 )
-            # column by column: the table is then held once, not beside the whole of what was read
+            # column by column: memory then holds the table once, not twice
             names = [name for name in file.schema_arrow.names if columns is None or name in wanted]
             saved = {name: file.read(columns=[name]).to_pandas()[name] for name in names}
             rows = file.metadata.num_rows
@@ -363,12 +367,12 @@ def load(table: Table, folder: Path, *, columns: Iterable[str] | None = None, ca
         raise StaleTableError(f"{path} does not exist: run `trajectories build` first.") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise StaleTableError(_unreadable(path, error)) from None
-    pa.default_memory_pool().release_unused()  # what arrow let go of: a third of what is held
+    pa.default_memory_pool().release_unused()  # memory that arrow has freed: a third of all
     frame = pd.DataFrame(saved, index=range(rows), copy=False)
     for name, column in wanted.items():
         # what was saved has its types, and None for a missing text
-        held = name in saved and isinstance(saved[name].dtype, pd.CategoricalDtype)
-        if not held and (name not in saved or saved[name].dtype != _pandas_type(column)):
+        is_category = name in saved and isinstance(saved[name].dtype, pd.CategoricalDtype)
+        if not is_category and (name not in saved or saved[name].dtype != _pandas_type(column)):
             saved[name] = _conformed(frame, name, column)
     return pd.DataFrame({**{name: saved[name] for name in wanted}, **saved}, copy=False)
 

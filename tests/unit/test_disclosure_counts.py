@@ -221,7 +221,7 @@ def test_without_watching_the_province_the_attacker_succeeds(monkeypatch):
     assert not given_away(raw, protect(raw).frame)
     whole = counts_room._Cells._is_protected
     monkeypatch.setattr(
-        counts_room._Cells, "_is_protected", lambda self, i, province_told=True: whole(self, i, province_told=False)
+        counts_room._Cells, "_is_protected", lambda self, i, province_shown=True: whole(self, i, province_shown=False)
     )
     assert given_away(raw, protect(raw).frame)
 

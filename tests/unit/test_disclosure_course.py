@@ -306,7 +306,7 @@ def test_what_the_rate_tells_of_those_who_never_left_counts_for_the_room(monkeyp
     table = occupied(0.75, 1, (14, 0, 0), n=60)
     assert protect(table).frame.empty
     # by its class alone, 41 of those who never left would leave room for nine
-    monkeypatch.setattr(occupation, "_rate_as_told", lambda counted, rules: None)
+    monkeypatch.setattr(occupation, "_bounds_of_displayed_rate", lambda counted, rules: None)
     assert len(protect(table).frame) == 4
 
 

@@ -1,12 +1,10 @@
 """Nothing leaves without passing here: `protect` turns a table of counts, rates or a curve into what may be shown.
 
-The rules, with the reason of each: counts.py (small cells, what stands beside them), rates.py (denominators, steps,
-bounds, destinations), rates.py (those who settled lately and before), curves.py (rounded counts, spacing),
-rates.py (the same rate from nearly the same persons), counts.py (departures nobody heard of), curves.py (types of
-trajectories), contrasts.py (models), contrasts.py (differences), rates.py (rates drawn towards the province),
-rates.py (assumptions and settings moved), contrasts.py (the funnel), counts.py (persons by month), months.py,
-moves.py, curves.py, rates.py (the course of stays), services.py, services.py, services.py
-(services), leads.py (places to improve), rules.py (the numbers). The report room takes `Protected` only. Tables that
+The rules, with the reason of each: counts.py (small cells, departures nobody heard of, persons by month), rates.py
+(denominators, steps, bounds, destinations, restricted means, periods, shrunken rates, thresholds, assumptions and
+settings, moves), curves.py (rounded counts, spacing, types of trajectories, occupation), contrasts.py (differences,
+the funnel, coefficients, leads), services.py (services, follow-up), beside_counts.py and ledger.py (what other tables
+and earlier publications show), rules.py (the numbers). The report room takes `Protected` only. Tables that
 add up (the regions and the province) have to be protected together, in one call: apart, neither call could know what
 the other shows. `Protected.of` then takes one group's rows for its page.
 

@@ -68,15 +68,15 @@ def delays_beside_counts(curve: Protected, counts: Protected) -> Protected:
     >>> len(curve.frame), len(delays_beside_counts(curve, counts).frame)  # month 2 would tell of the hidden six
     (3, 2)
     """
-    kept = [curve.frame.iloc[:0]]
+    curves = [curve.frame.iloc[:0]]
     for group, part in curve.frame.groupby("group", sort=False):
         classes = _supposed(counts, group, "delay")
-        whole = _supposed(counts, group, "stays")["least"].sum()
-        kept.append(part[_within(part, classes, int(whole), curve.rules.threshold)])
-    return Protected(curve.kind, pd.concat(kept, ignore_index=True), curve.rules)
+        settled = _supposed(counts, group, "stays")["least"].sum()
+        curves.append(part[_within(part, classes, int(settled), curve.rules.threshold)])
+    return Protected(curve.kind, pd.concat(curves, ignore_index=True), curve.rules)
 
 
-def _within(part: pd.DataFrame, classes: pd.DataFrame, whole: int, threshold: int) -> np.ndarray:
+def _within(part: pd.DataFrame, classes: pd.DataFrame, n_settled: int, threshold: int) -> np.ndarray:
     """The months before the first at which the classes of the curve say more than the counts."""
     begins = classes.index.map(dict(zip(DELAY_CLASSES, (0, *DELAY_BOUNDS), strict=True))).to_numpy(dtype=float)
     ends = classes.index.map(dict(zip(DELAY_CLASSES, (*DELAY_BOUNDS, np.inf), strict=True))).to_numpy(dtype=float)
@@ -89,16 +89,16 @@ def _within(part: pd.DataFrame, classes: pd.DataFrame, whole: int, threshold: in
     early = np.where(settled > 0, settled - half + 1, 0)
     late = int(entered) - half + 1 - np.where(settled > 0, settled + half, 0)
     # a delay that is not known (missing ends) is on neither side
-    fits = (early <= _least(classes, begins < month, whole)) & (late <= _least(classes, ends > month, whole))
+    fits = (early <= _least(classes, begins < month, n_settled)) & (late <= _least(classes, ends > month, n_settled))
     return np.logical_and.accumulate(fits)
 
 
-def _least(classes: pd.DataFrame, inside: np.ndarray, whole: int) -> np.ndarray:
+def _least(classes: pd.DataFrame, inside: np.ndarray, n_settled: int) -> np.ndarray:
     """The fewest persons that the reader can suppose in the classes inside, a row a month."""
     displayed = (classes["least"].to_numpy() * inside).sum(axis=1)
-    rest = whole - (classes["most"].to_numpy() * ~inside).sum(axis=1)
+    remainder = n_settled - (classes["most"].to_numpy() * ~inside).sum(axis=1)
     open_ = (inside | classes["shown"].to_numpy()).all(axis=1)
-    return np.where(open_, np.maximum(displayed, rest), displayed)
+    return np.where(open_, np.maximum(displayed, remainder), displayed)
 
 
 def stock_beside_counts(stock: Protected, counts: Protected) -> Protected:
@@ -130,30 +130,30 @@ def stock_beside_counts(stock: Protected, counts: Protected) -> Protected:
     >>> stock.frame[ends].values.tolist(), stock_beside_counts(stock, counts).frame[ends].values.tolist()
     ([[40, 50]], [[30, 60]])
     """
-    kept = [stock.frame.iloc[:0]]
+    widened = [stock.frame.iloc[:0]]
     for group, part in stock.frame.groupby("group", sort=False):
-        gone, settled = (_supposed(counts, group, table) for table in ("exit", "fiscal_year"))
+        exits, settled = (_supposed(counts, group, table) for table in ("exit", "fiscal_year"))
         staying = _staying(counts, group)
         if staying is not None:
-            kept.append(_widened(part, settled, gone, staying, stock.rules.threshold))
-    return Protected(stock.kind, pd.concat(kept, ignore_index=True), stock.rules)
+            widened.append(_widened(part, settled, exits, staying, stock.rules.threshold))
+    return Protected(stock.kind, pd.concat(widened, ignore_index=True), stock.rules)
 
 
 def _staying(counts: Protected, group: str) -> int | None:
     """The most persons without a known departure that have to stay open; None where they may not be told at all."""
-    told = _supposed(counts, group, "exit")
-    if told["shown"].get(NONE_KNOWN, default=False):
-        return int(told.loc[NONE_KNOWN, "most"])
+    exits = _supposed(counts, group, "exit")
+    if exits["shown"].get(NONE_KNOWN, default=False):
+        return int(exits.loc[NONE_KNOWN, "most"])
     if group != PROVINCE:
         return None
     frame = counts.frame
     regions = [code for code in REGION_CODES if frame["group"].eq(code).any()]
     parts = [(_staying(counts, code), _supposed(counts, code, "stays")["most"].max()) for code in regions]
-    return int(sum(part if part is not None else np.nan_to_num(whole) for part, whole in parts))
+    return int(sum(part if part is not None else np.nan_to_num(settled) for part, settled in parts))
 
 
 def _widened(
-    part: pd.DataFrame, settled: pd.DataFrame, gone: pd.DataFrame, staying: int, threshold: int
+    part: pd.DataFrame, settled: pd.DataFrame, exits: pd.DataFrame, staying: int, threshold: int
 ) -> pd.DataFrame:
     """A group's stock with its ends moved outwards, by whole classes, to what the counts leave open."""
     years = settled.index.str.extract(r"^(\d{4})-\d{4}$", expand=False).astype("Float64")
@@ -166,8 +166,8 @@ def _widened(
     at_least = np.minimum(
         part["at_least_rounded"].to_numpy(dtype=int), np.maximum(least - 1, 0) // threshold * threshold
     )
-    left = gone.drop(index=NONE_KNOWN, errors="ignore")["most_told"].sum()
-    most = (settled["most"].to_numpy() * ended).sum(axis=1) - left
+    n_left = exits.drop(index=NONE_KNOWN, errors="ignore")["most_told"].sum()
+    most = (settled["most"].to_numpy() * ended).sum(axis=1) - n_left
     most = np.maximum(most, np.where(part["month"].eq(part["month"].max()), staying, 0))
     at_most = np.maximum(part["at_most_rounded"].to_numpy(dtype=int), -(-most // threshold) * threshold)
     return part.assign(at_least_rounded=pd.array(at_least, "Int64"), at_most_rounded=pd.array(at_most, "Int64"))
@@ -196,8 +196,8 @@ def types_beside_counts(types: Protected, counts: Protected) -> Protected:
     """
     The table of types without the numbers that the counts of the same types hide.
 
-    Alone the types of the whole may all be told; beside the regions' one of them may have to be hidden, and the table
-    of types would tell it.
+    Protected alone, the types of the province may all be shown; together with the regions' counts one of them may be
+    hidden, and the table of types would reveal it.
 
     Examples
     --------
@@ -210,12 +210,12 @@ def types_beside_counts(types: Protected, counts: Protected) -> Protected:
     >>> types.frame["shown"].tolist(), types_beside_counts(types, counts).frame["shown"].tolist()
     ([True, True, True], [True, False, False])
     """
-    told = counts.of(PROVINCE).frame
-    told = told[told["table"].eq(TYPE)].set_index("key")["shown"]
-    if told.empty:
+    type_shown = counts.of(PROVINCE).frame
+    type_shown = type_shown[type_shown["table"].eq(TYPE)].set_index("key")["shown"]
+    if type_shown.empty:
         return types
     frame = types.frame.copy()
-    hidden = ~frame["name"].map(told).fillna(False).astype(bool)
+    hidden = ~frame["name"].map(type_shown).fillna(False).astype(bool)
     frame.loc[hidden, ["persons_rounded", "households_rounded"]] = pd.NA
     frame.loc[hidden, "shown"] = False
     if hidden.any():
@@ -246,8 +246,8 @@ def services_beside_counts(table: Protected, counts: Protected) -> Protected:
     width = class_width(rules)
     unit = "persons" if table.kind == "follow-up" else "households"
     least = rules.threshold if unit == "persons" else rules.households
-    whole = counts.frame[counts.frame["table"].eq("stays") & counts.frame["key"].eq("total")]
-    settled = frame["group"].map(whole.set_index("group")[f"{unit}_rounded"]).astype("Float64")
+    totals = counts.frame[counts.frame["table"].eq("stays") & counts.frame["key"].eq("total")]
+    settled = frame["group"].map(totals.set_index("group")[f"{unit}_rounded"]).astype("Float64")
     known = (settled.notna() & frame["shown"]).to_numpy(dtype=bool)
     low, high = rounding_interval(settled.fillna(0), counts.rules.round, least)
     funnel = table.kind == "service funnel"
@@ -257,14 +257,14 @@ def services_beside_counts(table: Protected, counts: Protected) -> Protected:
     down, up = small & (most < width - 1), small & (fewest > 1)
     lower, upper = np.where(down, np.maximum(first - width, 0), first), np.where(up, first + width, first) + width - 1
     if funnel:
-        return _with(table, frame, {"at_least_rounded": lower, "at_most_rounded": upper}, down | up)
+        return _with_columns(table, frame, {"at_least_rounded": lower, "at_most_rounded": upper}, down | up)
     at_least = np.floor(100 * frame["at_least"].to_numpy(dtype=float) * (first + width - 1) / upper + 1e-9) / 100
     at_most = np.ceil(100 * frame["at_most"].to_numpy(dtype=float) * first / np.maximum(lower, 1) - 1e-9) / 100
     wider = {"at_least": at_least, "at_most": np.minimum(at_most, 1.0), "n_start_rounded": lower}
-    return _with(table, frame, wider, down | up)
+    return _with_columns(table, frame, wider, down | up)
 
 
-def _with(table: Protected, frame: pd.DataFrame, columns: dict[str, np.ndarray], at: np.ndarray) -> Protected:
+def _with_columns(table: Protected, frame: pd.DataFrame, columns: dict[str, np.ndarray], at: np.ndarray) -> Protected:
     """The table with other numbers in some of its rows."""
     for name, values in columns.items():
         frame.loc[at, name] = pd.array(values[at], dtype=frame[name].dtype)

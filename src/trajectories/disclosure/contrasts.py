@@ -35,9 +35,9 @@ def protect_contrasts(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> p
     keys = [name for name in KEYS if name in frame]
     if frame.duplicated(keys).any():
         raise DisclosureError(f"A contrast is given twice (same {', '.join(keys)}).")
-    whole = frame.reset_index(drop=True)
-    sides = _sides(whole, rules, at_risk)
-    raw = whole[whole["reference"].notna()].reset_index(drop=True)
+    contrasts = frame.reset_index(drop=True)
+    sides = _sides(contrasts, rules, at_risk)
+    raw = contrasts[contrasts["reference"].notna()].reset_index(drop=True)
     out = raw[[name for name in CONTEXT if name in raw]].copy()
     out["reason"] = [
         sides.get((group, horizon), "denominator") or sides.get((reference, horizon), "denominator")
@@ -55,16 +55,16 @@ def protect_contrasts(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> p
     start = rounded(raw["n_start"].astype(float).fillna(0).round().astype("int64"), rules.round)
     out["n_start_rounded"] = pd.Series(start).astype("Int64").where(shown)
     if "overlap" in raw:
-        steps = np.floor(raw["overlap"].astype(float) * SHARE_STEPS + 1e-9) / SHARE_STEPS
-        out["overlap_rounded"] = steps.where(shown)
+        overlap = np.floor(raw["overlap"].astype(float) * SHARE_STEPS + 1e-9) / SHARE_STEPS
+        out["overlap_rounded"] = overlap.where(shown)
     out["shown"] = shown
     out["reason"] = out["reason"].astype("object").where(~shown, None)
     return out
 
 
-def _sides(whole: pd.DataFrame, rules: Disclosure, at_risk: int) -> dict[tuple, str | None]:
+def _sides(contrasts: pd.DataFrame, rules: Disclosure, at_risk: int) -> dict[tuple, str | None]:
     """Why each group rests on too few at each horizon (None: on enough), from its own rows of retention."""
-    rows = whole[whole["measure"].eq("retention")]
+    rows = contrasts[contrasts["measure"].eq("retention")]
     n, risk = (rows[name].astype(float).fillna(0) for name in ("n_start", "n_at_risk"))
     rate = rows["estimate"].astype(float)
     few = ~(_none_or_enough((1 - rate) * n, rules.threshold) & _none_or_enough(rate * n, rules.threshold))
@@ -88,9 +88,9 @@ def _hide_second_level(raw: pd.DataFrame, out: pd.DataFrame) -> None:
     by = [raw[name] for name in ("measure", "horizon", "method") if name in raw]
     for rows in raw.groupby([column, *by], dropna=False).groups.values():
         hidden = rows[out.loc[rows, "reason"].notna()]
-        left = rows[out.loc[rows, "reason"].isna()]
-        if len(hidden) == 1 and len(left) and (raw.loc[hidden, "n_start"].astype(float).fillna(0) > 0).all():
-            out.loc[raw.loc[left, "n_start"].astype(float).idxmin(), "reason"] = "difference"
+        displayed = rows[out.loc[rows, "reason"].isna()]
+        if len(hidden) == 1 and len(displayed) and (raw.loc[hidden, "n_start"].astype(float).fillna(0) > 0).all():
+            out.loc[raw.loc[displayed, "n_start"].astype(float).idxmin(), "reason"] = "difference"
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def protect_control_limits(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFra
     shown &= _none_or_enough((1 - np.nan_to_num(rate)) * start, rules.threshold)
     shown &= _none_or_enough(np.nan_to_num(rate) * start, rules.threshold)
     out = raw[keys].copy()
-    told = np.maximum(rounded(np.floor(np.nan_to_num(n)), rules.round), rules.round)
-    out["effective_n_rounded"] = pd.Series(told).astype("Int64").where(shown)
+    sizes = np.maximum(rounded(np.floor(np.nan_to_num(n)), rules.round), rules.round)
+    out["effective_n_rounded"] = pd.Series(sizes).astype("Int64").where(shown)
     for name in LIMITS:
         out[name] = np.nan
     by = raw["horizon"] if "horizon" in raw else pd.Series(0, index=raw.index)
@@ -130,7 +130,7 @@ def protect_control_limits(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFra
         inside = rows[np.isfinite(n[rows]) & (n[rows] > 0)]
         order = inside[np.argsort(n[inside])]
         for name in LIMITS:
-            values = _along(1 / np.sqrt(n[order]), raw.loc[order, name].to_numpy(dtype=float), told[rows])
+            values = _along(1 / np.sqrt(n[order]), raw.loc[order, name].to_numpy(dtype=float), sizes[rows])
             out.loc[rows, name] = np.round(np.clip(values, 0, 1), LIMIT_DECIMALS)
     out.loc[~shown, list(LIMITS)] = np.nan
     out["outside"] = raw["outside"].astype(bool) & shown

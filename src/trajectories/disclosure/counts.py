@@ -14,7 +14,7 @@ from ..tables import PROVINCE
 from .rules import SHARE_STEPS, SMALLEST_DENOMINATOR, class_ends, rounded, rounding_interval, whole_counts
 
 # ----------------------------------------------------------------------------------------------------
-# How far could a hidden cell be from the truth, given what is shown? Answered on a network.
+# How far a hidden cell can be from the truth, given what is shown: a maximum flow on a network.
 #
 # Groups are rows, keys are columns, the province is their sum. Every number has a room to move, down and up, that a
 # reader cannot see: a rounded cell moves inside its rounding interval, a hidden one from its floor without ceiling, a
@@ -28,9 +28,9 @@ HUB = "hub"  # where the province's cells end and the groups' totals begin
 Arc = tuple[object, object, int, int]  # from, to, room down, room up
 
 
-def reach(arcs: Iterable[Arc], start: object, end: object, moved: tuple[int, int]) -> tuple[int, int]:
+def reach(arcs: Iterable[Arc], start: object, end: object, limits: tuple[int, int]) -> tuple[int, int]:
     """
-    How far the arc start → end can go down and up, at most by `moved` (down, up), all sums kept.
+    How far the arc start → end can go down and up, at most by `limits` (down, up), all sums kept.
 
     Examples
     --------
@@ -40,8 +40,8 @@ def reach(arcs: Iterable[Arc], start: object, end: object, moved: tuple[int, int
     """
     arcs = list(arcs)
     own_down, own_up = next((down, up) for tail, head, down, up in arcs if (tail, head) == (start, end))
-    up = _max_flow(arcs, end, start, min(moved[1], own_up), (start, end))
-    down = _max_flow(arcs, start, end, min(moved[0], own_down), (start, end))
+    up = _max_flow(arcs, end, start, min(limits[1], own_up), (start, end))
+    down = _max_flow(arcs, start, end, min(limits[0], own_down), (start, end))
     return down, up
 
 
@@ -57,8 +57,8 @@ def _max_flow(arcs: list[Arc], source: object, sink: object, limit: int, without
         queue = deque([source])
         while queue and sink not in before:
             node = queue.popleft()
-            for following, left in room.get(node, {}).items():
-                if left > 0 and following not in before:
+            for following, capacity in room.get(node, {}).items():
+                if capacity > 0 and following not in before:
                     before[following] = node
                     queue.append(following)
         if sink not in before:
@@ -66,9 +66,9 @@ def _max_flow(arcs: list[Arc], source: object, sink: object, limit: int, without
         path = [sink]
         while before[path[-1]] is not None:
             path.append(before[path[-1]])
-        steps = list(zip(path[1:], path[:-1], strict=True))
-        amount = min(limit - done, *(room[a][b] for a, b in steps))
-        for a, b in steps:
+        path_arcs = list(zip(path[1:], path[:-1], strict=True))
+        amount = min(limit - done, *(room[a][b] for a, b in path_arcs))
+        for a, b in path_arcs:
             room[a][b] -= amount
             room[b][a] = room[b].get(a, 0) + amount
         done += amount
@@ -148,8 +148,8 @@ def _protect_table(cells: pd.DataFrame, rules: Disclosure, *, people: bool) -> p
         table.hide_until_protected()
     cells["shown"] = False
     cells.loc[~is_margin, "shown"] = table.shown
-    whole = cells[~is_margin].groupby("group")["shown"].all()
-    cells.loc[is_margin, "shown"] = cells.loc[is_margin, "group"].map(whole).astype(bool)
+    all_shown = cells[~is_margin].groupby("group")["shown"].all()
+    cells.loc[is_margin, "shown"] = cells.loc[is_margin, "group"].map(all_shown).astype(bool)
     cells["sum_of_displayed"] = is_margin
     for measure in ("persons", "households"):
         values = pd.Series(rounded(cells[measure], rules.round), index=cells.index)
@@ -182,9 +182,9 @@ class _Cells:
         }
         enough = {g for g in self.rows if all(self.totals[name][g] >= self.least[name] for name in self.least)}
         self.small = {group for group in self.rows if self.totals["persons"][group] > 0 and group not in enough}
-        self.room_told = {name: self._room_told(name) for name in self.values}
+        self.displayed_room = {name: self._displayed_room(name) for name in self.values}
 
-    def _room_told(self, name: str) -> list[tuple[int, int]]:
+    def _displayed_room(self, name: str) -> list[tuple[int, int]]:
         """How far below and above the truth a reader can suppose each number, once it is displayed."""
         values, base = self.values[name], self.rules.round
         low, high = rounding_interval(rounded(values, base), base, self.least[name])
@@ -195,22 +195,22 @@ class _Cells:
             self.shown[self.rows[group]] = False
 
     def hide_until_protected(self) -> None:
-        untold = {PROVINCE} & self.small  # a province under the threshold is nowhere a sum that is told
-        waiting = [i for i in range(len(self.group)) if self.primary[i] and self.group[i] not in untold]
+        hidden_total = {PROVINCE} & self.small  # a province under the threshold is nowhere a sum that is told
+        waiting = [i for i in range(len(self.group)) if self.primary[i] and self.group[i] not in hidden_total]
         # Hiding more only gives more room: a cell once protected stays so.
         while waiting:
-            if self._is_protected(waiting[0], province_told=not untold):
+            if self._is_protected(waiting[0], province_shown=not hidden_total):
                 waiting.pop(0)
             elif not self._hide_one_more(waiting[0]):
                 self.shown[:] = False  # nothing left to hide there: the table is not shown at all
                 return
 
-    def _is_protected(self, i: int, *, province_told: bool = True) -> bool:
-        return all(self._has_room(i, name, province_told=province_told) for name in self.values)
+    def _is_protected(self, i: int, *, province_shown: bool = True) -> bool:
+        return all(self._has_room(i, name, province_shown=province_shown) for name in self.values)
 
-    def _has_room(self, i: int, name: str, *, province_told: bool) -> bool:
+    def _has_room(self, i: int, name: str, *, province_shown: bool) -> bool:
         value = int(self.values[name][i])
-        arcs = self._network(name, self.group[i], province_told=province_told)
+        arcs = self._network(name, self.group[i], province_shown=province_shown)
         if self.group[i] == PROVINCE:
             start, end = self.key[i], HUB
             floor = max(1, self._floor_of_parts(name, self.key[i]))
@@ -231,20 +231,20 @@ class _Cells:
     def _room(self, name: str, i: int) -> tuple[int, int]:
         """How far below and above the truth a reader can suppose this number."""
         if self.shown[i]:
-            return self.room_told[name][i]
+            return self.displayed_room[name][i]
         value, row = int(self.values[name][i]), self.rows[self.group[i]]
         zeros_too = len(row) > 1 and not self.shown[row].any()
         return (value if zeros_too else value - min(value, 1)), UNLIMITED
 
-    def _network(self, name: str, target: str, *, province_told: bool) -> list[Arc]:
+    def _network(self, name: str, target: str, *, province_shown: bool) -> list[Arc]:
         arcs: list[Arc] = []
         for i, (group, key) in enumerate(zip(self.group, self.key, strict=True)):
             if group != PROVINCE:
                 arcs.append((("group", group), key, *self._room(name, i)))
         for key in self.keys:
             at = self.position.get((PROVINCE, key))
-            told = self._room(name, at) if at is not None and province_told else (UNLIMITED, UNLIMITED)
-            arcs.append((key, HUB, *told))
+            room = self._room(name, at) if at is not None and province_shown else (UNLIMITED, UNLIMITED)
+            arcs.append((key, HUB, *room))
         arcs.extend((HUB, ("group", g), *self._room_of_total(name, g, target)) for g in self.rows if g != PROVINCE)
         return arcs
 
@@ -260,7 +260,7 @@ class _Cells:
 
     def _hide_one_more(self, i: int) -> bool:
         group = self.group[i]
-        row_alone = group == PROVINCE or not self._has_province() or not self._is_protected(i, province_told=False)
+        row_alone = group == PROVINCE or not self._has_province() or not self._is_protected(i, province_shown=False)
         if row_alone:
             return self._hide_smallest(group)
         at = self.position.get((PROVINCE, self.key[i]))
@@ -271,13 +271,13 @@ class _Cells:
 
     def _hide_smallest(self, group: str) -> bool:
         """The smallest displayed number of a group; when only zeros are left, all of them."""
-        left = [i for i in self.rows[group] if self.shown[i]]
-        positive = [i for i in left if self.values["persons"][i] > 0]
+        displayed = [i for i in self.rows[group] if self.shown[i]]
+        positive = [i for i in displayed if self.values["persons"][i] > 0]
         if positive:
             self.shown[min(positive, key=lambda i: (self.values["persons"][i], self.key[i]))] = False
         else:
-            self.shown[left] = False
-        return bool(left)
+            self.shown[displayed] = False
+        return bool(displayed)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -298,9 +298,14 @@ def protect_shares(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     share = values[values["check"].eq(NEVER_HEARD)].groupby("group")["value"].first()
     known = values[values["check"].isin(_KNOWN)].groupby("group")["value"].sum().reindex(share.index)
     shown = share.notna() & (known >= max(rules.rate_denominator, rules.threshold, SMALLEST_DENOMINATOR))
-    told = ((share * SHARE_STEPS).round() / SHARE_STEPS).where(shown)
+    estimate = ((share * SHARE_STEPS).round() / SHARE_STEPS).where(shown)
     return pd.DataFrame(
-        {"group": share.index, "measure": NEVER_HEARD, "estimate": told.to_numpy(), "shown": shown.to_numpy(dtype=bool)}
+        {
+            "group": share.index,
+            "measure": NEVER_HEARD,
+            "estimate": estimate.to_numpy(),
+            "shown": shown.to_numpy(dtype=bool),
+        }
     )
 
 

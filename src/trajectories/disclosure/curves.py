@@ -158,11 +158,13 @@ def _thinned(curve: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFra
     out["survival"] = np.round(survival, RATE_DECIMALS)
     out["lower"], out["upper"] = down(curve["lower"].astype(float)), up(curve["upper"].astype(float))
     if "lost_left" in curve and "lost_stayed" in curve:
-        left, stayed = (curve[name].to_numpy(dtype=float, na_value=np.nan) for name in ("lost_left", "lost_stayed"))
-        apart = shown & ~start & (np.abs(stayed - left) * n >= rules.threshold - NO_EXITS)
-        for name, values in (("lost_left", left), ("lost_stayed", stayed)):
-            told = _spaced(values, n, apart, horizon, rules.threshold)
-            out[name] = np.where(told | start, np.round(values, RATE_DECIMALS), np.nan)
+        lost_left, lost_stayed = (
+            curve[name].to_numpy(dtype=float, na_value=np.nan) for name in ("lost_left", "lost_stayed")
+        )
+        apart = shown & ~start & (np.abs(lost_stayed - lost_left) * n >= rules.threshold - NO_EXITS)
+        for name, values in (("lost_left", lost_left), ("lost_stayed", lost_stayed)):
+            spaced = _spaced(values, n, apart, horizon, rules.threshold)
+            out[name] = np.where(spaced | start, np.round(values, RATE_DECIMALS), np.nan)
     out["n_risk_rounded"] = pd.array(rounded(np.nan_to_num(risk), rules.round), dtype="Int64")
     out.loc[start, "n_risk_rounded"] = pd.NA  # the number at the start is the rates table's to tell
     out["horizon"] = horizon
@@ -235,10 +237,10 @@ def protect_types(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     alone = {"group": REGION_CODES[0], "table": "types", "key": frame["type"].astype(str).to_numpy()}
     raw = frame.reset_index(drop=True).assign(**alone)
     counts = raw.rename(columns={"n_persons": "persons", "n_households": "households"})
-    told = protect_counts(counts[["group", "table", "key", "persons", "households"]], rules).set_index("key")
+    protected = protect_counts(counts[["group", "table", "key", "persons", "households"]], rules).set_index("key")
     out = pd.DataFrame({"group": PROVINCE, "type": raw["key"], **{name: raw[name] for name in NAMES if name in raw}})
     for name in ("persons_rounded", "households_rounded", "shown"):
-        out[name] = told[name].reindex(out["type"]).to_numpy()
+        out[name] = protected[name].reindex(out["type"]).to_numpy()
     out = out.astype({"persons_rounded": "Int64", "households_rounded": "Int64", "shown": bool})
     out["share_rounded"] = raw["share"].astype(float).round(RATE_DECIMALS) if out["shown"].all() else np.nan
     for name in SHAPES:
@@ -262,10 +264,10 @@ def protect_states(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     # whoever is there is at least one
     raw["count"] = np.maximum(people(raw["share"], raw["n"]), raw["there"] > 0).astype(np.int64)
     raw = in_classes(raw, rules)
-    whole = raw.groupby(["type", "month"])["middle"].transform("sum")
-    raw["share_rounded"] = (raw["middle"] / whole.where(whole > 0)).round(RATE_DECIMALS)
-    told = raw[raw["shown"]].sort_values(["type", "month", "state"], ignore_index=True)
-    return told.assign(group=PROVINCE)[["group", "type", "month", "state", "share_rounded", "shown"]]
+    month_total = raw.groupby(["type", "month"])["middle"].transform("sum")
+    raw["share_rounded"] = (raw["middle"] / month_total.where(month_total > 0)).round(RATE_DECIMALS)
+    shown_rows = raw[raw["shown"]].sort_values(["type", "month", "state"], ignore_index=True)
+    return shown_rows.assign(group=PROVINCE)[["group", "type", "month", "state", "share_rounded", "shown"]]
 
 
 def people(share: pd.Series, n: pd.Series) -> np.ndarray:
@@ -279,13 +281,13 @@ def in_classes(
     """
     The numbers (type, month, state, count, n) with the middle of their class, and whether their month may be shown.
 
-    `known`: the fewest and the most of each that something else tells.
+    `known`: the least and the most of each number, where another table bounds it.
     """
     rows = counted.assign(middle=midpoints(counted["count"], rules.threshold), shown=False)
     least, most = class_ends(rows["count"], rules.threshold)
-    rows["least"], rows["most"] = (least, most) if known is None else (
-        np.maximum(least, known[0]), np.minimum(most, known[1]),
-    )  # fmt: skip
+    rows["least"], rows["most"] = (
+        (least, most) if known is None else (np.maximum(least, known[0]), np.minimum(most, known[1]))
+    )
     for _, part in rows[rows["n"] >= _least(rules)].groupby(["type", "n"]):
         rows.loc[_months_with_room(part, rules), "shown"] = True
     return rows
@@ -303,20 +305,27 @@ def _months_with_room(part: pd.DataFrame, rules: Disclosure) -> pd.Index:
     # a small state is what the others leave of the number of persons, between low and high: it could be 1 where low is
     # at most `open_below`, and threshold − 1 where high is at least `open_above`
     small = part["count"].between(1, rules.threshold - 1).to_numpy()
-    room = pd.DataFrame({
-        "below": 1 + sums["most"].reindex(month).to_numpy() - most,
-        "above": rules.threshold - 1 + sums["least"].reindex(month).to_numpy() - least,
-    })[small].groupby(month[small]).agg({"below": "min", "above": "max"}).reindex(sums.index)  # fmt: skip
+    room = (
+        pd.DataFrame(
+            {
+                "below": 1 + sums["most"].reindex(month).to_numpy() - most,
+                "above": rules.threshold - 1 + sums["least"].reindex(month).to_numpy() - least,
+            }
+        )[small]
+        .groupby(month[small])
+        .agg({"below": "min", "above": "max"})
+        .reindex(sums.index)
+    )
     near = int(rounded([part["n"].iloc[0]], rules.round)[0])
     low, high = near - rules.round // 2, near + rules.round - 1 - rules.round // 2
-    open_below, open_above, kept = np.inf, -np.inf, []
+    open_below, open_above, shown_months = np.inf, -np.inf, []
     for at, ends, of in zip(sums.index, sums.to_numpy(), room.to_numpy(dtype=float), strict=True):
         tighter = max(low, ends[0]), min(high, ends[1])
         wanted = np.fmin(open_below, of[0]), np.fmax(open_above, of[1])
         if tighter[0] <= wanted[0] and tighter[1] >= wanted[1]:
             (low, high), (open_below, open_above) = tighter, wanted
-            kept.append(at)
-    return part.index[np.isin(month, kept)]
+            shown_months.append(at)
+    return part.index[np.isin(month, shown_months)]
 
 
 def protect_paths(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
@@ -340,15 +349,23 @@ def protect_paths(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
 
 def _stages(rows: pd.DataFrame, path: pd.Series) -> pd.DataFrame:
     """The stages of one path: the median month at which each began, to the half-year, none of them lost."""
-    begun = [_median(part["begin"], part["persons"]) for _, part in rows.groupby("stage")]
-    whole, told = float(rows["end"].max() + 1), [0.0]
-    for begin in begun[1:]:
-        told.append(min(max(round(begin / HALF_YEAR) * HALF_YEAR, told[-1] + HALF_YEAR), whole))
+    medians = [_median(part["begin"], part["persons"]) for _, part in rows.groupby("stage")]
+    n_months, starts = float(rows["end"].max() + 1), [0.0]
+    for begin in medians[1:]:
+        starts.append(min(max(round(begin / HALF_YEAR) * HALF_YEAR, starts[-1] + HALF_YEAR), n_months))
     states = rows.drop_duplicates("stage").sort_values("stage")["state"].to_list()
-    return pd.DataFrame({
-        "group": PROVINCE, "type": path["type"], "rank": path["rank"], "stage": range(1, len(told) + 1),
-        "state": states, "start": told, "end": [*told[1:], whole], "shown": True,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "group": PROVINCE,
+            "type": path["type"],
+            "rank": path["rank"],
+            "stage": range(1, len(starts) + 1),
+            "state": states,
+            "start": starts,
+            "end": [*starts[1:], n_months],
+            "shown": True,
+        }
+    )
 
 
 def _median(values: pd.Series, weights: pd.Series) -> float:
@@ -390,11 +407,13 @@ def protect_occupation(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> 
     enough = _none_or_enough((1 - rate) * n, rules.threshold) & _none_or_enough(rate * n, rules.threshold)
     parts = _in_two(raw[enough])
     counted = parts.assign(type=PROVINCE, count=people(parts["share"], parts["n"]))
-    told = in_classes(counted, rules, _rate_as_told(counted, rules))
-    told = told[told["shown"]].replace({"state": {NEVER_LEFT: HERE, CAME_BACK: HERE}})
-    told = told.assign(share_rounded=told["middle"] / told.groupby("month")["middle"].transform("sum"))
+    shown_rows = in_classes(counted, rules, _bounds_of_displayed_rate(counted, rules))
+    shown_rows = shown_rows[shown_rows["shown"]].replace({"state": {NEVER_LEFT: HERE, CAME_BACK: HERE}})
+    shown_rows = shown_rows.assign(
+        share_rounded=shown_rows["middle"] / shown_rows.groupby("month")["middle"].transform("sum")
+    )
     columns = ["month", "state", "known"]
-    out = told.groupby(columns, as_index=False, sort=True)["share_rounded"].sum()
+    out = shown_rows.groupby(columns, as_index=False, sort=True)["share_rounded"].sum()
     out["share_rounded"] = out["share_rounded"].round(RATE_DECIMALS)
     return out.assign(group=PROVINCE, shown=True)[["group", *columns, "share_rounded", "shown"]]
 
@@ -412,8 +431,8 @@ def _in_two(raw: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([stayed, came, raw[raw["state"].ne(HERE)]], ignore_index=True)[columns]
 
 
-def _rate_as_told(counted: pd.DataFrame, rules: Disclosure) -> tuple[np.ndarray, np.ndarray]:
-    """The fewest and the most of each state that the rate in whole percents leaves: of those who never left, some."""
+def _bounds_of_displayed_rate(counted: pd.DataFrame, rules: Disclosure) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most of each state, given the rate in whole percents, which bounds those who never left."""
     fewest, most = rounding_interval(rounded(counted["n"], rules.round), rules.round, rules.threshold)
     half = 0.5 * 10.0**-RATE_DECIMALS
     rate = counted["share"].round(RATE_DECIMALS).to_numpy()

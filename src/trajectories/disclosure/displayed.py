@@ -24,10 +24,10 @@ STAYS = "stays"
 @dataclass(frozen=True)
 class Measure:
     """
-    One thing that is looked at: the key of a table of counts that went well, and among which others.
+    A measure of data quality: the key of a table that counts what went well, and the keys that it is compared with.
 
-    `among`: keys that went wrong; none where everyone who settled is meant, whose others may be hidden. `watch` and
-    `mend`: shares of what goes wrong from which on it matters. `whole`: it is known of all deposits together only.
+    `among`: keys that count what went wrong; none where the rest is everyone else who settled. `watch` and `mend`:
+    shares of what goes wrong from which it matters. `whole`: known only of all deposits together.
     """
 
     table: str
@@ -71,10 +71,10 @@ def quality_shares(counts: Protected) -> pd.DataFrame:
     Examples
     --------
     >>> from trajectories import protect
-    >>> told = protect(pd.DataFrame({
+    >>> counts = protect(pd.DataFrame({
     ...     "group": "05", "table": [*["lost"] * 3, "stays"], "key": ["contact", "followed", "silent", "total"],
     ...     "persons": [79, 220, 1, 300], "households": [30, 100, 1, 131]}))
-    >>> quality_shares(told).query("measure == 'followed'")["share"].tolist()
+    >>> quality_shares(counts).query("measure == 'followed'")["share"].tolist()
     [0.27]
     """
     frame = counts.frame
@@ -85,23 +85,23 @@ def quality_shares(counts: Protected) -> pd.DataFrame:
         for group, cells in of.groupby("group", sort=False):
             if not cells["table"].eq(measure.table).any():
                 continue
-            found = _share(cells.set_index(["table", "key"])[PERSONS].astype("Float64"), measure)
-            level = level_of(found, measure.watch, measure.mend)
-            rows.append({"group": group, "measure": name, "share": found, "level": level})
+            share = _share(cells.set_index(["table", "key"])[PERSONS].astype("Float64"), measure)
+            level = level_of(share, measure.watch, measure.mend)
+            rows.append({"group": group, "measure": name, "share": share, "level": level})
     return pd.DataFrame(rows, columns=["group", "measure", "share", "level"])
 
 
-def _share(told: pd.Series, measure: Measure) -> float | None:
-    """What went wrong, of all; none where a number that it takes is hidden, or nobody is there."""
+def _share(counts: pd.Series, measure: Measure) -> float | None:
+    """The share that went wrong; None where a number that it needs is hidden, or nobody is counted."""
     keys = [(measure.table, measure.well), *((measure.table, key) for key in measure.among)]
-    parts = told.reindex(pd.MultiIndex.from_tuples(keys, names=["table", "key"]))
-    there = [key in told.index for key in keys]
+    parts = counts.reindex(pd.MultiIndex.from_tuples(keys, names=["table", "key"]))
+    there = [key in counts.index for key in keys]
     if not there[0] or parts[there].isna().any():
         return None
-    whole = parts[there].sum() if measure.among else told.get((STAYS, "total"), pd.NA)
-    if pd.isna(whole) or not whole:
+    total = parts[there].sum() if measure.among else counts.get((STAYS, "total"), pd.NA)
+    if pd.isna(total) or not total:
         return None
-    return round(max(0.0, 1 - float(parts.iloc[0] / whole)), 2)
+    return round(max(0.0, 1 - float(parts.iloc[0] / total)), 2)
 
 
 def beside_targets(counts: Protected, study: Study) -> pd.DataFrame:
@@ -126,18 +126,18 @@ def beside_targets(counts: Protected, study: Study) -> pd.DataFrame:
     >>> from trajectories import protect
     >>> counts = protect(pd.DataFrame({"group": "05", "table": "fiscal_year", "key": ["2021-2022", "2022-2023"],
     ...                                "persons": [60, 80], "households": [38, 50]}))
-    >>> told = beside_targets(counts, Study(targets={("05", "2022-2023"): 60}))
-    >>> told[["fiscal_year", "households_rounded", "target", "reached_percent"]].values.tolist()
+    >>> beside = beside_targets(counts, Study(targets={("05", "2022-2023"): 60}))
+    >>> beside[["fiscal_year", "households_rounded", "target", "reached_percent"]].values.tolist()
     [['2021-2022', 40, <NA>, <NA>], ['2022-2023', 50, 60, 85]]
     """
     frame = counts.frame
-    told = frame[frame["table"].eq(FISCAL_YEAR)].rename(columns={"key": "fiscal_year"})
-    aimed = {group: targets_of(group, study) for group in told["group"].unique()}
-    target = [aimed[group].get(year) for group, year in zip(told["group"], told["fiscal_year"], strict=True)]
-    told = told.assign(target=pd.array(target, dtype="Int64"))
-    known = told["households_rounded"].notna() & told["target"].gt(0)
-    share = told["households_rounded"].astype("Float64") / told["target"].astype("Float64").where(known)
+    rows = frame[frame["table"].eq(FISCAL_YEAR)].rename(columns={"key": "fiscal_year"})
+    aimed = {group: targets_of(group, study) for group in rows["group"].unique()}
+    target = [aimed[group].get(year) for group, year in zip(rows["group"], rows["fiscal_year"], strict=True)]
+    rows = rows.assign(target=pd.array(target, dtype="Int64"))
+    known = rows["households_rounded"].notna() & rows["target"].gt(0)
+    share = rows["households_rounded"].astype("Float64") / rows["target"].astype("Float64").where(known)
     share = share.to_numpy(dtype=float, na_value=np.nan)
-    told["reached_percent"] = pd.array(np.round(share * 20) * 5, dtype="Float64").astype("Int64")
+    rows["reached_percent"] = pd.array(np.round(share * 20) * 5, dtype="Float64").astype("Int64")
     columns = ["group", "fiscal_year", "households_rounded", "target", "reached_percent", "shown"]
-    return told[columns].reset_index(drop=True)
+    return rows[columns].reset_index(drop=True)

@@ -44,13 +44,22 @@ CELLS = {
     "retention": ("group", "method", "horizon"),
     "exits": ("group", "cause", "horizon"),
     "curves": ("group", "month"),
-}  # fmt: skip
+}
 RATES = ("retention", "exits")
 # What is computed from the rate of the same group and horizon.
 FOLLOWING = (
-    "sensitivity", "odds", "panel", "drawn", "restricted_time", "occupation", "settled", "comparison", "funnel",
-    "moves_per_person", "periods",
-)  # fmt: skip
+    "sensitivity",
+    "odds",
+    "panel",
+    "drawn",
+    "restricted_time",
+    "occupation",
+    "settled",
+    "comparison",
+    "funnel",
+    "moves_per_person",
+    "periods",
+)
 SETTINGS = ("perimeter", "scope", "pathway")
 WHEN, PUBLISHED = "published", "published"
 
@@ -76,40 +85,45 @@ def read_ledger(folder: Path) -> list[Publication]:
     """
     if not folder.is_dir():
         return []
-    found = []
-    for place in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
+    publications = []
+    for path in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         try:
-            note = json.loads((place / NOTE).read_text(encoding="utf-8"))
-            tables = {name: pd.read_parquet(place / f"{name}.parquet") for name in note["tables"]}
-            found.append(Publication(place.name, note["day"], tuple(note["settings"][s] for s in SETTINGS), tables))
+            note = json.loads((path / NOTE).read_text(encoding="utf-8"))
+            tables = {name: pd.read_parquet(path / f"{name}.parquet") for name in note["tables"]}
+            publications.append(
+                Publication(path.name, note["day"], tuple(note["settings"][s] for s in SETTINGS), tables)
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UnusableInputError(
-                f"{place}: this publication of the ledger cannot be read ({type(error).__name__}). Restore it from a "
+                f"{path}: this publication of the ledger cannot be read ({type(error).__name__}). Restore it from a "
                 "copy: without it a later run could tell by how few persons its numbers differ from those published."
             ) from None
-    return found
+    return publications
 
 
 def write_publication(folder: Path, publication: Publication) -> Path:
     """Add one publication, whole or not at all; its folder is closed to others."""
     private_folder(folder)
-    place = folder / publication.name
-    with replaced(place) as scratch:
+    path = folder / publication.name
+    with replaced(path) as scratch:
         private_folder(scratch)
         for name, frame in publication.tables.items():
             frame.to_parquet(scratch / f"{name}.parquet", index=False)
         note = {
-            "day": publication.day, "settings": dict(zip(SETTINGS, publication.settings, strict=True)),
+            "day": publication.day,
+            "settings": dict(zip(SETTINGS, publication.settings, strict=True)),
             "tables": sorted(publication.tables),
-        }  # fmt: skip
+        }
         (scratch / NOTE).write_text(json.dumps(note, indent=1, sort_keys=True), encoding="utf-8")
-    return place
+    return path
 
 
 def beside_published(
-    tables: Mapping[str, pd.DataFrame], ledger: Sequence[Publication], settings: tuple[str | None, ...],
+    tables: Mapping[str, pd.DataFrame],
+    ledger: Sequence[Publication],
+    settings: tuple[str | None, ...],
     rules: Disclosure,
-) -> dict[str, pd.DataFrame]:  # fmt: skip
+) -> dict[str, pd.DataFrame]:
     """
     Protected tables as they may be shown beside what was published.
 
@@ -135,31 +149,32 @@ def beside_published(
     ...     return pd.DataFrame({"group": "05", "table": "sex", "key": ["F", "M"], "persons_rounded": [n, 60],
     ...                          "households_rounded": [20, 30], "shown": True, "sum_of_displayed": False})
     >>> before = Publication("1", "2026-03-01", ("RMR-2021", "region", None), {"counts": counts(20)})
-    >>> found = beside_published({"counts": counts(25)}, [before], before.settings, rules)["counts"]
-    >>> found[["key", "persons_rounded", "published"]].values.tolist()
+    >>> shown = beside_published({"counts": counts(25)}, [before], before.settings, rules)["counts"]
+    >>> shown[["key", "persons_rounded", "published"]].values.tolist()
     [['F', 20, '2026-03-01'], ['M', 60, None]]
     """
     out = {name: _with_day(frame) for name, frame in tables.items()}
     marked = {name: _marked(name, frame, ledger, settings, rules) for name, frame in out.items()}
     rates = [name for name in RATES if name in out]
     for which in (0, 1):
-        places = {
-            place for name in rates
-            for place in out[name].loc[marked[name][which], ["group", "horizon"]].itertuples(index=False, name=None)
-        }  # fmt: skip
+        pairs = {
+            pair
+            for name in rates
+            for pair in out[name].loc[marked[name][which], ["group", "horizon"]].itertuples(index=False, name=None)
+        }
         for name in rates:
-            here = pd.MultiIndex.from_frame(out[name][["group", "horizon"]])
-            marked[name][which][:] |= here.isin(list(places)) if places else False
+            row_pairs = pd.MultiIndex.from_frame(out[name][["group", "horizon"]])
+            marked[name][which][:] |= row_pairs.isin(list(pairs)) if pairs else False
     for name, frame in out.items():
         keeps, hides = marked[name]
         if name == "curves":
             out[name] = frame[~(keeps | hides)].reset_index(drop=True)
             continue
-        kept = np.zeros(len(frame), dtype=bool)
+        filled_rows = np.zeros(len(frame), dtype=bool)
         for publication in ledger:  # the last that showed the row stands
             if publication.settings == settings and name in publication.tables:
-                kept |= _keep(name, frame, publication, keeps & ~hides)
-        hides = hides | (keeps & ~kept)
+                filled_rows |= _keep(name, frame, publication, keeps & ~hides)
+        hides = hides | (keeps & ~filled_rows)
         if name == "counts":
             hides = _whole_tables(frame, hides)
         _hide(frame, hides)
@@ -175,18 +190,18 @@ def _marked(
     name: str, frame: pd.DataFrame, ledger: Sequence[Publication], settings: tuple[str | None, ...], rules: Disclosure
 ) -> tuple[np.ndarray, np.ndarray]:
     """The rows whose difference with a publication of the same settings shows, and with one of others."""
-    same, other = (np.zeros(len(frame), dtype=bool) for _ in range(2))
+    same_settings, other_settings = (np.zeros(len(frame), dtype=bool) for _ in range(2))
     for publication in ledger if len(frame) else ():
         before = _before(name, frame, publication)
         if before is not None:
             shows = _difference_shows(_people(name, frame, rules), _people(name, before, rules), rules.threshold)
-            chosen = same if publication.settings == settings else other
+            chosen = same_settings if publication.settings == settings else other_settings
             chosen |= shows
-    return same, other
+    return same_settings, other_settings
 
 
 def _before(name: str, frame: pd.DataFrame, publication: Publication) -> pd.DataFrame | None:
-    """What was published of each row; missing where it was not."""
+    """The published row of each row; missing where there is none."""
     keys = list(CELLS[name])
     if name not in publication.tables or not set(keys) <= set(publication.tables[name]):
         return None
@@ -212,12 +227,12 @@ def without_kept(name: str, frame: pd.DataFrame, rates: pd.DataFrame) -> pd.Data
     month = "month" if "horizon" not in frame else "horizon"
     if month not in frame:
         return frame
-    kept = rates[rates[WHEN].notna() | (rates["reason"].eq(PUBLISHED) if "reason" in rates else False)]
+    kept_rates = rates[rates[WHEN].notna() | (rates["reason"].eq(PUBLISHED) if "reason" in rates else False)]
     group = frame["group"] if "group" in frame else pd.Series(PROVINCE, index=frame.index)
-    here = pd.MultiIndex.from_arrays([group, frame[month].astype(float)])
-    places = list(kept[["group", "horizon"]].astype({"horizon": float}).itertuples(index=False, name=None))
+    row_pairs = pd.MultiIndex.from_arrays([group, frame[month].astype(float)])
+    kept_pairs = list(kept_rates[["group", "horizon"]].astype({"horizon": float}).itertuples(index=False, name=None))
     out = frame.copy()
-    _hide(out, here.isin(places) if places else np.zeros(len(out), dtype=bool))
+    _hide(out, row_pairs.isin(kept_pairs) if kept_pairs else np.zeros(len(out), dtype=bool))
     return out
 
 
@@ -229,14 +244,14 @@ def _people(name: str, frame: pd.DataFrame, rules: Disclosure) -> list[tuple[np.
         return [_count(frame["persons_rounded"], shown, rules)]
     if name == "curves":
         start = _count(frame["n_risk_rounded"], shown, rules)
-        whole = pd.DataFrame({"group": frame["group"], "low": start[0], "high": start[1]})
-        start = tuple(whole.groupby("group")[end].transform("max").to_numpy() for end in ("low", "high"))
+        ends = pd.DataFrame({"group": frame["group"], "low": start[0], "high": start[1]})
+        start = tuple(ends.groupby("group")[end].transform("max").to_numpy() for end in ("low", "high"))
         return [_part(start, 1 - frame["survival"].astype(float).to_numpy())]
     exact = frame["estimate"].astype(float).where(shown).to_numpy()
-    given = _count(frame["n_start_rounded"], shown, rules) if "n_start_rounded" in frame else None
-    if given is None:
+    at_start = _count(frame["n_start_rounded"], shown, rules) if "n_start_rounded" in frame else None
+    if at_start is None:
         return []
-    return [given, _part(given, exact), _part(given, 1 - exact)]
+    return [at_start, _part(at_start, exact), _part(at_start, 1 - exact)]
 
 
 def _count(values: pd.Series, shown: np.ndarray, rules: Disclosure) -> tuple[np.ndarray, np.ndarray]:
@@ -263,16 +278,16 @@ def _difference_shows(now: list, before: list, threshold: int) -> np.ndarray:
 
 # ── what is done about it ─────────────────────────────────────────────────────────────────────────────────
 def _keep(name: str, out: pd.DataFrame, publication: Publication, rows: np.ndarray) -> np.ndarray:
-    """Put what was published into rows, where it showed them; which rows."""
+    """Puts what was published into rows where it was shown; True for the rows changed."""
     before = _before(name, out, publication)
     if before is None:
         return np.zeros(len(out), dtype=bool)
-    told = before["shown"].fillna(False).to_numpy(dtype=bool) & rows
+    replaced_rows = before["shown"].fillna(False).to_numpy(dtype=bool) & rows
     for column in before.columns:
         if column in out and column not in (*CELLS[name], WHEN):
-            out.loc[told, column] = before[column].to_numpy()[told]
-    out.loc[told, WHEN] = publication.day
-    return told
+            out.loc[replaced_rows, column] = before[column].to_numpy()[replaced_rows]
+    out.loc[replaced_rows, WHEN] = publication.day
+    return replaced_rows
 
 
 def _whole_tables(out: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
@@ -292,11 +307,11 @@ def _hide(out: pd.DataFrame, rows: np.ndarray) -> None:
 def _sums(out: pd.DataFrame) -> pd.DataFrame:
     """Totals again the sums of what is displayed."""
     total = out["key"].eq(TOTAL) & out["sum_of_displayed"].astype(bool) & out["shown"].astype(bool)
-    kept = out[WHEN].notna().groupby([out["group"], out["table"]]).transform("any")
+    has_kept_cells = out[WHEN].notna().groupby([out["group"], out["table"]]).transform("any")
     for column in ("persons_rounded", "households_rounded"):
         cells = out[column].where(~out["key"].eq(TOTAL)).astype("Float64")
         sums = cells.groupby([out["group"], out["table"]]).transform("sum")
-        out[column] = out[column].mask(total & kept & out[column].notna(), sums.astype("Int64"))
+        out[column] = out[column].mask(total & has_kept_cells & out[column].notna(), sums.astype("Int64"))
     day = out[WHEN].fillna("").groupby([out["group"], out["table"]]).transform("max")
-    out.loc[total & kept, WHEN] = day[total & kept]
+    out.loc[total & has_kept_cells, WHEN] = day[total & has_kept_cells]
     return out

@@ -82,8 +82,8 @@ def protect_rates(
         for rows in sorted(_series(raw, without=("horizon",)), key=_beside):
             few = _protect_steps(raw, out, rows, rules, ranged)
             ranged |= few if not _beside(rows) else set()
-    for whole, parts in sums:
-        hide_differences(raw, out, rules, whole, parts)
+    for total, parts in sums:
+        hide_differences(raw, out, rules, total, parts)
     _write_rates(raw, out, rules)
     _write_counts(raw, out, rules, sums)
     out["shown"] = out["reason"].isna()
@@ -110,7 +110,7 @@ def ground(raw: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Series:
 
 
 def _series(raw: pd.DataFrame, *, without: tuple[str, ...]) -> Iterator[pd.DataFrame]:
-    """The rows of one series each: all that is said of one group by one method, say."""
+    """The rows of each series: those of one group and one method, for instance."""
     by = [name for name in KEYS if name in raw and name not in without]
     yield from (part for _, part in raw.groupby(by, dropna=False, sort=True)) if by else (raw,)
 
@@ -121,10 +121,10 @@ def _hide_close_bounds(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) 
     for part in _series(raw, without=("method",)):
         at = {method: row for method, row in zip(part["method"], part.index, strict=True)}
 
-        def near(one: str, other: str, at: dict[str, Hashable] = at) -> bool:
-            if one not in at or other not in at:
+        def near(first: str, second: str, at: dict[str, Hashable] = at) -> bool:
+            if first not in at or second not in at:
                 return False
-            a, b = raw.loc[at[one]], raw.loc[at[other]]
+            a, b = raw.loc[at[first]], raw.loc[at[second]]
             gap = abs(a["estimate"] - b["estimate"]) * max(a["n_start"], b["n_start"])
             return bool(gap < rules.threshold - NO_EXITS)
 
@@ -172,28 +172,28 @@ def _beside(part: pd.DataFrame) -> bool:
 def _protect_steps(
     raw: pd.DataFrame, out: pd.DataFrame, part: pd.DataFrame, rules: Disclosure, ranged: set[tuple]
 ) -> set[tuple]:
-    """Rule 2 for one series: exact rates, or ranges computed from what is displayed; where it gives a range."""
+    """Rule 2 for one series: exact rates, or ranges computed from what is displayed; returns the cells with a range."""
     rows = part.index[out.loc[part.index, "reason"].isna()]
     rates, persons = (raw.loc[rows, name].to_numpy(dtype=float) for name in ("estimate", "n_start"))
     about = [name for name in KEYS if name in raw and name != "method"]
-    places = list(raw.loc[rows, about].itertuples(index=False, name=None))
-    exact_ones = exact_steps(rates, persons, rules.threshold, [place in ranged for place in places])
+    cells = list(raw.loc[rows, about].itertuples(index=False, name=None))
+    exact_ones = exact_steps(rates, persons, rules.threshold, [cell in ranged for cell in cells])
     last = 1.0
     for row, rate, n, exact in zip(rows, rates, persons, exact_ones, strict=True):
         if exact:
             last = rate
             continue
-        told = round(last, RATE_DECIMALS)
+        displayed = round(last, RATE_DECIMALS)
         fewest = int(_fewest([int(n)], rules)[0])
         out.loc[row, "reason"] = "few_exits"
         if _none_or_enough(rate * n, rules.threshold):
             # rounding hid up to half a percent of the last rate, unless it is the start
             slack = 0.0 if last == 1.0 else 0.5 * 10.0**-RATE_DECIMALS
-            out.loc[row, "at_least"] = max(down(told - slack - rules.threshold / fewest), 0.0)
-            out.loc[row, "at_most"] = told
+            out.loc[row, "at_least"] = max(down(displayed - slack - rules.threshold / fewest), 0.0)
+            out.loc[row, "at_most"] = displayed
         else:
-            out.loc[row, "at_most"] = min(up(rules.threshold / fewest), told)
-    return {place for place, exact in zip(places, exact_ones, strict=True) if not exact}
+            out.loc[row, "at_most"] = min(up(rules.threshold / fewest), displayed)
+    return {cell for cell, exact in zip(cells, exact_ones, strict=True) if not exact}
 
 
 def _protect_destinations(raw: pd.DataFrame, out: pd.DataFrame, part: pd.DataFrame, rules: Disclosure) -> None:
@@ -256,11 +256,11 @@ def sums_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, tuple[str, .
     return [(PROVINCE, REGION_CODES), *own, *([(PROVINCE, (*groups, *apart))] if groups else [])]
 
 
-def hide_differences(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure, whole: str, parts: Sequence[str]) -> None:
+def hide_differences(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure, total: str, parts: Sequence[str]) -> None:
     """Rule 5: the province less the displayed regions (or any other sum less its parts)."""
     unit = 0.5 * 10.0**-RATE_DECIMALS
     for part in _series(raw, without=("group", "cause")):
-        province = part.index[part["group"] == whole]
+        province = part.index[part["group"] == total]
         regions = part.index[part["group"].isin(parts)]
         inexact = regions[out.loc[regions, "reason"].notna() & (raw.loc[regions, "n_start"].fillna(0) > 0)]
         if not len(province) or not len(inexact):
@@ -269,9 +269,9 @@ def hide_differences(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure, wh
             beside = regions[out.loc[regions, "reason"].isna()]
             if "cause" in raw:
                 beside = beside[raw.loc[beside, "cause"] == raw.loc[row, "cause"]]
-            told = [row, *beside]
-            n = raw.loc[told, "n_start"].to_numpy(dtype=float)
-            exits = np.abs(1.0 - raw.loc[told, "estimate"].to_numpy(dtype=float))
+            displayed = [row, *beside]
+            n = raw.loc[displayed, "n_start"].to_numpy(dtype=float)
+            exits = np.abs(1.0 - raw.loc[displayed, "estimate"].to_numpy(dtype=float))
             open_by = float((unit * n + rules.round // 2 * exits).sum())
             if open_by < rules.threshold - 2:
                 out.loc[province[out.loc[province, "reason"].isna()], "reason"] = "difference"
@@ -294,24 +294,24 @@ def _write_rates(raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure) -> Non
 
 
 def _fewest(persons: ArrayLike, rules: Disclosure) -> np.ndarray:
-    """The smallest numbers that a reader can suppose behind the rounded ones."""
+    """The smallest numbers that the rounded ones can stand for."""
     return rounding_interval(rounded(persons, rules.round), rules.round, rules.threshold)[0]
 
 
 def _write_counts(
     raw: pd.DataFrame, out: pd.DataFrame, rules: Disclosure, sums: list[tuple[str, tuple[str, ...]]]
 ) -> None:
-    told = (out["reason"].isna() | (out["reason"] == "few_exits")).to_numpy()
+    may_show = (out["reason"].isna() | (out["reason"] == "few_exits")).to_numpy()
     for name in COUNTS:
         if name not in raw:
             continue
         values = raw[name].astype("Float64").fillna(0).round().astype("int64").to_numpy()
-        show = told & ((values == 0) | (values >= rules.threshold)) & raw[name].notna().to_numpy()
+        show = may_show & ((values == 0) | (values >= rules.threshold)) & raw[name].notna().to_numpy()
         column = pd.Series(rounded(values, rules.round), index=raw.index).astype("Int64").where(show)
         if name != "n_start":
             column = _hide_few_missing(raw, out, column, rules)
-        for whole, parts in sums:
-            column = _hide_count_of_sum(raw, column, rules, whole, parts, once=name == "n_start")
+        for total, parts in sums:
+            column = _hide_count_of_sum(raw, column, rules, total, parts, once=name == "n_start")
         out[f"{name}_rounded"] = column
 
 
@@ -330,25 +330,25 @@ def _hide_few_missing(raw: pd.DataFrame, out: pd.DataFrame, inside: pd.Series, r
 
 
 def _hide_count_of_sum(
-    raw: pd.DataFrame, column: pd.Series, rules: Disclosure, whole: str, parts: Sequence[str], *, once: bool
+    raw: pd.DataFrame, column: pd.Series, rules: Disclosure, total: str, parts: Sequence[str], *, once: bool
 ) -> pd.Series:
     """The province's (or any sum's) number goes where, less the displayed regions, it would tell a hidden region's.
 
-    `once`: the number is one and the same at every horizon and by every method (n_start), so displayed once is told.
+    `once`: the number is the same at every horizon and by every method (n_start), so one display of it counts for all.
     """
     for part in _series(raw, without=("group", "horizon", "method", "measure", "cause") if once else ("group",)):
-        told = column[part.index].groupby(part["group"]).first()
-        regions = told[told.index.isin(parts)]
+        displayed = column[part.index].groupby(part["group"]).first()
+        regions = displayed[displayed.index.isin(parts)]
         n_hidden = int(regions.isna().sum())
-        if pd.isna(told.get(whole, pd.NA)) or not n_hidden:
+        if pd.isna(displayed.get(total, pd.NA)) or not n_hidden:
             continue
         low, high = rounding_interval(regions.dropna().to_numpy(dtype=np.int64), rules.round, rules.threshold)
-        (least,), (most,) = rounding_interval([told[whole]], rules.round, rules.threshold)
+        (least,), (most,) = rounding_interval([displayed[total]], rules.round, rules.threshold)
         largest = rules.threshold - 1
         open_below = least - high.sum() <= 1 + largest * (n_hidden - 1)
         open_above = most - low.sum() - (n_hidden - 1) >= largest
         if not (open_below and open_above):
-            column[part.index[part["group"] == whole]] = pd.NA
+            column[part.index[part["group"] == total]] = pd.NA
     return column
 
 
@@ -408,15 +408,15 @@ def protect_months(
     before = rates["shown"].groupby(raw["group"]).cummin()
     horizon = raw["horizon"].astype(float)
     means = {name: (raw[name].astype(float) / horizon).where(before) for name in EXACT}
-    told = protect_rates(about.assign(**means), rules, at_risk, groups)
-    out = told[[*keys, *(["known"] if "known" in raw else [])]].copy()
-    shown = told["shown"]
+    protected = protect_rates(about.assign(**means), rules, at_risk, groups)
+    out = protected[[*keys, *(["known"] if "known" in raw else [])]].copy()
+    shown = protected["shown"]
     for name, turn in zip(EXACT, OUTWARDS, strict=True):
-        tenths = turn(np.round(told[name] * horizon * TENTHS, 6)) / TENTHS
+        tenths = turn(np.round(protected[name] * horizon * TENTHS, 6)) / TENTHS
         out[name] = tenths.where(shown)
     out["shown"] = shown
     # a horizon after a range has a rate that is told, and yet no months
-    why = told["reason"].where(before, rates["reason"].fillna("few_exits"))
+    why = protected["reason"].where(before, rates["reason"].fillna("few_exits"))
     out["reason"] = why.astype("object").where(~shown, None)
     return out
 
@@ -457,11 +457,11 @@ def protect_periods(
             out.loc[row, "reason"] = "few_exits"
     out["reason"] = out["reason"].where(out["reason"].notna() | raw[RATE].notna(), "difference")
     _both_or_neither(out)
-    for whole, parts in sums_of(groups or {}):
+    for total, parts in sums_of(groups or {}):
         for _, rows in raw.groupby("part"):
-            mine, told = rows.reset_index(), out.loc[rows.index].reset_index(drop=True)
-            hide_differences(mine, told, rules, whole, parts)
-            out.loc[rows.index, "reason"] = told["reason"].to_numpy()
+            raw_part, out_part = rows.reset_index(), out.loc[rows.index].reset_index(drop=True)
+            hide_differences(raw_part, out_part, rules, total, parts)
+            out.loc[rows.index, "reason"] = out_part["reason"].to_numpy()
         _both_or_neither(out)
     out["shown"] = out["reason"].isna()
     out["reason"] = out["reason"].astype("object").where(out["reason"].notna(), None)
@@ -474,8 +474,8 @@ def protect_periods(
 
 
 def _both_or_neither(out: pd.DataFrame) -> None:
-    other = out.groupby("group")["reason"].transform("first")
-    out["reason"] = out["reason"].astype("object").where(out["reason"].notna(), other)
+    first_reason = out.groupby("group")["reason"].transform("first")
+    out["reason"] = out["reason"].astype("object").where(out["reason"].notna(), first_reason)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -510,8 +510,8 @@ def protect_settled(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     out.loc[n < max(rules.rate_denominator, rules.threshold, SMALLEST_DENOMINATOR), "reason"] = "denominator"
     shown = out["reason"].isna()
     for name, turn in zip(EXACT, OUTWARDS, strict=True):
-        steps = turn(np.round(raw[name].astype(float) * SHARE_STEPS, 6)).clip(0, SHARE_STEPS)
-        out[name] = (steps / SHARE_STEPS).where(shown)
+        n_steps = turn(np.round(raw[name].astype(float) * SHARE_STEPS, 6)).clip(0, SHARE_STEPS)
+        out[name] = (n_steps / SHARE_STEPS).where(shown)
     out["shown"] = shown
     out["reason"] = out["reason"].astype("object").where(~shown, None)
     return out[["group", *EXACT, "shown", "reason"]]
@@ -531,12 +531,15 @@ def protect_drawn(
     frame: pd.DataFrame, rules: Disclosure, at_risk: int, groups: Mapping[str, Sequence[str]] | None = None
 ) -> pd.DataFrame:
     """The rates as `protect_rates` gives them, with shrunken, shrunken_lower, shrunken_upper beside the exact ones."""
-    told = protect_rates(frame, rules, at_risk, groups)
+    protected = protect_rates(frame, rules, at_risk, groups)
     keys = ["group", "horizon"]
-    drawn = frame[[*keys, *DRAWN]].astype(dict.fromkeys(DRAWN, float))
-    drawn["shrunken"] = drawn["shrunken"].round(RATE_DECIMALS)
-    drawn["shrunken_lower"], drawn["shrunken_upper"] = down(drawn["shrunken_lower"]), up(drawn["shrunken_upper"])
-    out = told.merge(drawn, on=keys, how="left", validate="one_to_one")
+    shrunken = frame[[*keys, *DRAWN]].astype(dict.fromkeys(DRAWN, float))
+    shrunken["shrunken"] = shrunken["shrunken"].round(RATE_DECIMALS)
+    shrunken["shrunken_lower"], shrunken["shrunken_upper"] = (
+        down(shrunken["shrunken_lower"]),
+        up(shrunken["shrunken_upper"]),
+    )
+    out = protected.merge(shrunken, on=keys, how="left", validate="one_to_one")
     out[list(DRAWN)] = out[list(DRAWN)].where(out["shown"] & out["estimate"].notna())
     return out
 
@@ -574,17 +577,17 @@ def protect_thresholds(
     if raw.duplicated([*keys, "setting"]).any():
         raise DisclosureError("A rate by threshold is given twice (same group, horizon and setting).")
     own = raw[raw["setting"].eq(OWN)].sort_values(keys, ignore_index=True)
-    others = raw[~raw["setting"].eq(OWN)].reset_index(drop=True)
-    told = protect_rates(own.assign(lower=own["estimate"], upper=own["estimate"]), rules, at_risk, groups)
-    out = told.sort_values(keys, ignore_index=True)[[*keys, "estimate", "n_start_rounded", "reason"]]
-    moved, weak = _moved(own, others), _any_weak(own, others, rules, at_risk)
+    alternatives = raw[~raw["setting"].eq(OWN)].reset_index(drop=True)
+    protected = protect_rates(own.assign(lower=own["estimate"], upper=own["estimate"]), rules, at_risk, groups)
+    out = protected.sort_values(keys, ignore_index=True)[[*keys, "estimate", "n_start_rounded", "reason"]]
+    difference, weak = _persons_between(own, alternatives), _any_weak(own, alternatives, rules, at_risk)
     start = out["n_start_rounded"].astype("Int64")
     fewest = rounding_interval(start.fillna(0), rules.round, rules.threshold)[0]
     one_class = np.divide(rules.threshold, fewest, out=np.full(len(out), np.inf), where=fewest > 0)
-    classes = np.maximum(np.ceil((moved - NO_EXITS) / rules.threshold), 1)
+    classes = np.maximum(np.ceil((difference - NO_EXITS) / rules.threshold), 1)
     for reason, fails in (
         ("denominator", weak),
-        ("no_alternative", np.isnan(moved)),
+        ("no_alternative", np.isnan(difference)),
         ("resolution", up(one_class) > WIDEST_CLASS),
     ):
         out.loc[fails & out["reason"].isna(), "reason"] = reason
@@ -600,16 +603,18 @@ def protect_thresholds(
     return out[list(COLUMNS)]
 
 
-def _any_weak(own: pd.DataFrame, others: pd.DataFrame, rules: Disclosure, at_risk: int) -> np.ndarray:
+def _any_weak(own: pd.DataFrame, alternatives: pd.DataFrame, rules: Disclosure, at_risk: int) -> np.ndarray:
     """Where some other threshold's rate rests on too few."""
-    weak = pd.MultiIndex.from_frame(others.loc[ground(others, rules, at_risk).notna(), ["group", "horizon"]])
+    weak = pd.MultiIndex.from_frame(
+        alternatives.loc[ground(alternatives, rules, at_risk).notna(), ["group", "horizon"]]
+    )
     return pd.MultiIndex.from_frame(own[["group", "horizon"]]).isin(weak)
 
 
-def _moved(own: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
+def _persons_between(own: pd.DataFrame, alternatives: pd.DataFrame) -> np.ndarray:
     """By how many persons the farthest rate differs from the study's (missing where no other is known)."""
     keys = ["group", "horizon"]
-    beside = own[[*keys, "estimate", "n_start"]].merge(others, on=keys, suffixes=("", "_other"))
+    beside = own[[*keys, "estimate", "n_start"]].merge(alternatives, on=keys, suffixes=("", "_other"))
     persons = beside[["n_start", "n_start_other"]].max(axis=1).astype(float)
     beside["moved"] = (beside["estimate_other"] - beside["estimate"]).abs() * persons
     farthest = beside.groupby(keys)["moved"].max()
@@ -648,7 +653,7 @@ def protect_scale(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Da
         raise DisclosureError(f"A rate is given twice (same {', '.join(keys)}).")
     raw = frame.sort_values(keys, ignore_index=True)
     unmoved = np.isclose(raw["value"].astype(float), UNMOVED)
-    told = _own_rates(raw[unmoved].drop_duplicates(["group", "horizon"]), rules, at_risk)
+    own_rates = _own_rates(raw[unmoved].drop_duplicates(["group", "horizon"]), rules, at_risk)
     at = pd.MultiIndex.from_frame(raw[["group", "horizon"]])
     ends = raw.groupby(["group", "assumption", "horizon"])["estimate"].transform(
         lambda rates: rates.max() - rates.min()
@@ -660,9 +665,9 @@ def protect_scale(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.Da
     raw["share_heard_rounded"] = ((share * SHARE_STEPS).round() / SHARE_STEPS).where(enough)
     raw["estimate"] = raw["estimate"].astype(float).round(RATE_DECIMALS)
     raw["unmoved"] = unmoved
-    kept = apart & at.isin(told.index) & raw["estimate"].notna()
+    shown = apart & at.isin(own_rates.index) & raw["estimate"].notna()
     columns = [*keys, "estimate", "share_heard_rounded", "unmoved"]
-    return raw.loc[kept, columns].reset_index(drop=True).assign(shown=True)
+    return raw.loc[shown, columns].reset_index(drop=True).assign(shown=True)
 
 
 def protect_settings(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFrame:
@@ -675,18 +680,18 @@ def protect_settings(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd
     if raw.assign(value=raw["value"].astype(str)).duplicated(keys).any():
         raise DisclosureError(f"A rate is given twice (same {', '.join(keys)}).")
     own = raw[raw["setting"].eq(OWN)]
-    told = _own_rates(own, rules, at_risk)
+    own_rates = _own_rates(own, rules, at_risk)
     exact = own.set_index(["group", "horizon"])["estimate"].astype(float)
     at = pd.MultiIndex.from_frame(raw[["group", "horizon"]])
-    start = told["n_start_rounded"].astype("Int64").reindex(at)
+    start = own_rates["n_start_rounded"].astype("Int64").reindex(at)
     fewest = rounding_interval(start.fillna(0).to_numpy(), rules.round, rules.threshold)[0]
     step = np.divide(rules.threshold, fewest, out=np.full(len(raw), np.inf), where=fewest > 0)
     step = np.where(np.isfinite(step), np.maximum(up(np.minimum(step, 1.0)), 10.0**-RATE_DECIMALS), np.nan)
-    moved = raw["estimate"].astype(float) - exact.reindex(at).to_numpy()
-    steps = np.trunc(moved / step + np.sign(moved) * NO_EXITS)
+    difference = raw["estimate"].astype(float) - exact.reindex(at).to_numpy()
+    n_steps = np.trunc(difference / step + np.sign(difference) * NO_EXITS)
     out = raw[keys].copy()
-    own_rate = told["estimate"].reindex(at).to_numpy(dtype=float)
-    out["estimate"] = np.clip(np.round(own_rate + steps * step, RATE_DECIMALS), 0.0, 1.0)
+    own_rate = own_rates["estimate"].reindex(at).to_numpy(dtype=float)
+    out["estimate"] = np.clip(np.round(own_rate + n_steps * step, RATE_DECIMALS), 0.0, 1.0)
     out["step"] = np.round(step, RATE_DECIMALS)
     out["reason"] = _ground_of_settings(raw, rules, at_risk)
     lost = (
@@ -717,12 +722,12 @@ def _own_rates(own: pd.DataFrame, rules: Disclosure, at_risk: int) -> pd.DataFra
         *(c for c in ("known", "n_households") if c in own),
     ]
     rates = own.assign(n_at_risk=_at_risk(own))[columns].assign(lower=own["estimate"], upper=own["estimate"])
-    told = protect_rates(rates, rules, at_risk)
-    return told[told["estimate"].notna()].set_index(["group", "horizon"])[["estimate", "n_start_rounded"]]
+    protected = protect_rates(rates, rules, at_risk)
+    return protected[protected["estimate"].notna()].set_index(["group", "horizon"])[["estimate", "n_start_rounded"]]
 
 
 def _at_risk(raw: pd.DataFrame) -> pd.Series:
-    """Without its column: a rate that is estimated at all was supported (the table of rates sees to it again)."""
+    """Numbers at risk; without the column those at the start, since an estimated rate had its support."""
     return raw["n_at_risk"] if "n_at_risk" in raw else raw["n_start"]
 
 
@@ -763,16 +768,16 @@ def protect_moves(
     raw.loc[raw["reason"].isna() & (raw["n_moves"].astype(float) < rules.threshold), "reason"] = "few_moves"
     meant = raw["estimate"].astype(float).fillna(0) * raw["n_start"].astype(float).fillna(0)
     raw["least"], raw["most"] = class_ends(np.ceil(meant - NO_EXITS), rules.threshold)
-    each = [raw[raw["method"].eq(method)].set_index(_KEYS) for method in METHODS]
-    low, high = (one.reindex(each[0].index.intersection(each[1].index)) for one in each)
+    by_method = [raw[raw["method"].eq(method)].set_index(_KEYS) for method in METHODS]
+    low, high = (moves.reindex(by_method[0].index.intersection(by_method[1].index)) for moves in by_method)
     out = low.index.to_frame(index=False)
     out["reason"] = low["reason"].combine_first(high["reason"]).to_numpy()
     n = rounded(low["n_start"].astype("Float64").fillna(0).round().astype("int64"), rules.round)
     fewest = rounding_interval(n, rules.round, rules.threshold)[0]
     one_class = np.divide(rules.threshold, fewest, out=np.full(len(out), np.inf), where=fewest > 0)
     out.loc[(one_class > WIDEST_CLASS) & out["reason"].isna(), "reason"] = "resolution"
-    for whole, parts in sums_of(groups or {}):
-        _hide_differences(out, (low, high), rules, whole, parts)
+    for total, parts in sums_of(groups or {}):
+        _hide_differences(out, (low, high), rules, total, parts)
     shown = out["reason"].isna()
     least = np.minimum(low["least"], high["least"]).to_numpy() - 1  # 31–40: « 30 »
     most = np.maximum(low["most"], high["most"]).to_numpy()
@@ -785,20 +790,20 @@ def protect_moves(
 
 
 def _hide_differences(
-    out: pd.DataFrame, methods: Sequence[pd.DataFrame], rules: Disclosure, whole: str, parts: Sequence[str]
+    out: pd.DataFrame, methods: Sequence[pd.DataFrame], rules: Disclosure, total: str, parts: Sequence[str]
 ) -> None:
     """Rule 3: the whole's moves less those of the parts told."""
     persons = methods[0]["n_start"].astype(float).fillna(0).to_numpy() > 0
     for rows in out.groupby("horizon").groups.values():
-        mine = rows[out.loc[rows, "group"].eq(whole) & out.loc[rows, "reason"].isna()]
+        total_row = rows[out.loc[rows, "group"].eq(total) & out.loc[rows, "reason"].isna()]
         among = rows[out.loc[rows, "group"].isin(parts)]
-        told = among[out.loc[among, "reason"].isna()]
+        shown_parts = among[out.loc[among, "reason"].isna()]
         hidden = among[out.loc[among, "reason"].notna() & persons[among]]
-        if not len(mine) or not len(hidden):
+        if not len(total_row) or not len(hidden):
             continue
-        for one in methods:
-            least, most = one["least"].to_numpy(), one["most"].to_numpy()
-            below = least[mine].sum() - most[told].sum()
-            above = most[mine].sum() - least[told].sum()
+        for moves in methods:
+            least, most = moves["least"].to_numpy(), moves["most"].to_numpy()
+            below = least[total_row].sum() - most[shown_parts].sum()
+            above = most[total_row].sum() - least[shown_parts].sum()
             if above < rules.threshold - 1 or 1 < below < rules.threshold:
-                out.loc[mine, "reason"] = "difference"
+                out.loc[total_row, "reason"] = "difference"

@@ -51,13 +51,13 @@ def class_of(counts: ArrayLike, width: int) -> tuple[np.ndarray, np.ndarray]:
     return low, low + width - 1
 
 
-def open_parts(whole: tuple[float, float], parts: np.ndarray, least: np.ndarray, most: np.ndarray, width: int) -> bool:
+def open_parts(total: tuple[float, float], parts: np.ndarray, least: np.ndarray, most: np.ndarray, width: int) -> bool:
     """
     Whether every small part stays open to all of 1 … width − 1 beside the whole and the others.
 
     Parameters
     ----------
-    whole : (float, float)
+    total : (float, float)
         From where to where it is told to be.
     parts : array of float
         What adds up to it (missing: not known here, and taken for small).
@@ -76,11 +76,11 @@ def open_parts(whole: tuple[float, float], parts: np.ndarray, least: np.ndarray,
     """
     small = np.isnan(parts) | ((parts > 0) & (parts < width))
     others_least, others_most = least.sum() - least, most.sum() - most
-    return bool(((whole[0] - others_most <= 1) & (whole[1] - others_least >= width - 1))[small].all())
+    return bool(((total[0] - others_most <= 1) & (total[1] - others_least >= width - 1))[small].all())
 
 
 def is_open(
-    whole: pd.Series, parts: pd.DataFrame, told: np.ndarray, values: Sequence[str], base: str, width: int
+    total: pd.Series, parts: pd.DataFrame, shown: np.ndarray, values: Sequence[str], base: str, width: int
 ) -> bool:
     """
     Whether the small parts stay open in each of the values beside a whole that is told.
@@ -90,21 +90,21 @@ def is_open(
     """
     known = parts[base].fillna(0).to_numpy(dtype=float)
     unseen = np.where(known > 0, class_of(known, width)[1], 0)
-    one = whole.to_frame().T
+    total_row = total.to_frame().T
     for name in values:
-        low, high = _ends(one, name, width)
+        low, high = _ends(total_row, name, width)
         least, most = _ends(parts, name, width)
-        least, most = np.where(told, least, 0), np.where(told, most, unseen)
+        least, most = np.where(shown, least, 0), np.where(shown, most, unseen)
         if not open_parts((low[0], high[0]), parts[name].to_numpy(dtype=float), least, most, width):
             return False
     return True
 
 
 def _ends(frame: pd.DataFrame, name: str, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Between what the classes told leave a value: of the rest, what those of n and k leave."""
+    """The least and the most that the classes told allow; of the rest, what those of n and k allow."""
     if name != "rest":
         return class_of(frame[name].fillna(0).to_numpy(dtype=float), width)
-    (n_low, n_high), (k_low, k_high) = (_ends(frame, one, width) for one in ("n", "k"))
+    (n_low, n_high), (k_low, k_high) = (_ends(frame, side, width) for side in ("n", "k"))
     return np.maximum(n_low - k_high, 0), n_high - k_low
 
 
@@ -121,10 +121,10 @@ def hide_wholes(
     names = sorted({*values, "n", "k"} & set(raw.columns) - {"rest"})
     for _, rows in raw.groupby(list(keys), dropna=False, sort=True):
         parts = rows[rows["group"].isin(REGION_CODES)]
-        told = reason[parts.index].isna().to_numpy()
+        shown = reason[parts.index].isna().to_numpy()
         for at in rows.index[rows["group"].eq(PROVINCE) & reason[rows.index].isna()]:
-            whole = np.maximum(raw.loc[at, names].astype(float), parts[names].astype(float).sum())
-            if not is_open(whole, parts, told, values, base, width):
+            total = np.maximum(raw.loc[at, names].astype(float), parts[names].astype(float).sum())
+            if not is_open(total, parts, shown, values, base, width):
                 reason[at] = "difference"
     return reason
 
@@ -159,14 +159,17 @@ DELAY_MONTHS = (1, 3, 6, 12)
 WIDEST_SHARE = 0.20
 # What a row of each table is of.
 ITEMS = {
-    REACH: ("service", "when"), DELAY: ("horizon",), TRANSFER: ("horizon",), NEED: ("need", "service", "horizon"),
+    REACH: ("service", "when"),
+    DELAY: ("horizon",),
+    TRANSFER: ("horizon",),
+    NEED: ("need", "service", "horizon"),
     REASON: ("exit_reason", "service"),
-}  # fmt: skip
+}
 
 
 def protect_service_shares(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     """A row a group and item: at_least, at_most (0–1), n_start_rounded (first of its class), shown, reason."""
-    raw = _told_rows(frame)
+    raw = _allowed_rows(frame)
     measure = raw["measure"].iloc[0] if len(raw) else REACH
     keys = list(ITEMS[measure])
     if raw.duplicated(["group", *keys]).any():
@@ -180,20 +183,20 @@ def protect_service_shares(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFra
     return written(raw, reason, rules, ["measure", *keys])
 
 
-def _told_rows(frame: pd.DataFrame) -> pd.DataFrame:
+def _allowed_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Rule 5: the rows that may be told at all."""
-    kept = frame["group"].isin([PROVINCE, *REGION_CODES]) & frame["measure"].ne(NEVER)
+    allowed_rows = frame["group"].isin([PROVINCE, *REGION_CODES]) & frame["measure"].ne(NEVER)
     for name, allowed in (("stream", (ALL,)), ("when", WINDOWS), ("period", (ALL,))):
         if name in frame:
-            kept &= frame[name].isin(allowed)
+            allowed_rows &= frame[name].isin(allowed)
     if "service" in frame:
-        kept &= frame["service"].notna()  # what no service answers has counts alone
+        allowed_rows &= frame["service"].notna()  # what no service answers has counts alone
     if frame["measure"].eq(TRANSFER).any():
-        kept &= frame["method"].eq(TOLD)
+        allowed_rows &= frame["method"].eq(TOLD)
     if frame["measure"].eq(DELAY).any():
-        kept &= frame["service"].eq(ANY) & frame["horizon"].isin(DELAY_MONTHS)
+        allowed_rows &= frame["service"].eq(ANY) & frame["horizon"].isin(DELAY_MONTHS)
     # why something is not shown is a `reason` too
-    return frame[kept].rename(columns={"reason": "exit_reason"}).reset_index(drop=True)
+    return frame[allowed_rows].rename(columns={"reason": "exit_reason"}).reset_index(drop=True)
 
 
 def with_sides(raw: pd.DataFrame) -> pd.DataFrame:
@@ -224,19 +227,19 @@ def _hide_any(raw: pd.DataFrame, reason: pd.Series, rules: Disclosure) -> pd.Ser
     """Rule 4, in each group and window."""
     width, reason = class_width(rules), reason.copy()
     for _, rows in raw.groupby(["group", "when"], sort=True):
-        either = rows.index[rows["service"].eq(ANY) & reason[rows.index].isna()]
-        each = rows.index[rows["service"].ne(ANY) & reason[rows.index].isna()]
-        if not len(either) or not len(each):
+        any_service = rows.index[rows["service"].eq(ANY) & reason[rows.index].isna()]
+        single = rows.index[rows["service"].ne(ANY) & reason[rows.index].isna()]
+        if not len(any_service) or not len(single):
             continue
-        most = class_of(raw.loc[each, "k"], width)[1]
-        small = raw.loc[each, "k"].between(1, width - 1).to_numpy()
-        (at,) = either
+        most = class_of(raw.loc[single, "k"], width)[1]
+        small = raw.loc[single, "k"].between(1, width - 1).to_numpy()
+        (at,) = any_service
         (least,), _ = class_of([raw.at[at, "k"]], width)
-        (whole,), _ = class_of([raw.at[at, "n"]], width)
+        (least_followed,), _ = class_of([raw.at[at, "n"]], width)
         if small.any() and (least - (most.sum() - most[small]) > 1).any():
             reason[at] = "difference"
-        if 0 < raw.at[at, "rest"] < width and whole - most.sum() > 1:
-            reason[each] = "difference"
+        if 0 < raw.at[at, "rest"] < width and least_followed - most.sum() > 1:
+            reason[single] = "difference"
     return reason
 
 
@@ -265,17 +268,22 @@ def written(raw: pd.DataFrame, reason: pd.Series, rules: Disclosure, keys: list[
 
 FUNNEL = "process_funnel"
 MET, PREPARED, SETTLED, ARRIVED, THERE, TOO_RECENT = STEPS = (
-    "met_in_metropole", "prepared", "settled", "met_in_region", "there_at_12_months", "settled_too_recently",
-)  # fmt: skip
+    "met_in_metropole",
+    "prepared",
+    "settled",
+    "met_in_region",
+    "there_at_12_months",
+    "settled_too_recently",
+)
 # Where somebody will settle is not known yet.
 _PROVINCE_ONLY = (MET, PREPARED)
 
 
 def protect_service_funnel(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     """A row a group and step: at_least_rounded, at_most_rounded (households), shown, reason."""
-    told = frame["group"].isin([PROVINCE, *REGION_CODES]) & frame["step"].isin(STEPS)
-    told &= frame["group"].eq(PROVINCE) | ~frame["step"].isin(_PROVINCE_ONLY)
-    raw = frame[told].reset_index(drop=True)
+    allowed_rows = frame["group"].isin([PROVINCE, *REGION_CODES]) & frame["step"].isin(STEPS)
+    allowed_rows &= frame["group"].eq(PROVINCE) | ~frame["step"].isin(_PROVINCE_ONLY)
+    raw = frame[allowed_rows].reset_index(drop=True)
     if raw.duplicated(["group", "step"]).any():
         raise DisclosureError("A step of the way to a region is given twice (same group).")
     width, least = class_width(rules), max(rules.rate_denominator, class_width(rules))
@@ -301,11 +309,11 @@ def protect_service_funnel(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFra
 
 def _bounds_the_rest(by_step: pd.DataFrame, width: int) -> np.ndarray:
     """Rule 3: where few left or were lost, and the classes of three steps would say of them more than that."""
-    rest = by_step[SETTLED] - by_step[THERE] - by_step[TOO_RECENT]
+    gone = by_step[SETTLED] - by_step[THERE] - by_step[TOO_RECENT]
     known = by_step[[SETTLED, THERE, TOO_RECENT]].fillna(0)
     low = class_of(known[SETTLED], width)[0]
     high = class_of(known[THERE], width)[1] + class_of(known[TOO_RECENT], width)[1]
-    return (rest.between(1, width - 1) & (low - high > 1)).to_numpy()
+    return (gone.between(1, width - 1) & (low - high > 1)).to_numpy()
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -338,11 +346,11 @@ def protect_follow_up(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     for side, households in _SIDES:
         few = (raw[side] >= rules.threshold) & (raw[households].astype(float) < rules.households)
         reason[few & reason.isna()] = "households"
-    whole = raw["organisation_type"].eq(ALL)
-    named = raw[whole & raw["note"].eq(FEW_ORGANISATIONS) & raw["n"].gt(0)]
-    one_out = named.groupby(["measure", "horizon"])["group"].nunique()
-    alone = pd.MultiIndex.from_frame(raw[["measure", "horizon"]]).isin(one_out[one_out.eq(1)].index)
-    reason[alone & raw["group"].eq(PROVINCE) & reason.isna()] = "organisations"
+    all_types = raw["organisation_type"].eq(ALL)
+    few_organisations = raw[all_types & raw["note"].eq(FEW_ORGANISATIONS) & raw["n"].gt(0)]
+    one_out = few_organisations.groupby(["measure", "horizon"])["group"].nunique()
+    one_left_out = pd.MultiIndex.from_frame(raw[["measure", "horizon"]]).isin(one_out[one_out.eq(1)].index)
+    reason[one_left_out & raw["group"].eq(PROVINCE) & reason.isna()] = "organisations"
     reason = hide_wholes(raw, reason, rules, _KEYS, ("n", "k", "rest"), "n")
     reason = _hide_types(raw, reason, rules)
     return written(raw, reason, rules, _KEYS)
@@ -353,13 +361,13 @@ def _hide_types(raw: pd.DataFrame, reason: pd.Series, rules: Disclosure) -> pd.S
     reason, width = reason.copy(), class_width(rules)
     for _, rows in raw[raw["group"].eq(PROVINCE)].groupby(["measure", "horizon"], sort=True):
         types = rows[rows["organisation_type"].ne(ALL)]
-        told = reason[types.index].isna().to_numpy()
-        kept = False
+        shown = reason[types.index].isna().to_numpy()
+        all_types_shown = False
         for at in rows.index[rows["organisation_type"].eq(ALL) & reason[rows.index].isna()]:
-            named = types["note"].eq(FEW_ORGANISATIONS).to_numpy() & types["n"].gt(0).to_numpy()
-            kept = named.sum() != 1 and is_open(
-                raw.loc[at, ["n", "k"]].astype(float), types, told, ("n", "k", "rest"), "n", width
+            few_organisations = types["note"].eq(FEW_ORGANISATIONS).to_numpy() & types["n"].gt(0).to_numpy()
+            all_types_shown = few_organisations.sum() != 1 and is_open(
+                raw.loc[at, ["n", "k"]].astype(float), types, shown, ("n", "k", "rest"), "n", width
             )
-        if not kept:
-            reason[types.index[told]] = "difference"
+        if not all_types_shown:
+            reason[types.index[shown]] = "difference"
     return reason

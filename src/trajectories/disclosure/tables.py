@@ -162,9 +162,10 @@ class Protected:
         if self.kind not in {kind.gives or name for name, kind in KINDS.items()}:
             raise DisclosureError(f"{self.kind!r} is no kind of protected table.")
         raw = sorted(
-            name for name in map(str, self.frame.columns)
+            name
+            for name in map(str, self.frame.columns)
             if name in _RAW or (name.startswith("n_") and not name.endswith("_rounded"))
-        )  # fmt: skip
+        )
         if raw or "shown" not in self.frame:
             raise DisclosureError(f"This table is not protected ({', '.join(raw) or 'no column shown'}): use protect.")
         exact = [name for name in _NUMBERS if name in self.frame]
@@ -242,13 +243,13 @@ def protect(
     rules = checked(Disclosure() if rules is None else rules)
     if not isinstance(table, pd.DataFrame):
         raise DisclosureError(f"Only a raw table (DataFrame) can be protected, not a {type(table).__name__}.")
-    what = _kind(table)
+    kind_name = _kind(table)
     table = table.reset_index(drop=True)
     at_risk = max(support, SMALLEST_AT_RISK)
-    kind, given = KINDS[what], {"at_risk": at_risk, "groups": groups}
+    kind, arguments = KINDS[kind_name], {"at_risk": at_risk, "groups": groups}
     rules = rules if kind.base is None else checked(replace(rules, round=kind.base))
-    told = kind.rule(table, rules, *(given[name] for name in kind.takes))
-    return Protected(kind.gives or what, told, rules)
+    protected = kind.rule(table, rules, *(arguments[name] for name in kind.takes))
+    return Protected(kind.gives or kind_name, protected, rules)
 
 
 def _kind(table: pd.DataFrame) -> str:
@@ -261,13 +262,13 @@ def _kind(table: pd.DataFrame) -> str:
     only = next(iter(own)) if len(own) == 1 else None
     if only is not None:
         return only
-    told = ", ".join(sorted(map(str, measures)))
+    named = ", ".join(sorted(map(str, measures)))
     if own - {None}:
-        raise DisclosureError(f"Several measures in one table ({told}): each is protected by a rule of its own.")
+        raise DisclosureError(f"Several measures in one table ({named}): each is protected by a rule of its own.")
     by_columns = {name: kind.columns for name, kind in KINDS.items() if not kind.measures}
     fits = [name for name, columns in by_columns.items() if columns <= names]
     # a kind whose columns another's include is not meant
-    kinds = [name for name in fits if not any(by_columns[name] < by_columns[other] for other in fits)]
+    kinds = [name for name in fits if not any(by_columns[name] < by_columns[wider] for wider in fits)]
     if len(kinds) != 1:
         known = "; ".join(f"{name}: {', '.join(sorted(columns))}" for name, columns in by_columns.items())
         raise DisclosureError(
@@ -277,7 +278,7 @@ def _kind(table: pd.DataFrame) -> str:
         )
     if kinds == ["rates"] and not measures <= set(RATE_MEASURES):
         raise DisclosureError(
-            f"This table has the columns of rates but measures {told}: rates of {', '.join(RATE_MEASURES)} only are "
+            f"This table has the columns of rates but measures {named}: rates of {', '.join(RATE_MEASURES)} only are "
             "protected as rates, so no rule protects it."
         )
     return kinds[0]
@@ -332,16 +333,16 @@ def protected_counts(
     --------
     >>> counts = pd.DataFrame({"group": ["01", "11", "01", "11"], "table": "sex", "key": ["F", "F", "M", "M"],
     ...                        "persons": [31, 42, 35, 22], "households": [20, 30, 20, 15]})
-    >>> told = protected_counts(counts, groups={"Est": ("01", "11")}).of("Est")
-    >>> told.frame[["key", "persons_rounded", "shown"]].values.tolist()
+    >>> est = protected_counts(counts, groups={"Est": ("01", "11")}).of("Est")
+    >>> est.frame[["key", "persons_rounded", "shown"]].values.tolist()
     [['F', 70, True], ['M', 55, True]]
     """
     raw = counts[counts["group"].isin([PROVINCE, *REGION_CODES])].reset_index(drop=True)
-    told = protect(_adding_up(raw), rules=rules, support=support)
-    frame = _without_the_province(told.frame, raw, told.rules, support)
-    frame = _as_it_is(frame, raw, told.rules)
+    protected = protect(_adding_up(raw), rules=rules, support=support)
+    frame = _without_the_province(protected.frame, raw, protected.rules, support)
+    frame = _as_it_is(frame, raw, protected.rules)
     frames = [frame, *(_sum(frame, name, regions) for name, regions in (groups or {}).items())]
-    return Protected("counts", pd.concat(frames, ignore_index=True), told.rules)
+    return Protected("counts", pd.concat(frames, ignore_index=True), protected.rules)
 
 
 def _adding_up(raw: pd.DataFrame) -> pd.DataFrame:
@@ -360,14 +361,14 @@ def _without_the_province(frame: pd.DataFrame, raw: pd.DataFrame, rules: Disclos
     Where most keys are of one region, the province says nearly what that region says: no choice of cells protects both.
     """
     closed = ~frame.groupby("table")["shown"].any()
-    again = raw[raw["table"].map(closed).astype(bool) & ~raw["group"].eq(PROVINCE)]
-    if again.empty:
+    to_protect = raw[raw["table"].map(closed).astype(bool) & ~raw["group"].eq(PROVINCE)]
+    if to_protect.empty:
         return frame
-    regions = protect(again.reset_index(drop=True), rules=rules, support=support).frame
-    kept = frame[frame["group"].eq(PROVINCE) | ~frame["table"].isin(regions["table"])]
+    regions = protect(to_protect.reset_index(drop=True), rules=rules, support=support).frame
+    unchanged = frame[frame["group"].eq(PROVINCE) | ~frame["table"].isin(regions["table"])]
     order = ["group", "table", "key"]
-    whole = pd.concat([kept, regions], ignore_index=True).assign(_last=lambda f: f["key"].eq(TOTAL))
-    return whole.sort_values([*order[:2], "_last", "key"], ignore_index=True)[list(frame.columns)]
+    all_rows = pd.concat([unchanged, regions], ignore_index=True).assign(_last=lambda f: f["key"].eq(TOTAL))
+    return all_rows.sort_values([*order[:2], "_last", "key"], ignore_index=True)[list(frame.columns)]
 
 
 def _as_it_is(frame: pd.DataFrame, raw: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
@@ -378,32 +379,32 @@ def _as_it_is(frame: pd.DataFrame, raw: pd.DataFrame, rules: Disclosure) -> pd.D
     few = own["persons"].gt(0) & (own["persons"].lt(rules.threshold) | own["households"].lt(rules.households))
     shown = frame["shown"] & ~(at & few.fillna(False).astype(bool))
     for name, number in zip(own.columns, _GROUPED_NUMBERS, strict=True):
-        told = pd.Series(rounded(own[name].fillna(0), rules.round), index=frame.index).astype("Int64")
-        frame = frame.assign(**{number: frame[number].where(~(at & frame[number].notna()), told).where(shown)})
+        own_rounded = pd.Series(rounded(own[name].fillna(0), rules.round), index=frame.index).astype("Int64")
+        frame = frame.assign(**{number: frame[number].where(~(at & frame[number].notna()), own_rounded).where(shown)})
     return frame.assign(shown=shown)
 
 
-def _sum(told: pd.DataFrame, name: str, regions: tuple[str, ...]) -> pd.DataFrame:
-    parts = told[told["group"].isin(regions)]
+def _sum(displayed: pd.DataFrame, name: str, regions: tuple[str, ...]) -> pd.DataFrame:
+    parts = displayed[displayed["group"].isin(regions)]
     # a region without a row for a key has nobody there, unless its other cells of the table are hidden
     wide = parts.set_index(["table", "key", "group"])
     cells = parts[["table", "key"]].drop_duplicates()
-    whole = cells.merge(parts[["table", "group"]].drop_duplicates(), on="table")
-    at = pd.MultiIndex.from_frame(whole[["table", "key", "group"]])
+    grid = cells.merge(parts[["table", "group"]].drop_duplicates(), on="table")
+    at = pd.MultiIndex.from_frame(grid[["table", "key", "group"]])
     there = at.isin(wide.index)
     closed = ~parts.groupby(["table", "group"])["shown"].any()
-    closed = pd.MultiIndex.from_frame(whole[["table", "group"]]).map(closed.to_dict()).to_numpy(dtype=bool)
+    closed = pd.MultiIndex.from_frame(grid[["table", "group"]]).map(closed.to_dict()).to_numpy(dtype=bool)
     shown = wide["shown"].reindex(at).to_numpy(dtype=object)
-    whole["shown"] = [bool(s) if here else not shut for s, here, shut in zip(shown, there, closed, strict=True)]
+    grid["shown"] = [bool(s) if here else not shut for s, here, shut in zip(shown, there, closed, strict=True)]
     for number in _GROUPED_NUMBERS:
-        whole[number] = wide[number].reindex(at).astype("Float64").to_numpy(dtype=float, na_value=float("nan"))
-        whole.loc[~there, number] = 0.0
-    people = whole.groupby("table")["households_rounded"].transform(lambda values: values.notna().any())
-    by = whole.groupby(["table", "key"], sort=True)
-    found = by.agg(shown=("shown", "all"), **{number: (number, "sum") for number in _GROUPED_NUMBERS}).reset_index()
-    of_people = found["table"].map(dict(zip(whole["table"], people, strict=True))).astype(bool)
+        grid[number] = wide[number].reindex(at).astype("Float64").to_numpy(dtype=float, na_value=float("nan"))
+        grid.loc[~there, number] = 0.0
+    people = grid.groupby("table")["households_rounded"].transform(lambda values: values.notna().any())
+    by = grid.groupby(["table", "key"], sort=True)
+    sums = by.agg(shown=("shown", "all"), **{number: (number, "sum") for number in _GROUPED_NUMBERS}).reset_index()
+    of_people = sums["table"].map(dict(zip(grid["table"], people, strict=True))).astype(bool)
     for number in _GROUPED_NUMBERS:
-        hidden = ~found["shown"] | (~of_people if number == "households_rounded" else False)
-        found[number] = found[number].round().astype("Int64").mask(hidden)
-    found = found.assign(group=name, sum_of_displayed=True, _last=found["key"].eq(TOTAL))
-    return found.sort_values(["table", "_last", "key"])[list(told.columns)]
+        hidden = ~sums["shown"] | (~of_people if number == "households_rounded" else False)
+        sums[number] = sums[number].round().astype("Int64").mask(hidden)
+    sums = sums.assign(group=name, sum_of_displayed=True, _last=sums["key"].eq(TOTAL))
+    return sums.sort_values(["table", "_last", "key"])[list(displayed.columns)]

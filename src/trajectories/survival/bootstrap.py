@@ -1,4 +1,4 @@
-"""The household bootstrap: whole households drawn again, and the whole of a computation done again on them.
+"""The household bootstrap: whole households are resampled, and the computation is repeated on each resample.
 
 For any statistic of a table of persons, however many steps it takes (Field & Welsh 2007; Davison & Hinkley 1997,
 ch. 3.8). Checked against formulas in tests/unit, and for its coverage in tests/recovery/test_coverage_bootstrap.py.
@@ -109,11 +109,11 @@ def bootstrap(
     values, last_error = np.full((replicates, len(estimate)), np.nan), None
     for i, replicate in enumerate(replicated(data, codes, column, identifiers, replicates, seed)):
         try:
-            drawn = statistic(replicate)
+            replicate_values = statistic(replicate)
         except FAILURES as error:
             last_error = error
         else:
-            values[i] = aligned(as_series(drawn), estimate)
+            values[i] = aligned(as_series(replicate_values), estimate)
     return summary(estimate, values, widened(conf_level, len(names)), last_error)
 
 
@@ -145,8 +145,8 @@ def replicated(
         draw = np.random.default_rng(child).integers(0, n_clusters, n_clusters)
         sizes = size[draw]
         number = np.repeat(np.arange(n_clusters), sizes)  # which draw a row belongs to
-        place = np.arange(len(number)) - (np.cumsum(sizes) - sizes)[number]
-        take = rows[first[draw][number] + place]
+        offset = np.arange(len(number)) - (np.cumsum(sizes) - sizes)[number]
+        take = rows[first[draw][number] + offset]
         frame = data.take(take)
         frame.index = pd.RangeIndex(len(frame))
         fresh = {name: number * len(levels) + code[take] for name, (code, levels) in people.items()}
@@ -169,16 +169,16 @@ def as_series(value: Any) -> pd.Series:
     return series.astype(float)
 
 
-def aligned(drawn: pd.Series, estimate: pd.Series) -> Floats:
+def aligned(replicate: pd.Series, estimate: pd.Series) -> Floats:
     """A replicate's values in the order of the estimate's; missing where a label is not there."""
-    if drawn.index.equals(estimate.index):
-        return drawn.to_numpy()
+    if replicate.index.equals(estimate.index):
+        return replicate.to_numpy()
     if isinstance(estimate.index, pd.RangeIndex):
         raise ValueError(
-            f"statistic: {len(drawn)} values on a replicate, {len(estimate)} on the data: "
+            f"statistic: {len(replicate)} values on a replicate, {len(estimate)} on the data: "
             "a Series or a dict would say which they are"
         )
-    return drawn.reindex(estimate.index).to_numpy()
+    return replicate.reindex(estimate.index).to_numpy()
 
 
 def widened(conf_level: float, clusters: int) -> float:
@@ -191,9 +191,9 @@ def widened(conf_level: float, clusters: int) -> float:
 
 def summary(estimate: pd.Series, values: Floats, tail: float, last_error: Exception | None) -> pd.DataFrame:
     """Standard deviation and percentiles of the replicates that did not fail."""
-    found = np.isfinite(values)
+    finite = np.isfinite(values)
     known = np.isfinite(estimate.to_numpy())
-    failed = (~found).sum(axis=0)
+    failed = (~finite).sum(axis=0)
     too_many = known & (failed > MOST_FAILED * len(values))
     if too_many.any():
         which = ", ".join(map(str, estimate.index[too_many][:5]))
@@ -204,7 +204,7 @@ def summary(estimate: pd.Series, values: Floats, tail: float, last_error: Except
         ) from last_error
     columns = {name: np.full(len(estimate), np.nan) for name in ("se", "lower", "upper")}
     for j in np.flatnonzero(known):
-        drawn = values[found[:, j], j]
-        columns["se"][j] = drawn.std(ddof=1)
-        columns["lower"][j], columns["upper"][j] = np.quantile(drawn, [tail, 1 - tail])
+        finite_values = values[finite[:, j], j]
+        columns["se"][j] = finite_values.std(ddof=1)
+        columns["lower"][j], columns["upper"][j] = np.quantile(finite_values, [tail, 1 - tail])
     return pd.DataFrame({"estimate": estimate.to_numpy(), **columns, "failed": failed}, index=estimate.index)

@@ -30,7 +30,7 @@ class Sample:
     cause: Integers  # where only an event matters: 0 or 1
     entry: Floats | None
     weights: Floats
-    whole: bool  # all weights are whole numbers: frequencies, and the model's standard error holds
+    whole_weights: bool  # all weights are whole numbers: frequencies, and the model's standard error holds
     group: Integers
     levels: NDArray[Any] | None  # the labels `group` counts; None where no group was given
     cluster: Integers | None
@@ -42,8 +42,8 @@ class Sample:
         largest = int(self.cause.max())
         if largest <= 1:
             return np.array([1])
-        seen = np.flatnonzero(np.bincount(self.cause)) if largest <= len(self.cause) + 255 else np.unique(self.cause)
-        return seen[seen > 0]
+        present = np.flatnonzero(np.bincount(self.cause)) if largest <= len(self.cause) + 255 else np.unique(self.cause)
+        return present[present > 0]
 
     @cached_property
     def kinds(self) -> Integers:
@@ -55,18 +55,18 @@ class Sample:
     @property
     def robust(self) -> bool:
         """True where only the jackknife gives a valid standard error."""
-        return self.cluster is not None or not self.whole
+        return self.cluster is not None or not self.whole_weights
 
     @property
     def n_groups(self) -> int:
         return 1 if self.levels is None else len(self.levels)
 
 
-def refuse(name: str, bad: NDArray[np.bool_], what: str) -> None:
+def refuse(name: str, bad: NDArray[np.bool_], fault: str) -> None:
     """Raises if anything is True in `bad`: « time: 3 of 40 values are negative »."""
     count = int(np.count_nonzero(bad))
     if count:
-        raise ValueError(f"{name}: {count} of {bad.size} values {what}")
+        raise ValueError(f"{name}: {count} of {bad.size} values {fault}")
 
 
 def numbers(name: str, values: ArrayLike, like: int | None = None) -> Floats:
@@ -151,13 +151,13 @@ def sample(
     mass = np.broadcast_to(1.0, n) if weights is None else weights_of(weights, n)
     codes, levels = (np.broadcast_to(0, n), None) if group is None else labels("group", group, n)
     clusters = None if cluster is None else labels("cluster", cluster, n)[0]
-    whole = weights is None or bool(np.all(mass == np.floor(mass)))
+    whole_weights = weights is None or bool(np.all(mass == np.floor(mass)))
     if weights is not None and not mass.all():
         used = mass > 0
         ends, kinds, mass, codes = ends[used], kinds[used], mass[used], codes[used]
         starts = None if starts is None else starts[used]
         clusters = None if clusters is None else clusters[used]
-    return Sample(ends, kinds, starts, mass, whole, codes, levels, clusters, weights is None)
+    return Sample(ends, kinds, starts, mass, whole_weights, codes, levels, clusters, weights is None)
 
 
 def one_of(name: str, value: str, allowed: Iterable[str]) -> str:

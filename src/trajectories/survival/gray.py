@@ -50,7 +50,7 @@ def gray_test(
     -------
     DataFrame
         A row per cause seen in the whole sample (1 if none was): cause, statistic, df, p_value. df is the rank of the
-        covariance: the groups less one, fewer where a group tells nothing (censored before any event, or alone in
+        covariance: the groups less one, fewer where a group adds nothing (censored before any event, or alone in
         its stratum).
 
     Raises
@@ -81,14 +81,14 @@ def gray_test(
     """
     if not np.isfinite(rho):
         raise ValueError(f"rho: 1 value, {rho}, is not a finite number")
-    given = sample(time, cause, group=strata)
-    codes, levels = labels("group", group, len(given.time))
-    counts = risk_sets(given)
+    persons = sample(time, cause, group=strata)
+    codes, levels = labels("group", group, len(persons.time))
+    counts = risk_sets(persons)
     tests = [CauseTest.of(len(levels), kind, rho) for kind in counts.causes]
-    for stratum in range(given.n_groups):
-        members = np.flatnonzero(given.group == stratum)
+    for stratum in range(persons.n_groups):
+        members = np.flatnonzero(persons.group == stratum)
         first, last = counts.bounds[stratum], counts.bounds[stratum + 1]
-        walk(tests, counts, first, last, counts.ends[members] - first, codes[members], given.cause[members])
+        walk(tests, counts, first, last, counts.ends[members] - first, codes[members], persons.cause[members])
     rows = []
     for test in tests:
         statistic, df = quadratic_form(test.score, test.covariance)
@@ -212,11 +212,11 @@ class CauseTest:
         self.gather(x, scale, w)
 
         # The other causes, where a group loses someone to them and is not emptied.
-        others = block.left - own
-        g, t = np.nonzero((others > 0) & (after > 0))
+        other_causes = block.left - own
+        g, t = np.nonzero((other_causes > 0) & (after > 0))
         c = np.concatenate([self.running[:, None, :], c], axis=1)
         reached = np.searchsorted(when, t, side="right")
-        lost, n = others[g, t], risk[g, t]
+        lost, n = other_causes[g, t], risk[g, t]
         w = tie_factor(lost, n) * before[g, t] ** 2 * lost / n**2
         scale = divide(ahead[t], after[g, t])
         x = -scale[:, None] * c[g, reached]

@@ -75,9 +75,9 @@ def cumulative_incidence(
     [0.5, 0.25]
     """
     one_of("variance", variance, VARIANCES)
-    given = sample(time, cause, entry=entry, weights=weights, cluster=cluster, group=group)
-    counts = risk_sets(given)
-    kind = "jackknife" if given.robust else variance
+    persons = sample(time, cause, entry=entry, weights=weights, cluster=cluster, group=group)
+    counts = risk_sets(persons)
+    kind = "jackknife" if persons.robust else variance
     survival = survival_of(counts)
     before = counts.before(survival, 1.0)
     shape = (len(counts.causes), len(counts.time))
@@ -92,7 +92,7 @@ def cumulative_incidence(
         incidence[incidence > 1 - ROUNDING] = 1.0  # a sum of shares may be 1 − 1e-16
         if kind == "jackknife":
             everywhere = steps.carried(incidence)
-            spread = jackknife_variance(given, counts, int(counts.causes[i]), d, everywhere, before)[steps.at]
+            spread = jackknife_variance(persons, counts, int(counts.causes[i]), d, everywhere, before)[steps.at]
         elif lost is not None:
             spread = greenwood_variance(counts, steps, share, incidence, before, lost)
         else:
@@ -108,17 +108,17 @@ def cumulative_incidence(
         "n_risk": np.broadcast_to(counts.n_risk, shape),
         "n_event": counts.n_event,
     }
-    return in_order(fixed | columns, given, counts)
+    return in_order(fixed | columns, persons, counts)
 
 
-def in_order(columns: dict[str, NDArray], given: Sample, counts: RiskSets) -> pd.DataFrame:
+def in_order(columns: dict[str, NDArray], persons: Sample, counts: RiskSets) -> pd.DataFrame:
     """A table of causes × rows: group, then cause, then time."""
     group = np.broadcast_to(counts.group, (len(counts.causes), len(counts.time)))
     flat = {name: values.reshape(-1) for name, values in columns.items()}
-    if given.levels is None:
-        return with_groups(flat, given, group)
+    if persons.levels is None:
+        return with_groups(flat, persons, group)
     order = np.argsort(group.reshape(-1), kind="stable")
-    return with_groups({name: values[order] for name, values in flat.items()}, given, group.reshape(-1)[order])
+    return with_groups({name: values[order] for name, values in flat.items()}, persons, group.reshape(-1)[order])
 
 
 def moments(steps: Steps, level: Floats, a: Floats, b: Floats, c: Floats) -> Floats:
@@ -167,7 +167,7 @@ def aalen_variance(
 
 
 def jackknife_variance(
-    given: Sample, counts: RiskSets, cause: int, d: Floats, incidence: Floats, before: Floats
+    persons: Sample, counts: RiskSets, cause: int, d: Floats, incidence: Floats, before: Floats
 ) -> Floats:
     """Σ over clusters of squared influence on F_k.
 
@@ -186,9 +186,9 @@ def jackknife_variance(
     at_risk = (b0 * f0 - g0, -b0, np.ones_like(b0))
 
     f1, g1 = incidence[counts.ends], drift[counts.ends]
-    own = np.where(given.cause > 0, divide(np.ones_like(total), n - out)[counts.ends], 0.0)
+    own = np.where(persons.cause > 0, divide(np.ones_like(total), n - out)[counts.ends], 0.0)
     slope = total[counts.ends] - b0 - own
-    hit = np.where(given.cause == cause, divide(before, n)[counts.ends], 0.0)
+    hit = np.where(persons.cause == cause, divide(before, n)[counts.ends], 0.0)
     value = at_risk[0] - b0 * f1 + g1 + hit
     after = (value - slope * f1, slope, np.zeros_like(b0))
-    return influence_variance(given, counts, at_risk, after, (np.ones_like(total), incidence, drift))
+    return influence_variance(persons, counts, at_risk, after, (np.ones_like(total), incidence, drift))

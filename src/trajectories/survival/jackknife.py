@@ -17,22 +17,22 @@ from trajectories.survival.risk import RiskSets
 
 
 def influence_variance(
-    given: Sample, counts: RiskSets, at_risk: Sequence[Floats], after: Sequence[Floats], basis: Sequence[Floats]
+    persons: Sample, counts: RiskSets, at_risk: Sequence[Floats], after: Sequence[Floats], basis: Sequence[Floats]
 ) -> Floats:
     """Σ over clusters of (Σ w_i influence_i(t))², at each row.
 
     Parameters
     ----------
-    given, counts : the sample and its risk sets
+    persons, counts : the sample and its risk sets
     at_risk, after : m arrays of shape (n,)
         Coefficients of each person's influence while at risk, and from the row where the person ends.
     basis : m arrays of shape (rows,)
         The functions of time that the coefficients multiply.
     """
-    persons = np.arange(len(given.time))
-    cluster = persons if given.cluster is None else given.cluster
+    each_person = np.arange(len(persons.time))
+    cluster = each_person if persons.cluster is None else persons.cluster
     # A household with members in two groups is a cluster of each curve.
-    cluster = given.group * (cluster.max() + 1) + cluster
+    cluster = persons.group * (cluster.max() + 1) + cluster
     row = np.concatenate([counts.enters, counts.ends])
     order = np.lexsort((row, np.tile(cluster, 2)))
     row, owner = row[order], np.tile(cluster, 2)[order]
@@ -41,7 +41,7 @@ def influence_variance(
 
     later = np.empty((m, len(row)))
     for j in range(m):
-        change = np.concatenate([given.weights * at_risk[j], given.weights * (after[j] - at_risk[j])])[order]
+        change = np.concatenate([persons.weights * at_risk[j], persons.weights * (after[j] - at_risk[j])])[order]
         later[j] = running(change, first)
     earlier = np.zeros_like(later)
     earlier[:, 1:] = later[:, :-1]

@@ -30,16 +30,16 @@ def survival_of(counts: RiskSets) -> Floats:
     return counts.along(np.cumprod, divide(counts.n_risk - counts.all_events, counts.n_risk))
 
 
-def hazard_influence(given: Sample, counts: RiskSets, left: Counts) -> Floats:
+def hazard_influence(persons: Sample, counts: RiskSets, denominator: Counts) -> Floats:
     """Jackknife variance of Σ d/left/n …: of −log S for left = n − d, of Nelson–Aalen's sum for left = n."""
     d, n = counts.all_events, counts.n_risk
-    step = divide(d, n * left)
+    step = divide(d, n * denominator)
     total = counts.along(np.cumsum, step)
     at_entry = counts.before(total, 0.0)[counts.enters]
-    own = np.where(given.cause > 0, divide(np.ones_like(total), left)[counts.ends], 0.0)
+    own = np.where(persons.cause > 0, divide(np.ones_like(total), denominator)[counts.ends], 0.0)
     after = total[counts.ends] - at_entry - own
     ones, zeros = np.ones_like(own), np.zeros_like(own)
-    return influence_variance(given, counts, (-at_entry, ones), (after, zeros), (np.ones_like(total), total))
+    return influence_variance(persons, counts, (-at_entry, ones), (after, zeros), (np.ones_like(total), total))
 
 
 def kaplan_meier(
@@ -102,17 +102,17 @@ def kaplan_meier(
     >>> kaplan_meier([6, 12, 12, 24], [1, 1, 0, 0])[["time", "n_risk", "survival"]].to_numpy().tolist()
     [[6.0, 4.0, 0.75], [12.0, 3.0, 0.5], [24.0, 1.0, 0.5]]
     """
-    given = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=group, cause_name="event")
-    counts = risk_sets(given)
+    persons = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=group, cause_name="event")
+    counts = risk_sets(persons)
     d, n = counts.all_events.astype(float), counts.n_risk.astype(float)
-    left, hazard = n - d, divide(d, n)
-    survival = counts.along(np.cumprod, divide(left, n))
+    staying, hazard = n - d, divide(d, n)
+    survival = counts.along(np.cumprod, divide(staying, n))
     cumulative = counts.along(np.cumsum, hazard)
-    if given.robust:
-        se = survival * np.sqrt(hazard_influence(given, counts, left))
-        hazard_se = np.sqrt(hazard_influence(given, counts, n))
+    if persons.robust:
+        se = survival * np.sqrt(hazard_influence(persons, counts, staying))
+        hazard_se = np.sqrt(hazard_influence(persons, counts, n))
     else:
-        greenwood, variance = (counts.along(np.cumsum, divide(hazard, x)) for x in (left, n))
+        greenwood, variance = (counts.along(np.cumsum, divide(hazard, x)) for x in (staying, n))
         se, hazard_se = (np.sqrt(x, out=x) for x in (greenwood, variance))
         se *= survival
         se[survival == 0] = np.nan
@@ -129,7 +129,7 @@ def kaplan_meier(
         "cumulative_hazard": cumulative,
         "cumulative_hazard_se": hazard_se,
     }
-    return with_groups(columns, given, counts.group)
+    return with_groups(columns, persons, counts.group)
 
 
 def quantiles(curve: pd.DataFrame, p: Sequence[float] = (0.25, 0.5, 0.75)) -> pd.DataFrame:
@@ -173,13 +173,13 @@ def quantiles(curve: pd.DataFrame, p: Sequence[float] = (0.25, 0.5, 0.75)) -> pd
     return pd.DataFrame({"p": shares, **read})
 
 
-def crossing(time: Floats, left: Floats, p: Floats) -> Floats:
+def crossing(time: Floats, share_left: Floats, p: Floats) -> Floats:
     """Where the share that has left reaches each p (R's rule)."""
-    time, left = np.append(0.0, time), np.append(0.0, left)
-    known = ~np.isnan(left)
+    time, share_left = np.append(0.0, time), np.append(0.0, share_left)
+    known = ~np.isnan(share_left)
     # Only the start of each flat step matters: its end is where the next one starts.
-    start = known & np.append(True, left[1:] != left[:-1])
-    at, level = time[start], left[start]
+    start = known & np.append(True, share_left[1:] != share_left[:-1])
+    at, level = time[start], share_left[start]
     # With delayed entry a limit may come back: the first crossing counts.
     level = np.maximum.accumulate(level)
     result = np.full(len(p), np.nan)
@@ -193,7 +193,7 @@ def crossing(time: Floats, left: Floats, p: Floats) -> Floats:
             continue
         if len(passed):
             result[i] = (at[reached[0]] + at[passed[0]]) / 2
-        elif known[-1] and abs(left[-1] - share) < TIE:
+        elif known[-1] and abs(share_left[-1] - share) < TIE:
             result[i] = (at[reached[0]] + time[-1]) / 2
     return result
 
@@ -205,7 +205,7 @@ def crossing(time: Floats, left: Floats, p: Floats) -> Floats:
 # `summary(survfit, rmean = τ)` and survRM2 in tests/golden/test_rmst.py.
 
 
-def means(given: Sample, counts: RiskSets, horizon: float) -> tuple[Floats, Floats, Floats]:
+def means(persons: Sample, counts: RiskSets, horizon: float) -> tuple[Floats, Floats, Floats]:
     """Per group μ(τ) and its model variance; per person the weighted influence on μ of the person's group."""
     if not (np.isfinite(horizon) and horizon > 0):
         raise ValueError(f"horizon: 1 value, {horizon}, is not a positive number")
@@ -223,8 +223,8 @@ def means(given: Sample, counts: RiskSets, horizon: float) -> tuple[Floats, Floa
     variance = np.add.reduceat(np.where(inside, area**2 * divide(d, n * (n - d)), 0.0), first)
     total = counts.along(np.cumsum, share)
     spent = total[counts.ends] - counts.before(total, 0.0)[counts.enters]
-    own = np.where(given.cause > 0, loss[counts.ends], 0.0)
-    return mean, variance, given.weights * (spent - own)
+    own = np.where(persons.cause > 0, loss[counts.ends], 0.0)
+    return mean, variance, persons.weights * (spent - own)
 
 
 def restricted_mean(
@@ -275,16 +275,16 @@ def restricted_mean(
     >>> restricted_mean([6, 12, 12, 24], [1, 1, 0, 0], 12)["mean"].tolist()
     [10.5]
     """
-    given = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=group, cause_name="event")
-    mean, variance, influence = means(given, risk_sets(given), horizon)
-    if given.robust:
-        variance = np.zeros(given.n_groups)
-        for g in range(given.n_groups):
-            only = np.where(given.group == g, influence, 0.0)[:, None]
-            variance[g] = (cluster_sums(only, given.cluster) ** 2).sum()
+    persons = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=group, cause_name="event")
+    mean, variance, influence = means(persons, risk_sets(persons), horizon)
+    if persons.robust:
+        variance = np.zeros(persons.n_groups)
+        for g in range(persons.n_groups):
+            only = np.where(persons.group == g, influence, 0.0)[:, None]
+            variance[g] = (cluster_sums(only, persons.cluster) ** 2).sum()
     se, z = np.sqrt(variance), normal_quantile(conf_level)
     columns = {"horizon": float(horizon), "mean": mean, "se": se, "lower": mean - z * se, "upper": mean + z * se}
-    first = {} if given.levels is None else {"group": given.levels}
+    first = {} if persons.levels is None else {"group": persons.levels}
     return pd.DataFrame({**first, **columns})
 
 
@@ -331,17 +331,17 @@ def restricted_mean_difference(
     >>> table["estimate"].round(4).tolist()
     [-1.5, 0.8333]
     """
-    given = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=group, cause_name="event")
-    if given.n_groups != 2:
-        raise ValueError(f"group: {given.n_groups} labels, 2 expected")
-    mean, variance, influence = means(given, risk_sets(given), horizon)
+    persons = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=group, cause_name="event")
+    if persons.n_groups != 2:
+        raise ValueError(f"group: {persons.n_groups} labels, 2 expected")
+    mean, variance, influence = means(persons, risk_sets(persons), horizon)
     z, rows = normal_quantile(conf_level), []
     for measure, estimate, slope in (
         ("difference", mean[1] - mean[0], np.array([-1.0, 1.0])),
         ("ratio", np.log(mean[1] / mean[0]), np.array([-1.0, 1.0]) / mean),
     ):
-        if given.robust:
-            spread = (cluster_sums((influence * slope[given.group])[:, None], given.cluster) ** 2).sum()
+        if persons.robust:
+            spread = (cluster_sums((influence * slope[persons.group])[:, None], persons.cluster) ** 2).sum()
         else:
             spread = (slope**2 * variance).sum()
         se = float(np.sqrt(spread))

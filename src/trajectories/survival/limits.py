@@ -57,9 +57,9 @@ def incidence_limits(incidence: Floats, se: Floats, conf_level: float = 0.95) ->
 
 def positive_limits(estimate: Floats, se: Floats, conf_level: float = 0.95) -> tuple[Floats, Floats]:
     """Limits of a quantity above 0, on the scale of its logarithm; 0 and 0 at 0."""
-    some = estimate > 0
-    width = np.minimum(normal_quantile(conf_level) * se / np.where(some, estimate, 1.0), LARGEST)
-    return np.where(some, estimate * np.exp(-width), 0.0), np.where(some, estimate * np.exp(width), 0.0)
+    positive = estimate > 0
+    width = np.minimum(normal_quantile(conf_level) * se / np.where(positive, estimate, 1.0), LARGEST)
+    return np.where(positive, estimate * np.exp(-width), 0.0), np.where(positive, estimate * np.exp(width), 0.0)
 
 
 def chi2_tail(statistic: ArrayLike, df: ArrayLike) -> Floats:

@@ -95,56 +95,56 @@ def logrank_test(
     >>> round(result.statistic, 4), result.df, round(result.p_value, 4)
     (2.5567, 1, 0.1098)
     """
-    given = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=strata, cause_name="event")
+    persons = sample(time, event, entry=entry, weights=weights, cluster=cluster, group=strata, cause_name="event")
     codes, levels = labels("group", group, np.size(time))
     if weights is not None:
         codes = codes[np.asarray(weights, dtype=float) > 0]
-    k, counts = len(levels), risk_sets(given)
-    mass = None if given.unweighted else given.weights
+    k, counts = len(levels), risk_sets(persons)
+    mass = None if persons.unweighted else persons.weights
     weight = counts.before(survival_of(counts), 1.0) ** rho
     rows = np.flatnonzero(counts.all_events > 0)
-    at_risk, events = by_group(given, counts, codes, k, rows)
+    at_risk, events = by_group(persons, counts, codes, k, rows)
     n, d, factor = at_risk.sum(axis=0), events.sum(axis=0), weight[rows]
     share = at_risk / n
-    seen, expected = events @ factor, share @ (factor * d)
-    if given.robust:
+    observed, expected = events @ factor, share @ (factor * d)
+    if persons.robust:
         share_of_rows = np.zeros((k, len(weight)))
         share_of_rows[:, rows] = share
-        influence = cluster_sums(score_residuals(given, counts, codes, share_of_rows, weight), given.cluster)
+        influence = cluster_sums(score_residuals(persons, counts, codes, share_of_rows, weight), persons.cluster)
         covariance = influence.T @ influence
     else:
         across = share * (factor**2 * d * divide(n - d, n - 1))
         covariance = np.diag(across.sum(axis=1)) - across @ share.T
-    statistic, df = quadratic_form(seen - expected, covariance)
+    statistic, df = quadratic_form(observed - expected, covariance)
     number = np.bincount(codes, mass, k).astype(float)
-    table = pd.DataFrame({"group": levels, "n": number, "observed": seen, "expected": expected})
+    table = pd.DataFrame({"group": levels, "n": number, "observed": observed, "expected": expected})
     return TestResult(statistic, df, float(chi2_tail(statistic, df)), table, covariance)
 
 
-def by_group(given: Sample, counts: RiskSets, codes: Integers, k: int, rows: Integers) -> tuple[Floats, Floats]:
+def by_group(persons: Sample, counts: RiskSets, codes: Integers, k: int, rows: Integers) -> tuple[Floats, Floats]:
     """Persons of each compared group at risk, and with the event, at some rows: k × rows."""
     n_rows = len(counts.time)
     at_risk, events = np.empty((k, len(rows))), np.empty((k, len(rows)))
     for j in range(k):
         own = np.flatnonzero(codes == j)
-        mass, ends = given.weights[own], counts.ends[own]
+        mass, ends = persons.weights[own], counts.ends[own]
         ended = np.bincount(ends, mass, n_rows)
         entered = np.bincount(counts.enters[own], mass, n_rows)
         at_risk[j] = (counts.along(np.cumsum, entered) - counts.along(np.cumsum, ended) + ended)[rows]
-        events[j] = np.bincount(ends, mass * (given.cause[own] > 0), n_rows)[rows]
-    return (at_risk if given.whole else np.maximum(at_risk, 0.0)), events  # rounding of a difference of sums
+        events[j] = np.bincount(ends, mass * (persons.cause[own] > 0), n_rows)[rows]
+    return (at_risk if persons.whole_weights else np.maximum(at_risk, 0.0)), events  # rounding of a difference of sums
 
 
-def score_residuals(given: Sample, counts: RiskSets, codes: Integers, share: Floats, weight: Floats) -> Floats:
+def score_residuals(persons: Sample, counts: RiskSets, codes: Integers, share: Floats, weight: Floats) -> Floats:
     """w_i ∫ K(t)(Z_i − p(t)) dM_i(t), n × k; `share` p of each group at every row with an event."""
     hazard = weight * divide(counts.all_events, counts.n_risk)
     total = counts.along(np.cumsum, hazard)
     mean = counts.along(np.cumsum, share * hazard)
     spent = total[counts.ends] - counts.before(total, 0.0)[counts.enters]
     drift = (mean[:, counts.ends] - counts.before(mean, 0.0)[:, counts.enters]).T
-    own = np.where(given.cause > 0, weight[counts.ends], 0.0)
+    own = np.where(persons.cause > 0, weight[counts.ends], 0.0)
     member = np.eye(len(share))[codes]
-    return given.weights[:, None] * (member * (own - spent)[:, None] - own[:, None] * share[:, counts.ends].T + drift)
+    return persons.weights[:, None] * (member * (own - spent)[:, None] - own[:, None] * share[:, counts.ends].T + drift)
 
 
 def quadratic_form(difference: Floats, covariance: Floats) -> tuple[float, int]:

@@ -58,5 +58,6 @@ def pool(
         observed = (complete_df + 1) / (complete_df + 3) * complete_df * (1 - share)
         df = 1 / (1 / df + 1 / observed)
     half = stats.t.ppf(0.5 + conf_level / 2, df) * np.sqrt(total)
-    return pd.Series({"estimate": mean, "se": np.sqrt(total), "lower": mean - half, "upper": mean + half,
-                      "df": df, "missing": share})  # fmt: skip
+    return pd.Series(
+        {"estimate": mean, "se": np.sqrt(total), "lower": mean - half, "upper": mean + half, "df": df, "missing": share}
+    )

@@ -121,8 +121,8 @@ def whole_numbers(values: Floats) -> Integers | None:
     """The values as whole numbers from 0 up, where they all are, and small enough to be counted one by one."""
     if values.max() > LONGEST_GRID or (values[:100] != np.floor(values[:100])).any():  # the first few tell most
         return None
-    whole = values.astype(np.int64)
-    return whole if np.array_equal(whole, values) else None
+    integers = values.astype(np.int64)
+    return integers if np.array_equal(integers, values) else None
 
 
 def by_month(time: Floats, entry: Floats | None) -> tuple[Floats, Integers, Integers] | None:
@@ -159,31 +159,31 @@ def ranks(time: Floats, entry: Floats | None = None) -> tuple[Floats, Integers, 
     return heads, put_back(end, order), put_back(enter, order)
 
 
-def risk_sets(given: Sample) -> RiskSets:
+def risk_sets(persons: Sample) -> RiskSets:
     """The count table of a checked sample."""
-    if (months := by_month(given.time, given.entry)) is not None:
-        return counted_by_rank(given, *months)
-    width = tie_width(given.time)
-    if given.n_groups == 1:
-        order, heads, end, enter = in_order(given.time, given.entry, width)
-        return counted(given, heads, np.zeros(len(heads), np.int64), end, enter, order)
-    by_group = np.argsort(given.group.astype(np.min_scalar_type(given.n_groups)), kind="stable")
-    cuts = np.searchsorted(given.group[by_group], np.arange(1, given.n_groups))
+    if (months := by_month(persons.time, persons.entry)) is not None:
+        return counted_by_rank(persons, *months)
+    width = tie_width(persons.time)
+    if persons.n_groups == 1:
+        order, heads, end, enter = in_order(persons.time, persons.entry, width)
+        return counted(persons, heads, np.zeros(len(heads), np.int64), end, enter, order)
+    by_group = np.argsort(persons.group.astype(np.min_scalar_type(persons.n_groups)), kind="stable")
+    cuts = np.searchsorted(persons.group[by_group], np.arange(1, persons.n_groups))
     size, parts = 0, []
     for g, own in enumerate(np.split(by_group, cuts)):
         if len(own):  # a group in which all have a weight of 0 has no row
-            entry = None if given.entry is None else given.entry[own]
-            order, heads, end, enter = in_order(given.time[own], entry, width)
+            entry = None if persons.entry is None else persons.entry[own]
+            order, heads, end, enter = in_order(persons.time[own], entry, width)
             parts.append((heads, np.full(len(heads), g), size + end, size + enter, own[order]))
             size += len(heads)
-    return counted(given, *(np.concatenate(part) for part in zip(*parts, strict=True)))
+    return counted(persons, *(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def counted_by_rank(given: Sample, heads: Floats, end: Integers, enter: Integers) -> RiskSets:
+def counted_by_rank(persons: Sample, heads: Floats, end: Integers, enter: Integers) -> RiskSets:
     """The counts of persons of whom `ranks` are known among the times `heads`, those of all groups."""
-    n_heads, n_cells = len(heads), given.n_groups * len(heads)
-    if given.n_groups > 1:
-        end, enter = given.group * n_heads + end, given.group * n_heads + enter
+    n_heads, n_cells = len(heads), persons.n_groups * len(heads)
+    if persons.n_groups > 1:
+        end, enter = persons.group * n_heads + end, persons.group * n_heads + enter
     if n_cells <= 4 * len(end) + 10_000:
         ends_here = np.bincount(end, minlength=n_cells) > 0
         cells = np.flatnonzero(ends_here)
@@ -192,35 +192,35 @@ def counted_by_rank(given: Sample, heads: Floats, end: Integers, enter: Integers
     else:  # many groups that share few times
         cells, end = np.unique(end, return_inverse=True)
         enter = np.searchsorted(cells, enter)
-    return counted(given, heads[cells % n_heads], cells // n_heads, end, enter)
+    return counted(persons, heads[cells % n_heads], cells // n_heads, end, enter)
 
 
 def counted(
-    given: Sample, time: Floats, group: Integers, end: Integers, enter: Integers, order: Integers | None = None
+    persons: Sample, time: Floats, group: Integers, end: Integers, enter: Integers, order: Integers | None = None
 ) -> RiskSets:
     """The counts of rows (time, group): each person, in some `order`, is at risk from the row `enter` to `end`."""
     refuse("time", end < enter, "are not after their entry (to 1.5e-8)")
-    kind, mass = given.kinds, None if given.unweighted else given.weights
+    kind, mass = persons.kinds, None if persons.unweighted else persons.weights
     if order is not None:
         kind, mass = kind[order], None if mass is None else mass[order]
-    n_rows, n_kinds = len(time), len(given.causes) + 1
+    n_rows, n_kinds = len(time), len(persons.causes) + 1
     kinds = np.bincount(kind * n_rows + end, mass, n_kinds * n_rows).reshape(n_kinds, n_rows)
     ended = kinds.sum(axis=0)
     n_risk = np.cumsum(np.bincount(enter, mass, n_rows)) - np.cumsum(ended) + ended
-    if not given.whole:
+    if not persons.whole_weights:
         # Weights that are not whole numbers leave a rounding error in a difference of sums. Where everyone at risk
         # leaves, the numbers must be equal, or a curve that is 0 would be 1e-17.
         after = np.cumsum(np.bincount(enter, minlength=n_rows) - np.bincount(end, minlength=n_rows))
         n_risk = np.where(after == 0, ended, n_risk)
     elif mass is not None:
         kinds, n_risk = (np.rint(x).astype(np.int64) for x in (kinds, n_risk))
-    bounds = np.searchsorted(group, np.arange(given.n_groups + 1))
-    return RiskSets(bounds, time, group, given.causes, n_risk, kinds[1:], kinds[0], order, enter, end)
+    bounds = np.searchsorted(group, np.arange(persons.n_groups + 1))
+    return RiskSets(bounds, time, group, persons.causes, n_risk, kinds[1:], kinds[0], order, enter, end)
 
 
-def with_groups(columns: dict[str, NDArray], given: Sample, rows: Integers) -> pd.DataFrame:
+def with_groups(columns: dict[str, NDArray], persons: Sample, rows: Integers) -> pd.DataFrame:
     """A table of `columns`, with the labels of `rows` (group codes) as its first column where groups were given."""
-    first = {} if given.levels is None else {"group": given.levels[rows]}
+    first = {} if persons.levels is None else {"group": persons.levels[rows]}
     return pd.DataFrame({**first, **columns}, copy=False)
 
 
@@ -268,14 +268,14 @@ def life_table(
     >>> life_table([3, 5, 5, 8], [1, 0, 2, 0])[["time", "n_risk", "n_event", "n_censor"]].to_numpy().tolist()
     [[3.0, 4.0, 1.0, 0.0], [5.0, 3.0, 1.0, 1.0], [8.0, 1.0, 0.0, 1.0]]
     """
-    given = sample(time, cause, entry=entry, weights=weights, group=group)
-    counts = risk_sets(given)
+    persons = sample(time, cause, entry=entry, weights=weights, group=group)
+    counts = risk_sets(persons)
     columns = {
         "time": counts.time,
         "n_risk": counts.n_risk,
         "n_event": counts.n_event.sum(axis=0),
         "n_censor": counts.n_censor,
-        "n_entry": np.bincount(counts.enters, given.weights, len(counts.time)).astype(counts.n_risk.dtype),
+        "n_entry": np.bincount(counts.enters, persons.weights, len(counts.time)).astype(counts.n_risk.dtype),
     }
     columns |= {f"n_event_{k}": row for k, row in zip(counts.causes, counts.n_event, strict=True)}
-    return with_groups(columns, given, counts.group)
+    return with_groups(columns, persons, counts.group)

@@ -64,8 +64,8 @@ class MonthGrid:
 
 def snap(values: Floats) -> Floats:
     """Values next to a whole number become it."""
-    whole = np.rint(values)
-    return np.where(np.isclose(values, whole, rtol=0.0, atol=NEAR), whole, values)
+    nearest = np.rint(values)
+    return np.where(np.isclose(values, nearest, rtol=0.0, atol=NEAR), nearest, values)
 
 
 def month_grid(lower: ArrayLike, upper: ArrayLike, cause: ArrayLike, entry: ArrayLike | None) -> MonthGrid:
@@ -143,11 +143,11 @@ def patterns_of(grid: MonthGrid) -> Patterns:
     missing = grid.exits & ~known
     block = np.where(grid.cause == UNKNOWN, n_causes if n_causes > 1 else 0, grid.cause)
     key = (block * (months + 1) + grid.left) * (months + 1) + grid.right
-    distinct, place = np.unique(key[missing], return_inverse=True)
+    distinct, pattern = np.unique(key[missing], return_inverse=True)
     slot = np.where(known, block * months + grid.right, grid.right)
-    slot[missing] = place
-    rest, right = np.divmod(distinct, months + 1)
-    cause, left = np.divmod(rest, months + 1)
+    slot[missing] = pattern
+    remainder, right = np.divmod(distinct, months + 1)
+    cause, left = np.divmod(remainder, months + 1)
     start = cause * (months + 1)
     return Patterns(n_causes, months, cause, left, right, slot, missing, start + left, start + right + 1)
 
@@ -329,20 +329,20 @@ def fit(em: MonthEM, weights: Weights, start: Floats, *, tolerance: float, max_s
     result = start.copy()
     live, w, h0 = np.arange(wide), weights, start
     path: list[float] = []
-    steps = 0
-    while steps < max_steps:
+    iterations = 0
+    while iterations < max_steps:
         h1, _ = em.step(h0, w)
         h2, ll1 = em.step(h1, w)
         far = extrapolate(h0, h1, h2)
         h3, ll_far = em.step(far, w)
-        steps += 3
+        iterations += 3
         good = ll_far >= ll1
         new = np.where(good, h3, h2)
-        moved = np.abs(curves(new) - curves(h0)).max(axis=(0, 1))
+        change = np.abs(curves(new) - curves(h0)).max(axis=(0, 1))
         result[..., live] = new
         if live[0] == 0:
             path.append(float(np.where(good, ll_far, ll1)[0]))
-        going = moved >= tolerance
+        going = change >= tolerance
         if not going.any():
             live = live[:0]
             break
@@ -351,4 +351,4 @@ def fit(em: MonthEM, weights: Weights, start: Floats, *, tolerance: float, max_s
         h0 = new
     _, loglik = em.step(result, weights)
     path.append(float(loglik[0]))
-    return Fit(result, loglik, path, steps, not len(live))
+    return Fit(result, loglik, path, iterations, not len(live))

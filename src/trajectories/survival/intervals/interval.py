@@ -91,11 +91,11 @@ class IntervalCurve:
         """
         rng = np.random.default_rng(seed)
         n = sum(len(f.stays) for f in self.fits)
-        drawn = np.zeros((m, n, 2), dtype=np.int64)
-        for one in self.fits:
-            month, cause = draw_exits(one.grid, one.hazards, m, rng)
-            drawn[:, one.stays, 0], drawn[:, one.stays, 1] = month, cause
-        return drawn
+        draws = np.zeros((m, n, 2), dtype=np.int64)
+        for group_fit in self.fits:
+            month, cause = draw_exits(group_fit.grid, group_fit.hazards, m, rng)
+            draws[:, group_fit.stays, 0], draws[:, group_fit.stays, 1] = month, cause
+        return draws
 
 
 def interval_incidence(
@@ -185,11 +185,11 @@ def interval_incidence(
     fits, tables = [], []
     for g, child in enumerate(seeds):
         stays = np.flatnonzero(codes == g)
-        one, drawn = fit_group(grid, stays, mass, household, replicates, np.random.default_rng(child))
-        table = group_table(one, drawn, conf_level, support)
+        group_fit, replicate_curves = fit_group(grid, stays, mass, household, replicates, np.random.default_rng(child))
+        table = group_table(group_fit, replicate_curves, conf_level, support)
         if levels is not None:
             table.insert(0, "group", np.full(len(table), levels[g]))
-        fits.append(one)
+        fits.append(group_fit)
         tables.append(table)
     return IntervalCurve(
         pd.concat(tables, ignore_index=True),
@@ -207,10 +207,10 @@ def of_stays(grid: MonthGrid, chosen: np.ndarray) -> MonthGrid:
 
 
 def fit_group(
-    whole: MonthGrid, stays: Integers, mass: Floats, household: Integers, replicates: int, rng: np.random.Generator
+    all_stays: MonthGrid, stays: Integers, mass: Floats, household: Integers, replicates: int, rng: np.random.Generator
 ) -> tuple[GroupFit, Floats | None]:
     """The fit of one group, and the curves of its replicates: (causes + 1) × months × replicates, S first."""
-    grid = of_stays(whole, stays)
+    grid = of_stays(all_stays, stays)
     used = grid.at_risk & (mass[stays] > 0)
     months = grid.last_month + 1
     shape = (len(grid.names), months)
@@ -227,11 +227,11 @@ def fit_group(
     result = fit(em, weights, flat, tolerance=FIT_TOLERANCE)
     hazards = np.zeros(shape)
     hazards[:, : patterns.n_months] = result.hazards[..., 0]
-    one = GroupFit(
+    group_fit = GroupFit(
         stays, grid, hazards, float(result.log_likelihood[0]), result.path, result.iterations, result.converged
     )
     if not replicates:
-        return one, None
+        return group_fit, None
 
     # A hazard of 0 could not come back in a replicate: it starts between the fit and the even start.
     start = (result.hazards + em.step(flat, weights)[0]) / 2
@@ -239,25 +239,25 @@ def fit_group(
     _, owner = np.unique(household[stays], return_inverse=True)
     n_owners = int(owner.max()) + 1
     chunk = max(16, CELLS_AT_ONCE // max(len(stays), len(patterns.cause), 1))
-    drawn = []
+    chunks = []
     for done in range(0, replicates, chunk):
         size = min(chunk, replicates - done)
         times_drawn = rng.multinomial(n_owners, np.full(n_owners, 1 / n_owners), size=size)
         replicate = weigh(risk, patterns, times_drawn[:, owner[used]] * mass[stays][used])
         start_all = np.repeat(start, size, axis=2) * (em.start(replicate) > 0)
-        moved = fit(em, replicate, start_all, tolerance=REPLICATE_TOLERANCE, max_steps=REPLICATE_STEPS)
-        drawn.append(curves(moved.hazards))
-    incidence = np.concatenate(drawn, axis=2)
+        replicate_fit = fit(em, replicate, start_all, tolerance=REPLICATE_TOLERANCE, max_steps=REPLICATE_STEPS)
+        chunks.append(curves(replicate_fit.hazards))
+    incidence = np.concatenate(chunks, axis=2)
     # Months after the last one at risk (known only from stays that enter and end in one month) repeat it.
     incidence = np.pad(incidence, ((0, 0), (0, months - patterns.n_months), (0, 0)), mode="edge")
-    return one, np.concatenate([1 - incidence.sum(axis=0, keepdims=True), incidence])
+    return group_fit, np.concatenate([1 - incidence.sum(axis=0, keepdims=True), incidence])
 
 
-def bootstrap_limits(values: Floats, drawn: Floats | None, conf_level: float, is_survival: bool) -> list[Floats]:
+def bootstrap_limits(values: Floats, replicates: Floats | None, conf_level: float, is_survival: bool) -> list[Floats]:
     """se, lower and upper of one curve (months) from its replicates (months × replicates)."""
-    if drawn is None or drawn.shape[1] < 2:
+    if replicates is None or replicates.shape[1] < 2:
         return [np.full(len(values), np.nan)] * 3
-    se = drawn.std(axis=1, ddof=1)
+    se = replicates.std(axis=1, ddof=1)
     survival = values if is_survival else 1 - values
     inside = (survival > 0) & (survival < 1)
     s = np.where(inside, survival, 0.5)
@@ -265,17 +265,17 @@ def bootstrap_limits(values: Floats, drawn: Floats | None, conf_level: float, is
     normal = inside & (se < s * -np.log(s))
     limits = (survival_limits if is_survival else incidence_limits)(values, np.where(normal, se, 0.0), conf_level)
     tail = (1 - conf_level) / 2
-    percentiles = np.quantile(drawn, [tail, 1 - tail], axis=1)
+    percentiles = np.quantile(replicates, [tail, 1 - tail], axis=1)
     lower = np.where(normal, limits[0], np.minimum(percentiles[0], values))
     upper = np.where(normal, limits[1], np.maximum(percentiles[1], values))
     return [se, np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)]
 
 
-def group_table(one: GroupFit, drawn: Floats | None, conf_level: float, support: int) -> pd.DataFrame:
+def group_table(group_fit: GroupFit, replicates: Floats | None, conf_level: float, support: int) -> pd.DataFrame:
     """The rows of one group, cause 0 (S) first."""
-    grid = one.grid
+    grid = group_fit.grid
     months = np.arange(grid.first_month, grid.last_month + 1)
-    incidence = curves(one.hazards[..., None])[..., 0]
+    incidence = curves(group_fit.hazards[..., None])[..., 0]
     risk = grid.at_risk
     present = at_or_after(grid.right[risk], months) - at_or_after(grid.enter[risk], months + 1)
     confirmed = at_or_after(grid.confirmed, months)
@@ -283,8 +283,8 @@ def group_table(one: GroupFit, drawn: Floats | None, conf_level: float, support:
     for c, name in enumerate((0, *grid.names)):
         values = (1 - incidence.sum(axis=0) if c == 0 else incidence[c - 1])[months]
         values = np.clip(values, 0.0, 1.0)
-        replicates = None if drawn is None else drawn[c][months]
-        se, lower, upper = bootstrap_limits(values, replicates, conf_level, is_survival=c == 0)
+        cause_replicates = None if replicates is None else replicates[c][months]
+        se, lower, upper = bootstrap_limits(values, cause_replicates, conf_level, is_survival=c == 0)
         columns = {
             "cause": name,
             "month": months,

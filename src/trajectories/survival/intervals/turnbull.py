@@ -1,7 +1,7 @@
 """Turnbull's estimator: the distribution of exits known to lie in intervals, by maximum likelihood.
 
-The reduced problem is below, the maximisation below. Compared with a solution to
-machine precision and with R's `survfit` in tests/golden/test_turnbull.py, with surpyval in test_second_reference.py.
+The reduced problem comes first, then its maximisation. Compared with a solution to machine precision and with R's
+`survfit` in tests/golden/test_turnbull.py, with surpyval in test_second_reference.py.
 With delayed entry or competing causes: `interval_incidence`, on whole months.
 """
 
@@ -63,8 +63,8 @@ def intervals(lower: ArrayLike, upper: ArrayLike, weights: ArrayLike | None, gro
         low, high, mass, codes = low[used], high[used], mass[used], codes[used]
     open_ = np.isinf(high)
     high = np.where(open_, low, high)
-    time, place, _ = ranks(np.concatenate([low, high]))
-    starts, ends = place[: len(low)], place[len(low) :]
+    time, rank, _ = ranks(np.concatenate([low, high]))
+    starts, ends = rank[: len(low)], rank[len(low) :]
     return Intervals(time, starts, np.where(open_, len(time), ends), mass, codes, levels)
 
 
@@ -84,8 +84,8 @@ def counted(key: Integers, weights: Floats, size: int) -> tuple[Integers, Floats
     if size <= 4 * len(key) + 10_000:
         distinct = np.flatnonzero(np.bincount(key, minlength=size))
         return distinct, np.bincount(key, weights, size)[distinct].astype(float, copy=False)
-    distinct, place = np.unique(key, return_inverse=True)
-    return distinct, np.bincount(place, weights).astype(float, copy=False)
+    distinct, position = np.unique(key, return_inverse=True)
+    return distinct, np.bincount(position, weights).astype(float, copy=False)
 
 
 def innermost(low: Integers, high: Integers) -> tuple[Integers, Integers]:
@@ -107,14 +107,14 @@ def runs(low: Integers, high: Integers, starts: Integers, ends: Integers) -> tup
     return first, last
 
 
-def supports(given: Intervals) -> list[Support]:
+def supports(observed: Intervals) -> list[Support]:
     """The reduced problem of each group."""
-    width = len(given.time) + 1
-    key = (given.group * width + given.low) * width + given.high
-    distinct, weights = counted(key, given.weights, given.n_groups * width * width)
-    rest, high = np.divmod(distinct, width)
-    group, low = np.divmod(rest, width)
-    bounds = np.searchsorted(group, np.arange(given.n_groups + 1))
+    width = len(observed.time) + 1
+    key = (observed.group * width + observed.low) * width + observed.high
+    distinct, weights = counted(key, observed.weights, observed.n_groups * width * width)
+    group_and_low, high = np.divmod(distinct, width)
+    group, low = np.divmod(group_and_low, width)
+    bounds = np.searchsorted(group, np.arange(observed.n_groups + 1))
     return [reduce(low[a:b], high[a:b], weights[a:b]) for a, b in pairwise(bounds)]
 
 
@@ -193,7 +193,7 @@ class SplitRuns:
 
 
 def runs_of(first: Integers, last: Integers, m: int) -> MatrixRuns | SplitRuns:
-    """The faster of the two ways."""
+    """The faster of the two classes for these data."""
     return (MatrixRuns if len(first) * m <= SMALL else SplitRuns)(first, last, m)
 
 
@@ -260,12 +260,12 @@ class Point:
 class Likelihood:
     """Σ w log f of one group."""
 
-    def __init__(self, given: Support):
-        self.m = len(given.left)
-        self.first, self.last = given.first, given.last
-        self.runs: MatrixRuns | SplitRuns = runs_of(given.first, given.last, self.m)
-        # A weight that is nothing beside the others still has a place to be: it must not underflow.
-        self.w = np.maximum(given.weights / given.weights.sum(), 1e-290)
+    def __init__(self, support: Support):
+        self.m = len(support.left)
+        self.first, self.last = support.first, support.last
+        self.runs: MatrixRuns | SplitRuns = runs_of(support.first, support.last, self.m)
+        # A negligible weight must not underflow to 0.
+        self.w = np.maximum(support.weights / support.weights.sum(), 1e-290)
 
     def value(self, f: Floats) -> float:
         return float(self.w @ np.log(f)) if f.min() > 0 else -np.inf
@@ -296,19 +296,19 @@ class Likelihood:
     def active(self, p: Point) -> np.ndarray:
         """Candidates with mass, and between them the one with the largest D, where above 1."""
         on = p.mass > 0
-        rest = np.where(on, 0.0, p.slope)
+        inactive_slope = np.where(on, 0.0, p.slope)
         heads = np.unique(np.append(0, np.flatnonzero(on)))
-        peak = np.maximum.reduceat(rest, heads)[np.cumsum(on) - on[0]]
-        return on | ((rest == peak) & (rest > 1 + AIM))
+        peak = np.maximum.reduceat(inactive_slope, heads)[np.cumsum(on) - on[0]]
+        return on | ((inactive_slope == peak) & (inactive_slope > 1 + AIM))
 
     def matrix(self, p: Point, on: np.ndarray) -> Floats:
         """Σ w/f² over the patterns that hold both of two active candidates."""
-        place = np.cumsum(on)
-        s = int(place[-1])
-        first, last = place[self.first] - on[self.first], place[self.last] - 1
-        both = np.bincount(first * s + last, self.w / p.f / p.f, s * s).reshape(s, s).astype(float, copy=False)
-        both = np.cumsum(np.cumsum(both, axis=0)[:, ::-1], axis=1)[:, ::-1]
-        return np.triu(both) + np.triu(both, 1).T
+        position = np.cumsum(on)
+        s = int(position[-1])
+        first, last = position[self.first] - on[self.first], position[self.last] - 1
+        sums = np.bincount(first * s + last, self.w / p.f / p.f, s * s).reshape(s, s).astype(float, copy=False)
+        sums = np.cumsum(np.cumsum(sums, axis=0)[:, ::-1], axis=1)[:, ::-1]
+        return np.triu(sums) + np.triu(sums, 1).T
 
 
 def best_masses(matrix: Floats, now: Floats, rise: Floats) -> Floats:
@@ -339,62 +339,62 @@ def best_masses(matrix: Floats, now: Floats, rise: Floats) -> Floats:
     return np.maximum(x, 0.0) * scale
 
 
-def towards(of: Likelihood, p: Point, goal: Floats) -> Point | None:
+def towards(likelihood: Likelihood, p: Point, goal: Floats) -> Point | None:
     """The first point on the way to `goal`, halving, where the likelihood has risen; None if there is none."""
-    way = goal - p.mass
-    rise = float(p.slope @ way - way.sum())
+    direction = goal - p.mass
+    rise = float(p.slope @ direction - direction.sum())
     for t in 0.5 ** np.arange(40):
-        mass = goal if t == 1 else p.mass + t * way
-        f = of.runs.sums(mass)
-        if f.min() > 0 and of.value(f) - mass.sum() + 1 >= p.value + 1e-4 * t * rise - 1e-14:
-            return of.at(mass / mass.sum())
+        mass = goal if t == 1 else p.mass + t * direction
+        f = likelihood.runs.sums(mass)
+        if f.min() > 0 and likelihood.value(f) - mass.sum() + 1 >= p.value + 1e-4 * t * rise - 1e-14:
+            return likelihood.at(mass / mass.sum())
     return None
 
 
-def newton(of: Likelihood, p: Point, largest: int) -> Point | None:
+def newton(likelihood: Likelihood, p: Point, largest: int) -> Point | None:
     """One step; None where more than `largest` candidates are active."""
-    p = of.at(of.em(p))
-    on = of.active(p)
+    p = likelihood.at(likelihood.em(p))
+    on = likelihood.active(p)
     if np.count_nonzero(on) > largest:
         return None
-    goal = np.zeros(of.m)
-    goal[on] = best_masses(of.matrix(p, on), p.mass[on], p.slope[on] - 1)
-    return towards(of, p, goal) or p
+    goal = np.zeros(likelihood.m)
+    goal[on] = best_masses(likelihood.matrix(p, on), p.mass[on], p.slope[on] - 1)
+    return towards(likelihood, p, goal) or p
 
 
-def em_icm(of: Likelihood, p: Point) -> Point:
+def em_icm(likelihood: Likelihood, p: Point) -> Point:
     """An EM step, then the Newton step of each cumulative mass alone, made monotone."""
     from scipy.optimize import isotonic_regression
 
-    mass = of.em(p)
-    f = of.runs.sums(mass)
-    r = of.w / f
+    mass = likelihood.em(p)
+    f = likelihood.runs.sums(mass)
+    r = likelihood.w / f
     c = r / f
-    rise = np.bincount(of.last, r, of.m)[:-1] - np.bincount(of.first, r, of.m)[1:]
-    bend = np.bincount(of.last, c, of.m)[:-1] + np.bincount(of.first, c, of.m)[1:]
+    rise = np.bincount(likelihood.last, r, likelihood.m)[:-1] - np.bincount(likelihood.first, r, likelihood.m)[1:]
+    bend = np.bincount(likelihood.last, c, likelihood.m)[:-1] + np.bincount(likelihood.first, c, likelihood.m)[1:]
     level = isotonic_regression(np.cumsum(mass)[:-1] + rise / bend, weights=bend).x
     goal = np.diff(np.clip(level, 0.0, 1.0), prepend=0.0, append=1.0)
-    before = of.value(f)
+    before = likelihood.value(f)
     for t in 0.5 ** np.arange(40):
         tried = mass + t * (goal - mass)
-        value = of.value(f := of.runs.sums(tried))
+        value = likelihood.value(f := likelihood.runs.sums(tried))
         if value >= before:
-            return Point(tried, f, of.runs.spread(of.w / f), value)
-    return of.at(mass)
+            return Point(tried, f, likelihood.runs.spread(likelihood.w / f), value)
+    return likelihood.at(mass)
 
 
-def without_rounding(of: Likelihood, p: Point) -> Point:
+def without_rounding(likelihood: Likelihood, p: Point) -> Point:
     """Masses that are nothing in all patterns that hold them set to 0, where the conditions hold as well without."""
-    share = p.mass * of.runs.spread(1 / p.f) / of.runs.spread(np.ones_like(p.f))
+    share = p.mass * likelihood.runs.spread(1 / p.f) / likelihood.runs.spread(np.ones_like(p.f))
     small = (p.mass > 0) & (share < SPURIOUS)
     if not small.any():
         return p
     mass = np.where(small, 0.0, p.mass)
-    tried = of.at(mass / mass.sum())
+    tried = likelihood.at(mass / mass.sum())
     return tried if tried.gap <= max(2 * p.gap, AIM) and tried.residual <= max(2 * p.residual, AIM) else p
 
 
-def maximise(given: Support) -> Maximum:
+def maximise(support: Support) -> Maximum:
     """The maximum for one group.
 
     Raises
@@ -402,32 +402,32 @@ def maximise(given: Support) -> Maximum:
     ArithmeticError
         If the gap is still above 1e-9 after 10,000 steps (not seen).
     """
-    if not len(given.left):  # a group without weight
+    if not len(support.left):  # a group without weight
         return Maximum(np.zeros(0), 0.0, 0.0, 0)
-    of = Likelihood(given)
-    many = of.m > MANY
-    p = of.at(np.full(of.m, 1 / of.m) if many else of.start())
+    likelihood = Likelihood(support)
+    many = likelihood.m > MANY
+    p = likelihood.at(np.full(likelihood.m, 1 / likelihood.m) if many else likelihood.start())
     for _ in range(FIRST_STEPS):
-        p = em_icm(of, p) if many else of.at(of.em(p))
-    best, halved, waited, steps, largest = p, p.residual, 0, FIRST_STEPS, LARGEST_NEWTON
-    while best.residual > (AIM if largest else AIM_EM_ICM) and steps < MOST_STEPS:
-        after = newton(of, p, largest) if largest else em_icm(of, p)
+        p = em_icm(likelihood, p) if many else likelihood.at(likelihood.em(p))
+    best, halved, waited, n_steps, largest = p, p.residual, 0, FIRST_STEPS, LARGEST_NEWTON
+    while best.residual > (AIM if largest else AIM_EM_ICM) and n_steps < MOST_STEPS:
+        after = newton(likelihood, p, largest) if largest else em_icm(likelihood, p)
         if after is None:
             largest = 0
             continue
-        p, steps, waited = after, steps + 1, waited + 1
+        p, n_steps, waited = after, n_steps + 1, waited + 1
         if p.residual < best.residual:
             best = p
         if best.residual < halved / 2:
             halved, waited = best.residual, 0
         elif waited > PATIENCE and best.gap <= REACHED:
             break
-        if steps == SLOW and not largest:
+        if n_steps == SLOW and not largest:
             largest = LAST_RESORT
-    best = without_rounding(of, best)
+    best = without_rounding(likelihood, best)
     if best.gap > REACHED:
-        raise ArithmeticError(f"turnbull: the Kuhn–Tucker gap is still {best.gap:.0e} after {steps} steps")
-    return Maximum(best.mass, float(given.weights.sum() * best.value), best.gap, steps)
+        raise ArithmeticError(f"turnbull: the Kuhn–Tucker gap is still {best.gap:.0e} after {n_steps} steps")
+    return Maximum(best.mass, float(support.weights.sum() * best.value), best.gap, n_steps)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -492,23 +492,23 @@ def turnbull(
     >>> turnbull([0, 2, 3, 5], [3, 4, 6, np.inf])[["left", "right", "mass"]].round(6).to_numpy().tolist()
     [[2.0, 3.0, 0.5], [5.0, 6.0, 0.5]]
     """
-    given = intervals(lower, upper, weights, group)
-    fits = [(one, maximise(one)) for one in supports(given)]
-    parts = [rows(one, fit, given.time) for one, fit in fits]
+    observed = intervals(lower, upper, weights, group)
+    fits = [(support, maximise(support)) for support in supports(observed)]
+    parts = [rows(support, fit, observed.time) for support, fit in fits]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    if given.levels is None:
+    if observed.levels is None:
         return pd.DataFrame(columns)
-    labels = np.repeat(given.levels, [len(part["mass"]) for part in parts])
+    labels = np.repeat(observed.levels, [len(part["mass"]) for part in parts])
     return pd.DataFrame({"group": labels, **columns})
 
 
-def rows(one: Support, fit: Maximum, time: Floats) -> dict[str, Floats]:
+def rows(support: Support, fit: Maximum, time: Floats) -> dict[str, Floats]:
     """The columns of one group."""
     on = fit.mass > 0
     mass, ends = fit.mass[on], np.append(time, np.inf)
     # Summed from the end: where S is nearly 0 it keeps its digits, and the last is 0.
     after = np.append(np.cumsum(mass[::-1])[::-1][1:], 0.0)[: len(mass)]
-    return {"left": ends[one.left[on]], "right": ends[one.right[on]], "mass": mass, "survival_after": after}
+    return {"left": ends[support.left[on]], "right": ends[support.right[on]], "mass": mass, "survival_after": after}
 
 
 def turnbull_log_likelihood(
@@ -591,21 +591,23 @@ def points(
     lower: ArrayLike, upper: ArrayLike, table: pd.DataFrame, weights: ArrayLike | None, group: ArrayLike | None
 ) -> list[tuple[float, Point]]:
     """Sum of weights and masses of each group, read back from a table."""
-    given = intervals(lower, upper, weights, group)
-    if ("group" in table) != (given.levels is not None):
+    observed = intervals(lower, upper, weights, group)
+    if ("group" in table) != (observed.levels is not None):
         raise ValueError("group: given for the data or in the table, but not in both")
-    ends, found, result = np.append(given.time, np.inf), 0, []
-    for g, one in enumerate(supports(given)):
-        if not len(one.left):
+    ends, n_matched, result = np.append(observed.time, np.inf), 0, []
+    for g, support in enumerate(supports(observed)):
+        if not len(support.left):
             continue
-        part = table if given.levels is None else table[table["group"] == given.levels[g]]
-        left, right, at = ends[one.left], ends[one.right], part["right"].to_numpy(float)
-        place = np.minimum(np.searchsorted(right, at), len(right) - 1)  # right ends all differ
-        known = (right[place] == at) & (left[place] == part["left"].to_numpy(float))
-        found += int(known.sum())
+        part = table if observed.levels is None else table[table["group"] == observed.levels[g]]
+        left, right, at = ends[support.left], ends[support.right], part["right"].to_numpy(float)
+        position = np.minimum(np.searchsorted(right, at), len(right) - 1)  # right ends all differ
+        matches = (right[position] == at) & (left[position] == part["left"].to_numpy(float))
+        n_matched += int(matches.sum())
         mass = np.zeros(len(right))
-        mass[place[known]] = part["mass"].to_numpy(float)[known]
-        result.append((float(one.weights.sum()), Likelihood(one).at(mass)))
-    if found < len(table):
-        raise ValueError(f"table: {len(table) - found} of {len(table)} rows are no innermost intervals of these data")
+        mass[position[matches]] = part["mass"].to_numpy(float)[matches]
+        result.append((float(support.weights.sum()), Likelihood(support).at(mass)))
+    if n_matched < len(table):
+        raise ValueError(
+            f"table: {len(table) - n_matched} of {len(table)} rows are no innermost intervals of these data"
+        )
     return result

@@ -23,8 +23,8 @@ from trajectories.survival.observation.parameters import N_STATES
 # and counted. Where first reports may be false, the contacts after them enter too, and `doubted` is what is known of
 # each stay if its first report was false. Months within 1e-9 of a whole number are that number.
 
-# A `hint` is no observation: a sensitivity's word that the odds of having left by a month are so many times as large.
-# Kinds are held as their place in this order, since there are as many of them as contacts.
+# A `hint` is no observation: a sensitivity analysis multiplies the odds of having left by its month.
+# Kinds are stored as codes, their position in this order: there are as many values as contacts.
 KINDS = ("failed", "hint", "left", "news", "present", "service")
 FAILED, HINT, LEFT, NEWS, PRESENT, SERVICE = range(len(KINDS))
 _REQUIRED = ("stay", "month", "kind")
@@ -44,8 +44,8 @@ class Contacts:
     may_fail: Flags  # does the organisation write its failures?
     odds: Floats  # of a hint
 
-    def where(self, chosen: Flags) -> Contacts:
-        return Contacts(*(values[chosen] for values in vars(self).values()))
+    def where(self, chosen_rows: Flags) -> Contacts:
+        return Contacts(*(values[chosen_rows] for values in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Ascertained:
     One value a stay, but for contacts and services.
 
     A departure is known `by_news` (filed in month `news_month`) or `by_contact`; the months that are possible for it,
-    or for an exit that nobody has told, are `first` … `last`. Nothing was heard in the months up to `quiet`.
+    or for an exit that was not reported, are `first` … `last`. Nothing was heard in the months up to `quiet`.
     """
 
     enter: Months  # first month at risk
@@ -76,7 +76,7 @@ class Ascertained:
     doubted: Ascertained | None = None
 
     @property
-    def told(self) -> Months:
+    def known_month(self) -> Months:
         """The month in which each departure became known; 0 where none did."""
         return np.where(self.by_news, self.news_month, np.where(self.by_contact, self.quiet, 0))
 
@@ -95,9 +95,12 @@ class Ascertained:
 
 
 def ascertain(
-    contacts: pd.DataFrame, cutoff: ArrayLike, entry: ArrayLike | None, names: Iterable[int] | None = None,
+    contacts: pd.DataFrame,
+    cutoff: ArrayLike,
+    entry: ArrayLike | None,
+    names: Iterable[int] | None = None,
     some_false: bool | None = False,
-) -> Ascertained:  # fmt: skip
+) -> Ascertained:
     """
     Checks the arrays of `observed_incidence` (see there) and keeps what enters.
 
@@ -108,8 +111,8 @@ def ascertain(
     since = np.zeros(n) if entry is None else snap(times("entry", entry, n))
     refuse("cutoff", until < since, "are before their entry")
     rows = _checked(contacts, n)
-    place, names = _causes(rows, names)
-    rows["cause"] = place
+    cause_code, names = _causes(rows, names)
+    rows["cause"] = cause_code
     rows["failed_before"] = _failed_before(rows)
     organisation = rows.pop("organisation").to_numpy()
     writes = np.zeros(organisation.max(initial=0) + 1, dtype=bool)
@@ -136,18 +139,18 @@ def _true_or_false(
     rows: pd.DataFrame, first: pd.DataFrame, since: Floats, until: Floats, names: NDArray, counts: dict[str, int]
 ) -> Ascertained:
     """What rows say if the first report of each departure is true, and if it is false."""
-    said = _Report(first, len(until))
-    # of the day of the report or before, a presence contradicts its date; the report itself, after it
-    rows = rows[~said.contradicted(rows) | (rows["month"] > said.month[rows["stay"]])]
-    # after it contacts alone speak: whether there is more news of what is known is a question of its own
-    more = rows["kind"].eq(NEWS).to_numpy() & said.known[rows["stay"]]
-    others = rows[~more & ~rows.index.isin(first.index)]
-    again = _Report(_first_reports(others), len(until))
-    before = ~(rows["month"] > again.month[rows["stay"]]) & ~again.contradicted(rows)
+    report = _Report(first, len(until))
+    # a presence up to the day of the report contradicts the date reported; a later one, the report itself
+    rows = rows[~report.contradicted(rows) | (rows["month"] > report.month[rows["stay"]])]
+    # after the report only contacts are used: further news of a known departure is not modelled
+    more_news = rows["kind"].eq(NEWS).to_numpy() & report.known[rows["stay"]]
+    other_rows = rows[~more_news & ~rows.index.isin(first.index)]
+    second_report = _Report(_first_reports(other_rows), len(until))
+    before = ~(rows["month"] > second_report.month[rows["stay"]]) & ~second_report.contradicted(rows)
     stands = _ascertained(rows[before], since, until, names, counts, goes_on=True)
-    there = np.where(said.known, np.floor(said.month), -1.0)
-    doubted = _ascertained(others, since, until, names, {}, there=there)
-    quiet = np.where(said.known, there, doubted.quiet).astype(np.int32)
+    there = np.where(report.known, np.floor(report.month), -1.0)
+    doubted = _ascertained(other_rows, since, until, names, {}, there=there)
+    quiet = np.where(report.known, there, doubted.quiet).astype(np.int32)
     return replace(stands, doubted=replace(doubted, quiet=quiet))
 
 
@@ -161,9 +164,9 @@ class _Report:
         self.known = self.by_news | self.by_contact
 
         def values(name: str, missing: float) -> Floats:
-            found = np.full(n, missing)
-            found[first["stay"]] = first[name]
-            return found
+            by_stay = np.full(n, missing)
+            by_stay[first["stay"]] = first[name]
+            return by_stay
 
         self.month, self.cause = values("month", _NEVER), values("cause", np.nan)
         self.earliest, self.latest = values("departure_earliest", np.nan), values("departure_latest", np.nan)
@@ -176,50 +179,70 @@ class _Report:
         return np.where(self.dated, np.minimum(possible / np.maximum(np.ceil(self.month) - since, 1), 1.0), 1.0)
 
     def contradicted(self, rows: pd.DataFrame) -> Flags:
-        """The « présent » of the day a departure becomes known or later, or after its date."""
+        """Presences on or after the day a departure becomes known, or after its date."""
         month, stay = rows["month"].to_numpy(), rows["stay"].to_numpy()
         later = (month >= self.month[stay]) | ((np.floor(month) >= self.gone[stay]) & self.dated[stay])
         return rows["kind"].eq(PRESENT).to_numpy() & later
 
 
 def _ascertained(
-    rows: pd.DataFrame, since: Floats, until: Floats, names: NDArray, counts: dict[str, int], *, goes_on: bool = False,
+    rows: pd.DataFrame,
+    since: Floats,
+    until: Floats,
+    names: NDArray,
+    counts: dict[str, int],
+    *,
+    goes_on: bool = False,
     there: Floats | None = None,
-) -> Ascertained:  # fmt: skip
+) -> Ascertained:
     """
-    What rows say, the first report of each departure being true.
+    What rows say if the first report of each departure is true.
 
-    What comes after it enters if `goes_on`: a presence makes it impossible. `there`: nobody has left by these months.
+    `goes_on`: later rows enter too, and a presence makes the departure impossible. `there`: months up to which nobody
+    has left.
     """
-    told = _Report(_first_reports(rows), len(until))
-    known, dated = told.known, told.dated
+    report = _Report(_first_reports(rows), len(until))
+    known, dated = report.known, report.dated
     month, stay = rows["month"].to_numpy(), rows["stay"].to_numpy()
-    after = month > told.month[stay]
-    contradicts = told.contradicted(rows)  # the explicit report stands
+    after = month > report.month[stay]
+    contradicts = report.contradicted(rows)  # the explicit report stands
     counts["contradictions"] = int(contradicts.sum())
     counts["after_departure"] = int((after & ~contradicts).sum())
     enters = ~(after | contradicts) | (after & goes_on)
     attempts = rows["kind"].isin((PRESENT, LEFT, FAILED, HINT)).to_numpy() & enters
-    held = rows[attempts].sort_values(["stay", "month", "kind"], kind="stable")
+    contact_rows = rows[attempts].sort_values(["stay", "month", "kind"], kind="stable")
     columns = ("stay", "month", "kind", "failed_before", "may_fail", "odds")
-    contact = Contacts(*(held[name].to_numpy() for name in columns))
-    served = rows["kind"].eq(SERVICE).to_numpy() & ~after
-    after_exit = served & dated[stay] & (month > told.gone[stay])
+    contact = Contacts(*(contact_rows[name].to_numpy() for name in columns))
+    is_service = rows["kind"].eq(SERVICE).to_numpy() & ~after
+    after_exit = is_service & dated[stay] & (month > report.gone[stay])
     counts["served_after_departure"] = int(after_exit.sum())
-    served &= ~after_exit
-    services = pd.DataFrame({"stay": stay[served], "month": month[served]})
+    is_service &= ~after_exit
+    services = pd.DataFrame({"stay": stay[is_service], "month": month[is_service]})
 
     confirmed = np.full(len(until), -1.0)
     present = contact.kind == PRESENT
     np.maximum.at(confirmed, contact.stay[present], contact.month[present])
     enter = np.ceil(since).astype(np.int32) + 1
-    first, last = _possible(enter, until, told, confirmed if there is None else np.maximum(confirmed, there), contact)
-    quiet = np.floor(np.where(told.by_contact, told.month, until)).astype(np.int32)
+    first, last = _possible(enter, until, report, confirmed if there is None else np.maximum(confirmed, there), contact)
+    quiet = np.floor(np.where(report.by_contact, report.month, until)).astype(np.int32)
     return Ascertained(
-        enter, since, until, told.by_news, told.by_contact, np.where(known, told.cause, UNKNOWN).astype(np.int16),
-        np.ceil(np.where(told.by_news, told.month, 0)).astype(np.int32), quiet, first, last, confirmed, contact,
-        services, names, counts, told.share_of_months(since),
-    )  # fmt: skip
+        enter,
+        since,
+        until,
+        report.by_news,
+        report.by_contact,
+        np.where(known, report.cause, UNKNOWN).astype(np.int16),
+        np.ceil(np.where(report.by_news, report.month, 0)).astype(np.int32),
+        quiet,
+        first,
+        last,
+        confirmed,
+        contact,
+        services,
+        names,
+        counts,
+        report.share_of_months(since),
+    )
 
 
 def _checked(contacts: pd.DataFrame, n: int) -> pd.DataFrame:
@@ -249,8 +272,8 @@ def _checked(contacts: pd.DataFrame, n: int) -> pd.DataFrame:
         refuse(f"contacts.{name}", values < 0, "are negative")
         refuse(f"contacts.{name}", np.isinf(values), "are infinite")
         rows[name] = snap(values)
-    one = rows["departure_earliest"].isna() != rows["departure_latest"].isna()
-    refuse("contacts.departure_earliest", one.to_numpy(), "are given without the other end of their interval")
+    half_dated = rows["departure_earliest"].isna() != rows["departure_latest"].isna()
+    refuse("contacts.departure_earliest", half_dated.to_numpy(), "are given without the other end of their interval")
     wrong = (rows["departure_earliest"] > rows["departure_latest"]).to_numpy()
     refuse("contacts.departure_latest", wrong, "are before departure_earliest")
     return rows
@@ -259,15 +282,15 @@ def _checked(contacts: pd.DataFrame, n: int) -> pd.DataFrame:
 def _causes(rows: pd.DataFrame, names: Iterable[int] | None) -> tuple[Integers, NDArray]:
     """The place of each row's cause among the names, and the names in order (1 where no row says any)."""
     tells = rows["kind"].isin((LEFT, NEWS)) & (rows["cause"] > 0)
-    found = np.unique(rows.loc[tells, "cause"])
+    occurring = np.unique(rows.loc[tells, "cause"])
     if names is None:
-        names = found if len(found) else np.array([1])
+        names = occurring if len(occurring) else np.array([1])
     else:
         names = np.unique(causes("causes", list(names), len(list(names))))
         refuse("causes", names < 1, "are below 1")
         refuse("contacts.cause", ~np.isin(rows.loc[tells, "cause"], names), "are none of the causes given")
-    place = np.searchsorted(names, np.where(tells, rows["cause"], names[0]))
-    return np.where(tells, place, UNKNOWN).astype(np.int16), names
+    code = np.searchsorted(names, np.where(tells, rows["cause"], names[0]))
+    return np.where(tells, code, UNKNOWN).astype(np.int16), names
 
 
 def _failed_before(rows: pd.DataFrame) -> NDArray[np.bool_]:
@@ -286,21 +309,23 @@ def _failed_before(rows: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _first_reports(rows: pd.DataFrame) -> pd.DataFrame:
     """The row by which each departure became known first; of one day, a news filed speaks before a contact."""
-    told = rows[rows["kind"].isin((LEFT, NEWS))]
-    told = told.assign(rank=told["kind"].eq(LEFT), open=told["departure_latest"].isna(), silent=told["cause"] < 0)
+    reports = rows[rows["kind"].isin((LEFT, NEWS))]
+    reports = reports.assign(
+        rank=reports["kind"].eq(LEFT), open=reports["departure_latest"].isna(), silent=reports["cause"] < 0
+    )
     order = ["stay", "month", "rank", "open", "silent", "departure_latest", "departure_earliest", "cause"]
-    return told.sort_values(order, kind="stable").drop_duplicates("stay")
+    return reports.sort_values(order, kind="stable").drop_duplicates("stay")
 
 
 def _possible(
-    enter: Months, until: Floats, told: _Report, confirmed: Floats, contact: Contacts
+    enter: Months, until: Floats, report: _Report, confirmed: Floats, contact: Contacts
 ) -> tuple[Months, Months]:
     """The first and last month that each exit may be of, within what contacts and dates allow."""
     first = np.maximum(enter, np.floor(confirmed).astype(np.int32) + 1)
     reached = np.floor(until)
     np.maximum.at(reached, contact.stay, np.ceil(contact.month))
-    last = np.where(told.known, np.ceil(np.where(told.known, told.month, 0)), reached)
-    low, high, dated = told.earliest, told.latest, told.dated
+    last = np.where(report.known, np.ceil(np.where(report.known, report.month, 0)), reached)
+    low, high, dated = report.earliest, report.latest, report.dated
     # (low, high], as for an interval-censored exit; a day is of the month that holds it
     begins = np.where(low < high, np.floor(low) + 1, np.ceil(low))
     first = np.where(dated, np.maximum(first, np.where(dated, begins, 0)), first)
@@ -321,7 +346,7 @@ def _possible(
 # A further probability that a fit may learn: the share of stays that no contact ever reaches, or a month's chance of a
 # false report of departure.
 SOME_NEVER, SOME_FALSE = ("never_reached",), ("false_news", "false_contact")
-# Pieces met with their contacts at a time: of a million stays by month they are twenty million, with three contacts.
+# Pieces combined with their contacts at a time: a million stays by month give twenty million, with three contacts.
 AT_ONCE = 1 << 16
 
 
@@ -330,8 +355,8 @@ class Cells:
     """
     Kinds of cell, and the coefficients of each pattern of stays in them.
 
-    A kind is an exit in the months `low` … `high`, told (or not) as row `told` says, or (`low` = 0) none up to month
-    `high`; and a power of each probability of failure, row `powers` of `failures`.
+    A kind is an exit in the months `low` … `high`, reported (or not) as row `told` says, or (`low` = 0) none up to
+    month `high`; and a power of each probability of failure, row `powers` of `failures`.
     """
 
     told: Integers  # place of (by news?, month) in `telling`
@@ -342,7 +367,7 @@ class Cells:
     failures: Integers  # distinct powers × 4; with further probabilities, of each and of one less each
     telling: Integers  # distinct (by news?, month) × 2
     coefficients: sparse.csr_matrix  # patterns × kinds
-    pattern: Integers  # of each stay; −1 where nothing that was said is possible
+    pattern: Integers  # of each stay; −1 where no cell is possible
     survivor: NDArray[np.bool_]  # kinds that are no exit
     succeeded: NDArray[np.int16]  # stays × probabilities: attempts that reached somebody (and whether any did)
     further: tuple[str, ...]  # names of the probabilities after the four of a failure
@@ -353,9 +378,12 @@ class Cells:
 
 
 def cells_of(
-    known: Ascertained, by_month: bool = False, use_failures: bool = True, some_never: bool = False,
+    known: Ascertained,
+    by_month: bool = False,
+    use_failures: bool = True,
+    some_never: bool = False,
     some_false: bool = False,
-) -> Cells:  # fmt: skip
+) -> Cells:
     """
     The cells of every stay.
 
@@ -407,7 +435,7 @@ class _Pieces:
 
     def and_(self, more: _Pieces) -> _Pieces:
         columns = zip(vars(self).values(), vars(more).values(), strict=True)
-        return _Pieces(*(np.concatenate(both) for both in columns))
+        return _Pieces(*(np.concatenate(pair) for pair in columns))
 
 
 def _stretches(known: Ascertained, by_month: bool) -> _Pieces:
@@ -427,8 +455,10 @@ def _stretches(known: Ascertained, by_month: bool) -> _Pieces:
         about = known.contacts
         cuts: list[tuple[NDArray[np.integer], NDArray[np.integer]]]
         cuts = [(stays, known.first[stays]), (stays, known.last[stays] + 1)]
-        cuts += [(about.stay, np.floor(about.month).astype(np.int64) + 1),
-                 (about.stay, np.ceil(about.month).astype(np.int64) + 1)]  # fmt: skip
+        cuts += [
+            (about.stay, np.floor(about.month).astype(np.int64) + 1),
+            (about.stay, np.ceil(about.month).astype(np.int64) + 1),
+        ]
         stay, at = (np.concatenate(parts) for parts in zip(*cuts, strict=True))
         inside = (known.first[stay] <= at) & (at <= known.last[stay] + 1)
         width = int(known.last.max(initial=1)) + 2
@@ -453,8 +483,8 @@ def _cut_within_months(pieces: _Pieces, about: Contacts) -> _Pieces:
     width = int(pieces.high.max(initial=0)) + 2
     month = np.ceil(within[:, 1]).astype(np.int64)
     keys = within[:, 0].astype(np.int64) * width + np.minimum(month, width - 1)
-    asked = np.where(pieces.low == pieces.high, pieces.stay.astype(np.int64) * width + pieces.low, -1)
-    begin, end = (np.searchsorted(keys, asked, side) for side in ("left", "right"))
+    piece_keys = np.where(pieces.low == pieces.high, pieces.stay.astype(np.int64) * width + pieces.low, -1)
+    begin, end = (np.searchsorted(keys, piece_keys, side) for side in ("left", "right"))
     part = np.repeat(np.arange(len(pieces)), end - begin + 1)
     number = np.arange(len(part)) - np.searchsorted(part, part)  # of the cut months, from 0
     fraction = np.append(within[:, 1] - month + 1, 0.0)  # of the month
@@ -466,25 +496,25 @@ def _cut_within_months(pieces: _Pieces, about: Contacts) -> _Pieces:
 
 
 def _pairs(pieces: _Pieces, about: Contacts) -> Iterator[tuple[slice, Integers, Integers, NDArray[np.bool_]]]:
-    """Some pieces at a time with every contact of their stays: which, positions among them and of contacts, and
+    """Chunks of pieces with every contact of their stays: the chunk, positions in it and among the contacts, and
     whether an exit of the piece comes before the contact."""
     for begin in range(0, len(pieces), AT_ONCE):
-        some = slice(begin, begin + AT_ONCE)
-        stay = pieces.stay[some]
+        chunk = slice(begin, begin + AT_ONCE)
+        stay = pieces.stay[chunk]
         first, end = (np.searchsorted(about.stay, stay, side) for side in ("left", "right"))  # in order of stay
         length = end - first
         piece = np.repeat(np.arange(len(stay)), length)
         contact = np.arange(len(piece)) + np.repeat(first - (np.cumsum(length) - length), length)
-        yield some, piece, contact, pieces.exit[some][piece] < about.month[contact]
+        yield chunk, piece, contact, pieces.exit[chunk][piece] < about.month[contact]
 
 
 def _contact_factors(pieces: _Pieces, known: Ascertained) -> _Pieces:
-    """Who was present had not left, whom a contact finds gone had; a hint multiplies the odds of having left."""
-    spoke = known.contacts.where(np.isin(known.contacts.kind, (PRESENT, LEFT, HINT)))
-    left, odds = spoke.kind == LEFT, np.where(spoke.kind == HINT, spoke.odds, 0.0)
-    for some, piece, contact, gone in _pairs(pieces, spoke):
-        share = np.where(gone, np.where(left[contact], 1.0, odds[contact]), np.where(left[contact], 0.0, 1.0))
-        np.multiply.at(pieces.coefficient[some], piece, share)
+    """A presence excludes exits before it, a contact that finds the person gone those after it; a hint is an odds."""
+    informative = known.contacts.where(np.isin(known.contacts.kind, (PRESENT, LEFT, HINT)))
+    is_left, odds = informative.kind == LEFT, np.where(informative.kind == HINT, informative.odds, 0.0)
+    for chunk, piece, contact, gone in _pairs(pieces, informative):
+        share = np.where(gone, np.where(is_left[contact], 1.0, odds[contact]), np.where(is_left[contact], 0.0, 1.0))
+        np.multiply.at(pieces.coefficient[chunk], piece, share)
     possible = pieces.coefficient > 0
     return pieces if possible.all() else pieces.where(possible)
 
@@ -492,15 +522,15 @@ def _contact_factors(pieces: _Pieces, known: Ascertained) -> _Pieces:
 def _failure_powers(pieces: _Pieces, failed: Contacts) -> _Pieces:
     """The powers of the probabilities of failure in each piece."""
     powers = np.zeros_like(pieces.powers)
-    for some, piece, contact, gone in _pairs(pieces, failed):
-        of = piece * N_STATES + 2 * gone + failed.failed_before[contact]
-        powers[some] = np.bincount(of, minlength=len(powers[some]) * N_STATES).reshape(-1, N_STATES)
+    for chunk, piece, contact, gone in _pairs(pieces, failed):
+        cell = piece * N_STATES + 2 * gone + failed.failed_before[contact]
+        powers[chunk] = np.bincount(cell, minlength=len(powers[chunk]) * N_STATES).reshape(-1, N_STATES)
     return replace(pieces, powers=powers)
 
 
 def _with_never(pieces: _Pieces, without: _Pieces, nobody: NDArray[np.bool_]) -> _Pieces:
     """
-    Stays that no attempt reached may be of those whom none ever does: then the failures say nothing.
+    A stay that no attempt reached may be out of reach of every attempt: its failures then carry no information.
 
     The contact factor is κ + (1 − κ) Π π where all attempts failed, and 1 − κ times the rest where one did not.
     """
@@ -515,8 +545,8 @@ def _powered(pieces: _Pieces, of: dict[int, NDArray], of_not: dict[int, NDArray]
     size = max(of) + 1
     powers = np.zeros((len(pieces), 2 * size), np.int16)
     powers[:, :N_STATES] = pieces.powers
-    for place, values in [*of.items(), *((size + place, values) for place, values in of_not.items())]:
-        powers[:, place] = values
+    for position, values in [*of.items(), *((size + position, values) for position, values in of_not.items())]:
+        powers[:, position] = values
     return replace(pieces, powers=powers)
 
 
@@ -547,9 +577,9 @@ def _with_doubted(
     pieces = _stretches(doubted, by_month)
     pieces = _contact_factors(pieces.where(known.known[pieces.stay]), doubted)
     pieces = _failure_powers(pieces, doubted.contacts.where((doubted.contacts.kind == FAILED) & use_failures))
-    before = np.maximum(known.told - since, 0)[pieces.stay]
-    said = np.where(known.cause == UNKNOWN, 1.0, 1 / len(known.names)) * known.dates
-    pieces = replace(pieces, coefficient=pieces.coefficient * said[pieces.stay])
+    before = np.maximum(known.known_month - since, 0)[pieces.stay]
+    cause_and_date_share = np.where(known.cause == UNKNOWN, 1.0, 1 / len(known.names)) * known.dates
+    pieces = replace(pieces, coefficient=pieces.coefficient * cause_and_date_share[pieces.stay])
     false = {N_STATES: known.by_news[pieces.stay], N_STATES + 1: known.by_contact[pieces.stay]}
     pieces = _powered(pieces, false, {N_STATES: before, N_STATES + 1: before})
     succeeded = np.pad(_succeeded(doubted, use_failures), ((0, 0), (0, len(SOME_FALSE))))
@@ -561,8 +591,8 @@ def _succeeded(known: Ascertained, use_failures: bool) -> NDArray[np.int16]:
     about = known.contacts
     reached = np.isin(about.kind, (PRESENT, LEFT)) & about.may_fail & use_failures
     state = 2 * (about.kind == LEFT) + about.failed_before
-    found = np.bincount(about.stay[reached] * N_STATES + state[reached].astype(np.int64), minlength=known.n * N_STATES)
-    return found.reshape(known.n, N_STATES).astype(np.int16)
+    counts = np.bincount(about.stay[reached] * N_STATES + state[reached].astype(np.int64), minlength=known.n * N_STATES)
+    return counts.reshape(known.n, N_STATES).astype(np.int16)
 
 
 def _assembled(
@@ -572,12 +602,14 @@ def _assembled(
     pieces, known = branches[0]
     for more, _ in branches[1:]:
         pieces = pieces.and_(more)
-    by_news, month, cause = (np.concatenate(parts) for parts in zip(*(_said(*one) for one in branches), strict=True))
+    by_news, month, cause = (
+        np.concatenate(parts) for parts in zip(*(_reported(*branch) for branch in branches), strict=True)
+    )
     stay, survivor = pieces.stay, pieces.low == 0
     powers, power = _distinct(*pieces.powers.T)
-    telling, told = _distinct(by_news, month)
-    kinds, kind = _distinct(told, cause, pieces.low, pieces.high, power)
-    del by_news, month, told, cause, power, survivor
+    telling, telling_row = _distinct(by_news, month)
+    kinds, kind = _distinct(telling_row, cause, pieces.low, pieces.high, power)
+    del by_news, month, telling_row, cause, power, survivor
     matrix = sparse.csr_matrix((pieces.coefficient, (stay, kind)), shape=(known.n, len(kinds)))
     matrix.sort_indices()
     possible = np.diff(matrix.indptr) > 0
@@ -591,13 +623,23 @@ def _assembled(
         pattern[possible] = np.arange(matrix.shape[0])
     columns = kinds.T
     return Cells(
-        columns[0], columns[1], columns[2], columns[3], columns[4], powers, telling, matrix, pattern,
-        columns[2] == 0, succeeded, further,
-    )  # fmt: skip
+        columns[0],
+        columns[1],
+        columns[2],
+        columns[3],
+        columns[4],
+        powers,
+        telling,
+        matrix,
+        pattern,
+        columns[2] == 0,
+        succeeded,
+        further,
+    )
 
 
-def _said(pieces: _Pieces, known: Ascertained) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:
-    """By what the exit of a piece was heard of (news?), in which month or up to which not, and its cause."""
+def _reported(pieces: _Pieces, known: Ascertained) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:
+    """Of each piece: is its exit known by news, in which month (or up to which it was not heard of), and its cause."""
     stay, exit_ = pieces.stay, pieces.low > 0
     month = np.where(known.by_news, known.news_month, known.quiet).astype(np.int32)[stay]
     any_cause = len(known.names) if len(known.names) > 1 else 0
@@ -612,12 +654,12 @@ def _distinct(*columns: NDArray) -> tuple[Integers, NDArray[np.int32]]:
     for column, size in zip(columns, sizes, strict=True):
         key *= size
         key += column
-    place, rest = pd.factorize(key, sort=True)
-    found = []
+    codes, remainder = pd.factorize(key, sort=True)
+    decoded = []
     for size in reversed(sizes):
-        rest, value = np.divmod(rest, size)
-        found.append(value)
-    return np.column_stack(found[::-1]).reshape(-1, len(columns)), place.astype(np.int32)
+        remainder, value = np.divmod(remainder, size)
+        decoded.append(value)
+    return np.column_stack(decoded[::-1]).reshape(-1, len(columns)), codes.astype(np.int32)
 
 
 def _patterns(matrix: sparse.csr_matrix) -> tuple[Integers, Integers]:
@@ -625,8 +667,8 @@ def _patterns(matrix: sparse.csr_matrix) -> tuple[Integers, Integers]:
     if not matrix.shape[0]:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     value = pd.util.hash_array(matrix.data)
-    place = pd.util.hash_array(matrix.indices.astype(np.int64))
-    mixed = pd.util.hash_array(value ^ (place * np.uint64(0x9E3779B97F4A7C15)))
+    position = pd.util.hash_array(matrix.indices.astype(np.int64))
+    mixed = pd.util.hash_array(value ^ (position * np.uint64(0x9E3779B97F4A7C15)))
     codes, _ = pd.factorize(np.add.reduceat(mixed, matrix.indptr[:-1]))
     first = np.zeros(int(codes.max()) + 1, np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]

@@ -38,7 +38,7 @@ class Weights:
     pattern: Floats  # patterns × B
     enter: Floats  # months × B, by first month at risk
     succeeded: Floats  # probabilities × B
-    told: Floats  # (causes, and no cause named) × B: exits that are known
+    known_exits: Floats  # (causes, and no cause named) × B: exits that are known
 
     def columns(self, keep: Which) -> Weights:
         return Weights(*(np.ascontiguousarray(values[..., keep]) for values in vars(self).values()))
@@ -78,17 +78,17 @@ class ObservationEM(Generic[P, E]):
         self.of_powers = sparse.csr_matrix(
             (np.ones(len(kinds)), (cells.powers, kinds)), shape=(len(cells.failures), len(kinds))
         )
-        self._told: tuple[Floats, Floats] | None = None
+        self._telling_cache: tuple[Floats, Floats] | None = None
         self.width = self.months + 1
         self.block = names + 1 if names > 1 else 1
         # month after month, since sums go along the months: those of one month lie side by side
         row, per_month = cells.told[self.exit] * self.block + cells.cause[self.exit], len(cells.telling) * self.block
         self.begins, self.ends = (at * per_month + row for at in (cells.low[self.exit], cells.high[self.exit] + 1))
         n_rows, n_exit = per_month * self.width, len(self.exit)
-        one = np.ones(n_exit)
+        ones = np.ones(n_exit)
         at = np.arange(n_exit)
         self.cover = sparse.csr_matrix(
-            (np.concatenate([one, -one]), (np.concatenate([self.begins, self.ends]), np.concatenate([at, at]))),
+            (np.concatenate([ones, -ones]), (np.concatenate([self.begins, self.ends]), np.concatenate([at, at]))),
             shape=(n_rows, n_exit),
         )
         self.at_month = sparse.csr_matrix(
@@ -106,11 +106,11 @@ class ObservationEM(Generic[P, E]):
         places = np.arange(self.delay.size).reshape(self.delay.shape)
         self.by_delay = [self._sums(places[:, chosen], self.delay[:, chosen]) for chosen in (by_news, ~by_news)]
 
-    def _sums(self, places: Integers, delay: Integers) -> sparse.csr_matrix:
+    def _sums(self, cells: Integers, delay: Integers) -> sparse.csr_matrix:
         """Adds (month of exit, telling) cells by delay."""
         keep = delay >= 0
         shape = (self.longest, self.delay.size)
-        return sparse.csr_matrix((np.ones(int(keep.sum())), (delay[keep], places[keep])), shape=shape)
+        return sparse.csr_matrix((np.ones(int(keep.sum())), (delay[keep], cells[keep])), shape=shape)
 
     @functools.cached_property
     def transposed(self) -> sparse.csr_matrix:
@@ -128,25 +128,25 @@ class ObservationEM(Generic[P, E]):
         if self.assumed.odds_heard is not None:
             return self._telling_by_month(p)
         heard, silent = _heard_and_silent(p.hearing[:, self.class_of].swapaxes(0, 1))
-        place = self.delay % len(heard) + np.where(self.by_news, 0, len(heard))
-        return np.concatenate([heard, silent])[place]
+        row = self.delay % len(heard) + np.where(self.by_news, 0, len(heard))
+        return np.concatenate([heard, silent])[row]
 
     def _telling_by_month(self, p: Parameters) -> Floats:
         """The same where the odds of being heard of depend on the month since the start too (kept while they stand)."""
-        kept = self._told  # read once: replicates are fitted in several threads
-        if kept is not None and np.array_equal(kept[0], p.hearing):
-            return kept[1].copy()
+        cached = self._telling_cache  # read once: replicates are fitted in several threads
+        if cached is not None and np.array_equal(cached[0], p.hearing):
+            return cached[1].copy()
         odds = np.asarray(self.assumed.odds_heard, dtype=float)
         month = np.arange(self.months)[:, None] + np.arange(self.longest)
         factor = odds[np.minimum(month, len(odds) - 1)][..., None, None]  # months of exit × delays
         hazard = p.hearing[:, self.class_of].swapaxes(0, 1)
         heard, silent = _heard_and_silent(factor * hazard / (1 - hazard + factor * hazard))
-        found = np.empty((*self.delay.shape, self.n_causes, p.wide))
+        telling = np.empty((*self.delay.shape, self.n_causes, p.wide))
         for news, table in ((True, heard), (False, silent)):
-            exit_month, row = np.nonzero(np.broadcast_to(self.by_news == news, self.delay.shape))
-            found[exit_month, row] = table[exit_month, self.delay[exit_month, row]]
-        self._told = (p.hearing.copy(), found)
-        return found.copy()
+            exit_month, telling_row = np.nonzero(np.broadcast_to(self.by_news == news, self.delay.shape))
+            telling[exit_month, telling_row] = table[exit_month, self.delay[exit_month, telling_row]]
+        self._telling_cache = (p.hearing.copy(), telling)
+        return telling.copy()
 
     def powers(self, p: Parameters) -> Floats:
         """Π π^powers of each distinct powers × B."""
@@ -163,13 +163,13 @@ class ObservationEM(Generic[P, E]):
         total = h.sum(axis=0)
         after = np.cumprod(1.0 - total, axis=0)
         density = h * np.concatenate([np.ones_like(after[:1]), after[:-1]])[None]
-        told = self.telling(p)
-        told *= density.transpose(1, 0, 2)[:, None]  # months × telling × causes × B, now the probability of both
-        summed = np.empty((self.width, told.shape[1], self.block, p.wide))  # over the months from each on
+        joint = self.telling(p)
+        joint *= density.transpose(1, 0, 2)[:, None]  # months × telling × causes × B, now the probability of both
+        summed = np.empty((self.width, joint.shape[1], self.block, p.wide))  # over the months from each on
         summed[-1] = 0.0
         by_cause = summed[:, :, : self.n_causes]
         for month in range(self.months - 1, -1, -1):  # np.cumsum along a first axis takes several times as long
-            np.add(by_cause[month + 1], told[month], out=by_cause[month])
+            np.add(by_cause[month + 1], joint[month], out=by_cause[month])
         if self.block > 1:
             of_any = np.add(by_cause[:, :, 0], by_cause[:, :, 1], out=summed[:, :, -1])
             for cause in range(2, self.n_causes):
@@ -180,7 +180,7 @@ class ObservationEM(Generic[P, E]):
         value[self.exit] = np.maximum(rows[self.begins] - rows[self.ends], 0.0)
         value[self.stay] = after[self.cells.high[self.stay]]
         value *= power
-        return value, power, told, after
+        return value, power, joint, after
 
     def coefficients(self, p: P) -> sparse.csr_matrix:
         """The coefficients of each pattern; p has one weighting."""
@@ -198,7 +198,7 @@ class ObservationEM(Generic[P, E]):
         self, p: P, w: Weights, matrix: sparse.csr_matrix, transposed: sparse.csr_matrix
     ) -> tuple[Expected, Floats, Floats]:
         """The E-step with any coefficients; the probability of each kind of cell, and weight over that of a pattern."""
-        value, power, told, after = self.values(p)
+        value, power, joint, after = self.values(p)
         total = np.maximum(matrix @ value, TINY)
         log_after = np.log(np.maximum(after, TINY))
         entered = np.concatenate([np.zeros_like(log_after[:1]), log_after[:-1]])  # S before the first month at risk
@@ -211,23 +211,23 @@ class ObservationEM(Generic[P, E]):
         spared = np.zeros_like(w.succeeded)
         if self.cells.further:
             failed, spared = np.split(failed, 2)
-        covered = (self.cover @ (power * back)[self.exit]).reshape(self.width, told.shape[1], self.block, p.wide)
+        covered = (self.cover @ (power * back)[self.exit]).reshape(self.width, joint.shape[1], self.block, p.wide)
         for month in range(1, self.months):
             covered[month] += covered[month - 1]
         np.maximum(covered, 0.0, out=covered)
         share = covered[:-1, :, : self.n_causes]
         if self.block > 1:
             share += covered[:-1, :, -1:]
-        told *= share  # expected exits, months × telling × causes × B
-        flat = told.reshape(-1, self.n_causes * p.wide)
+        joint *= share  # expected exits, months × telling × causes × B
+        flat = joint.reshape(-1, self.n_causes * p.wide)
         heard, unheard = (
             (sums @ flat).reshape(self.longest, self.n_causes, p.wide).swapaxes(0, 1) for sums in self.by_delay
         )
-        exits = told.sum(axis=1).swapaxes(0, 1)
+        exits = joint.sum(axis=1).swapaxes(0, 1)
         return (Expected(loglik, exits, self.at_month @ mass[self.stay], failed, spared, heard, unheard), value, ratio)
 
     def maximise(self, e: E, p: P, w: Weights) -> P:
-        """The M-step; what nothing speaks of keeps its value, but for a hazard (0 where nobody is at risk)."""
+        """The M-step: a parameter without data keeps its value, but a hazard is 0 where nobody is at risk."""
         failure, hearing = p.failure, p.hearing
         if not self.assumed.failure:
             tried = e.failed + e.spared + w.succeeded
@@ -254,7 +254,7 @@ class ObservationEM(Generic[P, E]):
         gradient, information = (Parameters(*parts).flat() for parts in zip(hazards, failure, hearing, strict=True))
         return gradient, information
 
-    def held(self, p: P) -> NDArray[np.bool_]:
+    def fixed(self, p: P) -> NDArray[np.bool_]:
         """The parameters that are not learnt, in the order of `flat`: taken as given, or a hazard that must be 0."""
         failure = np.full(p.failure.shape, self.assumed.failure)
         hearing = np.full(p.hearing.shape, self.assumed.hearing is not None)
@@ -306,21 +306,21 @@ class ObservationEM(Generic[P, E]):
     def perturbed(self, p: P, rng: np.random.Generator) -> P:
         """Another start: odds moved by half a unit or so."""
 
-        def moved(values: Floats) -> Floats:
+        def perturb(values: Floats) -> Floats:
             odds = values / (1 - values) * np.exp(rng.normal(0, 0.7, values.shape))
             return odds / (1 + odds)
 
-        found = p.like(moved(p.flat()))
-        total = found.hazards.sum(axis=0)
-        return replace(found, hazards=found.hazards / np.maximum(total / 0.9, 1.0))
+        start = p.like(perturb(p.flat()))
+        total = start.hazards.sum(axis=0)
+        return replace(start, hazards=start.hazards / np.maximum(total / 0.9, 1.0))
 
     def restrict(self, p: P, w: Weights) -> P:
         """No hazard of a cause that nobody is known to have left for.
 
         Its hearing is not known then, and exits that nobody ever hears of would be as likely as stays that go on.
         """
-        named = w.told[:-1] > 0
-        possible = named | (~named.any(axis=0) & (w.told[-1] > 0))
+        named = w.known_exits[:-1] > 0
+        possible = named | (~named.any(axis=0) & (w.known_exits[-1] > 0))
         if self.assumed.hearing is not None:
             possible |= self.assumed.hearing[:, None]
         return replace(p, hazards=p.hazards * possible[:, None])
@@ -334,8 +334,8 @@ class ObservationEM(Generic[P, E]):
     # ── draws ────────────────────────────────────────────────────────────────────────────────────────────
     def draw(self, p: P, pattern: Integers, rng: np.random.Generator) -> tuple[Integers, Integers]:
         """A month and the place of a cause (−1: no exit) for each stay, given its pattern; p has one weighting."""
-        value, _, told, _ = self.values(p)
-        m, told = self.coefficients(p), told[..., 0]
+        value, _, joint, _ = self.values(p)
+        m, joint = self.coefficients(p), joint[..., 0]
         data = m.data * value[m.indices, 0]
         total = np.maximum(np.add.reduceat(data, m.indptr[:-1]), TINY) if m.shape[0] else np.zeros(0)
         running = np.concatenate([[0.0], np.cumsum(data / np.repeat(total, np.diff(m.indptr)))])
@@ -345,24 +345,24 @@ class ObservationEM(Generic[P, E]):
             return month, cause
         begin, end = m.indptr[row], m.indptr[row + 1]
         sought = running[begin] + (1 - rng.random(len(row))) * (running[end] - running[begin])
-        place = np.clip(np.searchsorted(running, sought, side="left") - 1, begin, end - 1)
-        kind = m.indices[place]
+        position = np.clip(np.searchsorted(running, sought, side="left") - 1, begin, end - 1)
+        kind = m.indices[position]
         month[:] = self.cells.high[kind]
         share, which = rng.random(len(row)), rng.random(len(row))
         exits = np.flatnonzero(~self.cells.survivor[kind] & (pattern >= 0))
         of = self.cells.told[kind[exits]] * self.block + self.cells.cause[kind[exits]]
-        for one in np.unique(of):
-            chosen = exits[of == one]
-            telling, c = divmod(int(one), self.block)
+        for code in np.unique(of):
+            chosen = exits[of == code]
+            telling, c = divmod(int(code), self.block)
             any_cause = self.block > 1 and c == self.n_causes
-            mass = told[:, telling].sum(axis=1) if any_cause else told[:, telling, c]
+            mass = joint[:, telling].sum(axis=1) if any_cause else joint[:, telling, c]
             running = np.concatenate([[0.0], np.cumsum(mass)])
             low, high = self.cells.low[kind[chosen]], self.cells.high[kind[chosen]]
             sought = running[low] + (1 - share[chosen]) * (running[high + 1] - running[low])
             when = np.clip(np.searchsorted(running, sought, side="left") - 1, low, high)
             month[chosen], cause[chosen] = when, c
             if any_cause:
-                shares = np.cumsum(told[when, telling], axis=1) / np.maximum(mass[when], TINY)[:, None]
+                shares = np.cumsum(joint[when, telling], axis=1) / np.maximum(mass[when], TINY)[:, None]
                 cause[chosen] = np.minimum((shares < which[chosen][:, None]).sum(axis=1), self.n_causes - 1)
         return month, cause
 
@@ -378,10 +378,10 @@ def score(
     possible = (p > 0) & (n > 0)
     spared = np.maximum(n - any_events, 0.0) / np.maximum(1 - anything, NEAR)
     slope = np.divide(events, np.maximum(p, NEAR), out=np.zeros_like(p), where=possible) - spared
-    # so many cases say no more of a probability next to 0 or 1 than of one that lets a quarter of an event be expected
+    # next to 0 or 1 the information is that of a probability at which a quarter of an event is expected
     least = 0.25 / np.maximum(n, 1.0)
-    told = n / (np.maximum(p, least) * np.maximum(1 - p, least))
-    return np.stack([np.where(possible, slope, 0.0), np.where(possible, told, 0.0)])
+    information = n / (np.maximum(p, least) * np.maximum(1 - p, least))
+    return np.stack([np.where(possible, slope, 0.0), np.where(possible, information, 0.0)])
 
 
 def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:
@@ -390,9 +390,9 @@ def _heard_and_silent(hazard: Floats) -> tuple[Floats, Floats]:
     The last delay stands for −1, before the exit: nothing can be heard, and silence is certain.
     """
     silent = np.cumprod(1.0 - hazard, axis=-3)
-    one = np.ones_like(silent[..., :1, :, :])
-    heard = hazard * np.concatenate([one, silent[..., :-1, :, :]], axis=-3)
-    return np.concatenate([heard, 0 * one], axis=-3), np.concatenate([silent, one], axis=-3)
+    certain = np.ones_like(silent[..., :1, :, :])
+    heard = hazard * np.concatenate([certain, silent[..., :-1, :, :]], axis=-3)
+    return np.concatenate([heard, 0 * certain], axis=-3), np.concatenate([silent, certain], axis=-3)
 
 
 def by_piece(values: Floats, piece: Integers, axis: int) -> Floats:
@@ -407,8 +407,8 @@ def weigh(cells: Cells, known: Ascertained, stay_weights: Floats) -> Weights:
     n, wide = len(used), stay_weights.shape[1]
     rows = np.arange(n)
 
-    def add(place: Integers, chosen: NDArray[np.bool_], size: int) -> Floats:
-        matrix = sparse.csr_matrix((np.ones(int(chosen.sum())), (place[chosen], rows[chosen])), shape=(size, n))
+    def add(cell: Integers, chosen: NDArray[np.bool_], size: int) -> Floats:
+        matrix = sparse.csr_matrix((np.ones(int(chosen.sum())), (cell[chosen], rows[chosen])), shape=(size, n))
         return matrix @ stay_weights
 
     months = cells.last_month + 1
@@ -447,7 +447,7 @@ class Likelihood(Protocol):
 
     def gradient(self, e: Expected, p: Parameters, w: Weights) -> tuple[Floats, Floats]: ...
 
-    def held(self, p: Parameters) -> NDArray[np.bool_]: ...
+    def fixed(self, p: Parameters) -> NDArray[np.bool_]: ...
 
     def project(self, p: Parameters) -> Parameters: ...
 
@@ -478,53 +478,53 @@ class _State:
     def take(self, keep: NDArray[np.bool_]) -> _State:
         return _State(*(values[..., keep] for values in vars(self).values()))
 
-    def put(self, which: NDArray[np.bool_], other: _State) -> None:
-        for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True):
-            mine[..., which] = theirs[..., which]
+    def put(self, which: NDArray[np.bool_], new: _State) -> None:
+        for values, new_values in zip(vars(self).values(), vars(new).values(), strict=True):
+            values[..., which] = new_values[..., which]
 
 
 def fit(em: Likelihood, w: Weights, start: Parameters, *, tolerance: float, max_steps: int = 1000) -> Fit:
     """Climbs until no incidence moves by `tolerance` in a step that promises no gain, in any weighting."""
 
     def at(x: Floats) -> _State:
-        p = em.project(start.like(np.where(held, x, np.clip(x, EDGE, 1 - EDGE))))
+        p = em.project(start.like(np.where(fixed, x, np.clip(x, EDGE, 1 - EDGE))))
         e = em.expect(p, w)
         return _State(p.flat(), e.log_likelihood, *em.gradient(e, p, w), em.maximise(e, p, w).flat())
 
-    held = em.held(start)
+    fixed = em.fixed(start)
     now = at(start.flat())
     path = [now.log_likelihood.copy()]
     for _ in range(WARM_UP):
         now = at(now.em)
         path.append(now.log_likelihood.copy())
-    result, reached, live, steps = now.x.copy(), now.log_likelihood.copy(), np.arange(start.wide), len(path)
+    result, reached, live, n_steps = now.x.copy(), now.log_likelihood.copy(), np.arange(start.wide), len(path)
     tried = np.zeros(start.wide, dtype=int)  # how many parts of the step were tried before
     memory = _Memory.empty(*now.x.shape)
-    direction, promise = memory.direction(now, held)
-    while len(live) and steps < max_steps:
+    direction, promise = memory.direction(now, fixed)
+    while len(live) and n_steps < max_steps:
         last = tried == len(SHORTER)
         part = np.append(SHORTER, 0.0)[tried]
         trial = at(np.where(last, now.em, now.x + part * direction))
-        steps += 1
+        n_steps += 1
         gained = trial.log_likelihood - now.log_likelihood
         good = (gained >= 1e-4 * part * promise - 1e-12 * np.abs(now.log_likelihood)) | last
-        moved = np.abs(em.curves(start.like(trial.x)) - em.curves(start.like(now.x))).max(axis=(0, 1), initial=0.0)
-        rest = good & (moved < tolerance) & (promise < ENOUGH * tolerance)
+        change = np.abs(em.curves(start.like(trial.x)) - em.curves(start.like(now.x))).max(axis=(0, 1), initial=0.0)
+        at_rest = good & (change < tolerance) & (promise < ENOUGH * tolerance)
         memory.learn(now, trial, good, forget=last)
         now.put(good, trial)
         result[:, live], reached[live] = now.x, now.log_likelihood
         path.append(reached.copy())
         tried = np.where(good, 0, tried + 1)
-        if rest.any():
-            going = ~rest
-            live, tried, held, w = live[going], tried[going], held[:, going], w.columns(going)
+        if at_rest.any():
+            going = ~at_rest
+            live, tried, fixed, w = live[going], tried[going], fixed[:, going], w.columns(going)
             now, memory, direction, promise = now.take(going), memory.take(going), direction[:, going], promise[going]
         anew = tried == 0
         if anew.any():
-            new, gain = memory.direction(now, held)
+            new, gain = memory.direction(now, fixed)
             direction, promise = np.where(anew, new, direction), np.where(anew, gain, promise)
-    found = start.like(result)
-    return Fit(found, reached, path, steps, not len(live))
+    parameters = start.like(result)
+    return Fit(parameters, reached, path, n_steps, not len(live))
 
 
 def outward(x: Floats, gradient: Floats) -> NDArray[np.bool_]:
@@ -533,11 +533,11 @@ def outward(x: Floats, gradient: Floats) -> NDArray[np.bool_]:
 
 
 def on_bounds(em: Likelihood, p: Parameters, w: Weights) -> Parameters:
-    """What came to rest next to a bound put on it, which EM and what is held do, and one step of EM from there."""
+    """Puts parameters that came to rest next to a bound on it, and takes one step of EM from there."""
     x = p.flat()
     gradient, _ = em.gradient(em.expect(p, w), p, w)
-    there = em.project(p.like(np.where(outward(x, gradient) & ~em.held(p), np.round(x), x)))
-    return em.maximise(em.expect(there, w), there, w)
+    rounded_p = em.project(p.like(np.where(outward(x, gradient) & ~em.fixed(p), np.round(x), x)))
+    return em.maximise(em.expect(rounded_p, w), rounded_p, w)
 
 
 @dataclass
@@ -560,22 +560,22 @@ class _Memory:
         step, loss = np.where(good, trial.x - now.x, 0.0), np.where(good, now.gradient - trial.gradient, 0.0)
         size = np.sqrt((step**2).sum(axis=0) * (loss**2).sum(axis=0))
         curved = (step * loss).sum(axis=0) > 1e-12 * size
-        kept = slice(max(0, len(self.steps) - MEMORY + 1), None)
-        self.steps = np.concatenate([self.steps[kept], (step * curved)[None]])
-        self.gradient_losses = np.concatenate([self.gradient_losses[kept], (loss * curved)[None]])
+        recent = slice(max(0, len(self.steps) - MEMORY + 1), None)
+        self.steps = np.concatenate([self.steps[recent], (step * curved)[None]])
+        self.gradient_losses = np.concatenate([self.gradient_losses[recent], (loss * curved)[None]])
 
-    def direction(self, now: _State, held: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-        """Where to go, and by how much that promises to gain."""
-        free = ~(outward(now.x, now.gradient) | held | (now.information <= 0))
+    def direction(self, now: _State, fixed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """The direction of the next step, and the gain in log-likelihood that it promises."""
+        free = ~(outward(now.x, now.gradient) | fixed | (now.information <= 0))
         slope = now.gradient * free
         steps, gradient_losses = self.steps * free, self.gradient_losses * free
         curvatures = (steps * gradient_losses).sum(axis=1)
         size = np.divide(1.0, curvatures, out=np.zeros_like(curvatures), where=curvatures > TINY)
-        rest, pulls = slope, np.empty_like(size)
+        residual, pulls = slope, np.empty_like(size)
         for k in reversed(range(len(steps))):
-            pulls[k] = size[k] * (steps[k] * rest).sum(axis=0)
-            rest = rest - pulls[k] * gradient_losses[k]
-        away = np.divide(rest, now.information, out=np.zeros_like(rest), where=free)
+            pulls[k] = size[k] * (steps[k] * residual).sum(axis=0)
+            residual = residual - pulls[k] * gradient_losses[k]
+        away = np.divide(residual, now.information, out=np.zeros_like(residual), where=free)
         for k in range(len(steps)):
             away = away + steps[k] * (pulls[k] - size[k] * (gradient_losses[k] * away).sum(axis=0))
         promise = (away * slope).sum(axis=0)
@@ -593,21 +593,21 @@ class _Memory:
 # the data say next to nothing is taken to be told a hundredth of what complete data would tell: else a step would
 # leave the range in which the log-likelihood is a parabola.
 
-LEAST = 0.01  # of what complete data would tell of a direction
+LEAST = 0.01  # of the information of complete data in a direction
 NO_GAIN = 1e-9  # of the log-likelihood: Newton has come to rest
-FLAT = 1e-7  # of the same: with less, a step of Newton leads anywhere
+FLAT = 1e-7  # of the information of complete data: with less, a step of Newton is not reliable
 SWEEPS = 300
 
 
-def _beside(p: Parameters, moved: Integers) -> tuple[Parameters, Floats]:
-    """Each of some parameters a little more, then each a little less, one column each; and by how much in all."""
+def _beside(p: Parameters, chosen: Integers) -> tuple[Parameters, Floats]:
+    """Each chosen parameter a little larger, then each a little smaller, a column each; and the distance between."""
     x = p.flat()
-    step = np.maximum(1e-4 * np.minimum(x, 1 - x), 1e-8)[moved, 0]
-    column = np.arange(len(moved))
-    more, less = np.repeat(x, len(moved), axis=1), np.repeat(x, len(moved), axis=1)
-    more[moved, column] = np.minimum(x[moved, 0] + step, 1.0)
-    less[moved, column] = np.maximum(x[moved, 0] - step, x[moved, 0] / 2)
-    return p.like(np.concatenate([more, less], axis=1)), (more - less)[moved, column]
+    step = np.maximum(1e-4 * np.minimum(x, 1 - x), 1e-8)[chosen, 0]
+    column = np.arange(len(chosen))
+    more, less = np.repeat(x, len(chosen), axis=1), np.repeat(x, len(chosen), axis=1)
+    more[chosen, column] = np.minimum(x[chosen, 0] + step, 1.0)
+    less[chosen, column] = np.maximum(x[chosen, 0] - step, x[chosen, 0] / 2)
+    return p.like(np.concatenate([more, less], axis=1)), (more - less)[chosen, column]
 
 
 def _difference(values: Floats, width: Floats) -> Floats:
@@ -622,31 +622,31 @@ def observed_information(em: ObservationEM, p: Parameters, w: Weights, of: Integ
     beside, width = _beside(p, of)
     many = w.columns(np.zeros(beside.wide, dtype=int))
     gradient, _ = em.gradient(em.expect(beside, many), beside, many)
-    found = -_difference(gradient, width)[of]
-    return (found + found.T) / 2
+    information = -_difference(gradient, width)[of]
+    return (information + information.T) / 2
 
 
-def newton(em: ObservationEM, p: Parameters, w: Weights, steps: int = 5) -> Parameters:
+def newton(em: ObservationEM, p: Parameters, w: Weights, max_steps: int = 5) -> Parameters:
     """A few steps of Newton from next to the maximum, within the bounds."""
-    for _ in range(steps):
+    for _ in range(max_steps):
         x = p.flat()
         e = em.expect(p, w)
         gradient, information = em.gradient(e, p, w)
-        of = np.flatnonzero((information > 0)[:, 0] & ~em.held(p)[:, 0] & ~outward(x, gradient)[:, 0])
+        of = np.flatnonzero((information > 0)[:, 0] & ~em.fixed(p)[:, 0] & ~outward(x, gradient)[:, 0])
         if not len(of):
             return p
         scale = 1 / np.sqrt(information[of])
         values, vectors = np.linalg.eigh(observed_information(em, p, w, of) * scale * scale.T)
         identified = values > FLAT
-        moved = x.copy()
-        moved[of] += scale * (
+        new_x = x.copy()
+        new_x[of] += scale * (
             vectors[:, identified] @ (vectors[:, identified].T @ (scale * gradient[of]) / values[identified, None])
         )
-        there = em.project(p.like(np.where(em.held(p), x, np.clip(moved, EDGE, 1 - EDGE))))
-        gain = em.expect(there, w).log_likelihood[0] - e.log_likelihood[0]
+        new_p = em.project(p.like(np.where(em.fixed(p), x, np.clip(new_x, EDGE, 1 - EDGE))))
+        gain = em.expect(new_p, w).log_likelihood[0] - e.log_likelihood[0]
         if gain < -1e-12 * abs(e.log_likelihood[0]):
             return p
-        p = there
+        p = new_p
         if gain < NO_GAIN:
             return p
     return p
@@ -666,7 +666,7 @@ class QuadraticApproximation:
         self.curvature = (vectors * np.maximum(values, LEAST)) @ vectors.T
         self.covariance = (vectors / np.maximum(values, LEAST)) @ vectors.T
 
-    def refitted(self, many: Weights, lent: Parameters, steps: int = 1, drawn_from: int | None = None) -> Parameters:
+    def refitted(self, many: Weights, lent: Parameters, n_steps: int = 1, drawn_from: int | None = None) -> Parameters:
         """
         The parameters under other weights, a column each: steps of Newton with the information of the estimate.
 
@@ -674,14 +674,14 @@ class QuadraticApproximation:
         far from those of the estimate take a few more, each shortened until it gains. Where the weights are of
         `drawn_from` households drawn again, their gradients are spread as `_spread` says.
         """
-        em, held = self.em, self.em.held(lent)
-        x = np.where(held, lent.flat(), np.repeat(self.p.flat(), lent.wide, axis=1))
+        em, fixed = self.em, self.em.fixed(lent)
+        x = np.where(fixed, lent.flat(), np.repeat(self.p.flat(), lent.wide, axis=1))
         expected = em.expect(lent.like(x), many)
-        for number in range(steps):
+        for number in range(n_steps):
             gradient, _ = em.gradient(expected, lent.like(x), many)
             if number == 0 and drawn_from:
-                gradient = gradient + self._spread(many, held, drawn_from, gradient)
-            step = self._step(x, gradient, ~held)
+                gradient = gradient + self._spread(many, fixed, drawn_from, gradient)
+            step = self._step(x, gradient, ~fixed)
             better = np.full(lent.wide, number == 0)
             if number == 0:
                 x = em.project(lent.like(x + step)).flat()
@@ -691,20 +691,20 @@ class QuadraticApproximation:
                 p = em.project(lent.like(x + part * step * ~better))
                 gains = em.expect(p, many).log_likelihood >= expected.log_likelihood
                 x, better = np.where(gains, p.flat(), x), better | gains
-            if number + 1 < steps:
+            if number + 1 < n_steps:
                 expected = em.expect(lent.like(x), many)
         return lent.like(x)
 
-    def _spread(self, many: Weights, held: NDArray[np.bool_], n: int, gradient: Floats) -> Floats:
+    def _spread(self, many: Weights, fixed: NDArray[np.bool_], n: int, gradient: Floats) -> Floats:
         """
-        What is added to the gradients of n resampled households, since the estimate has seen them all.
+        Small-sample correction of the gradients of n resampled households, from all of which the estimate was made.
 
         As HC1 for regressions (MacKinnon & White 1985), with as many parameters as the data tell of (Takeuchi 1976).
         """
-        if held.any():  # at what is lent the gradient differs by more than what chance does
+        if fixed.any():  # at borrowed values the gradient differs by more than chance
             own = self.p.columns(np.zeros(many.pattern.shape[1], dtype=int))
             gradient, _ = self.em.gradient(self.em.expect(own, many), own, many)
-        away = (gradient - self.gradient) * ~held
+        away = (gradient - self.gradient) * ~fixed
         scores = self.scale * away[self.of]
         learnt = float(np.einsum("kb,kl,lb->b", scores, self.covariance, scores).mean())
         return (np.sqrt(n / max(n - learnt, n / 2)) - 1) * away

@@ -59,16 +59,23 @@ from trajectories.survival.observation.service_model import ServiceEM
 REPLICATE_TOLERANCE = 1e-4  # of a replicate that is fitted anew
 STARTS = 3  # perturbed ones, beside the plain one
 AT_ONCE = 100  # replicates side by side
-# What is lent is never certain: a 0 or a 1 learnt from some would make what was told of others impossible.
+# Borrowed probabilities stay off 0 and 1, at which the reports of other stays could be impossible.
 LENT = (1e-4, 0.95)
 RARE = 1e-6  # a false report
 
 
 class ObservedFit:
-    """Data, engine and fit of one call; what the methods of the curve go back to."""
+    """Data, engine and fit of one call, for the methods of the curve."""
 
-    def __init__(self, known: Ascertained, em: ObservationEM, mass: Floats, household: Integers,
-                 reporting: Reporting | None, tolerance: float):  # fmt: skip
+    def __init__(
+        self,
+        known: Ascertained,
+        em: ObservationEM,
+        mass: Floats,
+        household: Integers,
+        reporting: Reporting | None,
+        tolerance: float,
+    ):
         self.known, self.cells, self.em, self.mass, self.household = known, em.cells, em, mass, household
         self.reporting, self.tolerance = reporting, tolerance
         self.fit: Fit
@@ -82,11 +89,11 @@ class ObservedFit:
     @property
     def found(self) -> Reporting:
         """How departures become known: the estimate, then each replicate."""
-        both = self.parameters if self.replicates is None else joined([self.parameters, self.replicates])
-        leaves = both.hazards.sum(axis=1) > 0
-        hearing = np.clip(both.hearing, *LENT)
-        least = np.where(np.arange(len(both.failure)) < N_STATES, LENT[0], RARE)[:, None]
-        failure = np.clip(both.failure, least, LENT[1])
+        fitted = self.parameters if self.replicates is None else joined([self.parameters, self.replicates])
+        leaves = fitted.hazards.sum(axis=1) > 0
+        hearing = np.clip(fitted.hearing, *LENT)
+        least = np.where(np.arange(len(fitted.failure)) < N_STATES, LENT[0], RARE)[:, None]
+        failure = np.clip(fitted.failure, least, LENT[1])
         return Reporting(failure, np.where(leaves[:, None], hearing, np.nan), self.cells.further)
 
     def interior(self) -> Parameters:
@@ -105,53 +112,53 @@ class ObservedFit:
         begin = joined([plain, *(self.em.perturbed(plain, rng) for _ in range(starts))])
         many = Weights(*(np.repeat(values, starts + 1, axis=-1) for values in vars(w).values()))
         begin = self.em.restrict(self._borrowed(begin), many)
-        found = fit(self.em, many, begin, tolerance=self.tolerance)
-        best = int(np.argmax(found.log_likelihood))
-        if found.log_likelihood[best] - found.log_likelihood[0] < 1e-6:
+        fits = fit(self.em, many, begin, tolerance=self.tolerance)
+        best = int(np.argmax(fits.log_likelihood))
+        if fits.log_likelihood[best] - fits.log_likelihood[0] < 1e-6:
             best = 0
-        curves = self.em.curves(found.parameters)
+        curves = self.em.curves(fits.parameters)
         self.spread = np.abs(curves - curves[..., best : best + 1]).max(axis=(0, 2))
         keep = np.array([best])
-        parameters, path = found.parameters.columns(keep), [x[keep] for x in found.path]
+        parameters, path = fits.parameters.columns(keep), [x[keep] for x in fits.path]
         if self.em.many_at_once:
             parameters = on_bounds(self.em, newton(self.em, parameters, w), w)
             path.append(self.em.expect(parameters, w).log_likelihood)
-        self.fit = Fit(parameters, path[-1], path, found.iterations, found.converged)
+        self.fit = Fit(parameters, path[-1], path, fits.iterations, fits.converged)
         self.weights = w
 
     def lent(self, p: Parameters, replicates: int) -> Parameters:
-        """p in each replicate, with what is borrowed as the lender's own replicates have it."""
+        """p in each replicate, with the borrowed parameters of the lender's replicates."""
         every = np.arange(replicates)
         return self._borrowed(p.columns(0 * every), 1 + every)
 
     def resample(self, replicates: int, seed: int, refit: bool) -> None:
-        """The fit with whole households drawn again: near the estimate (`QuadraticApproximation`), or wholly anew."""
+        """Bootstrap replicates of whole households: near the estimate (`QuadraticApproximation`), or refitted."""
         if not replicates:
             return
         _, owner = np.unique(self.household, return_inverse=True)
         n = int(owner.max()) + 1
         lent = self.lent(self.interior() if refit else self.parameters, replicates)
         near = None if refit else QuadraticApproximation(self.em, self.parameters, self.weights)
-        found = []
+        refits = []
         for begin in range(0, replicates, AT_ONCE):
             start = lent.columns(slice(begin, begin + AT_ONCE))
-            drawn = np.random.default_rng([seed, begin]).multinomial(n, np.full(n, 1 / n), size=start.wide).T
-            w = weigh(self.cells, self.known, drawn[owner] * self.mass[:, None])
+            household_counts = np.random.default_rng([seed, begin]).multinomial(n, np.full(n, 1 / n), size=start.wide).T
+            w = weigh(self.cells, self.known, household_counts[owner] * self.mass[:, None])
             if near is None:
-                found.append(fit(self.em, w, self.em.restrict(start, w), tolerance=REPLICATE_TOLERANCE).parameters)
+                refits.append(fit(self.em, w, self.em.restrict(start, w), tolerance=REPLICATE_TOLERANCE).parameters)
             else:
-                found.append(near.refitted(w, start, drawn_from=n))
-        self.replicates = joined(found)
+                refits.append(near.refitted(w, start, drawn_from=n))
+        self.replicates = joined(refits)
 
     # ── draws ─────────────────────────────────────────────────────────────────────────────────────────────
     def draw(self, m: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        found = np.zeros((m, self.known.n, 2), dtype=np.int64)
-        found[..., 0] = np.maximum(self.known.last, 0)
+        draws = np.zeros((m, self.known.n, 2), dtype=np.int64)
+        draws[..., 0] = np.maximum(self.known.last, 0)
         for k, p in enumerate(self._in_turn(m)):
             month, cause = self.em.draw(p, self.cells.pattern, rng)
             used = self.cells.pattern >= 0
-            found[k, used, 0], found[k, used, 1] = month[used], np.append(self.known.names, 0)[cause[used]]
-        return found
+            draws[k, used, 0], draws[k, used, 1] = month[used], np.append(self.known.names, 0)[cause[used]]
+        return draws
 
     def _in_turn(self, m: int) -> Iterator[Parameters]:
         for k in range(m):
@@ -160,7 +167,7 @@ class ObservedFit:
 
 
 # ----------------------------------------------------------------------------------------------------
-# What a fit of the observation model rests on, counted, and what of it a reader must be told.
+# Counts of what a fit of the observation model rests on, and the notes that a reader needs.
 
 # Periods since the start that the counts are given for: months up to and including.
 PERIODS = (12, 24)
@@ -191,8 +198,8 @@ def checks_of(
     rows: list[tuple[str, int, str | None, float]] = []
 
     def by_period(check: str, month: Floats, cause: int = 0) -> None:
-        of = np.searchsorted(PERIODS, month, side="left")
-        for k, n in enumerate(np.bincount(of, minlength=len(PERIOD_NAMES))):
+        period = np.searchsorted(PERIODS, month, side="left")
+        for k, n in enumerate(np.bincount(period, minlength=len(PERIOD_NAMES))):
             rows.append((check, cause, PERIOD_NAMES[k], float(n)))
 
     failed = about.kind == FAILED
@@ -200,21 +207,21 @@ def checks_of(
     after = failed & (about.month > known.confirmed[about.stay]) & known.known[about.stay]
     by_period("failures_before_known_exit", about.month[after])
     found_at = np.zeros(known.n)
-    left = about.kind == LEFT
-    found_at[about.stay[left]] = about.month[left]
+    is_left = about.kind == LEFT
+    found_at[about.stay[is_left]] = about.month[is_left]
     used = em.cells.pattern >= 0
-    for place, name in [(-1, 0), *enumerate(known.names)]:
-        mine = used & (known.cause == place)
-        by_period("exits_found_by_contact", found_at[mine & known.by_contact], int(name))
-        by_period("exits_heard", known.news_month[mine & known.by_news].astype(float), int(name))
+    for code, name in [(-1, 0), *enumerate(known.names)]:
+        of_cause = used & (known.cause == code)
+        by_period("exits_found_by_contact", found_at[of_cause & known.by_contact], int(name))
+        by_period("exits_heard", known.news_month[of_cause & known.by_news].astype(float), int(name))
 
     contacted = np.isin(np.arange(known.n), about.stay[about.kind != HINT])
     # entered and ended in one month; who is known to have left in an earlier one cannot have come under observation
     never_at_risk = (known.last < known.enter) & ~(known.known & (known.last < known.enter - 1))
-    # what is borrowed may leave no way in which a stay could have become known as it did
+    # borrowed parameters may make what was reported of a stay impossible
     impossible = used & ~(np.append(em.likelihoods(p), 1.0)[em.cells.pattern] > 0)
     total = expected.exits.sum()
-    told = float(mass[used & known.known].sum())
+    known_mass = float(mass[used & known.known].sum())
     failure = np.where(_tried(expected, em) > 0, p.failure[:, 0], np.nan)[:N_STATES]
     once = {
         "stays": float(known.n),
@@ -224,12 +231,12 @@ def checks_of(
         "failures": float(failed.sum()),
         "presences": float((about.kind == PRESENT).sum()),
         "gone_fail_less": float(bool((failure[2:] <= failure[:2]).any())),
-        "share_never_heard": float(max(total - told, 0.0) / total) if total > 0 else 0.0,
+        "share_never_heard": float(max(total - known_mass, 0.0) / total) if total > 0 else 0.0,
         **{name: float(count) for name, count in known.counts.items()},
         "spread": np.nan,  # filled in where the supported months are known
         "iterations": float(fit.iterations),
         "converged": float(fit.converged),
-    }  # fmt: skip
+    }
     once |= {name: float(p.failure[N_STATES + k, 0]) for k, name in enumerate(em.cells.further)}
     if known.doubted is not None:
         once["taken_as_false"] = float(expected.failed[N_STATES:].sum())
@@ -266,19 +273,19 @@ def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: boo
     if not attempts:
         notes.append("There is no scheduled contact: nothing says how many departures are never heard of.")
     exits = sums["exits_found_by_contact"] + sums["exits_heard"]
-    named = exits - sums["exits_found_by_contact", 0] - sums["exits_heard", 0]
+    with_cause = exits - sums["exits_found_by_contact", 0] - sums["exits_heard", 0]
     if not exits:
         notes.append("No exit is known." + ("" if borrowed else " Everybody is taken to have stayed."))
-    elif not named and len(known.names) > 1:
+    elif not with_cause and len(known.names) > 1:
         notes.append("No destination is known: how exits are shared between causes is a convention.")
     for name in known.names:
-        found, heard = (n(check, int(name)) for check in ("exits_found_by_contact", "exits_heard"))
-        if not borrowed and found < least and found + heard:
+        by_contact, heard = (n(check, int(name)) for check in ("exits_found_by_contact", "exits_heard"))
+        if not borrowed and by_contact < least and by_contact + heard:
             notes.append(
-                f"Cause {int(name)}: {found} exits were found by a contact before any news, under {least}: how such "
-                "exits are heard of is not learnt here."
+                f"Cause {int(name)}: {by_contact} exits were found by a contact before any news, under {least}: how "
+                "such exits are heard of is not learnt here."
             )
-        if named and not found + heard:
+        if with_cause and not by_contact + heard:
             notes.append(f"Cause {int(name)}: no exit is known." + ("" if borrowed else " Its incidence is 0."))
     if sums["taken_as_false"]:
         notes.append(f"Presences contradict reports of departure: about {n('taken_as_false')} are taken to be false.")
@@ -303,32 +310,38 @@ def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: boo
 # How departures become known, as a fit found it: failures of contacts, and the share heard of, as tables.
 
 
-def spread(drawn: Floats | None, conf_level: float, n: int) -> Floats:
+def spread(replicates: Floats | None, conf_level: float, n: int) -> Floats:
     """se, lower, upper from replicates (values × replicates)."""
-    if drawn is None or drawn.shape[1] < 2:
+    if replicates is None or replicates.shape[1] < 2:
         return np.full((3, n), np.nan)
     tail = (1 - conf_level) / 2
-    return np.vstack([drawn.std(axis=1, ddof=1), np.quantile(drawn, [tail, 1 - tail], axis=1)])
+    return np.vstack([replicates.std(axis=1, ddof=1), np.quantile(replicates, [tail, 1 - tail], axis=1)])
 
 
 def contact_failure(
-    p: Parameters, drawn: Parameters | None, failed: Floats, succeeded: Floats, conf_level: float
+    p: Parameters, replicates: Parameters | None, failed: Floats, succeeded: Floats, conf_level: float
 ) -> pd.DataFrame:
     """`ObservedCurve.contact_failure`: by presence and the outcome before, with limits of the bootstrap."""
-    of_contacts = None if drawn is None else drawn.failure[: len(STATES)]
+    of_contacts = None if replicates is None else replicates.failure[: len(STATES)]
     se, lower, upper = spread(of_contacts, conf_level, len(STATES))
     tried = failed + succeeded
-    return pd.DataFrame({
-        "presence": ["gone" if gone else "there" for gone, _ in STATES],
-        "previous_failed": [bool(previous) for _, previous in STATES],
-        "probability": np.where(tried > 0, p.failure[: len(STATES), 0], np.nan),
-        "se": se, "lower": lower, "upper": upper, "n_failed": failed, "n_attempts": tried,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "presence": ["gone" if gone else "there" for gone, _ in STATES],
+            "previous_failed": [bool(previous) for _, previous in STATES],
+            "probability": np.where(tried > 0, p.failure[: len(STATES), 0], np.nan),
+            "se": se,
+            "lower": lower,
+            "upper": upper,
+            "n_failed": failed,
+            "n_attempts": tried,
+        }
+    )
 
 
 def hearing_shares(model: ObservedFit, expected: Expected, conf_level: float) -> pd.DataFrame:
     """`ObservedCurve.hearing`: the share of the departures of each cause heard of by so many months after."""
-    p, drawn, names = model.parameters, model.replicates, model.known.names
+    p, replicates, names = model.parameters, model.replicates, model.known.names
     months = np.arange(25)
     of = delay_class(months)
     # a delay that no exit was exposed to is not learnt: its hazard is what the fit started from
@@ -345,13 +358,20 @@ def hearing_shares(model: ObservedFit, expected: Expected, conf_level: float) ->
 
     tables = []
     for c, name in enumerate(names):
-        many = None if drawn is None else share(drawn.hearing[c])
+        many = None if replicates is None else share(replicates.hearing[c])
         se, lower, upper = spread(many, conf_level, len(months))
-        tables.append(pd.DataFrame({
-            "cause": int(name), "month": months, "share": np.where(learnt[c], share(p.hearing[c])[:, 0], np.nan),
-            "se": np.where(learnt[c], se, np.nan), "lower": np.where(learnt[c], lower, np.nan),
-            "upper": np.where(learnt[c], upper, np.nan),
-        }))  # fmt: skip
+        tables.append(
+            pd.DataFrame(
+                {
+                    "cause": int(name),
+                    "month": months,
+                    "share": np.where(learnt[c], share(p.hearing[c])[:, 0], np.nan),
+                    "se": np.where(learnt[c], se, np.nan),
+                    "lower": np.where(learnt[c], lower, np.nan),
+                    "upper": np.where(learnt[c], upper, np.nan),
+                }
+            )
+        )
     return pd.concat(tables, ignore_index=True)
 
 
@@ -569,63 +589,88 @@ def observed_incidence(
     if some_false is None and (services or some_never):
         some_false = False
     return incidence_of(
-        ascertain(contacts, cutoff, entry, causes, some_false), weights=weights, cluster=cluster, services=services,
-        role=role, pieces=pieces, replicates=replicates, seed=seed, conf_level=conf_level, support=support,
+        ascertain(contacts, cutoff, entry, causes, some_false),
+        weights=weights,
+        cluster=cluster,
+        services=services,
+        role=role,
+        pieces=pieces,
+        replicates=replicates,
+        seed=seed,
+        conf_level=conf_level,
+        support=support,
         reporting=reporting,
-        odds_gone=odds_gone, odds_heard=odds_heard, some_never=some_never,
-        tolerance=tolerance, starts=starts, refit=refit,
-    )  # fmt: skip
+        odds_gone=odds_gone,
+        odds_heard=odds_heard,
+        some_never=some_never,
+        tolerance=tolerance,
+        starts=starts,
+        refit=refit,
+    )
 
 
 def incidence_of(
-    known: Ascertained, *, weights: ArrayLike | None = None, cluster: ArrayLike | None = None, services: bool = False,
-    role: ArrayLike | None = None, pieces: Iterable[float] | None = None, replicates: int = 0, seed: int = 1,
-    conf_level: float = 0.95, support: int = 20, reporting: Reporting | None = None, odds_gone: float = 1.0,
-    odds_heard: ArrayLike | None = None, some_never: bool = False,
-    tolerance: float = TOLERANCE, starts: int = STARTS, refit: bool = False,
+    known: Ascertained,
+    *,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    services: bool = False,
+    role: ArrayLike | None = None,
+    pieces: Iterable[float] | None = None,
+    replicates: int = 0,
+    seed: int = 1,
+    conf_level: float = 0.95,
+    support: int = 20,
+    reporting: Reporting | None = None,
+    odds_gone: float = 1.0,
+    odds_heard: ArrayLike | None = None,
+    some_never: bool = False,
+    tolerance: float = TOLERANCE,
+    starts: int = STARTS,
+    refit: bool = False,
     kept: dict[tuple[bool, ...], Cells] | None = None,
-) -> ObservedCurve:  # fmt: skip
+) -> ObservedCurve:
     """`observed_incidence` of what was ascertained of the stays once, for several fits of them; `kept`: their cells."""
     normal_quantile(conf_level)
     mass = weights_of(weights, known.n)
     household = np.arange(known.n) if cluster is None else labels("cluster", cluster, known.n)[0]
     roles = np.zeros(known.n, np.int64) if role is None else labels("role", role, known.n)[0]
     bounds = _pieces(pieces)
-    given = reporting or Reporting(None, None)
+    borrowed = reporting or Reporting(None, None)
     some_false = known.doubted is not None
     if some_false and (services or some_never):
         raise ValueError("some_false: not with services or some_never")
     further = SOME_NEVER * some_never + SOME_FALSE * some_false
-    given = given.among(len(known.names), further)
+    borrowed = borrowed.among(len(known.names), further)
     gone = _odds("odds_gone", odds_gone)
     heard = _odds("odds_heard", 1.0 if odds_heard is None else odds_heard)
-    asked = services, known.anybody_reached or given.failure is not None, some_never, some_false
-    cells = (kept or {}).get(asked) or cells_of(known, *asked)
+    cells_key = services, known.anybody_reached or borrowed.failure is not None, some_never, some_false
+    cells = (kept or {}).get(cells_key) or cells_of(known, *cells_key)
     if kept is not None:
-        kept[asked] = cells
+        kept[cells_key] = cells
 
-    def fitted(held: Reporting, gone_by: float = 1.0, heard_by: Floats | None = None) -> ObservedFit:
-        assumed = Assumed(held.failure is not None, held.hears, gone_by, heard_by)
+    def fitted(lent: Reporting, gone_by: float = 1.0, heard_by: Floats | None = None) -> ObservedFit:
+        assumed = Assumed(lent.failure is not None, lent.hears, gone_by, heard_by)
         em: ObservationEM
         if services:
             em = ServiceEM(cells, known, roles, bounds, assumed)
         else:
             em = ObservationEM(cells, len(known.names), bounds, assumed)
-        model = ObservedFit(known, em, mass, household, held, tolerance)
+        model = ObservedFit(known, em, mass, household, lent, tolerance)
         model.estimate(seed, starts)
         model.resample(replicates, seed, refit or not em.many_at_once)
         return model
 
     if (gone == 1).all() and (heard == 1).all():
-        return _curve(fitted(given), conf_level, support)
+        return _curve(fitted(borrowed), conf_level, support)
     # a sensitivity moves what is learnt of reporting, and would be undone if it were learnt again
-    if given.failure is None or given.hearing is None:
-        own = fitted(given).found
-        given = Reporting(
-            own.failure if given.failure is None else given.failure,
-            own.hearing if given.hearing is None else given.hearing,
+    if borrowed.failure is None or borrowed.hearing is None:
+        own = fitted(borrowed).found
+        borrowed = Reporting(
+            own.failure if borrowed.failure is None else borrowed.failure,
+            own.hearing if borrowed.hearing is None else borrowed.hearing,
         )
-    return _curve(fitted(given, gone[0], None if (heard == 1).all() else heard), conf_level, support)
+    return _curve(fitted(borrowed, gone[0], None if (heard == 1).all() else heard), conf_level, support)
 
 
 def _pieces(pieces: Iterable[float] | None) -> Integers:
@@ -650,7 +695,7 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
     w = model.weights
     expected = em.expect(p, w)
     incidence = em.curves(p)[..., 0]
-    drawn = None if model.replicates is None else em.curves(model.replicates)
+    replicate_curves = None if model.replicates is None else em.curves(model.replicates)
     months = np.arange(1, em.months)
     used = model.cells.pattern >= 0
     reached = np.where(known.known, known.last, np.minimum(known.last, np.floor(known.cutoff).astype(np.int64)))[used]
@@ -666,15 +711,27 @@ def _curve(model: ObservedFit, conf_level: float, support: int) -> ObservedCurve
     for c in range(len(known.names) + 1):
         values = np.clip((1 - incidence.sum(axis=0) if c == 0 else incidence[c - 1])[months], 0.0, 1.0)
         replicate = None
-        if drawn is not None:
-            replicate = (1 - drawn.sum(axis=0) if c == 0 else drawn[c - 1])[months]
+        if replicate_curves is not None:
+            replicate = (1 - replicate_curves.sum(axis=0) if c == 0 else replicate_curves[c - 1])[months]
         se, lower, upper = bootstrap_limits(values, replicate, conf_level, is_survival=c == 0)
         percentile = spread(replicate, conf_level, len(months))[1:]
-        tables.append(pd.DataFrame({
-            "cause": 0 if c == 0 else int(known.names[c - 1]), "month": months, "n_risk": n_risk,
-            "n_confirmed": n_confirmed, "incidence": values, "se": se, "lower": lower, "upper": upper, "known": degree,
-            "percentile_lower": percentile[0], "percentile_upper": percentile[1],
-        }))  # fmt: skip
+        tables.append(
+            pd.DataFrame(
+                {
+                    "cause": 0 if c == 0 else int(known.names[c - 1]),
+                    "month": months,
+                    "n_risk": n_risk,
+                    "n_confirmed": n_confirmed,
+                    "incidence": values,
+                    "se": se,
+                    "lower": lower,
+                    "upper": upper,
+                    "known": degree,
+                    "percentile_lower": percentile[0],
+                    "percentile_upper": percentile[1],
+                }
+            )
+        )
     return ObservedCurve(
         pd.concat(tables, ignore_index=True),
         contact_failure(
@@ -696,8 +753,8 @@ def _degrees(
 ) -> NDArray:
     """How well each month is supported: by presences, by exits that were heard of, or not."""
     known, em = model.known, model.em
-    told = weigh(model.cells, known, known.known[:, None].astype(float))
-    exits = em.expect(model.parameters, told).exits.sum(axis=0)[:, 0]
+    known_weights = weigh(model.cells, known, known.known[:, None].astype(float))
+    exits = em.expect(model.parameters, known_weights).exits.sum(axis=0)[:, 0]
     running = np.concatenate([[0.0], np.cumsum(exits)])
     recent = running[months + 1] - running[np.maximum(months + 1 - HEARSAY, 0)]
     heard = (recent >= support) & _within_earshot(model, checks)
@@ -707,8 +764,8 @@ def _degrees(
 def _within_earshot(model: ObservedFit, checks: pd.DataFrame) -> bool:
     """Whether hearsay can tell how many left: each destination's hearing is learnt, and not next to nothing."""
     borrowed = model.reporting is not None and model.reporting.hearing is not None
-    found = checks[checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
+    found_by_contact = checks[checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
     share = 1 - np.cumprod(1 - model.parameters.hearing[:, delay_class(np.arange(HEARSAY + 1)), 0], axis=1)[:, -1]
     leaving = model.em.curves(model.parameters)[:, -1, 0] > 0
-    learnt = found.reindex(model.known.names, fill_value=0).to_numpy() >= LEARNT
+    learnt = found_by_contact.reindex(model.known.names, fill_value=0).to_numpy() >= LEARNT
     return bool(leaving.any() and ((learnt | borrowed) & (share >= EARSHOT))[leaving].all())

@@ -119,18 +119,18 @@ class Reporting:
         return None if self.hearing is None else ~np.isnan(self.hearing[:, 0, 0])
 
     def column(self, which: Integers | int, p: P) -> P:
-        """The parameters with these in the place of its own: 0 for the estimate, then the replicates in turn.
+        """p with its parameters replaced by the borrowed ones: 0 for the estimate, then the replicates in turn.
 
         `which` has a value a column of p, or one for all.
         """
 
-        def take(mine: Floats | None, own: Floats) -> Floats:
-            if mine is None:
+        def take(lent: Floats | None, own: Floats) -> Floats:
+            if lent is None:
                 return own
-            replicates = mine.shape[-1] - 1
-            place = np.where(np.equal(which, 0) | (not replicates), 0, 1 + (which - 1) % max(replicates, 1))
-            found = mine[..., np.atleast_1d(place)]
-            found = np.where(np.isnan(found), mine[..., :1], found)
-            return np.where(np.isnan(found), own, found)
+            replicates = lent.shape[-1] - 1
+            position = np.where(np.equal(which, 0) | (not replicates), 0, 1 + (which - 1) % max(replicates, 1))
+            values = lent[..., np.atleast_1d(position)]
+            values = np.where(np.isnan(values), lent[..., :1], values)
+            return np.where(np.isnan(values), own, values)
 
         return replace(p, failure=take(self.failure, p.failure), hearing=take(self.hearing, p.hearing))

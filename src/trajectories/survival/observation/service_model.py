@@ -83,16 +83,16 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
         self.role = role[stay]
         services = known.services
         services = services[services["month"].to_numpy() > known.entry[services["stay"]]]
-        of = np.full(known.n, -1)
-        of[stay] = np.arange(len(stay))
-        row = of[services["stay"].to_numpy()]
+        position = np.full(known.n, -1)
+        position[stay] = np.arange(len(stay))
+        row = position[services["stay"].to_numpy()]
         month = services["month"].to_numpy()[row >= 0]
         row = row[row >= 0]
         self.edges = np.concatenate([[0.0], pieces])[: self.n_pieces]
         piece = np.clip(np.searchsorted(self.edges, month, side="left") - 1, 0, self.n_pieces - 1)
-        given = np.bincount(row * self.n_pieces + piece, minlength=len(stay) * self.n_pieces)
-        self.given = given.reshape(len(stay), self.n_pieces).astype(np.int32)
-        self.n = self.given.sum(axis=1)
+        n_services = np.bincount(row * self.n_pieces + piece, minlength=len(stay) * self.n_pieces)
+        self.n_services = n_services.reshape(len(stay), self.n_pieces).astype(np.int32)
+        self.n = self.n_services.sum(axis=1)
         latest = np.full(len(stay), -np.inf)
         np.maximum.at(latest, row, month)
 
@@ -101,9 +101,9 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
         since, until = known.entry[stay], np.repeat(known.cutoff[stay], length)
         # a departure is known later than it happened: the cut-off alone ends the exposure of those who stayed
         exit_ = np.flatnonzero(~cells.survivor[m.indices])
-        month, served = cells.low[m.indices[exit_]], np.repeat(latest, length)[exit_]
+        month, last_service = cells.low[m.indices[exit_]], np.repeat(latest, length)[exit_]
         # a service of the second half of the last month was given before the exit
-        end = np.where(served <= month, np.maximum(month - 0.5, served), month - 0.5)
+        end = np.where(last_service <= month, np.maximum(month - 0.5, last_service), month - 0.5)
         until[exit_] = np.minimum(end, until[exit_])
         np.maximum(until, np.repeat(since, length), out=until)
         self.possible = until >= np.repeat(latest, length)
@@ -112,11 +112,11 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
         self.exposure = float(longest.sum())
         self.reached = np.stack([(longest[self.role == r] > 0).any(axis=0) for r in range(self.n_roles)])
         # the days on which an exposure begins or ends are few, of however many stays
-        of, days = pd.factorize(np.concatenate([since, until]), sort=True)
+        position, days = pd.factorize(np.concatenate([since, until]), sort=True)
         self.at = self._since_edges(days)  # days × pieces
-        of = of.astype(np.int32)
+        position = position.astype(np.int32)
         begins = self.role.astype(np.int32) * len(days)  # places among roles × days
-        self.since, self.until = begins + of[: len(stay)], np.repeat(begins, length) + of[len(stay) :]
+        self.since, self.until = begins + position[: len(stay)], np.repeat(begins, length) + position[len(stay) :]
         # a stay that was served after every month in which it may have ended cannot be explained
         explained = _by_stay(m.data * self.possible, m.indptr[:-1]) > 0
         pattern = cells.pattern.copy()
@@ -152,35 +152,35 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
         shape, never = p.shape[0, b], p.never[self.role, b]
         # what is the same of all the months of a stay
         same = gammaln(shape + self.n) - gammaln(shape) - self.n * np.log(shape)
-        same += (self.given * np.log(np.maximum(p.rate[:, :, b], TINY))[self.role]).sum(axis=1)
+        same += (self.n_services * np.log(np.maximum(p.rate[:, :, b], TINY))[self.role]).sum(axis=1)
         absent, power, upto = np.where(self.n == 0, never, 0.0), shape + self.n, self._upto(p, b)
         of_stay = np.column_stack([same, power, 1 - never, absent, upto[self.since]])
         factor = np.empty(len(self.until))
-        for stays, some, length in self._parts():
+        for stays, cells, length in self._parts():
             same, power, client, absent, begun = (np.repeat(values, length) for values in of_stay[stays].T)
-            served = np.exp(same + power * np.log(shape / (shape + (upto[self.until[some]] - begun))))
-            factor[some] = absent + client * served * self.possible[some]
+            client_factor = np.exp(same + power * np.log(shape / (shape + (upto[self.until[cells]] - begun))))
+            factor[cells] = absent + client * client_factor * self.possible[cells]
         return factor
 
-    def _with(self, factor: Floats) -> sparse.csr_matrix:
+    def _with_factor(self, factor: Floats) -> sparse.csr_matrix:
         """The coefficients with the factor of services."""
         m = self.matrix
         return sparse.csr_matrix((m.data * factor, m.indices, m.indptr), shape=m.shape)
 
     def expect(self, p: ServiceParameters, w: Weights) -> ServiceExpected:
         """The E-step, a weighting at a time: the coefficients depend on the parameters."""
-        parts, served = [], []
+        parts, services = [], []
         for b in range(p.wide):
             factor = self.factors(p, b)
-            matrix = self._with(factor)
+            matrix = self._with_factor(factor)
             keep = np.array([b])
             e, value, ratio = self._expected(p.columns(keep), w.columns(keep), matrix, matrix.T)
-            served.append(self._served(p, b, factor, matrix.data, value[:, 0], ratio[:, 0]))
+            services.append(self._expected_services(p, b, factor, matrix.data, value[:, 0], ratio[:, 0]))
             parts.append(e)
         columns = {name: np.concatenate([vars(e)[name] for e in parts], axis=-1) for name in vars(parts[0])}
-        return ServiceExpected(**columns, served=tuple(served))
+        return ServiceExpected(**columns, served=tuple(services))
 
-    def _served(
+    def _expected_services(
         self, p: ServiceParameters, b: int, factor: Floats, data: Floats, value: Floats, ratio: Floats
     ) -> Served:
         """What services need, of the probability of each kind of cell, and weight over that of a stay."""
@@ -188,18 +188,23 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
         of_stay = np.column_stack([np.where(self.n == 0, never, 0.0), a + self.n, total[self.since], ratio])
         mass, absent, exposed, logs = np.zeros((4, len(self.n)))
         upto = np.zeros(len(total))
-        for stays, some, length in self._parts():
+        for stays, cells, length in self._parts():
             first = np.cumsum(length) - length
             nobody, power, begun, weight = (np.repeat(values, length) for values in of_stay[stays].T)
-            ended = data[some] * value[self.matrix.indices[some]] * weight
-            nobody *= ended / np.maximum(factor[some], TINY)
-            load = a + (total[self.until[some]] - begun)
+            ended = data[cells] * value[self.matrix.indices[cells]] * weight
+            nobody *= ended / np.maximum(factor[cells], TINY)
+            load = a + (total[self.until[cells]] - begun)
             client = ended - nobody
             # expectation of the product of a person's own rate and the exposure, not the product of expectations
             rate = client * power / load
-            upto += np.bincount(self.until[some], rate, len(upto))
-            for kept, values in ((mass, ended), (absent, nobody), (exposed, rate), (logs, client * np.log(load))):
-                kept[stays] = _by_stay(values, first)
+            upto += np.bincount(self.until[cells], rate, len(upto))
+            for total_by_stay, values in (
+                (mass, ended),
+                (absent, nobody),
+                (exposed, rate),
+                (logs, client * np.log(load)),
+            ):
+                total_by_stay[stays] = _by_stay(values, first)
         begun = np.bincount(self.since, exposed, len(upto))
         by_piece = (upto - begun).reshape(self.n_roles, -1) @ self.at
         clients = mass - absent
@@ -217,45 +222,54 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
     def maximise(self, e: ServiceExpected, p: ServiceParameters, w: Weights) -> ServiceParameters:
         base = super().maximise(e, p, w)
         rate, never, shape = p.rate.copy(), p.never.copy(), p.shape.copy()
-        for b, found in enumerate(e.served):
-            np.divide(found.absent, found.mass, out=never[:, b], where=found.mass > 0)
+        for b, services in enumerate(e.served):
+            np.divide(services.absent, services.mass, out=never[:, b], where=services.mass > 0)
             for r in range(self.n_roles):
                 stays = self.role == r
-                events = (w.pattern[stays, b, None] * self.given[stays]).sum(axis=0)
-                exposed = found.exposed[r]
+                events = (w.pattern[stays, b, None] * self.n_services[stays]).sum(axis=0)
+                exposed = services.exposed[r]
                 rate[r, :, b] = np.divide(events, exposed, out=rate[r, :, b].copy(), where=exposed > 0)
-            if not np.isnan(found.own):
-                shape[0, b] = _shape(found.own)
+            if not np.isnan(services.own):
+                shape[0, b] = _shape(services.own)
         return replace(base, rate=rate, never=never, shape=shape)
 
     def gradient(self, e: ServiceExpected, p: ServiceParameters, w: Weights) -> tuple[Floats, Floats]:
         """As of the model without services; by the parameters of services on the scale of `flat`."""
         rate, never, shape = (np.zeros((2, *values.shape)) for values in (p.rate, p.never, p.shape))
-        for b, found in enumerate(e.served):
-            events = np.stack([w.pattern[self.role == r, b] @ self.given[self.role == r] for r in range(self.n_roles)])
-            often, exposed = p.rate[..., b], found.exposed
+        for b, services in enumerate(e.served):
+            events = np.stack(
+                [w.pattern[self.role == r, b] @ self.n_services[self.role == r] for r in range(self.n_roles)]
+            )
+            often, exposed = p.rate[..., b], services.exposed
             least = np.maximum(often, 0.25 / np.maximum(exposed, 1.0))
             rate[..., b] = events / np.maximum(often, TINY) - exposed, exposed / least
-            never[..., b] = score(found.absent, found.mass, p.never[:, b])
-            a, clients = p.shape[0, b], float((found.mass - found.absent).sum())
-            slope = clients * (np.log(a) - digamma(a) + 1 + found.own) if clients > 0 else 0.0
+            never[..., b] = score(services.absent, services.mass, p.never[:, b])
+            a, clients = p.shape[0, b], float((services.mass - services.absent).sum())
+            slope = clients * (np.log(a) - digamma(a) + 1 + services.own) if clients > 0 else 0.0
             ends = (a <= FLOOR and slope < 0) or (a >= CAP and slope > 0)
             shape[:, 0, b] = (0.0, 0.0) if ends else (slope, clients * (polygamma(1, a) - 1 / a))
         turn = [(1 + p.rate) ** 2, np.ones_like(p.never), (1 + p.shape) ** 2]
         gradient, information = super().gradient(e, p, w)
-        mine = [np.concatenate([(values[k] * by ** (k + 1)).reshape(-1, p.wide) for values, by in
-                                zip((rate, never, shape), turn, strict=True)]) for k in (0, 1)]  # fmt: skip
-        return np.concatenate([gradient, mine[0]]), np.concatenate([information, mine[1]])
+        of_services = [
+            np.concatenate(
+                [
+                    (values[k] * by ** (k + 1)).reshape(-1, p.wide)
+                    for values, by in zip((rate, never, shape), turn, strict=True)
+                ]
+            )
+            for k in (0, 1)
+        ]
+        return np.concatenate([gradient, of_services[0]]), np.concatenate([information, of_services[1]])
 
-    def held(self, p: ServiceParameters) -> NDArray[np.bool_]:
+    def fixed(self, p: ServiceParameters) -> NDArray[np.bool_]:
         learnt = p.rate[..., 0].size + p.never[..., 0].size + p.shape[..., 0].size
-        return np.concatenate([super().held(p), np.zeros((learnt, p.wide), dtype=bool)])
+        return np.concatenate([super().fixed(p), np.zeros((learnt, p.wide), dtype=bool)])
 
     def project(self, p: ServiceParameters) -> ServiceParameters:
         return replace(super().project(p), shape=np.clip(p.shape, FLOOR, CAP))
 
     def coefficients(self, p: ServiceParameters) -> sparse.csr_matrix:
-        return self._with(self.factors(p, 0))
+        return self._with_factor(self.factors(p, 0))
 
 
 def _by_stay(values: Floats, first: Integers) -> Floats:

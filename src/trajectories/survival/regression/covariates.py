@@ -1,7 +1,7 @@
 """The design matrix of a regression, read and checked by name, and the table of its coefficients.
 
 A formula is read by formulaic, without an intercept (a hazard has its baseline instead): a factor of k levels gives
-k − 1 columns `name[level]` against its first level. What is wrong is said with the column's name.
+k − 1 columns `name[level]` against its first level. Errors name the column.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def column(data: pd.DataFrame, name: str, role: str) -> pd.Series:
     return data[name]
 
 
-def said_of(error: ValueError, names: dict[str, str | None]) -> ValueError:
+def with_column_name(error: ValueError, names: dict[str, str | None]) -> ValueError:
     """« time: 3 of 40 … » becomes « months (time): 3 of 40 … » where the caller's column has another name."""
-    role, _, what = str(error).partition(":")
+    role, _, fault = str(error).partition(":")
     name = names.get(role)
-    return error if name is None or name == role else ValueError(f"{name} ({role}):{what}")
+    return error if name is None or name == role else ValueError(f"{name} ({role}):{fault}")
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,21 @@ def read_sample(
 ) -> tuple[Sample, pd.DataFrame]:
     """The checked arrays of a model and the rows of `data` they come from (those of weight 0 are left out)."""
     names = {"time": time, event_name: event, "entry": entry, "weights": weights, "cluster": cluster}
-    given = {role: column(data, name, role) for role, name in names.items() if name is not None}
+    columns = {role: column(data, name, role) for role, name in names.items() if name is not None}
     group = strata.of(data)
     try:
         checked = sample(
-            given["time"],
-            given[event_name],
-            entry=given.get("entry"),
-            weights=given.get("weights"),
-            cluster=given.get("cluster"),
+            columns["time"],
+            columns[event_name],
+            entry=columns.get("entry"),
+            weights=columns.get("weights"),
+            cluster=columns.get("cluster"),
             group=group,
             cause_name=event_name,
         )
     except ValueError as error:
-        raise said_of(error, names) from None
-    used = None if weights is None else given["weights"].to_numpy(dtype=float) > 0
+        raise with_column_name(error, names) from None
+    used = None if weights is None else columns["weights"].to_numpy(dtype=float) > 0
     return checked, data if used is None or used.all() else data[used]
 
 
@@ -185,7 +185,7 @@ def first_evaluated(formula: Any, frame: pd.DataFrame) -> tuple[Any, Floats, tup
     from formulaic.errors import FormulaicError
 
     try:
-        with np.errstate(all="ignore"):  # log(0): said below, with the term's name
+        with np.errstate(all="ignore"):  # log(0): refused below, with the term's name
             built = formula.get_model_matrix(frame, context={})
     except FormulaicError as error:
         raise ValueError(f"covariates: {error}") from None
@@ -204,16 +204,16 @@ def evaluated(spec: Any, frame: pd.DataFrame, built: Any = None) -> tuple[tuple[
                 built = spec.get_model_matrix(frame, context={})
             except DataMismatchWarning as error:
                 raise ValueError(f"covariates: {str(error).partition(' They are')[0]}") from None
-    kept = [c for c in built.columns if c != "Intercept"]
-    names = tuple(str(c).replace("[T.", "[") for c in kept)
-    matrix = np.ascontiguousarray(built[kept].to_numpy(dtype=float).T)
+    term_columns = [c for c in built.columns if c != "Intercept"]
+    names = tuple(str(c).replace("[T.", "[") for c in term_columns)
+    matrix = np.ascontiguousarray(built[term_columns].to_numpy(dtype=float).T)
     for name, values in zip(names, matrix, strict=True):
         refuse(name, ~np.isfinite(values), "are missing or infinite")
     return names, matrix
 
 
 # ── terms that no fit can tell apart: constants, and combinations of others; refused by name ──────────────────
-def said(names: Sequence[str], which: np.ndarray) -> str:
+def names_have(names: Sequence[str], which: np.ndarray) -> str:
     """« age has », « age, sex have »."""
     listed = [name for name, bad in zip(names, which, strict=True) if bad]
     return f"{', '.join(listed)} {'has' if len(listed) == 1 else 'have'}"
@@ -225,15 +225,15 @@ def check_independent(information: Floats, events: float, names: Sequence[str]) 
     constant = own < SAME * events
     if constant.any():
         raise ValueError(
-            f"covariates: {said(names, constant)} one value among those at risk at each event (by stratum)"
+            f"covariates: {names_have(names, constant)} one value among those at risk at each event (by stratum)"
         )
     scale = 1 / np.sqrt(own)
     correlation = information * np.outer(scale, scale)
     for j in range(1, len(own)):
         share = np.linalg.solve(correlation[:j, :j], correlation[:j, j])
         if 1 - correlation[:j, j] @ share < SAME:
-            others = ", ".join(name for name, c in zip(names, share, strict=False) if abs(c) > np.sqrt(SAME))
-            raise ValueError(f"covariates: {names[j]} is a linear combination of {others}; leave one out")
+            combined = ", ".join(name for name, c in zip(names, share, strict=False) if abs(c) > np.sqrt(SAME))
+            raise ValueError(f"covariates: {names[j]} is a linear combination of {combined}; leave one out")
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ def with_intercept(x: Floats, weights: Floats, names: Sequence[str]) -> Scale:
     spread = np.sqrt(scaled**2 @ weights / total)
     constant = x.min(axis=1) == x.max(axis=1)
     if constant.any():
-        raise ValueError(f"covariates: {said(names, constant)} the same value in all {x.shape[1]} rows")
+        raise ValueError(f"covariates: {names_have(names, constant)} the same value in all {x.shape[1]} rows")
     scaled /= spread[:, None]
     check_independent((scaled * weights) @ scaled.T, total, names)
     back = np.diag(np.concatenate([[1.0], 1 / spread]))

@@ -34,8 +34,8 @@ from trajectories.survival.regression.covariates import (
     check_independent,
     coefficient_table,
     design,
+    names_have,
     read_sample,
-    said,
 )
 from trajectories.survival.risk import RiskSets, risk_sets
 
@@ -94,8 +94,8 @@ class CoxFit:
     def _concordance(self) -> tuple[float, float]:
         fitted, data = self._fitted, self._fitted.point.likelihood
         cluster = np.arange(len(data.weights)) if fitted.cluster is None else fitted.cluster
-        seen = data.windows
-        return concordance(fitted.point.eta, data.weights, seen, data.deaths, cluster)  # type: ignore[arg-type]  # persons
+        windows = data.windows
+        return concordance(fitted.point.eta, data.weights, windows, data.deaths, cluster)  # type: ignore[arg-type]  # persons
 
     @property
     def concordance(self) -> float:
@@ -222,24 +222,26 @@ def cox(
     """
     one_of("ties", ties, TIES)
     by = NO_STRATA if strata is None else Strata((strata,) if isinstance(strata, str) else tuple(strata))
-    given, rows_used = read_sample(
+    persons, rows_used = read_sample(
         data, time=time, event=event, entry=entry, weights=weights, cluster=cluster, strata=by
     )
     terms, x = design(rows_used, covariates)
-    counts = risk_sets(given)
-    rows, first, last = event_rows(given, counts)
+    counts = risk_sets(persons)
+    rows, first, last = event_rows(persons, counts)
     scale = standardise(x, terms.names)
-    seen = windows(first, last, rows)
-    likelihood = partial_likelihood(x, given.weights, given.cause > 0, seen, rows, ties)
+    person_windows = windows(first, last, rows)
+    likelihood = partial_likelihood(x, persons.weights, persons.cause > 0, person_windows, rows, ties)
     del x, first, last  # it has its own, sorted
     clusters = None
-    if given.robust:
-        clusters = np.arange(len(seen.order)) if given.cluster is None else given.cluster[seen.order]
-    fitted = estimated(likelihood, given, terms, by, scale, clusters)
+    if persons.robust:
+        clusters = (
+            np.arange(len(person_windows.order)) if persons.cluster is None else persons.cluster[person_windows.order]
+        )
+    fitted = estimated(likelihood, persons, terms, by, scale, clusters)
     increments = np.zeros(len(counts.time))
     increments[rows.where] = fitted.hazard_at_zero
     baseline = {
-        "stratum": "all" if given.levels is None else given.levels[counts.group],
+        "stratum": "all" if persons.levels is None else persons.levels[counts.group],
         "time": counts.time,
         "cumulative_hazard": counts.along(np.cumsum, increments),
     }
@@ -251,8 +253,8 @@ def cox(
         log_likelihood_null=fitted.log_likelihood_null,
         tests=fitted.tests,
         baseline=pd.DataFrame(baseline),
-        n=len(given.time),
-        n_event=int(np.count_nonzero(given.cause)),
+        n=len(persons.time),
+        n_event=int(np.count_nonzero(persons.cause)),
         _fitted=fitted,
     )
 
@@ -293,9 +295,9 @@ class Windows(Protocol):
 def from_row_on(values: Floats, starts: Integers) -> Floats:
     """Σ of values from position starts[t] on; one row more, which is 0. `starts` is sorted and begins with 0."""
     result = np.zeros((*values.shape[:-1], len(starts) + 1))
-    filled = np.flatnonzero(np.diff(starts, append=values.shape[-1]))
-    if len(filled):
-        result[..., filled] = np.add.reduceat(values, starts[filled], axis=-1)
+    occupied = np.flatnonzero(np.diff(starts, append=values.shape[-1]))
+    if len(occupied):
+        result[..., occupied] = np.add.reduceat(values, starts[occupied], axis=-1)
     return np.cumsum(result[..., ::-1], axis=-1)[..., ::-1]
 
 
@@ -338,20 +340,20 @@ def windows(first: Integers, last: Integers, rows: EventRows) -> PersonWindows:
     )
 
 
-def event_rows(given: Sample, counts: RiskSets) -> tuple[EventRows, Integers, Integers]:
+def event_rows(persons: Sample, counts: RiskSets) -> tuple[EventRows, Integers, Integers]:
     """The rows with events; and each person's first and last row (last < first where at risk at none)."""
     events = counts.n_event.sum(axis=0)
     has = events > 0
     if not has.any():
-        raise ValueError(f"event: 0 of {len(given.time)} rows have an event; there is no event to fit")
-    seen = np.cumsum(has)
-    last = seen[counts.ends] - 1
-    first = seen[counts.enters] - has[counts.enters]
+        raise ValueError(f"event: 0 of {len(persons.time)} rows have an event; there is no event to fit")
+    rows_so_far = np.cumsum(has)
+    last = rows_so_far[counts.ends] - 1
+    first = rows_so_far[counts.enters] - has[counts.enters]
     stratum = counts.group[has]
-    edges = np.searchsorted(stratum, np.arange(given.n_groups + 1))
-    dies = given.cause > 0
+    edges = np.searchsorted(stratum, np.arange(persons.n_groups + 1))
+    dies = persons.cause > 0
     # Whole-number weights are frequencies: two events of weight 3 are six tied events.
-    ties = np.rint(events[has]) if given.whole else np.bincount(last[dies], minlength=int(seen[-1]))
+    ties = np.rint(events[has]) if persons.whole_weights else np.bincount(last[dies], minlength=int(rows_so_far[-1]))
     rows = EventRows(
         counts.time[has],
         stratum,
@@ -430,9 +432,9 @@ class Point:
             t, at = ties.rows, ties.fraction_starts
             mean = rows.weight[t] / rows.ties[t]
             leaving = np.add.reduceat(self.risk[ties.members], ties.starts)
-            left = np.repeat(total[t], rows.ties[t]) - ties.fraction * np.repeat(leaving, rows.ties[t])
-            a, f = 1 / left, ties.fraction
-            logs[t] = mean * np.add.reduceat(np.log(left), at)
+            remaining = np.repeat(total[t], rows.ties[t]) - ties.fraction * np.repeat(leaving, rows.ties[t])
+            a, f = 1 / remaining, ties.fraction
+            logs[t] = mean * np.add.reduceat(np.log(remaining), at)
             self.hazard[t] = mean * np.add.reduceat(a, at)
             self.square[t] = mean * np.add.reduceat(a * a, at)
             self.own = mean * np.add.reduceat(f * a, at)  # the last three at tied rows only
@@ -536,7 +538,7 @@ def standardise(x: Floats, names: Sequence[str]) -> Scale:
     """Scales the terms in place and says how; a constant is refused."""
     flat = x.min(axis=1) == x.max(axis=1)
     if flat.any():
-        raise ValueError(f"covariates: {said(names, flat)} the same value in all {x.shape[1]} rows")
+        raise ValueError(f"covariates: {names_have(names, flat)} the same value in all {x.shape[1]} rows")
     center = x.mean(axis=1)
     x -= center[:, None]
     spread = np.sqrt(np.einsum("ji,ji->j", x, x) / x.shape[1])
@@ -568,7 +570,7 @@ def infinite(data: PartialLikelihood, change: Floats, names: Sequence[str]) -> V
     reach = np.abs(change) * np.ptp(data.x, axis=1)
     endless = reach > FAR if (reach > FAR).any() else reach == reach.max()
     return ValueError(
-        f"covariates: {said(names, endless)} an infinite coefficient, because at each event it tells who leaves "
+        f"covariates: {names_have(names, endless)} an infinite coefficient, because at each event it tells who leaves "
         "(a level without any event, for instance): merge levels or leave it out"
     )
 
@@ -624,7 +626,7 @@ class Fitted:
     person's dfbeta, squared after summing within clusters.
     """
 
-    given: Sample
+    persons: Sample
     design: Design
     strata: Strata
     scale: Scale
@@ -666,7 +668,7 @@ class Fitted:
         labels = self.strata.of(newdata)
         if labels is None:
             return np.zeros(len(newdata), np.int64)
-        codes = pd.Index(self.given.levels).get_indexer(labels)
+        codes = pd.Index(self.persons.levels).get_indexer(labels)
         refuse(", ".join(self.strata.columns), codes < 0, "are no stratum of the fit")
         return codes
 
@@ -693,10 +695,10 @@ class Fitted:
         # A last column of 0 is what row −1 reads.
         total = np.append(self.along(self.point.hazard), 0.0)
         for s in np.unique(stratum):
-            who, rows = stratum == s, self.rows_at(s, at)
-            result[who] = ratio[who] * total[rows]
+            members, rows = stratum == s, self.rows_at(s, at)
+            result[members] = ratio[members] * total[rows]
             if se is not None:
-                se[who] = ratio[who] * np.sqrt(np.maximum(self.variance(z[:, who], rows, total[rows]), 0.0))
+                se[members] = ratio[members] * np.sqrt(np.maximum(self.variance(z[:, members], rows, total[rows]), 0.0))
         return result, se
 
     def along(self, values: Floats) -> Floats:
@@ -766,21 +768,21 @@ class Fitted:
         """
         point, names = self.point, self.design.names
         data = point.likelihood
-        g = transformed(data.rows.time, self.given, transform)
+        g = transformed(data.rows.time, self.persons, transform)
         events = np.bincount(data.death_rows, minlength=len(g))
         g = g - (g * events).sum() / events.sum()
         score = point.gradient(g)
-        own, mixed, both = point.information(), point.information(g), point.information(g * g)
+        own, mixed, squared = point.information(), point.information(g), point.information(g * g)
         # The score of the old coefficients is 0 at their estimate: what counts is the rest's information given them.
-        left = both - mixed @ np.linalg.solve(own, mixed)
+        conditional = squared - mixed @ np.linalg.solve(own, mixed)
         # Where g varies too little (few event times) nothing is left to test with, and the statistic is missing.
-        alone, p = np.diag(left), len(names)
+        alone, p = np.diag(conditional), len(names)
         known = alone > NOTHING * np.maximum(np.diag(own) * (g**2).max(), np.finfo(float).tiny)
         statistic = np.full(p + 1, np.nan)
         statistic[:-1][known] = score[known] ** 2 / alone[known]
         if known.all():
             scale = 1 / np.sqrt(alone)
-            correlation = left * np.outer(scale, scale)
+            correlation = conditional * np.outer(scale, scale)
             if np.linalg.eigvalsh(correlation)[0] > NOTHING:
                 statistic[-1] = (scale * score) @ np.linalg.solve(correlation, scale * score)
         df = np.append(np.ones(p, np.int64), p)
@@ -788,7 +790,7 @@ class Fitted:
         return pd.DataFrame({"term": [*names, "GLOBAL"], "statistic": statistic, "df": df, "p_value": p_value})
 
 
-def transformed(time: Floats, given: Sample, transform: str) -> Floats:
+def transformed(time: Floats, persons: Sample, transform: str) -> Floats:
     """g at each of `time`, the distinct times of the sample's ends.
 
     « km » is 1 − S(t−), S the Kaplan–Meier of all rows without strata; « rank » the mean rank among all rows' times.
@@ -803,9 +805,9 @@ def transformed(time: Floats, given: Sample, transform: str) -> Floats:
                 f"time: {int((time <= 0).sum())} of {len(time)} event times are 0, whose logarithm is none"
             )
         return np.log(time)
-    zero = np.zeros(len(given.time), np.int64)
-    mass = given.weights if given.whole else np.ones(len(zero))
-    plain = Sample(given.time, given.cause, given.entry, mass, True, zero, levels=None, cluster=None)
+    zero = np.zeros(len(persons.time), np.int64)
+    mass = persons.weights if persons.whole_weights else np.ones(len(zero))
+    plain = Sample(persons.time, persons.cause, persons.entry, mass, True, zero, levels=None, cluster=None)
     counts = risk_sets(plain)
     if transform == "km":
         values = 1 - counts.before(survival_of(counts), 1.0)
@@ -817,8 +819,8 @@ def transformed(time: Floats, given: Sample, transform: str) -> Floats:
 
 def score_sums(point: Point, cluster: Integers) -> Floats:
     """Score residuals added within clusters, clusters × terms."""
-    each = [np.bincount(cluster, residual) for residual in point.score_residuals()]
-    sums = np.column_stack(each).astype(float, copy=False)
+    columns = [np.bincount(cluster, residual) for residual in point.score_residuals()]
+    sums = np.column_stack(columns).astype(float, copy=False)
     if len(sums) < 2:
         raise ValueError("cluster: 1 label among those at risk at events, at least 2 expected")
     return sums
@@ -826,7 +828,7 @@ def score_sums(point: Point, cluster: Integers) -> Floats:
 
 def estimated(
     likelihood: PartialLikelihood,
-    given: Sample,
+    persons: Sample,
     terms: Design,
     strata: Strata,
     scale: Scale,
@@ -852,7 +854,7 @@ def estimated(
     values = np.array(list(statistics.values()))
     tests = {"test": list(statistics), "statistic": values, "df": k, "p_value": chi2_tail(values, k)}
     height = null.log_likelihood
-    return Fitted(given, terms, strata, scale, point, covariance, robust, cluster, height, pd.DataFrame(tests))
+    return Fitted(persons, terms, strata, scale, point, covariance, robust, cluster, height, pd.DataFrame(tests))
 
 
 # ── concordance ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -879,28 +881,28 @@ def below(
     Points and questions are put in order of position (points first) and then split by the bits of the rank, the
     highest first: where a question's bit is 1, the points that share its higher bits and have a 0 are lower.
     """
-    points, asked = len(at), len(asked_at)
-    order = np.lexsort((np.repeat([0, 1], [points, asked]), np.concatenate([at, asked_at])))
+    points, n_questions = len(at), len(asked_at)
+    order = np.lexsort((np.repeat([0, 1], [points, n_questions]), np.concatenate([at, asked_at])))
     ranks = np.concatenate([rank, asked_rank])[order]
-    values = np.concatenate([mass, np.zeros(asked)])[order]
-    lower = np.zeros(points + asked)
-    start = np.zeros(points + asked, np.int64)  # where the block of items with the same higher bits begins
+    values = np.concatenate([mass, np.zeros(n_questions)])[order]
+    lower = np.zeros(points + n_questions)
+    start = np.zeros(points + n_questions, np.int64)  # where the block of items with the same higher bits begins
     for bit in range(int(ranks.max(initial=0)).bit_length() - 1, -1, -1):
-        one = (ranks >> bit & 1).astype(bool)
-        sums = np.concatenate([[0.0], np.cumsum(np.where(one, 0.0, values))])
-        lower[one] += (sums[1:] - sums[start])[one]
+        bit_set = (ranks >> bit & 1).astype(bool)
+        sums = np.concatenate([[0.0], np.cumsum(np.where(bit_set, 0.0, values))])
+        lower[bit_set] += (sums[1:] - sums[start])[bit_set]
         # Zeros first within each block: a stable split keeps the order of positions.
-        zeros = np.concatenate([[0], np.cumsum(~one)])
+        zeros = np.concatenate([[0], np.cumsum(~bit_set)])
         begin_zeros = zeros[start]
         block = np.concatenate([start[1:] != start[:-1], [True]])
         last = np.flatnonzero(block)
         in_block = np.repeat(zeros[last + 1] - zeros[start[last]], np.diff(last, prepend=-1))
         rank_zero = zeros[:-1] - begin_zeros
-        place = start + np.where(one, in_block + np.arange(len(one)) - start - rank_zero, rank_zero)
-        moved = np.empty_like(place)
-        moved[place] = np.arange(len(place))
-        start = np.where(one, start + in_block, start)[moved]
-        ranks, values, lower, order = ranks[moved], values[moved], lower[moved], order[moved]
+        new_position = start + np.where(bit_set, in_block + np.arange(len(bit_set)) - start - rank_zero, rank_zero)
+        source = np.empty_like(new_position)
+        source[new_position] = np.arange(len(new_position))
+        start = np.where(bit_set, start + in_block, start)[source]
+        ranks, values, lower, order = ranks[source], values[source], lower[source], order[source]
     sums = np.concatenate([[0.0], np.cumsum(values)])
     equal = sums[1:] - sums[start]
     back = np.empty_like(order)
@@ -922,10 +924,10 @@ def concordance(
     row, mass = last[deaths], weights[deaths]
 
     # Of each event: those who have entered less those who are gone.
-    at, both = np.concatenate([first, gone]), np.concatenate([weights, -weights])
-    lower, equal = below(at, np.tile(rank, 2), both, row, rank[deaths])
+    at, signed_weights = np.concatenate([first, gone]), np.concatenate([weights, -weights])
+    lower, equal = below(at, np.tile(rank, 2), signed_weights, row, rank[deaths])
     rows = int(last.max(initial=0)) + 2
-    everyone = np.cumsum(np.bincount(at, both, rows))[row]
+    everyone = np.cumsum(np.bincount(at, signed_weights, rows))[row]
     higher = everyone - lower - equal
     concordant, tied, discordant = (float(mass @ x) for x in (lower, equal, higher))
     pairs = concordant + tied + discordant

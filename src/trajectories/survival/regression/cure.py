@@ -13,7 +13,7 @@ S(lower) − S(10²⁵), which leaves the share itself out, so that its estimate
 over 0.001 where it was 0.2, 0.5 or 0.8), and from any start. `row_terms` gives the likelihood of a person with its
 first and second derivatives by η, log σ and logit π, so that nothing is differentiated numerically. Newton's method has
 Marquardt's damping (1963), which does not depend on the scale of a term: this likelihood is not concave everywhere. A
-maximum that lies at infinity (a level where nobody leaves, exits that are all one time) is found out and said, never
+maximum that lies at infinity (a level where nobody leaves, exits that are all one time) raises an error, and is never
 returned.
 
 A plateau that was not observed is an extrapolation. `supported` says whether this one was; see `mixture_cure`.
@@ -183,44 +183,44 @@ def mixture_cure(
     """
     one_of("distribution", distribution, FAMILIES)
     z_level = normal_quantile(conf_level)
-    given = read_exits(lower, upper, entry=entry, weights=weights, cluster=cluster)
-    terms, scale = share_design(covariates, given)
+    exits = read_exits(lower, upper, entry=entry, weights=weights, cluster=cluster)
+    terms, scale = share_design(covariates, exits)
     names = (INTERCEPT, *(() if terms is None else terms.names))
-    alone = Model(FAMILIES[distribution], log_times(given), given.weights, given.cluster)
-    plain, step = maximise(alone, start_of(given))
+    alone = Model(FAMILIES[distribution], log_times(exits), exits.weights, exits.cluster)
+    plain, step = maximise(alone, start_of(exits))
     if step is not None:
         raise endless((LOG_TIME, LOG_SCALE), step)
     model = replace(alone, share=scale.scaled)
-    best = highest(model, plain, given, names)
+    best = highest(model, plain, exits, names)
     if best is None:
-        found, best = no_share(alone, plain, given.robust, len(names)), plain
+        estimate, best = no_share(alone, plain, exits.robust, len(names)), plain
     else:
-        found = some_share(model, best, scale, given.robust)
+        estimate = some_share(model, best, scale, exits.robust)
 
     se, limits = np.nan, (np.nan, np.nan)
-    if found.share > 0:
-        used = found.covariance if found.robust_covariance is None else found.robust_covariance
-        se = float(np.sqrt(found.slopes @ used[:-2, :-2] @ found.slopes))
-        odds, width = found.share / (1 - found.share), z_level * se / (found.share * (1 - found.share))
+    if estimate.share > 0:
+        used = estimate.covariance if estimate.robust_covariance is None else estimate.robust_covariance
+        se = float(np.sqrt(estimate.slopes @ used[:-2, :-2] @ estimate.slopes))
+        odds, width = estimate.share / (1 - estimate.share), z_level * se / (estimate.share * (1 - estimate.share))
         low, high = (float(expit(np.log(odds) + side * width)) for side in (-1, 1))
         limits = (low, high)
     location, sigma = float(best.beta[-2]), float(np.exp(best.beta[-1]))
-    follow_up = float(given.lower.max())
+    follow_up = float(exits.lower.max())
     late = float(survival_of_leavers(distribution, np.array([follow_up]), location, sigma)[0])
-    ratio = late / (found.share + (1 - found.share) * late) if late > 0 else 0.0
+    ratio = late / (estimate.share + (1 - estimate.share) * late) if late > 0 else 0.0
     evidence = 2 * (best.value - plain.value)
-    note = why_not(found.share, ratio, evidence)
+    note = why_not(estimate.share, ratio, evidence)
     table = coefficient_table(
         (*names, LOG_TIME, LOG_SCALE),
-        found.coef,
-        found.covariance,
-        found.robust_covariance,
+        estimate.coef,
+        estimate.covariance,
+        estimate.robust_covariance,
         "odds_ratio",
         conf_level,
         (INTERCEPT, LOG_TIME, LOG_SCALE),
     )
     return CureFit(
-        share=found.share,
+        share=estimate.share,
         se=se,
         lower=limits[0],
         upper=limits[1],
@@ -230,32 +230,32 @@ def mixture_cure(
         follow_up=follow_up,
         evidence=evidence,
         table=table,
-        covariance=found.covariance,
-        robust_covariance=found.robust_covariance,
+        covariance=estimate.covariance,
+        robust_covariance=estimate.robust_covariance,
         location=location,
         scale=sigma,
         log_likelihood=best.value,
         distribution=distribution,
-        n_persons=len(given.lower),
-        n_exits=int(given.known.sum()),
+        n_persons=len(exits.lower),
+        n_exits=int(exits.known.sum()),
         conf_level=conf_level,
-        _slopes=found.slopes,
+        _slopes=estimate.slopes,
         _design=terms,
     )
 
 
-def share_design(covariates: pd.DataFrame | None, given: Exits) -> tuple[Design | None, Scale]:
+def share_design(covariates: pd.DataFrame | None, exits: Exits) -> tuple[Design | None, Scale]:
     """The design of logit π."""
     if covariates is None:
-        return None, with_intercept(np.empty((0, len(given.lower))), given.weights, ())
-    if len(covariates) != len(given.used):
-        raise ValueError(f"covariates: {len(covariates)} rows given, {len(given.used)} expected")
-    terms, x = design(covariates[given.used], list(covariates.columns))
-    return terms, with_intercept(x, given.weights, terms.names)
+        return None, with_intercept(np.empty((0, len(exits.lower))), exits.weights, ())
+    if len(covariates) != len(exits.used):
+        raise ValueError(f"covariates: {len(covariates)} rows given, {len(exits.used)} expected")
+    terms, x = design(covariates[exits.used], list(covariates.columns))
+    return terms, with_intercept(x, exits.weights, terms.names)
 
 
 @dataclass(frozen=True)
-class Found:
+class ShareEstimate:
     """The mean share and the coefficients in the order of the table: those of the share, log time, log scale."""
 
     share: float
@@ -265,22 +265,22 @@ class Found:
     robust_covariance: Floats | None
 
 
-def some_share(model: Model, point: Point, scale: Scale, robust: bool) -> Found:
+def some_share(model: Model, point: Point, scale: Scale, robust: bool) -> ShareEstimate:
     """A maximum with a share, turned back from the coefficients of scaled terms to those of the terms given."""
     k = len(scale.matrix)
     back = np.eye(k + 2)
     back[:k, :k] = scale.matrix
-    each = expit(point.beta[:-2] @ scale.scaled)
-    slopes = scale.scaled @ (model.weights * each * (1 - each)) / model.weights.sum()
-    return Found(
-        float(np.average(each, weights=model.weights)),
+    shares = expit(point.beta[:-2] @ scale.scaled)
+    slopes = scale.scaled @ (model.weights * shares * (1 - shares)) / model.weights.sum()
+    return ShareEstimate(
+        float(np.average(shares, weights=model.weights)),
         np.linalg.solve(scale.matrix.T, slopes),
         back @ point.beta,
         *covariances(model, point, back, robust),
     )
 
 
-def no_share(alone: Model, plain: Point, robust: bool, n_terms: int) -> Found:
+def no_share(alone: Model, plain: Point, robust: bool, n_terms: int) -> ShareEstimate:
     """The maximum at a share of 0: only the times have coefficients."""
 
     def padded(inner: Floats) -> Floats:
@@ -289,7 +289,7 @@ def no_share(alone: Model, plain: Point, robust: bool, n_terms: int) -> Found:
     nothing = np.full(n_terms, np.nan)
     coef = np.concatenate([[-np.inf], nothing[1:], plain.beta])
     covariance, sandwich = covariances(alone, plain, np.eye(2), robust)
-    return Found(0.0, nothing, coef, padded(covariance), None if sandwich is None else padded(sandwich))
+    return ShareEstimate(0.0, nothing, coef, padded(covariance), None if sandwich is None else padded(sandwich))
 
 
 def why_not(share: float, ratio: float, evidence: float) -> str:
@@ -410,7 +410,7 @@ class LogTimes:
     entered: Ends
 
 
-def log_times(given: Exits) -> LogTimes:
+def log_times(exits: Exits) -> LogTimes:
     """Persons censored at 0, or at their entry, say nothing: they are in none of the kinds."""
 
     def ends(chosen: np.ndarray, time: Floats) -> Ends:
@@ -418,15 +418,15 @@ def log_times(given: Exits) -> LogTimes:
         value = time[rows]
         return Ends(rows, np.where(value > 0, np.log(np.maximum(value, TINY)), -np.inf))
 
-    exact, known = given.lower == given.upper, given.known
-    silent = ~known & (given.lower == given.entry)
+    exact, known = exits.lower == exits.upper, exits.known
+    silent = ~known & (exits.lower == exits.entry)
     return LogTimes(
-        len(given.lower),
-        ends(exact, given.lower),
-        ends(known & ~exact, given.lower),
-        ends(known & ~exact, given.upper),
-        ends(~known & ~silent, given.lower),
-        ends((given.entry > 0) & ~silent, given.entry),
+        len(exits.lower),
+        ends(exact, exits.lower),
+        ends(known & ~exact, exits.lower),
+        ends(known & ~exact, exits.upper),
+        ends(~known & ~silent, exits.lower),
+        ends((exits.entry > 0) & ~silent, exits.entry),
     )
 
 
@@ -439,29 +439,29 @@ class Terms:
     second: Floats
 
 
-def row_terms(family: Family, given: LogTimes, eta: float, log_scale: float, logit: Floats | None = None) -> Terms:
+def row_terms(family: Family, times: LogTimes, eta: float, log_scale: float, logit: Floats | None = None) -> Terms:
     """Predictors are η and log σ, one for all, and, where `logit` is given, logit π of each person."""
     p = 2 if logit is None else 3
-    out = Terms(np.zeros(given.n), np.zeros((p, given.n)), np.zeros((p, p, given.n)))
+    out = Terms(np.zeros(times.n), np.zeros((p, times.n)), np.zeros((p, p, times.n)))
     sigma = np.exp(log_scale)
 
     def standard(ends: Ends) -> Floats:
         return (ends.log_time - eta) / sigma
 
-    rows = given.exact.rows
+    rows = times.exact.rows
     if len(rows):
-        z = standard(given.exact)
+        z = standard(times.exact)
         psi, bend = family.slope(z), family.bend(z)
-        out.value[rows] += family.log_density(z) - log_scale - given.exact.log_time
+        out.value[rows] += family.log_density(z) - log_scale - times.exact.log_time
         out.first[0, rows] += -psi / sigma
         out.first[1, rows] += -psi * z - 1.0
         out.second[0, 0, rows] += bend / sigma**2
         out.second[0, 1, rows] += (bend * z + psi) / sigma
         out.second[1, 1, rows] += (bend * z + psi) * z
 
-    rows = given.opens.rows
+    rows = times.opens.rows
     if len(rows):
-        low, high = (standard(ends) for ends in (given.opens, given.closes))
+        low, high = (standard(ends) for ends in (times.opens, times.closes))
         late, early = family.log_survival(high), np.zeros(len(rows))
         inside = np.isfinite(low)
         early[inside] = family.log_survival(low[inside])
@@ -472,7 +472,7 @@ def row_terms(family: Family, given: LogTimes, eta: float, log_scale: float, log
         second[..., inside] += opening[1]
         add_logarithm(out, rows, size, first, second, 1.0)
 
-    for ends, sign in ((given.censored, 1.0), (given.entered, -1.0)):
+    for ends, sign in ((times.censored, 1.0), (times.entered, -1.0)):
         if not len(ends.rows):
             continue
         z = standard(ends)
@@ -493,7 +493,7 @@ def row_terms(family: Family, given: LogTimes, eta: float, log_scale: float, log
         add_logarithm(out, ends.rows, log_mixed, first, second, sign)
 
     if logit is not None:  # whoever left is not of those who never do
-        rows = np.concatenate([given.exact.rows, given.opens.rows])
+        rows = np.concatenate([times.exact.rows, times.opens.rows])
         share = expit(logit[rows])
         out.value[rows] -= np.logaddexp(0.0, logit[rows])
         out.first[2, rows] -= share
@@ -541,7 +541,7 @@ class Model:
     """A family and the exits; the coefficients are those of logit π, if there is a share, then η and log σ."""
 
     family: Family
-    given: LogTimes
+    times: LogTimes
     weights: Floats
     cluster: Integers | None
     share: Floats | None = None  # design of logit π, coefficients × persons
@@ -549,19 +549,19 @@ class Model:
     @property
     def exits(self) -> float:
         """Weight of the persons with an exit."""
-        return float(self.weights[self.given.exact.rows].sum() + self.weights[self.given.opens.rows].sum())
+        return float(self.weights[self.times.exact.rows].sum() + self.weights[self.times.opens.rows].sum())
 
     @property
     def designs(self) -> list[tuple[int, Floats]]:
         """Which predictor of `row_terms` each block of coefficients belongs to, and its design."""
-        ones = np.ones((1, self.given.n))
+        ones = np.ones((1, self.times.n))
         return [*([] if self.share is None else [(2, self.share)]), (0, ones), (1, ones)]
 
     def terms(self, beta: Floats) -> Terms:
         """The likelihood of each person."""
         eta, log_scale = beta[-2:]
         return row_terms(
-            self.family, self.given, eta, log_scale, None if self.share is None else beta[:-2] @ self.share
+            self.family, self.times, eta, log_scale, None if self.share is None else beta[:-2] @ self.share
         )
 
     def at(self, beta: Floats) -> Point:
@@ -641,23 +641,23 @@ def endless(names: Sequence[str], step: Floats) -> ValueError:
     )
 
 
-def start_of(given: Exits) -> Floats:
+def start_of(exits: Exits) -> Floats:
     """η and log σ from exits at the middle of their interval, and censorings taken as if they left then."""
-    moment = np.where(given.known, (given.lower + np.where(given.known, given.upper, 0.0)) / 2, given.lower)
+    moment = np.where(exits.known, (exits.lower + np.where(exits.known, exits.upper, 0.0)) / 2, exits.lower)
     counted = moment > 0
-    log_moment, weights = np.log(moment[counted]), given.weights[counted]
+    log_moment, weights = np.log(moment[counted]), exits.weights[counted]
     mean = np.average(log_moment, weights=weights)
     spread = np.sqrt(np.average((log_moment - mean) ** 2, weights=weights))
     return np.array([mean, np.log(max(spread, 0.1))])
 
 
-def highest(model: Model, plain: Point, given: Exits, names: tuple[str, ...]) -> Point | None:
+def highest(model: Model, plain: Point, exits: Exits, names: tuple[str, ...]) -> Point | None:
     """The highest maximum from the starts; None where it is that of no share."""
-    known = given.known
-    log_centre, weights = np.log((given.lower[known] + given.upper[known]) / 2), given.weights[known]
+    known = exits.known
+    log_centre, weights = np.log((exits.lower[known] + exits.upper[known]) / 2), exits.weights[known]
     mean = np.average(log_centre, weights=weights)
     log_spread = 0.5 * np.log(max(np.average((log_centre - mean) ** 2, weights=weights), 0.01))
-    censored = 1 - weights.sum() / given.weights.sum()
+    censored = 1 - weights.sum() / exits.weights.sum()
     ends = []
     for part in STARTS:
         share = np.clip(part * censored, 0.001, 0.999)

@@ -100,9 +100,9 @@ def cells_of(rows: Months) -> Cells:
     n = np.array([np.bincount(pattern, rows.weights * rows.at_risk(j), n_patterns) for j in range(rows.n_pieces)])
     key = rows.last_piece * n_patterns + pattern
     d = np.bincount(key, rows.weights * rows.event, rows.n_pieces * n_patterns).reshape(shape).astype(float, copy=False)
-    piece, where = np.nonzero(n > 0)
-    owner = first[where]
-    return Cells(n[piece, where], d[piece, where], rows.stratum[owner] * rows.n_pieces + piece, rows.x[:, owner])
+    piece, column = np.nonzero(n > 0)
+    owner = first[column]
+    return Cells(n[piece, column], d[piece, column], rows.stratum[owner] * rows.n_pieces + piece, rows.x[:, owner])
 
 
 def whole_clusters(cluster: Integers) -> Iterator[Integers]:
@@ -121,21 +121,23 @@ def clustered_information(rows: Months, log_hazard: Floats, beta: Floats, cluste
     """
     n_baselines, size = rows.n_baselines, rows.n_baselines + len(beta)
     total = np.zeros((size, size))
-    moved = np.isfinite(log_hazard)
+    finite = np.isfinite(log_hazard)
     with np.errstate(over="ignore"):
         for chosen in whole_clusters(cluster):
-            one = of_rows(rows, chosen)
+            cluster_rows = of_rows(rows, chosen)
             scores = np.zeros((len(chosen), size))
-            effect = beta @ one.x
+            effect = beta @ cluster_rows.x
             here = np.arange(len(chosen))
             for j in range(rows.n_pieces):
-                b = one.stratum * rows.n_pieces + j
-                rate = np.where(moved[b], np.exp(np.where(moved[b], log_hazard[b], 0.0) + effect), 0.0)
-                left = one.event & (one.last_piece == j) & (rate > 0)
-                chance = -np.expm1(-np.where(left, rate, 1.0))
-                slope = one.weights * (np.where(left, rate / chance, 0.0) - one.at_risk(j) * rate)
+                b = cluster_rows.stratum * rows.n_pieces + j
+                rate = np.where(finite[b], np.exp(np.where(finite[b], log_hazard[b], 0.0) + effect), 0.0)
+                has_event = cluster_rows.event & (cluster_rows.last_piece == j) & (rate > 0)
+                chance = -np.expm1(-np.where(has_event, rate, 1.0))
+                slope = cluster_rows.weights * (
+                    np.where(has_event, rate / chance, 0.0) - cluster_rows.at_risk(j) * rate
+                )
                 scores[here, b] = slope
-                scores[:, n_baselines:] += slope[:, None] * one.x.T
+                scores[:, n_baselines:] += slope[:, None] * cluster_rows.x.T
             _, owner = np.unique(cluster[chosen], return_inverse=True)
             summed = cluster_sums(scores, owner)
             total += summed.T @ summed
@@ -160,12 +162,12 @@ def piece_ends(baseline: str, pieces: Sequence[int], last: int) -> Integers:
     """The last month of each piece, up to the last month at risk."""
     if baseline == "month":
         return np.arange(1, last + 1)
-    given = np.asarray(list(pieces), dtype=float)
-    if given.ndim != 1 or not np.all(np.isfinite(given) & (given > 0) & (given == np.floor(given))):
+    bounds = np.asarray(list(pieces), dtype=float)
+    if bounds.ndim != 1 or not np.all(np.isfinite(bounds) & (bounds > 0) & (bounds == np.floor(bounds))):
         raise ValueError(f"pieces: {pieces!r} are not whole months above 0")
-    if not np.all(np.diff(given) > 0):
+    if not np.all(np.diff(bounds) > 0):
         raise ValueError(f"pieces: {pieces!r} do not increase")
-    inside = given[given < last].astype(np.int64)
+    inside = bounds[bounds < last].astype(np.int64)
     return np.append(inside, last)
 
 
@@ -310,25 +312,25 @@ def discrete_hazard(
     normal_quantile(conf_level)
     one_of("baseline", baseline, ("piecewise", "month"))
     grouping = NO_STRATA if strata is None else Strata((strata,) if isinstance(strata, str) else tuple(strata))
-    given, used = read_sample(
+    persons, used = read_sample(
         data, time=stop, event=event, entry=start, weights=weights, cluster=cluster, strata=grouping
     )
-    for name, months in ((stop, given.time), (start, given.entry)):
+    for name, months in ((stop, persons.time), (start, persons.entry)):
         if months is not None:
             refuse(str(name), months != np.floor(months), "are not whole months")
-    refuse(stop, given.time == 0, "are 0: no month at risk")
-    if not (given.cause > 0).any():
-        raise ValueError(f"{event} (event): no event to fit in {len(given.time)} rows")
+    refuse(stop, persons.time == 0, "are 0: no month at risk")
+    if not (persons.cause > 0).any():
+        raise ValueError(f"{event} (event): no event to fit in {len(persons.time)} rows")
     terms, x = design(used, covariates)
-    scale = with_intercept(x, given.weights, terms.names).matrix
-    rows = months_of(given, x, piece_ends(baseline, pieces, int(given.time.max())))
+    scale = with_intercept(x, persons.weights, terms.names).matrix
+    rows = months_of(persons, x, piece_ends(baseline, pieces, int(persons.time.max())))
     fit = fit_cells(rows, scale, terms.names)
     robust = None
-    if given.robust:
-        cluster_of = np.arange(len(given.time)) if given.cluster is None else given.cluster
+    if persons.robust:
+        cluster_of = np.arange(len(persons.time)) if persons.cluster is None else persons.cluster
         meat = clustered_information(rows, fit.log_hazard, fit.beta, cluster_of)
-        kept = np.concatenate([np.isfinite(fit.log_hazard), np.ones(len(fit.beta), bool)])
-        robust = fit.covariance @ meat[np.ix_(kept, kept)] @ fit.covariance
+        learnt = np.concatenate([np.isfinite(fit.log_hazard), np.ones(len(fit.beta), bool)])
+        robust = fit.covariance @ meat[np.ix_(learnt, learnt)] @ fit.covariance
     k = len(fit.beta)
     of_terms = None if robust is None else robust[-k:, -k:]
     covariance = fit.covariance[-k:, -k:]
@@ -337,7 +339,7 @@ def discrete_hazard(
         covariance,
         of_terms,
         fit.log_likelihood,
-        baseline_table(rows, given, fit, fit.covariance if robust is None else robust, conf_level),
+        baseline_table(rows, persons, fit, fit.covariance if robust is None else robust, conf_level),
         float(fit.n_risk.sum()),
         float(fit.n_event.sum()),
         fit.n_cells,
@@ -346,17 +348,17 @@ def discrete_hazard(
     )
 
 
-def months_of(given: Sample, x: Floats, ends: np.ndarray) -> Months:
+def months_of(persons: Sample, x: Floats, ends: np.ndarray) -> Months:
     """The checked rows as whole months."""
-    begins = np.zeros(len(given.time)) if given.entry is None else given.entry
+    begins = np.zeros(len(persons.time)) if persons.entry is None else persons.entry
     return Months(
         begins.astype(np.int64),
-        given.time.astype(np.int64),
-        given.cause > 0,
-        given.weights,
+        persons.time.astype(np.int64),
+        persons.cause > 0,
+        persons.weights,
         x,
-        given.group,
-        given.n_groups,
+        persons.group,
+        persons.n_groups,
         ends,
     )
 
@@ -418,9 +420,9 @@ def fit_cells(rows: Months, scale: Floats, names: Sequence[str]) -> Fitted:
 
 def refuse_infinite(cells: Cells, names: Sequence[str]) -> None:
     """Names the terms of which everyone who left has the same extreme value."""
-    left = cells.x[:, cells.d > 0]
+    x_of_events = cells.x[:, cells.d > 0]
     highest, lowest = cells.x.max(axis=1), cells.x.min(axis=1)
-    extreme = (left.min(axis=1) == highest) | (left.max(axis=1) == lowest)
+    extreme = (x_of_events.min(axis=1) == highest) | (x_of_events.max(axis=1) == lowest)
     if extreme.any():
         raise infinite([name for name, bad in zip(names, extreme, strict=True) if bad])
 
@@ -466,14 +468,14 @@ def inverse(information: Floats, events: float, n_free: int, names: Sequence[str
     return (result + result.T) / 2
 
 
-def baseline_table(rows: Months, given: Sample, fit: Fitted, covariance: Floats, conf_level: float) -> pd.DataFrame:
+def baseline_table(rows: Months, persons: Sample, fit: Fitted, covariance: Floats, conf_level: float) -> pd.DataFrame:
     """See `DiscreteFit.baseline`."""
     known = np.isfinite(fit.log_hazard)
     width = np.zeros(len(known))
     width[known] = normal_quantile(conf_level) * np.sqrt(np.diag(covariance)[: known.sum()])
     with np.errstate(over="ignore"):
         hazard, low, high = (-np.expm1(-np.exp(fit.log_hazard + side * width)) for side in (0, -1, 1))
-    first = {} if given.levels is None else {"stratum": np.repeat(given.levels, rows.n_pieces)}
+    first = {} if persons.levels is None else {"stratum": np.repeat(persons.levels, rows.n_pieces)}
     columns = {
         "first_month": np.tile(rows.begins + 1, rows.n_strata),
         "last_month": np.tile(rows.ends, rows.n_strata),

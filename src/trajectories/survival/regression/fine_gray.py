@@ -69,11 +69,11 @@ def plain(time: Integers, event: NDArray[np.bool_], entry: Integers | None) -> S
     return Sample(time.astype(float), event.astype(np.int64), starts, ones, True, zeros, None, None, unweighted=True)
 
 
-def observation_chance(given: Sample, end: Integers, enter: Integers) -> ObservationChance:
+def observation_chance(persons: Sample, end: Integers, enter: Integers) -> ObservationChance:
     """G(t)H(t) from `ranks`. On doubled ranks, whoever leaves at t is put just before those censored at t."""
-    left, late = given.cause > 0, given.entry is not None
-    ended, entered = 2 * end + 2 - left, 2 * enter
-    counts = risk_sets(plain(ended, ~left, entered if late else None))
+    has_event, late = persons.cause > 0, persons.entry is not None
+    ended, entered = 2 * end + 2 - has_event, 2 * enter
+    counts = risk_sets(plain(ended, ~has_event, entered if late else None))
     censored = counts.n_event[0] > 0
     cut, chance = counts.time[censored].astype(np.int64), np.append(1.0, survival_of(counts)[censored])
     # As in R: nobody is truly late where all have entered by the first time somebody ends.
@@ -82,27 +82,29 @@ def observation_chance(given: Sample, end: Integers, enter: Integers) -> Observa
         backwards = risk_sets(plain(top - entered, np.ones(len(end), bool), top - ended))
         before = backwards.before(survival_of(backwards), 1.0)[::-1]
         at = (top - backwards.time[::-1]).astype(np.int64)
-        both = np.union1d(cut, at)
-        entry_part = np.append(1.0, before)[np.searchsorted(at, both, side="right")]
-        chance = np.append(1.0, entry_part * chance[np.searchsorted(cut, both, side="right")])
-        cut = both
+        cuts = np.union1d(cut, at)
+        entry_part = np.append(1.0, before)[np.searchsorted(at, cuts, side="right")]
+        chance = np.append(1.0, entry_part * chance[np.searchsorted(cut, cuts, side="right")])
+        cut = cuts
     return ObservationChance(np.append(cut // 2 - 1, end.max()), chance)
 
 
 def subdistribution(
-    given: Sample, dies: NDArray[np.bool_]
+    persons: Sample, dies: NDArray[np.bool_]
 ) -> tuple[SubdistributionWindows, EventRows, NDArray[np.intp], Floats]:
     """Windows, event rows, who is kept after another cause, and the kept persons' own factor of the weight."""
-    heads, end, enter = ranks(given.time, given.entry)
-    chance = observation_chance(given, end, enter)
-    other = (given.cause > 0) & ~dies
+    heads, end, enter = ranks(persons.time, persons.entry)
+    chance = observation_chance(persons, end, enter)
+    other_cause = (persons.cause > 0) & ~dies
     interval = chance.interval(end)
-    until = np.where(other, chance.cut[interval], end)  # their weight is 1 up to the end of the interval they left in
-    extended = replace(given, time=heads[until], cause=dies.astype(np.int64))
+    until = np.where(
+        other_cause, chance.cut[interval], end
+    )  # their weight is 1 up to the end of the interval they left in
+    extended = replace(persons, time=heads[until], cause=dies.astype(np.int64))
     rows, first, last = event_rows(extended, risk_sets(extended))
     rank = np.searchsorted(heads, rows.time)
     factor = chance.value[chance.interval(rank)]
-    kept = np.flatnonzero(other)
+    kept = np.flatnonzero(other_cause)
     first_after = np.searchsorted(rank, until[kept], side="right")
     kept, first_after = kept[first_after < len(rank)], first_after[first_after < len(rank)]
     own = chance.value[interval[kept]]
@@ -234,25 +236,27 @@ def fine_gray(
     >>> fit.table[["coef", "robust_se"]].round(4).to_numpy().tolist()
     [[0.0139, 0.0737]]
     """
-    given, rows_used = read_sample(data, time=time, event=cause, entry=entry, cluster=cluster, event_name="cause")
-    dies = given.cause == cause_of_interest
+    persons, rows_used = read_sample(data, time=time, event=cause, entry=entry, cluster=cluster, event_name="cause")
+    dies = persons.cause == cause_of_interest
     if not dies.any():
         raise ValueError(f"{cause}: 0 of {len(dies)} values are {cause_of_interest}; there is no event to fit")
     terms, x = design(rows_used, covariates)
     scale = standardise(x, terms.names)
-    seen, rows, kept, own = subdistribution(given, dies)
+    person_windows, rows, kept, own = subdistribution(persons, dies)
     likelihood = partial_likelihood(
         np.concatenate([x, x[:, kept]], axis=1),
         np.concatenate([np.ones(len(dies)), own]),
         np.concatenate([dies, np.zeros(len(kept), bool)]),
-        seen,
+        person_windows,
         rows,
         "breslow",
     )
     del x  # the likelihood has its own, sorted
-    person = np.arange(len(dies)) if given.cluster is None else given.cluster
-    clusters = labels("cluster", np.concatenate([person, person[kept]])[seen.order], len(seen.order))[0]
-    fitted = estimated(likelihood, replace(given, cause=dies.astype(np.int64)), terms, NO_STRATA, scale, clusters)
+    person = np.arange(len(dies)) if persons.cluster is None else persons.cluster
+    clusters = labels(
+        "cluster", np.concatenate([person, person[kept]])[person_windows.order], len(person_windows.order)
+    )[0]
+    fitted = estimated(likelihood, replace(persons, cause=dies.astype(np.int64)), terms, NO_STRATA, scale, clusters)
     total = np.cumsum(fitted.hazard_at_zero)
     return FineGrayFit(
         table=fitted.table(conf_level),

@@ -74,11 +74,11 @@ def mean_cumulative(
     kinds = np.minimum(causes("event", event, n), 1)
     codes, levels = (np.zeros(n, np.int64), None) if group is None else labels("group", group, n)
     households = clusters_of(cluster, rows.person)
-    given = rows.sample(kinds, codes, levels, households)
-    counts = counted_by_rank(given, rows.heads, rows.stop, rows.start + 1)
+    row_sample = rows.sample(kinds, codes, levels, households)
+    counts = counted_by_rank(row_sample, rows.heads, rows.stop, rows.start + 1)
     d = counts.n_event.sum(axis=0)
     mean = counts.along(np.cumsum, divide(d, counts.n_risk))
-    se = np.sqrt(hazard_influence(given, counts, counts.n_risk))
+    se = np.sqrt(hazard_influence(row_sample, counts, counts.n_risk))
     lower, upper = positive_limits(mean, se, conf_level)
     stops = np.bincount(counts.ends, ~rows.continues(codes), len(d)) > 0
     listed = np.flatnonzero((d > 0) | stops)
@@ -91,4 +91,4 @@ def mean_cumulative(
         "lower": lower,
         "upper": upper,
     }
-    return with_groups({name: values[listed] for name, values in columns.items()}, given, counts.group[listed])
+    return with_groups({name: values[listed] for name, values in columns.items()}, row_sample, counts.group[listed])

@@ -85,16 +85,16 @@ def person_rows(person: ArrayLike, start: ArrayLike, stop: ArrayLike) -> PersonR
     n = len(starts)
     stops = times("stop", stop, n)
     refuse("stop", stops <= starts, "are not after their start")
-    who = identifiers("person", person, n)
-    both = np.concatenate([starts, stops])
-    heads, place, _ = ranks(both)
-    begins, ends = place[:n], place[n:]
+    person_codes = identifiers("person", person, n)
+    row_ends = np.concatenate([starts, stops])
+    heads, position, _ = ranks(row_ends)
+    begins, ends = position[:n], position[n:]
     refuse("stop", ends <= begins, "are not after their start (to 1.5e-8)")
-    order = np.argsort(who * len(heads) + begins, kind="stable")
-    same = who[order[1:]] == who[order[:-1]]
+    order = np.argsort(person_codes * len(heads) + begins, kind="stable")
+    same = person_codes[order[1:]] == person_codes[order[:-1]]
     gap = begins[order[1:]] - ends[order[:-1]]
     refuse("start", np.append(False, same & (gap < 0)), "are before the end of the person's row before: rows overlap")
-    return PersonRows(who, heads, begins, ends, order, same & (gap == 0))
+    return PersonRows(person_codes, heads, begins, ends, order, same & (gap == 0))
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -221,14 +221,14 @@ def state_table(
     )
 
 
-def times_of(table: StateTable, given: ArrayLike | None, after: float) -> Floats:
+def times_of(table: StateTable, requested: ArrayLike | None, after: float) -> Floats:
     """The times asked for, as given; else those of moves after `after`, or the last time of all where nobody moves."""
     if not 0 <= after < np.inf:
         raise ValueError(f"s: 1 value, {after}, is not a number from 0 up")
-    if given is None:
+    if requested is None:
         moves = table.time[table.reached(np.array([after]))[0] :]
         return moves if len(moves) else np.array([max(float(after), table.rows.heads[table.rows.stop.max()])])
-    at = times("times", given)
+    at = times("times", requested)
     refuse("times", at < after, f"are before s = {after:g}")
     return at
 
@@ -268,8 +268,8 @@ def in_blocks(values: Floats, filling: Floats) -> Floats:
     """Rows in √T blocks of one width, the last one filled up."""
     width = max(1, int(np.ceil(np.sqrt(len(values)))))
     blocks = -(-len(values) // width)
-    rest = np.broadcast_to(filling, (blocks * width - len(values), *values.shape[1:]))
-    return np.concatenate([values, rest]).reshape(blocks, width, *values.shape[1:])
+    padding = np.broadcast_to(filling, (blocks * width - len(values), *values.shape[1:]))
+    return np.concatenate([values, padding]).reshape(blocks, width, *values.shape[1:])
 
 
 def products(steps: Floats) -> Floats:
@@ -284,18 +284,18 @@ def walk(table: StateTable, first: int, start: Floats, wanted: Integers, varianc
     """Follows the rows of `start` (m × k) from step `first` on; `wanted` are numbers of steps made, in order."""
     m, k = start.shape
     shape = (len(wanted), m, k)
-    found, spread, settled = np.empty(shape), np.zeros(shape), np.empty(shape, bool)
+    probability, spread, settled = np.empty(shape), np.zeros(shape), np.empty(shape, bool)
     now, covariance = start, np.zeros((m, k, k))
     positive, below_one = start > 0, start < 1
     at_start = np.searchsorted(wanted, 0, side="right")
-    found[:at_start], settled[:at_start] = start, ~positive | ~below_one
+    probability[:at_start], settled[:at_start] = start, ~positive | ~below_one
 
     last = int(wanted[-1]) if len(wanted) else 0
-    for made in range(0, last, PIECE):
-        upto = min(made + PIECE, last)
-        steps, n = table.matrices(first + made, first + upto)
-        slots = slice(*np.searchsorted(wanted, [made, upto], side="right"))
-        chosen = wanted[slots] - made - 1
+    for n_done in range(0, last, PIECE):
+        upto = min(n_done + PIECE, last)
+        steps, n = table.matrices(first + n_done, first + upto)
+        slots = slice(*np.searchsorted(wanted, [n_done, upto], side="right"))
+        chosen = wanted[slots] - n_done - 1
         after = now @ products(steps)
         if variance is not None:
             before = np.concatenate([now[None], after[:-1]])
@@ -303,9 +303,9 @@ def walk(table: StateTable, first: int, start: Floats, wanted: Integers, varianc
             spread[slots], covariance = covariances(steps, n, weight, covariance, variance, chosen)
         ever_positive = np.logical_or.accumulate(after > 0, axis=0) | positive
         ever_below = np.logical_or.accumulate(after < 1, axis=0) | below_one
-        found[slots], settled[slots] = after[chosen], (~ever_positive | ~ever_below)[chosen]
+        probability[slots], settled[slots] = after[chosen], (~ever_positive | ~ever_below)[chosen]
         now, positive, below_one = after[-1], ever_positive[-1], ever_below[-1]
-    return Walk(found, spread, settled)
+    return Walk(probability, spread, settled)
 
 
 def covariances(
@@ -331,10 +331,10 @@ def covariances(
     for b in range(blocks):
         before[b] = covariance
         covariance = inside[b, -1].T @ covariance @ inside[b, -1] + own[b]
-    block, place = np.divmod(chosen, width)
-    product = inside[block, place][:, None]
+    block, within = np.divmod(chosen, width)
+    product = inside[block, within][:, None]
     carried = ((before[block] @ product) * product).sum(axis=2)
-    return diagonal[block, place] + carried, covariance
+    return diagonal[block, within] + carried, covariance
 
 
 def increments(step: Floats, n: Floats, variance: str) -> Floats:
@@ -572,15 +572,15 @@ def transition_probabilities(
     at = times_of(table, times, s)
     k = table.n_states
     first = int(table.reached(np.array([s]))[0])
-    wanted, place = np.unique(table.reached(at) - first, return_inverse=True)
+    wanted, position = np.unique(table.reached(at) - first, return_inverse=True)
     jackknife = cluster is not None or variance == "jackknife"
 
-    found = walk(table, first, np.eye(k), wanted, None if jackknife else variance)
-    spread = jackknife_variance(table, first, households, wanted) if jackknife else found.variance
+    path = walk(table, first, np.eye(k), wanted, None if jackknife else variance)
+    spread = jackknife_variance(table, first, households, wanted) if jackknife else path.variance
     staying = np.eye(k, dtype=bool)
-    values = at_the_edge(found.probability, np.sqrt(spread), found.settled, staying, conf_level)
+    values = at_the_edge(path.probability, np.sqrt(spread), path.settled, staying, conf_level)
     names = ("probability", "se", "lower", "upper")
-    columns = {name: x[place].transpose(1, 2, 0).ravel() for name, x in zip(names, values, strict=True)}
+    columns = {name: x[position].transpose(1, 2, 0).ravel() for name, x in zip(names, values, strict=True)}
     origin, goal = np.repeat(np.arange(k), k * len(at)), np.tile(np.repeat(np.arange(k), len(at)), k)
     first_columns = {"from_state": table.states[origin], "to_state": table.states[goal], "time": np.tile(at, k * k)}
     return pd.DataFrame({**first_columns, **columns})
@@ -589,10 +589,10 @@ def transition_probabilities(
 def jackknife_variance(table: StateTable, first: int, cluster: Integers, wanted: Integers) -> Floats:
     """From each state: wanted × k × k."""
     k = table.n_states
-    changes, given = changes_of(table, first, cluster), np.zeros((cluster.max() + 1, k))
+    changes, no_influence = changes_of(table, first, cluster), np.zeros((cluster.max() + 1, k))
     result = np.zeros((len(wanted), k, k))
     for h in np.unique(table.origin):  # from a state nobody leaves it is 0
-        result[:, h] = occupation_variance(table, first, np.eye(k)[h], given, changes, wanted)
+        result[:, h] = occupation_variance(table, first, np.eye(k)[h], no_influence, changes, wanted)
     return result
 
 
@@ -755,12 +755,12 @@ def state_occupation(
     k = table.n_states
     influence = np.zeros((households.max() + 1, k))
     p0 = estimated_start(table, households, influence) if initial is None else given_start(initial, table.states)
-    wanted, place = np.unique(table.reached(at), return_inverse=True)
-    found = walk(table, 0, p0[None, :], wanted)
+    wanted, position = np.unique(table.reached(at), return_inverse=True)
+    path = walk(table, 0, p0[None, :], wanted)
     spread = occupation_variance(table, 0, p0, influence, changes_of(table, 0, households), wanted)
-    values = at_the_edge(found.probability[:, 0], np.sqrt(spread), found.settled[:, 0], False, conf_level)
+    values = at_the_edge(path.probability[:, 0], np.sqrt(spread), path.settled[:, 0], False, conf_level)
     names = ("probability", "se", "lower", "upper")
-    columns = {name: x[place].T.ravel() for name, x in zip(names, values, strict=True)}
+    columns = {name: x[position].T.ravel() for name, x in zip(names, values, strict=True)}
     leading = {"state": np.repeat(table.states, len(at)), "time": np.tile(at, k), "n_risk": table.at_risk(at).T.ravel()}
     return pd.DataFrame({**leading, **columns})
 

@@ -168,25 +168,25 @@ def powers(u: Floats, terms: int) -> Floats:
 def power_derivatives(u: Floats, series: Floats, structure: Structure, rate: float) -> Floats:
     """∂Uᵏ in each rate: terms × from × rate × to. A rate changes only the row of its origin in U."""
     n, p = structure.states, len(structure.origin)
-    origin, target, each = structure.origin, structure.target, np.arange(p)
+    origin, target, rates = structure.origin, structure.target, np.arange(p)
     result = np.zeros((len(series), n, p, n))
     for k in range(1, len(series)):
         result[k] = (u @ result[k - 1].reshape(n, -1)).reshape(n, p, n)
-        result[k, origin, each] += (series[k - 1, target] - series[k - 1, origin]) / rate
+        result[k, origin, rates] += (series[k - 1, target] - series[k - 1, origin]) / rate
     return result
 
 
 def second_order(u: Floats, slopes: Floats, structure: Structure, rate: float, q: Floats, weighted: Floats) -> Floats:
     """Σ_k of the second derivatives of Uᵏ (weighted[0]) and of UᵏQ (weighted[1]), each cell by its weight."""
     n, p = structure.states, len(structure.origin)
-    origin, target, each = structure.origin, structure.target, np.arange(p)
+    origin, target, rates = structure.origin, structure.target, np.arange(p)
     on_power = weighted[0] + weighted[1] @ q.T
     curve, total = np.zeros((n, p, p, n)), np.zeros((p, p))
     for k in range(1, len(slopes)):
         change = (slopes[k - 1, target] - slopes[k - 1, origin]) / rate  # rate u × rate v × to
         curve = (u @ curve.reshape(n, -1)).reshape(n, p, p, n)
-        curve[origin, each] += change
-        curve[origin, :, each] += change
+        curve[origin, rates] += change
+        curve[origin, :, rates] += change
         total += np.einsum("iuvj,ij->uv", curve, on_power[k])
         cross = np.einsum("iuv,iv->uv", slopes[k][:, :, origin], weighted[1, k][:, target] - weighted[1, k][:, origin])
         total += cross + cross.T
@@ -229,7 +229,7 @@ CLOSE = 1e-6  # of log-likelihood still to gain: from here on whole Newton steps
 CLOSED = 1e-15  # and from here on the maximum is reached: 4e-8 of a standard error
 VANISHED = 1e-4  # moves that a rate explains in the whole panel: fewer, and it is tried at 0
 HIGHER = 1e-6  # of log-likelihood: less is the same maximum
-FLAT = 1e-9  # of the largest information: a direction with less is not told by the data
+FLAT = 1e-9  # of the largest information: a direction with less is not identified by the data
 UNTOLD = 1e-6  # and so is one whose log rate has a standard error above 1,000
 
 
@@ -257,10 +257,10 @@ def maximise(
     # The likelihood may have several maxima: a start that knows nothing of the pairs sometimes finds a higher one.
     moves = pairs.sum() - np.trace(pairs)
     try:
-        other = climb(patterns, structure, np.full(len(origin), moves / spent.sum()), base, names)
+        from_even_rates = climb(patterns, structure, np.full(len(origin), moves / spent.sum()), base, names)
     except ValueError:
         return best
-    return other if other[2] > best[2] + HIGHER else best
+    return from_even_rates if from_even_rates[2] > best[2] + HIGHER else best
 
 
 def climb(
@@ -271,35 +271,35 @@ def climb(
     names: Sequence[tuple[Hashable, Hashable]],
 ) -> tuple[Floats, NDArray[np.bool_], float, Floats]:
     """The maximum that is reached from these rates; `base` is the time spent in the state that each rate leaves."""
-    zero, kept = np.zeros(len(rates), dtype=bool), np.zeros(len(rates), dtype=bool)
+    zero, inside = np.zeros(len(rates), dtype=bool), np.zeros(len(rates), dtype=bool)
     refuse_endless(patterns, structure, rates, names)
     value, gradient, information = derivatives(patterns, structure, rates)
     for _ in range(ITERATIONS):
-        vanishing = ~zero & ~kept & (rates * base < VANISHED) & (gradient < 0)
+        vanishing = ~zero & ~inside & (rates * base < VANISHED) & (gradient < 0)
         if vanishing.any():
             without = np.where(vanishing, 0.0, rates)
             fit = derivatives(patterns, structure, without)
             if np.isfinite(fit[0]):
                 zero, rates, (value, gradient, information) = zero | vanishing, without, fit
             else:  # some observed pair needs them
-                kept |= vanishing
+                inside |= vanishing
         free = ~zero
         slope, bend = on_log_scale(rates[free], gradient[free], information[np.ix_(free, free)])
         step, gain = newton(slope, bend)
         if gain < CLOSED:
             back = zero & (gradient > 0)
             if not back.any():
-                left = [name for name, out in zip(names, zero, strict=True) if not out]
-                inverse(bend, left)
+                free_names = [name for name, out in zip(names, zero, strict=True) if not out]
+                inverse(bend, free_names)
                 rates[free] *= np.exp(step)  # a last step squares what error is left
                 value, gradient, information = derivatives(patterns, structure, rates)
                 bend = on_log_scale(rates[free], gradient[free], information[np.ix_(free, free)])[1]
-                return rates, zero, value, inverse(bend, left)
+                return rates, zero, value, inverse(bend, free_names)
             # The boundary was wrong for these: back inside, and not dropped again.
-            zero, kept = zero & ~back, kept | back
+            zero, inside = zero & ~back, inside | back
             rates = np.where(back, VANISHED / base, rates)
         else:
-            rates = moved(patterns, structure, rates, free, step, value, gain)
+            rates = after_step(patterns, structure, rates, free, step, value, gain)
         refuse_endless(patterns, structure, rates, names)
         value, gradient, information = derivatives(patterns, structure, rates)
     raise ValueError(f"allowed: no maximum of the likelihood found in {ITERATIONS} iterations")
@@ -322,7 +322,7 @@ def newton(slope: Floats, bend: Floats) -> tuple[Floats, float]:
     return step * min(1.0, STEP / max(np.abs(step).max(), 1e-300)), float((along**2 / sizes).sum() / 2)
 
 
-def moved(
+def after_step(
     patterns: Patterns,
     structure: Structure,
     rates: Floats,
@@ -387,7 +387,7 @@ class PanelFit:
     pairs: pd.DataFrame  # observed pairs of successive states
     covariance: pd.DataFrame  # of the logarithms of the rates that are not 0, labelled (from, to)
     persons: int
-    seen_once: int  # persons of one observation: they tell nothing
+    seen_once: int  # persons of one observation: they carry no information
 
     _repr_html_ = as_html
     plot = plot
@@ -397,9 +397,12 @@ class PanelFit:
     def rates(self) -> pd.DataFrame:
         """The rates between states, a row each: from_state, to_state, intensity, se, lower, upper, at_boundary."""
         squares = {
-            "intensity": self.intensity, "se": self.intensity_se, "lower": self.intensity_lower,
-            "upper": self.intensity_upper, "at_boundary": self.at_boundary,
-        }  # fmt: skip
+            "intensity": self.intensity,
+            "se": self.intensity_se,
+            "lower": self.intensity_lower,
+            "upper": self.intensity_upper,
+            "at_boundary": self.at_boundary,
+        }
         long = pd.DataFrame({name: square.stack(future_stack=True) for name, square in squares.items()})
         long = long.rename_axis(["from_state", "to_state"]).reset_index()
         allowed = long["from_state"].ne(long["to_state"]) & (long["intensity"].gt(0) | long["at_boundary"])
@@ -476,7 +479,7 @@ def panel_markov(
     ([-0.047947, 0.047947], [0.5625, 0.4375])
     """
     moment = times("time", time)
-    who, persons = labels("person", person, len(moment))
+    person_codes, persons = labels("person", person, len(moment))
     code, seen = labels("state", state, len(moment))
     states, square = structure_of(allowed, seen)
     code = states.get_indexer(pd.Index(seen))[code]
@@ -486,9 +489,9 @@ def panel_markov(
     refuse("exact", (dated & ~absorbing)[dated], "are states that can be left")
     structure = Structure(len(states), *np.nonzero(square))
 
-    order = np.lexsort((moment, who))
-    who, moment, code = who[order], moment[order], code[order]
-    same = who[1:] == who[:-1]
+    order = np.lexsort((moment, person_codes))
+    person_codes, moment, code = person_codes[order], moment[order], code[order]
+    same = person_codes[1:] == person_codes[:-1]
     gap, start, end = (moment[1:] - moment[:-1])[same], code[:-1][same], code[1:][same]
     refuse_pairs(gap, start, end, states, square, absorbing, len(moment))
     patterns = patterns_of(gap, start, end, dated[end])
@@ -513,7 +516,7 @@ def panel_markov(
         pairs=pd.DataFrame(pairs, states, states),
         covariance=pd.DataFrame(covariance, free, free),
         persons=len(persons),
-        seen_once=int(np.count_nonzero(np.bincount(who) == 1)),
+        seen_once=int(np.count_nonzero(np.bincount(person_codes) == 1)),
     )
 
 
@@ -542,12 +545,14 @@ def structure_of(allowed: Allowed, seen: NDArray[Any]) -> tuple[pd.Index, NDArra
     return states, square
 
 
-def codes_of(name: str, given: Hashable | Sequence[Hashable] | None, states: pd.Index) -> Integers:
+def codes_of(name: str, requested: Hashable | Sequence[Hashable] | None, states: pd.Index) -> Integers:
     """The codes of one label or several."""
-    if given is None:
+    if requested is None:
         return np.array([], dtype=np.int64)
-    several = list(given) if isinstance(given, Iterable) and pd.api.types.is_list_like(given) else [given]
-    codes = states.get_indexer(pd.Index(several))
+    requested_labels = (
+        list(requested) if isinstance(requested, Iterable) and pd.api.types.is_list_like(requested) else [requested]
+    )
+    codes = states.get_indexer(pd.Index(requested_labels))
     refuse(name, codes < 0, f"are not among the states: {', '.join(map(str, states))}")
     return codes
 
@@ -581,10 +586,10 @@ def refuse_pairs(
 
 def patterns_of(gap: Floats, start: Integers, end: Integers, known: NDArray[np.bool_]) -> Patterns:
     """Distinct (gap, from, to), in order of the gap."""
-    gaps, place = np.unique(gap, return_inverse=True)
+    gaps, position = np.unique(gap, return_inverse=True)
     size = int(max(start.max(), end.max())) + 1
-    _, first, count = np.unique((place * size + start) * size + end, return_index=True, return_counts=True)
-    return Patterns(gaps, place[first], start[first], end[first], known[first], count.astype(float))
+    _, first, count = np.unique((position * size + start) * size + end, return_index=True, return_counts=True)
+    return Patterns(gaps, position[first], start[first], end[first], known[first], count.astype(float))
 
 
 def summarise(
