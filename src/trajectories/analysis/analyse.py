@@ -23,7 +23,7 @@ from ..retention import estimate
 from ..retention.assumptions import odds_curve
 from ..retention.course import course
 from ..retention.linkage_sensitivity import linkage_sensitivity, moved_records
-from ..retention.main_fits import Each, MainFit, main_fits
+from ..retention.main_fits import MainFit, Mapper, main_fits
 from ..retention.sensitivity_settings import panel, range_of
 from ..stays.cohort import GIVEN, Cohort
 from ..stays.contacts import last_deposits
@@ -117,15 +117,15 @@ def estimates_of(
     say("services")
     made |= _services(built, study)
     say("retention")
-    each = map if executor is None else executor.map
+    mapper = map if executor is None else executor.map
     cohort, contacts = built["cohort"], built["contacts"]
-    fits = main_fits(cohort, contacts, study=study, each=each)
-    estimates = estimate(cohort, contacts, study=study, fits=fits, each=each)
+    fits = main_fits(cohort, contacts, study=study, mapper=mapper)
+    estimates = estimate(cohort, contacts, study=study, fits=fits, mapper=mapper)
     made |= {name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__}
     say("course of the stays")
-    made |= _course(fits, built, study, each)
+    made |= _course(fits, built, study, mapper)
     say("comparison")
-    made["periods"] = _of_groups(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, each)
+    made["periods"] = _of_groups(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, mapper)
     del fits  # each room holds what it needs: of a million persons, gigabytes
     some, theirs = subsample(cohort, contacts, seed=study.seed)
     made |= _comparison(some, theirs, estimates.retention, study)
@@ -184,9 +184,9 @@ def _services(built: _Tables, study: Study) -> dict[str, pd.DataFrame]:
     return describing_tables(*built.of(*names, read=SERVICES_READ), issues=built["issues"], study=study)
 
 
-def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], each: Each) -> pd.DataFrame:
+def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], mapper: Mapper) -> pd.DataFrame:
     """What is found of each group alone, one under the other."""
-    found = list(each(work, ({group: fit} for group, fit in fits.items())))
+    found = list(mapper(work, ({group: fit} for group, fit in fits.items())))
     return pd.concat(found, ignore_index=True) if found else work({})
 
 
@@ -196,14 +196,14 @@ def _services_of_stays(cohort: pd.DataFrame, built: _Tables) -> tuple[pd.DataFra
     return services_in_stays(cohort, records, persons), control_services(cohort, records, persons)
 
 
-def _course(fits: dict[str, MainFit], built: _Tables, study: Study, each: Each) -> dict[str, pd.DataFrame]:
+def _course(fits: dict[str, MainFit], built: _Tables, study: Study, mapper: Mapper) -> dict[str, pd.DataFrame]:
     """What became of those who settled, beyond the curve; and the curve along what it assumes."""
     names = ("cohort", "contacts", "spells", "moves")
     found = course(*(built[name] for name in names), study=study, fits=fits)
     whole = {group: fit for group, fit in fits.items() if group == PROVINCE}
     parts = {group: fit for group, fit in fits.items() if group != PROVINCE}
     coarse = functools.partial(odds_curve, study=study, gone=COARSE, heard=COARSE)
-    odds = [odds_curve(whole, study=study), _of_groups(coarse, parts, each)]
+    odds = [odds_curve(whole, study=study), _of_groups(coarse, parts, mapper)]
     return {
         "restricted_time": found.restricted_time,
         "moves_per_person": found.moves,

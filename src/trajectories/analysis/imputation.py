@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..months import ceil_month
-from ..retention.model_input import CAUSES, reported, stays_that_enter
+from ..retention.model_input import CAUSES, model_input, stays_that_enter
 from ..study import Study
 from ..survival.checks import Floats, Integers
 
@@ -432,7 +432,7 @@ def _chains(
     stays: pd.DataFrame, contacts: pd.DataFrame, start: Integers, of: Factors, study: Study, m: int
 ) -> Iterator[tuple[Integers, Exits]]:
     """Codes and exits of each draw."""
-    curve = reported(stays, contacts).fit(study, replicates=m)
+    curve = model_input(stays, contacts).fit(study, replicates=m)
     model = curve.model  # candidates come from one replicate at a time, and are weighed by its hazards
     months = int(max(model.em.months, start.max() + 1))
     household = np.unique(stays["household_id"].to_numpy(dtype=object).astype(str), return_inverse=True)[1]

@@ -7,8 +7,8 @@ in `set_aside` with a reason. The kinds:
   `post_settlement_follow_up` without one is a service;
 - a **service** is given by an organisation that is not of the metropole to someone who lives in the stay's territory;
 - **news** is a departure row, or the first row of an organisation that places the person elsewhere (a service, a
-  contact, an establishment). It counts from when it was filed, not from the departure: the deposit date, else the quarter's
-  end, and never before the departure itself. News in an organisation's last deposit counts at that quarter's end.
+  contact, an establishment). It counts from when it was filed, not from the departure: the deposit date, else the
+  quarter's end, and never before the departure itself. News in its last deposit counts at that quarter's end.
 
 Once a departure is known, by a « parti » or by news, the first report counts and later news does not enter; contacts
 made after it do, since they show whether it was true (`until_report` leaves them out). Months count from the middle of

@@ -89,8 +89,8 @@ def _part(fit: MainFit, chosen: np.ndarray, horizon: int, study: Study) -> dict[
     if not len(stays):
         return found | nothing
     lent = fit.province if fit.reporting == "borrowed" else fit.curve.reporting
-    curve = fit.reported.of(chosen).fit(study, replicates=min(study.replicates, REPLICATES), reporting=lent)
-    theirs = MainFit(stays, fit.reported, curve, fit.reporting, fit.province)
+    curve = fit.model_input.of(chosen).fit(study, replicates=min(study.replicates, REPLICATES), reporting=lent)
+    theirs = MainFit(stays, fit.model_input, curve, fit.reporting, fit.province)
     at = theirs.at([horizon]).iloc[0]
     found |= {"n_at_risk": int(at["n_at_risk"])}
     if at["known"] == "insufficient":

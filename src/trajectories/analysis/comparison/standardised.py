@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from ...exceptions import TooFewError
 from ...retention.main_fits import STARTS, learns
-from ...retention.model_input import Reported, reported, stays_that_enter
+from ...retention.model_input import ModelInput, model_input, stays_that_enter
 from ...stays.cohort import Cohort
 from ...study import Study
 from ...survival import ObservedCurve
@@ -934,7 +934,7 @@ class Everyone:
     """Those among whom groups are compared: their stays, what the province is of them, and the draws of households."""
 
     stays: pd.DataFrame
-    reported: Reported
+    model_input: ModelInput
     province: ObservedCurve
     survival: Floats  # months 0 … last × (1 + replicates)
     draws: Floats
@@ -1168,7 +1168,7 @@ def _classes(part: Partition) -> int:
 
 # ── one comparison ────────────────────────────────────────────────────────────────────────────────────────
 def _everyone(stays: pd.DataFrame, contacts: pd.DataFrame, replicates: int, last: int, study: Study) -> Everyone:
-    everybody = reported(stays, contacts)
+    everybody = model_input(stays, contacts)
     draws = household_draws(everybody.household, replicates, study.seed)
     province = everybody.fit(study, starts=STARTS)
     return Everyone(stays, everybody, province, on_months(refit(province, draws, keep=True), last), draws)
@@ -1182,7 +1182,7 @@ def _answers(part: Partition, everyone: Everyone, study: Study) -> Answers:
     curves, borrowed, unadjusted, weighted = [], [], [], []
     for k in range(len(part.names)):
         chosen = part.code == k
-        mine = everyone.reported.of(chosen)
+        mine = everyone.model_input.of(chosen)
         curve = mine.fit(study, starts=STARTS)
         own = learns(curve)
         if not own:

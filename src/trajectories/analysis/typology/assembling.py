@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ...display import as_html, plot, to_frame
 from ...exceptions import TooFewError
 from ...months import months_between
-from ...retention.model_input import CAUSES, reported, stays_that_enter
+from ...retention.model_input import CAUSES, model_input, stays_that_enter
 from ...study import Study
 from ...survival.checks import NORMAL_975
 from ...tables import PROVINCE, REGION, UNKNOWN
@@ -273,7 +273,7 @@ def drawn_shares(
     """
     stays = stays_that_enter(cohort, study)
     # with replicates, each draw is made at the parameters of another: the model's own uncertainty is then in it
-    fit = reported(stays, contacts).fit(study, replicates=min(study.replicates, study.draws))
+    fit = model_input(stays, contacts).fit(study, replicates=min(study.replicates, study.draws))
     position = pd.Series(np.arange(len(stays)), index=stays["person_id"])[stays["episode"].eq(1).to_numpy()]
     at = position.reindex(seen.persons["person_id"])
     usable = at.notna().to_numpy()
