@@ -1,6 +1,6 @@
 """The tables of a build → every estimate of a run, as tidy tables below `<reports>/sensitive/tables`.
 
-`analyse` reads as the results section: each line is a room. Nothing here may be shown before `protect`.
+`analyse` follows the results section, one call for each room. Nothing here may be shown before `protect`.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ COMPARED = ("period", "immigration_category", "household_type", "region")
 # Odds of the regions' curves; the province's are finer (assumptions.GRID).
 COARSE = (0.25, 0.5, 1.0, 2.0, 4.0)
 PANEL_HORIZONS = (12, 24)
-# The tables of a build that are read; each is part of what an analysis was made from (provenance.analysed_from).
-# What is read of the services that those of each stay received, in the region and before it.
+# The tables of a build that are read are inputs of the analysis (provenance.analysed_from).
+# Columns read for the services received in a stay and before it.
 RECEIVED_READ = {
     "records": ("record_id", "organisation_zone", "service", "service_date_earliest", "service_date_latest"),
     "persons": ("record_id", "person_id"),
@@ -65,8 +65,8 @@ def analyse(
     Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
 
     Writes each table as parquet and CSV, `columns.csv` (what every column means; results.py), `accounting.csv` (what
-    became of the rows of each file) and `run.json` (what was asked). Where none of what they come from has changed,
-    and `force` is not asked, they are left as they are. An `executor` fits the groups; the estimates are the same.
+    became of the rows of each file) and `run.json` (the settings). Where none of their inputs has changed and `force`
+    is false, they are left as they are. An `executor` fits the groups; the estimates are the same.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def estimates_of(
     results |= _course(fits, built, study, mapper)
     say("comparison")
     results["periods"] = _by_group(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, mapper)
-    del fits  # each room holds what it needs: of a million persons, gigabytes
+    del fits  # frees gigabytes with a million persons
     sample, sample_contacts = subsample(cohort, contacts, seed=study.seed)
     results |= _comparison(sample, sample_contacts, estimates.retention, study)
     say("models")
@@ -154,7 +154,7 @@ def estimates_of(
 
 
 class _Tables:
-    """The tables of a build: each is read when a room asks for it, and held by that room alone."""
+    """The tables of a build, read on request and not cached."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -163,14 +163,14 @@ class _Tables:
         return self.of(name, read={})[0]
 
     def of(self, *names: str, read: Mapping[str, Iterable[str]]) -> list[pd.DataFrame]:
-        """Tables in the order asked, each with the columns that a room reads of it, or whole where it names none."""
+        """Tables in the order of `names`, each with the columns in `read`, or all columns where it has none."""
         if unknown := set(names).difference(READ):  # a change of it would not be noticed (provenance.py)
             raise KeyError(", ".join(sorted(unknown)))
         return [tables.load(tables.TABLES[name], self.folder, columns=read.get(name)) for name in names]
 
 
 def _portrait(built: _Tables, cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
-    """Who settled where, and what became of the rows; what the linkage weighs."""
+    """The portrait tables, the decisions on rows and the match weights of the linkage."""
     names = ("cohort", "contacts", "spells", "moves", "observations", "records", "persons")
     portrait = whole_portrait(*built.of(*names, read=PORTRAIT_READS), cutoff=cutoff, study=study)
     names = ("records", "persons", "links", "conflicts")
@@ -182,13 +182,13 @@ def _portrait(built: _Tables, cutoff: pd.Timestamp, study: Study) -> dict[str, p
 
 
 def _services(built: _Tables, study: Study) -> dict[str, pd.DataFrame]:
-    """Which services households get, the way from the metropole to a region, and where there are gaps."""
+    """Services households receive, transfers from the metropole to a region, and gaps."""
     names = ("cohort", "contacts", "records", "persons")
     return describing_tables(*built.of(*names, read=SERVICES_READ), issues=built["issues"], study=study)
 
 
 def _by_group(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], mapper: Mapper) -> pd.DataFrame:
-    """What is found of each group alone, one under the other."""
+    """The results of each group alone, in one table."""
     frames = list(mapper(work, ({group: fit} for group, fit in fits.items())))
     return pd.concat(frames, ignore_index=True) if frames else work({})
 
@@ -200,7 +200,7 @@ def _services_of_stays(cohort: pd.DataFrame, built: _Tables) -> tuple[pd.DataFra
 
 
 def _course(fits: dict[str, MainFit], built: _Tables, study: Study, mapper: Mapper) -> dict[str, pd.DataFrame]:
-    """What became of those who settled, beyond the curve; and the curve along what it assumes."""
+    """The measures beyond the retention curve, and the curve over a range of assumptions."""
     names = ("cohort", "contacts", "spells", "moves")
     measures = course(*(built[name] for name in names), study=study, fits=fits)
     province = {group: fit for group, fit in fits.items() if group == PROVINCE}
@@ -243,11 +243,11 @@ def _typology(
 def _sensitivity(
     built: _Tables, rates: pd.DataFrame, study: Study, executor: Executor | None
 ) -> dict[str, pd.DataFrame]:
-    """What the estimate becomes under other settings than the study's."""
+    """The estimate under other settings than the study's."""
     person_tables = built.of("persons", "alternatives", read={"persons": tables.WHOSE})
     chosen = moved_records(*person_tables), some_people(*person_tables, seed=study.seed)
     chosen_persons = [_of_records(person_tables, records) for records in chosen]
-    del person_tables  # before the records: of a million persons each takes some three gigabytes
+    del person_tables  # before the records are read: three gigabytes each with a million persons
     (records,) = built.of("records", read={"records": GIVEN})
     study, deposits = replace(study, cutoff=cutoff_of(study, records).date()), last_deposits(records)
     changed_inputs, sample_inputs = (
@@ -264,7 +264,7 @@ def _sensitivity(
 
 
 def _of_records(everyone: Sequence[pd.DataFrame], chosen: pd.Series) -> Sequence[pd.DataFrame]:
-    """The rows of some records, of each table; of none, all: the thresholds of the alternatives are to be told of."""
+    """The rows of the chosen records in each table; all rows where none is chosen, to keep the thresholds."""
     if chosen.all() or not chosen.any():
         return everyone
     return tuple(frame[frame["record_id"].isin(chosen.index[chosen])].reset_index(drop=True) for frame in everyone)

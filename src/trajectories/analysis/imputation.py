@@ -1,4 +1,4 @@
-"""Completed stays: several draws of the exits and covariates that nobody knows, for what needs one value a stay.
+"""Completed stays: several draws of unknown exits and covariates, for analyses that need one value for each stay.
 
 Curves come from the observation model, which needs no draw (retention.py). Regressions, tests and sequences do: each is
 made on every draw and joined by Rubin's rules (survival.pool). For that the draws must know what the regression asks
@@ -345,7 +345,7 @@ def completed_stays(
     Parameters
     ----------
     cohort, contacts : DataFrame
-        The tables of those names.
+        The tables `cohort` and `contacts`.
     study : Study, optional
         Its pathway, draws and seed are used.
     m : int, optional
@@ -358,7 +358,7 @@ def completed_stays(
     list of DataFrame
         Each with the rows of `stays_that_enter(cohort, study)` in that order, all columns of the cohort, and: start
         (month of entry, rounded up: at risk in months start + 1 … time), time (whole months: that of the exit, or the
-        last in which anything is known), cause (0: still there; k: `reported.CAUSES[k − 1]`), at_risk, complete (all
+        last in which anything is known), cause (0: still there; k: `model_input.CAUSES[k − 1]`), at_risk, complete (all
         the covariates were known). A stay of which nothing is known after its entry, or that ended by then, is kept
         with time = start, cause 0 and at_risk False: models leave it out, `left_out` counts it. The covariates have no
         missing value, but for a column of which nothing is known of anybody: it stays missing.
@@ -410,7 +410,7 @@ def left_out(cohort: pd.DataFrame, completed: Sequence[pd.DataFrame], *, study: 
     Parameters
     ----------
     cohort : DataFrame
-        The table of that name.
+        The table `cohort`.
     completed : sequence of DataFrame
         What `completed_stays` made of it.
     study : Study
@@ -496,7 +496,7 @@ def _frame(
         "at_risk": exits.month > exits.start,
         "complete": complete,
     }
-    # what is the same in every draw is held once for all of them
+    # columns equal in every draw are stored once
     same = {name: stays[name] for name in stays if name not in exit_columns}
     order = dict.fromkeys([*stays, *exit_columns])
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Models of leaving: what goes with staying longer, by several draws of what is not known.
+"""Models of leaving: factors associated with staying longer, over several draws of the missing data.
 
 terms         covariates as levels against a reference, each with enough exits
 regressions   one model on every draw, joined
@@ -107,7 +107,7 @@ def terms_of(
     frames: Sequence[pd.DataFrame], departed: Sequence[np.ndarray], names: Sequence[str] | None = None
 ) -> Terms:
     """
-    What a model of these exits can hold.
+    The terms that a model of these exits can have.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def terms_of(
 
 
 def _joined(name: str, labels: Sequence[pd.DataFrame], departed: Sequence[np.ndarray]):
-    """What each level becomes, the reference, and what is to be said of the levels that are joined."""
+    """The level each level is joined to, the reference, and the note on joined levels."""
     level_names = sorted({level for frame in labels for level in frame[name].unique()})
     codes = [pd.Categorical(frame[name], categories=level_names).codes for frame in labels]
     # draws × levels
@@ -309,7 +309,7 @@ def scored(data: pd.DataFrame, x: Floats, pieces: Sequence[int] = PIECES) -> Fit
     months *= weight[:, None]
     interval = np.searchsorted(ends, time)
     deaths = np.bincount(interval, departed * weight, len(ends))
-    # nobody leaves in some piece: its hazard is 0 and it says nothing else
+    # a piece without exits: its hazard is 0 and it carries no further information
     used = deaths > 0
     months, deaths = months[:, used], deaths[used]
     used_interval = (np.cumsum(used) - 1)[interval]
@@ -719,7 +719,7 @@ def services_in_stays(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.Da
     stays : DataFrame
         Rows of the table `cohort`.
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` and `persons`.
 
     Returns
     -------
@@ -937,7 +937,7 @@ def _cox(model: str, frames: Sequence[pd.DataFrame], cause: int | None):
     if {"split_at_12", "stratified"} & set(actions.values()):
         rows, columns, strata = acted(draws, terms.columns, actions)
         again = over_draws("cox", rows, columns, strata=[REGION, *strata]) if columns else fitted
-        # where the second fit cannot be had, the first one stands and is said to be an average
+        # where the second fit fails, the first is kept, with the note that it is an average
         if again.fault or not columns:
             actions = dict.fromkeys(actions, "average_effect")
         else:

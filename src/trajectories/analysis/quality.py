@@ -169,7 +169,7 @@ def _with_owners(files: pd.DataFrame, records: pd.DataFrame, superseded: pd.Data
     name_is_valid = pd.MultiIndex.from_arrays([files["file"], named["organisation_id"]]).isin(has)
     owner = named["organisation_id"].where(name_is_valid | most.isna(), most)
     if superseded is not None and len(superseded):
-        # a file without a name that says so is of whoever sent the one that replaces it
+        # a file whose name gives no organisation belongs to the sender of the file that replaces it
         by = superseded.drop_duplicates("file").set_index("file")["superseded_by"]
         heir = files["file"].map(by).map(pd.Series(owner.to_numpy(), index=files["file"]))
         owner = owner.where(owner.notna(), heir)
@@ -268,7 +268,7 @@ THRESHOLDS = {
     # hearsay alone, and the estimate rests on how that works
     FOLLOW_UP: ("contact_not_made", 0.10, 0.30),
     # one quarter late or missing in five years is an accident; from one in six on, whole cohorts are entered late, and
-    # who left in between was never there
+    # a departure in between does not count
     DEPOSITS: ("quarter", 0.05, 0.16),
     # without a municipality there is neither zone nor region: the row says that somebody lives somewhere. Two in a
     # hundred are homonyms and typing slips; one in ten moves a region's counts more than their rounding does
@@ -371,7 +371,7 @@ def cells(inputs: Inputs) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
         return [], []
     issues = issues.assign(organisation_id=inputs.of_rows(issues), key=issues["reason"])
     of_files = issues["reason"].isin([code for code, reason in reasons().items() if reason.kind == FILE])
-    # a row that is no record any more is of somebody who asked to be left out
+    # a row without a record is of a person who asked to be left out
     issues = issues[of_files | inputs.of_records(issues).notna()]
     names = _name_words(inputs.records)
     # what is not read is named by its header as it was typed
@@ -478,7 +478,7 @@ def blank_cells(inputs: Inputs) -> list[pd.DataFrame]:
 
 
 def _asked(records: pd.DataFrame) -> dict[str, pd.Series]:
-    """Which rows should have a column: all, or those that tell of what the column is about."""
+    """Which rows should have a value in a column: all, or those that report its subject."""
     every = pd.Series(True, index=records.index)
     status, departs = records["follow_up_status"], is_departure(records)
     settles = (records["destination"].notna() | records["establishment_date_latest"].notna()) & ~departs

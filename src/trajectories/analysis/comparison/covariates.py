@@ -1,4 +1,4 @@
-"""Who is compared with whom, and what of persons is held alike: groups, covariates as 0/1 columns.
+"""The groups compared and the covariates adjusted for, as 0/1 columns.
 
 What is held alike is what a person brought along at the establishment. A job or a dwelling found by then is not in it:
 a region or a period may keep people because it has jobs, and holding jobs alike would take that away from it.
@@ -34,7 +34,7 @@ CLASSES = {"age": (18, 30, 45), "years_since_arrival": (1, 3)}
 UNKNOWN, OTHER = "unknown", "other"
 # A level of fewer stays is joined with other such levels: its coefficient would say nothing.
 SMALLEST_LEVEL = 20
-# What each comparison is told against; elsewhere, the largest group.
+# The reference group of each comparison; by default the largest group.
 REFERENCE = {"period": "before_2020", CATEGORY: "economic", HOUSEHOLD_TYPE: SINGLE, REGION: PROVINCE}
 
 

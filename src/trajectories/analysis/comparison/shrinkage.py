@@ -201,7 +201,7 @@ def funnel_limits(rate: float, effective_n: Floats) -> dict[str, Floats]:
     y, limits = np.log(-np.log(rate)), {}
     for name, level in LEVELS.items():
         half = NormalDist().inv_cdf(0.5 + level / 2) * se
-        # next to no stays: the limits go to 0 and 1, and what overflows on the way there does no harm
+        # with hardly any stays the limits go to 0 and 1; overflow on the way is harmless
         with np.errstate(over="ignore"):
             limits[f"lower_{name}"] = np.exp(-np.exp(y + half))
         limits[f"upper_{name}"] = np.exp(-np.exp(y - half))

@@ -388,7 +388,7 @@ _BINS = 400  # of the log hazard ratio, for averages over everybody
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was told of each stay, as the likelihood of an exit in each month, and of none up to it (stays × months)."""
+    """Likelihood of each stay's data given an exit in each month, and given none up to it (stays × months)."""
 
     exits: Floats
     none: Floats
@@ -420,12 +420,12 @@ class Stays:
         return Evidence(exits, none)
 
     def of_kinds(self, which: int) -> list[Evidence]:
-        """What each kind of cell says of the months, by fit."""
+        """The evidence of each kind of cell, by fit."""
         return [_of_kinds(model, which) for model in self.models]
 
     @functools.cached_property
     def blocks(self) -> list[Stays]:
-        """The same, some stays at a time."""
+        """The stays in blocks."""
         n = len(self.code)
         if n <= BLOCK:
             return [self]
@@ -536,7 +536,7 @@ def _monthly(stays: Stays, coefficients: Floats) -> Floats:
 
 
 def _posterior(stays: Stays, evidence: Evidence, coefficients: Floats) -> tuple[Floats, Floats, Floats]:
-    """The probability of each month of exit, and of none up to each month, given all that was told; and e^η."""
+    """Posterior probability of an exit in each month, and of none up to it, given the data; and e^η."""
     rate = _monthly(stays, coefficients)
     monthly = rate[:, _piece_of(stays.months)]
     monthly[:, 0] = 0.0
@@ -546,7 +546,7 @@ def _posterior(stays: Stays, evidence: Evidence, coefficients: Floats) -> tuple[
     exits[:, 0] = 0.0
     none = evidence.none * survival
     total = (exits + none).sum(axis=1, keepdims=True)
-    # a stay that nothing can be said of has no likelihood, and counts nowhere
+    # a stay without any information has no likelihood, and does not count
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     exits *= scale
     none *= scale
@@ -581,7 +581,7 @@ def _cut(
 
 
 def _added(information: Iterable[Floats]) -> Floats:
-    """The information of all blocks: each holds that of the prior, which counts once."""
+    """The sum of the information of all blocks, with the prior's counted once."""
     first, *further = information
     for more in further:
         first = first + more - RIDGE * np.eye(len(more))
@@ -615,13 +615,13 @@ def _prior(stays: Stays, centre: float) -> Floats:
 
 
 def _complete_information(stays: Stays, expected: tuple[Floats, Floats, Floats]) -> Floats:
-    """The information that known ends would give: what EM steps are taken with."""
+    """The complete-data information, used for the EM steps."""
     _, at_risk, rate = expected
     return _assembled(stays, _diagonal(at_risk * rate**2 / np.expm1(rate)))
 
 
 def _observed_information(stays: Stays, evidence: Evidence, coefficients: Floats) -> Floats:
-    """That of known ends, less the variance of their score given what was told (Louis 1982)."""
+    """Complete-data information less the variance of its score given the data (Louis 1982)."""
     exits, none, rate = _posterior(stays, evidence, coefficients)
     events, at_risk, _ = _counts(stays, exits, none, rate)
     piece, pieces = _piece_of(stays.months), rate.shape[1]
@@ -755,7 +755,7 @@ COLUMNS = (
 UNADJUSTED, WEIGHTED, G_COMPUTATION = METHODS = ("unadjusted", "weighted", "g_computation")
 RATE, MEAN = "retention", "restricted_mean"
 DIFFERENCE = {RATE: "difference", MEAN: "restricted_mean_difference"}
-# Two standardised answers that differ by less say the same to whoever reads them: a point, a week.
+# Standardised answers that differ by less agree for a reader: a percentage point, a week.
 SAME = {RATE: 0.01, MEAN: 0.25}
 APART = 2.0  # standard errors of their difference
 FAR_WEIGHT, POOR_OVERLAP, POOR_SHARE = 10.0, 0.9, 0.5
@@ -842,7 +842,7 @@ def _supported(answers: Answers, k: int, months: NDArray) -> NDArray[np.bool_]:
 
 
 def _weighted_enough(answers: Answers, k: int, study: Study) -> bool:
-    """Whether the weighted stays of a group are worth enough; the province is nobody's weighting."""
+    """Whether the effective number of weighted stays of a group is enough; the province is not weighted."""
     return k >= len(answers.overlap) or answers.overlap["effective_n"].iloc[k] >= study.support
 
 
@@ -988,7 +988,7 @@ MOST_REPLICATES = 200
 
 @dataclass(frozen=True)
 class Everyone:
-    """Those among whom groups are compared: their stays, what the province is of them, and the draws of households."""
+    """The population of a comparison: its stays, the fit of all of them, and the household resamples."""
 
     stays: pd.DataFrame
     model_input: ModelInput
@@ -1018,7 +1018,7 @@ def compare(
     Parameters
     ----------
     cohort, contacts : DataFrame
-        The tables of those names (or a `Cohort`, which holds both).
+        The tables `cohort` and `contacts` (or a `Cohort`, which holds both).
     by : str or list of str
         What is compared: `period`, `immigration_category`, `household_type` (households.py; among persons of age),
         `region`, `groups` (those of the study) or another column of the cohort. With several, each is a comparison of
@@ -1101,7 +1101,7 @@ def compare(
                 )
             tables.append(answer_rows(_answers(part, fits_by_stays[among], study), months, study))
     comparisons = pd.concat([table for table in tables if len(table)], ignore_index=True)
-    # each group of regions is a comparison of its own, and the province stands in all of them: it is told once
+    # each group of regions is a comparison of its own, and the province is in all of them: its row is kept once
     return comparisons.drop_duplicates(["by", "measure", "group", "reference", "horizon", "method"], ignore_index=True)
 
 
@@ -1258,7 +1258,7 @@ def _answers(part: Partition, everyone: Everyone, study: Study) -> Answers:
         # everyone in it. Learnt again under weights it would rest on the few stays that weigh most.
         fitted = group_input.fit(study, reporting=curve.model.found if learns_own else lent)
         weighted.append(on_months(refit(fitted, weights[chosen]), last))
-    # whoever is of no group that is compared became known as in the province: they are in the mix of everyone
+    # stays of no compared group use the province's reporting: they count in the mix of everyone
     curves += [province] * (_classes(part) - len(part.names))
     outcome = fit_outcome(stays_of(covariates.matrix, part.code, [curve.model for curve in curves]))
     modelled = g_computation(outcome, draws, last)

@@ -397,7 +397,7 @@ def delays(
     Parameters
     ----------
     cohort, spells, observations, records : DataFrame
-        The tables of those names.
+        The tables `cohort`, `spells`, `observations` and `records`.
     cutoff : Timestamp
         The last day of observation.
     study : Study

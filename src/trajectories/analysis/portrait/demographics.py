@@ -58,7 +58,7 @@ def demographics(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names; of the records only the birth country is used.
+        The tables `cohort`, `records` and `persons`; of the records only the birth country is used.
     study : Study
         Its pathway and groups are used.
     groups : iterable of str, optional

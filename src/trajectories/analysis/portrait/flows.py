@@ -48,7 +48,7 @@ def flows(
     Parameters
     ----------
     moves, spells : DataFrame
-        The tables of those names; the spells say who is of which household.
+        The tables `moves` and `spells`; the spells say who is of which household.
     study, groups
         As in `groups.members`; the regions and the groups of the study where not given.
 
@@ -184,7 +184,7 @@ def migrations(
     Parameters
     ----------
     cohort, moves : DataFrame
-        The tables of those names.
+        The tables `cohort` and `moves`.
     study : Study
         Its pathway and groups are used.
     groups : iterable of str, optional
@@ -261,7 +261,7 @@ def services_before(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `records` and `persons`.
     study : Study
         Its groups are used; of the stays only the secondary ones are counted.
     groups : iterable of str, optional

@@ -50,7 +50,7 @@ def portrait(
     Parameters
     ----------
     cohort, contacts : DataFrame
-        The tables of those names.
+        The tables `cohort` and `contacts`.
     study : Study
         Its pathway and groups are used.
     groups : iterable of str, optional
@@ -132,7 +132,7 @@ def stock(
     Parameters
     ----------
     spells : DataFrame
-        The table of that name.
+        The table `spells`.
     cutoff : Timestamp
         The last day of observation; the months are those that end by then.
     study, groups
@@ -275,7 +275,7 @@ def targets(cohort: pd.DataFrame, *, study: Study, groups: Iterable[str] | None 
     Parameters
     ----------
     cohort : DataFrame
-        The table of that name.
+        The table `cohort`.
     study : Study
         Its targets, pathway and groups are used.
     groups : iterable of str, optional
@@ -350,7 +350,7 @@ def types_by_place(members: pd.DataFrame, *, study: Study) -> pd.DataFrame:
     Parameters
     ----------
     members : DataFrame
-        The table of that name of `trajectories.analysis.typology.typology`: a row a person.
+        The table `members` of `trajectories.analysis.typology.typology`: a row a person.
     study : Study
         Its groups are counted too.
 

@@ -67,7 +67,8 @@ def whole_portrait(
     Parameters
     ----------
     cohort, contacts, spells, moves, observations, records, persons : DataFrame
-        The tables of those names; of the largest, the columns of PORTRAIT_READS are enough.
+        The tables `cohort`, `contacts`, `spells`, `moves`, `observations`, `records` and `persons`; of the
+        largest, the columns of PORTRAIT_READS are enough.
     cutoff : Timestamp
         The last day of observation.
     study : Study, optional

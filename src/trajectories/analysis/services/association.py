@@ -604,7 +604,7 @@ def control_services(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.Dat
     stays : DataFrame
         Rows of the table `cohort`.
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` and `persons`.
 
     Returns
     -------
@@ -702,7 +702,7 @@ def associations(
     services : DataFrame
         person_id, episode, month (since the establishment), service: what `models.services_in_stays` returned.
     contacts : DataFrame, optional
-        The table of that name; without it there is no method `visit_weighted`.
+        The table `contacts`; without it there is no method `visit_weighted`.
     before : DataFrame, optional
         What `controls.control_services` returned; without it there is no control `before_departure`.
     study : Study

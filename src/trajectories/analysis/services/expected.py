@@ -50,7 +50,7 @@ def observed_expected(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `records` and `persons`.
     by : str
         `region`, or a column of `cohort` (of the household's principal), such as `immigration_category`.
     service : str
@@ -90,7 +90,7 @@ def observed_expected(
     [1.25, 0.599, 2.299]
     """
     ready = ready or service_events(cohort, records, persons, study)
-    stays_of_households, services = ready.found, ready.given
+    stays_of_households, services = ready.household_stays, ready.services
     rows = beside_stays(services[services["fault"].isna() & ~services["metropole"]], stays_of_households)
     rows = rows[(rows["latest"] >= rows["begins_earliest"]) & ~(rows["earliest"] > rows["ended_by"])]
     rows = rows if service == ANY_SERVICE else rows[rows["service"].eq(service)]
@@ -140,7 +140,7 @@ def transfers_expected(
     [['05', 'transfers_expected', 'too_few_households']]
     """
     ready = ready or service_events(cohort, records, persons, study)
-    stays_of_households, stays = ready.found, ready.found.stays
+    stays_of_households, stays = ready.household_stays, ready.household_stays.stays
     sent, reported = prepared_in_metropole(ready, records, persons)
     time, cause = days_to_contact(stays_of_households, first_contact(stays_of_households, records, persons))
     death = (stays["died"] & ((stays["ended"] - stays["begins"]).dt.days <= days)).to_numpy()

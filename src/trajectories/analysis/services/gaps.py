@@ -77,7 +77,7 @@ def needs_without_service(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `records` and `persons`.
     months : int
         How long one waits, from the first day on which the need is told (not before the establishment).
     study : Study
@@ -112,7 +112,7 @@ def needs_without_service(
     [['job', 1, 1, None], ['health', <NA>, <NA>, 'no_such_service']]
     """
     ready = ready or service_events(cohort, records, persons, study)
-    stays_of_households, services = ready.found, ready.given
+    stays_of_households, services = ready.household_stays, ready.services
     stays = stays_of_households.stays
     found_by = [name for flag, date in FOUND.values() for name in (flag, f"{date}_latest")]
     rows = dated_rows(records, persons, "needs", *found_by)
@@ -222,7 +222,7 @@ def reasons_and_services(
     ['too_few_households']
     """
     ready = ready or service_events(cohort, records, persons, study)
-    stays_of_households, services = ready.found, ready.given
+    stays_of_households, services = ready.household_stays, ready.services
     stays = stays_of_households.stays
     departures = records[is_departure(records) & records["exit_reason"].notna()]
     departures = departures.merge(persons[["record_id", "person_id"]], on="record_id")
@@ -284,7 +284,7 @@ def follow_up_coverage(
     Parameters
     ----------
     cohort, contacts, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `contacts`, `records` and `persons`.
     study : Study
         Its schedule (follow_up_months), pathway, groups, support and disclosure.households are used.
     groups : iterable of str, optional
@@ -369,7 +369,7 @@ def follow_up_coverage(
 
 
 def _is_a_name(organisation: pd.Series) -> bool:
-    """Whether what is told of all these is as good as told of one organisation."""
+    """Whether a total over these organisations would in effect disclose a single one."""
     shares = organisation.value_counts(normalize=True)
     return len(shares) < FEWEST_ORGANISATIONS or shares.iloc[0] > DOMINANT
 

@@ -191,7 +191,7 @@ def follow_up_is_missed(tables: Tables) -> pd.DataFrame:
         return _none()
     follow_up = follow_up[follow_up["measure"].eq(COVERAGE) & follow_up["organisation_type"].eq("all")]
     follow_up = follow_up[follow_up["estimate"].notna()]
-    # what is told is what was missed
+    # the lead gives the share missed
     missed = follow_up.assign(
         estimate=1 - follow_up["estimate"], lower=1 - follow_up["upper"], upper=1 - follow_up["lower"]
     )
@@ -375,7 +375,7 @@ def _none() -> pd.DataFrame:
 
 # ----------------------------------------------------------------------------------------------------
 
-# A list that nobody reads to the end helps nobody.
+# The list is kept short enough to be read.
 MOST = 8
 LEAD_COLUMNS = ("group", "rank", "rule", "kind", *COLUMNS[1:], "note")
 

@@ -1,4 +1,4 @@
-"""Stays of households and the services given to them: what the tables of this room start from, made once for all."""
+"""Stays of households and the services given to them: the common input of the tables of this room."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def household_stays(cohort: pd.DataFrame, records: pd.DataFrame, persons: pd.Dat
     Parameters
     ----------
     cohort : DataFrame
-        The table of that name. Stays whose start is not known well enough (`excluded`) say nothing of when a service
+        The table `cohort`. Stays whose start is not known well enough (`excluded`) say nothing of when a service
         came, and are left out.
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` and `persons`.
     study : Study
         Its pathway is used.
 
@@ -150,7 +150,7 @@ def household_stays(cohort: pd.DataFrame, records: pd.DataFrame, persons: pd.Dat
 
 
 def _told(records: pd.DataFrame, persons: pd.DataFrame) -> tuple[set, set]:
-    """Persons whose death is told, and persons on whom an organisation of the regions has a file."""
+    """Persons whose death is reported, and persons with a file at an organisation of the regions."""
     rows = records[["record_id", "organisation_zone", "exit_reason"]].assign(departs=is_departure(records))
     rows = rows.merge(persons[["record_id", "person_id"]], on="record_id")
     filed = ~rows["organisation_zone"].eq(METROPOLE) & ~rows["departs"]
@@ -287,9 +287,9 @@ def services_given(records: pd.DataFrame, persons: pd.DataFrame, issues: pd.Data
     Parameters
     ----------
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` and `persons`.
     issues : DataFrame, optional
-        The table of that name: without it a volet that was not understood looks like one that was not stated.
+        The table `issues`: without it a volet that was not understood looks like one that was not stated.
 
     Returns
     -------
@@ -385,7 +385,7 @@ def dated_rows(records: pd.DataFrame, persons: pd.DataFrame, *more: str) -> pd.D
 
 
 def beside_stays(rows: pd.DataFrame, stays_of_households: HouseholdStays) -> pd.DataFrame:
-    """The rows of members beside each stay of their household: `stay`, its dates, household_id, region_of_stay."""
+    """The rows of members joined to each stay of their household: `stay`, its dates, household_id, region_of_stay."""
     pairs = rows.drop(columns="household_id", errors="ignore").merge(stays_of_households.members, on="person_id")
     of = stays_of_households.stays[["household_id", "region", "begins_earliest", "begins", "ended_by"]]
     of = of.rename(columns={"region": "region_of_stay"}).iloc[pairs["stay"].to_numpy(dtype=np.int64)]
@@ -397,10 +397,10 @@ def beside_stays(rows: pd.DataFrame, stays_of_households: HouseholdStays) -> pd.
 
 @dataclass(frozen=True)
 class Served:
-    """`found`: what `household_stays` returned; `given`: what `services_given` returned, of the same tables."""
+    """The results of `household_stays` and of `services_given` on the same tables."""
 
-    found: HouseholdStays
-    given: pd.DataFrame
+    household_stays: HouseholdStays
+    services: pd.DataFrame
 
 
 def service_events(
@@ -410,5 +410,5 @@ def service_events(
     study: Study,
     issues: pd.DataFrame | None = None,
 ) -> Served:
-    """Both, from the tables of those names; `issues` as in `services_given`."""
+    """Household stays and services from the tables; `issues` as in `services_given`."""
     return Served(household_stays(cohort, records, persons, study), services_given(records, persons, issues))

@@ -54,9 +54,10 @@ def describing_tables(
     Parameters
     ----------
     cohort, contacts, records, persons : DataFrame
-        The tables of those names; of the largest, the columns of SERVICES_READ are enough.
+        The tables `cohort`, `contacts`, `records` and `persons`; of the largest, the columns of SERVICES_READ
+        are enough.
     issues : DataFrame, optional
-        The table of that name: tells a volet that was not understood from one that was not stated.
+        The table `issues`: tells a volet that was not understood from one that was not stated.
     study : Study
         Its pathway, schedule, support, disclosure.households and groups are used.
     groups : iterable of str, optional

@@ -95,7 +95,7 @@ def transfer(
     [['transfer', 30.0, 0.5], ['transfer', 90.0, 0.5], ['transfer_never', nan, 0.5]]
     """
     ready = ready or service_events(cohort, records, persons, study)
-    stays_of_households = ready.found
+    stays_of_households = ready.household_stays
     stays = stays_of_households.stays
     sent, reported = prepared_in_metropole(ready, records, persons)
     time, cause = days_to_contact(stays_of_households, first_contact(stays_of_households, records, persons))
@@ -127,7 +127,7 @@ def transfer(
 
 def prepared_in_metropole(ready: Served, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Stays whose last service before was given in the metropole; those that its organisations told of, too."""
-    stays_of_households, services = ready.found, ready.given
+    stays_of_households, services = ready.household_stays, ready.services
     before = beside_stays(services[services["fault"].isna()], stays_of_households)
     # what the region gives on the day of the establishment is the arrival, not what came before it
     limit = before["begins"].where(before["metropole"], before["begins_earliest"] - pd.Timedelta(days=1))
@@ -221,7 +221,7 @@ def process_funnel(
     [2, 2, 2, 1, 0, 0, 2, 0]
     """
     ready = ready or service_events(cohort, records, persons, study)
-    stays_of_households = ready.found
+    stays_of_households = ready.household_stays
     met, prepared = _met(ready, records, persons)
     stays = stays_of_households.stays.assign(_met=stays_of_households.stays["household_id"].isin(met["household_id"]))
     anniversary = pd.Series(add_months(stays["begins"], AFTER_MONTHS).astype("datetime64[ns]"), index=stays.index)
@@ -267,7 +267,7 @@ def process_funnel(
 
 def _met(ready: Served, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Persons met in the metropole before their household settled, and those of them who were prepared (ids)."""
-    stays_of_households, services = ready.found, ready.given
+    stays_of_households, services = ready.household_stays, ready.services
     begun = stays_of_households.stays.groupby("household_id")["begins"].min()
     keys = ["household_id", "person_id"]
     in_metropole = records["organisation_zone"].eq(METROPOLE)

@@ -62,7 +62,7 @@ def reach(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `records` and `persons`.
     study : Study
         Its pathway, groups, support and disclosure.households are used.
     groups : iterable of str, optional
@@ -109,7 +109,7 @@ def reach(
     ['too_few_households', None, None]
     """
     ready = ready or service_events(cohort, records, persons, study, issues)
-    stays_of_households, services = ready.found, ready.given
+    stays_of_households, services = ready.household_stays, ready.services
     rows = _in_windows(beside_stays(services, stays_of_households))
     is_observed = observed(stays_of_households, records)
     frames = []
@@ -204,7 +204,7 @@ def _reached(rows: pd.DataFrame, in_it: np.ndarray, when: str) -> pd.DataFrame:
     always = pd.MultiIndex.from_product([[ANY_SERVICE, *SERVICES], [ALL_STREAMS]], names=keys)
     index = always.append(counted.index.union(either.index).difference(always))
     table = counted.reindex(index, fill_value=0)
-    # what is surely in a window may be in it
+    # services surely in a window are also possibly in it
     table["undetermined"] = either.reindex(index, fill_value=0) - table["households"]
     n = int(in_it.sum())
     table = with_shares(table.reset_index().assign(n_start=n, n_at_risk=n), "households")
@@ -271,7 +271,7 @@ def delay_to_first(
     [[1.0, 0.5, 1], [2.0, 0.5, 1]]
     """
     ready = ready or service_events(cohort, records, persons, study, issues)
-    stays_of_households, services = ready.found, ready.given
+    stays_of_households, services = ready.household_stays, ready.services
     stays = stays_of_households.stays
     settled = settled_long_enough(stays_of_households, cohort)
     rows = beside_stays(services[services["fault"].isna() & ~services["metropole"]], stays_of_households)
@@ -303,7 +303,7 @@ def times_to(stays: pd.DataFrame, first: pd.Series) -> tuple[np.ndarray, np.ndar
     """Whole months to the first service, exit or end of what is told, whichever comes first; cause 1, 2 or 0."""
     departed = stays["ended"].where(~stays["died"])
     until = stays["until"].where(~(stays["died"] & (stays["ended"] < stays["until"])), stays["ended"])
-    # what is told on the last day is told; who left by then left
+    # a service on the last day counts; an exit by then is an exit
     received = first.notna() & ~(first > until) & ~(first > departed)
     gone = ~received & departed.notna() & ~(departed > until)
     day = first.where(received, departed.where(gone, until))
@@ -383,7 +383,7 @@ def number_of_services(
     [['mean', 1.5], ['0', 0.0], ['1', 0.5], ['2_3', 0.5], ['4_plus', 0.0]]
     """
     ready = ready or service_events(cohort, records, persons, study, issues)
-    stays_of_households, services = ready.found, ready.given
+    stays_of_households, services = ready.household_stays, ready.services
     rows = _in_windows(beside_stays(services[services["fault"].isna()], stays_of_households))
     rows = rows[rows[f"surely_{AFTER}"]].drop_duplicates(["stay", "service", "earliest", "latest"])
     numbers = rows.groupby(["stay", "service"]).size().unstack(fill_value=0)

@@ -82,7 +82,7 @@ def observable(spells: pd.DataFrame, cohort: pd.DataFrame, *, study: Study, mont
     Parameters
     ----------
     spells, cohort : DataFrame
-        The tables of those names, of one perimeter.
+        The tables `spells` and `cohort`, of one perimeter.
     study : Study
         Its pathway is used: that of the first stay.
     months : int
@@ -181,7 +181,7 @@ def shares_of(members: pd.DataFrame, study: Study) -> pd.DataFrame:
     Parameters
     ----------
     members : DataFrame
-        The table of that name: household_id, region, type, name, weight.
+        The table `members`: household_id, region, type, name, weight.
     study : Study
         For the groups it names.
 
@@ -283,7 +283,7 @@ def drawn_shares(
     ----------
     followed : Observable
     cohort, contacts : DataFrame
-        The tables of those names.
+        The tables `cohort` and `contacts`.
     centres : ndarray of codes, types × months
         The representatives, in the order of the types.
     measure : Measure
@@ -433,11 +433,11 @@ def typology(
     Parameters
     ----------
     spells, cohort : DataFrame
-        The tables of those names, of the study's perimeter.
+        The tables `spells` and `cohort`, of the study's perimeter.
     study : Study
         Its pathway, groups, seed, draws, replicates (100 at most, for stability) and threshold are used.
     contacts : DataFrame, optional
-        The table of that name. With it the shares are also estimated with departures drawn from the observation
+        The table `contacts`. With it the shares are also estimated with departures drawn from the observation
         model for those not known to have left (`shares`, method `drawn_table`).
     months : int
         The window, and the observable months asked of a person.

@@ -153,7 +153,7 @@ def sequences(
     Parameters
     ----------
     spells : DataFrame
-        The table of that name, in order of person and spell.
+        The table `spells`, in order of person and spell.
     months : int
         Length of the window.
     perimeter : {"RMR-2021", "RMR-2016", "CMM"}, optional
