@@ -137,9 +137,9 @@ def test_estimates_of_groups_are_those_of_this_process(built, met):
     cohort, contacts = tables.load(tables.COHORT, derived), tables.load(tables.CONTACTS, derived)
     study, groups = Study(replicates=2, horizons=(12,)), ["province", cohort["region"].mode()[0]]
 
-    def made(each):
-        fits = main_fits(cohort, contacts, study=study, groups=groups, each=each)
-        asked = {"study": study, "groups": groups, "fits": fits, "each": each, "companions": False}
+    def made(mapper):
+        fits = main_fits(cohort, contacts, study=study, groups=groups, mapper=mapper)
+        asked = {"study": study, "groups": groups, "fits": fits, "mapper": mapper, "companions": False}
         curves = pd.concat([fit.curve.table for fit in fits.values()])
         return vars(estimate(cohort, contacts, **asked)) | {"fit": curves}
 

@@ -16,7 +16,7 @@ from stays_with_covariates import SIZE_RATIO, told
 from trajectories import Study
 from trajectories.analysis.imputation import completed_stays
 from trajectories.analysis.models import fit_models
-from trajectories.retention.model_input import reported, stays_that_enter
+from trajectories.retention.model_input import model_input, stays_that_enter
 from trajectories.simulate import settings as effects
 
 JOB = np.log(effects.JOB_AT_ESTABLISHMENT)
@@ -37,7 +37,7 @@ def replicate(job):
     completed = completed_stays(given.cohort, given.contacts, m=m)
     table = fit_models(completed, only=models).coefficients.dropna(subset="estimate")
     table = table.assign(truth=truths(table), seed=seed)
-    curve = reported(stays_that_enter(given.cohort, Study()), given.contacts).fit(Study(), replicates=m)
+    curve = model_input(stays_that_enter(given.cohort, Study()), given.contacts).fit(Study(), replicates=m)
     pooled = []
     for frame, drawn in zip(completed, curve.draw(m, seed), strict=True):
         time = np.maximum(drawn[:, 0], frame["start"])

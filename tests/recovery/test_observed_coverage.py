@@ -17,7 +17,7 @@ import pytest
 
 from trajectories import Study
 from trajectories.retention.assumptions import STEP
-from trajectories.retention.model_input import Reported, reported, stays_that_enter
+from trajectories.retention.model_input import ModelInput, model_input, stays_that_enter
 from worlds.disturbed_stays import disturbed_stays
 
 RUNS, SIZES, MONTHS, REPLICATES = 200, (500, 2000), (12, 24), 200
@@ -45,7 +45,7 @@ def sample(job: tuple[str, int, int]) -> pd.DataFrame:
     world, n, seed = job
     told = disturbed_stays(n, seed, **WORLDS[world])
     cohort, contacts = told.tables()
-    stays = reported(stays_that_enter(cohort, STUDY), contacts)
+    stays = model_input(stays_that_enter(cohort, STUDY), contacts)
     fit = stays.fit(STUDY, replicates=REPLICATES)
     rows = fit.table[fit.table["cause"].eq(0)].set_index("month").loc[list(MONTHS)]
     truth = told.survival[list(MONTHS)]
@@ -61,7 +61,7 @@ def sample(job: tuple[str, int, int]) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _moved(stays: Reported, fit) -> Iterable:
+def _moved(stays: ModelInput, fit) -> Iterable:
     """The assumptions that move the estimate most: the whole range can only be wider."""
     for odds in (1 / STEP, STEP):
         yield stays.fit(STUDY, reporting=fit.reporting, odds_gone=odds)

@@ -65,7 +65,7 @@ def test_the_fits_are_those_of_retention(told, fits):
         pd.testing.assert_series_equal(mine.loc[shown, "se"], rows.loc[shown, "se"], check_names=False)
     assert fits["01"].reporting == "borrowed"
     # what is read of the cohort rows, and no more, is kept with a fit: every group holds its own
-    assert all(set(fit.stays) <= set(OF_STAYS) and len(fit.stays) == len(fit.reported) for fit in fits.values())
+    assert all(set(fit.stays) <= set(OF_STAYS) and len(fit.stays) == len(fit.model_input) for fit in fits.values())
     given = estimate(*told, study=STUDY, groups=[*fits, "02"], companions=False, fits=fits).retention
     pd.testing.assert_frame_equal(given[given["group"].ne("02")].reset_index(drop=True), printed)
     assert given.loc[given["group"].eq("02"), "n_start"].eq(0).all()

@@ -13,8 +13,8 @@ from trajectories.analysis.portrait import (
     age_class,
     country_groups,
     country_of_birth,
+    demographics,
     household_type,
-    who,
 )
 from trajectories.deposits.values import country_words
 from trajectories.study import Study
@@ -121,7 +121,7 @@ def test_the_country_typed_most_often_is_the_one_kept():
 
 
 def test_each_person_is_in_one_key_of_each_table(made):
-    found = who(made.cohort, made.records, made.persons, study=STUDY)
+    found = demographics(made.cohort, made.records, made.persons, study=STUDY)
     assert set(found["table"]) == set(WHO)
     persons = made.cohort.groupby("region")["person_id"].nunique()
     for group, expected in [("province", made.cohort["person_id"].nunique()), *persons.items()]:
@@ -136,16 +136,16 @@ def test_a_person_is_what_they_were_at_the_first_stay(made):
     person = again["person_id"].iloc[0]
     cohort = made.cohort[made.cohort["person_id"].eq(person)].assign(french=["none", "advanced"][:1] + ["advanced"] * (
         int(made.cohort["person_id"].eq(person).sum()) - 1))  # fmt: skip
-    found = who(cohort, made.records, made.persons, groups=["province"], study=Study())
+    found = demographics(cohort, made.records, made.persons, groups=["province"], study=Study())
     counted = found[found["table"].eq("french") & found["persons"].gt(0)]
     assert counted["key"].tolist() == ["none"]
 
 
 def test_nothing_known_is_unknown_and_a_pathway_is_selected(made):
     blank = made.cohort.assign(french=None, age=np.nan, years_since_arrival=np.nan)
-    found = who(blank, made.records, made.persons, groups=["province"], study=Study())
+    found = demographics(blank, made.records, made.persons, groups=["province"], study=Study())
     of = found[found["persons"].gt(0)].groupby("table")["key"].agg(list)
     assert of["french"] == of["age"] == of["delay"] == ["unknown"]
-    only = who(made.cohort, made.records, made.persons, study=Study(pathway="primary"), groups=["province"])
+    only = demographics(made.cohort, made.records, made.persons, study=Study(pathway="primary"), groups=["province"])
     primary = made.cohort.loc[made.cohort["pathway"].eq("primary"), "person_id"].nunique()
     assert only[only["table"].eq("age")]["persons"].sum() == primary

@@ -11,7 +11,7 @@ from trajectories.analysis.quality import (
     READ,
     SUBJECTS,
     THRESHOLDS,
-    given,
+    inputs,
     levels,
     may_be_shown,
     organisation_quality,
@@ -65,7 +65,7 @@ def all_of(read):
 
 @pytest.fixture(scope="module")
 def found(read):
-    return organisation_quality(given(all_of(read), pd.Timestamp("2022-03-31")), study=Study())
+    return organisation_quality(inputs(all_of(read), pd.Timestamp("2022-03-31")), study=Study())
 
 
 def of(found, measure, code="OBR01", key=None):
@@ -103,7 +103,9 @@ def test_missing_and_late_quarters_are_named(found):
 def test_a_quarter_after_the_cut_off_is_nobodys_fault(read):
     records = read.records.copy()
     records.loc[records["file"].eq(LATE_FILE), "fiscal_year"] = "2098-2099"
-    found = organisation_quality(given({**all_of(read), "records": records}, pd.Timestamp("2022-03-31")), study=Study())
+    found = organisation_quality(
+        inputs({**all_of(read), "records": records}, pd.Timestamp("2022-03-31")), study=Study()
+    )
     assert len(found.quarters) < 5
 
 
@@ -179,7 +181,7 @@ def files(n):
 def quality(rows, cutoff="2023-03-31", **more):
     made = records(rows)
     return organisation_quality(
-        given({"records": made, "files": files(len(made)), **more}, pd.Timestamp(cutoff)), study=Study()
+        inputs({"records": made, "files": files(len(made)), **more}, pd.Timestamp(cutoff)), study=Study()
     )
 
 
@@ -293,10 +295,10 @@ def test_a_row_that_names_another_is_that_ones():
 
 def test_a_file_is_of_who_its_name_says_where_a_row_does_too():
     rows, name = records([row("OBR01"), row("OBR02"), row("OBR02")]), "OBR01_2021-2022_T1.csv"
-    sent = given({"records": rows.assign(file=name), "files": files(3).assign(file=name)}).files
+    sent = inputs({"records": rows.assign(file=name), "files": files(3).assign(file=name)}).files
     assert sent["owner"].tolist() == ["OBR01"]
     name = "OBR07_2021-2022_T1.csv"
-    sent = given({"records": rows.assign(file=name), "files": files(3).assign(file=name)}).files
+    sent = inputs({"records": rows.assign(file=name), "files": files(3).assign(file=name)}).files
     assert sent["owner"].tolist() == ["OBR02"]
 
 

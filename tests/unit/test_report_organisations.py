@@ -10,7 +10,7 @@ import pytest
 from organisation_build import NAMES, build_of_organisations
 from page_reading import Reader, rows_of, text_of
 from trajectories import tables
-from trajectories.analysis.quality import LEVELS, given, level_of, organisation_quality
+from trajectories.analysis.quality import LEVELS, inputs, level_of, organisation_quality
 from trajectories.cli import steps as cli_steps
 from trajectories.deposits import read_deposits
 from trajectories.groups import reported_groups
@@ -174,7 +174,7 @@ def test_an_organisation_with_nothing_wrong_is_thanked(tmp_path):
     row = "1;Ana;Silva;1990-01-02;Rimouski;recherche d'emploi;2021-05-03"
     (tmp_path / "OBR01_2021-2022_T1_2021-07-10.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
     read = read_deposits(tmp_path, study=Study())
-    found = organisation_quality(given({name: getattr(read, name) for name in NAMES}), study=Study())
+    found = organisation_quality(inputs({name: getattr(read, name) for name in NAMES}), study=Study())
     made, wrong = organisation_pages(found)
     text = plain(made["obr01.html"])
     assert wrong == [] and "Rien n’est à corriger dans vos dépôts. Merci" in text

@@ -17,7 +17,7 @@ from trajectories.analysis.services.association import (
     landmark,
     permuted,
     risk_ratio,
-    taken,
+    received_before,
     weighted_rows,
     weights_of,
 )
@@ -286,7 +286,7 @@ def test_the_rate_of_a_service_is_that_of_those_still_there():
 def test_draws_are_taken_as_often_as_they_are_likely():
     frames = [pd.DataFrame({"start": 0, "time": [t] * 500, "cause": k}) for k, t in enumerate((4, 8, 12, 20))]
     chosen = in_agreement(frames, np.where(np.arange(500) < 250, 10.0, np.nan), 1)
-    new = [taken(frames, which) for which in chosen]
+    new = [received_before(frames, which) for which in chosen]
     assert (np.array([frame["time"][:250] for frame in new]) >= 12).all()
     assert [int((frame["time"][:250] == 12).sum()) for frame in new] == pytest.approx([125] * 4, abs=30)
     assert all((frame["time"] == np.array([4, 8, 12, 20])[frame["cause"]]).all() for frame in new)

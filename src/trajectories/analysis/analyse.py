@@ -1,6 +1,6 @@
 """The tables of a build → every estimate of a run, as tidy tables below `<reports>/sensitive/tables`.
 
-`analyse` reads as the results section: each line is a room. Nothing here may be shown before `protect`.
+`analyse` follows the results section, one call for each room. Nothing here may be shown before `protect`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..retention import estimate
 from ..retention.assumptions import odds_curve
 from ..retention.course import course
 from ..retention.linkage_sensitivity import linkage_sensitivity, moved_records
-from ..retention.main_fits import Each, MainFit, main_fits
+from ..retention.main_fits import MainFit, Mapper, main_fits
 from ..retention.sensitivity_settings import panel, range_of
 from ..stays.cohort import GIVEN, Cohort
 from ..stays.contacts import last_deposits
@@ -46,8 +46,8 @@ COMPARED = ("period", "immigration_category", "household_type", "region")
 # Odds of the regions' curves; the province's are finer (assumptions.GRID).
 COARSE = (0.25, 0.5, 1.0, 2.0, 4.0)
 PANEL_HORIZONS = (12, 24)
-# The tables of a build that are read; each is part of what an analysis was made from (provenance.analysed_from).
-# What is read of the services that those of each stay received, in the region and before it.
+# The tables of a build that are read are inputs of the analysis (provenance.analysed_from).
+# Columns read for the services received in a stay and before it.
 RECEIVED_READ = {
     "records": ("record_id", "organisation_zone", "service", "service_date_earliest", "service_date_latest"),
     "persons": ("record_id", "person_id"),
@@ -65,8 +65,8 @@ def analyse(
     Tables to estimates: everything a report shows, before protection, in `<reports>/sensitive/tables`.
 
     Writes each table as parquet and CSV, `columns.csv` (what every column means; results.py), `accounting.csv` (what
-    became of the rows of each file) and `run.json` (what was asked). Where none of what they come from has changed,
-    and `force` is not asked, they are left as they are. An `executor` fits the groups; the estimates are the same.
+    became of the rows of each file) and `run.json` (the settings). Where none of their inputs has changed and `force`
+    is false, they are left as they are. An `executor` fits the groups; the estimates are the same.
 
     Returns
     -------
@@ -90,15 +90,15 @@ def analyse(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
-        made = estimates_of(study, pd.Timestamp(notes["cutoff"]), say, executor)
-    written = write_results(made, folder)
+        results = estimates_of(study, pd.Timestamp(notes["cutoff"]), say, executor)
+    written = write_results(results, folder)
     with replaced(folder / "accounting.csv") as scratch:
         tables.load(tables.FILES, study.paths.derived).to_csv(scratch, index=False)
     with replaced(folder / "run.json") as scratch:
-        said = description(
+        run_description = description(
             study, notes, stays=len(tables.load(tables.COHORT, study.paths.derived, columns=["episode"]))
         )
-        scratch.write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
+        scratch.write_text(json.dumps(run_description, indent=1, sort_keys=True), encoding="utf-8")
     written += ["accounting.csv", "run.json"]
     drop_others(folder, written)
     stamp.write(origin, written)
@@ -110,48 +110,51 @@ def estimates_of(
 ) -> dict[str, pd.DataFrame]:
     """Every table of an analysis, by name, from the build in `study.paths.derived`; `cutoff` is that of the build."""
     built = _TablesOnDisk(study.paths.derived)
-    made: dict[str, pd.DataFrame] = {}
+    results: dict[str, pd.DataFrame] = {}
 
     say("portrait")
-    made |= _portrait(built, cutoff, study)
+    results |= _portrait(built, cutoff, study)
     say("services")
-    made |= _services(built, study)
+    results |= _services(built, study)
     say("retention")
-    each = map if executor is None else executor.map
+    mapper = map if executor is None else executor.map
     cohort, contacts = built["cohort"], built["contacts"]
-    fits = main_fits(cohort, contacts, study=study, each=each)
-    estimates = estimate(cohort, contacts, study=study, fits=fits, each=each)
-    made |= {name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__}
+    fits = main_fits(cohort, contacts, study=study, mapper=mapper)
+    estimates = estimate(cohort, contacts, study=study, fits=fits, mapper=mapper)
+    results |= {name: getattr(estimates, name) for name in type(estimates).__dataclass_fields__}
     say("course of the stays")
-    made |= _course(fits, built, study, each)
+    results |= _course(fits, built, study, mapper)
     say("comparison")
-    made["periods"] = _of_groups(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, each)
-    del fits  # each room holds what it needs: of a million persons, gigabytes
-    some, theirs = subsample(cohort, contacts, seed=study.seed)
-    made |= _comparison(some, theirs, estimates.retention, study)
+    results["periods"] = _by_group(functools.partial(retention_by_period, cutoff=cutoff, study=study), fits, mapper)
+    del fits  # frees gigabytes with a million persons
+    sample, sample_contacts = subsample(cohort, contacts, seed=study.seed)
+    results |= _comparison(sample, sample_contacts, estimates.retention, study)
     say("models")
-    completed, (given, before) = completed_stays(some, theirs, study=study), _services_of_stays(some, built)
-    made["model_stays"] = left_out(some, completed, study=study)
-    models = fit_models(completed, services=given, study=study)
-    made |= {"coefficients": models.coefficients, "proportional_hazards": models.tests, "fits": models.fits}
+    completed, (services, before) = (
+        completed_stays(sample, sample_contacts, study=study),
+        _services_of_stays(sample, built),
+    )
+    results["model_stays"] = left_out(sample, completed, study=study)
+    models = fit_models(completed, services=services, study=study)
+    results |= {"coefficients": models.coefficients, "proportional_hazards": models.tests, "fits": models.fits}
     say("services that go with staying")
-    made["associations"] = associations(completed, given, contacts=theirs, before=before, study=study)
-    del completed, given, before, some, theirs
+    results["associations"] = associations(completed, services, contacts=sample_contacts, before=before, study=study)
+    del completed, services, before, sample, sample_contacts
     say("types of trajectories")
-    made |= _typology(built["spells"], cohort, contacts, study)
-    if "typology_members" in made:
-        types = types_by_place(made["typology_members"], study=study)
-        made["counts"] = pd.concat([made["counts"], types], ignore_index=True)
+    results |= _typology(built["spells"], cohort, contacts, study)
+    if "typology_members" in results:
+        types = types_by_place(results["typology_members"], study=study)
+        results["counts"] = pd.concat([results["counts"], types], ignore_index=True)
     del cohort, contacts
     say("sensitivity")
-    made |= _sensitivity(built, estimates.retention, study, executor)
+    results |= _sensitivity(built, estimates.retention, study, executor)
     say("leads")
-    made["leads"] = ranked_leads(made)
-    return made
+    results["leads"] = ranked_leads(results)
+    return results
 
 
 class _TablesOnDisk:
-    """The tables of a build: each is read when a room asks for it, and held by that room alone."""
+    """The tables of a build, read on request and not cached."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -160,34 +163,34 @@ class _TablesOnDisk:
         return self.of(name, read={})[0]
 
     def of(self, *names: str, read: Mapping[str, Iterable[str]]) -> list[pd.DataFrame]:
-        """Tables in the order asked, each with the columns that a room reads of it, or whole where it names none."""
+        """Tables in the order of `names`, each with the columns in `read`, or all columns where it has none."""
         if unknown := set(names).difference(READ):  # a change of it would not be noticed (provenance.py)
             raise KeyError(", ".join(sorted(unknown)))
         return [tables.load(tables.TABLES[name], self.folder, columns=read.get(name)) for name in names]
 
 
 def _portrait(built: _TablesOnDisk, cutoff: pd.Timestamp, study: Study) -> dict[str, pd.DataFrame]:
-    """Who settled where, and what became of the rows; what the linkage weighs."""
+    """The portrait tables, the decisions on rows and the match weights of the linkage."""
     names = ("cohort", "contacts", "spells", "moves", "observations", "records", "persons")
-    drawn = whole_portrait(*built.of(*names, read=PORTRAIT_READS), cutoff=cutoff, study=study)
+    portrait = whole_portrait(*built.of(*names, read=PORTRAIT_READS), cutoff=cutoff, study=study)
     names = ("records", "persons", "links", "conflicts")
     decided = decisions(*built.of(*names, read=DECISIONS_READ), study=study)
     rows = pd.read_parquet(study.paths.derived / "accounting.parquet")
-    found = {name: getattr(drawn, name) for name in type(drawn).__dataclass_fields__}
-    found["counts"] = pd.concat([drawn.counts, decided, rows], ignore_index=True)
-    return found | {"weights": match_weights(linkage_model(study))}
+    portrait_tables = {name: getattr(portrait, name) for name in type(portrait).__dataclass_fields__}
+    portrait_tables["counts"] = pd.concat([portrait.counts, decided, rows], ignore_index=True)
+    return portrait_tables | {"weights": match_weights(linkage_model(study))}
 
 
 def _services(built: _TablesOnDisk, study: Study) -> dict[str, pd.DataFrame]:
-    """Which services households get, the way from the metropole to a region, and where there are gaps."""
+    """Services households receive, transfers from the metropole to a region, and gaps."""
     names = ("cohort", "contacts", "records", "persons")
     return describing_tables(*built.of(*names, read=SERVICES_READ), issues=built["issues"], study=study)
 
 
-def _of_groups(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], each: Each) -> pd.DataFrame:
-    """What is found of each group alone, one under the other."""
-    found = list(each(work, ({group: fit} for group, fit in fits.items())))
-    return pd.concat(found, ignore_index=True) if found else work({})
+def _by_group(work: Callable[..., pd.DataFrame], fits: dict[str, MainFit], mapper: Mapper) -> pd.DataFrame:
+    """The results of each group alone, in one table."""
+    frames = list(mapper(work, ({group: fit} for group, fit in fits.items())))
+    return pd.concat(frames, ignore_index=True) if frames else work({})
 
 
 def _services_of_stays(cohort: pd.DataFrame, built: _TablesOnDisk) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -196,19 +199,19 @@ def _services_of_stays(cohort: pd.DataFrame, built: _TablesOnDisk) -> tuple[pd.D
     return services_in_stays(cohort, records, persons), control_services(cohort, records, persons)
 
 
-def _course(fits: dict[str, MainFit], built: _TablesOnDisk, study: Study, each: Each) -> dict[str, pd.DataFrame]:
-    """What became of those who settled, beyond the curve; and the curve along what it assumes."""
+def _course(fits: dict[str, MainFit], built: _TablesOnDisk, study: Study, mapper: Mapper) -> dict[str, pd.DataFrame]:
+    """The measures beyond the retention curve, and the curve over a range of assumptions."""
     names = ("cohort", "contacts", "spells", "moves")
-    found = course(*(built[name] for name in names), study=study, fits=fits)
-    whole = {group: fit for group, fit in fits.items() if group == PROVINCE}
-    parts = {group: fit for group, fit in fits.items() if group != PROVINCE}
+    measures = course(*(built[name] for name in names), study=study, fits=fits)
+    province = {group: fit for group, fit in fits.items() if group == PROVINCE}
+    others = {group: fit for group, fit in fits.items() if group != PROVINCE}
     coarse = functools.partial(odds_curve, study=study, gone=COARSE, heard=COARSE)
-    odds = [odds_curve(whole, study=study), _of_groups(coarse, parts, each)]
+    odds = [odds_curve(province, study=study), _by_group(coarse, others, mapper)]
     return {
-        "restricted_time": found.restricted_time,
-        "moves_per_person": found.moves,
-        "occupation": found.occupation,
-        "settled": found.settled,
+        "restricted_time": measures.restricted_time,
+        "moves_per_person": measures.moves,
+        "occupation": measures.occupation,
+        "settled": measures.settled,
         "odds": pd.concat(odds, ignore_index=True),
     }
 
@@ -218,12 +221,12 @@ def _comparison(
 ) -> dict[str, pd.DataFrame]:
     """Groups as if their persons were alike; small regions drawn towards the province."""
     by = [*COMPARED, *(["groups"] if study.groups else [])]
-    found = {"shrunken": shrunken(rates, study=study), "funnel": funnel(rates, study=study)}
+    results = {"shrunken": shrunken(rates, study=study), "funnel": funnel(rates, study=study)}
     try:
-        found["comparison"] = compare(cohort, contacts, by=by, study=study)
+        results["comparison"] = compare(cohort, contacts, by=by, study=study)
     except TooFewError:
-        return found  # no two groups of enough stays: there is nothing to say
-    return found | {"overlap": overlap(cohort, by=by, study=study), "balance": balance(cohort, by=by, study=study)}
+        return results  # no two groups of enough stays: there is nothing to say
+    return results | {"overlap": overlap(cohort, by=by, study=study), "balance": balance(cohort, by=by, study=study)}
 
 
 def _typology(
@@ -231,35 +234,37 @@ def _typology(
 ) -> dict[str, pd.DataFrame]:
     """Types of trajectories, where anybody is observed for long enough."""
     try:
-        found = typology(spells, cohort, study=study, contacts=contacts)
+        types = typology(spells, cohort, study=study, contacts=contacts)
     except TooFewError:
         return {}
-    return {f"typology_{name}": getattr(found, name) for name in type(found).__dataclass_fields__}
+    return {f"typology_{name}": getattr(types, name) for name in type(types).__dataclass_fields__}
 
 
 def _sensitivity(
     built: _TablesOnDisk, rates: pd.DataFrame, study: Study, executor: Executor | None
 ) -> dict[str, pd.DataFrame]:
-    """What the estimate becomes under other settings than the study's."""
-    both = built.of("persons", "alternatives", read={"persons": tables.WHOSE})
-    chosen = moved_records(*both), some_people(*both, seed=study.seed)
-    who = [_of_records(both, records) for records in chosen]
-    del both  # before the records: of a million persons each takes some three gigabytes
+    """The estimate under other settings than the study's."""
+    person_tables = built.of("persons", "alternatives", read={"persons": tables.WHOSE})
+    chosen = moved_records(*person_tables), some_people(*person_tables, seed=study.seed)
+    chosen_persons = [_of_records(person_tables, records) for records in chosen]
+    del person_tables  # before the records are read: three gigabytes each with a million persons
     (records,) = built.of("records", read={"records": GIVEN})
     study, deposits = replace(study, cutoff=cutoff_of(study, records).date()), last_deposits(records)
-    moved, some = ((*_of_records([records], of), *theirs) for of, theirs in zip(chosen, who, strict=True))
-    whole = len(some[0]) == len(records)
-    del records, who
-    own = Cohort(built["cohort"], built["contacts"])
-    linkage = linkage_sensitivity(*moved, study=study, cohort=own, retention=rates, deposits=deposits)
-    del own
-    known = linkage if whole and set(PANEL_HORIZONS) <= set(study.horizons) else None
-    settings = panel(*some, study=study, linkage=known, executor=executor, deposits=deposits)
+    changed_inputs, sample_inputs = (
+        (*_of_records([records], of), *theirs) for of, theirs in zip(chosen, chosen_persons, strict=True)
+    )
+    complete = len(sample_inputs[0]) == len(records)
+    del records, chosen_persons
+    study_cohort = Cohort(built["cohort"], built["contacts"])
+    linkage = linkage_sensitivity(*changed_inputs, study=study, cohort=study_cohort, retention=rates, deposits=deposits)
+    del study_cohort
+    reusable_linkage = linkage if complete and set(PANEL_HORIZONS) <= set(study.horizons) else None
+    settings = panel(*sample_inputs, study=study, linkage=reusable_linkage, executor=executor, deposits=deposits)
     return {"sensitivity": linkage, "panel": settings, "panel_range": range_of(settings)}
 
 
 def _of_records(everyone: Sequence[pd.DataFrame], chosen: pd.Series) -> Sequence[pd.DataFrame]:
-    """The rows of some records, of each table; of none, all: the thresholds of the alternatives are to be told of."""
+    """The rows of the chosen records in each table; all rows where none is chosen, to keep the thresholds."""
     if chosen.all() or not chosen.any():
         return everyone
     return tuple(frame[frame["record_id"].isin(chosen.index[chosen])].reset_index(drop=True) for frame in everyone)

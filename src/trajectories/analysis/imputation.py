@@ -1,4 +1,4 @@
-"""Completed stays: several draws of the exits and covariates that nobody knows, for what needs one value a stay.
+"""Completed stays: several draws of unknown exits and covariates, for analyses that need one value for each stay.
 
 Curves come from the observation model, which needs no draw (retention/__init__.py). Regressions, tests and sequences
 do: each is made on every draw and joined by Rubin's rules (survival.pool). For that the draws must know what the
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..months import ceil_month
-from ..retention.model_input import CAUSES, reported, stays_that_enter
+from ..retention.model_input import CAUSES, model_input, stays_that_enter
 from ..study import Study
 from ..survival.checks import Floats, Integers
 
@@ -83,37 +83,39 @@ def indicators(codes: Integers, size: int) -> Floats:
 
 def factors(stays: pd.DataFrame, names: tuple[str, ...]) -> Factors:
     """The covariates of some stays as levels; one of which nothing or only one value is known is left out."""
-    kept, codes, sizes = [], [], []
+    kept_columns, codes, sizes = [], [], []
     for name in names:
         code, size = levels_of(stays[name])
         if size > 1:
-            kept.append(name)
+            kept_columns.append(name)
             codes.append(code)
             sizes.append(size)
-    return Factors(tuple(kept), np.array(codes, np.int64).reshape(len(kept), len(stays)).T, tuple(sizes))
+    return Factors(
+        tuple(kept_columns), np.array(codes, np.int64).reshape(len(kept_columns), len(stays)).T, tuple(sizes)
+    )
 
 
 def levels_of(values: pd.Series) -> tuple[Integers, int]:
     """The level of each value, the commonest first (ties in the order of the values), and how many there are."""
-    known = values.notna().to_numpy()
-    if not known.any():
+    is_known = values.notna().to_numpy()
+    if not is_known.any():
         return np.full(len(values), -1), 0
-    given = values[known]
+    known_values = values[is_known]
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        numbers = given.to_numpy(dtype=float)
+        numbers = known_values.to_numpy(dtype=float)
         if len(np.unique(numbers)) > FIFTHS:
             cuts = np.unique(np.quantile(numbers, np.arange(1, FIFTHS) / FIFTHS))
             labels = np.searchsorted(cuts, numbers, side="left")
         else:
             labels = numbers
     else:
-        labels = given.astype(str).to_numpy()
-    found, place, count = np.unique(labels, return_inverse=True, return_counts=True)
-    rank = np.empty(len(found), np.int64)
-    rank[np.argsort(-count, kind="stable")] = np.arange(len(found))
+        labels = known_values.astype(str).to_numpy()
+    levels, level, count = np.unique(labels, return_inverse=True, return_counts=True)
+    rank = np.empty(len(levels), np.int64)
+    rank[np.argsort(-count, kind="stable")] = np.arange(len(levels))
     codes = np.full(len(values), -1)
-    codes[known] = rank[place]
-    return codes, len(found)
+    codes[is_known] = rank[level]
+    return codes, len(levels)
 
 
 # ── hazards given covariates ─────────────────────────────────────────────────────────────────────────────
@@ -171,50 +173,52 @@ def hazards_step(
     at_risk = exits.month > exits.start
     exposed = exposures(exits, pieces)
     n_causes, n_pieces = len(hazards.each), exposed.shape[1]
-    place = pieces[np.minimum(exits.month, len(pieces) - 1)]
-    made: list[Floats] = []
+    piece = pieces[np.minimum(exits.month, len(pieces) - 1)]
+    coefficients: list[Floats] = []
 
-    def step(beta: Floats, left, towards: Floats | float, spread: float, which: int) -> tuple[Floats, Floats]:
-        left = weights * (at_risk & left)
+    def step(beta: Floats, at_stake, towards: Floats | float, spread: float, which: int) -> tuple[Floats, Floats]:
+        at_stake = weights * (at_risk & at_stake)
         risk = weights * np.exp(x @ beta)
-        rate = np.bincount(place, left, n_pieces) / np.maximum(risk @ exposed, SMALLEST)
+        rate = np.bincount(piece, at_stake, n_pieces) / np.maximum(risk @ exposed, SMALLEST)
         expected = risk * (exposed @ rate)
         if curvatures is None:
             centred = x - expected @ x / max(expected.sum(), SMALLEST)
             information = (centred * expected[:, None]).T @ centred + np.eye(x.shape[1]) / spread**2
-            made.append(np.linalg.inv(information))
-        inverse = made[which] if curvatures is None else curvatures[which]
-        moved = inverse @ ((left - expected) @ x - (beta - towards) / spread**2)
-        return beta + np.clip(moved, -1.0, 1.0), rate
+            coefficients.append(np.linalg.inv(information))
+        inverse = coefficients[which] if curvatures is None else curvatures[which]
+        change = inverse @ ((at_stake - expected) @ x - (beta - towards) / spread**2)
+        return beta + np.clip(change, -1.0, 1.0), rate
 
     # the hazard in pieces is that before the step: at rest they agree
     together, _ = step(hazards.together, exits.cause > 0, 0.0, WIDE, 0)
     steps = [step(hazards.each[c], exits.cause == c + 1, together, NEAR, c + 1) for c in range(n_causes)]
     monthly = np.array([rate[pieces] for _, rate in steps])
     monthly[:, 0] = 0.0
-    return Hazards(together, np.array([beta for beta, _ in steps]), monthly), made if curvatures is None else curvatures
+    return Hazards(
+        together, np.array([beta for beta, _ in steps]), monthly
+    ), coefficients if curvatures is None else curvatures
 
 
 def log_chance(hazards: Hazards, relative: Floats, exits: Exits) -> Floats:
     """Log probability of each stay's exit, or of none up to its month, given its log hazard ratios (… × causes)."""
     until = np.cumsum(hazards.monthly, axis=1)
     half = until - hazards.monthly / 2
-    left = exits.cause > 0
-    spent = np.where(left, half[:, exits.month], until[:, exits.month]) - until[:, exits.start]
+    has_exit = exits.cause > 0
+    spent = np.where(has_exit, half[:, exits.month], until[:, exits.month]) - until[:, exits.start]
     value = -(np.exp(relative) * np.maximum(spent, 0).T).sum(axis=-1)
-    own = np.maximum(exits.cause - 1, 0)
-    rate = np.log(np.maximum(hazards.monthly[own, exits.month], SMALLEST))
-    picked = np.take_along_axis(relative, np.broadcast_to(own, relative.shape[:-1])[..., None], axis=-1)[..., 0]
-    return value + np.where(left, rate + picked, 0.0)
+    cause_index = np.maximum(exits.cause - 1, 0)
+    rate = np.log(np.maximum(hazards.monthly[cause_index, exits.month], SMALLEST))
+    picked = np.take_along_axis(relative, np.broadcast_to(cause_index, relative.shape[:-1])[..., None], axis=-1)[..., 0]
+    return value + np.where(has_exit, rate + picked, 0.0)
 
 
 def log_chance_of_all(monthly: Floats, exits: Exits) -> Floats:
     """The same under everybody's hazards, as the observation model multiplies them."""
     stay = np.concatenate([[0.0], np.cumsum(np.log1p(-np.minimum(monthly.sum(axis=0), 1 - 1e-9))[1:])])
-    left = exits.cause > 0
-    value = stay[np.where(left, np.maximum(exits.month - 1, 0), exits.month)] - stay[exits.start]
-    own = np.maximum(exits.cause - 1, 0)
-    return value + np.where(left, np.log(np.maximum(monthly[own, exits.month], SMALLEST)), 0.0)
+    has_exit = exits.cause > 0
+    value = stay[np.where(has_exit, np.maximum(exits.month - 1, 0), exits.month)] - stay[exits.start]
+    cause_index = np.maximum(exits.cause - 1, 0)
+    return value + np.where(has_exit, np.log(np.maximum(monthly[cause_index, exits.month], SMALLEST)), 0.0)
 
 
 # ── covariates given exits ───────────────────────────────────────────────────────────────────────────────
@@ -225,18 +229,18 @@ def logit_step(beta: Floats, x: Floats, weights: Floats, success: Floats, curvat
     if curvature is None:
         information = (x * (weights * chance * (1 - chance))[:, None]).T @ x + np.diag(prior)
         curvature = np.linalg.inv(information)
-    moved = curvature @ ((weights * (success - chance)) @ x - prior * beta)
-    return beta + np.clip(moved, -1.0, 1.0), curvature
+    change = curvature @ ((weights * (success - chance)) @ x - prior * beta)
+    return beta + np.clip(change, -1.0, 1.0), curvature
 
 
 def nested_chances(betas: list[Floats], x: Floats) -> Floats:
     """Log probability of each level: rows × levels, the last level being none of those before."""
-    remaining, found = np.zeros(len(x)), []
+    remaining, chances = np.zeros(len(x)), []
     for beta in betas:
         eta = np.clip(x @ beta, -30, 30)
-        found.append(remaining - np.log1p(np.exp(-eta)))
+        chances.append(remaining - np.log1p(np.exp(-eta)))
         remaining = remaining - np.log1p(np.exp(eta))
-    return np.stack([*found, remaining], axis=1)
+    return np.stack([*chances, remaining], axis=1)
 
 
 def drawn_levels(log_weights: Floats, rng: np.random.Generator) -> Integers:
@@ -276,11 +280,11 @@ def turn(
     chain: Chain, of: Factors, proposed: Exits, weights: Floats, curvatures: dict | None, rng: np.random.Generator
 ) -> tuple[Chain, dict]:
     """Hazards, exits, then each incomplete covariate, each given the others; with the curvatures of the regressions."""
-    given = curvatures or {}
-    made: dict[str | tuple[int, int], Any] = {}
+    known_curvatures = curvatures or {}
+    new_curvatures: dict[str | tuple[int, int], Any] = {}
     x = of.design(chain.codes) - chain.centre
-    hazards, made["hazards"] = hazards_step(
-        chain.hazards, chain.exits, x, weights, given.get("hazards"), piece_of(chain.everybodys.shape[1])
+    hazards, new_curvatures["hazards"] = hazards_step(
+        chain.hazards, chain.exits, x, weights, known_curvatures.get("hazards"), piece_of(chain.everybodys.shape[1])
     )
     relative = hazards.relative(x)
 
@@ -294,22 +298,24 @@ def turn(
     for v in np.flatnonzero((of.codes < 0).any(axis=0)).tolist():
         block, size, missing = of.blocks[v], of.sizes[v], np.flatnonzero(of.codes[:, v] < 0)
         if v in logits:
-            others = np.hstack([np.ones((len(x), 1)), x[:, : block.start], x[:, block.stop :]])
+            design = np.hstack([np.ones((len(x), 1)), x[:, : block.start], x[:, block.stop :]])
             logits[v] = list(logits[v])
             for j, beta in enumerate(logits[v]):
-                left, taken = weights * (codes[:, v] >= j), (codes[:, v] == j).astype(float)
-                logits[v][j], made[v, j] = logit_step(beta, others, left, taken, given.get((v, j)))
-            chances = nested_chances(logits[v], others[missing])
+                at_stake, is_level = weights * (codes[:, v] >= j), (codes[:, v] == j).astype(float)
+                logits[v][j], new_curvatures[v, j] = logit_step(
+                    beta, design, at_stake, is_level, known_curvatures.get((v, j))
+                )
+            chances = nested_chances(logits[v], design[missing])
         else:
             chances = np.log(np.maximum(np.bincount(codes[:, v], weights, size), SMALLEST))
         effect = hazards.each[:, block].T
-        rest = hazards.relative(x[missing]) - x[missing, block] @ effect
+        relative_hazard = hazards.relative(x[missing]) - x[missing, block] @ effect
         level = indicators(np.arange(size), size) - chain.centre[block]  # levels × columns
         few = Exits(exits.start[missing], exits.month[missing], exits.cause[missing])
-        of_exit = np.stack([log_chance(hazards, rest + row @ effect, few) for row in level], axis=1)
+        of_exit = np.stack([log_chance(hazards, relative_hazard + row @ effect, few) for row in level], axis=1)
         codes[missing, v] = drawn_levels(chances + of_exit, rng)
         x[missing, block] = level[codes[missing, v]]
-    return replace(chain, codes=codes, exits=exits, hazards=hazards, logits=logits), made
+    return replace(chain, codes=codes, exits=exits, hazards=hazards, logits=logits), new_curvatures
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -339,7 +345,7 @@ def completed_stays(
     Parameters
     ----------
     cohort, contacts : DataFrame
-        The tables of those names.
+        The tables `cohort` and `contacts`.
     study : Study, optional
         Its pathway, draws and seed are used.
     m : int, optional
@@ -352,7 +358,7 @@ def completed_stays(
     list of DataFrame
         Each with the rows of `stays_that_enter(cohort, study)` in that order, all columns of the cohort, and: start
         (month of entry, rounded up: at risk in months start + 1 … time), time (whole months: that of the exit, or the
-        last in which anything is known), cause (0: still there; k: `reported.CAUSES[k − 1]`), at_risk, complete (all
+        last in which anything is known), cause (0: still there; k: `model_input.CAUSES[k − 1]`), at_risk, complete (all
         the covariates were known). A stay of which nothing is known after its entry, or that ended by then, is kept
         with time = start, cause 0 and at_risk False: models leave it out, `left_out` counts it. The covariates have no
         missing value, but for a column of which nothing is known of anybody: it stays missing.
@@ -404,7 +410,7 @@ def left_out(cohort: pd.DataFrame, completed: Sequence[pd.DataFrame], *, study: 
     Parameters
     ----------
     cohort : DataFrame
-        The table of that name.
+        The table `cohort`.
     completed : sequence of DataFrame
         What `completed_stays` made of it.
     study : Study
@@ -417,8 +423,8 @@ def left_out(cohort: pd.DataFrame, completed: Sequence[pd.DataFrame], *, study: 
         n_households. The rows are a partition of the cohort.
     """
     reason = cohort["excluded"].astype(object).where(cohort["excluded"].notna(), None)
-    other = reason.isna() & (False if study.pathway is None else cohort["pathway"].ne(study.pathway))
-    reason = reason.mask(other, "other_pathway")
+    other_pathway = reason.isna() & (False if study.pathway is None else cohort["pathway"].ne(study.pathway))
+    reason = reason.mask(other_pathway, "other_pathway")
     entering = reason.isna().to_numpy()
     reason[entering] = np.where(completed[0]["at_risk"], "used", "never_at_risk")
     counted = cohort.assign(reason=reason).groupby("reason", sort=True)
@@ -432,7 +438,7 @@ def _chains(
     stays: pd.DataFrame, contacts: pd.DataFrame, start: Integers, of: Factors, study: Study, m: int
 ) -> Iterator[tuple[Integers, Exits]]:
     """Codes and exits of each draw."""
-    curve = reported(stays, contacts).fit(study, replicates=m)
+    curve = model_input(stays, contacts).fit(study, replicates=m)
     model = curve.model  # candidates come from one replicate at a time, and are weighed by its hazards
     months = int(max(model.em.months, start.max() + 1))
     household = np.unique(stays["household_id"].to_numpy(dtype=object).astype(str), return_inverse=True)[1]
@@ -469,7 +475,7 @@ def _frame(
     stays: pd.DataFrame, covariates: Sequence[str], of: Factors | None, codes, exits: Exits, rng=None
 ) -> pd.DataFrame:
     """The stays with their exits, and the covariates filled in."""
-    filled = {}
+    imputed = {}
     for name in covariates:
         values = stays[name]
         if of is None or not values.notna().any():
@@ -480,26 +486,32 @@ def _frame(
             values = _filled(values, of.codes[:, v], codes[:, v], missing, rng)
         elif missing.any():  # one value only is known
             values = values.fillna(values.dropna().iloc[0])
-        filled[name] = _plain(values)
+        imputed[name] = _plain(values)
     complete = stays[list(covariates)].notna().all(axis=1).to_numpy()
-    drawn = {
-        **filled, "start": exits.start, "time": exits.month, "cause": exits.cause, "at_risk": exits.month > exits.start,
+    exit_columns = {
+        **imputed,
+        "start": exits.start,
+        "time": exits.month,
+        "cause": exits.cause,
+        "at_risk": exits.month > exits.start,
         "complete": complete,
-    }  # fmt: skip
-    # what is the same in every draw is held once for all of them
-    same = {name: stays[name] for name in stays if name not in drawn}
-    order = dict.fromkeys([*stays, *drawn])
-    return pd.DataFrame({name: drawn[name] if name in drawn else same[name] for name in order}, stays.index, copy=False)
+    }
+    # columns equal in every draw are stored once
+    same = {name: stays[name] for name in stays if name not in exit_columns}
+    order = dict.fromkeys([*stays, *exit_columns])
+    return pd.DataFrame(
+        {name: exit_columns[name] if name in exit_columns else same[name] for name in order}, stays.index, copy=False
+    )
 
 
-def _filled(values: pd.Series, known: Integers, codes: Integers, missing, rng: np.random.Generator) -> pd.Series:
+def _filled(values: pd.Series, known_rows: Integers, codes: Integers, missing, rng: np.random.Generator) -> pd.Series:
     """Missing values taken from stays of the level drawn."""
-    donors = np.argsort(known, kind="stable")
-    begins = np.searchsorted(known[donors], np.arange(known.max() + 2))
+    donors = np.argsort(known_rows, kind="stable")
+    begins = np.searchsorted(known_rows[donors], np.arange(known_rows.max() + 2))
     level = codes[missing]
-    place = begins[level] + (rng.random(len(level)) * (begins[level + 1] - begins[level])).astype(np.int64)
+    source = begins[level] + (rng.random(len(level)) * (begins[level + 1] - begins[level])).astype(np.int64)
     values = values.copy()
-    values.iloc[np.flatnonzero(missing)] = values.array[donors[place]]
+    values.iloc[np.flatnonzero(missing)] = values.array[donors[source]]
     return values
 
 

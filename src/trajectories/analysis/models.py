@@ -1,4 +1,4 @@
-"""Models of leaving: what goes with staying longer, by several draws of what is not known.
+"""Models of leaving: factors associated with staying longer, over several draws of the missing data.
 
 terms         covariates as levels against a reference, each with enough exits
 regressions   one model on every draw, joined
@@ -82,36 +82,38 @@ class Terms:
     def matrix(self, draw: int) -> np.ndarray:
         """Indicators: stays × coefficients."""
         labels = self.labels[draw]
-        found = [labels[column.term].to_numpy() == column.level for column in self.columns]
-        return np.array(found, dtype=float).reshape(len(found), len(labels)).T
+        indicators = [labels[column.term].to_numpy() == column.level for column in self.columns]
+        return np.array(indicators, dtype=float).reshape(len(indicators), len(labels)).T
 
 
 def labelled(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """The covariates as text levels; « unknown » where there is no value."""
-    found = {}
+    labels = {}
     for name in names:
         values = frame[name]
         if name in CLASSES and pd.api.types.is_numeric_dtype(values):
             cuts, codes = CLASSES[name]
-            place = np.searchsorted(cuts, values.to_numpy(dtype=float, na_value=np.nan), side="right")
-            text = pd.Series(np.array(codes, dtype=object)[np.minimum(place, len(codes) - 1)], index=frame.index)
+            class_index = np.searchsorted(cuts, values.to_numpy(dtype=float, na_value=np.nan), side="right")
+            text = pd.Series(np.array(codes, dtype=object)[np.minimum(class_index, len(codes) - 1)], index=frame.index)
         elif pd.api.types.is_bool_dtype(values):
             text = values.astype(object).map({True: "true", False: "false"})
         else:
             text = values.astype(object)
-        found[name] = text.where(values.notna(), "unknown")
-    return pd.DataFrame(found, index=frame.index)
+        labels[name] = text.where(values.notna(), "unknown")
+    return pd.DataFrame(labels, index=frame.index)
 
 
-def terms_of(frames: Sequence[pd.DataFrame], left: Sequence[np.ndarray], names: Sequence[str] | None = None) -> Terms:
+def terms_of(
+    frames: Sequence[pd.DataFrame], departed: Sequence[np.ndarray], names: Sequence[str] | None = None
+) -> Terms:
     """
-    What a model of these exits can hold.
+    The terms that a model of these exits can have.
 
     Parameters
     ----------
     frames : sequence of DataFrame
         The stays at risk, one frame a draw.
-    left : sequence of bool array
+    departed : sequence of bool array
         Who left, as the model means it, in each draw.
     names : sequence of str, optional
         Covariates in the order in which they are kept; by default `TERMS`, those that the frames have.
@@ -124,43 +126,45 @@ def terms_of(frames: Sequence[pd.DataFrame], left: Sequence[np.ndarray], names: 
         names.remove("immigration_category")
     if not len(frames[0]):
         names = []
-    fewest = min((int(gone.sum()) for gone in left), default=0)
+    fewest = min((int(gone.sum()) for gone in departed), default=0)
     columns: list[Term] = []
     full = False
     for name in names:
-        mapping, reference, joined = _joined(name, labels, left)
+        mapping, reference, joined = _joined(name, labels, departed)
         levels = sorted({new for new in mapping.values()} - {reference})
         full = full or len(columns) + len(levels) > fewest / PER_COEFFICIENT
         if not levels or full:
             notes.append((name, None, "too_few_exits" if full else "one_level"))
             continue
         notes += [(name, level, note) for level, note in joined]
-        for each in labels:
-            each[name] = each[name].map(mapping)
+        for label_frame in labels:
+            label_frame[name] = label_frame[name].map(mapping)
         columns += [Term(name, level) for level in levels]
     return Terms(tuple(columns), labels, pd.DataFrame(notes, columns=["term", "level", "note"]))
 
 
-def _joined(name: str, labels: Sequence[pd.DataFrame], left: Sequence[np.ndarray]):
-    """What each level becomes, the reference, and what is to be said of the levels that are joined."""
-    seen = sorted({level for each in labels for level in each[name].unique()})
-    codes = [pd.Categorical(each[name], categories=seen).codes for each in labels]
+def _joined(name: str, labels: Sequence[pd.DataFrame], departed: Sequence[np.ndarray]):
+    """The level each level is joined to, the reference, and the note on joined levels."""
+    level_names = sorted({level for frame in labels for level in frame[name].unique()})
+    codes = [pd.Categorical(frame[name], categories=level_names).codes for frame in labels]
     # draws × levels
-    stays = np.array([np.bincount(each, minlength=len(seen)) for each in codes])
-    exits = np.array([np.bincount(each[gone], minlength=len(seen)) for each, gone in zip(codes, left, strict=True)])
-    share = np.array([gone.mean() for gone in left])
+    stays = np.array([np.bincount(frame, minlength=len(level_names)) for frame in codes])
+    exits = np.array(
+        [np.bincount(frame[gone], minlength=len(level_names)) for frame, gone in zip(codes, departed, strict=True)]
+    )
+    share = np.array([gone.mean() for gone in departed])
 
     def enough(levels: Sequence[str]) -> bool:
-        at = [seen.index(level) for level in levels]
+        at = [level_names.index(level) for level in levels]
         expected = (stays[:, at].sum(axis=1) * share).min()
         return bool(expected >= LEAST and exits[:, at].sum(axis=1).min() >= FEWEST)
 
     reference = TERMS.get(name, "")
-    if reference not in seen or not enough([reference]):
-        reference = seen[int(stays.min(axis=0).argmax())]
-    rare = [level for level in seen if level != reference and not enough([level])]
+    if reference not in level_names or not enough([reference]):
+        reference = level_names[int(stays.min(axis=0).argmax())]
+    rare = [level for level in level_names if level != reference and not enough([level])]
     target, note = (OTHER, "joined_in_other") if rare and enough(rare) else (reference, "joined_to_reference")
-    mapping = {level: target if level in rare else level for level in seen}
+    mapping = {level: target if level in rare else level for level in level_names}
     return mapping, reference, [(level, note) for level in rare if level != target]
 
 
@@ -185,8 +189,16 @@ def joined(estimates: Floats, variances: Floats, complete_df: float) -> pd.DataF
     if len(estimates) < 2:
         se = np.sqrt(variances[0])
         nothing = np.full(len(se), np.nan)
-        return pd.DataFrame({"estimate": estimates[0], "se": se, "lower": nothing, "upper": nothing,
-                             "missing": nothing, "p_value": nothing})  # fmt: skip
+        return pd.DataFrame(
+            {
+                "estimate": estimates[0],
+                "se": se,
+                "lower": nothing,
+                "upper": nothing,
+                "missing": nothing,
+                "p_value": nothing,
+            }
+        )
     rows = [pool(e, v, complete_df=complete_df) for e, v in zip(estimates.T, variances.T, strict=True)]
     table = pd.DataFrame(rows).reset_index(drop=True)
     table["p_value"] = 2 * stats.t.sf(np.abs(table["estimate"] / table["se"]), table["df"])
@@ -210,12 +222,12 @@ def joined_chi2(statistics: Floats, df: int) -> tuple[float, float]:
     """
     from scipy import stats
 
-    known = statistics[~np.isnan(statistics)]
-    m = len(known)
+    finite = statistics[~np.isnan(statistics)]
+    m = len(finite)
     if m < 2:
         return np.nan, np.nan
-    rise = (1 + 1 / m) * np.sqrt(known).var(ddof=1)
-    value = max((known.mean() / df - (m + 1) / (m - 1) * rise) / (1 + rise), 0.0)
+    rise = (1 + 1 / m) * np.sqrt(finite).var(ddof=1)
+    value = max((finite.mean() / df - (m + 1) / (m - 1) * rise) / (1 + rise), 0.0)
     of_draws = df ** (-3 / m) * (m - 1) * (1 + 1 / max(rise, 1e-12)) ** 2
     return value, float(stats.f.sf(value, df, of_draws))
 
@@ -286,27 +298,27 @@ def scored(data: pd.DataFrame, x: Floats, pieces: Sequence[int] = PIECES) -> Fit
         No event to fit; a coefficient that is infinite or told by the others.
     """
     start, time = data["start"].to_numpy(dtype=float), data["time"].to_numpy(dtype=float)
-    left = data["event"].to_numpy() > 0
+    departed = data["event"].to_numpy() > 0
     weight = data["weight"].to_numpy(dtype=float) if "weight" in data else np.ones(len(data))
-    if not left.any():
+    if not departed.any():
         raise ValueError(f"event: no event to fit in {len(data)} rows")
     last = time.max()
     ends = np.append([p for p in pieces if p < last], last)
     begins = np.append(0.0, ends[:-1])
     months = np.clip(np.minimum(time[:, None], ends) - np.maximum(start[:, None], begins), 0, None)
     months *= weight[:, None]
-    own = np.searchsorted(ends, time)
-    deaths = np.bincount(own, left * weight, len(ends))
-    # nobody leaves in some piece: its hazard is 0 and it says nothing else
+    interval = np.searchsorted(ends, time)
+    deaths = np.bincount(interval, departed * weight, len(ends))
+    # a piece without exits: its hazard is 0 and it carries no further information
     used = deaths > 0
     months, deaths = months[:, used], deaths[used]
-    place = (np.cumsum(used) - 1)[own]
+    used_interval = (np.cumsum(used) - 1)[interval]
     n_pieces, rows = len(deaths), np.arange(len(x))
     centre = x.mean(axis=0)
     x = x - centre
     theta = np.concatenate([np.log(deaths / months.sum(axis=0)), np.zeros(x.shape[1])])
     at_exit = np.zeros_like(months)
-    at_exit[rows[left], place[left]] = weight[left]
+    at_exit[rows[departed], used_interval[departed]] = weight[departed]
 
     def parts(theta: Floats) -> tuple[Floats, Floats]:
         """Scores of the log hazard of each row and piece, and the expected information."""
@@ -315,9 +327,12 @@ def scored(data: pd.DataFrame, x: Floats, pieces: Sequence[int] = PIECES) -> Fit
         scores = at_exit * of_exit - (months - at_exit) * rate
         curved = months * rate * of_exit
         mixed = curved.T @ x
-        information = np.block([
-            [np.diag(curved.sum(axis=0)), mixed], [mixed.T, (x * curved.sum(axis=1)[:, None]).T @ x],
-        ])  # fmt: skip
+        information = np.block(
+            [
+                [np.diag(curved.sum(axis=0)), mixed],
+                [mixed.T, (x * curved.sum(axis=1)[:, None]).T @ x],
+            ]
+        )
         return scores, information
 
     for _ in range(MOST_STEPS):
@@ -333,22 +348,26 @@ def scored(data: pd.DataFrame, x: Floats, pieces: Sequence[int] = PIECES) -> Fit
             inverse = np.linalg.inv(scaled) * np.outer(scale, scale)
             return Fit(_table(theta, inverse, parts(theta)[0], x, data["household_id"], n_pieces))
     far = np.flatnonzero(np.abs(theta[n_pieces:]) > FARTHEST)
-    said = ", ".join(f"x{j}" for j in far) or "some"
-    raise ValueError(f"covariates: {said} of {x.shape[1]} coefficients are infinite, or told by the others")
+    columns_named = ", ".join(f"x{j}" for j in far) or "some"
+    raise ValueError(f"covariates: {columns_named} of {x.shape[1]} coefficients are infinite, or told by the others")
 
 
 def _table(
     theta: Floats, inverse: Floats, scores: Floats, x: Floats, households: pd.Series, n_pieces: int
 ) -> pd.DataFrame:
-    each = np.hstack([scores, x * scores.sum(axis=1, keepdims=True)])
+    by_row = np.hstack([scores, x * scores.sum(axis=1, keepdims=True)])
     _, owner = np.unique(households.to_numpy(dtype=object).astype(str), return_inverse=True)
-    summed = np.zeros((int(owner.max()) + 1, each.shape[1]))
-    np.add.at(summed, owner, each)
+    summed = np.zeros((int(owner.max()) + 1, by_row.shape[1]))
+    np.add.at(summed, owner, by_row)
     influence = summed @ inverse
     robust = (influence**2).sum(axis=0)
-    return pd.DataFrame({
-        "coef": theta[n_pieces:], "se": np.sqrt(np.diag(inverse))[n_pieces:], "robust_se": np.sqrt(robust)[n_pieces:],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "coef": theta[n_pieces:],
+            "se": np.sqrt(np.diag(inverse))[n_pieces:],
+            "robust_se": np.sqrt(robust)[n_pieces:],
+        }
+    )
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -426,11 +445,15 @@ class Joined:
 
 def rows_of(frame: pd.DataFrame, event: np.ndarray, x: np.ndarray, strata: pd.DataFrame | None = None) -> Rows:
     """One row a stay."""
-    data = pd.DataFrame({
-        "start": frame["start"].to_numpy(dtype=float), "time": frame["time"].to_numpy(dtype=float),
-        "event": np.asarray(event).astype(np.int64), "household_id": frame["household_id"].to_numpy(dtype=object),
-        REGION: labelled(frame, [REGION])[REGION].to_numpy() if REGION in frame else "all",
-    })  # fmt: skip
+    data = pd.DataFrame(
+        {
+            "start": frame["start"].to_numpy(dtype=float),
+            "time": frame["time"].to_numpy(dtype=float),
+            "event": np.asarray(event).astype(np.int64),
+            "household_id": frame["household_id"].to_numpy(dtype=object),
+            REGION: labelled(frame, [REGION])[REGION].to_numpy() if REGION in frame else "all",
+        }
+    )
     if strata is not None:
         data = data.join(strata.reset_index(drop=True))
     return Rows(data, x, np.arange(len(frame)))
@@ -447,11 +470,11 @@ def cut(rows: Rows, month: float, split: np.ndarray) -> Rows:
     first = data[early].assign(time=np.minimum(data.loc[early, "time"], month))
     first["event"] = np.where(data.loc[early, "time"] > month, 0, data.loc[early, "event"])
     second = data[late].assign(start=np.maximum(data.loc[late, "start"], month))
-    both = pd.concat([first, second], ignore_index=True)
+    pieces = pd.concat([first, second], ignore_index=True)
     x = np.vstack([rows.x[early], rows.x[late]])
     is_late = np.repeat([0.0, 1.0], [early.sum(), late.sum()])[:, None]
     x = np.hstack([x[:, ~split], x[:, split] * (1 - is_late), x[:, split] * is_late])
-    return Rows(both, x, np.concatenate([rows.stay[early], rows.stay[late]]))
+    return Rows(pieces, x, np.concatenate([rows.stay[early], rows.stay[late]]))
 
 
 def fit_rows(kind: str, rows: Rows, strata: Sequence[str], cause: int):
@@ -464,10 +487,12 @@ def fit_rows(kind: str, rows: Rows, strata: Sequence[str], cause: int):
     names = [f"x{j}" for j in range(rows.x.shape[1])]
     entry = "start" if (data["start"] > 0).any() else None
     if kind == "cox":
-        return cox(data, time="time", event="event", covariates=names, entry=entry, strata=list(strata),
-                   cluster="household_id")  # fmt: skip
-    return fine_gray(data, time="time", cause="event", cause_of_interest=cause, covariates=names, entry=entry,
-                     cluster="household_id")  # fmt: skip
+        return cox(
+            data, time="time", event="event", covariates=names, entry=entry, strata=list(strata), cluster="household_id"
+        )
+    return fine_gray(
+        data, time="time", cause="event", cause_of_interest=cause, covariates=names, entry=entry, cluster="household_id"
+    )
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # more threads would only wait for each other in small products
@@ -486,9 +511,9 @@ def over_draws(
     A draw that cannot be fitted (a coefficient that is infinite, a column told by others) makes the whole model a
     fault: a mean over the draws that could be fitted would be one over the draws that happened to be easy.
     """
-    wanted = cause if kind == "subdistribution" else None
+    fitted_cause = cause if kind == "subdistribution" else None
 
-    def one(k: int):
+    def fit_draw(k: int):
         rows = draws[k]
         try:
             fit = fit_rows(kind, rows, strata, cause)
@@ -501,14 +526,14 @@ def over_draws(
         if tested is not None:
             # members of a household leave together: the test takes them for independent (Rao & Scott 1981)
             statistic = tested["statistic"].to_numpy() / np.maximum(np.append(excess, excess.mean()), 1.0)
-        counts = _counts(rows, columns, wanted)
+        counts = _counts(rows, columns, fitted_cause)
         households = rows.data["household_id"].nunique()
         return table["coef"], table["robust_se"] ** 2, statistic, counts, households, rows.x.size
 
-    results = [one(0)] if len(draws) else []
+    results = [fit_draw(0)] if len(draws) else []
     large = bool(results) and not isinstance(results[0], str) and results[0][-1] > LARGE
     with ThreadPoolExecutor(1 if large else WORKERS) as executor:
-        results += executor.map(one, range(1, len(draws)))
+        results += executor.map(fit_draw, range(1, len(draws)))
     faults = [result for result in results if isinstance(result, str)]
     if faults:
         return Joined((), pd.DataFrame(), np.zeros((0, 0)), faults[0])
@@ -520,9 +545,10 @@ def over_draws(
     shown = np.array([column.term not in hidden for column in columns])
     table = table[shown].reset_index(drop=True)
     return Joined(
-        tuple(column for column, keep in zip(columns, shown, strict=True) if keep), table,
+        tuple(column for column, keep in zip(columns, shown, strict=True) if keep),
+        table,
         tests[:, np.append(shown, True)],
-    )  # fmt: skip
+    )
 
 
 def _said(message: str, columns: Sequence[Term]) -> str:
@@ -535,21 +561,26 @@ def _said(message: str, columns: Sequence[Term]) -> str:
 def _counts(rows: Rows, columns: Sequence[Term], cause: int | None) -> np.ndarray:
     """Of each coefficient: stays, exits and households of its level, stays and exits of the model in its months."""
     event = rows.data["event"].to_numpy()
-    left = event > 0 if cause is None else event == cause
+    departed = event > 0 if cause is None else event == cause
     start, time = rows.data["start"].to_numpy(), rows.data["time"].to_numpy()
     household, names = pd.factorize(rows.data["household_id"])
     n_stays, n_households = int(rows.stay.max(initial=-1)) + 1, len(names)
     months = {(column.from_month, column.to_month) for column in columns}
-    seen = {(a, b): (start < b) & (time > a) for a, b in months}
-    of_model = {key: [distinct(rows.stay[at], n_stays), left[at].sum()] for key, at in seen.items()}
-    found = []
+    observed = {(a, b): (start < b) & (time > a) for a, b in months}
+    of_model = {key: [distinct(rows.stay[at], n_stays), departed[at].sum()] for key, at in observed.items()}
+    counts = []
     for j, column in enumerate(columns):
         key = column.from_month, column.to_month
-        own = np.flatnonzero(seen[key] & (rows.x[:, j] > 0))
-        found.append([
-            distinct(rows.stay[own], n_stays), left[own].sum(), distinct(household[own], n_households), *of_model[key],
-        ])  # fmt: skip
-    return np.array(found, dtype=float).reshape(len(found), len(COUNTS)).T
+        exposed = np.flatnonzero(observed[key] & (rows.x[:, j] > 0))
+        counts.append(
+            [
+                distinct(rows.stay[exposed], n_stays),
+                departed[exposed].sum(),
+                distinct(household[exposed], n_households),
+                *of_model[key],
+            ]
+        )
+    return np.array(counts, dtype=float).reshape(len(counts), len(COUNTS)).T
 
 
 def distinct(codes: np.ndarray, size: int) -> int:
@@ -561,16 +592,22 @@ def distinct(codes: np.ndarray, size: int) -> int:
     >>> distinct(np.array([3, 1, 3]), 4)
     2
     """
-    there = np.zeros(size, dtype=bool)
-    there[codes] = True
-    return int(there.sum())
+    is_present = np.zeros(size, dtype=bool)
+    is_present[codes] = True
+    return int(is_present.sum())
 
 
 def matrix_rows(frames: Sequence[pd.DataFrame], events: Sequence[np.ndarray], terms: Terms) -> Draws:
     """The rows of each draw."""
-    return Draws(len(frames), lambda k: rows_of(
-        frames[k], events[k], terms.matrix(k), terms.labels[k].add_prefix("level_"),
-    ))  # fmt: skip
+    return Draws(
+        len(frames),
+        lambda k: rows_of(
+            frames[k],
+            events[k],
+            terms.matrix(k),
+            terms.labels[k].add_prefix("level_"),
+        ),
+    )
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -602,35 +639,42 @@ def tests_of(model: str, fitted: Joined) -> pd.DataFrame:
         filled in).
     """
     n = len(fitted.columns)
-    found = [joined_chi2(fitted.tests[:, j], 1) for j in range(n)]
-    found.append(joined_chi2(fitted.tests[:, n], max(n, 1)))
-    p = np.array([p for _, p in found])
-    return pd.DataFrame({
-        "model": model, "term": [*(c.term for c in fitted.columns), "GLOBAL"],
-        "level": [*(c.level for c in fitted.columns), ""], "statistic": [value for value, _ in found],
-        "df": [*[1] * n, n], "p_value": p, "adjusted_p": np.append(holm(p[:-1]), p[-1]), "action": "none",
-    })  # fmt: skip
+    tests = [joined_chi2(fitted.tests[:, j], 1) for j in range(n)]
+    tests.append(joined_chi2(fitted.tests[:, n], max(n, 1)))
+    p = np.array([p for _, p in tests])
+    return pd.DataFrame(
+        {
+            "model": model,
+            "term": [*(c.term for c in fitted.columns), "GLOBAL"],
+            "level": [*(c.level for c in fitted.columns), ""],
+            "statistic": [value for value, _ in tests],
+            "df": [*[1] * n, n],
+            "p_value": p,
+            "adjusted_p": np.append(holm(p[:-1]), p[-1]),
+            "action": "none",
+        }
+    )
 
 
 def actions_of(tests: pd.DataFrame, draws: Draws, columns: Sequence[Term]) -> dict[str, str]:
     """What is done with each term that fails."""
     failing = tests.loc[tests["adjusted_p"].lt(LEVEL) & tests["term"].ne("GLOBAL"), "term"].unique()
-    found = {}
+    actions = {}
     for term in failing:
         chosen = np.array([column.term == term for column in columns])
         if term not in OF_INTEREST:
-            found[term] = "stratified"
+            actions[term] = "stratified"
         else:
-            found[term] = "split_at_12" if _splits(draws, chosen) else "average_effect"
-    return found
+            actions[term] = "split_at_12" if _splits(draws, chosen) else "average_effect"
+    return actions
 
 
 def _splits(draws: Draws, chosen: np.ndarray) -> bool:
     """Whether the reference and each of these levels have enough exits on both sides in every draw."""
     for rows in draws:
-        left, late = rows.data["event"].to_numpy() > 0, rows.data["time"].to_numpy() > SPLIT
+        departed, late = rows.data["event"].to_numpy() > 0, rows.data["time"].to_numpy() > SPLIT
         levels = np.column_stack([rows.x[:, chosen], 1 - rows.x[:, chosen].sum(axis=1)])
-        for side in (left & late, left & ~late):
+        for side in (departed & late, departed & ~late):
             if (levels[side].sum(axis=0) < LEAST).any():
                 return False
     return True
@@ -640,19 +684,19 @@ def acted(draws: Draws, columns: Sequence[Term], actions: dict[str, str]) -> tup
     """The rows, coefficients and strata of the second fit."""
     stratified = [term for term, action in actions.items() if action == "stratified"]
     split_terms = [term for term, action in actions.items() if action == "split_at_12"]
-    kept = np.array([column.term not in stratified for column in columns])
-    left = [column for column, keep in zip(columns, kept, strict=True) if keep]
-    split = np.array([column.term in split_terms for column in left], dtype=bool)
-    rows = draws.changed(lambda _, each: replace(each, x=each.x[:, kept]))
+    keep_column = np.array([column.term not in stratified for column in columns])
+    remaining = [column for column, keep in zip(columns, keep_column, strict=True) if keep]
+    split = np.array([column.term in split_terms for column in remaining], dtype=bool)
+    rows = draws.changed(lambda _, draw_rows: replace(draw_rows, x=draw_rows.x[:, keep_column]))
     if split.any():
-        rows = rows.changed(lambda _, each: cut(each, SPLIT, split))
-        both = [column for column, s in zip(left, split, strict=True) if s]
-        left = [
-            *(column for column, s in zip(left, split, strict=True) if not s),
-            *(replace(column, to_month=SPLIT) for column in both),
-            *(replace(column, from_month=SPLIT) for column in both),
+        rows = rows.changed(lambda _, draw_rows: cut(draw_rows, SPLIT, split))
+        split_columns = [column for column, s in zip(remaining, split, strict=True) if s]
+        remaining = [
+            *(column for column, s in zip(remaining, split, strict=True) if not s),
+            *(replace(column, to_month=SPLIT) for column in split_columns),
+            *(replace(column, from_month=SPLIT) for column in split_columns),
         ]
-    return rows, left, [f"level_{term}" for term in stratified]
+    return rows, remaining, [f"level_{term}" for term in stratified]
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -675,7 +719,7 @@ def services_in_stays(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.Da
     stays : DataFrame
         Rows of the table `cohort`.
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` and `persons`.
 
     Returns
     -------
@@ -689,21 +733,24 @@ def services_in_stays(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.Da
     >>> services_in_stays(*example_tables()).round(2).values.tolist()  # those of the metropole are none of the region
     [['a', 1, 0.97, 'reception']]
     """
-    given = records.loc[
+    services = records.loc[
         records["service"].notna()
         & records["service_date_earliest"].notna()
         & ~records["organisation_zone"].eq(METROPOLE),
         ["record_id", "service", "service_date_earliest"],
     ].merge(persons[["record_id", "person_id"]], on="record_id")
     begun = stays[[*_KEYS, "establishment_latest"]].dropna().sort_values("establishment_latest", kind="stable")
-    found = pd.merge_asof(
-        given.sort_values("service_date_earliest", kind="stable"), begun, by="person_id",
-        left_on="service_date_earliest", right_on="establishment_latest",
-    ).dropna(subset=["episode"])  # fmt: skip
-    month = months_between(found["establishment_latest"], found["service_date_earliest"])
-    found = found.assign(month=month, episode=found["episode"].astype("int64"))
+    received = pd.merge_asof(
+        services.sort_values("service_date_earliest", kind="stable"),
+        begun,
+        by="person_id",
+        left_on="service_date_earliest",
+        right_on="establishment_latest",
+    ).dropna(subset=["episode"])
+    month = months_between(received["establishment_latest"], received["service_date_earliest"])
+    received = received.assign(month=month, episode=received["episode"].astype("int64"))
     columns = [*_KEYS, "month", "service"]
-    return found.loc[found["month"] > 0, columns].sort_values(columns, ignore_index=True)
+    return received.loc[received["month"] > 0, columns].sort_values(columns, ignore_index=True)
 
 
 def first_months(frame: pd.DataFrame, services: pd.DataFrame) -> pd.DataFrame:
@@ -712,13 +759,13 @@ def first_months(frame: pd.DataFrame, services: pd.DataFrame) -> pd.DataFrame:
 
     Services up to the establishment (months ≤ 0) are none that were received in the region, and do not count.
     """
-    given = services.dropna(subset=["month", "service"])
-    given = given[given["month"] > 0]
+    dated = services.dropna(subset=["month", "service"])
+    dated = dated[dated["month"] > 0]
     position = pd.Series(np.arange(len(frame)), index=pd.MultiIndex.from_frame(frame[_KEYS]))
-    place = position.reindex(pd.MultiIndex.from_frame(given[_KEYS])).to_numpy(dtype=float)
-    known = given[~np.isnan(place)].assign(stay=place[~np.isnan(place)].astype(np.int64))
-    known = known.assign(month=ceil_month(known["month"]))
-    first = known.groupby(["stay", "service"])["month"].min().unstack("service")
+    stay_position = position.reindex(pd.MultiIndex.from_frame(dated[_KEYS])).to_numpy(dtype=float)
+    in_stay = dated[~np.isnan(stay_position)].assign(stay=stay_position[~np.isnan(stay_position)].astype(np.int64))
+    in_stay = in_stay.assign(month=ceil_month(in_stay["month"]))
+    first = in_stay.groupby(["stay", "service"])["month"].min().unstack("service")
     return first.reindex(np.arange(len(frame)))
 
 
@@ -743,10 +790,10 @@ def enough(draws: Iterable[Rows], firsts: Sequence[pd.DataFrame]) -> tuple[list[
     names = [str(name) for name in firsts[0].columns]
     fine = np.ones(len(names), dtype=bool)
     for rows, first in zip(draws, firsts, strict=True):
-        left = rows.data["event"].to_numpy() > 0
-        served = first.to_numpy(dtype=float) < rows.data["time"].to_numpy()[:, None]
-        for side in (served, ~served):
-            fine &= (side.sum(axis=0) * left.mean() >= LEAST) & ((side & left[:, None]).sum(axis=0) >= FEWEST)
+        departed = rows.data["event"].to_numpy() > 0
+        had_service = first.to_numpy(dtype=float) < rows.data["time"].to_numpy()[:, None]
+        for side in (had_service, ~had_service):
+            fine &= (side.sum(axis=0) * departed.mean() >= LEAST) & ((side & departed[:, None]).sum(axis=0) >= FEWEST)
     return [n for n, f in zip(names, fine, strict=True) if f], [n for n, f in zip(names, fine, strict=True) if not f]
 
 
@@ -869,59 +916,59 @@ def fit_models(
     unknown = [name for name in only or () if name not in models]
     if unknown:
         raise ValueError(f"only: {', '.join(unknown)} is no model; they are {', '.join(models)}.")
-    made = [fitted(name) for name, fitted in models.items() if only is None or name in only]
-    parts = zip(*made, strict=True)
+    results = [fitted(name) for name, fitted in models.items() if only is None or name in only]
+    parts = zip(*results, strict=True)
     tables = [pd.concat([part for part in each if len(part)] or [each[0]], ignore_index=True) for each in parts]
     return Models(*tables)
 
 
 # ── the models ───────────────────────────────────────────────────────────────────────────────────────────
 def _cox(model: str, frames: Sequence[pd.DataFrame], cause: int | None):
-    left = [(f["cause"].to_numpy() > 0) if cause is None else (f["cause"].to_numpy() == cause) for f in frames]
-    terms = terms_of(frames, left)
-    if not _possible(left, terms):
-        return _nothing(model, frames, left, "too_few_exits")
-    draws = matrix_rows(frames, left, terms)
+    departed = [(f["cause"].to_numpy() > 0) if cause is None else (f["cause"].to_numpy() == cause) for f in frames]
+    terms = terms_of(frames, departed)
+    if not _possible(departed, terms):
+        return _nothing(model, frames, departed, "too_few_exits")
+    draws = matrix_rows(frames, departed, terms)
     fitted = over_draws("cox", draws, terms.columns)
     if fitted.fault:
-        return _nothing(model, frames, left, "not_estimable", fitted.fault)
+        return _nothing(model, frames, departed, "not_estimable", fitted.fault)
     tests = tests_of(model, fitted)
     actions = actions_of(tests, draws, terms.columns)
     if {"split_at_12", "stratified"} & set(actions.values()):
         rows, columns, strata = acted(draws, terms.columns, actions)
         again = over_draws("cox", rows, columns, strata=[REGION, *strata]) if columns else fitted
-        # where the second fit cannot be had, the first one stands and is said to be an average
+        # where the second fit fails, the first is kept, with the note that it is an average
         if again.fault or not columns:
             actions = dict.fromkeys(actions, "average_effect")
         else:
             fitted = again
     tests["action"] = tests["term"].map(actions).fillna("none")
-    return _tables(model, frames, left, fitted, terms, tests, actions)
+    return _tables(model, frames, departed, fitted, terms, tests, actions)
 
 
 def _subdistribution(model: str, frames: Sequence[pd.DataFrame], cause: int):
-    left = [f["cause"].to_numpy() == cause for f in frames]
-    terms = terms_of(frames, left, (*TERMS, REGION))
-    if not _possible(left, terms):
-        return _nothing(model, frames, left, "too_few_exits")
+    departed = [f["cause"].to_numpy() == cause for f in frames]
+    terms = terms_of(frames, departed, (*TERMS, REGION))
+    if not _possible(departed, terms):
+        return _nothing(model, frames, departed, "too_few_exits")
     draws = matrix_rows(frames, [f["cause"].to_numpy() for f in frames], terms)
     fitted = over_draws("subdistribution", draws, terms.columns, cause=cause)
     if fitted.fault:
-        return _nothing(model, frames, left, "not_estimable", fitted.fault)
+        return _nothing(model, frames, departed, "not_estimable", fitted.fault)
     tests = tests_of(model, fitted)
     failing = tests.loc[tests["adjusted_p"].lt(LEVEL) & tests["term"].ne("GLOBAL"), "term"]
     actions = dict.fromkeys(failing, "average_effect")
     tests["action"] = tests["term"].map(actions).fillna("none")
-    return _tables(model, frames, left, fitted, terms, tests, actions)
+    return _tables(model, frames, departed, fitted, terms, tests, actions)
 
 
 def _discrete(frames: Sequence[pd.DataFrame], services: pd.DataFrame | None):
     model = "discrete"
-    left = [f["cause"].to_numpy() > 0 for f in frames]
-    terms = terms_of(frames, left, (*TERMS, REGION))
-    if not _possible(left, terms):
-        return _nothing(model, frames, left, "too_few_exits")
-    draws, columns = matrix_rows(frames, left, terms), terms.columns
+    departed = [f["cause"].to_numpy() > 0 for f in frames]
+    terms = terms_of(frames, departed, (*TERMS, REGION))
+    if not _possible(departed, terms):
+        return _nothing(model, frames, departed, "too_few_exits")
+    draws, columns = matrix_rows(frames, departed, terms), terms.columns
     few: list[str] = []
     if services is not None:
         firsts = [first_months(frame, services) for frame in frames]
@@ -930,21 +977,26 @@ def _discrete(frames: Sequence[pd.DataFrame], services: pd.DataFrame | None):
         columns = (*columns, *service_terms(names))
     fitted = over_draws("discrete", draws, columns)
     if fitted.fault:
-        return _nothing(model, frames, left, "not_estimable", fitted.fault)
+        return _nothing(model, frames, departed, "not_estimable", fitted.fault)
     added = pd.DataFrame({"term": SERVICE, "level": few, "note": "too_few_exits"})
     terms = Terms(terms.columns, terms.labels, pd.concat([terms.left, added], ignore_index=True))
-    return _tables(model, frames, left, fitted, terms, pd.DataFrame(columns=TESTS), {})
+    return _tables(model, frames, departed, fitted, terms, pd.DataFrame(columns=TESTS), {})
 
 
-def _possible(left: Sequence[np.ndarray], terms: Terms) -> bool:
-    return min(int(gone.sum()) for gone in left) >= LEAST and any(c.term != REGION for c in terms.columns)
+def _possible(departed: Sequence[np.ndarray], terms: Terms) -> bool:
+    return min(int(gone.sum()) for gone in departed) >= LEAST and any(c.term != REGION for c in terms.columns)
 
 
 # ── their tables ─────────────────────────────────────────────────────────────────────────────────────────
 def _tables(
-    model: str, frames: Sequence[pd.DataFrame], left: Sequence[np.ndarray], fitted: Joined, terms: Terms,
-    tests: pd.DataFrame, actions: dict[str, str],
-):  # fmt: skip
+    model: str,
+    frames: Sequence[pd.DataFrame],
+    departed: Sequence[np.ndarray],
+    fitted: Joined,
+    terms: Terms,
+    tests: pd.DataFrame,
+    actions: dict[str, str],
+):
     table = fitted.table.copy()
     table.insert(0, "model", model)
     for field in ("term", "level", "from_month", "to_month"):
@@ -955,13 +1007,17 @@ def _tables(
     table["note"] = [_note(column, actions) for column in fitted.columns]
     table["reading"] = _readings(model, table)
     stratified = [term for term, action in actions.items() if action == "stratified"]
-    said = pd.concat([
-        terms.left, pd.DataFrame({"term": stratified, "level": None, "note": "stratified"}),
-    ], ignore_index=True)  # fmt: skip
-    said = said[said["term"].ne(REGION)].assign(model=model)
-    table = pd.concat([table, said], ignore_index=True) if len(said) else table
+    coefficients = pd.concat(
+        [
+            terms.left,
+            pd.DataFrame({"term": stratified, "level": None, "note": "stratified"}),
+        ],
+        ignore_index=True,
+    )
+    coefficients = coefficients[coefficients["term"].ne(REGION)].assign(model=model)
+    table = pd.concat([table, coefficients], ignore_index=True) if len(coefficients) else table
     table["reference"] = table["term"].map(_references(terms))
-    return _shaped(table), tests[list(TESTS)], _fit_row(model, frames, left, len(fitted.columns), None, None)
+    return _shaped(table), tests[list(TESTS)], _fit_row(model, frames, departed, len(fitted.columns), None, None)
 
 
 def _note(column: Term, actions: dict[str, str]) -> str | None:
@@ -981,21 +1037,21 @@ def _readings(model: str, table: pd.DataFrame) -> np.ndarray:
 
 def _references(terms: Terms) -> dict[str, str]:
     """The level of each term that has no coefficient; of a service, not having received it."""
-    found = {SERVICE: "not_received"}
+    references = {SERVICE: "not_received"}
     for term in dict.fromkeys(column.term for column in terms.columns):
-        own = {column.level for column in terms.columns if column.term == term}
-        found[term] = next(iter(sorted(set(terms.labels[0][term].unique()) - own)), "")
-    return found
+        levels = {column.level for column in terms.columns if column.term == term}
+        references[term] = next(iter(sorted(set(terms.labels[0][term].unique()) - levels)), "")
+    return references
 
 
-def _nothing(model: str, frames, left, note: str, detail: str | None = None):
+def _nothing(model: str, frames, departed, note: str, detail: str | None = None):
     """A model that cannot be: one row that says so."""
     detail = detail or (
         f"A model needs {LEAST} exits in every draw and {PER_COEFFICIENT} for each coefficient: "
-        f"the fewest are {min((int(gone.sum()) for gone in left), default=0)}."
+        f"the fewest are {min((int(gone.sum()) for gone in departed), default=0)}."
     )
     row = pd.DataFrame({"model": [model], "term": [None], "level": [None], "note": [note]})
-    return _shaped(row), pd.DataFrame(columns=TESTS), _fit_row(model, frames, left, 0, note, detail)
+    return _shaped(row), pd.DataFrame(columns=TESTS), _fit_row(model, frames, departed, 0, note, detail)
 
 
 def _shaped(table: pd.DataFrame) -> pd.DataFrame:
@@ -1007,12 +1063,19 @@ def _shaped(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _fit_row(model: str, frames, left, n_coefficients: int, note: str | None, detail: str | None) -> pd.DataFrame:
-    return pd.DataFrame({
-        "model": [model], "n_stays": [len(frames[0])], "n_households": [frames[0]["household_id"].nunique()],
-        "n_events": [float(np.mean([gone.sum() for gone in left]))], "n_coefficients": [n_coefficients],
-        "draws": [len(frames)], "note": [note], "detail": [detail],
-    })[list(FITS)]  # fmt: skip
+def _fit_row(model: str, frames, departed, n_coefficients: int, note: str | None, detail: str | None) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": [model],
+            "n_stays": [len(frames[0])],
+            "n_households": [frames[0]["household_id"].nunique()],
+            "n_events": [float(np.mean([gone.sum() for gone in departed]))],
+            "n_coefficients": [n_coefficients],
+            "draws": [len(frames)],
+            "note": [note],
+            "detail": [detail],
+        }
+    )[list(FITS)]
 
 
 __all__ = ["Models", "fit_models", "services_in_stays"]

@@ -60,7 +60,7 @@ ADDRESS = ["file", "sheet", "row"]
 
 
 @dataclass(frozen=True)
-class Given:
+class Inputs:
     """
     What the measures are made of.
 
@@ -88,17 +88,17 @@ class Given:
         """The tables that the build has not."""
         return tuple(name for name in READ if name not in (*NEEDED, *self.more))
 
-    def of_records(self, found: pd.DataFrame) -> pd.Series:
+    def of_records(self, rows: pd.DataFrame) -> pd.Series:
         """Whose the records at some addresses are; missing where there is none (of somebody left out by request)."""
-        near = self.records.loc[self.records["file"].isin(found["file"].unique()), [*ADDRESS, "organisation_id"]]
-        return found[ADDRESS].merge(near, on=ADDRESS, how="left")["organisation_id"].set_axis(found.index)
+        near = self.records.loc[self.records["file"].isin(rows["file"].unique()), [*ADDRESS, "organisation_id"]]
+        return rows[ADDRESS].merge(near, on=ADDRESS, how="left")["organisation_id"].set_axis(rows.index)
 
-    def of_rows(self, found: pd.DataFrame) -> pd.Series:
+    def of_rows(self, rows: pd.DataFrame) -> pd.Series:
         """Whose the rows at some addresses are: of the record's organisation, else of the one that sent the file."""
-        return tables.first_known(self.of_records(found), found["file"].map(self.files.set_index("file")["owner"]))
+        return tables.first_known(self.of_records(rows), rows["file"].map(self.files.set_index("file")["owner"]))
 
 
-def read_given(derived: Path) -> Given:
+def read_inputs(derived: Path) -> Inputs:
     """
     From the folder of a build.
 
@@ -109,24 +109,24 @@ def read_given(derived: Path) -> Given:
     """
     import pyarrow as pa
 
-    derived, found = Path(derived), {}
+    derived, frames = Path(derived), {}
     for name, columns in READ.items():
         try:
-            found[name] = _read(derived, name, columns)
+            frames[name] = _read(derived, name, columns)
         except (StaleTableError, OSError, pa.ArrowInvalid):
             if name in NEEDED:
                 raise
     notes = tables.read_metadata(tables.RECORDS, derived)
-    return given(found, pd.Timestamp(notes["cutoff"]) if "cutoff" in notes else None)
+    return inputs(frames, pd.Timestamp(notes["cutoff"]) if "cutoff" in notes else None)
 
 
-def given(found: Mapping[str, pd.DataFrame], cutoff: pd.Timestamp | None = None) -> Given:
+def inputs(frames: Mapping[str, pd.DataFrame], cutoff: pd.Timestamp | None = None) -> Inputs:
     """From tables at hand; without a cut-off, the last deposit is the last day."""
-    records, files = found["records"], found["files"]
-    more = {name: frame for name, frame in found.items() if name not in NEEDED}
+    records, files = frames["records"], frames["files"]
+    more = {name: frame for name, frame in frames.items() if name not in NEEDED}
     records = _with_dossiers(records, more.get("persons"))
     last = records["deposit_date"].max() if cutoff is None else cutoff
-    return Given(records, _with_owners(files, records, more.get("superseded")), more, last)
+    return Inputs(records, _with_owners(files, records, more.get("superseded")), more, last)
 
 
 def _read(derived: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -140,9 +140,9 @@ def _read(derived: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         raise StaleTableError(
             f"{path} was written by another version of the library: rebuild with `trajectories build`."
         )
-    read = pq.read_table(path, columns=list(columns)).to_pandas()
+    frame = pq.read_table(path, columns=list(columns)).to_pandas()
     part = tables.Table(name, {column: table.columns[column] for column in columns if column in table.columns})
-    return tables.conform(read, part)
+    return tables.conform(frame, part)
 
 
 def _with_dossiers(records: pd.DataFrame, persons: pd.DataFrame | None) -> pd.DataFrame:
@@ -166,18 +166,20 @@ def _with_owners(files: pd.DataFrame, records: pd.DataFrame, superseded: pd.Data
     most = counts.sort_values("n", ascending=False, kind="stable").drop_duplicates("file")
     most = files["file"].map(most.set_index("file")["organisation_id"])
     has = pd.MultiIndex.from_frame(counts[["file", "organisation_id"]])
-    said = pd.MultiIndex.from_arrays([files["file"], named["organisation_id"]]).isin(has)
-    owner = named["organisation_id"].where(said | most.isna(), most)
+    name_is_valid = pd.MultiIndex.from_arrays([files["file"], named["organisation_id"]]).isin(has)
+    owner = named["organisation_id"].where(name_is_valid | most.isna(), most)
     if superseded is not None and len(superseded):
-        # a file without a name that says so is of whoever sent the one that replaces it
+        # a file whose name gives no organisation belongs to the sender of the file that replaces it
         by = superseded.drop_duplicates("file").set_index("file")["superseded_by"]
         heir = files["file"].map(by).map(pd.Series(owner.to_numpy(), index=files["file"]))
         owner = owner.where(owner.notna(), heir)
     owner = owner.astype(object).where(owner.notna(), None)
     return files.assign(
-        owner=owner, fiscal_year=named["fiscal_year"], quarter=pd.to_numeric(named["quarter"]).astype("Int64"),
+        owner=owner,
+        fiscal_year=named["fiscal_year"],
+        quarter=pd.to_numeric(named["quarter"]).astype("Int64"),
         deposit_date=pd.to_datetime(named["deposit_date"], errors="coerce"),
-    )  # fmt: skip
+    )
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -208,8 +210,8 @@ def counted(flag: pd.Series, organisation: pd.Series, measure: str, key: str | N
     1               B  0   1
     """
     grouped = flag.astype("int64").groupby(organisation.astype(object)).agg(n="sum", of="size")
-    found = grouped.rename_axis("organisation_id").reset_index()
-    return found.assign(measure=measure, key=key, column=None)[MEASURES]
+    counts = grouped.rename_axis("organisation_id").reset_index()
+    return counts.assign(measure=measure, key=key, column=None)[MEASURES]
 
 
 def where(rows: pd.DataFrame, measure: str, key: str | None = None) -> pd.DataFrame:
@@ -223,9 +225,9 @@ def where(rows: pd.DataFrame, measure: str, key: str | None = None) -> pd.DataFr
 def joined(frames: Iterable[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """Frames of one shape one under the other; none gives an empty one."""
     frames = [frame for frame in frames if len(frame)]
-    found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     texts = [name for name in columns if name not in ("n", "of", "row", "n_rows")]
-    return found[columns].astype(dict.fromkeys(texts, object)).pipe(lambda f: f.where(f.notna(), None))
+    return table[columns].astype(dict.fromkeys(texts, object)).pipe(lambda f: f.where(f.notna(), None))
 
 
 def with_medians(measures: pd.DataFrame, zone: pd.Series) -> pd.DataFrame:
@@ -237,12 +239,12 @@ def with_medians(measures: pd.DataFrame, zone: pd.Series) -> pd.DataFrame:
     """
     share = measures["n"].astype(float) / measures["of"].astype(float).where(measures["of"].astype(float) > 0)
     measures = measures.assign(share=share, median=np.nan, zone=measures["organisation_id"].map(zone))
-    known = measures[measures["share"].notna() & measures["zone"].isin(["metropole", "region"])]
+    measured = measures[measures["share"].notna() & measures["zone"].isin(["metropole", "region"])]
     median = measures["median"].to_numpy(copy=True)
-    for at in known.groupby(["measure", "key", "column", "zone"], dropna=False).indices.values():
-        shares = known["share"].to_numpy()[at]
+    for at in measured.groupby(["measure", "key", "column", "zone"], dropna=False).indices.values():
+        shares = measured["share"].to_numpy()[at]
         if len(at) > MEDIAN_OF:
-            median[known.index.to_numpy()[at]] = [np.median(np.delete(shares, one)) for one in range(len(at))]
+            median[measured.index.to_numpy()[at]] = [np.median(np.delete(shares, one)) for one in range(len(at))]
     return measures.assign(median=median).drop(columns="zone")
 
 
@@ -266,7 +268,7 @@ THRESHOLDS = {
     # hearsay alone, and the estimate rests on how that works
     FOLLOW_UP: ("contact_not_made", 0.10, 0.30),
     # one quarter late or missing in five years is an accident; from one in six on, whole cohorts are entered late, and
-    # who left in between was never there
+    # a departure in between does not count
     DEPOSITS: ("quarter", 0.05, 0.16),
     # without a municipality there is neither zone nor region: the row says that somebody lives somewhere. Two in a
     # hundred are homonyms and typing slips; one in ten moves a region's counts more than their rounding does
@@ -321,13 +323,13 @@ def levels(measures: pd.DataFrame, organisations: pd.Series) -> pd.DataFrame:
     >>> levels(one, pd.Series(["A"])).query("subject == 'dates'")["level"].item()
     'watch'
     """
-    found = []
+    parts = []
     for subject, (measure, watch, mend) in THRESHOLDS.items():
         rows = measures[measures["measure"].eq(measure)].set_index("organisation_id")
         rows = rows[["n", "of", "share"]].reindex(organisations.to_numpy()).rename_axis("organisation_id").reset_index()
         level = [level_of(share, watch, mend) for share in rows["share"]]
-        found.append(rows.assign(subject=subject, level=level, at=list(THRESHOLDS).index(subject)))
-    joined = pd.concat(found, ignore_index=True).sort_values(["organisation_id", "at"], ignore_index=True)
+        parts.append(rows.assign(subject=subject, level=level, at=list(THRESHOLDS).index(subject)))
+    joined = pd.concat(parts, ignore_index=True).sort_values(["organisation_id", "at"], ignore_index=True)
     return joined[["organisation_id", "subject", "level", "n", "of", "share"]]
 
 
@@ -348,43 +350,45 @@ _MOST_WORDS = 5
 SET_ASIDE, CELL, PLACE, TYPED = "set_aside", "cell", "place", ["organisation_id", "key", "value", "n"]
 
 
-def set_aside(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+def set_aside(inputs: Inputs) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     """Rows in quarantine by reason: measures (of the rows read of the organisation) and places."""
-    found = given.more.get("quarantine")
-    if found is None or found.empty:
+    quarantined = inputs.more.get("quarantine")
+    if quarantined is None or quarantined.empty:
         return [], []
-    found = found.assign(organisation_id=given.of_rows(found), key=found["reason"], measure=SET_ASIDE, column=None)
-    read = given.files.groupby("owner")["n_read"].sum()
-    rows = found.groupby(KEYS, dropna=False).size().rename("n").reset_index()
+    quarantined = quarantined.assign(
+        organisation_id=inputs.of_rows(quarantined), key=quarantined["reason"], measure=SET_ASIDE, column=None
+    )
+    read = inputs.files.groupby("owner")["n_read"].sum()
+    rows = quarantined.groupby(KEYS, dropna=False).size().rename("n").reset_index()
     rows["of"] = rows["organisation_id"].map(read).fillna(0).astype("int64")
-    return [rows[MEASURES]], [where(found[~found["key"].isin(HARMLESS)], SET_ASIDE)]
+    return [rows[MEASURES]], [where(quarantined[~quarantined["key"].isin(HARMLESS)], SET_ASIDE)]
 
 
-def cells(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+def cells(inputs: Inputs) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     """Cells by reason and column: measures (of the accepted rows of the organisation) and places."""
-    found = given.more.get("issues")
-    if found is None or found.empty:
+    issues = inputs.more.get("issues")
+    if issues is None or issues.empty:
         return [], []
-    found = found.assign(organisation_id=given.of_rows(found), key=found["reason"])
-    of_files = found["reason"].isin([code for code, reason in reasons().items() if reason.kind == FILE])
-    # a row that is no record any more is of somebody who asked to be left out
-    found = found[of_files | given.of_records(found).notna()]
-    names = _name_words(given.records)
+    issues = issues.assign(organisation_id=inputs.of_rows(issues), key=issues["reason"])
+    of_files = issues["reason"].isin([code for code, reason in reasons().items() if reason.kind == FILE])
+    # a row without a record is of a person who asked to be left out
+    issues = issues[of_files | inputs.of_records(issues).notna()]
+    names = _name_words(inputs.records)
     # what is not read is named by its header as it was typed
-    typed = found.loc[of_files, "column"].dropna().unique()
+    typed = issues.loc[of_files, "column"].dropna().unique()
     hidden = [header for header in typed if not may_be_shown(header, names)]
-    found["column"] = found["column"].where(~(of_files & found["column"].isin(hidden)), None)
-    found["measure"] = found["key"].isin(PLACE_REASONS).map({True: PLACE, False: CELL})
-    accepted = given.records.groupby("organisation_id").size()
-    rows = found.groupby(KEYS, dropna=False).size().rename("n").reset_index()
+    issues["column"] = issues["column"].where(~(of_files & issues["column"].isin(hidden)), None)
+    issues["measure"] = issues["key"].isin(PLACE_REASONS).map({True: PLACE, False: CELL})
+    accepted = inputs.records.groupby("organisation_id").size()
+    rows = issues.groupby(KEYS, dropna=False).size().rename("n").reset_index()
     rows["of"] = rows["organisation_id"].map(accepted).fillna(0).astype("int64")
-    places = [where(part, measure) for measure, part in found.groupby("measure")]
+    places = [where(part, measure) for measure, part in issues.groupby("measure")]
     return [rows[MEASURES]], places
 
 
-def unsettled_places(given: Given) -> list[pd.DataFrame]:
+def unsettled_places(inputs: Inputs) -> list[pd.DataFrame]:
     """Rows whose residence, or whose destination where they name one, is no municipality (of the rows accepted)."""
-    records = given.records
+    records = inputs.records
     blank = records["residence_code"].isna() & ~records["residence_zone"].eq("outside_quebec")
     blank &= records["residence_match"].notna()
     for column in ("destination", "exit_destination"):
@@ -393,9 +397,9 @@ def unsettled_places(given: Given) -> list[pd.DataFrame]:
     return [counted(blank, records["organisation_id"], "no_municipality")]
 
 
-def doubtful_dates(given: Given) -> list[pd.DataFrame]:
+def doubtful_dates(inputs: Inputs) -> list[pd.DataFrame]:
     """Rows with a date that cannot be read or that contradicts another, and rows set aside without one."""
-    issues, quarantine = given.more.get("issues"), given.more.get("quarantine")
+    issues, quarantine = inputs.more.get("issues"), inputs.more.get("quarantine")
     if issues is None:
         return []
     of_dates = {code for code, reason in reasons().items() if reason.kind == "order"} - {"impossible_value"}
@@ -404,23 +408,23 @@ def doubtful_dates(given: Given) -> list[pd.DataFrame]:
     rows = issues.loc[issues["reason"].isin(of_dates.union(_DATES)) | failed, ADDRESS].drop_duplicates()
     if quarantine is not None:
         rows = pd.concat([rows, quarantine.loc[quarantine["reason"].eq("no_date_no_place"), ADDRESS]])
-    n = rows.groupby(given.of_rows(rows)).size() if len(rows) else pd.Series(dtype="int64")
-    found = given.records.groupby("organisation_id").size().rename("of").reset_index()
-    found["n"] = found["organisation_id"].map(n).fillna(0).astype("int64")
-    return [found.assign(measure="doubtful_date", key=None, column=None)[MEASURES]]
+    n = rows.groupby(inputs.of_rows(rows)).size() if len(rows) else pd.Series(dtype="int64")
+    totals = inputs.records.groupby("organisation_id").size().rename("of").reset_index()
+    totals["n"] = totals["organisation_id"].map(n).fillna(0).astype("int64")
+    return [totals.assign(measure="doubtful_date", key=None, column=None)[MEASURES]]
 
 
-def typed_places(given: Given) -> pd.DataFrame:
+def typed_places(inputs: Inputs) -> pd.DataFrame:
     """organisation_id, key (the reason), value (what was typed), n; the most frequent first, some values left out."""
-    issues = given.more.get("issues")
+    issues = inputs.more.get("issues")
     if issues is None or issues.empty:
         return pd.DataFrame(columns=TYPED)
-    found = issues[issues["reason"].isin(PLACE_REASONS) & issues["value"].notna()]
-    found = found.assign(organisation_id=given.of_records(found), key=found["reason"])
-    names = _name_words(given.records)
-    said = {value: may_be_shown(value, names) for value in found["value"].unique()}
-    found = found[found["value"].map(said).astype(bool)]
-    rows = found.groupby(["organisation_id", "key", "value"]).size().rename("n").reset_index()
+    place_issues = issues[issues["reason"].isin(PLACE_REASONS) & issues["value"].notna()]
+    place_issues = place_issues.assign(organisation_id=inputs.of_records(place_issues), key=place_issues["reason"])
+    names = _name_words(inputs.records)
+    shown_texts = {value: may_be_shown(value, names) for value in place_issues["value"].unique()}
+    place_issues = place_issues[place_issues["value"].map(shown_texts).astype(bool)]
+    rows = place_issues.groupby(["organisation_id", "key", "value"]).size().rename("n").reset_index()
     return rows.sort_values(["organisation_id", "key", "n", "value"], ascending=[True, True, False, True])[TYPED]
 
 
@@ -462,29 +466,35 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def blank_cells(given: Given) -> list[pd.DataFrame]:
+def blank_cells(inputs: Inputs) -> list[pd.DataFrame]:
     """Per organisation and column, the rows that lack it, of those that should have it."""
-    records = given.records
-    asked = _asked(records)
+    records = inputs.records
+    is_asked = _asked(records)
     return [
-        counted(records.loc[asked[name], typed].isna(), records.loc[asked[name], "organisation_id"], FILLED, name)
+        counted(records.loc[is_asked[name], typed].isna(), records.loc[is_asked[name], "organisation_id"], FILLED, name)
         for name, typed in COLUMNS.items()
-        if asked[name].any()
+        if is_asked[name].any()
     ]
 
 
 def _asked(records: pd.DataFrame) -> dict[str, pd.Series]:
-    """Which rows should have a column: all, or those that tell of what the column is about."""
+    """Which rows should have a value in a column: all, or those that report its subject."""
     every = pd.Series(True, index=records.index)
     status, departs = records["follow_up_status"], is_departure(records)
     settles = (records["destination"].notna() | records["establishment_date_latest"].notna()) & ~departs
     follows = status.notna() | records["follow_up_date_latest"].notna()
     serves = records["service"].notna() & ~follows & ~departs
-    own = {
-        "service_date": serves, "destination": settles, "establishment_date": settles, "follow_up_status": follows,
-        "follow_up_date": follows, "exit_date": departs, "exit_destination": departs, "exit_reason": departs,
-    }  # fmt: skip
-    return {name: own.get(name, every) for name in COLUMNS}
+    conditions = {
+        "service_date": serves,
+        "destination": settles,
+        "establishment_date": settles,
+        "follow_up_status": follows,
+        "follow_up_date": follows,
+        "exit_date": departs,
+        "exit_destination": departs,
+        "exit_reason": departs,
+    }
+    return {name: conditions.get(name, every) for name in COLUMNS}
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -499,11 +509,15 @@ LATE_TOLD_MONTHS = 6.0
 # horizon).
 MET_WITHIN_DAYS = 90
 DUE, UNREACHED, TOLD_LATE, LEFT_LATE, UNMET = (
-    "contact_not_made", "not_reached", "establishment_told_late", "departure_told_late", "not_met",
-)  # fmt: skip
+    "contact_not_made",
+    "not_reached",
+    "establishment_told_late",
+    "departure_told_late",
+    "not_met",
+)
 
 
-def contacts(given: Given, study: Study) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+def contacts(inputs: Inputs, study: Study) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     """
     Contacts due after an establishment that an organisation of the regions told of, and those that it did not attempt.
 
@@ -511,17 +525,17 @@ def contacts(given: Given, study: Study) -> tuple[list[pd.DataFrame], list[pd.Da
     had not left by then as far as it says. It is made by any attempt from a month before it until a month before the
     next one: a late call is a call. One that was made counts as due.
     """
-    records = given.records
+    records = inputs.records
     rows = records[records["organisation_zone"].eq(REGION)]
     settled = rows[rows["establishment_date_latest"].notna()].sort_values("establishment_date_latest", kind="stable")
     settled = settled.drop_duplicates("dossier")[["dossier", "organisation_id", "establishment_date_latest", *ADDRESS]]
     if settled.empty:
         return [], []
-    last = quarter_ends(rows).groupby(rows["organisation_id"]).max().clip(upper=given.cutoff)
+    last = quarter_ends(rows).groupby(rows["organisation_id"]).max().clip(upper=inputs.cutoff)
     until = settled["organisation_id"].map(last)
     gone = rows[is_departure(rows)]
-    left = gone["exit_date_latest"].fillna(gone["follow_up_date_latest"]).fillna(filed(gone, given.cutoff))
-    until = np.fmin(until, settled["dossier"].map(left.groupby(gone["dossier"]).min()))
+    gone_on = gone["exit_date_latest"].fillna(gone["follow_up_date_latest"]).fillna(filed(gone, inputs.cutoff))
+    until = np.fmin(until, settled["dossier"].map(gone_on.groupby(gone["dossier"]).min()))
     months = pd.Series(months_between(settled["establishment_date_latest"], until), index=settled.index)
 
     tried = rows.loc[rows["follow_up_status"].notna(), ["dossier", "follow_up_date_latest", "deposit_date"]]
@@ -531,11 +545,11 @@ def contacts(given: Given, study: Study) -> tuple[list[pd.DataFrame], list[pd.Da
     due_at = np.array(study.follow_up_months, dtype=float)
     slot = np.searchsorted(due_at - SLACK_MONTHS, at, side="right") - 1
     # one number for a dossier and a contact of it
-    made = tried["dossier"].to_numpy() * len(due_at) + slot
-    made = made[slot >= 0]
+    attempt_codes = tried["dossier"].to_numpy() * len(due_at) + slot
+    attempt_codes = attempt_codes[slot >= 0]
     parts = []
-    for one, month in enumerate(due_at):
-        done = np.isin(settled["dossier"].to_numpy() * len(due_at) + one, made)
+    for due_index, month in enumerate(due_at):
+        done = np.isin(settled["dossier"].to_numpy() * len(due_at) + due_index, attempt_codes)
         parts.append(settled.assign(missed=~done)[done | (months >= month + SLACK_MONTHS)])
     due = pd.concat(parts)
     return [counted(due["missed"], due["organisation_id"], DUE)], [
@@ -543,15 +557,15 @@ def contacts(given: Given, study: Study) -> tuple[list[pd.DataFrame], list[pd.Da
     ]
 
 
-def unreached(given: Given) -> list[pd.DataFrame]:
+def unreached(inputs: Inputs) -> list[pd.DataFrame]:
     """Contacts that reached nobody, of those attempted."""
-    rows = given.records[given.records["follow_up_status"].notna()]
+    rows = inputs.records[inputs.records["follow_up_status"].notna()]
     return [counted(rows["follow_up_status"].eq(NOT_REACHED), rows["organisation_id"], UNREACHED)]
 
 
-def late_news(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+def late_news(inputs: Inputs) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     """Establishments and departures since its first quarter that were first told more than `LATE_TOLD_MONTHS` after."""
-    records = given.records
+    records = inputs.records
     begun = quarter_ends(records).groupby(records["organisation_id"]).min()
     begun = pd.Series(add_months(begun, np.full(len(begun), -3)), index=begun.index).astype("datetime64[ns]")
     measures, places = [], []
@@ -560,7 +574,7 @@ def late_news(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
         (LEFT_LATE, is_departure(records) & records["exit_date_latest"].notna(), "exit_date_latest"),
     ):
         rows = records[chosen & (records[date] > records["organisation_id"].map(begun))]
-        rows = rows.assign(told=filed(rows, given.cutoff)).sort_values("told", kind="stable")
+        rows = rows.assign(told=filed(rows, inputs.cutoff)).sort_values("told", kind="stable")
         rows = rows.drop_duplicates("dossier")
         late = pd.Series(months_between(rows[date], rows["told"]) > LATE_TOLD_MONTHS, index=rows.index)
         measures.append(counted(late, rows["organisation_id"], measure))
@@ -568,21 +582,21 @@ def late_news(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     return measures, places
 
 
-def transfers(given: Given) -> list[pd.DataFrame]:
+def transfers(inputs: Inputs) -> list[pd.DataFrame]:
     """
     Persons whose establishment an organisation of the metropole announced, and whom none of the regions ever met.
 
     Of those settled `MET_WITHIN_DAYS` or more before the cut-off. A failed call and a departure heard of are no
     meeting.
     """
-    records = given.records
+    records = inputs.records
     if records["person_id"].isna().all():
         return []
     rows = records[records["organisation_zone"].eq(METROPOLE) & records["establishment_date_latest"].notna()]
-    rows = rows[rows["establishment_date_latest"] <= given.cutoff - pd.Timedelta(days=MET_WITHIN_DAYS)]
+    rows = rows[rows["establishment_date_latest"] <= inputs.cutoff - pd.Timedelta(days=MET_WITHIN_DAYS)]
     rows = rows.drop_duplicates(["organisation_id", "person_id"])
-    there = records["organisation_zone"].eq(REGION) & ~records["follow_up_status"].isin([NOT_REACHED, LEFT])
-    met = records.loc[there & ~is_departure(records), "person_id"]
+    regional = records["organisation_zone"].eq(REGION) & ~records["follow_up_status"].isin([NOT_REACHED, LEFT])
+    met = records.loc[regional & ~is_departure(records), "person_id"]
     return [counted(~rows["person_id"].isin(met), rows["organisation_id"], UNMET)]
 
 
@@ -599,7 +613,7 @@ COUNTS = ("n_read", "n_accepted", "n_quarantined", "n_superseded", "n_duplicate"
 QUARTERS = ["organisation_id", "fiscal_year", "quarter", "state", "days"]
 
 
-def organisations(given: Given) -> pd.DataFrame:
+def organisations(inputs: Inputs) -> pd.DataFrame:
     """
     Who reports, by code: what was received of each.
 
@@ -610,32 +624,32 @@ def organisations(given: Given) -> pd.DataFrame:
         n_duplicate, n_of_others (accepted rows of its files that name another organisation), n_elsewhere (its rows in
         files that others sent), n_dossiers, first and last (the last day of the first and of the last quarter).
     """
-    records, files = given.records, given.files
+    records, files = inputs.records, inputs.files
     owned = files[files["owner"].notna()]
     codes = pd.Index(pd.unique(pd.concat([records["organisation_id"], owned["owner"]], ignore_index=True)))
-    found = pd.DataFrame(index=codes.sort_values().rename("organisation_id"))
+    table = pd.DataFrame(index=codes.sort_values().rename("organisation_id"))
     by_code = records.groupby("organisation_id")
-    found["name"] = _most_typed(records, "organisation")
-    found["zone"] = _most_typed(records, "organisation_zone")
+    table["name"] = _most_typed(records, "organisation")
+    table["zone"] = _most_typed(records, "organisation_zone")
     sent = owned.groupby("owner")
-    found["n_files"] = sent.size()
-    found["n_unreadable"] = owned["status"].eq("unreadable").groupby(owned["owner"]).sum()
-    found[list(COUNTS)] = sent[list(COUNTS)].sum()
-    own = records["file"].map(files.set_index("file")["owner"])
-    away = own.ne(records["organisation_id"])
-    found["n_of_others"] = records[away].groupby(own[away]).size()
-    found["n_elsewhere"] = records[away].groupby("organisation_id").size()
-    found["n_dossiers"] = by_code["dossier"].nunique()
-    ends = _told(given).groupby("organisation_id")["end"]
-    found["first"], found["last"] = ends.min(), ends.max()
-    numbers = [name for name in found if name.startswith("n_")]
-    found[numbers] = found[numbers].fillna(0).astype("int64")
+    table["n_files"] = sent.size()
+    table["n_unreadable"] = owned["status"].eq("unreadable").groupby(owned["owner"]).sum()
+    table[list(COUNTS)] = sent[list(COUNTS)].sum()
+    is_own = records["file"].map(files.set_index("file")["owner"])
+    away = is_own.ne(records["organisation_id"])
+    table["n_of_others"] = records[away].groupby(is_own[away]).size()
+    table["n_elsewhere"] = records[away].groupby("organisation_id").size()
+    table["n_dossiers"] = by_code["dossier"].nunique()
+    ends = _told(inputs).groupby("organisation_id")["end"]
+    table["first"], table["last"] = ends.min(), ends.max()
+    numbers = [name for name in table if name.startswith("n_")]
+    table[numbers] = table[numbers].fillna(0).astype("int64")
     for text in ("name", "zone"):
-        found[text] = found[text].astype(object).where(found[text].notna(), None)
-    return found.reset_index()
+        table[text] = table[text].astype(object).where(table[text].notna(), None)
+    return table.reset_index()
 
 
-def quarters(given: Given) -> tuple[pd.DataFrame, pd.DataFrame]:
+def quarters(inputs: Inputs) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     The quarters that are missing or late, and how many were expected.
 
@@ -649,14 +663,14 @@ def quarters(given: Given) -> tuple[pd.DataFrame, pd.DataFrame]:
     expected : DataFrame
         organisation_id, n (missing or late), of (expected).
     """
-    told = _told(given)
-    if told.empty:
+    due = _told(inputs)
+    if due.empty:
         return pd.DataFrame(columns=QUARTERS), pd.DataFrame(columns=["organisation_id", "n", "of"])
-    first = told.groupby("organisation_id")["end"].min()
-    every = pd.date_range(told["end"].min(), told["end"].max(), freq="QE")
+    first = due.groupby("organisation_id")["end"].min()
+    every = pd.date_range(due["end"].min(), due["end"].max(), freq="QE")
     grid = pd.MultiIndex.from_product([first.index, every], names=["organisation_id", "end"]).to_frame(index=False)
     grid = grid[grid["end"] >= grid["organisation_id"].map(first)]
-    grid = grid.merge(told, on=["organisation_id", "end"], how="left", indicator=True)
+    grid = grid.merge(due, on=["organisation_id", "end"], how="left", indicator=True)
     grid["days"] = (grid["received"] - grid["end"]).dt.days
     grid["state"] = np.select([grid["_merge"].eq("left_only"), grid["days"] > LATE_AFTER_DAYS], [MISSING, LATE], "")
     wrong = grid["state"].ne("")
@@ -680,16 +694,16 @@ def fiscal_quarter(end: pd.Timestamp) -> tuple[str, int]:
     return f"{shifted.year}-{shifted.year + 1}", shifted.quarter
 
 
-def _told(given: Given) -> pd.DataFrame:
+def _told(inputs: Inputs) -> pd.DataFrame:
     """Each organisation's quarters of which something was received: their last day, and when the first deposit came."""
-    files = given.files.rename(columns={"owner": "organisation_id"})
+    files = inputs.files.rename(columns={"owner": "organisation_id"})
     files = files[files["organisation_id"].notna() & files["status"].ne("unreadable")]
     columns = ["organisation_id", "fiscal_year", "quarter", "deposit_date"]
-    rows = given.records[columns].drop_duplicates()
+    rows = inputs.records[columns].drop_duplicates()
     rows = pd.concat([rows, files[columns]], ignore_index=True)
     rows = rows.assign(end=quarter_ends(rows)).dropna(subset=["end"])
     # a year that is typed wrong would make everybody's next hundred quarters missing
-    rows = rows[rows["end"] <= given.cutoff + pd.offsets.QuarterEnd(0)]
+    rows = rows[rows["end"] <= inputs.cutoff + pd.offsets.QuarterEnd(0)]
     return rows.groupby(["organisation_id", "end"], sort=True)["deposit_date"].min().rename("received").reset_index()
 
 
@@ -704,15 +718,20 @@ def _most_typed(records: pd.DataFrame, column: str) -> pd.Series:
 # Dossiers too thin to be recognised elsewhere, and statements that were set aside for what another source says.
 
 NO_BIRTH, NO_NAME, THIN, UNDECIDED, CONFLICT, OLD_ADDRESS = (
-    "no_full_birth_date", "no_full_name", "thin_dossier", "undecided_pair", "conflict", "old_address",
-)  # fmt: skip
+    "no_full_birth_date",
+    "no_full_name",
+    "thin_dossier",
+    "undecided_pair",
+    "conflict",
+    "old_address",
+)
 # More likely one person than two, and still not linked.
 LIKELY = 0.5
 
 
-def identities(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+def identities(inputs: Inputs) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     """Dossiers without a full birth date, without a given and a family name, or without either (« thin »)."""
-    records = given.records
+    records = inputs.records
     born = records["birth_date_earliest"].notna()
     born &= records["birth_date_earliest"].eq(records["birth_date_latest"])
     named = records["given_name"].notna() & records["family_name"].notna()
@@ -727,53 +746,56 @@ def identities(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     return measures, [where(first[flag], name) for name, flag in lacks.items()]
 
 
-def undecided(given: Given) -> list[pd.DataFrame]:
+def undecided(inputs: Inputs) -> list[pd.DataFrame]:
     """Dossiers that are likely of a person known elsewhere, without enough to say so (of the organisation's own)."""
-    links = given.more.get("links")
-    if links is None or "persons" not in given.more:
+    links = inputs.more.get("links")
+    if links is None or "persons" not in inputs.more:
         return []
     doubt = links[(links["same"] >= LIKELY) & ~links["decision"].eq("linked")]
     linked = links[links["decision"].eq("linked")]
-    known = set(linked["left_id"]).union(linked["right_id"])
-    ids = set(doubt["left_id"]).union(doubt["right_id"]) - known
-    first = given.records.drop_duplicates("dossier")
+    linked_ids = set(linked["left_id"]).union(linked["right_id"])
+    ids = set(doubt["left_id"]).union(doubt["right_id"]) - linked_ids
+    first = inputs.records.drop_duplicates("dossier")
     return [counted(first["identity_id"].isin(ids), first["organisation_id"], UNDECIDED)]
 
 
-def old_addresses(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+def old_addresses(inputs: Inputs) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     """Rows that print an address of before the person settled, of the organisation's rows with an address since."""
-    seen = given.more.get("observations")
-    if seen is None:
+    observations = inputs.more.get("observations")
+    if observations is None:
         return [], []
-    here = seen["zone"].eq(REGION) & seen["aside"].isna()
-    since = seen[here].groupby("person_id")["latest"].min()
-    seen = seen[seen["kind"].isin(["service", "follow_up"]) & (seen["latest"] > seen["person_id"].map(since))]
+    settled = observations["zone"].eq(REGION) & observations["aside"].isna()
+    since = observations[settled].groupby("person_id")["latest"].min()
+    observations = observations[
+        observations["kind"].isin(["service", "follow_up"])
+        & (observations["latest"] > observations["person_id"].map(since))
+    ]
     columns = ["record_id", *ADDRESS, "organisation_id", "residence_zone"]
-    rows = seen[["record_id", "zone", "aside"]].merge(given.records[columns], on="record_id")
+    rows = observations[["record_id", "zone", "aside"]].merge(inputs.records[columns], on="record_id")
     rows = rows[rows["residence_zone"].isin([METROPOLE, REGION])].drop_duplicates("record_id")
     old = rows["aside"].notna() | (rows["zone"].eq(REGION) & rows["residence_zone"].eq(METROPOLE))
     return [counted(old, rows["organisation_id"], OLD_ADDRESS)], [where(rows[old], OLD_ADDRESS)]
 
 
-def conflicts(given: Given) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+def conflicts(inputs: Inputs) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     """Statements of the organisation that a rule set aside, by rule (of its rows); where, as far as they are found."""
-    found = given.more.get("conflicts")
-    if found is None or found.empty:
+    table = inputs.more.get("conflicts")
+    if table is None or table.empty:
         return [], []
     # « EER01 service 66023 2022-12-30/2022-12-30 »: only the organisation's code may hold spaces (evidence.describe)
-    said = found["said"].str.rsplit(" ", n=3, expand=True)
-    found = found.assign(organisation_id=said[0], kind=said[1], key=found["rule"], column=None, measure=CONFLICT)
-    accepted = given.records.groupby("organisation_id").size()
-    found = found[found["organisation_id"].isin(accepted.index)]
-    rows = found.groupby(KEYS, dropna=False).size().rename("n").reset_index()
+    words = table["said"].str.rsplit(" ", n=3, expand=True)
+    table = table.assign(organisation_id=words[0], kind=words[1], key=table["rule"], column=None, measure=CONFLICT)
+    accepted = inputs.records.groupby("organisation_id").size()
+    table = table[table["organisation_id"].isin(accepted.index)]
+    rows = table.groupby(KEYS, dropna=False).size().rename("n").reset_index()
     rows["of"] = rows["organisation_id"].map(accepted).astype("int64")
-    seen = given.more.get("observations")
-    if seen is None:
+    observations = inputs.more.get("observations")
+    if observations is None:
         return [rows[MEASURES]], []
     by = ["person_id", "organisation_id", "kind", "latest"]
-    seen = seen[seen["person_id"].isin(found["person_id"].unique())]
-    at = found.rename(columns={"date": "latest"}).merge(seen[[*by, "record_id"]], on=by)
-    rows_of = given.records.loc[given.records["record_id"].isin(at["record_id"]), ["record_id", *ADDRESS]]
+    observations = observations[observations["person_id"].isin(table["person_id"].unique())]
+    at = table.rename(columns={"date": "latest"}).merge(observations[[*by, "record_id"]], on=by)
+    rows_of = inputs.records.loc[inputs.records["record_id"].isin(at["record_id"]), ["record_id", *ADDRESS]]
     at = at.merge(rows_of, on="record_id").drop_duplicates(["key", "record_id"])
     return [rows[MEASURES]], [where(at, CONFLICT)]
 
@@ -823,13 +845,13 @@ class Quality:
     follow_up_months: tuple[int, ...]
 
 
-def organisation_quality(derived: Path | str | Given, study: Study) -> Quality:
+def organisation_quality(derived: Path | str | Inputs, study: Study) -> Quality:
     """
     Measure the deposits of every organisation.
 
     Parameters
     ----------
-    derived : path or Given
+    derived : path or Inputs
         The folder of a build, or its tables.
     study : Study
         Its `follow_up_months` say when contacts are due.
@@ -846,35 +868,51 @@ def organisation_quality(derived: Path | str | Given, study: Study) -> Quality:
     >>> int(found.organisations["n_mend"].sum())  # measures to mend, of twelve organisations
     3
     """
-    given = derived if isinstance(derived, Given) else read_given(Path(derived))
-    found = organisations(given)
-    late, expected = quarters(given)
+    inputs = derived if isinstance(derived, Inputs) else read_inputs(Path(derived))
+    quality_table = organisations(inputs)
+    late, expected = quarters(inputs)
     expected = expected.assign(measure="quarter", key=None, column=None)
     measured = [
-        set_aside(given), cells(given), contacts(given, study), late_news(given),
-        identities(given), conflicts(given), old_addresses(given),
-    ]  # fmt: skip
+        set_aside(inputs),
+        cells(inputs),
+        contacts(inputs, study),
+        late_news(inputs),
+        identities(inputs),
+        conflicts(inputs),
+        old_addresses(inputs),
+    ]
     measures = [frame for frames, _ in measured for frame in frames]
     places = [frame for _, frames in measured for frame in frames]
     for more in (
-        unsettled_places(given), doubtful_dates(given), blank_cells(given),
-        unreached(given), transfers(given), undecided(given),
-    ):  # fmt: skip
+        unsettled_places(inputs),
+        doubtful_dates(inputs),
+        blank_cells(inputs),
+        unreached(inputs),
+        transfers(inputs),
+        undecided(inputs),
+    ):
         measures += more
-    table = with_medians(joined([*measures, expected], MEASURES), found.set_index("organisation_id")["zone"])
+    table = with_medians(joined([*measures, expected], MEASURES), quality_table.set_index("organisation_id")["zone"])
     table["median"] = table["median"].where(table["measure"].isin(COMPARED))
     table = table[table["organisation_id"].notna()]
-    lit = levels(table, found["organisation_id"])
+    lit = levels(table, quality_table["organisation_id"])
     for name, level in (("n_mend", MEND), ("n_watch", WATCH)):
         n = lit["level"].eq(level).groupby(lit["organisation_id"]).sum()
-        found[name] = found["organisation_id"].map(n).fillna(0).astype("int64")
-    unread = given.files.loc[given.files["status"].eq("unreadable"), ["file", "owner", "message"]]
+        quality_table[name] = quality_table["organisation_id"].map(n).fillna(0).astype("int64")
+    unread = inputs.files.loc[inputs.files["status"].eq("unreadable"), ["file", "owner", "message"]]
     order = ["n_mend", "n_watch", "n_read", "organisation_id"]
     return Quality(
-        organisations=found.sort_values(order, ascending=[False, False, False, True], ignore_index=True),
-        measures=table, places=joined(places, PLACE_COLUMNS), quarters=late, typed=typed_places(given), levels=lit,
-        files=unread, absent=given.absent, cutoff=given.cutoff, follow_up_months=study.follow_up_months,
-    )  # fmt: skip
+        organisations=quality_table.sort_values(order, ascending=[False, False, False, True], ignore_index=True),
+        measures=table,
+        places=joined(places, PLACE_COLUMNS),
+        quarters=late,
+        typed=typed_places(inputs),
+        levels=lit,
+        files=unread,
+        absent=inputs.absent,
+        cutoff=inputs.cutoff,
+        follow_up_months=study.follow_up_months,
+    )
 
 
 __all__ = ["SUBJECTS", "Quality", "levels", "organisation_quality"]

@@ -1,9 +1,9 @@
-"""Cohort → retention, exits by destination, companions and assumptions, as tidy tables.
+"""Cohort → retention, exits by destination, companion estimates and assumptions, as tidy tables.
 
 The main estimate is the observation model (docs/observation-model.md): scheduled contacts that fail, and news that
 comes late or never, each in the likelihood. A group too small to learn how its departures become known borrows that
-from the province; what its own reporting would have given stands beside. Companions and bounds are in bounds.py,
-what moved assumptions would change in assumptions.py.
+from the province; the estimate with its own reporting is given as a companion. Companion estimates and bounds are in
+bounds.py, the estimate under changed assumptions in assumptions.py.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from ..groups import members
 from ..study import Study
 from ..tables import PROVINCE, RETENTION, stack
 from .assumptions import moved_fits
-from .bounds import COMPANIONS, companion, observed_intervals
-from .main_fits import OF_REPORTING, Each, MainFit, main_fits
-from .model_input import CAUSES, reported, stays_that_enter
+from .bounds import COMPANIONS, companion_estimate, observed_intervals
+from .main_fits import OF_REPORTING, MainFit, Mapper, main_fits
+from .model_input import CAUSES, model_input, stays_that_enter
 
 if TYPE_CHECKING:
     from ..survival import ObservedCurve, Reporting
 
-# Replicates of the estimate on the other reporting, at most: its limits are for a look beside the main ones.
+# At most so many replicates for the estimate on the other reporting: its limits are only for comparison.
 BESIDE = 100
 BOUNDS = ("all_lost_left", "all_lost_stayed")
 # The companion with services and the main estimate should agree within so many standard errors.
 GAP = 2.0
-# A rise of the log-likelihood by more says that some are never reached (chance alone: once in a thousand).
+# A larger rise of the log-likelihood shows that some are never reached (by chance: once in a thousand).
 CLEAR = 5.0
 _NOTES = {
     "own_reporting": "how departures become known learnt from the group alone",
@@ -73,7 +73,7 @@ def retention(
     Parameters
     ----------
     cohort, contacts : DataFrame
-        The tables of those names.
+        The tables `cohort` and `contacts` (columns as in `tables.COHORT` and `tables.CONTACTS`).
     study : Study, optional
         Its horizons, support, pathway, replicates, follow-up schedule and seed are used.
     groups : iterable of str, optional
@@ -143,37 +143,39 @@ def estimate(
     groups: Iterable[str] | None = None,
     companions: bool = True,
     fits: Mapping[str, MainFit] | None = None,
-    each: Each = map,
+    mapper: Mapper = map,
 ) -> Estimates:
     """
-    All that `retention` and `exits` return, the curves, and what they rest on, from one fit a group and method.
+    The tables of `Estimates`, from one fit for each group and method.
 
     Without `companions` only the main method is fitted, and no assumption is moved. `fits` are the main fits of the
-    same groups (`main_fits`), where they are at hand; `each` is as there.
+    same groups (`main_fits`), if already computed; `mapper` as in `main_fits`.
     """
     stays = stays_that_enter(cohort, study)
     chosen_of = members(stays, study, groups)
-    known = observed_intervals(stays, contacts)
-    fits = main_fits(cohort, contacts, study=study, groups=groups, each=each) if fits is None else fits
+    intervals = observed_intervals(stays, contacts)
+    fits = main_fits(cohort, contacts, study=study, groups=groups, mapper=mapper) if fits is None else fits
     never = None
     if companions and len(stays):
-        everybody = fits[PROVINCE].reported if PROVINCE in fits else reported(stays, contacts)
+        everybody = fits[PROVINCE].model_input if PROVINCE in fits else model_input(stays, contacts)
         never = everybody.fit(study, some_never=True).reporting
         del everybody
     del stays
-    made = each(
-        functools.partial(_tables_of_group, never, study, companions), chosen_of,
-        (known[chosen] for chosen in chosen_of.values()), map(fits.get, chosen_of),
-    )  # fmt: skip
+    results = mapper(
+        functools.partial(_tables_of_group, never, study, companions),
+        chosen_of,
+        (intervals[chosen] for chosen in chosen_of.values()),
+        map(fits.get, chosen_of),
+    )
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in Estimates.__dataclass_fields__}
-    for group, found in zip(chosen_of, made, strict=True):
-        for name, frame in found.items():
+    for group, group_tables in zip(chosen_of, results, strict=True):
+        for name, frame in group_tables.items():
             tables[name].append(frame.assign(group=group) if "group" in frame else _first(frame, group))
-    said = {"perimeter": study.perimeter, "scope": study.scope, "pathway": study.pathway or "all"}
+    settings = {"perimeter": study.perimeter, "scope": study.scope, "pathway": study.pathway or "all"}
     joined = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items() if name != "retention"}
-    for name, columns in OF_REPORTING.items():  # where no group has a stay, no fit said any of them
+    for name, columns in OF_REPORTING.items():  # where no group has a stay, no fit gave these columns
         joined[name] = joined[name].reindex(columns=["group", *columns, "reporting"])
-    rates = stack([frame.assign(**said) for frame in tables["retention"]], RETENTION)[list(RETENTION.columns)]
+    rates = stack([frame.assign(**settings) for frame in tables["retention"]], RETENTION)[list(RETENTION.columns)]
     return Estimates(rates, **joined)
 
 
@@ -184,9 +186,9 @@ def _first(frame: pd.DataFrame, group: str) -> pd.DataFrame:
 
 
 def _tables_of_group(
-    never: Reporting | None, study: Study, companions: bool, group: str, known: pd.DataFrame, fit: MainFit | None
+    never: Reporting | None, study: Study, companions: bool, group: str, intervals: pd.DataFrame, fit: MainFit | None
 ) -> dict[str, pd.DataFrame]:
-    return _group_tables(_fits(group, known, fit, never, study), known, study, companions)
+    return _group_tables(_fits(group, intervals, fit, never, study), intervals, study, companions)
 
 
 # ── the fits of one group ─────────────────────────────────────────────────────────────────────────────────
@@ -203,32 +205,32 @@ class _Fits:
     moved: dict[str, ObservedCurve]
 
 
-def _fits(group: str, known: pd.DataFrame, fit: MainFit | None, never: Reporting | None, study: Study) -> _Fits:
+def _fits(group: str, intervals: pd.DataFrame, fit: MainFit | None, never: Reporting | None, study: Study) -> _Fits:
     """The fits of one group; `never`: the province's where some are never reached, None for the main method only."""
     if fit is None:
         return _Fits(None, "own", {}, {})
-    stays = fit.reported
-    mine = fit.reporting == "own"
+    stays = fit.model_input
+    is_own = fit.reporting == "own"
     tables = {"main": fit.curve.table}
     if never is None:
         return _Fits(fit.curve, fit.reporting, tables, {})
-    lent = None if mine else fit.province
+    lent = None if is_own else fit.province
     if group != PROVINCE:
         fewer = min(study.replicates, BESIDE)
-        other = stays.fit(study, replicates=fewer, reporting=fit.province if mine else None)
-        tables["borrowed_reporting" if mine else "own_reporting"] = other.table
+        other_fit = stays.fit(study, replicates=fewer, reporting=fit.province if is_own else None)
+        tables["borrowed_reporting" if is_own else "own_reporting"] = other_fit.table
     tables["with_services"] = stays.fit(study, services=True, reporting=lent).table
     for method in COMPANIONS:
-        fitted = companion(known, method, study)
+        fitted = companion_estimate(intervals, method, study)
         if fitted is not None:
             tables[method] = fitted
-    moved = moved_fits(stays, fit.curve, study, None if mine else (fit.province, never))
-    return _Fits(fit.curve, fit.reporting, tables, moved)
+    moved_assumptions = moved_fits(stays, fit.curve, study, None if is_own else (fit.province, never))
+    return _Fits(fit.curve, fit.reporting, tables, moved_assumptions)
 
 
 # ── tables of one group ───────────────────────────────────────────────────────────────────────────────────
-def _group_tables(fits: _Fits, known: pd.DataFrame, study: Study, companions: bool) -> dict[str, pd.DataFrame]:
-    last, n_start = max(study.horizons), len(known)
+def _group_tables(fits: _Fits, intervals: pd.DataFrame, study: Study, companions: bool) -> dict[str, pd.DataFrame]:
+    last, n_start = max(study.horizons), len(intervals)
     methods = ["main", *(m for m in fits.tables if m != "main")] if fits.tables else ["main"]
     if companions:
         methods = list(dict.fromkeys([*methods, "with_services", *COMPANIONS]))
@@ -242,14 +244,14 @@ def _group_tables(fits: _Fits, known: pd.DataFrame, study: Study, companions: bo
         for method, table in months.items()
     ]
     rates[0] = rates[0].assign(reporting=fits.reporting, **_range(fits, months, rates[0], study))
-    left = [
+    exit_rates = [
         _at_horizons(main[main["cause"].eq(k)], study, n_start).assign(cause=name)
         for k, name in enumerate(CAUSES, start=1)
     ]
     return {
         "retention": _grouped(rates),
-        "exits": _grouped(left),
-        "curves": _curves(main, months, known, study),
+        "exits": _grouped(exit_rates),
+        "curves": _curves(main, months, intervals, study),
         "assumptions": _assumptions(fits, rates[0], study),
         **{name: _of_fit(fits, name) for name in OF_REPORTING},
     }
@@ -260,7 +262,7 @@ def _grouped(frames: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _of_fit(fits: _Fits, name: str) -> pd.DataFrame:
-    """What a fit says of reporting: the main one's, with whose it is."""
+    """A reporting table of the main fit, with whose reporting it is (own or borrowed)."""
     if fits.main is None:
         return pd.DataFrame({"reporting": pd.Series(dtype="object")})
     return getattr(fits.main, name).assign(reporting=fits.reporting)
@@ -278,28 +280,28 @@ def _on_months(fitted: pd.DataFrame, last: int) -> pd.DataFrame:
     """The table on every month 0 … last and every cause: flat after its last row, with nobody at risk there."""
     months = np.arange(last + 1)
     causes = fitted["cause"].to_numpy()
-    whole = fitted[causes == 0].set_index("month").reindex(months)[["n_risk", "n_confirmed", "known"]]
+    all_months = fitted[causes == 0].set_index("month").reindex(months)[["n_risk", "n_confirmed", "known"]]
     if 0 not in fitted["month"].to_numpy():
         # before the first month everyone is there
-        whole.loc[0] = whole.loc[1]
-    whole[["n_risk", "n_confirmed"]] = whole[["n_risk", "n_confirmed"]].fillna(0)
-    whole["known"] = whole["known"].fillna("insufficient")
+        all_months.loc[0] = all_months.loc[1]
+    all_months[["n_risk", "n_confirmed"]] = all_months[["n_risk", "n_confirmed"]].fillna(0)
+    all_months["known"] = all_months["known"].fillna("insufficient")
     numbers, month = fitted[_OF_CURVE].to_numpy(dtype=float), fitted["month"].to_numpy()
     rows = []
     for cause in range(len(CAUSES) + 1):
-        mine = np.flatnonzero(causes == cause)
-        # a cause that nobody left by has no row: it stays where it started, which is certain
+        of_cause = np.flatnonzero(causes == cause)
+        # a cause without exits has no row: its incidence stays at the start, without error
         start = 1.0 if cause == 0 else 0.0
-        values = np.vstack([[start, 0.0, start, start], numbers[mine]])
-        rows.append(values[np.searchsorted(month[mine], months, side="right")])
-    tables = [whole.assign(cause=cause) for cause in range(len(rows))]
+        values = np.vstack([[start, 0.0, start, start], numbers[of_cause]])
+        rows.append(values[np.searchsorted(month[of_cause], months, side="right")])
+    tables = [all_months.assign(cause=cause) for cause in range(len(rows))]
     table = pd.concat(tables).rename_axis("month").reset_index()
     table[_OF_CURVE] = np.concatenate(rows)
     return table
 
 
 def _follow_both(months: dict[str, pd.DataFrame], study: Study) -> None:
-    """A bound is shown where both have enough stays at risk, wherever the estimate is: one alone would be no bound."""
+    """Show both bounds or none: only where both have enough stays at risk, whether or not the estimate is shown."""
     fewest = np.minimum(*(months[bound]["n_risk"].to_numpy() for bound in BOUNDS))
     for bound in BOUNDS:
         enough = np.where(fewest >= study.support, "observed", "insufficient")
@@ -307,7 +309,7 @@ def _follow_both(months: dict[str, pd.DataFrame], study: Study) -> None:
 
 
 def _at_horizons(part: pd.DataFrame, study: Study, n_start: int) -> pd.DataFrame:
-    """The rows of a fit at the study's horizons, without estimate where nothing carries it."""
+    """The rows of a fit at the study's horizons, without estimate where `known` is `insufficient`."""
     rows = part.set_index("month").loc[list(study.horizons)].reset_index().rename(columns={"month": "horizon"})
     numbers = rows.assign(estimate=rows["incidence"], n_start=n_start)
     numbers[["n_at_risk", "n_confirmed"]] = rows[["n_risk", "n_confirmed"]].astype("int64")
@@ -325,12 +327,12 @@ def _range(
     curves = [fit.survival for fit in fits.moved.values()]
     with_services = months["with_services"]
     curves.append(with_services[with_services["cause"].eq(0)].set_index("month")["incidence"])
-    each = [rates.set_index("horizon")["estimate"], *(_at(curve, study) for curve in curves)]
-    every = np.vstack([values.to_numpy(dtype=float) for values in each])
+    estimates = [rates.set_index("horizon")["estimate"], *(_at(curve, study) for curve in curves)]
+    stacked = np.vstack([values.to_numpy(dtype=float) for values in estimates])
     shown = rates["estimate"].notna().to_numpy()
     return {
-        "range_lower": np.where(shown, every.min(axis=0), np.nan),
-        "range_upper": np.where(shown, every.max(axis=0), np.nan),
+        "range_lower": np.where(shown, stacked.min(axis=0), np.nan),
+        "range_upper": np.where(shown, stacked.max(axis=0), np.nan),
     }
 
 
@@ -342,10 +344,15 @@ def _at(curve: pd.Series, study: Study) -> pd.Series:
 def _assumptions(fits: _Fits, rates: pd.DataFrame, study: Study) -> pd.DataFrame:
     shown = rates["estimate"].notna().to_numpy()
     tables = [
-        pd.DataFrame({"horizon": list(study.horizons), "assumption": name,
-                      "estimate": np.where(shown, _at(fit.survival, study), np.nan)})
+        pd.DataFrame(
+            {
+                "horizon": list(study.horizons),
+                "assumption": name,
+                "estimate": np.where(shown, _at(fit.survival, study), np.nan),
+            }
+        )
         for name, fit in fits.moved.items()
-    ]  # fmt: skip
+    ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"assumption": pd.Series(dtype="object")})
 
 
@@ -370,9 +377,9 @@ def services_apart(months: dict[str, pd.DataFrame]) -> np.ndarray:
     """Where the companion with services is over two standard errors from the main estimate, by month."""
     if "with_services" not in months:
         return np.zeros(1, dtype=bool)
-    main, other = (months[m][months[m]["cause"].eq(0)].set_index("month") for m in ("main", "with_services"))
+    main, with_services = (months[m][months[m]["cause"].eq(0)].set_index("month") for m in ("main", "with_services"))
     judged = main["known"].ne("insufficient") & (main["se"] > 0)
-    return (((main["incidence"] - other["incidence"]).abs() > GAP * main["se"]) & judged).to_numpy()
+    return (((main["incidence"] - with_services["incidence"]).abs() > GAP * main["se"]) & judged).to_numpy()
 
 
 def _bound(table: pd.DataFrame) -> np.ndarray:
@@ -381,14 +388,14 @@ def _bound(table: pd.DataFrame) -> np.ndarray:
     return rows["incidence"].where(rows["known"].ne("insufficient")).to_numpy()
 
 
-def _curves(main: pd.DataFrame, months: dict[str, pd.DataFrame], known: pd.DataFrame, study: Study) -> pd.DataFrame:
+def _curves(main: pd.DataFrame, months: dict[str, pd.DataFrame], intervals: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The main curve month by month, the bounds beside it, and how many are known to have left by each month."""
     curve = main[main["cause"].eq(0)].rename(columns={"incidence": "survival"})
     bounds = {
         name: _bound(months[method]) if method in months else np.nan
         for name, method in (("lost_left", "all_lost_left"), ("lost_stayed", "all_lost_stayed"))
     }
-    ends = np.sort(known["plain_upper"].to_numpy())
+    ends = np.sort(intervals["plain_upper"].to_numpy())
     by_month = np.searchsorted(ends, curve["month"].to_numpy(dtype=float), side="right")
     curve = curve.assign(group="", n_exits=by_month, horizon=curve["month"].isin(study.horizons), **bounds)
     columns = ["group", "month", "survival", "lower", "upper", "n_risk", "n_confirmed", "n_exits", *bounds, "known"]

@@ -1,11 +1,10 @@
-"""What retention becomes if more files, or fewer, or others, are taken to be of one person.
+"""Sensitivity of retention to the linkage: other thresholds, and links drawn at random.
 
-From the threshold on which two files are one person follow the persons, hence the spells, the cohort and every
-estimate. The line after the linkage is walked again at a lower and at a higher threshold than the study's
-(`persons.LOOSE`, `persons.STRICT`: between them lies what the choice can change), and where who is who is drawn, each
-pair being linked as often as it is probable (`persons.drawn_thresholds`). It is walked for the main estimate alone and
-without limits: what is looked for is how far the estimate moves, not how sure it is. The draws are joined by Rubin's
-rules: their mean, and on both sides what their spread makes uncertain.
+The linkage threshold determines the persons, hence the spells, the cohort and every estimate. Everything after the
+linkage is computed again at a lower and a higher threshold than the study's (`persons.LOOSE`, `persons.STRICT`), and
+for draws in which each pair is linked with its match probability (`persons.drawn_thresholds`). Only the main estimate
+is computed, without limits: the question is how far it moves. The draws are joined by Rubin's rules: their mean, and
+an interval from their spread.
 
 Everything from spells to cohort is per person, so only the persons that the other threshold joins or parts are
 reconstructed again. All groups are estimated again: a region may rest on how departures become known in the province.
@@ -31,7 +30,7 @@ from . import estimate
 from .model_input import stays_that_enter
 
 LOOSER, OWN, STRICTER = "loose", "study", "strict"
-DRAWN = {"drawn_low": -1.0, "drawn_high": 1.0}  # the ends of what the draws leave uncertain
+DRAWN = {"drawn_low": -1.0, "drawn_high": 1.0}  # the ends of the interval over the draws
 COLUMNS = (
     "group", "threshold", "setting", "horizon", "estimate", "n_start", "n_at_risk", "n_confirmed", "known", "persons",
     "households",
@@ -54,7 +53,8 @@ def linkage_sensitivity(
     Parameters
     ----------
     records, persons, alternatives : DataFrame
-        The tables of those names: `persons` is who is who at the study's threshold, `alternatives` at the others.
+        The tables `records`, `persons` (at the study's threshold) and `alternatives` (persons at other thresholds and
+        in draws).
     study : Study
         Its match_threshold, horizons, support and pathway are used.
     cohort : Cohort, optional
@@ -62,14 +62,14 @@ def linkage_sensitivity(
     retention : DataFrame, optional
         The table `retention` estimated from that cohort; estimated where not given.
     deposits : Series, optional
-        When each organisation stopped to deposit (`last_deposits`), where the three tables are only those of
-        `moved_records`, and the study says the cut-off: with the cohort that is enough.
+        When each organisation stopped depositing (`last_deposits`); needed where the three tables hold only the
+        records of `moved_records` (with `cohort` given and a study with a cut-off).
 
     Returns
     -------
     DataFrame
         group, threshold (probability; missing for draws), setting (loose, study, strict; drawn_low, drawn_high: the
-        ends of an interval of 95 % for what who is who leaves uncertain), horizon (months), estimate (rate in 0–1),
+        ends of a 95 % interval for the uncertainty of the linkage), horizon (months), estimate (rate in 0–1),
         n_start, n_at_risk, n_confirmed (stays; the fewest of the draws), known, persons, households (behind the stays
         of the group).
 
@@ -79,38 +79,38 @@ def linkage_sensitivity(
     """
     study = replace(study, replicates=0, cutoff=cutoff_of(study, records).date())
     deposits = last_deposits(records) if deposits is None else deposits
-    own = cohort or _drawn(records, persons, study, deposits)
+    study_cohort = cohort or _build_cohort(records, persons, study, deposits)
     if retention is None:
-        retention = estimate(own.cohort, own.contacts, study=study, companions=False).retention
+        retention = estimate(study_cohort.cohort, study_cohort.contacts, study=study, companions=False).retention
     main = retention[retention["method"].eq("main")]
-    found = [_rows(main, own.cohort, study, study.match_threshold, OWN)]
+    tables = [_rows(main, study_cohort.cohort, study, study.match_threshold, OWN)]
     draws: list[pd.DataFrame] = []
-    for (threshold, draw), others in _each(alternatives):
-        made = _redrawn(own, records, persons, others, study, deposits)
+    for (threshold, draw), linked in _by_threshold(alternatives):
+        rebuilt = _rebuilt_cohort(study_cohort, records, persons, linked, study, deposits)
         rates = main
-        if made is not own:
-            rates = estimate(made.cohort, made.contacts, study=study, companions=False).retention
+        if rebuilt is not study_cohort:
+            rates = estimate(rebuilt.cohort, rebuilt.contacts, study=study, companions=False).retention
         setting = LOOSER if threshold < study.match_threshold else STRICTER
-        (found if pd.isna(draw) else draws).append(_rows(rates, made.cohort, study, threshold, setting))
+        (tables if pd.isna(draw) else draws).append(_rows(rates, rebuilt.cohort, study, threshold, setting))
     if len(draws) > 1:
-        found += _joined(pd.concat(draws, ignore_index=True), len(draws))
-    table = pd.concat(found, ignore_index=True)
+        tables += _joined(pd.concat(draws, ignore_index=True), len(draws))
+    table = pd.concat(tables, ignore_index=True)
     return table.sort_values(["group", "horizon", "threshold"], ignore_index=True)[list(COLUMNS)]
 
 
 def moved_records(persons: pd.DataFrame, alternatives: pd.DataFrame) -> pd.Series:
     """
-    Which records are of a person that is another one at some threshold of the alternatives.
+    Which records belong to a person whose records differ at some threshold of the alternatives.
 
     Parameters
     ----------
     persons, alternatives : DataFrame
-        The tables of those names.
+        record_id, person_id and household_id; of `alternatives` also threshold and, where there, draw.
 
     Returns
     -------
     Series of bool
-        By record_id, in the order of `persons`. The persons of these records are whole, here and at every threshold.
+        By record_id, in the order of `persons`. All records of these persons are included, at every threshold.
 
     Examples
     --------
@@ -119,75 +119,82 @@ def moved_records(persons: pd.DataFrame, alternatives: pd.DataFrame) -> pd.Serie
     >>> moved_records(persons, looser).tolist()
     [False, False, True]
     """
-    found = pd.Series(False, index=persons["record_id"])
-    for _, others in _each(alternatives):
-        found |= _again(persons, others)[0]
-    return found
+    is_moved = pd.Series(False, index=persons["record_id"])
+    for _, linked in _by_threshold(alternatives):
+        is_moved |= _changed_records(persons, linked)[0]
+    return is_moved
 
 
-def _each(alternatives: pd.DataFrame) -> Iterable[tuple[tuple, pd.DataFrame]]:
-    """Who is who at each threshold, then in each draw."""
+def _by_threshold(alternatives: pd.DataFrame) -> Iterable[tuple[tuple, pd.DataFrame]]:
+    """The persons at each threshold, then in each draw."""
     if "draw" not in alternatives:
         alternatives = alternatives.assign(draw=pd.NA)
     return alternatives.groupby(["threshold", "draw"], dropna=False, sort=True)
 
 
 def _joined(draws: pd.DataFrame, m: int) -> list[pd.DataFrame]:
-    """The ends of what m draws leave uncertain of each rate (Rubin 1987), on the fewest that any of them rests on."""
+    """Interval of each rate over m draws (Rubin 1987), with the smallest counts of any draw."""
     from scipy.stats import t
 
     keys = ["group", "horizon"]
     counts = ["n_start", "n_at_risk", "n_confirmed", "persons", "households"]
-    of = draws.groupby(keys, sort=False)
-    rates = of["estimate"].agg(["mean", "std", "count"]).reset_index()
+    groups = draws.groupby(keys, sort=False)
+    rates = groups["estimate"].agg(["mean", "std", "count"]).reset_index()
     least = draws.loc[draws["known"].eq("insufficient"), keys].drop_duplicates()
     weak = pd.MultiIndex.from_frame(rates[keys]).isin(pd.MultiIndex.from_frame(least))
-    first = of["known"].first().reset_index()["known"].where(~weak, "insufficient")
+    first = groups["known"].first().reset_index()["known"].where(~weak, "insufficient")
     reach = t.ppf(0.975, m - 1) * np.sqrt(1 + 1 / m) * rates["std"]
-    made = rates[keys].join(of[counts].min().reset_index()[counts]).assign(known=first, threshold=np.nan)
-    whole = rates["count"].eq(m)
+    rows = rates[keys].join(groups[counts].min().reset_index()[counts]).assign(known=first, threshold=np.nan)
+    in_all_draws = rates["count"].eq(m)
     return [
-        made.assign(setting=setting, estimate=(rates["mean"] + side * reach).clip(0.0, 1.0).where(whole))
+        rows.assign(setting=setting, estimate=(rates["mean"] + side * reach).clip(0.0, 1.0).where(in_all_draws))
         for setting, side in DRAWN.items()
     ]
 
 
-def _again(persons: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:
-    """The records of whoever gains or loses one, on both sides; who is who here and there, by record."""
-    who = ["person_id", "household_id"]
-    here = persons.set_index("record_id")[who]
-    there = others.set_index("record_id")[who].reindex(here.index)
-    moved = here.ne(there).any(axis=1)
-    # the persons of these records are then whole on both sides
-    again = here["person_id"].isin(here.loc[moved, "person_id"])
-    return again | there["person_id"].isin(there.loc[moved, "person_id"]), here, there
+def _changed_records(persons: pd.DataFrame, linked: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:
+    """Which records are of persons that gain or lose a record; the persons before and after, by record."""
+    keys = ["person_id", "household_id"]
+    before = persons.set_index("record_id")[keys]
+    after = linked.set_index("record_id")[keys].reindex(before.index)
+    differs = before.ne(after).any(axis=1)
+    # all records of these persons, on both sides
+    of_changed = before["person_id"].isin(before.loc[differs, "person_id"])
+    return of_changed | after["person_id"].isin(after.loc[differs, "person_id"]), before, after
 
 
-def _drawn(records: pd.DataFrame, persons: pd.DataFrame, study: Study, deposits: pd.Series) -> Cohort:
-    """The line from persons to stays."""
+def _build_cohort(records: pd.DataFrame, persons: pd.DataFrame, study: Study, deposits: pd.Series) -> Cohort:
+    """The cohort from persons, by way of the spells."""
     residences = build_spells(records, persons, study=study)
     return build_cohort(residences, records, persons, study=study, deposits=deposits)
 
 
-def _redrawn(
-    own: Cohort, records: pd.DataFrame, persons: pd.DataFrame, others: pd.DataFrame, study: Study, deposits: pd.Series
+def _rebuilt_cohort(
+    study_cohort: Cohort,
+    records: pd.DataFrame,
+    persons: pd.DataFrame,
+    linked: pd.DataFrame,
+    study: Study,
+    deposits: pd.Series,
 ) -> Cohort:
-    """The cohort at another threshold; the very same one where no person is another."""
-    again, here, there = _again(persons, others)
-    if not again.any():
-        return own
-    gone = here.loc[again, "person_id"]
-    part = records[records["record_id"].isin(again.index[again])].reset_index(drop=True)
-    drawn = _drawn(part, there[again].reset_index(), study, deposits)
-    stays, contacts = (frame["person_id"].isin(gone) for frame in (own.cohort, own.contacts))
+    """The cohort at another threshold; the same object where no person changes."""
+    is_changed, before, after = _changed_records(persons, linked)
+    if not is_changed.any():
+        return study_cohort
+    gone = before.loc[is_changed, "person_id"]
+    part = records[records["record_id"].isin(is_changed.index[is_changed])].reset_index(drop=True)
+    rebuilt = _build_cohort(part, after[is_changed].reset_index(), study, deposits)
+    stays, contacts = (frame["person_id"].isin(gone) for frame in (study_cohort.cohort, study_cohort.contacts))
     return Cohort(
-        stack([own.cohort[~stays], drawn.cohort], COHORT).sort_values(["person_id", "episode"], ignore_index=True),
-        stack([own.contacts[~contacts], drawn.contacts], CONTACTS),
+        stack([study_cohort.cohort[~stays], rebuilt.cohort], COHORT).sort_values(
+            ["person_id", "episode"], ignore_index=True
+        ),
+        stack([study_cohort.contacts[~contacts], rebuilt.contacts], CONTACTS),
     )
 
 
 def _rows(rates: pd.DataFrame, cohort: pd.DataFrame, study: Study, threshold: float, setting: str) -> pd.DataFrame:
-    """The rates of one threshold, with how many persons and households stand behind each group."""
+    """The rates of one threshold, with the numbers of persons and households of each group."""
     stays = stays_that_enter(cohort, study)
     behind = {
         group: stays.loc[chosen, ["person_id", "household_id"]].nunique().to_numpy()

@@ -1,4 +1,4 @@
-"""The main fit of each group, and whose reporting it rests on: what is made of more than a curve goes back to it.
+"""The main fit of each group, and whose reporting parameters it uses; later analyses start from these fits.
 
 A group too small to learn how its departures become known borrows that from the province.
 """
@@ -16,19 +16,19 @@ import pandas as pd
 from ..groups import members
 from ..study import Study
 from ..tables import PROVINCE
-from .model_input import Reported, reported, stays_that_enter
+from .model_input import ModelInput, model_input, stays_that_enter
 
 if TYPE_CHECKING:
     from ..survival import ObservedCurve, Reporting
 
-# `map`, or that of an executor: the results are the same.
-Each = Callable[..., Iterator[Any]]
-# What is read of the rows of a fit: of a million stays every column more is some megabytes in each of its groups.
+# `map`, or the `map` of an executor: the results are the same.
+Mapper = Callable[..., Iterator[Any]]
+# Columns of the cohort kept with a fit: with a million stays each further column costs megabytes in every group.
 OF_STAYS = (
     "person_id", "episode", "household_id", "region", "establishment_earliest", "establishment_latest", "entry",
     "cutoff", "exit",
 )  # fmt: skip
-# What a fit says of reporting, beside its curve, and the columns of each.
+# The tables on reporting that a fit holds besides its curve, with their columns.
 OF_REPORTING = {
     "contact_failure": (
         "presence", "previous_failed", "probability", "se", "lower", "upper", "n_failed", "n_attempts",
@@ -43,14 +43,14 @@ STARTS = 3
 @dataclass(frozen=True)
 class MainFit:
     """
-    The main estimate of one group, and what it was made from.
+    The main estimate of one group, and its input.
 
-    `stays` (rows of the table cohort, of its columns `OF_STAYS`), `reported` (the same as arrays), `curve` (the fit),
-    `reporting` (`own`, or `borrowed` from the province) and `province` (the province's, for whoever borrows).
+    `stays` (rows of the table cohort, of its columns `OF_STAYS`), `model_input` (as arrays), `curve` (the fit),
+    `reporting` (`own`, or `borrowed` from the province) and `province` (the reporting parameters of the province).
     """
 
     stays: pd.DataFrame
-    reported: Reported
+    model_input: ModelInput
     curve: ObservedCurve
     reporting: str
     province: Reporting
@@ -61,9 +61,9 @@ class MainFit:
         rows = rows.rename(columns={"n_risk": "n_at_risk"})
         if len(rows) and 0 not in rows.index:
             rows.loc[0] = rows.loc[rows.index.min()]
-        found = rows.reindex(pd.Index(list(months), name="horizon"))
-        counts = found[["n_at_risk", "n_confirmed"]].fillna(0).astype("int64")
-        return counts.assign(known=found["known"].where(found["known"].notna(), "insufficient")).reset_index()
+        rows_at = rows.reindex(pd.Index(list(months), name="horizon"))
+        counts = rows_at[["n_at_risk", "n_confirmed"]].fillna(0).astype("int64")
+        return counts.assign(known=rows_at["known"].where(rows_at["known"].notna(), "insufficient")).reset_index()
 
     def curves(self) -> tuple[np.ndarray, np.ndarray]:
         """S, then F of each cause, by month from 0: the estimate (1 + causes, months), and under each replicate."""
@@ -75,22 +75,26 @@ class MainFit:
 
 
 def main_fits(
-    cohort: pd.DataFrame, contacts: pd.DataFrame, *, study: Study, groups: Iterable[str] | None = None,
-    each: Each = map,
-) -> dict[str, MainFit]:  # fmt: skip
+    cohort: pd.DataFrame,
+    contacts: pd.DataFrame,
+    *,
+    study: Study,
+    groups: Iterable[str] | None = None,
+    mapper: Mapper = map,
+) -> dict[str, MainFit]:
     """
     The main fit of each group, by the rule of `retention`: own reporting where it can be learnt, else the province's.
 
     Parameters
     ----------
     cohort, contacts : DataFrame
-        The tables of those names.
+        The tables `cohort` and `contacts` (columns as in `tables.COHORT` and `tables.CONTACTS`).
     study : Study
         Its support, pathway, replicates and seed are used.
     groups : iterable of str, optional
         As for `retention`.
-    each : callable
-        As `map`: what does the same for each group, here or elsewhere.
+    mapper : callable
+        `map`, or the `map` of an executor; it is applied over the groups.
 
     Returns
     -------
@@ -114,29 +118,33 @@ def main_fits(
     of_group = members(stays, study, groups)
     if not len(stays):
         return {}
-    everybody = reported(stays, contacts)
+    everybody = model_input(stays, contacts)
     stays = stays.filter(OF_STAYS)
     province = everybody.fit(study, replicates=study.replicates, starts=STARTS if PROVINCE in of_group else 0)
     parts = {group: chosen for group, chosen in of_group.items() if group != PROVINCE and chosen.any()}
     fit = functools.partial(_fit_of_part, study, province.reporting)
-    made = each(fit, (stays[chosen] for chosen in parts.values()), (everybody.of(chosen) for chosen in parts.values()))
-    found = dict(zip(parts, made, strict=True))
-    whole = MainFit(stays, everybody, province, "own", province.reporting)
-    return {group: found.get(group, whole) for group in of_group if group == PROVINCE or group in found}
+    fits = mapper(
+        fit, (stays[chosen] for chosen in parts.values()), (everybody.of(chosen) for chosen in parts.values())
+    )
+    fits_by_group = dict(zip(parts, fits, strict=True))
+    provincial = MainFit(stays, everybody, province, "own", province.reporting)
+    return {
+        group: fits_by_group.get(group, provincial) for group in of_group if group == PROVINCE or group in fits_by_group
+    }
 
 
-def _fit_of_part(study: Study, province: Reporting, stays: pd.DataFrame, theirs: Reported) -> MainFit:
-    reporting = "own" if learns(theirs.fit(study)) else "borrowed"
+def _fit_of_part(study: Study, province: Reporting, stays: pd.DataFrame, group_input: ModelInput) -> MainFit:
+    reporting = "own" if learns(group_input.fit(study)) else "borrowed"
     lent = None if reporting == "own" else province
-    curve = theirs.fit(study, replicates=study.replicates, reporting=lent, starts=STARTS)
-    return MainFit(stays.reset_index(drop=True), theirs, curve, reporting, province)
+    curve = group_input.fit(study, replicates=study.replicates, reporting=lent, starts=STARTS)
+    return MainFit(stays.reset_index(drop=True), group_input, curve, reporting, province)
 
 
 def learns(fit: ObservedCurve) -> bool:
-    """Whether enough exits of each destination that has any were found by a contact for its hearing to be learnt."""
+    """Whether contacts found enough exits for every destination with exits to estimate its hearing."""
     from ..survival.observation.observed import LEARNT
 
-    found = fit.checks[fit.checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
+    by_contact = fit.checks[fit.checks["check"].eq("exits_found_by_contact")].groupby("cause")["value"].sum()
     heard = fit.checks[fit.checks["check"].eq("exits_heard")].groupby("cause")["value"].sum()
-    known = (found + heard).drop(0)
-    return bool((found.drop(0)[known > 0] >= LEARNT).all() and known.any())
+    exits = (by_contact + heard).drop(0)
+    return bool((by_contact.drop(0)[exits > 0] >= LEARNT).all() and exits.any())

@@ -1,4 +1,4 @@
-"""Cohort and contacts as the arrays that the main estimator is given (survival.observed_incidence)."""
+"""Cohort and contacts as the arrays that the main estimator reads (survival.observed_incidence)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CAUSES = EXITS[:3]
 
 
 @dataclass(frozen=True)
-class Reported:
+class ModelInput:
     """Stays as one value each, and their contacts by position of the stay."""
 
     contacts: pd.DataFrame
@@ -34,20 +34,26 @@ class Reported:
     def __len__(self) -> int:
         return len(self.entry)
 
-    def of(self, chosen: np.ndarray) -> Reported:
-        """Some of the stays."""
-        place = np.full(len(self), -1, dtype=np.int32)
-        place[chosen] = np.arange(int(chosen.sum()))
+    def of(self, chosen: np.ndarray) -> ModelInput:
+        """The input for a subset of the stays."""
+        new_position = np.full(len(self), -1, dtype=np.int32)
+        new_position[chosen] = np.arange(int(chosen.sum()))
         rows = self.contacts[chosen[self.contacts["stay"].to_numpy()]]
-        rows = rows.assign(stay=place[rows["stay"].to_numpy()])
-        each = (self.entry, self.heard_until, self.household, self.role)
-        entry, heard_until, household, role = (values[chosen] for values in each)
-        return Reported(rows, entry, heard_until, household, role, self.some_false)
+        rows = rows.assign(stay=new_position[rows["stay"].to_numpy()])
+        arrays = (self.entry, self.heard_until, self.household, self.role)
+        entry, heard_until, household, role = (values[chosen] for values in arrays)
+        return ModelInput(rows, entry, heard_until, household, role, self.some_false)
 
     def fit(
-        self, study: Study, *, replicates: int = 0, reporting: Reporting | None = None, starts: int = 0,
-        some_false: bool | None = None, **assumed,
-    ) -> ObservedCurve:  # fmt: skip
+        self,
+        study: Study,
+        *,
+        replicates: int = 0,
+        reporting: Reporting | None = None,
+        starts: int = 0,
+        some_false: bool | None = None,
+        **assumed,
+    ) -> ObservedCurve:
         """
         The main estimator, or with `services=True` its companion, on these stays.
 
@@ -58,19 +64,26 @@ class Reported:
         beside = assumed.get("services", False) or assumed.get("some_never", False)
         false = not beside and (self.some_false if some_false is None else some_false)
         return incidence_of(
-            self._doubted if false else self.ascertained, cluster=self.household, role=self.role,
-            replicates=replicates, seed=study.seed, support=study.support, reporting=reporting, starts=starts,
-            kept=None if beside else self._cells[false], **assumed,
-        )  # fmt: skip
+            self._doubted if false else self.ascertained,
+            cluster=self.household,
+            role=self.role,
+            replicates=replicates,
+            seed=study.seed,
+            support=study.support,
+            reporting=reporting,
+            starts=starts,
+            kept=None if beside else self._cells[false],
+            **assumed,
+        )
 
     @functools.cached_property
     def _cells(self) -> tuple[dict[tuple[bool, ...], Cells], ...]:
-        """The cells of the main estimator, which most fits of the same stays rest on; others are of one fit."""
+        """Cache for the cells of the main estimator, which most fits of the same stays share."""
         return {}, {}
 
     @functools.cached_property
     def ascertained(self) -> Ascertained:
-        """What was learnt of each stay: the same in every fit."""
+        """The ascertained data of each stay, the same in every fit."""
         return self._ascertained(some_false=False)
 
     @functools.cached_property
@@ -85,24 +98,24 @@ class Reported:
 
 def stays_that_enter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
-    The stays that retention is about: none excluded, and of the study's pathway where it names one.
+    The stays in the estimate: not excluded, and of the study's pathway where it names one.
 
     Raises
     ------
     ValueError
         The cohort was made for another perimeter or scope than the study's.
-        A stay stands in it twice.
+        A stay is in it twice.
     TypeError
         The cohort is no table.
     """
     if not isinstance(cohort, pd.DataFrame):
         raise TypeError(f"cohort is a {type(cohort).__name__}: give its tables, its `.cohort` and its `.contacts`.")
     for name, asked in (("perimeter", study.perimeter), ("scope", study.scope)):
-        made = cohort[name].dropna().unique() if name in cohort else ()
-        if any(of != asked for of in made):
+        settings = cohort[name].dropna().unique() if name in cohort else ()
+        if any(of != asked for of in settings):
             raise ValueError(
-                f"the cohort was made for {name} {', '.join(map(repr, made))}, and the study asks for {asked!r}: make "
-                "it for this study, with build_spells(…, study=study) and build_cohort(…, study=study)."
+                f"the cohort was made for {name} {', '.join(map(repr, settings))}, and the study asks for {asked!r}: "
+                "make it for this study, with build_spells(…, study=study) and build_cohort(…, study=study)."
             )
     _refuse_repeated("cohort", cohort, ["person_id", "episode"])
     stays = cohort[cohort["excluded"].isna()]
@@ -120,9 +133,9 @@ def _refuse_repeated(name: str, table: pd.DataFrame, keys: list[str]) -> None:
         )
 
 
-def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
+def model_input(stays: pd.DataFrame, contacts: pd.DataFrame) -> ModelInput:
     """
-    What the observation model reads.
+    The input of the observation model.
 
     Parameters
     ----------
@@ -134,38 +147,46 @@ def reported(stays: pd.DataFrame, contacts: pd.DataFrame) -> Reported:
     Raises
     ------
     ValueError
-        A row of a record stands in the contacts twice.
+        A record is in the contacts twice with the same kind.
     """
     keys = ["person_id", "episode"]
     if "record_id" in contacts:
         _refuse_repeated("contacts", contacts[contacts["record_id"].notna()], [*keys, "record_id", "kind"])
-    place = pd.MultiIndex.from_frame(stays[keys]).get_indexer(pd.MultiIndex.from_frame(contacts[keys]))
-    mine = place >= 0
+    position = pd.MultiIndex.from_frame(stays[keys]).get_indexer(pd.MultiIndex.from_frame(contacts[keys]))
+    is_of_stay = position >= 0
     of_cause = {name: k for k, name in enumerate(CAUSES, start=1)}
 
-    def given(name: str) -> pd.Series:
-        return contacts.loc[mine, name].reset_index(drop=True)
+    def column(name: str) -> pd.Series:
+        return contacts.loc[is_of_stay, name].reset_index(drop=True)
 
-    # in narrow types: they are several times as many as stays, and every group holds its own
-    told = pd.DataFrame({
-        "stay": place[mine].astype(np.int32), "month": given("month").astype(float),
-        "kind": given("kind").astype("category"), "organisation": given("organisation_id").astype("category"),
-        "cause": given("cause").map(of_cause).fillna(0).astype(np.int8),
-        "departure_earliest": given("departure_earliest").astype(float),
-        "departure_latest": given("departure_latest").astype(float),
-    })  # fmt: skip
+    # narrow types: contacts are several times as many as stays, and every group has its own copy
+    rows = pd.DataFrame(
+        {
+            "stay": position[is_of_stay].astype(np.int32),
+            "month": column("month").astype(float),
+            "kind": column("kind").astype("category"),
+            "organisation": column("organisation_id").astype("category"),
+            "cause": column("cause").map(of_cause).fillna(0).astype(np.int8),
+            "departure_earliest": column("departure_earliest").astype(float),
+            "departure_latest": column("departure_latest").astype(float),
+        }
+    )
     entry = stays["entry"].to_numpy(dtype=float)
     until = stays["heard_until"].fillna(stays["cutoff"]).to_numpy(dtype=float)
     until = np.maximum(until, entry)
-    return Reported(
-        told, entry, until, stays["household_id"].to_numpy(dtype=object),
-        stays["role"].fillna("principal").to_numpy(dtype=object), _contradicted(told, until),
-    )  # fmt: skip
+    return ModelInput(
+        rows,
+        entry,
+        until,
+        stays["household_id"].to_numpy(dtype=object),
+        stays["role"].fillna("principal").to_numpy(dtype=object),
+        _contradicted(rows, until),
+    )
 
 
-def _contradicted(told: pd.DataFrame, until: np.ndarray) -> bool:
+def _contradicted(contacts: pd.DataFrame, until: np.ndarray) -> bool:
     """Whether some contact found somebody present after a report of departure."""
-    heard = told[told["month"].to_numpy() <= until[told["stay"].to_numpy()]]
+    heard = contacts[contacts["month"].to_numpy() <= until[contacts["stay"].to_numpy()]]
     first = heard[heard["kind"].isin(["left", "news"])].groupby("stay")["month"].min()
-    there = heard[heard["kind"].eq("present")].groupby("stay")["month"].max()
-    return bool((there.reindex(first.index) > first).any())
+    last_present = heard[heard["kind"].eq("present")].groupby("stay")["month"].max()
+    return bool((last_present.reindex(first.index) > first).any())

@@ -37,149 +37,162 @@ from .evidence import (
 
 # A service in person in the metropole so soon after settling may be a visit (docs/rules.md).
 VISIT_DAYS = 62
-# Two towns named within so many days may be one settling told twice (design.md, rule 1).
+# Two towns reported within so many days may be one settling reported twice (design.md, rule 1).
 SAME_EVENT = 31
-# Each round settles at least the next move of each person; hardly anybody needs a third.
+# Each round decides at least the next move of each person; a third is rarely needed.
 _ROUNDS = 8
 
 
-def read_addresses(found: Evidence, grace_days: int) -> tuple[list[Aside], Aside]:
+def read_addresses(evidence: Evidence, grace_days: int) -> tuple[list[Aside], Aside]:
     """
     Say which addresses are news, and put « présent » beside an old or blank one where the person last settled.
 
     Parameters
     ----------
-    found : Evidence
-        All observations; the places of follow-ups are changed where they stand.
+    evidence : Evidence
+        All observations; the places of follow-ups are changed in place.
     grace_days : int
         How long after the last report of somebody en région an address of the metropole is surely a repetition.
 
     Returns
     -------
     list of Aside, Aside
-        What is no news, or open; and addresses that may be of before a settling, though they were told after it.
+        Addresses that are no news, or open; and addresses that may date from before a settling, though they were
+        reported after it.
     """
-    kind, zone = found.kind, found.zone
-    presence, blank = found.of_kind(SERVICE, FOLLOW_UP), (kind == FOLLOW_UP) & found.nowhere()
+    kind, zone = evidence.kind, evidence.zone
+    presence, blank = evidence.of_kind(SERVICE, FOLLOW_UP), (kind == FOLLOW_UP) & evidence.nowhere()
     established = kind == ESTABLISHMENT
     settles = established & (zone == IN_REGION)
     everywhere = settles | (presence & (zone == IN_REGION))
     departures = np.flatnonzero(kind == DEPARTURE)
     gone = established & (zone != IN_REGION) & (zone != NOWHERE_KNOWN)
-    gone[departures] = found.asked("origin_zone", departures).ne(METROPOLE).to_numpy()
+    gone[departures] = evidence.table_column("origin_zone", departures).ne(METROPOLE).to_numpy()
 
-    # only what comes after a settling, or may do so, can be a repetition; so can what says no place
+    # only presences after a settling, or possibly after one, can be repetitions; so can those without a place
     inside = np.flatnonzero(presence & (zone == IN_METROPOLE) | blank)
-    following = next_known(found, everywhere, found.person[inside], found.earliest[inside])
-    perhaps = (following >= 0) & (found.earliest[following] <= found.latest[inside])
-    after = last_before(everywhere, inside, found.person) >= 0
+    following = next_known(evidence, everywhere, evidence.person[inside], evidence.earliest[inside])
+    perhaps = (following >= 0) & (evidence.earliest[following] <= evidence.latest[inside])
+    after = last_before(everywhere, inside, evidence.person) >= 0
     inside, following, perhaps = (values[after | perhaps] for values in (inside, following, perhaps))
     regional = np.flatnonzero(presence & (zone == IN_REGION))
-    settling = last_before(settles, regional, found.person)
-    regional = regional[(settling >= 0) & _other_place(found, regional, settling)]
+    settling = last_before(settles, regional, evidence.person)
+    regional = regional[(settling >= 0) & _other_place(evidence, regional, settling)]
     at = np.concatenate([inside, regional])
     metropolitan = np.arange(len(at)) < len(inside)
     silent = blank[at]
-    regional_teller = found.asked("organisation_zone", at).eq(REGION).to_numpy() & metropolitan
+    regional_teller = evidence.table_column("organisation_zone", at).eq(REGION).to_numpy() & metropolitan
     following, perhaps = (
         np.append(values, np.zeros(len(regional), dtype=values.dtype)) for values in (following, perhaps)
     )
-    printed, person, own = _first_printed(found, at), found.person[at], found.earliest[at]
-    begins = np.searchsorted(found.person, person)
+    printed, person, day = _first_printed(evidence, at), evidence.person[at], evidence.earliest[at]
+    begins = np.searchsorted(evidence.person, person)
     contact = kind[at] == FOLLOW_UP
     old = returned = np.zeros(len(at), dtype=bool)
     because = np.full(len(at), -1)
     for _ in range(_ROUNDS):
-        there, breaks = everywhere.copy(), gone.copy()
-        there[at[old]] = contact[old]
+        is_presence, breaks = everywhere.copy(), gone.copy()
+        is_presence[at[old]] = contact[old]
         breaks[at[returned]] = True
-        left, seen, settled = (last_known(found, flag, person, own) for flag in (breaks, there, settles))
-        explicit, stays = settled > left, seen > left
-        # nobody en région meets somebody who has yet to come: what may be of after a settling is
+        last_departure, last_presence, last_settling = (
+            last_known(evidence, flag, person, day) for flag in (breaks, is_presence, settles)
+        )
+        explicit, stays = last_settling > last_departure, last_presence > last_departure
+        # an organisation en région meets only persons who have settled: a row that may follow a settling does
         met = (regional_teller | silent) & perhaps & ~stays
-        stays, seen = stays | met, np.where(met, following, seen)
-        # the stay began with the last settling told, else with the first that was seen of it
-        begun = np.where(explicit, settled, _next(there, np.maximum(left + 1, begins), seen))
-        again = (printed <= found.latest[begun]) | regional_teller | silent
-        before = printed < found.earliest[settled] - SAME_EVENT
-        came = found.in_person[at] & (own > found.latest[begun] + VISIT_DAYS)
-        now_old = np.where(metropolitan, stays & again & ~came, explicit & before & _other_place(found, at, settled))
+        stays, last_presence = stays | met, np.where(met, following, last_presence)
+        # the stay began with the last reported settling, else with the first presence in it
+        begun = np.where(
+            explicit, last_settling, _next(is_presence, np.maximum(last_departure + 1, begins), last_presence)
+        )
+        again = (printed <= evidence.latest[begun]) | regional_teller | silent
+        before = printed < evidence.earliest[last_settling] - SAME_EVENT
+        came = evidence.in_person[at] & (day > evidence.latest[begun] + VISIT_DAYS)
+        now_old = np.where(
+            metropolitan, stays & again & ~came, explicit & before & _other_place(evidence, at, last_settling)
+        )
         now_returned = metropolitan & stays & ~now_old
-        because = np.where(metropolitan, seen, settled)
+        because = np.where(metropolitan, last_presence, last_settling)
         same = np.array_equal(now_old, old) and np.array_equal(now_returned, returned)
         old, returned = now_old, now_returned
         if same:
             break
-    # an address of the metropole that may be of before or after a settling is of before: it does not bound it
-    vague = perhaps & ~old & ~returned & ~silent & (printed < own) & (own > found.earliest[following])
-    found.earliest[at[vague]] = found.earliest[following[vague]]
-    before_or_after = Aside("old_address", found, at[vague], following[vague])
-    _put_where_settled(found, at[old & contact], because[old & contact])
+    # a metropole address that may date from before or after a settling is taken as before: it does not bound it
+    vague = perhaps & ~old & ~returned & ~silent & (printed < day) & (day > evidence.earliest[following])
+    evidence.earliest[at[vague]] = evidence.earliest[following[vague]]
+    before_or_after = Aside("old_address", evidence, at[vague], following[vague])
+    _put_where_settled(evidence, at[old & contact], because[old & contact])
     old &= ~contact
     at, because, metropolitan, regional_teller = (
         values[old] for values in (at, because, metropolitan, regional_teller)
     )
-    visit = found.in_person[at]
-    late = ~visit & metropolitan & ~regional_teller & (found.earliest[at] > found.latest[because] + grace_days)
+    visit = evidence.in_person[at]
+    late = ~visit & metropolitan & ~regional_teller & (evidence.earliest[at] > evidence.latest[because] + grace_days)
     repeated = ~visit & ~late
-    aside = np.zeros(len(found), dtype=bool)
+    aside = np.zeros(len(evidence), dtype=bool)
     aside[at] = True
-    _blank_presences(found, aside)
+    _blank_presences(evidence, aside)
     rules = (("old_address", repeated), ("possible_return", late), ("possible_visit", visit))
-    return [Aside(rule, found, at[flag], because[flag]) for rule, flag in rules], before_or_after
+    return [Aside(rule, evidence, at[flag], because[flag]) for rule, flag in rules], before_or_after
 
 
-def _first_printed(found: Evidence, at: np.ndarray) -> np.ndarray:
+def _first_printed(evidence: Evidence, at: np.ndarray) -> np.ndarray:
     """
     For the rows at positions, the first day on which the person's town was printed.
 
-    Of the metropole as a whole, the first day on which any address there was.
+    For metropole addresses, the first day on which any address of the metropole was.
     """
-    theirs = np.zeros(int(found.person.max(initial=-1)) + 1, dtype=bool)
-    theirs[found.person[at]] = True
-    named = np.flatnonzero(theirs[found.person] & (found.kind != DEPARTURE))
-    metropole = found.zone == IN_METROPOLE
-    first = found.latest[at].copy()
-    for those, place in ((found.town >= 0, found.town), (metropole, np.zeros_like(found.town))):
-        printed = named[those[named]]
-        keys, begins = np.unique(_packed(found, place, printed), return_index=True)
-        asked = np.flatnonzero(those[at] & ((found.town[at] >= 0) == (place is found.town)))
-        first[asked] = found.latest[printed[begins[np.searchsorted(keys, _packed(found, place, at[asked]))]]]
+    is_their_row = np.zeros(int(evidence.person.max(initial=-1)) + 1, dtype=bool)
+    is_their_row[evidence.person[at]] = True
+    named = np.flatnonzero(is_their_row[evidence.person] & (evidence.kind != DEPARTURE))
+    metropole = evidence.zone == IN_METROPOLE
+    first = evidence.latest[at].copy()
+    for has_place, place_code in ((evidence.town >= 0, evidence.town), (metropole, np.zeros_like(evidence.town))):
+        printed = named[has_place[named]]
+        keys, begins = np.unique(_packed(evidence, place_code, printed), return_index=True)
+        indices = np.flatnonzero(has_place[at] & ((evidence.town[at] >= 0) == (place_code is evidence.town)))
+        first[indices] = evidence.latest[
+            printed[begins[np.searchsorted(keys, _packed(evidence, place_code, at[indices]))]]
+        ]
     return first
 
 
-def _packed(found: Evidence, place: np.ndarray, at: np.ndarray) -> np.ndarray:
-    return (found.person[at].astype(np.int64) << 32) + place[at]
+def _packed(evidence: Evidence, place_code: np.ndarray, at: np.ndarray) -> np.ndarray:
+    return (evidence.person[at].astype(np.int64) << 32) + place_code[at]
 
 
 def _next(flag: np.ndarray, position: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     """The first flagged position from each position on; `otherwise` where there is none."""
     flagged = np.flatnonzero(flag)
-    place = np.searchsorted(flagged, position)
-    return np.where(place < len(flagged), np.append(flagged, -1)[np.minimum(place, len(flagged))], otherwise)
+    rank = np.searchsorted(flagged, position)
+    return np.where(rank < len(flagged), np.append(flagged, -1)[np.minimum(rank, len(flagged))], otherwise)
 
 
-def _other_place(found: Evidence, at: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _other_place(evidence: Evidence, at: np.ndarray, compared_at: np.ndarray) -> np.ndarray:
     """Whether two rows name two towns, or two regions."""
-    both = (found.town[at] >= 0) & (found.town[other] >= 0)
-    towns = both & (found.town[at] != found.town[other])
-    regions = (found.region[at] >= 0) & (found.region[other] >= 0) & (found.region[at] != found.region[other])
+    both_named = (evidence.town[at] >= 0) & (evidence.town[compared_at] >= 0)
+    towns = both_named & (evidence.town[at] != evidence.town[compared_at])
+    regions = (
+        (evidence.region[at] >= 0)
+        & (evidence.region[compared_at] >= 0)
+        & (evidence.region[at] != evidence.region[compared_at])
+    )
     return towns | regions
 
 
-def _put_where_settled(found: Evidence, at: np.ndarray, where: np.ndarray) -> None:
-    """Give the rows at positions the places of others, which may be among them; none where −1."""
-    place = np.arange(-1, len(found))  # the last row but one is at −1
-    place[at + 1] = where
-    for _ in range(len(at).bit_length()):  # each round halves the way to who was really placed
-        place = place[place + 1]
-    where = place[at + 1]
-    for values, none in ((found.town, MISSING), (found.region, MISSING), (found.zone, NOWHERE_KNOWN)):
+def _put_where_settled(evidence: Evidence, at: np.ndarray, where: np.ndarray) -> None:
+    """Copy to the rows at positions the places of the rows `where`, which may be among them; none where −1."""
+    source_row = np.arange(-1, len(evidence))  # the last row but one is at −1
+    source_row[at + 1] = where
+    for _ in range(len(at).bit_length()):  # chains of blank rows: each round halves the distance to a row with a place
+        source_row = source_row[source_row + 1]
+    where = source_row[at + 1]
+    for values, none in ((evidence.town, MISSING), (evidence.region, MISSING), (evidence.zone, NOWHERE_KNOWN)):
         values[at] = np.where(where >= 0, values[where], none)
 
 
-def _blank_presences(found: Evidence, aside: np.ndarray) -> None:
-    """« Présent » without a known place: present where the person was last said to have settled or been."""
-    blank = np.flatnonzero((found.kind == FOLLOW_UP) & found.nowhere())
-    says = found.of_kind(ESTABLISHMENT, FOLLOW_UP, SERVICE) & (found.zone != NOWHERE_KNOWN) & ~aside
-    _put_where_settled(found, blank, last_before(says, blank, found.person))
+def _blank_presences(evidence: Evidence, aside: np.ndarray) -> None:
+    """Give « présent » without a place that of the person's last settling or presence."""
+    blank = np.flatnonzero((evidence.kind == FOLLOW_UP) & evidence.nowhere())
+    says = evidence.of_kind(ESTABLISHMENT, FOLLOW_UP, SERVICE) & (evidence.zone != NOWHERE_KNOWN) & ~aside
+    _put_where_settled(evidence, blank, last_before(says, blank, evidence.person))

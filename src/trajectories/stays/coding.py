@@ -1,7 +1,7 @@
 """Text columns as small whole numbers and dates as day numbers, and back.
 
-Ten million observations are compared, sorted and grouped as arrays of codes; words come back only in the tables
-that are handed on. Codes follow the alphabetical order of their words, so that sorting codes is sorting words.
+Ten million observations are compared, sorted and grouped as arrays of codes; they are decoded only in the tables
+returned. Codes follow the alphabetical order of their words, so that sorting codes is sorting words.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import pandas as pd
 Words = Sequence[str] | np.ndarray  # what codes stand for
 MISSING = -1
 _NS_PER_DAY = 86_400_000_000_000
-# The day number that a missing date falls on: one day before the first day that a `datetime64[ns]` can be. As the
-# earliest end of an interval it reads as it should: nothing bounds it from below.
+# The day number of a missing date: one day before the first `datetime64[ns]`. As the earliest end of an interval it
+# means that nothing bounds it from below.
 NO_DAY = np.int32(np.iinfo(np.int64).min // _NS_PER_DAY)
-# Several operations on so many rows at a time find them in the processor's own memory.
+# Blocks of so many rows stay in the processor's cache between operations.
 _BLOCK = 1 << 16
 
 
@@ -40,7 +40,7 @@ def encode(texts: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     texts : Series of text or of categories
-        Categories cost nothing; of text the objects are hashed once, unless it is in order already.
+        Categories are used as they are; text is hashed once, unless it is sorted already.
 
     Returns
     -------
@@ -66,30 +66,30 @@ def encode(texts: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _encode_text(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # A word is mostly one object wherever it comes again, and the numbers that say where objects are in memory are
-    # compared and hashed much faster than words: these are asked for only where the objects differ.
+    # Equal words are mostly the same object: memory addresses are compared and hashed much faster than strings, which
+    # are compared only where the objects differ.
     address = np.ndarray(texts.shape, np.intp, buffer=texts)
     new = np.ones(len(texts), dtype=bool)
     np.not_equal(address[1:], address[:-1], out=new[1:])
     at = np.flatnonzero(new)
-    # a column already in order, as person_id is in `observations`, needs no hashing; a few words mostly tell
+    # a column already in order, as person_id is in `observations`, needs no hashing; the first words mostly show it
     if pd.Index(texts[at[:1000]], dtype=object).is_monotonic_increasing:
         new[at[1:]] = texts[at[1:]] != texts[at[:-1]]
         words = pd.Index(texts[new], dtype=object)
         if not words.hasnans and words.is_monotonic_increasing and words.is_unique:
             return np.cumsum(new, dtype=np.int32) - np.int32(1), words.to_numpy()
     code, distinct = pd.factorize(address)
-    one = np.empty(len(distinct), dtype=np.intp)
-    one[code] = np.arange(len(code))
-    rank, words = pd.factorize(texts[one])
+    example_row = np.empty(len(distinct), dtype=np.intp)
+    example_row[code] = np.arange(len(code))
+    rank, words = pd.factorize(texts[example_row])
     order = _alphabetical(words)
-    place = np.empty(len(words) + 1, np.min_scalar_type(-max(len(words), 1)))
-    place[order], place[MISSING] = np.arange(len(words)), MISSING
-    return place[rank][code], words[order]
+    code_of_rank = np.empty(len(words) + 1, np.min_scalar_type(-max(len(words), 1)))
+    code_of_rank[order], code_of_rank[MISSING] = np.arange(len(words)), MISSING
+    return code_of_rank[rank][code], words[order]
 
 
 def _alphabetical(words: np.ndarray) -> np.ndarray:
-    """The order of words; arrow sorts them many times faster than they compare themselves."""
+    """The sort order of words; arrow sorts many times faster than Python compares strings."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -98,7 +98,7 @@ def _alphabetical(words: np.ndarray) -> np.ndarray:
 
 def encode_as(texts: pd.Series, words: Words) -> np.ndarray:
     """
-    Each text as its place in a given vocabulary; `MISSING` where there is none or it is no word of it.
+    Each text as its position in a vocabulary; `MISSING` where it is missing or not in it.
 
     Examples
     --------
@@ -106,10 +106,10 @@ def encode_as(texts: pd.Series, words: Words) -> np.ndarray:
     [1, -1, 0]
     """
     if isinstance(texts.dtype, pd.CategoricalDtype):
-        place = pd.Index(words).get_indexer(texts.cat.categories).astype(np.int16)
-        return np.append(place, np.int16(MISSING))[texts.cat.codes.to_numpy()]
-    codes, found = encode(texts)
-    return np.append(pd.Index(words).get_indexer(found), MISSING).astype(np.int16)[codes]
+        positions = pd.Index(words).get_indexer(texts.cat.categories).astype(np.int16)
+        return np.append(positions, np.int16(MISSING))[texts.cat.codes.to_numpy()]
+    codes, distinct = encode(texts)
+    return np.append(pd.Index(words).get_indexer(distinct), MISSING).astype(np.int16)[codes]
 
 
 def decode(codes: np.ndarray, words: Words) -> np.ndarray:
@@ -137,10 +137,10 @@ def days(dates: pd.Series) -> np.ndarray:
     True
     """
     stamps = dates.to_numpy(dtype="datetime64[ns]").view(np.int64)
-    found = np.empty(len(stamps), dtype=np.int32)
+    numbers = np.empty(len(stamps), dtype=np.int32)
     for rows in blocks(len(stamps)):
-        found[rows] = stamps[rows] // _NS_PER_DAY
-    return found
+        numbers[rows] = stamps[rows] // _NS_PER_DAY
+    return numbers
 
 
 def dates(numbers: np.ndarray) -> np.ndarray:

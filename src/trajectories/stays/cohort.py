@@ -42,12 +42,17 @@ AT_ESTABLISHMENT = pd.Timedelta(days=31)
 _KNOWN_LATER_IS_THE_SAME = ("immigration_category", "sex", "education", "household_size")
 OF_AGE = 18
 _OF_FIRST_SPELL = (
-    "person_id", "household_id", "region", "municipality", "establishment_earliest", "establishment_latest",
-)  # fmt: skip
+    "person_id",
+    "household_id",
+    "region",
+    "municipality",
+    "establishment_earliest",
+    "establishment_latest",
+)
 _AT_START_ONLY = ("french",)
 # The day of a row: the first of these that is known.
 _DATES = ("service_date_earliest", "follow_up_date_earliest", "establishment_date_earliest")
-# What is read of a record, here and before: the other columns are not carried along.
+# The columns of `records` that are read here and in observations.py; the others are dropped.
 GIVEN = tuple(dict.fromkeys((
     *READ, *_KNOWN_LATER_IS_THE_SAME, *_AT_START_ONLY, "job_found", "job_date_earliest", "housing_found",
     "housing_date_earliest", "birth_date_earliest", "birth_date_latest", "arrival_date_earliest", "arrival_date_latest",
@@ -87,12 +92,12 @@ def build_cohort(
     residences : Residences
         What `build_spells` returned.
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` (the columns `GIVEN`) and `persons` (record_id, person_id, household_id).
     study : Study, optional
         Its scope and follow-up schedule are used. All pathways are kept: `retention` selects.
     deposits : Series, optional
-        When each organisation stopped to deposit (`last_deposits`), where the records are those of some persons only;
-        found in the records where not given.
+        When each organisation stopped depositing (`last_deposits`); needed where the records are of some persons
+        only, else computed from the records.
 
     Returns
     -------
@@ -111,7 +116,7 @@ def build_cohort(
     >>> from trajectories.analysis.services.example import example_tables
     >>> _, records, persons = example_tables()
     >>> cohort = build_cohort(build_spells(records, persons), records, persons).cohort
-    >>> cohort[["person_id", "cutoff", "heard_until"]].round(2).values.tolist()  # nobody there would tell of b
+    >>> cohort[["person_id", "cutoff", "heard_until"]].round(2).values.tolist()  # no organisation could report on b
     [['a', 0.97, 0.97], ['b', 0.97, 0.0]]
     """
     study = study or Study(perimeter=residences.perimeter)
@@ -150,8 +155,8 @@ def _stays(spells: pd.DataFrame, scope: str) -> pd.DataFrame:
     part = spells[inside].assign(stay=number[inside], position=np.flatnonzero(inside))
     stays = part.groupby("stay").agg(
         first=("position", "first"), last=("position", "last"), last_confirmed=("last_confirmed", "max")
-    )  # fmt: skip
-    # the first spell's own values, missing ones too: a start that nothing bounds is not that of the next spell
+    )
+    # the first spell's own values, missing ones too: an unbounded start must not be filled from the next spell
     start = spells.iloc[stays["first"].to_numpy()].set_axis(stays.index)
     start = start.rename(columns={"start_earliest": "establishment_earliest", "start_latest": "establishment_latest"})
     stays = stays.join(start[list(_OF_FIRST_SPELL)])
@@ -174,19 +179,19 @@ def _stays(spells: pd.DataFrame, scope: str) -> pd.DataFrame:
 
 def _exits(final: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
     """How each stay ended; None where it is open or death censored it."""
-    moved = final["outcome"].eq("moved").to_numpy()
+    has_moved = final["outcome"].eq("moved").to_numpy()
     zone = target["zone"].to_numpy()
-    found = np.select(
+    exits = np.select(
         [
-            final["outcome"].eq("left").to_numpy() | (moved & (zone == UNKNOWN)),
-            moved & (zone == METROPOLE),
-            moved & (zone == REGION),
-            moved & (zone == OUTSIDE_QUEBEC),
+            final["outcome"].eq("left").to_numpy() | (has_moved & (zone == UNKNOWN)),
+            has_moved & (zone == METROPOLE),
+            has_moved & (zone == REGION),
+            has_moved & (zone == OUTSIDE_QUEBEC),
         ],
         ["unknown_destination", "metropole", "other_region", "outside_quebec"],
         "",
     )
-    return np.where(found == "", None, found)  # type: ignore[call-overload]
+    return np.where(exits == "", None, exits)  # type: ignore[call-overload]
 
 
 def _pathways(stays: pd.DataFrame) -> np.ndarray:
@@ -210,21 +215,24 @@ def _first_contact(
     noted before it happened, or without a day of its own in the quarter in which it happened, is observed from its
     start. What was noted of the person elsewhere says nothing of when this stay would have been heard of.
     """
-    seen = observations[observations["kind"].isin(["service", "establishment", "follow_up"])]
-    seen = seen[seen["zone"].eq(REGION) & seen["aside"].isna()].merge(
+    presences = observations[observations["kind"].isin(["service", "establishment", "follow_up"])]
+    presences = presences[presences["zone"].eq(REGION) & presences["aside"].isna()].merge(
         rows[["record_id", "noted"]], on="record_id", how="left"
     )
-    later = seen["kind"].eq("establishment") & (seen["noted"] > seen["earliest"])
-    seen["first_contact"] = seen["earliest"].where(~later, seen["noted"]).clip(upper=cutoff)
-    seen = seen.dropna(subset=["first_contact"]).sort_values(["first_contact", "record_id"], kind="stable")
+    later = presences["kind"].eq("establishment") & (presences["noted"] > presences["earliest"])
+    presences["first_contact"] = presences["earliest"].where(~later, presences["noted"]).clip(upper=cutoff)
+    presences = presences.dropna(subset=["first_contact"]).sort_values(["first_contact", "record_id"], kind="stable")
     begun = stays["establishment_earliest"].fillna(stays["establishment_latest"])
-    left = stays.assign(begun=begun).reset_index(names="stay")
+    starts = stays.assign(begun=begun).reset_index(names="stay")
     by = ["person_id"] if scope == "any_region" else ["person_id", "place"]
     first = pd.merge_asof(
-        left.assign(place=left["region"].fillna("")).sort_values("begun", kind="stable")[["stay", "begun", *by]],
-        seen.assign(place=seen["region"].fillna(""))[["first_contact", "organisation_id", *by]],
-        left_on="begun", right_on="first_contact", by=by, direction="forward",
-    ).set_index("stay")[["first_contact", "organisation_id"]]  # fmt: skip
+        starts.assign(place=starts["region"].fillna("")).sort_values("begun", kind="stable")[["stay", "begun", *by]],
+        presences.assign(place=presences["region"].fillna(""))[["first_contact", "organisation_id", *by]],
+        left_on="begun",
+        right_on="first_contact",
+        by=by,
+        direction="forward",
+    ).set_index("stay")[["first_contact", "organisation_id"]]
     return stays.assign(begun=begun).join(first)
 
 
@@ -238,16 +246,20 @@ def _months(stays: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     upper = np.where(exited, months_between(e1, stays["end_latest"]), np.inf)
     upper = np.maximum(np.where(np.isnan(upper), np.inf, upper), lower)
     entry = np.maximum(np.nan_to_num(months_between(e2, stays["first_contact"])), 0)
-    # who was noted after the end was never at risk; who was noted within the interval was there until then
+    # noted after the end: never at risk; noted within the end's interval: present until then
     entry = np.where(entry <= np.where(died, lower, upper), entry, lower)
     lower = np.maximum(lower, entry)
     width = months_between(e1, e2)
     excluded = np.select([np.isnan(width), width > WIDEST_START], ["start_unbounded", "start_wider_than_3_months"], "")
     to_cutoff = np.maximum(months_between(e2, np.full(len(e2), cutoff.to_datetime64())), 0)
     return stays.assign(
-        entry=entry, lower=lower, upper=upper, cutoff=to_cutoff, excluded=np.where(excluded == "", None, excluded),  # type: ignore[call-overload]
+        entry=entry,
+        lower=lower,
+        upper=upper,
+        cutoff=to_cutoff,
+        excluded=np.where(excluded == "", None, excluded),  # type: ignore[call-overload]
         confirmed=confirmed,
-    )  # fmt: skip
+    )
 
 
 def _heard_until(
@@ -257,21 +269,21 @@ def _heard_until(
     Until when each stay could be heard of: the C of the observation model, as a day and in months.
 
     It is the cut-off, the death, or the last deposit of every organisation that could tell, whichever is first. An
-    organisation that could tell is one of the regions with a row about this person during this stay, or one that held
-    a scheduled contact: it has a file, and would write what it hears. A departure row is no such row: who tells because
-    something happened would not have told that nothing did. Beyond its last deposit, « no news » is not that
-    nothing happened but that nobody wrote: taken for hearing nothing, it would make stayers of leavers. Organisations
-    elsewhere do tell of a return, but only of those who come to them: that they file on does not mean that they would
-    have told of this stay. Where nobody could tell, the stay is heard of until its entry and says nothing.
-    A deposit counts to the end of its quarter, since what happened later is not in it.
+    organisation that could tell is one outside the metropole with a row about this person during this stay, or one that
+    held a scheduled contact: it has a file, and would record a departure. A departure row does not count: an
+    organisation that reports an event would not have reported its absence. After the last deposit, silence means that
+    nobody wrote, not that nothing happened: counted as no news, it would turn leavers into stayers. Organisations
+    elsewhere report a return only of those who come to them: their later deposits do not show that they would have
+    reported on this stay. Where nobody could tell, the stay is heard of until its entry and carries no information.
+    A deposit counts to the end of its quarter, since later events are not in it.
     """
     tried = rows["follow_up_status"].notna()
-    own = ~rows["organisation_zone"].eq(METROPOLE) & ~rows["departs"]
-    files = rows[~rows["away"] & (own | tried)]
+    is_regional = ~rows["organisation_zone"].eq(METROPOLE) & ~rows["departs"]
+    files = rows[~rows["away"] & (is_regional | tried)]
     until = files["organisation_id"].map(deposits).astype("datetime64[ns]").fillna(cutoff)
     last = until.groupby(of_stay(stays, files, scope)).max().reindex(stays.index)
-    seen = stays["first_contact"].fillna(stays["establishment_latest"])
-    day = last.where(~(last < seen), seen).fillna(seen).clip(upper=cutoff)
+    first_seen = stays["first_contact"].fillna(stays["establishment_latest"])
+    day = last.where(~(last < first_seen), first_seen).fillna(first_seen).clip(upper=cutoff)
     died = stays["outcome"].eq("deceased") & (stays["end_earliest"] < day)
     day = day.where(~died, stays["end_earliest"])
     months = np.nan_to_num(months_between(stays["establishment_latest"], day))
@@ -300,33 +312,32 @@ def _covariates(stays: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         .assign(limit=start + AT_ESTABLISHMENT, stay=np.arange(len(stays)))
         .sort_values("limit", kind="stable")
     )
-    found = {}
+    covariates = {}
     for column in (*_KNOWN_LATER_IS_THE_SAME, *_AT_START_ONLY):
-        known = rows.loc[rows[column].notna(), ["person_id", "date", column]]
-        value = _as_of(keys, known, column, "backward")
+        reported = rows.loc[rows[column].notna(), ["person_id", "date", column]]
+        value = _as_of(keys, reported, column, "backward")
         if column in _KNOWN_LATER_IS_THE_SAME:
-            value = value.where(value.notna(), _as_of(keys, known, column, "forward"))
-        found[column] = value
+            value = value.where(value.notna(), _as_of(keys, reported, column, "forward"))
+        covariates[column] = value
     for flag, date in (("job_found", "job_date"), ("housing_found", "housing_date")):
-        found[flag] = _flag_at_start(stays, rows, flag, date)
+        covariates[flag] = _flag_at_start(stays, rows, flag, date)
     birth = _midpoint(rows, "birth_date")
     arrival = _midpoint(rows, "arrival_date")
-    found["age"] = months_between(stays["person_id"].map(birth), start) / 12
-    found["years_since_arrival"] = months_between(stays["person_id"].map(arrival), start) / 12
+    covariates["age"] = months_between(stays["person_id"].map(birth), start) / 12
+    covariates["years_since_arrival"] = months_between(stays["person_id"].map(arrival), start) / 12
     year = stays["establishment_earliest"].fillna(start).dt.year
-    found["period"] = np.select([year < 2020, year <= 2021], ["before_2020", "2020_2021"], "from_2022")
-    found["role"] = _roles(stays, _members(rows), birth)
-    found["city_size"] = np.asarray(places.city_sizes(stays["municipality"]), dtype=object)
-    return stays.assign(**{name: np.asarray(value, dtype=object) for name, value in found.items()})
+    covariates["period"] = np.select([year < 2020, year <= 2021], ["before_2020", "2020_2021"], "from_2022")
+    covariates["role"] = _roles(stays, _members(rows), birth)
+    covariates["city_size"] = np.asarray(places.city_sizes(stays["municipality"]), dtype=object)
+    return stays.assign(**{name: np.asarray(value, dtype=object) for name, value in covariates.items()})
 
 
 def _roles(stays: pd.DataFrame, members: pd.DataFrame, birth: pd.Series) -> np.ndarray:
     """
-    The role in the household as far as it follows from ages: the deposits do not tell of the link between persons.
+    The role in the household as far as it follows from ages: the deposits do not state how members are related.
 
-    Who is under 18 at the establishment is a child; the only one of a household who may be of age is its principal
-    applicant. Which of several adults that is nobody says: null. To take the one who was served first or most would
-    be to look ahead.
+    A person under 18 at the establishment is a child; the only member who may be of age is the principal applicant.
+    With several adults it is unknown (null): choosing the one served first or most would use the future.
     """
     starts = stays[["household_id", "establishment_latest"]].reset_index(names="stay")
     pairs = starts.merge(members, on="household_id")
@@ -336,22 +347,24 @@ def _roles(stays: pd.DataFrame, members: pd.DataFrame, birth: pd.Series) -> np.n
     return np.select([months < 12 * OF_AGE, (months >= 12 * OF_AGE) & (adults == 1)], ["child", "principal"], None)  # type: ignore[call-overload]
 
 
-def _as_of(keys: pd.DataFrame, known: pd.DataFrame, column: str, direction: str) -> pd.Series:
-    found = pd.merge_asof(keys, known, left_on="limit", right_on="date", by="person_id", direction=direction)
-    return found.set_index("stay")[column].sort_index()
+def _as_of(keys: pd.DataFrame, reported: pd.DataFrame, column: str, direction: str) -> pd.Series:
+    values = pd.merge_asof(keys, reported, left_on="limit", right_on="date", by="person_id", direction=direction)
+    return values.set_index("stay")[column].sort_index()
 
 
 def _flag_at_start(stays: pd.DataFrame, rows: pd.DataFrame, flag: str, date: str) -> pd.Series:
     """True where a row dated at most 31 days after the establishment says so, False where one says no, else missing."""
-    known = rows.loc[rows[flag].notna(), ["person_id", "date", flag, f"{date}_earliest"]]
-    pairs = stays[["person_id", "establishment_latest"]].assign(stay=np.arange(len(stays))).merge(known, on="person_id")
+    reported = rows.loc[rows[flag].notna(), ["person_id", "date", flag, f"{date}_earliest"]]
+    pairs = (
+        stays[["person_id", "establishment_latest"]].assign(stay=np.arange(len(stays))).merge(reported, on="person_id")
+    )
     limit = pairs["establishment_latest"] + AT_ESTABLISHMENT
     pairs = pairs[(pairs["date"] <= limit) & ~(pairs[f"{date}_earliest"] > limit)]
     return pairs.groupby("stay")[flag].max().reindex(np.arange(len(stays)))
 
 
 def _midpoint(rows: pd.DataFrame, name: str) -> pd.Series:
-    """The middle of each person's most precisely known date of that name."""
+    """The midpoint of each person's narrowest interval `{name}_earliest` to `{name}_latest`."""
     known = rows.dropna(subset=[f"{name}_earliest", f"{name}_latest"])
     width = known[f"{name}_latest"] - known[f"{name}_earliest"]
     best = (
@@ -364,13 +377,15 @@ def _midpoint(rows: pd.DataFrame, name: str) -> pd.Series:
 # ----------------------------------------------------------------------------------------------------
 # The type of household of each stay, as far as it follows from the ages of those who settled.
 #
-# The deposits tell who shares a household and its size, never the link between persons. So « with children » means
-# that somebody under 18 settled with the household, « adults » that several of age did, « single » one person of age
-# alone.
+# The deposits say who shares a household and its size, never how members are related. So « with children » means that
+# somebody under 18 settled with the household, « adults » that several adults did, « single » one adult alone.
 
 HOUSEHOLD_TYPES = (SINGLE, ADULTS, WITH_CHILDREN, UNKNOWN_TYPE) = (
-    "single", "adults_without_child", "with_children", "unknown",
-)  # fmt: skip
+    "single",
+    "adults_without_child",
+    "with_children",
+    "unknown",
+)
 
 
 def household_type(stays: pd.DataFrame) -> pd.Series:
@@ -381,15 +396,15 @@ def household_type(stays: pd.DataFrame) -> pd.Series:
     ----------
     stays : DataFrame
         Rows of the table `cohort`: person_id, household_id, establishment_latest, age (years, at that date) and
-        household_size are used. All stays of a household have to be in it: a member who is not is not known of.
+        household_size are read. It must hold all stays of a household: members without a row are not counted.
 
     Returns
     -------
     Series of str, in the order of `stays`, with its index
-        `with_children`: a member known is under 18 at this establishment. `single`: the household is told to be of
-        one, or, where no size is told, one member of age is known and nobody else. `adults_without_child`: at least
-        two members are known, all of age, and no more are told of. `unknown`: an age is missing, or more members are
-        told of than are known (who they are nobody says).
+        `with_children`: a known member is under 18 at this establishment. `single`: the reported size is one, or none
+        is reported and the only known member is an adult. `adults_without_child`: at least two members are known, all
+        adults, and the reported size is no larger. `unknown`: an age is missing, or the reported size exceeds the
+        members known.
 
     Notes
     -----
@@ -408,23 +423,27 @@ def household_type(stays: pd.DataFrame) -> pd.Series:
     start = stays["establishment_latest"]
     age = stays["age"].astype(float).to_numpy()
     # the age of each member at each establishment of the household, from a birth taken back from the first age known
-    known = pd.DataFrame({
-        "household_id": stays["household_id"].to_numpy(), "person_id": stays["person_id"].to_numpy(),
-        "born": add_months(start, -np.round(np.nan_to_num(age) * 12)), "aged": ~np.isnan(age),
-    })  # fmt: skip
-    known["born"] = known["born"].astype("datetime64[ns]").where(known["aged"])
-    known = known.sort_values(["person_id", "born"], kind="stable").drop_duplicates("person_id")
-    of = pd.DataFrame({"household_id": stays["household_id"].to_numpy(), "start": start.to_numpy()})
-    pairs = of.drop_duplicates().merge(known, on="household_id")
+    members = pd.DataFrame(
+        {
+            "household_id": stays["household_id"].to_numpy(),
+            "person_id": stays["person_id"].to_numpy(),
+            "born": add_months(start, -np.round(np.nan_to_num(age) * 12)),
+            "aged": ~np.isnan(age),
+        }
+    )
+    members["born"] = members["born"].astype("datetime64[ns]").where(members["aged"])
+    members = members.sort_values(["person_id", "born"], kind="stable").drop_duplicates("person_id")
+    households = pd.DataFrame({"household_id": stays["household_id"].to_numpy(), "start": start.to_numpy()})
+    pairs = households.drop_duplicates().merge(members, on="household_id")
     months = months_between(pairs["born"], pairs["start"])
     pairs = pairs.assign(minor=months < 12 * OF_AGE, unaged=np.isnan(months))[~(months < 0)]
     counted = pairs.groupby(["household_id", "start"], dropna=False).agg(
         n=("person_id", "size"), minors=("minor", "sum"), unaged=("unaged", "sum")
     )
-    told = stays.groupby("household_id")["household_size"].max()
-    each = of.merge(counted.reset_index(), on=["household_id", "start"], how="left")
-    n, minors, unaged = (each[name].fillna(0).to_numpy(dtype=float) for name in ("n", "minors", "unaged"))
-    size = of["household_id"].map(told).astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+    reported_size = stays.groupby("household_id")["household_size"].max()
+    by_stay = households.merge(counted.reset_index(), on=["household_id", "start"], how="left")
+    n, minors, unaged = (by_stay[name].fillna(0).to_numpy(dtype=float) for name in ("n", "minors", "unaged"))
+    size = households["household_id"].map(reported_size).astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     complete = (unaged == 0) & ~(size > n) & (n > 0)
-    found = np.select([minors > 0, complete & (n == 1), complete], [WITH_CHILDREN, SINGLE, ADULTS], UNKNOWN_TYPE)
-    return pd.Series(found, index=stays.index, dtype="object")
+    types = np.select([minors > 0, complete & (n == 1), complete], [WITH_CHILDREN, SINGLE, ADULTS], UNKNOWN_TYPE)
+    return pd.Series(types, index=stays.index, dtype="object")

@@ -1,9 +1,9 @@
 """The observations as arrays, in order of person and date, and the decisions that set some of them aside.
 
 The order is that of person, latest day, kind (on one day the old address comes first and a departure last),
-earliest day and record. It is found by sorting one whole number a row, in which person, day, kind and row number
-are packed; only the rows that this number cannot tell apart are compared by record. No rule looks from one person
-to another, so the sorted rows are cut between persons into parts that are worked on side by side.
+earliest day and record. Person, day, kind and row number are packed into one integer a row, and these are sorted;
+only rows that tie on it are compared by record. No rule compares two persons, so the sorted rows are cut between
+persons into parts that run in parallel.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _NOBODY_THERE = MISSING - 1
 # A packed key is a whole number of 64 bits, its sign apart.
 _KEY_BITS = 63
 _RANK_BITS = 2
-# Columns are made, and persons worked on, side by side in threads: numpy lets go of the interpreter while it works on
-# arrays. More threads than these would wait for one another where words are made.
+# Columns and parts are computed in parallel threads: numpy releases the interpreter lock on arrays. More threads would
+# wait for one another where codes are decoded into Python strings.
 WORKERS = min(4, os.cpu_count() or 1)
 _GATHERED = ("earliest", "latest", "town", "region", "zone", "kind", "in_person")
 _COLUMNS = ("person", *_GATHERED)
@@ -42,7 +42,7 @@ class Order:
     """
     The rows in order of person, latest day and kind: one sorted whole number a row, in which these are packed.
 
-    The row's number fills the last `row_bits` of it, unless there is no room: then it stands in `row`.
+    The row's number fills the last `row_bits` bits; where the key has no room for it, it is in `row`.
     """
 
     key: np.ndarray
@@ -73,7 +73,7 @@ class Observed:
     """
     The table `observations`, what the codes of its text stand for, and its columns as arrays in its own order.
 
-    `columns` is one array of rows: a row is fetched from memory at once, wherever it is in the table.
+    `columns` is one structured array, so that a row is read from memory in one access.
     """
 
     frame: pd.DataFrame
@@ -85,21 +85,21 @@ class Observed:
 
     def parts(self, size: int) -> list[Callable[[], Evidence]]:
         """The evidence in order, cut between persons into parts of about so many rows, each made when it is called."""
-        found: list[Callable[[], Evidence]] = []
+        makers: list[Callable[[], Evidence]] = []
         n, person, begin = len(self.frame), self.order.person, 0
         while begin < n:
             end = min(begin + size, n)
             while end < n and person(end) == person(end - 1):
                 end += 1
-            found.append(functools.partial(self._part, slice(begin, end)))
+            makers.append(functools.partial(self._part, slice(begin, end)))
             begin = end
-        return found or [functools.partial(self._part, slice(0))]
+        return makers or [functools.partial(self._part, slice(0))]
 
     def _part(self, at: slice) -> Evidence:
         rows, earliest = self.order.rows(at), self.columns["earliest"]
         rows = _ties_settled(rows, self.order.tied(at), earliest, self.frame["record_id"])
-        found = self.columns.take(rows, mode="clip")
-        columns = {name: np.ascontiguousarray(found[name]) for name in _GATHERED}
+        structured = self.columns.take(rows, mode="clip")
+        columns = {name: np.ascontiguousarray(structured[name]) for name in _GATHERED}
         return Evidence(self.order.person(at).astype(np.int32), **columns, row=rows, observed=self)
 
 
@@ -109,7 +109,7 @@ class Evidence:
     Observations in order of person and date, as one array a column.
 
     `town`, `region`, `zone` and `kind` are codes; `earliest` is `NO_DAY` where unknown. `row` is the row's number in
-    the table: what only a few rows are asked for (organisation, day told, place left) is looked up there.
+    the table, where columns needed of few rows only (organisation, day filed, place left) are looked up.
     """
 
     person: np.ndarray
@@ -131,7 +131,7 @@ class Evidence:
         return replace(self, **{name: getattr(self, name)[at] for name in (*_COLUMNS, "row")})
 
     def put(self, at: np.ndarray, rows: Evidence) -> None:
-        """Other rows in the place of those at positions."""
+        """Overwrite the rows at positions with other rows."""
         for name in (*_COLUMNS, "row"):
             getattr(self, name)[at] = getattr(rows, name)
 
@@ -143,21 +143,21 @@ class Evidence:
         """Whether a row names no place at all, not even a region."""
         return (self.zone == NOWHERE_KNOWN) & (self.region < 0)
 
-    def asked(self, column: str, at: np.ndarray | slice) -> pd.Series:
+    def table_column(self, column: str, at: np.ndarray | slice) -> pd.Series:
         """A column of the observations that is not among the arrays, for the rows at these positions."""
         return pd.Series(self.observed.frame[column].array.take(self.row[at]), copy=False)
 
     def as_observed(self, column: str) -> np.ndarray:
-        """What the table says in a column of the arrays, whatever a rule has put there since."""
+        """A column as the table has it, before any rule changed it."""
         return self.observed.columns[column][self.row]
 
     def place_left(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Region and zone, as codes, of the place that departures left."""
-        left = self.asked("origin_region", at)
-        region = encode_as(left, self.observed.regions).astype(np.int16)
-        # a region where nobody is known to be is another region than that of anybody
-        region[(region == MISSING) & left.notna().to_numpy()] = _NOBODY_THERE
-        return region, encode_as(self.asked("origin_zone", at), ZONES)
+        origin = self.table_column("origin_region", at)
+        region = encode_as(origin, self.observed.regions).astype(np.int16)
+        # an origin region in which no row lies still differs from every region of the rows
+        region[(region == MISSING) & origin.notna().to_numpy()] = _NOBODY_THERE
+        return region, encode_as(self.table_column("origin_zone", at), ZONES)
 
 
 def encode_observations(observations: pd.DataFrame) -> Observed:
@@ -172,7 +172,7 @@ def encode_observations(observations: pd.DataFrame) -> Observed:
     >>> [part().row.tolist() for part in encode_observations(frame).parts(1)]
     [[1], [0]]
     """
-    # the first columns make the order: it is found while the others are being made
+    # the first columns determine the order, which is sorted while the others are being encoded
     works: dict[str, tuple[Any, ...]] = {
         "person": (encode, observations["person_id"]),
         "latest": (days, observations["latest"]),
@@ -185,8 +185,8 @@ def encode_observations(observations: pd.DataFrame) -> Observed:
     }
 
     def column(name: str) -> np.ndarray:
-        found = begun[name].result()
-        return found[0] if isinstance(found, tuple) else found
+        result = begun[name].result()
+        return result[0] if isinstance(result, tuple) else result
 
     with ThreadPoolExecutor(WORKERS) as executor:
         begun = {name: executor.submit(*work) for name, work in works.items()}
@@ -198,11 +198,11 @@ def encode_observations(observations: pd.DataFrame) -> Observed:
 
 def _as_rows(columns: dict[str, np.ndarray]) -> np.ndarray:
     n, types = len(columns["latest"]), [(name, column.dtype) for name, column in columns.items()]
-    found = np.empty(n, np.dtype(types, align=True))
+    structured = np.empty(n, np.dtype(types, align=True))
     for rows in blocks(n):
         for name, column in columns.items():
-            found[name][rows] = column[rows]
-    return found
+            structured[name][rows] = column[rows]
+    return structured
 
 
 def _encode_small(texts: pd.Series, words: Words) -> np.ndarray:
@@ -247,7 +247,7 @@ def in_order(person: np.ndarray, latest: np.ndarray, kind: np.ndarray) -> Order:
 def _ties_settled(order: np.ndarray, tied: np.ndarray, earliest: np.ndarray, records: pd.Series) -> np.ndarray:
     """The row numbers, those tied with the next in order of earliest day (unknown last) and record."""
     tied = np.concatenate([[False], tied, [False]])
-    # nearly all are two rows: these are compared, more are sorted
+    # nearly all ties are of two rows, which are compared; longer ones are sorted
     alone = tied[1:-1] & ~tied[2:] & ~tied[:-2]
     at = np.flatnonzero(alone)
     first, second = order[at], order[at + 1]
@@ -288,20 +288,20 @@ def last_before(flag: np.ndarray, at: np.ndarray, person: np.ndarray) -> np.ndar
     return np.where((before >= 0) & (person[before] == person[at]), before, -1)
 
 
-def last_known(found: Evidence, flag: np.ndarray, person: np.ndarray, day: np.ndarray) -> np.ndarray:
+def last_known(evidence: Evidence, flag: np.ndarray, person: np.ndarray, day: np.ndarray) -> np.ndarray:
     """For each person and day, the position of the last flagged row that is certainly of a day before; else −1."""
     flagged = np.flatnonzero(flag)
-    keys = _packed(found.person[flagged], found.latest[flagged])
+    keys = _packed(evidence.person[flagged], evidence.latest[flagged])
     before = np.append(flagged, -1)[np.searchsorted(keys, _packed(person, day)) - 1]
-    return np.where((before >= 0) & (found.person[before] == person), before, -1)
+    return np.where((before >= 0) & (evidence.person[before] == person), before, -1)
 
 
-def next_known(found: Evidence, flag: np.ndarray, person: np.ndarray, day: np.ndarray) -> np.ndarray:
+def next_known(evidence: Evidence, flag: np.ndarray, person: np.ndarray, day: np.ndarray) -> np.ndarray:
     """For each person and day, the position of the first flagged row that may be of that day or later; else −1."""
     flagged = np.flatnonzero(flag)
-    keys = _packed(found.person[flagged], found.latest[flagged])
+    keys = _packed(evidence.person[flagged], evidence.latest[flagged])
     after = np.append(flagged, -1)[np.searchsorted(keys, _packed(person, day))]
-    return np.where((after >= 0) & (found.person[after] == person), after, -1)
+    return np.where((after >= 0) & (evidence.person[after] == person), after, -1)
 
 
 def _packed(person: np.ndarray, day: np.ndarray) -> np.ndarray:
@@ -331,7 +331,7 @@ def pairs(first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Examples
     --------
-    >>> [found.tolist() for found in pairs(np.array([5, 2]), np.array([7, 3]))]
+    >>> [array.tolist() for array in pairs(np.array([5, 2]), np.array([7, 3]))]
     [[0, 0, 1], [5, 6, 2]]
     """
     lengths = stop - first
@@ -342,19 +342,21 @@ def pairs(first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def joined(parts: Sequence[Evidence]) -> Evidence:
     """The rows of several parts, one after the other."""
-    found = {n: np.concatenate([getattr(part, n) for part in parts]) for n in (*_COLUMNS, "row")}
-    return replace(parts[0], **found, observed=parts[0].observed)
+    columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in (*_COLUMNS, "row")}
+    return replace(parts[0], **columns, observed=parts[0].observed)
 
 
-def describe(found: Evidence) -> np.ndarray:
-    """What observations say, in codes: organisation, kind, place, interval as it was said (no personal value)."""
-    area = np.where(found.region >= 0, decode(found.region, found.observed.regions), decode(found.zone, ZONES))
-    place = np.where(found.town >= 0, decode(found.town, found.observed.towns), area)
-    organisation = found.asked("organisation_id", slice(None)).astype(object)
+def describe(evidence: Evidence) -> np.ndarray:
+    """Each observation as text: organisation, kind, place and interval as reported (no personal value)."""
+    area = np.where(
+        evidence.region >= 0, decode(evidence.region, evidence.observed.regions), decode(evidence.zone, ZONES)
+    )
+    place = np.where(evidence.town >= 0, decode(evidence.town, evidence.observed.towns), area)
+    organisation = evidence.table_column("organisation_id", slice(None)).astype(object)
     organisation = organisation.where(organisation.notna(), "?").to_numpy()
-    kind = decode(found.kind, KINDS)
-    said = said_interval(found.as_observed("earliest"), found.as_observed("latest"))
-    return organisation + " " + kind + " " + place + " " + said
+    kind = decode(evidence.kind, KINDS)
+    interval = said_interval(evidence.as_observed("earliest"), evidence.as_observed("latest"))
+    return organisation + " " + kind + " " + place + " " + interval
 
 
 def said_interval(earliest: np.ndarray, latest: np.ndarray) -> np.ndarray:
@@ -376,7 +378,7 @@ def said_day(day: np.ndarray) -> np.ndarray:
 # `possible_return` and `possible_visit` (addresses.py), `departure_before_presence` and `departure_already_known`
 # (departures.py), `establishment_dates` and `presence_before_establishment` (start_dates.py).
 
-# Rows of a table as one array a column: tables are made of them once, at the end.
+# Rows of a table as one array a column; they become a table once, at the end.
 Rows = dict[str, np.ndarray]
 
 
@@ -391,12 +393,12 @@ class Decision:
 
 def in_words(decisions: Sequence[Decision]) -> Rows:
     """Columns of the table `conflicts`, each dated by the latest day of the observation set aside."""
-    found = []
-    # a few words for many persons: each rule's are written all at once
+    columns_by_rule = []
+    # the rows of a rule are decoded together: few distinct words for many persons
     for rule in dict.fromkeys(decision.rule for decision in decisions):
-        against, kept = zip(*((one.against, one.kept) for one in decisions if one.rule == rule), strict=True)
+        against, kept = zip(*((item.against, item.kept) for item in decisions if item.rule == rule), strict=True)
         against = joined(against)
-        found.append(
+        columns_by_rule.append(
             {
                 "person_id": against.observed.persons[against.person],
                 "date": dates(against.as_observed("latest")),
@@ -405,7 +407,7 @@ def in_words(decisions: Sequence[Decision]) -> Rows:
                 "kept": describe(joined(kept)) if isinstance(kept[0], Evidence) else np.concatenate(kept),
             }
         )
-    return {name: np.concatenate([rows[name] for rows in found]) for name in found[0]}
+    return {name: np.concatenate([rows[name] for rows in columns_by_rule]) for name in columns_by_rule[0]}
 
 
 @dataclass(frozen=True)
@@ -413,17 +415,17 @@ class Aside:
     """Observations that a rule set aside, at positions of the evidence, each because of another one."""
 
     rule: str
-    found: Evidence
+    evidence: Evidence
     at: np.ndarray
     because: np.ndarray
 
     def decision(self) -> Decision:
-        """Written down as they are."""
-        return Decision(self.rule, self.found.take(self.at), self.found.take(self.because))
+        """All of them as a decision."""
+        return Decision(self.rule, self.evidence.take(self.at), self.evidence.take(self.because))
 
     def unless_inside(self, spells: Rows) -> Decision:
-        """Those that no spell of the person contains."""
-        rows = self.found.take(self.at)
+        """As a decision, those that no spell of the person contains."""
+        rows = self.evidence.take(self.at)
         first, stop = (np.searchsorted(spells["person_id"], rows.person, side=side) for side in ("left", "right"))
         which, spell = pairs(first, stop)
         same_town = (rows.town[which] == spells["municipality"][spell]) & (rows.town[which] >= 0)

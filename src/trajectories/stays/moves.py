@@ -28,7 +28,7 @@ def move_kinds(
     origin_region: np.ndarray, origin_zone: np.ndarray, destination_region: np.ndarray, destination_zone: np.ndarray
 ) -> np.ndarray:
     """
-    The kind of each move as its place in `tables.MOVE_KINDS`, from regions and zones as codes.
+    The kind of each move as its position in `tables.MOVE_KINDS`, from regions and zones as codes.
 
     Zones are compared before regions: from Sorel-Tracy to Longueuil, both region 16, is a return.
 
@@ -54,28 +54,28 @@ def move_kinds(
     return np.select(list(rules.values()), [MOVE_KINDS.index(kind) for kind in rules], MOVE_KINDS.index("within"))
 
 
-def moves_of(spells: dict[str, np.ndarray], moved: np.ndarray) -> dict[str, np.ndarray]:
+def moves_of(spells: dict[str, np.ndarray], moving_spells: np.ndarray) -> dict[str, np.ndarray]:
     """
-    The columns of the table `moves`, from spells as codes; kinds are codes as well, places in `tables.MOVE_KINDS`.
+    The columns of the table `moves`, from spells as codes; kinds are codes as well, positions in `tables.MOVE_KINDS`.
 
     Parameters
     ----------
     spells : dict of arrays
         person_id, municipality, region, zone as codes; end_earliest and end_latest as days; in order.
-    moved : ndarray of int
+    moving_spells : ndarray of int
         The positions of the spells that ended in the next one.
     """
-    sides = {"origin": moved, "destination": moved + 1}
-    found = {
+    sides = {"origin": moving_spells, "destination": moving_spells + 1}
+    columns = {
         f"{side}_{name}": spells[name][at] for side, at in sides.items() for name in ("municipality", "region", "zone")
     }
-    person = spells["person_id"][moved]
-    kind = move_kinds(*(found[f"{side}_{name}"] for side in sides for name in ("region", "zone")))
+    person = spells["person_id"][moving_spells]
+    kind = move_kinds(*(columns[f"{side}_{name}"] for side in sides for name in ("region", "zone")))
     return {
-        **found,
+        **columns,
         "person_id": person,
         "move": number_within(person),
         "kind": kind.astype(np.int8),
-        "earliest": spells["end_earliest"][moved],
-        "latest": spells["end_latest"][moved],
+        "earliest": spells["end_earliest"][moving_spells],
+        "latest": spells["end_latest"][moving_spells],
     }

@@ -1,7 +1,7 @@
 """Records → observations: what each row attests about where a person was, and when.
 
-An observation is evidence that a person lived in a place on a date, the date being an interval. A row attests all that
-it says (docs/rules.md, « Evidence »), each fact on its own date:
+An observation is evidence that a person lived in a place on a date, the date being an interval. A row attests every
+fact it states (docs/rules.md, « Evidence »), each on its own date:
 
 - a service: the residence, on the service's date (where that is before the arrival in Québec, in the row's quarter);
 - an establishment: the destination, else a residence en région, from that date; another residence on the row may be
@@ -12,7 +12,7 @@ it says (docs/rules.md, « Evidence »), each fact on its own date:
   departure (kind `departure`); a « non joint » attests nothing.
 
 Nothing is imputed: a date known to the quarter stays the whole quarter, a departure without a date is known only to
-lie before the day it was told (`earliest` is then NaT).
+lie before the day it was filed (`earliest` is then NaT).
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ IN_PERSON = (
     "pairing", "francization", "family_support",
 )  # fmt: skip
 
-# An establishment is told so long before it happens, at most.
+# An establishment is reported at most so long before it happens.
 PLANNED = pd.Timedelta(days=31)
 
-# What is read of a record: the other half of its columns is not carried along.
+# The columns of `records` that are read here; the others are dropped.
 _SPANS = ("service_date", "follow_up_date", "establishment_date", "departure_date", "exit_date", "arrival_date")
 READ = (
     "record_id", "organisation_id", "organisation_zone", "fiscal_year", "quarter", "deposit_date", "service",
@@ -61,7 +61,7 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     """
     The table `observations` (in order of person and date), from the tables `records` and `persons`.
 
-    Besides the declared columns: `told` (the day the row was filed, at most the cut-off), `organisation_zone`,
+    Besides the declared columns: `filed_day` (the day the row was filed, at most the cut-off), `organisation_zone`,
     `in_person_metropole`, `origin_region` and `origin_zone` (of a departure: the place left) and `died`. Whatever
     happened after the cut-off is left out.
     """
@@ -69,9 +69,9 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
     # an organisation that prints its own town says the region, not the municipality
     rows["residence_code"] = rows["residence_code"].mask(rows["residence_own_town"].fillna(False).astype(bool), None)
     rows = _destination_as_residence(settled_at_residence(rows))
-    told = filed(rows, cutoff)
-    earliest, latest = contact_days(rows, told)
-    rows = rows.assign(told=told, row_earliest=earliest, row_latest=latest)
+    filed_day = filed(rows, cutoff)
+    earliest, latest = contact_days(rows, filed_day)
+    rows = rows.assign(told=filed_day, row_earliest=earliest, row_latest=latest)
     rows["file_region"] = _regions_of_files(rows)
     parts = [
         _establishments(rows),
@@ -81,19 +81,19 @@ def build_observations(records: pd.DataFrame, persons: pd.DataFrame, cutoff: pd.
         _departures(rows[is_departure(rows)]),
         _metropole_departures(rows),
     ]
-    found = stack(parts, OBSERVATIONS).reindex(columns=[*OBSERVATIONS.columns, *_MORE])
+    observations = stack(parts, OBSERVATIONS).reindex(columns=[*OBSERVATIONS.columns, *_MORE])
     for flag in ("in_person_metropole", "died"):
-        found[flag] = found[flag].eq(True)
+        observations[flag] = observations[flag].eq(True)
     for text in ("organisation_zone", "origin_region", "origin_zone"):
-        found[text] = found[text].astype("object").where(found[text].notna(), None)
-    found["told"] = found["told"].astype("datetime64[ns]")
-    found = found[~(found["earliest"] > cutoff) & found["latest"].notna()]
-    # of a day known only as a month, a quarter or a year: what a row tells had happened when it was filed, or was near
-    planned = found["kind"].isin(["establishment", "residence"])
-    until = found["told"].where(~planned, found["told"] + PLANNED)
-    until = until.where(until >= found["earliest"], cutoff)
-    found["latest"] = found["latest"].where(~(found["latest"] > until), until).clip(upper=cutoff)
-    return found.sort_values(["person_id", "latest", "earliest", "kind", "record_id"], ignore_index=True)
+        observations[text] = observations[text].astype("object").where(observations[text].notna(), None)
+    observations["told"] = observations["told"].astype("datetime64[ns]")
+    observations = observations[~(observations["earliest"] > cutoff) & observations["latest"].notna()]
+    # an imprecise day ends when the row was filed: the fact had happened by then, or (establishments) was near
+    planned = observations["kind"].isin(["establishment", "residence"])
+    until = observations["told"].where(~planned, observations["told"] + PLANNED)
+    until = until.where(until >= observations["earliest"], cutoff)
+    observations["latest"] = observations["latest"].where(~(observations["latest"] > until), until).clip(upper=cutoff)
+    return observations.sort_values(["person_id", "latest", "earliest", "kind", "record_id"], ignore_index=True)
 
 
 def stated(rows: pd.DataFrame, place: str) -> pd.Series:
@@ -111,7 +111,7 @@ def settled_at_residence(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _destination_as_residence(rows: pd.DataFrame) -> pd.DataFrame:
-    """A destination that several towns are called is the residence, where that is known and has this very name."""
+    """A destination whose name several towns share is the residence, where that is known and has the same name."""
     parts = ("code", "region", "zone")
     open_ = rows["destination"].notna() & rows["destination_code"].isna() & rows["residence_code"].notna()
     named = rows.loc[open_, ["residence", "destination"]]
@@ -130,21 +130,21 @@ def in_perimeter(records: pd.DataFrame, perimeter: str) -> pd.DataFrame:
     """
     The records with the zones of a perimeter, from their municipalities and regions (never from the zones typed in).
 
-    A place known neither by town nor by region keeps its zone; so does an organisation.
+    A place without town and region keeps its zone; so does an organisation.
     """
     areas = region_zones(perimeter)
-    found = {}
+    zone_columns = {}
     for place in ("residence", "destination", "exit_destination"):
         code, region = records[f"{place}_code"], records[f"{place}_region"]
         zone = records[f"{place}_zone"].where(region.isna(), region.map(areas))
-        found[f"{place}_zone"] = zone.where(code.isna(), pd.Series(zones(code, perimeter), index=records.index))
-    return records.assign(**found)
+        zone_columns[f"{place}_zone"] = zone.where(code.isna(), pd.Series(zones(code, perimeter), index=records.index))
+    return records.assign(**zone_columns)
 
 
 def filed(rows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.Series:
     """The day a row was filed: deposit date, else the quarter's end, else its last own date; at most the cut-off."""
-    found = rows["deposit_date"].fillna(quarter_ends(rows)).fillna(_row_date(rows, "latest"))
-    return found.fillna(rows["exit_date_latest"]).fillna(rows["establishment_date_latest"]).clip(upper=cutoff)
+    filed_day = rows["deposit_date"].fillna(quarter_ends(rows)).fillna(_row_date(rows, "latest"))
+    return filed_day.fillna(rows["exit_date_latest"]).fillna(rows["establishment_date_latest"]).clip(upper=cutoff)
 
 
 def quarter_ends(rows: pd.DataFrame) -> pd.Series:
@@ -161,17 +161,17 @@ def quarter_ends(rows: pd.DataFrame) -> pd.Series:
     begins = pd.to_numeric(pd.Series(named, dtype="object").str.slice(0, 4), errors="coerce")
     year = np.append(begins.to_numpy(dtype=float), np.nan)[which]
     quarter = rows["quarter"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-    known = ~(np.isnan(year) | np.isnan(quarter))
-    months = np.where(known, (year - 1970) * 12 + 3 + quarter * 3, 0).astype("int64")
+    is_dated = ~(np.isnan(year) | np.isnan(quarter))
+    months = np.where(is_dated, (year - 1970) * 12 + 3 + quarter * 3, 0).astype("int64")
     following = months.astype("datetime64[M]").astype("datetime64[D]")
     ends = (following - np.timedelta64(1, "D")).astype("datetime64[ns]")
-    return pd.Series(np.where(known, ends, np.datetime64("NaT", "ns")), index=rows.index)
+    return pd.Series(np.where(is_dated, ends, np.datetime64("NaT", "ns")), index=rows.index)
 
 
 def is_departure(rows: pd.DataFrame) -> pd.Series:
     """Rows that tell of a departure from the region: an exit date or destination or reason, or « parti »."""
-    told = rows["exit_date_latest"].notna() | rows["exit_destination"].notna() | rows["exit_reason"].notna()
-    return (told & ~rows["follow_up_status"].isin([PRESENT, NOT_REACHED])) | rows["follow_up_status"].eq(LEFT)
+    has_exit = rows["exit_date_latest"].notna() | rows["exit_destination"].notna() | rows["exit_reason"].notna()
+    return (has_exit & ~rows["follow_up_status"].isin([PRESENT, NOT_REACHED])) | rows["follow_up_status"].eq(LEFT)
 
 
 def _row_date(rows: pd.DataFrame, end: str) -> pd.Series:
@@ -179,33 +179,33 @@ def _row_date(rows: pd.DataFrame, end: str) -> pd.Series:
     return rows[f"follow_up_date_{end}"].fillna(rows[f"service_date_{end}"])
 
 
-def contact_days(rows: pd.DataFrame, told: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """The first and the last day that each row may be of: its own date, else its quarter, until it was told."""
+def contact_days(rows: pd.DataFrame, filed_day: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """The first and last possible day of each row: its own date, else its quarter, until the day it was filed."""
     quarter = quarter_ends(rows)
     begins = quarter.dt.to_period("Q").dt.start_time
     latest = _row_date(rows, "latest")
     undated = latest.isna()
-    until = quarter.where(~(quarter > told), told).fillna(told)
+    until = quarter.where(~(quarter > filed_day), filed_day).fillna(filed_day)
     begins = begins.where(~(begins > until), until)
     return _row_date(rows, "earliest").where(~undated, begins), latest.where(~undated, until)
 
 
 def serves(rows: pd.DataFrame) -> pd.Series:
     """
-    Rows that tell of a service on a date of its own.
+    Rows that report a service on a date of its own.
 
-    Beside a follow-up that finds nobody, or a departure, the date of a service is surely its own only where the other
-    fact has one too, and not before it; beside « présent », also on the same day. A follow-up that is called a service
-    as well is one fact.
+    On a row with a failed follow-up or a departure, the service date is surely the service's own only where the other
+    fact is dated too, and not before it; with « présent », also on the same day. A follow-up also coded as a service is
+    one fact.
     """
-    status, given = rows["follow_up_status"], rows["service"].notna() & rows["service"].ne(FOLLOW_UP_SERVICE)
+    status, is_service = rows["follow_up_status"], rows["service"].notna() & rows["service"].ne(FOLLOW_UP_SERVICE)
     departs, dated = is_departure(rows), rows["follow_up_date_latest"].notna()
     before = rows["service_date_latest"] <= rows["exit_date_earliest"]
     return (
         (status.isna() & ~departs)
-        | (given & status.eq(PRESENT))
-        | (given & dated & status.isin([LEFT, NOT_REACHED]))
-        | (given & departs & before)
+        | (is_service & status.eq(PRESENT))
+        | (is_service & dated & status.isin([LEFT, NOT_REACHED]))
+        | (is_service & departs & before)
     )
 
 
@@ -237,9 +237,9 @@ def _is_establishment(rows: pd.DataFrame) -> pd.Series:
 def _establishments(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows[_is_establishment(rows)]
     earliest, latest = rows["establishment_date_earliest"], rows["establishment_date_latest"]
-    # who left the metropole on a day cannot have settled before it
-    left = rows["departure_date_earliest"]
-    earliest = earliest.where(~((left > earliest) & (left <= latest)), left)
+    # nobody settles before the day they left the metropole
+    left_metropole = rows["departure_date_earliest"]
+    earliest = earliest.where(~((left_metropole > earliest) & (left_metropole <= latest)), left_metropole)
     return _observation(rows, "establishment", "destination", earliest, latest)
 
 
@@ -263,8 +263,8 @@ def _services(rows: pd.DataFrame) -> pd.DataFrame:
     # a service without a status may be dated as a follow-up is
     undated = rows["service_date_latest"].isna() & rows["follow_up_status"].isna() & rows["service"].notna()
     for end in ("earliest", "latest"):
-        own, other = rows[f"service_date_{end}"], rows[f"follow_up_date_{end}"]
-        rows = rows.assign(**{f"service_date_{end}": own.where(~undated, other)})
+        service_date, follow_up_date = rows[f"service_date_{end}"], rows[f"follow_up_date_{end}"]
+        rows = rows.assign(**{f"service_date_{end}": service_date.where(~undated, follow_up_date)})
     rows = rows[rows["service_date_latest"].notna() & stated(rows, "residence")]
     # the residence of an establishment row is a presence only where the person settled
     rows = rows[~_is_establishment(rows) | _same_place(rows)]
@@ -273,16 +273,20 @@ def _services(rows: pd.DataFrame) -> pd.DataFrame:
     earliest, latest = _believable(rows)
     face_to_face = rows["service"].isin(IN_PERSON) & rows["organisation_zone"].eq(METROPOLE)
     return _observation(
-        rows, "service", "residence", earliest, latest,
+        rows,
+        "service",
+        "residence",
+        earliest,
+        latest,
         in_person_metropole=face_to_face & rows["residence_zone"].eq(METROPOLE),
-    )  # fmt: skip
+    )
 
 
 def _believable(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """
-    A service's date; where it alone is before the arrival in Québec, the row's quarter as far as it was told.
+    A service's date; where it is the person's only one before the arrival in Québec, the row's quarter until filing.
 
-    Of an arrival that several dates of the person contradict, it is the arrival that is not believed.
+    Where several dates of the person contradict the arrival, the arrival is taken to be wrong.
     """
     earliest, latest = rows["service_date_earliest"], rows["service_date_latest"]
     arrival = rows["arrival_date_earliest"]
@@ -296,16 +300,22 @@ def _believable(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 
 def _presences(rows: pd.DataFrame) -> pd.DataFrame:
-    place = stated(rows, "residence")
-    typed = _observation(rows[place], "follow_up", "residence", rows["row_earliest"][place], rows["row_latest"][place])
-    rows = rows[~place]
+    has_residence = stated(rows, "residence")
+    typed = _observation(
+        rows[has_residence],
+        "follow_up",
+        "residence",
+        rows["row_earliest"][has_residence],
+        rows["row_latest"][has_residence],
+    )
+    rows = rows[~has_residence]
     # « présent » without an address: where the row says the person settled, else filled by addresses.py
     settled = _observation(rows, "follow_up", "destination", rows["row_earliest"], rows["row_latest"])
     return pd.concat([typed, settled], ignore_index=True)
 
 
 def _regions_of_files(rows: pd.DataFrame) -> pd.Series:
-    """The region en région that each row names, else the last in which its organisation knew the person."""
+    """The region outside the metropole that each row names, else the last one its organisation named for the person."""
     settles = _is_establishment(rows) & rows["destination_zone"].eq(REGION)
     named = rows["residence_region"].where(rows["residence_zone"].eq(REGION))
     named = named.where(~settles, rows["destination_region"])
@@ -318,19 +328,23 @@ def _departures(rows: pd.DataFrame) -> pd.DataFrame:
     dated = rows["exit_date_latest"].notna()
     latest = rows["exit_date_latest"].where(dated, rows["row_latest"].fillna(rows["told"]))
     return _observation(
-        rows, "departure", "exit_destination", rows["exit_date_earliest"].where(dated), latest,
-        # who leaves a region is told with the address of before as well
+        rows,
+        "departure",
+        "exit_destination",
+        rows["exit_date_earliest"].where(dated),
+        latest,
+        # the address of a departure row is the one before the departure
         origin_region=rows["file_region"],
         origin_zone=rows["file_region"].notna().map({True: REGION, False: None}).astype("object"),
         died=rows["exit_reason"].eq("death"),
-    )  # fmt: skip
+    )
 
 
 def _metropole_departures(rows: pd.DataFrame) -> pd.DataFrame:
-    """A departure from the metropolitan territory of which no destination is told on the row."""
+    """A departure from the metropolitan territory without a destination on the row."""
     rows = rows[rows["departure_date_latest"].notna() & ~_is_establishment(rows)]
-    found = _observation(
+    departures = _observation(
         rows, "departure", "exit_destination", rows["departure_date_earliest"], rows["departure_date_latest"]
     )
     nowhere = {"municipality": None, "region": None, "zone": UNKNOWN}
-    return found.assign(**nowhere, origin_zone=METROPOLE, origin_region=None, died=False)
+    return departures.assign(**nowhere, origin_zone=METROPOLE, origin_region=None, died=False)

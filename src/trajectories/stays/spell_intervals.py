@@ -40,10 +40,10 @@ class Span:
         """Of each run, the interval of the run after it."""
         return Span(np.append(self.earliest[1:], NO_DAY), np.append(self.latest[1:], NO_DAY))
 
-    def otherwise(self, other: Span) -> Span:
-        """This interval, else the other one: one source gives both ends, mixing two makes one that nobody said."""
+    def otherwise(self, fallback: Span) -> Span:
+        """This interval, else the fallback; both ends come from one source, never from a mixture of two."""
         known = self.known
-        return Span(np.where(known, self.earliest, other.earliest), np.where(known, self.latest, other.latest))
+        return Span(np.where(known, self.earliest, fallback.earliest), np.where(known, self.latest, fallback.latest))
 
 
 def reported_departures(runs: Runs, first_seen: np.ndarray) -> Span:
@@ -60,15 +60,15 @@ def gone_after(runs: Runs, settled: Settled) -> tuple[Span, np.ndarray]:
     first = np.full(len(runs), -1)
     first[run[::-1]] = np.arange(len(run))[::-1]
     died = np.zeros(len(runs), dtype=bool)
-    died[run[gone.asked("died", np.arange(len(gone))).to_numpy(dtype=bool)]] = True
+    died[run[gone.table_column("died", np.arange(len(gone))).to_numpy(dtype=bool)]] = True
     if not len(gone):
         return Span(*np.full((2, len(runs)), NO_DAY)), died
     return Span(gone.earliest[first], gone.latest[first]).where(first >= 0), died
 
 
 def starts(
-    said: Span,
-    left: Span,
+    reported: Span,
+    departures: Span,
     arrival: np.ndarray,
     confirmed: np.ndarray,
     gone: Span,
@@ -76,12 +76,12 @@ def starts(
     person: np.ndarray,
 ) -> Span:
     """The start: what was reported; else between the last day elsewhere, or the arrival, and the first day here."""
-    latest = np.where(said.known, said.latest, first_seen)
+    latest = np.where(reported.known, reported.latest, first_seen)
     # an arrival in Québec cannot be after the first presence: such a date is no bound
-    told = said.otherwise(left).otherwise(Span(arrival, latest).where(arrival <= latest)).earliest
-    told = np.minimum(told, latest)
-    before = _highest_before(np.maximum.reduce([told, confirmed, gone.earliest]), person)
-    return Span(np.minimum(np.maximum(told, before), latest), latest)
+    lower = reported.otherwise(departures).otherwise(Span(arrival, latest).where(arrival <= latest)).earliest
+    lower = np.minimum(lower, latest)
+    before = _highest_before(np.maximum.reduce([lower, confirmed, gone.earliest]), person)
+    return Span(np.minimum(np.maximum(lower, before), latest), latest)
 
 
 def _highest_before(day: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -91,11 +91,11 @@ def _highest_before(day: np.ndarray, person: np.ndarray) -> np.ndarray:
 
 
 def ends(
-    gone: Span, next_said: Span, next_left: Span, next_seen: np.ndarray, confirmed: np.ndarray, start: Span
+    gone: Span, next_reported: Span, next_departure: Span, next_seen: np.ndarray, confirmed: np.ndarray, start: Span
 ) -> Span:
     """The end: the departure reported, else the reported start of the next spell, else between two presences."""
-    dated = next_left.where(~(gone.known & (gone.latest < next_left.earliest)))
-    end = dated.otherwise(gone).otherwise(next_said).otherwise(Span(np.full_like(next_seen, NO_DAY), next_seen))
+    dated = next_departure.where(~(gone.known & (gone.latest < next_departure.earliest)))
+    end = dated.otherwise(gone).otherwise(next_reported).otherwise(Span(np.full_like(next_seen, NO_DAY), next_seen))
     seen_within = (next_seen >= end.earliest) & (next_seen < end.latest) & (next_seen != NO_DAY)
     latest = np.where(seen_within, next_seen, end.latest)
     earliest = np.maximum(end.earliest, confirmed)
@@ -105,7 +105,7 @@ def ends(
 
 
 def in_turn(start: Span, end: Span, person: np.ndarray) -> tuple[Span, Span]:
-    """The same, where what is known of a later run says more: a run begins by the end of it, and by the next one's."""
+    """The intervals narrowed by later runs: a run begins before its own end and before the next one begins."""
     bounded = np.where(end.known, np.minimum(start.latest, end.latest), start.latest)
     latest = -highest_so_far(-bounded[::-1], person[::-1])[::-1]
     follows = np.append(person[1:] == person[:-1], False)[: len(person)] & end.known

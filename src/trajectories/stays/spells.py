@@ -6,7 +6,7 @@ an interval; a reported date of establishment or departure narrows it to that da
 
 The line is evidence.py (codes, in order) → departures.py and addresses.py (which observation counts) → sequence.py (in
 which order) → start_dates.py (the reported starts) → spell_intervals.py (the two intervals of each spell) → here,
-spells as a table → moves.py. Everything is done on whole arrays in order of person and date: there is no loop over
+spells as a table → moves.py. All rules work on arrays in order of person and date, without a loop over
 persons.
 """
 
@@ -43,8 +43,8 @@ from .sequence import Runs, Settled, find_runs, in_fewest_moves, left_by
 from .spell_intervals import Span, ends, gone_after, in_turn, reported_departures, starts
 from .start_dates import reported_starts
 
-# Persons are worked on side by side, about so many rows at a time: few enough that the memory for one part's arrays
-# is that of the part before, not asked of the system again; enough that starting on a part costs little.
+# Rows in a part that a thread works on, about: few enough that the allocator reuses the memory of the part before, many
+# enough that the overhead of a part is small.
 PART = 1 << 18
 NO_DAY_TOLD = pd.Timestamp("2200-01-01")
 _MOVED, _PRESENT, _LOST, _LEFT, _DECEASED = range(len(OUTCOMES))
@@ -87,7 +87,7 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
     Parameters
     ----------
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` (the columns `observations.READ`) and `persons` (record_id, person_id, household_id).
     study : Study, optional
         Its `perimeter`, `cutoff` and `grace_days` are used. Zones are those of this perimeter, whatever perimeter
         the records were read for.
@@ -114,25 +114,27 @@ def build_spells(records: pd.DataFrame, persons: pd.DataFrame, *, study: Study |
     """
     study = study or Study()
     cutoff = cutoff_of(study, records)
-    records, who = without_categories(records), persons[["record_id", "person_id"]]
-    observations = build_observations(in_perimeter(records[list(READ)], study.perimeter), who, cutoff)
+    records, record_persons = without_categories(records), persons[["record_id", "person_id"]]
+    observations = build_observations(in_perimeter(records[list(READ)], study.perimeter), record_persons, cutoff)
     spells, moves, conflicts, changed = _reconstructed(
         observations,
         grace_days=study.grace_days,
         households=persons.drop_duplicates("person_id").set_index("person_id")["household_id"],
-        arrivals=_arrivals(records, who),
-        failed=_failed_contacts(records, who, cutoff),
+        arrivals=_arrivals(records, record_persons),
+        failed=_failed_contacts(records, record_persons, cutoff),
     )
     return Residences(_as_read(observations, changed), spells, moves, conflicts, study.perimeter, cutoff)
 
 
 def _as_read(observations: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
-    """The observations with the places that « présent » was given, and why an address does not count (`aside`)."""
-    found = {"aside": np.full(len(observations), None, dtype=object)}
-    found |= {name: observations[name].to_numpy(dtype=object, copy=True) for name in ("municipality", "region", "zone")}
-    for name, values in found.items():
+    """The observations with the places filled in for « présent », and why an address does not count (`aside`)."""
+    columns = {"aside": np.full(len(observations), None, dtype=object)}
+    columns |= {
+        name: observations[name].to_numpy(dtype=object, copy=True) for name in ("municipality", "region", "zone")
+    }
+    for name, values in columns.items():
         values[changed["row"]] = changed[name]
-    return observations.assign(**found)
+    return observations.assign(**columns)
 
 
 def reconstruct(
@@ -159,16 +161,15 @@ def reconstruct(
     Returns
     -------
     spells, moves, conflicts : DataFrame
-        The tables of those names.
 
     Examples
     --------
-    >>> seen = pd.DataFrame({"person_id": "p", "earliest": pd.to_datetime(["2021-01-10", "2021-06-20"]),
+    >>> observations = pd.DataFrame({"person_id": "p", "earliest": pd.to_datetime(["2021-01-10", "2021-06-20"]),
     ...     "latest": pd.to_datetime(["2021-01-10", "2021-06-20"]), "municipality": ["66023", "43027"],
     ...     "region": ["06", "05"], "zone": ["metropole", "region"], "kind": "service", "organisation_id": "R1",
     ...     "record_id": ["r1", "r2"], "told": pd.Timestamp("2021-06-30"), "organisation_zone": "region",
     ...     "in_person_metropole": False, "origin_region": None, "origin_zone": None, "died": False})
-    >>> spells, moves, conflicts = reconstruct(seen)
+    >>> spells, moves, conflicts = reconstruct(observations)
     >>> moves[["kind", "earliest", "latest"]].astype(str).values.tolist()
     [['secondary', '2021-01-10', '2021-06-20']]
     """
@@ -188,30 +189,42 @@ def _reconstructed(
     household = observed.persons if households is None else households.reindex(observed.persons).to_numpy(dtype=object)
     places: dict[str, Words] = {"municipality": observed.towns, "region": observed.regions, "zone": ZONES}
     words: dict[str, Words] = {
-        "person_id": observed.persons, "household_id": household, **places, "outcome": OUTCOMES,
-        "destination_zone": ZONES, "kind": MOVE_KINDS,
+        "person_id": observed.persons,
+        "household_id": household,
+        **places,
+        "outcome": OUTCOMES,
+        "destination_zone": ZONES,
+        "kind": MOVE_KINDS,
         **{f"{side}_{name}": those for side in ("origin", "destination") for name, those in places.items()},
-    }  # fmt: skip
+    }
 
     with ThreadPoolExecutor(WORKERS) as executor:
         done = executor.map(lambda part: _reconstruct(part, grace_days, arrived, unreached), observed.parts(PART))
         spells, moves, decisions, changed = zip(*done, strict=True)
-        conflicts = executor.submit(_conflicts, [decision for some in decisions for decision in some])
-        found = {name: np.concatenate([some[name] for some in changed]) for name in changed[0]}
-        found = {name: decode(found[name], {**places, "aside": NO_NEWS}[name]) if name != "row" else found[name]
-                 for name in found}  # fmt: skip
+        conflicts = executor.submit(_conflicts, [decision for part_rows in decisions for decision in part_rows])
+        changed_columns = {name: np.concatenate([part_rows[name] for part_rows in changed]) for name in changed[0]}
+        changed_columns = {
+            name: decode(changed_columns[name], {**places, "aside": NO_NEWS}[name])
+            if name != "row"
+            else changed_columns[name]
+            for name in changed_columns
+        }
         return (
-            _table(SPELLS, spells, words, executor), _table(MOVES, moves, words, executor), conflicts.result(),
-            pd.DataFrame(found),
-        )  # fmt: skip
+            _table(SPELLS, spells, words, executor),
+            _table(MOVES, moves, words, executor),
+            conflicts.result(),
+            pd.DataFrame(changed_columns),
+        )
 
 
 def _table(table: Table, parts: Sequence[Rows], words: dict[str, Words], executor: Executor) -> pd.DataFrame:
     """A table from the codes and day numbers of its parts, column by column."""
 
     def column(name: str) -> np.ndarray:
-        values, said = np.concatenate([part[name] for part in parts]), table.columns[name].type
-        return decode(values, words[name]) if said == "text" else dates(values) if said == "date" else values
+        values, column_type = np.concatenate([part[name] for part in parts]), table.columns[name].type
+        return (
+            decode(values, words[name]) if column_type == "text" else dates(values) if column_type == "date" else values
+        )
 
     return pd.DataFrame(dict(zip(table.columns, executor.map(column, table.columns), strict=True)), copy=False)
 
@@ -223,68 +236,71 @@ def _conflicts(decisions: Sequence[Decision]) -> pd.DataFrame:
 def _reconstruct(
     part: Callable[[], Evidence], grace_days: int, arrivals: np.ndarray, failed: np.ndarray
 ) -> tuple[Rows, Rows, list[Decision], Rows]:
-    """The rules one after the other, on the evidence of some persons: spells, moves, decisions, what was changed."""
-    found = part()
-    settled, decisions, asides, changed = settle(found, grace_days)
+    """Apply the rules in turn to one part: its spells, moves, decisions and changed observations."""
+    evidence = part()
+    settled, decisions, asides, changed = settle(evidence, grace_days)
     runs = find_runs(settled)
-    said, decided = reported_starts(runs)
-    spells = _spells(runs, settled, Span(*said), arrivals, failed)
+    reported, decided = reported_starts(runs)
+    spells = _spells(runs, settled, Span(*reported), arrivals, failed)
     moves = moves_of(spells, np.flatnonzero(spells["outcome"] == _MOVED))
     return spells, moves, [*decisions, *decided, *(aside.unless_inside(spells) for aside in asides)], changed
 
 
-def settle(found: Evidence, grace_days: int) -> tuple[Settled, list[Decision], list[Aside], Rows]:
+def settle(evidence: Evidence, grace_days: int) -> tuple[Settled, list[Decision], list[Aside], Rows]:
     """
     The observations that count, in the order of what happened, and what was decided against the others.
 
     Parameters
     ----------
-    found : Evidence
-        All observations of some persons; rows that a rule dates or places anew are changed where they stand.
+    evidence : Evidence
+        All observations of some persons; rows that a rule dates or places anew are changed in place.
     grace_days : int
         How long after the last report of somebody en région an address of the metropole is surely a repetition.
 
     Returns
     -------
     Settled, list of Decision, list of Aside, dict of arrays
-        The asides are observations that become conflicts unless a spell contains them; the last are the numbers of
-        the rows that were placed or set aside, with their place and the rule (`NO_NEWS`) as codes.
+        The asides become conflicts unless a spell contains them. The last holds the row numbers of the observations
+        placed or set aside, with their place and the rule (`NO_NEWS`) as codes.
     """
-    contradicted = departure_before_presence(found)
-    placed = np.flatnonzero(~found.nowhere())
-    at, by = left_by(found.take(placed))
-    date_anew(found, placed[at], None, by)
-    no_news, vague = read_addresses(found, grace_days)
-    changed = _changed(found, no_news)
-    departures = np.flatnonzero(found.of_kind(DEPARTURE))
-    died = found.asked("died", departures).to_numpy(dtype=bool)
-    nowhere = found.nowhere()
-    leaves = np.zeros(len(found), dtype=bool)
+    contradicted = departure_before_presence(evidence)
+    placed = np.flatnonzero(~evidence.nowhere())
+    at, by = left_by(evidence.take(placed))
+    date_anew(evidence, placed[at], None, by)
+    no_news, vague = read_addresses(evidence, grace_days)
+    changed = _changed(evidence, no_news)
+    departures = np.flatnonzero(evidence.of_kind(DEPARTURE))
+    died = evidence.table_column("died", departures).to_numpy(dtype=bool)
+    nowhere = evidence.nowhere()
+    leaves = np.zeros(len(evidence), dtype=bool)
     leaves[departures] = nowhere[departures] | died
     counts = leaves | ~nowhere
     for aside in no_news:
         counts[aside.at] = False
-    known, unplaced = news_already_known(found, counts, leaves, departures, died)
-    counts[known.at] = False
+    already_known, unplaced = news_already_known(evidence, counts, leaves, departures, died)
+    counts[already_known.at] = False
     counts[unplaced] = False
     decisions = [contradicted, *(aside.decision() for aside in no_news)]
-    return in_fewest_moves(found.take(counts), leaves[counts]), decisions, [known, vague], changed
+    return in_fewest_moves(evidence.take(counts), leaves[counts]), decisions, [already_known, vague], changed
 
 
-def _changed(found: Evidence, no_news: list[Aside]) -> Rows:
+def _changed(evidence: Evidence, no_news: list[Aside]) -> Rows:
     """The rows whose place a rule gave, or whose address does not count."""
-    aside = np.full(len(found), MISSING, dtype=np.int8)
-    for one in no_news:
-        aside[one.at] = NO_NEWS.index(one.rule)
-    placed = np.flatnonzero((found.kind == FOLLOW_UP) | (aside >= 0))
+    aside = np.full(len(evidence), MISSING, dtype=np.int8)
+    for set_aside in no_news:
+        aside[set_aside.at] = NO_NEWS.index(set_aside.rule)
+    placed = np.flatnonzero((evidence.kind == FOLLOW_UP) | (aside >= 0))
     differs = aside[placed] >= 0
     for name in ("town", "region", "zone"):
-        differs |= getattr(found, name)[placed] != found.observed.columns[name][found.row[placed]]
+        differs |= getattr(evidence, name)[placed] != evidence.observed.columns[name][evidence.row[placed]]
     rows = placed[differs]
     return {
-        "row": found.row[rows], "municipality": found.town[rows], "region": found.region[rows],
-        "zone": found.zone[rows], "aside": aside[rows],
-    }  # fmt: skip
+        "row": evidence.row[rows],
+        "municipality": evidence.town[rows],
+        "region": evidence.region[rows],
+        "zone": evidence.zone[rows],
+        "aside": aside[rows],
+    }
 
 
 def _days_of(dates: pd.Series | None, persons: np.ndarray) -> np.ndarray:
@@ -293,7 +309,7 @@ def _days_of(dates: pd.Series | None, persons: np.ndarray) -> np.ndarray:
 
 
 # ── spells ────────────────────────────────────────────────────────────────────────────────────────────────
-def _spells(runs: Runs, settled: Settled, said: Span, arrivals: np.ndarray, failed: np.ndarray) -> Rows:
+def _spells(runs: Runs, settled: Settled, reported: Span, arrivals: np.ndarray, failed: np.ndarray) -> Rows:
     """One spell a run, as codes and day numbers."""
     claims = runs.claims
     person = claims.person[runs.begins]
@@ -301,34 +317,40 @@ def _spells(runs: Runs, settled: Settled, said: Span, arrivals: np.ndarray, fail
     previous = np.concatenate([[False], following[:-1]])[: len(runs)]
     town, region, zone = (values[runs.begins] for values in (claims.town, claims.region, claims.zone))
     first_seen = runs.first_seen()
-    said = said.by(runs.first_met())
+    reported = reported.by(runs.first_met())
     confirmed = runs.last_confirmed()
-    left = reported_departures(runs, first_seen)
+    departures = reported_departures(runs, first_seen)
     gone, died = gone_after(runs, settled)
 
     arrival = np.where(previous, NO_DAY, arrivals[person])
-    start = starts(said, left.where(previous), arrival, confirmed, gone, first_seen, person)
+    start = starts(reported, departures.where(previous), arrival, confirmed, gone, first_seen, person)
     next_seen = np.where(following, np.append(first_seen[1:], NO_DAY)[: len(runs)], NO_DAY)
-    end = ends(gone, said.next().where(following), left.next().where(following), next_seen, confirmed, start)
+    end = ends(gone, reported.next().where(following), departures.next().where(following), next_seen, confirmed, start)
     start, end = in_turn(start, end, person)
 
-    # gone to an unknown place and back: the spell ended, no move is known
+    # left for an unknown place and came back: the spell ended without a known move
     back = following & gone.known & (runs.place == np.append(runs.place[1:], 0)[: len(runs)])
     ended = (~following & gone.known) | back
     lost = (confirmed != NO_DAY) & (failed[person] > confirmed)
-    outcome = np.select(
-        [ended & died, ended, following, lost], [_DECEASED, _LEFT, _MOVED, _LOST], _PRESENT
-    )  # fmt: skip
+    outcome = np.select([ended & died, ended, following, lost], [_DECEASED, _LEFT, _MOVED, _LOST], _PRESENT)
     destination = np.where(following, np.append(zone[1:], -1)[: len(runs)], -1)
     destination = np.where(ended, np.where(died, -1, NOWHERE_KNOWN), destination)
     return {
-        "person_id": person, "household_id": person, "spell": number_within(person),
-        "municipality": town, "region": region, "zone": zone,
-        "start_earliest": start.earliest, "start_latest": start.latest,
-        "end_earliest": end.earliest, "end_latest": end.latest, "last_confirmed": confirmed,
-        "outcome": outcome.astype(np.int8), "destination_zone": destination.astype(np.int8),
+        "person_id": person,
+        "household_id": person,
+        "spell": number_within(person),
+        "municipality": town,
+        "region": region,
+        "zone": zone,
+        "start_earliest": start.earliest,
+        "start_latest": start.latest,
+        "end_earliest": end.earliest,
+        "end_latest": end.latest,
+        "last_confirmed": confirmed,
+        "outcome": outcome.astype(np.int8),
+        "destination_zone": destination.astype(np.int8),
         "n_observations": runs.sizes(),
-    }  # fmt: skip
+    }
 
 
 # ── what records say of a person besides places ───────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from .coding import NO_DAY
 from .evidence import ESTABLISHMENT, FOLLOW_UP, SERVICE, Decision, said_interval
 from .sequence import Runs
 
-# Two reports of one establishment at most this many days apart are one event told twice (design.md, rule 1).
+# Two reports of one establishment at most this many days apart are one event reported twice (design.md, rule 1).
 SAME_EVENT = 31
 
 
@@ -40,7 +40,7 @@ def establishment_dates(runs: Runs) -> tuple[np.ndarray, np.ndarray, Decision]:
     """
     Reports that overlap agree, and the narrowest common interval is kept.
 
-    Reports that disagree by at most 31 days are one event told twice: the hull. Farther apart, the earlier report.
+    Reports that disagree by at most 31 days are one event reported twice: the hull. Farther apart, the earlier report.
     """
     claims = runs.claims
     at = np.flatnonzero(claims.of_kind(ESTABLISHMENT))
@@ -70,9 +70,9 @@ def presence_before_establishment(
     runs: Runs, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, Decision]:
     """
-    Someone seen at the destination before the reported date: the report up to 31 days, else the presence.
+    A presence at the destination before the reported date: the report is kept up to 31 days, else the presence.
 
-    More than 31 days before, someone said to have gone there, or to have lived there, was there as well.
+    More than 31 days before, a departure to there or a residence there counts as a presence too.
     """
     claims = runs.claims
     at = runs.only(np.flatnonzero(runs.first_seen() < low))
@@ -80,10 +80,10 @@ def presence_before_establishment(
     at = at[(claims.of_kind(SERVICE, FOLLOW_UP)[at] & (gap > 0)) | (gap > SAME_EVENT)]
     at = at[np.lexsort((claims.latest[at], runs.run[at]))]
     run, first = np.unique(runs.run[at], return_index=True)
-    seen = at[first]
-    told_twice = low[run] - claims.latest[seen] <= SAME_EVENT
+    first_presence = at[first]
+    told_twice = low[run] - claims.latest[first_presence] <= SAME_EVENT
     kept = np.where(told_twice, said_interval(low[run], high[run]), "presence")
-    decided = Decision("presence_before_establishment", claims.take(seen), kept)
+    decided = Decision("presence_before_establishment", claims.take(first_presence), kept)
     low, high = low.copy(), high.copy()
     low[run[~told_twice]], high[run[~told_twice]] = NO_DAY, NO_DAY
     return low, high, decided

@@ -1,9 +1,9 @@
-"""A part of a very large cohort, whole households at a time, for what is made of every stay's covariates.
+"""A random sample of whole households of a very large cohort, for analyses that use every stay's covariates.
 
-Comparisons and regressions hold each stay with its covariates, months and draws several times over: 7 kB a stay. Of a
-hundred thousand stays they know a log hazard ratio to .02 or so, far better than what is not measured lets anybody read
-it; ten times as many would take ten times the memory to say the same. So above `MOST` they rest on households drawn at
-random. Retention, its companions, counts, delays and services are always of everybody.
+Comparisons and regressions copy each stay with its covariates, months and draws several times: 7 kB a stay. With a
+hundred thousand stays the standard error of a log hazard ratio is about .02, well below the bias from unmeasured
+covariates; ten times as many would only take ten times the memory. So above `MOST` stays they use households drawn at
+random. Retention, its companion estimates, counts, delays and services always use everybody.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def subsample(
     Parameters
     ----------
     cohort, contacts : DataFrame
-        The tables of those names.
+        The tables `cohort` (person_id, household_id) and `contacts` (person_id).
     seed : int
         The same households for the same seed, whatever the order of the rows.
     most : int, optional
@@ -34,35 +34,35 @@ def subsample(
     Returns
     -------
     cohort, contacts : DataFrame
-        The very tables given where there are no more stays than that.
+        The tables unchanged where there are no more than `most` stays.
 
     Examples
     --------
     >>> stays = pd.DataFrame({"person_id": list("abcd"), "household_id": ["1", "1", "2", "2"], "episode": 1})
-    >>> told = pd.DataFrame({"person_id": ["a", "d"], "episode": 1})
-    >>> some, theirs = subsample(stays, told, seed=1, most=3)
-    >>> some["household_id"].nunique(), len(some), theirs["person_id"].isin(some["person_id"]).all()
+    >>> contacts = pd.DataFrame({"person_id": ["a", "d"], "episode": 1})
+    >>> sample, in_sample = subsample(stays, contacts, seed=1, most=3)
+    >>> sample["household_id"].nunique(), len(sample), in_sample["person_id"].isin(sample["person_id"]).all()
     (1, 2, np.True_)
     """
     if len(cohort) <= most:
         return cohort, contacts
     household, names = encode(cohort["household_id"])
     chosen = _drawn(np.bincount(household, minlength=len(names)), most, seed)
-    some = cohort[chosen[household]].reset_index(drop=True)
-    return some, contacts[contacts["person_id"].isin(some["person_id"])].reset_index(drop=True)
+    sample = cohort[chosen[household]].reset_index(drop=True)
+    return sample, contacts[contacts["person_id"].isin(sample["person_id"])].reset_index(drop=True)
 
 
 def some_people(persons: pd.DataFrame, alternatives: pd.DataFrame, *, seed: int, most: int = MOST) -> pd.Series:
     """
     Which records are of as many households, drawn at random, as have at most `most` persons together.
 
-    Households of which a file may be one person's with a file of another, at some threshold, are drawn together: each
-    person drawn is whole whatever the threshold.
+    Households that some linkage threshold joins through a shared person are drawn together, so that each person drawn
+    has all their records whatever the threshold.
 
     Parameters
     ----------
     persons, alternatives : DataFrame
-        The tables of those names.
+        The tables `persons` and `alternatives`: record_id, person_id, household_id; threshold and draw where there.
     seed : int
     most : int, optional
         Persons.
@@ -80,19 +80,20 @@ def some_people(persons: pd.DataFrame, alternatives: pd.DataFrame, *, seed: int,
     [True, True, False]
     """
     records = pd.Index(persons["record_id"])
-    person, who = encode(persons["person_id"])
-    if len(who) <= most:
+    person, distinct = encode(persons["person_id"])
+    if len(distinct) <= most:
         return pd.Series(True, index=records)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     household, names = encode(persons["household_id"])
     keys = [name for name in ("household_id", "threshold", "draw") if name in alternatives]
-    other = alternatives.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
-    others = range(other.max(initial=-1) + 1)
-    one = household[records.get_indexer(alternatives["record_id"])]
+    group = alternatives.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    groups = range(group.max(initial=-1) + 1)
+    record_household = household[records.get_indexer(alternatives["record_id"])]
     edges = coo_array(
-        (np.ones(len(one), dtype=np.int8), (one, len(names) + other)), shape=[len(names) + len(others)] * 2
+        (np.ones(len(record_household), dtype=np.int8), (record_household, len(names) + group)),
+        shape=[len(names) + len(groups)] * 2,
     )
     number, component = connected_components(edges, directed=False)
     of_record = component[household]

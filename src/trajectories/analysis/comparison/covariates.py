@@ -1,4 +1,4 @@
-"""Who is compared with whom, and what of persons is held alike: groups, covariates as 0/1 columns.
+"""The groups compared and the covariates adjusted for, as 0/1 columns.
 
 What is held alike is what a person brought along at the establishment. A job or a dwelling found by then is not in it:
 a region or a period may keep people because it has jobs, and holding jobs alike would take that away from it.
@@ -18,8 +18,15 @@ from ...study import METROPOLITAN_REGIONS, REGION_CODES, Study
 from ...tables import PROVINCE
 
 PERSON = (
-    "immigration_category", "age", "sex", "household_type", "education", "french", "years_since_arrival", "period",
-)  # fmt: skip
+    "immigration_category",
+    "age",
+    "sex",
+    "household_type",
+    "education",
+    "french",
+    "years_since_arrival",
+    "period",
+)
 CATEGORY, CITY_SIZE, REGION, GROUPS = "immigration_category", "city_size", "region", "groups"
 HOUSEHOLD_TYPE = "household_type"
 # A class holds its lower end: under 18, 18 to 29, …; a stay's first year since arrival, the second and third, later.
@@ -27,7 +34,7 @@ CLASSES = {"age": (18, 30, 45), "years_since_arrival": (1, 3)}
 UNKNOWN, OTHER = "unknown", "other"
 # A level of fewer stays is joined with other such levels: its coefficient would say nothing.
 SMALLEST_LEVEL = 20
-# What each comparison is told against; elsewhere, the largest group.
+# The reference group of each comparison; by default the largest group.
 REFERENCE = {"period": "before_2020", CATEGORY: "economic", HOUSEHOLD_TYPE: SINGLE, REGION: PROVINCE}
 
 
@@ -83,9 +90,9 @@ def partitions(stays: pd.DataFrame, by: str, adjust: Sequence[str] | None, study
     """
     if by != GROUPS and by not in stays:
         raise ValueError(f"by: {by!r} is no column of the cohort, nor 'groups'.")
-    held = _adjusted_for(stays, by, adjust)
+    adjusted = _adjusted_for(stays, by, adjust)
     if by == GROUPS:
-        return [_one_group(stays, name, regions, held, study) for name, regions in study.groups.items()]
+        return [_one_group(stays, name, regions, adjusted, study) for name, regions in study.groups.items()]
     values = stays[by].astype("object")
     values = values.where(values.notna(), None).map(lambda value: None if value is None else str(value))
     if by == REGION:
@@ -97,19 +104,19 @@ def partitions(stays: pd.DataFrame, by: str, adjust: Sequence[str] | None, study
     enough = enough if len(enough) >= (1 if by == REGION else 2) else enough[:0]
     names = tuple(sorted(enough.index))
     code = values.map({name: k for k, name in enumerate(names)}).fillna(len(names)).to_numpy(dtype=np.int64)
-    wanted = REFERENCE.get(by)
+    preferred = REFERENCE.get(by)
     label = {name: name if by == REGION else f"{by}={name}" for name in counts.index}
-    reference = wanted if wanted in (*names, PROVINCE) or not names else str(enough.idxmax())
+    reference = preferred if preferred in (*names, PROVINCE) or not names else str(enough.idxmax())
     small = {label[name]: int(n) for name, n in counts.items() if name not in names}
     labels = tuple(label[name] for name in names)
-    return [Partition(by, names, labels, code, label.get(reference, str(reference)), small, held)]
+    return [Partition(by, names, labels, code, label.get(reference, str(reference)), small, adjusted)]
 
 
-def _one_group(stays: pd.DataFrame, name: str, regions: Sequence[str], held: tuple[str, ...], study: Study):
+def _one_group(stays: pd.DataFrame, name: str, regions: Sequence[str], adjusted: tuple[str, ...], study: Study):
     inside = stays["region"].isin(regions).to_numpy()
     if inside.sum() < study.support:
-        return Partition(GROUPS, (), (), np.zeros(len(stays), np.int64), PROVINCE, {name: int(inside.sum())}, held)
-    return Partition(GROUPS, (name,), (name,), np.where(inside, 0, 1), PROVINCE, {}, held)
+        return Partition(GROUPS, (), (), np.zeros(len(stays), np.int64), PROVINCE, {name: int(inside.sum())}, adjusted)
+    return Partition(GROUPS, (name,), (name,), np.where(inside, 0, 1), PROVINCE, {}, adjusted)
 
 
 def _adjusted_for(stays: pd.DataFrame, by: str, adjust: Sequence[str] | None) -> tuple[str, ...]:
@@ -139,9 +146,9 @@ def levels(values: pd.Series) -> pd.Series:
         numeric = values.astype("float64")
         cuts = CLASSES.get(str(values.name))
         if cuts is None:
-            known = numeric.dropna()
-            few = known.nunique() <= 6
-            cuts = np.unique(known)[1:] if few else np.unique(np.quantile(known, (0.2, 0.4, 0.6, 0.8)))
+            present = numeric.dropna()
+            few = present.nunique() <= 6
+            cuts = np.unique(present)[1:] if few else np.unique(np.quantile(present, (0.2, 0.4, 0.6, 0.8)))
         text = pd.Series(np.searchsorted(cuts, numeric, side="right"), index=values.index).map(
             lambda k: _class(int(k), cuts)
         )

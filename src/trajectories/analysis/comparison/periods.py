@@ -84,20 +84,20 @@ def first_day_of_recent(cutoff: pd.Timestamp) -> pd.Timestamp:
 def _part(fit: MainFit, chosen: np.ndarray, horizon: int, study: Study) -> dict[str, Any]:
     """The main estimate of some of a group's stays, with the group's reporting."""
     stays = fit.stays[chosen]
-    found = {"n_start": len(stays), "n_at_risk": 0, "n_households": stays["household_id"].nunique()}
+    counts = {"n_start": len(stays), "n_at_risk": 0, "n_households": stays["household_id"].nunique()}
     nothing = {"estimate": np.nan, "se": np.nan, "lower": np.nan, "upper": np.nan, "known": "insufficient"}
     if not len(stays):
-        return found | nothing
+        return counts | nothing
     lent = fit.province if fit.reporting == "borrowed" else fit.curve.reporting
-    curve = fit.reported.of(chosen).fit(study, replicates=min(study.replicates, REPLICATES), reporting=lent)
-    theirs = MainFit(stays, fit.reported, curve, fit.reporting, fit.province)
-    at = theirs.at([horizon]).iloc[0]
-    found |= {"n_at_risk": int(at["n_at_risk"])}
+    curve = fit.model_input.of(chosen).fit(study, replicates=min(study.replicates, REPLICATES), reporting=lent)
+    part_fit = MainFit(stays, fit.model_input, curve, fit.reporting, fit.province)
+    at = part_fit.at([horizon]).iloc[0]
+    counts |= {"n_at_risk": int(at["n_at_risk"])}
     if at["known"] == "insufficient":
-        return found | nothing
+        return counts | nothing
     table = curve.table[curve.table["cause"].eq(0) & curve.table["month"].le(horizon)].sort_values("month").iloc[-1]
-    told = {"estimate": table["incidence"], "se": table["se"], "lower": table["lower"], "upper": table["upper"]}
-    return found | told | {"known": at["known"]}
+    limits = {"estimate": table["incidence"], "se": table["se"], "lower": table["lower"], "upper": table["upper"]}
+    return counts | limits | {"known": at["known"]}
 
 
 def _change(recent: Mapping[str, float], before: Mapping[str, float]) -> str | None:

@@ -64,36 +64,64 @@ def shrunken(rates: pd.DataFrame, *, study: Study | None = None) -> pd.DataFrame
     >>> shrunken(rates)[["group", "estimate", "shrunken"]].round(2).values.tolist()
     [['01', 0.7, 0.79], ['02', 0.78, 0.79], ['03', 0.82, 0.81], ['04', 0.85, 0.8]]
     """
-    known = _known(rates, study)
+    rated = _known(rates, study)
     z = NormalDist().inv_cdf(0.975)
     tables = []
-    for centre, rows in _by_horizon(known):
+    for centre, rows in _by_horizon(rated):
         y, v = _scaled(rows)
         (y0,), (v0,) = _scaled(centre)
         regions = rows["group"].isin(REGION_CODES).to_numpy()
-        found = rows[_SHOWN].assign(measure="retention", centre=float(centre["estimate"].iloc[0]), method="shrunken")
+        table = rows[_SHOWN].assign(measure="retention", centre=float(centre["estimate"].iloc[0]), method="shrunken")
         if regions.sum() < FEWEST_REGIONS:
-            tables.append(found.assign(**dict.fromkeys(("shrunken", "shrunken_se", "shrunken_lower", "shrunken_upper",
-                                                        "weight", "tau2"), np.nan), note=NOT_DRAWN))  # fmt: skip
+            tables.append(
+                table.assign(
+                    **dict.fromkeys(
+                        ("shrunken", "shrunken_se", "shrunken_lower", "shrunken_upper", "weight", "tau2"), np.nan
+                    ),
+                    note=NOT_DRAWN,
+                )
+            )
             continue
         tau2 = between_regions(y[regions], v[regions])
         weight = tau2 / (tau2 + v)
-        drawn = weight * y + (1 - weight) * y0
+        shrunken_rate = weight * y + (1 - weight) * y0
         # the weight is a guess too: errors are those at each τ, by how likely it is
         tau, likely = _spreads(y[regions], v[regions])
         weights = tau[:, None] ** 2 / (tau[:, None] ** 2 + v)
-        gap = weights * y + (1 - weights) * y0 - drawn
+        gap = weights * y + (1 - weights) * y0 - shrunken_rate
         se = np.sqrt(likely @ (weights * v + (1 - weights) ** 2 * v0 + gap**2))
-        survival = np.exp(-np.exp(drawn))
-        tables.append(found.assign(
-            shrunken=survival, shrunken_se=survival * np.exp(drawn) * se,
-            shrunken_lower=np.exp(-np.exp(drawn + z * se)), shrunken_upper=np.exp(-np.exp(drawn - z * se)),
-            weight=weight, tau2=tau2, note=None,
-        ))  # fmt: skip
+        survival = np.exp(-np.exp(shrunken_rate))
+        tables.append(
+            table.assign(
+                shrunken=survival,
+                shrunken_se=survival * np.exp(shrunken_rate) * se,
+                shrunken_lower=np.exp(-np.exp(shrunken_rate + z * se)),
+                shrunken_upper=np.exp(-np.exp(shrunken_rate - z * se)),
+                weight=weight,
+                tau2=tau2,
+                note=None,
+            )
+        )
     columns = [
-        "measure", "group", "horizon", "estimate", "se", "lower", "upper", "shrunken", "shrunken_se", "shrunken_lower",
-        "shrunken_upper", "weight", "tau2", "centre", "n_start", "n_at_risk", "method", "note",
-    ]  # fmt: skip
+        "measure",
+        "group",
+        "horizon",
+        "estimate",
+        "se",
+        "lower",
+        "upper",
+        "shrunken",
+        "shrunken_se",
+        "shrunken_lower",
+        "shrunken_upper",
+        "weight",
+        "tau2",
+        "centre",
+        "n_start",
+        "n_at_risk",
+        "method",
+        "note",
+    ]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
@@ -121,24 +149,42 @@ def funnel(rates: pd.DataFrame, *, study: Study | None = None) -> pd.DataFrame:
     >>> funnel(rates)[["lower_998", "outside"]].round(2).values.tolist()
     [[0.71, True]]
     """
-    known = _known(rates, study)
+    rated = _known(rates, study)
     tables = []
-    for centre, rows in _by_horizon(known):
+    for centre, rows in _by_horizon(rated):
         rate = float(centre["estimate"].iloc[0])
         _, v = _scaled(rows)
         # a share of n independent stays has the variance (1 − S) / (n S log² S) on this scale
         n = (1 - rate) / (rate * np.log(rate) ** 2 * v)
         limits = funnel_limits(rate, n)
         value = rows["estimate"]
-        tables.append(rows[_SHOWN].assign(
-            measure="retention", effective_n=n, centre=rate, **limits,
-            outside_95=(value < limits["lower_95"]) | (value > limits["upper_95"]),
-            outside=(value < limits["lower_998"]) | (value > limits["upper_998"]),
-        ))  # fmt: skip
+        tables.append(
+            rows[_SHOWN].assign(
+                measure="retention",
+                effective_n=n,
+                centre=rate,
+                **limits,
+                outside_95=(value < limits["lower_95"]) | (value > limits["upper_95"]),
+                outside=(value < limits["lower_998"]) | (value > limits["upper_998"]),
+            )
+        )
     columns = [
-        "measure", "group", "horizon", "estimate", "se", "effective_n", "centre", "lower_95", "upper_95", "lower_998",
-        "upper_998", "outside_95", "outside", "n_start", "n_at_risk",
-    ]  # fmt: skip
+        "measure",
+        "group",
+        "horizon",
+        "estimate",
+        "se",
+        "effective_n",
+        "centre",
+        "lower_95",
+        "upper_95",
+        "lower_998",
+        "upper_998",
+        "outside_95",
+        "outside",
+        "n_start",
+        "n_at_risk",
+    ]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
@@ -152,14 +198,14 @@ def funnel_limits(rate: float, effective_n: Floats) -> dict[str, Floats]:
     {'lower_95': 0.707, 'upper_95': 0.866, 'lower_998': 0.64, 'upper_998': 0.894}
     """
     se = np.sqrt((1 - rate) / (rate * np.log(rate) ** 2 * np.asarray(effective_n, dtype=float)))
-    y, found = np.log(-np.log(rate)), {}
+    y, limits = np.log(-np.log(rate)), {}
     for name, level in LEVELS.items():
         half = NormalDist().inv_cdf(0.5 + level / 2) * se
-        # next to no stays: the limits go to 0 and 1, and what overflows on the way there does no harm
+        # with hardly any stays the limits go to 0 and 1; overflow on the way is harmless
         with np.errstate(over="ignore"):
-            found[f"lower_{name}"] = np.exp(-np.exp(y + half))
-        found[f"upper_{name}"] = np.exp(-np.exp(y - half))
-    return found
+            limits[f"lower_{name}"] = np.exp(-np.exp(y + half))
+        limits[f"upper_{name}"] = np.exp(-np.exp(y - half))
+    return limits
 
 
 def between_regions(y: Floats, v: Floats) -> float:
@@ -196,8 +242,8 @@ def between_regions(y: Floats, v: Floats) -> float:
     grid = np.concatenate([[0.0], np.geomspace(1e-6 * top, top, 60)])
     best = int(np.argmax(_restricted(y, v, grid)))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    found = minimize_scalar(lambda t: -restricted(t), bounds=(low, high), method="bounded", options={"xatol": 1e-12})
-    return 0.0 if restricted(0.0) >= -found.fun else float(found.x)
+    optimum = minimize_scalar(lambda t: -restricted(t), bounds=(low, high), method="bounded", options={"xatol": 1e-12})
+    return 0.0 if restricted(0.0) >= -optimum.fun else float(optimum.x)
 
 
 def _restricted(y: Floats, v: Floats, tau2: Floats) -> Floats:
@@ -215,12 +261,12 @@ def _spreads(y: Floats, v: Floats) -> tuple[Floats, Floats]:
     return tau, likely / likely.sum()
 
 
-def _by_horizon(known: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+def _by_horizon(rated: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """The province's row and the others' at each horizon that has both."""
-    for _, rows in known.groupby("horizon", sort=True):
-        whole = rows["group"].eq(PROVINCE)
-        if whole.any() and not whole.all():
-            yield rows[whole], rows[~whole].reset_index(drop=True)
+    for _, rows in rated.groupby("horizon", sort=True):
+        is_province = rows["group"].eq(PROVINCE)
+        if is_province.any() and not is_province.all():
+            yield rows[is_province], rows[~is_province].reset_index(drop=True)
 
 
 def _known(rates: pd.DataFrame, study: Study | None) -> pd.DataFrame:

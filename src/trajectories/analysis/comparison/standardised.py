@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from ...exceptions import TooFewError
 from ...retention.main_fits import STARTS, learns
-from ...retention.model_input import Reported, reported, stays_that_enter
+from ...retention.model_input import ModelInput, model_input, stays_that_enter
 from ...stays.cohort import Cohort
 from ...study import Study
 from ...survival import ObservedCurve
@@ -105,11 +105,11 @@ def propensity(x: Floats, code: NDArray[np.int64], n_groups: int, weights: Float
         gradient, chances = _gradient(design, code, mass, beta)
         step = np.linalg.solve(_information(design, mass, chances), gradient.ravel()).reshape(beta.shape)
         for _ in range(20):
-            found = _penalised(design, code, mass, beta + step)
-            if found >= value - 1e-9:
+            candidate = _penalised(design, code, mass, beta + step)
+            if candidate >= value - 1e-9:
                 break
             step /= 2
-        beta, value = beta + step, found
+        beta, value = beta + step, candidate
         if np.abs(step).max() < WEIGHT_TOLERANCE:
             break
     information = _information(design, mass, _softmax(design @ beta.T))
@@ -123,17 +123,17 @@ def propensity_again(fit: Propensity, x: Floats, code: NDArray[np.int64], weight
     Where the fit's information does not lead there in a few steps, it is fitted anew.
     """
     design, beta = _with_one(x), fit.coefficients
-    whole, previous = 1.0, np.inf
+    step_size, previous = 1.0, np.inf
     for _ in range(MOST_WEIGHT_STEPS):
         gradient, _ = _gradient(design, code, weights, beta)
-        step = whole * (fit.inverse @ gradient.ravel()).reshape(beta.shape)
+        step = step_size * (fit.inverse @ gradient.ravel()).reshape(beta.shape)
         beta = beta + step
         size = np.abs(step).max()
         if size < REPLICATE_TOLERANCE:
             return Propensity(beta, fit.inverse)
         if size > 0.9 * previous:
             # of a small group three times as many may be drawn: steps then go to and fro
-            whole /= 2
+            step_size /= 2
         previous = size
     return propensity(x, code, len(beta), weights)
 
@@ -162,23 +162,23 @@ def _penalised(design: Floats, code: NDArray[np.int64], mass: Floats, beta: Floa
 
 def _gradient(design: Floats, code: NDArray[np.int64], mass: Floats, beta: Floats) -> tuple[Floats, Floats]:
     chances = _softmax(design @ beta.T)
-    left = -chances * mass[:, None]
-    left[np.arange(len(code)), code] += mass
-    return left.T @ design - _penalty(beta) * beta, chances
+    residual = -chances * mass[:, None]
+    residual[np.arange(len(code)), code] += mass
+    return residual.T @ design - _penalty(beta) * beta, chances
 
 
 def _information(design: Floats, mass: Floats, chances: Floats) -> Floats:
     groups, terms = chances.shape[1], design.shape[1]
-    found = np.zeros((groups, terms, groups, terms))
+    blocks = np.zeros((groups, terms, groups, terms))
     for j in range(groups):
         scaled = design * (mass * chances[:, j])[:, None]
         for k in range(j, groups):
             block = -(scaled * chances[:, [k]]).T @ design
             if j == k:
                 block += scaled.T @ design
-            found[j, :, k], found[k, :, j] = block, block.T
-    found = found.reshape(groups * terms, groups * terms)
-    return found + np.diag(_penalty(np.zeros((groups, terms))).ravel())
+            blocks[j, :, k], blocks[k, :, j] = block, block.T
+    blocks = blocks.reshape(groups * terms, groups * terms)
+    return blocks + np.diag(_penalty(np.zeros((groups, terms))).ravel())
 
 
 # ── weights ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,11 +197,11 @@ def stabilised(chances: Floats, code: NDArray[np.int64], mass: Floats | None = N
     -------
     array of shape (n,)
     """
-    drawn = np.ones(len(code)) if mass is None else mass
-    share = np.bincount(code, weights=drawn, minlength=chances.shape[1]) / drawn.sum()
+    weights_of_draw = np.ones(len(code)) if mass is None else mass
+    share = np.bincount(code, weights=weights_of_draw, minlength=chances.shape[1]) / weights_of_draw.sum()
     weights = share[code] / np.maximum(chances[np.arange(len(code)), code], 1e-12)
     order = np.argsort(weights)
-    running = np.cumsum(drawn[order]) / drawn.sum()
+    running = np.cumsum(weights_of_draw[order]) / weights_of_draw.sum()
     low, high = (weights[order][min(int(np.searchsorted(running, q)), len(order) - 1)] for q in TRUNCATED)
     return np.clip(weights, low, high)
 
@@ -217,16 +217,24 @@ def overlap_table(partition: Partition, chances: Floats, weights: Floats) -> pd.
     rows = []
     for k, label in enumerate(partition.labels):
         inside = partition.code == k
-        mine, others = chances[inside, k], chances[~inside, k]
-        low, high = (others.min(), others.max()) if len(others) else (0.0, 1.0)
+        own_chances, other_chances = chances[inside, k], chances[~inside, k]
+        low, high = (other_chances.min(), other_chances.max()) if len(other_chances) else (0.0, 1.0)
         of_group = weights[inside]
-        rows.append({
-            "by": partition.by, "group": label, "n": int(inside.sum()), "effective_n": effective_n(of_group),
-            "largest_weight": float(of_group.max() / of_group.mean()),
-            "overlap": float(((mine >= low) & (mine <= high)).mean()),
-            "covered": float(((others >= mine.min()) & (others <= mine.max())).mean()) if len(others) else 1.0,
-            "smallest_chance": float(chances[:, k].min()), "adjusted_for": ", ".join(partition.adjusted_for),
-        })  # fmt: skip
+        rows.append(
+            {
+                "by": partition.by,
+                "group": label,
+                "n": int(inside.sum()),
+                "effective_n": effective_n(of_group),
+                "largest_weight": float(of_group.max() / of_group.mean()),
+                "overlap": float(((own_chances >= low) & (own_chances <= high)).mean()),
+                "covered": float(((other_chances >= own_chances.min()) & (other_chances <= own_chances.max())).mean())
+                if len(other_chances)
+                else 1.0,
+                "smallest_chance": float(chances[:, k].min()),
+                "adjusted_for": ", ".join(partition.adjusted_for),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -283,8 +291,8 @@ def household_draws(household: NDArray, replicates: int, seed: int) -> Floats:
     """
     names, owner = np.unique(np.asarray(household, dtype=object).astype(str), return_inverse=True)
     n = len(names)
-    drawn = np.random.default_rng(np.random.SeedSequence(seed)).multinomial(n, np.full(n, 1 / n), size=replicates)
-    return np.concatenate([np.ones((1, n)), drawn], axis=0).T[owner]
+    resamples = np.random.default_rng(np.random.SeedSequence(seed)).multinomial(n, np.full(n, 1 / n), size=replicates)
+    return np.concatenate([np.ones((1, n)), resamples], axis=0).T[owner]
 
 
 def refit(curve: ObservedCurve, weights: Floats, *, keep: bool = False) -> Floats:
@@ -312,15 +320,17 @@ def refit(curve: ObservedCurve, weights: Floats, *, keep: bool = False) -> Float
     p, w = model.parameters, weigh(model.cells, model.known, weights[:, :1])
     if (weights[:, 0] != model.mass).any():  # else it is the fit itself
         p = fit(em, w, em.restrict(model.interior(), w), tolerance=REFIT_TOLERANCE).parameters
-    others = weights.shape[1] - 1
-    near, lent = QuadraticApproximation(em, p, w), model.lent(p, others)
-    found = [p]
-    for begin in range(0, others, AT_ONCE):
-        some = slice(begin, begin + AT_ONCE)
-        found.append(near.refitted(weigh(model.cells, model.known, weights[:, 1:][:, some]), lent.columns(some), STEPS))
-    if keep and others:
-        model.replicates = joined(found[1:])
-    survival = 1 - np.concatenate([em.curves(one) for one in found], axis=-1).sum(axis=0)
+    n_replicates = weights.shape[1] - 1
+    near, lent = QuadraticApproximation(em, p, w), model.lent(p, n_replicates)
+    parameters = [p]
+    for begin in range(0, n_replicates, AT_ONCE):
+        columns = slice(begin, begin + AT_ONCE)
+        parameters.append(
+            near.refitted(weigh(model.cells, model.known, weights[:, 1:][:, columns]), lent.columns(columns), STEPS)
+        )
+    if keep and n_replicates:
+        model.replicates = joined(parameters[1:])
+    survival = 1 - np.concatenate([em.curves(draw) for draw in parameters], axis=-1).sum(axis=0)
     return np.where(weights.sum(axis=0) > 0, np.clip(survival, 0.0, 1.0), np.nan)
 
 
@@ -378,7 +388,7 @@ _BINS = 400  # of the log hazard ratio, for averages over everybody
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was told of each stay, as the likelihood of an exit in each month, and of none up to it (stays × months)."""
+    """Likelihood of each stay's data given an exit in each month, and given none up to it (stays × months)."""
 
     exits: Floats
     none: Floats
@@ -403,19 +413,19 @@ class Stays:
         for rows, places, model, of_kind in zip(self.members, self.places, self.models, kinds, strict=True):
             pattern = model.cells.pattern[places]
             used = pattern >= 0
-            seen, place = np.unique(pattern[used], return_inverse=True)
-            some, width = model.em.matrix[seen], of_kind.exits.shape[1]
-            exits[rows[used], :width] = (some[:, model.em.exit] @ of_kind.exits)[place]
-            none[rows[used], :width] = (some[:, model.em.stay] @ of_kind.none)[place]
+            patterns, which_pattern = np.unique(pattern[used], return_inverse=True)
+            cells, width = model.em.matrix[patterns], of_kind.exits.shape[1]
+            exits[rows[used], :width] = (cells[:, model.em.exit] @ of_kind.exits)[which_pattern]
+            none[rows[used], :width] = (cells[:, model.em.stay] @ of_kind.none)[which_pattern]
         return Evidence(exits, none)
 
     def of_kinds(self, which: int) -> list[Evidence]:
-        """What each kind of cell says of the months, by fit."""
+        """The evidence of each kind of cell, by fit."""
         return [_of_kinds(model, which) for model in self.models]
 
     @functools.cached_property
     def blocks(self) -> list[Stays]:
-        """The same, some stays at a time."""
+        """The stays in blocks."""
         n = len(self.code)
         if n <= BLOCK:
             return [self]
@@ -437,8 +447,8 @@ def stays_of(x: Floats, code: NDArray[np.int64], models: Sequence[ObservedFit]) 
         for rows, model in zip(members, models, strict=True)
     )
     enter = np.ones(len(code), np.int64)
-    for rows, place, model in zip(members, places, models, strict=True):
-        enter[rows] = model.known.enter[place]
+    for rows, rows_of_fit, model in zip(members, places, models, strict=True):
+        enter[rows] = model.known.enter[rows_of_fit]
     return Stays(x, code, enter, members, places, tuple(models), max(model.em.months for model in models))
 
 
@@ -456,13 +466,13 @@ def _of_kinds(model: ObservedFit, which: int) -> Evidence:
     total = hazards.sum(axis=0)
     # destinations of a piece are shared out as found there; a little of the whole, so that none is impossible
     share = np.where(total > 0, 0.99 * hazards / np.maximum(total, _TINY) + 0.01 * overall[:, None], overall[:, None])
-    told = em.telling(p)[..., 0].swapaxes(0, 1) * share.T[None]
+    likelihood = em.telling(p)[..., 0].swapaxes(0, 1) * share.T[None]
     if em.block > 1:
-        told = np.concatenate([told, told.sum(axis=2, keepdims=True)], axis=2)
+        likelihood = np.concatenate([likelihood, likelihood.sum(axis=2, keepdims=True)], axis=2)
     power = em.powers(p)[cells.powers, 0]
     month = np.arange(em.months)
     within = (month >= cells.low[em.exit][:, None]) & (month <= cells.high[em.exit][:, None])
-    of_kind = told[cells.told[em.exit], :, cells.cause[em.exit]] * within * power[em.exit][:, None]
+    of_kind = likelihood[cells.told[em.exit], :, cells.cause[em.exit]] * within * power[em.exit][:, None]
     at_end = np.zeros((len(em.stay), em.months))
     at_end[np.arange(len(em.stay)), cells.high[em.stay]] = power[em.stay]
     return Evidence(of_kind, at_end)
@@ -494,17 +504,17 @@ class Outcome:
         base = np.exp(alpha[np.minimum(np.searchsorted(PIECES, month), len(alpha) - 1)])
         low, high = risk.min(), risk.max()
         width = max((high - low) / _BINS, 1e-9)
-        place = np.minimum(((risk - low) / width).astype(np.int64), _BINS - 1)
+        bin_of_stay = np.minimum(((risk - low) / width).astype(np.int64), _BINS - 1)
         ratio = np.exp(low + (np.arange(_BINS) + 0.5) * width)
-        found, together = [], np.zeros(last + 1)
-        everybody = np.bincount(place, weights=mass, minlength=_BINS)
+        curves, together = [], np.zeros(last + 1)
+        everybody = np.bincount(bin_of_stay, weights=mass, minlength=_BINS)
         for k in range(len(early)):
             hazard = np.concatenate([[0.0], np.cumsum(base * np.exp(np.where(month <= EARLY, early[k], late[k])))])
             survival = np.exp(-np.outer(hazard, ratio))
-            found.append(survival @ everybody / everybody.sum())
-            mine = self.stays.code == k
-            together += survival @ np.bincount(place[mine], weights=mass[mine], minlength=_BINS)
-        return np.vstack([*found, together / everybody.sum()])
+            curves.append(survival @ everybody / everybody.sum())
+            in_group = self.stays.code == k
+            together += survival @ np.bincount(bin_of_stay[in_group], weights=mass[in_group], minlength=_BINS)
+        return np.vstack([*curves, together / everybody.sum()])
 
 
 def _parts(stays: Stays, coefficients: Floats) -> tuple[Floats, ...]:
@@ -525,18 +535,18 @@ def _monthly(stays: Stays, coefficients: Floats) -> Floats:
     return np.exp(np.minimum(alpha + (stays.x @ beta)[:, None] + of_group, 5.0))
 
 
-def _posterior(stays: Stays, told: Evidence, coefficients: Floats) -> tuple[Floats, Floats, Floats]:
-    """The probability of each month of exit, and of none up to each month, given all that was told; and e^η."""
+def _posterior(stays: Stays, evidence: Evidence, coefficients: Floats) -> tuple[Floats, Floats, Floats]:
+    """Posterior probability of an exit in each month, and of none up to it, given the data; and e^η."""
     rate = _monthly(stays, coefficients)
     monthly = rate[:, _piece_of(stays.months)]
     monthly[:, 0] = 0.0
     survival = np.exp(-np.cumsum(monthly, axis=1))
-    exits = told.exits.copy()
+    exits = evidence.exits.copy()
     exits[:, 1:] *= survival[:, :-1] - survival[:, 1:]
     exits[:, 0] = 0.0
-    none = told.none * survival
+    none = evidence.none * survival
     total = (exits + none).sum(axis=1, keepdims=True)
-    # a stay that nothing can be said of has no likelihood, and counts nowhere
+    # a stay without any information has no likelihood, and does not count
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     exits *= scale
     none *= scale
@@ -547,16 +557,16 @@ def _piece_of(months: int) -> NDArray[np.int64]:
     return np.searchsorted(PIECES, np.arange(months))
 
 
-def _expected(stays: Stays, told: Evidence, coefficients: Floats) -> tuple[Floats, Floats, Floats]:
+def _expected(stays: Stays, evidence: Evidence, coefficients: Floats) -> tuple[Floats, Floats, Floats]:
     """Expected exits and months at risk of each stay by piece, and e^η."""
-    return _counts(stays, *_posterior(stays, told, coefficients))
+    return _counts(stays, *_posterior(stays, evidence, coefficients))
 
 
-def _joined(each: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
+def _joined(parts: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
     """What was found of each block, for all stays."""
-    if len(each) == 1:
-        return each[0]
-    exits, at_risk, rate = (np.concatenate(values) for values in zip(*each, strict=True))
+    if len(parts) == 1:
+        return parts[0]
+    exits, at_risk, rate = (np.concatenate(values) for values in zip(*parts, strict=True))
     return exits, at_risk, rate
 
 
@@ -564,16 +574,16 @@ def _cut(
     blocks: Sequence[Stays], expected: tuple[Floats, Floats, Floats]
 ) -> Iterator[tuple[Stays, tuple[Floats, Floats, Floats]]]:
     """The blocks, each with its rows."""
-    ends = np.cumsum([0, *(len(some.code) for some in blocks)])
-    for some, begin, end in zip(blocks, ends[:-1], ends[1:], strict=True):
+    ends = np.cumsum([0, *(len(block.code) for block in blocks)])
+    for block, begin, end in zip(blocks, ends[:-1], ends[1:], strict=True):
         exits, at_risk, rate = (values[begin:end] for values in expected)
-        yield some, (exits, at_risk, rate)
+        yield block, (exits, at_risk, rate)
 
 
-def _added(each: Iterable[Floats]) -> Floats:
-    """The information of all blocks: each holds that of the prior, which counts once."""
-    first, *others = each
-    for more in others:
+def _added(information: Iterable[Floats]) -> Floats:
+    """The sum of the information of all blocks, with the prior's counted once."""
+    first, *further = information
+    for more in further:
         first = first + more - RIDGE * np.eye(len(more))
     return first
 
@@ -589,12 +599,14 @@ def _score(
     stays: Stays, expected: tuple[Floats, Floats, Floats], coefficients: Floats, mass: Floats, centre: float
 ) -> Floats:
     exits, at_risk, rate = expected
-    each = (exits * rate / -np.expm1(-rate) - at_risk * rate) * mass[:, None]
+    contributions = (exits * rate / -np.expm1(-rate) - at_risk * rate) * mass[:, None]
     late = np.append(PIECES, np.inf)[: rate.shape[1]] > EARLY
     groups = len(stays.models)
-    by_group = [np.bincount(stays.code, weights=each[:, part].sum(axis=1), minlength=groups) for part in (~late, late)]
-    found = np.concatenate([each.sum(axis=0), stays.x.T @ each.sum(axis=1), *by_group])
-    return found - RIDGE * (coefficients - _prior(stays, centre))
+    by_group = [
+        np.bincount(stays.code, weights=contributions[:, part].sum(axis=1), minlength=groups) for part in (~late, late)
+    ]
+    gradient = np.concatenate([contributions.sum(axis=0), stays.x.T @ contributions.sum(axis=1), *by_group])
+    return gradient - RIDGE * (coefficients - _prior(stays, centre))
 
 
 def _prior(stays: Stays, centre: float) -> Floats:
@@ -603,14 +615,14 @@ def _prior(stays: Stays, centre: float) -> Floats:
 
 
 def _complete_information(stays: Stays, expected: tuple[Floats, Floats, Floats]) -> Floats:
-    """The information that known ends would give: what EM steps are taken with."""
+    """The complete-data information, used for the EM steps."""
     _, at_risk, rate = expected
     return _assembled(stays, _diagonal(at_risk * rate**2 / np.expm1(rate)))
 
 
-def _observed_information(stays: Stays, told: Evidence, coefficients: Floats) -> Floats:
-    """That of known ends, less the variance of their score given what was told (Louis 1982)."""
-    exits, none, rate = _posterior(stays, told, coefficients)
+def _observed_information(stays: Stays, evidence: Evidence, coefficients: Floats) -> Floats:
+    """Complete-data information less the variance of its score given the data (Louis 1982)."""
+    exits, none, rate = _posterior(stays, evidence, coefficients)
     events, at_risk, _ = _counts(stays, exits, none, rate)
     piece, pieces = _piece_of(stays.months), rate.shape[1]
     of_piece = np.zeros((stays.months, pieces))
@@ -619,20 +631,20 @@ def _observed_information(stays: Stays, told: Evidence, coefficients: Floats) ->
     through = np.cumsum(of_piece, axis=0)  # months of each piece up to each month; what entry takes off is constant
     before = through - of_piece
 
-    def products(one: Floats, other: Floats) -> Floats:
-        return (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
+    def products(first: Floats, second: Floats) -> Floats:
+        return (first[:, :, None] * second[:, None, :]).reshape(len(first), -1)
 
     shape = (-1, pieces, pieces)
     spent = exits @ before + none @ through
-    both = (exits @ products(before, before) + none @ products(through, through)).reshape(shape)
+    squares = (exits @ products(before, before) + none @ products(through, through)).reshape(shape)
     mixed = (exits @ products(before, of_piece)).reshape(shape)
     at_exit = rate / np.expm1(rate)
 
-    def outer(one: Floats, other: Floats) -> Floats:
-        return one[:, :, None] * other[:, None, :]
+    def outer(first: Floats, second: Floats) -> Floats:
+        return first[:, :, None] * second[:, None, :]
 
     cross = (mixed - outer(spent, events)) * outer(rate, at_exit)
-    variance = (both - outer(spent, spent)) * outer(rate, rate) - cross - cross.swapaxes(1, 2)
+    variance = (squares - outer(spent, spent)) * outer(rate, rate) - cross - cross.swapaxes(1, 2)
     variance += (_diagonal(events) - outer(events, events)) * outer(at_exit, at_exit)
     falling = rate * (rate * np.exp(rate) - np.expm1(rate)) / np.expm1(rate) ** 2
     return _assembled(stays, _diagonal((at_risk - events) * rate + events * falling) - variance)
@@ -651,18 +663,18 @@ def _assembled(stays: Stays, of_pieces: Floats) -> Floats:
     at = np.cumsum([0, pieces, x.shape[1], groups, groups])
     a, b, early, after = (slice(at[k], at[k + 1]) for k in range(4))
     rows = of_pieces.sum(axis=2)
-    found = np.zeros((at[-1], at[-1]))
-    found[a, a] = of_pieces.sum(axis=0)
-    found[a, b] = rows.T @ x
-    found[b, b] = (x * rows.sum(axis=1)[:, None]).T @ x
+    information = np.zeros((at[-1], at[-1]))
+    information[a, a] = of_pieces.sum(axis=0)
+    information[a, b] = rows.T @ x
+    information[b, b] = (x * rows.sum(axis=1)[:, None]).T @ x
     for block, part in ((early, ~late), (after, late)):
-        mine = of_pieces[:, :, part].sum(axis=2)
-        found[a, block] = mine.T @ of_group
-        found[b, block] = (x * mine.sum(axis=1)[:, None]).T @ of_group
-        found[block, block] = np.diag(of_group.T @ mine[:, part].sum(axis=1))
-    found[early, after] = np.diag(of_group.T @ of_pieces[:, ~late][:, :, late].sum(axis=(1, 2)))
-    upper = np.triu(found, 1)
-    return np.diag(np.diag(found)) + upper + upper.T + RIDGE * np.eye(at[-1])
+        of_part = of_pieces[:, :, part].sum(axis=2)
+        information[a, block] = of_part.T @ of_group
+        information[b, block] = (x * of_part.sum(axis=1)[:, None]).T @ of_group
+        information[block, block] = np.diag(of_group.T @ of_part[:, part].sum(axis=1))
+    information[early, after] = np.diag(of_group.T @ of_pieces[:, ~late][:, :, late].sum(axis=(1, 2)))
+    upper = np.triu(information, 1)
+    return np.diag(np.diag(information)) + upper + upper.T + RIDGE * np.eye(at[-1])
 
 
 def fit_outcome(stays: Stays) -> Outcome:
@@ -675,16 +687,16 @@ def fit_outcome(stays: Stays) -> Outcome:
     expected exits (Fisher's identity), the observed information by Louis (1982).
     """
     kinds, mass, blocks = stays.of_kinds(0), np.ones(len(stays.code)), stays.blocks
-    told = [some.evidence(0, kinds) for some in blocks]
+    evidence = [some.evidence(0, kinds) for some in blocks]
     groups = len(stays.models)
     size = _pieces(stays.months) + stays.x.shape[1] + 2 * groups
     rough = np.concatenate([np.full(_pieces(stays.months), -4.5), np.zeros(size - _pieces(stays.months))])
 
     def expectation(theta: Floats) -> tuple[Floats, Floats, Floats]:
-        return _joined([_expected(some, theirs, theta) for some, theirs in zip(blocks, told, strict=True)])
+        return _joined([_expected(some, theirs, theta) for some, theirs in zip(blocks, evidence, strict=True)])
 
     def observed(theta: Floats) -> Floats:
-        return _added(_observed_information(some, theirs, theta) for some, theirs in zip(blocks, told, strict=True))
+        return _added(_observed_information(some, theirs, theta) for some, theirs in zip(blocks, evidence, strict=True))
 
     exits, at_risk, _ = expectation(rough)
     centre = float(np.log(max(exits.sum(), 0.5) / max(at_risk.sum(), 1.0)))
@@ -725,12 +737,12 @@ def g_computation(outcome: Outcome, draws: Floats, last: int) -> Floats:
         The last row is everybody as they are.
     """
 
-    def one(k: int) -> Floats:
+    def standardised_draw(k: int) -> Floats:
         theta = outcome.coefficients if k == 0 else outcome.again(k, draws[:, k])
         return outcome.standardised(theta, draws[:, k], last)
 
     with ThreadPoolExecutor(WORKERS) as executor:
-        return np.stack(list(executor.map(one, range(draws.shape[1]))), axis=-1)
+        return np.stack(list(executor.map(standardised_draw, range(draws.shape[1]))), axis=-1)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -743,7 +755,7 @@ COLUMNS = (
 UNADJUSTED, WEIGHTED, G_COMPUTATION = METHODS = ("unadjusted", "weighted", "g_computation")
 RATE, MEAN = "retention", "restricted_mean"
 DIFFERENCE = {RATE: "difference", MEAN: "restricted_mean_difference"}
-# Two standardised answers that differ by less say the same to whoever reads them: a point, a week.
+# Standardised answers that differ by less agree for a reader: a percentage point, a week.
 SAME = {RATE: 0.01, MEAN: 0.25}
 APART = 2.0  # standard errors of their difference
 FAR_WEIGHT, POOR_OVERLAP, POOR_SHARE = 10.0, 0.9, 0.5
@@ -779,28 +791,45 @@ def answer_rows(answers: Answers, horizons: Sequence[int], study: Study) -> pd.D
             shown = _supported(answers, k, months)
             rows += _estimates(answers, groups, measure, by_method, k, months, shown, study)
             if k != reference:
-                both = shown & _supported(answers, reference, months)
-                rows += _differences(answers, groups, measure, by_method, (k, reference), months, both, study)
+                shown_and_supported = shown & _supported(answers, reference, months)
+                rows += _differences(
+                    answers, groups, measure, by_method, (k, reference), months, shown_and_supported, study
+                )
     table = pd.DataFrame(rows)
-    found = table.assign(by=part.by, adjusted_for=", ".join(part.adjusted_for))
-    found.loc[found["method"].eq(UNADJUSTED), "adjusted_for"] = ""
-    return found[list(COLUMNS)]
+    answer_table = table.assign(by=part.by, adjusted_for=", ".join(part.adjusted_for))
+    answer_table.loc[answer_table["method"].eq(UNADJUSTED), "adjusted_for"] = ""
+    return answer_table[list(COLUMNS)]
 
 
 def too_small_rows(part: Partition, study: Study) -> pd.DataFrame:
     """A row for each group that is not compared, which says why."""
     rows = [
         {
-            "by": part.by, "measure": RATE, "group": group, "reference": None, "horizon": None, "estimate": np.nan,
-            "se": np.nan, "lower": np.nan, "upper": np.nan, "p_value": np.nan, "n_start": n, "n_at_risk": 0,
-            "method": UNADJUSTED, "adjusted_for": "", "effective_n": np.nan, "largest_weight": np.nan,
-            "overlap": np.nan, "disagree": False, "shown": True,
+            "by": part.by,
+            "measure": RATE,
+            "group": group,
+            "reference": None,
+            "horizon": None,
+            "estimate": np.nan,
+            "se": np.nan,
+            "lower": np.nan,
+            "upper": np.nan,
+            "p_value": np.nan,
+            "n_start": n,
+            "n_at_risk": 0,
+            "method": UNADJUSTED,
+            "adjusted_for": "",
+            "effective_n": np.nan,
+            "largest_weight": np.nan,
+            "overlap": np.nan,
+            "disagree": False,
+            "shown": True,
             "note": f"Not compared: fewer than {study.support} stays."
             if n < study.support
             else f"Not compared: no other group has {study.support} stays.",
         }
         for group, n in part.too_small.items()
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"horizon": "Int64"})
 
 
@@ -813,14 +842,14 @@ def _supported(answers: Answers, k: int, months: NDArray) -> NDArray[np.bool_]:
 
 
 def _weighted_enough(answers: Answers, k: int, study: Study) -> bool:
-    """Whether the weighted stays of a group are worth enough; the province is nobody's weighting."""
+    """Whether the effective number of weighted stays of a group is enough; the province is not weighted."""
     return k >= len(answers.overlap) or answers.overlap["effective_n"].iloc[k] >= study.support
 
 
 def _spread(values: Floats) -> Floats:
     """Standard errors over the replicates that have a value (months × (1 + replicates))."""
-    drawn = values[:, 1:][:, np.isfinite(values[:, 1:]).all(axis=0)]
-    return drawn.std(axis=1, ddof=1) if drawn.shape[1] > 1 else np.full(len(values), np.nan)
+    replicates = values[:, 1:][:, np.isfinite(values[:, 1:]).all(axis=0)]
+    return replicates.std(axis=1, ddof=1) if replicates.shape[1] > 1 else np.full(len(values), np.nan)
 
 
 def _apart(measure: str, weighted: Floats, modelled: Floats) -> NDArray[np.bool_]:
@@ -837,18 +866,27 @@ def _estimates(answers, groups, measure, by_method, k, months, shown, study) -> 
     disagree = _apart(measure, chosen[WEIGHTED], chosen[G_COMPUTATION]) & shown & _weighted_enough(answers, k, study)
     rows = []
     for method, values in chosen.items():
-        drawn = values[:, 1:][:, np.isfinite(values[:, 1:]).all(axis=0)]
+        replicates = values[:, 1:][:, np.isfinite(values[:, 1:]).all(axis=0)]
         if measure == RATE:
-            se, lower, upper = bootstrap_limits(values[:, 0], drawn, CONF_LEVEL, is_survival=True)
+            se, lower, upper = bootstrap_limits(values[:, 0], replicates, CONF_LEVEL, is_survival=True)
         else:
             se = _spread(values)
             half = NormalDist().inv_cdf(0.5 + CONF_LEVEL / 2) * se
             lower, upper = np.maximum(values[:, 0] - half, 0.0), np.minimum(values[:, 0] + half, months)
-        given = shown & (method != WEIGHTED or _weighted_enough(answers, k, study))
+        is_given = shown & (method != WEIGHTED or _weighted_enough(answers, k, study))
         rows += _rows(
-            answers, groups, measure, method, k, months, given, disagree,
-            {"estimate": values[:, 0], "se": se, "lower": lower, "upper": upper}, {"reference": None}, study,
-        )  # fmt: skip
+            answers,
+            groups,
+            measure,
+            method,
+            k,
+            months,
+            is_given,
+            disagree,
+            {"estimate": values[:, 0], "se": se, "lower": lower, "upper": upper},
+            {"reference": None},
+            study,
+        )
     return rows
 
 
@@ -868,48 +906,67 @@ def _differences(answers, groups, measure, by_method, pair, months, shown, study
         size = np.divide(np.abs(estimate), se, out=np.full(len(se), np.nan), where=se > 0)
         p_value = 2 * stdtr(freedom, -size)
         rows += _rows(
-            answers, groups, DIFFERENCE[measure], method, k, months, shown & (method != WEIGHTED or enough), disagree,
+            answers,
+            groups,
+            DIFFERENCE[measure],
+            method,
+            k,
+            months,
+            shown & (method != WEIGHTED or enough),
+            disagree,
             {"estimate": estimate, "se": se, "lower": estimate - half, "upper": estimate + half, "p_value": p_value},
-            {"reference": groups[reference], "against": reference}, study,
-        )  # fmt: skip
+            {"reference": groups[reference], "against": reference},
+            study,
+        )
     return rows
 
 
-def _rows(answers, groups, measure, method, k, months, given, disagree, numbers, told, study) -> list[dict]:
+def _rows(answers, groups, measure, method, k, months, is_given, disagree, numbers, told, study) -> list[dict]:
     """One group, measure and method at every horizon."""
     against = told.get("against")
-    both = [place for place in (k, against) if place is not None]
-    at_risk = np.min([answers.known[place]["n_risk"].loc[list(months)].to_numpy() for place in both], axis=0)
+    positions = [place for place in (k, against) if place is not None]
+    at_risk = np.min([answers.known[place]["n_risk"].loc[list(months)].to_numpy() for place in positions], axis=0)
     # the province is the standard: it has no weights
     of_group = answers.overlap.iloc[k] if k < len(answers.overlap) and method == WEIGHTED else None
     rows = []
     for j, month in enumerate(months):
-        here = {name: float(values[j]) if given[j] else np.nan for name, values in numbers.items()}
-        rows.append({
-            "measure": measure, "group": groups[k], "reference": told["reference"], "horizon": int(month),
-            "p_value": np.nan, **here, "n_start": answers.n_start[k], "n_at_risk": int(at_risk[j]), "method": method,
-            "effective_n": float(answers.n_start[k]) if of_group is None else float(of_group["effective_n"]),
-            "largest_weight": 1.0 if of_group is None else float(of_group["largest_weight"]),
-            "overlap": np.nan if of_group is None else float(of_group["overlap"]),
-            "disagree": bool(disagree[j]) and method != UNADJUSTED,
-            "shown": method != G_COMPUTATION or bool(disagree[j]),
-            "note": _note(answers, both, method, bool(given[j]), bool(disagree[j]), study),
-        })  # fmt: skip
+        numbers_here = {name: float(values[j]) if is_given[j] else np.nan for name, values in numbers.items()}
+        rows.append(
+            {
+                "measure": measure,
+                "group": groups[k],
+                "reference": told["reference"],
+                "horizon": int(month),
+                "p_value": np.nan,
+                **numbers_here,
+                "n_start": answers.n_start[k],
+                "n_at_risk": int(at_risk[j]),
+                "method": method,
+                "effective_n": float(answers.n_start[k]) if of_group is None else float(of_group["effective_n"]),
+                "largest_weight": 1.0 if of_group is None else float(of_group["largest_weight"]),
+                "overlap": np.nan if of_group is None else float(of_group["overlap"]),
+                "disagree": bool(disagree[j]) and method != UNADJUSTED,
+                "shown": method != G_COMPUTATION or bool(disagree[j]),
+                "note": _note(answers, positions, method, bool(is_given[j]), bool(disagree[j]), study),
+            }
+        )
     return rows
 
 
-def _note(answers: Answers, both: list[int], method: str, given: bool, disagree: bool, study: Study) -> str | None:
+def _note(
+    answers: Answers, positions: list[int], method: str, is_given: bool, disagree: bool, study: Study
+) -> str | None:
     notes = []
-    weak = [k for k in both if not _weighted_enough(answers, k, study)]
-    if not given:
+    weak = [k for k in positions if not _weighted_enough(answers, k, study)]
+    if not is_given:
         if method == WEIGHTED and weak:
             notes.append(f"The weighted stays are worth fewer than {study.support}: no estimate.")
         else:
             notes.append("Follow-up is too short, or too few stays are followed, for this horizon.")
-    if any(answers.borrowed[k] for k in both):
+    if any(answers.borrowed[k] for k in positions):
         notes.append("How departures become known is borrowed from the province.")
     if method == WEIGHTED:
-        rows = answers.overlap.iloc[[k for k in both if k < len(answers.overlap)]]
+        rows = answers.overlap.iloc[[k for k in positions if k < len(answers.overlap)]]
         if (rows["effective_n"] < POOR_SHARE * rows["n"]).any():
             notes.append("Weighting leaves less than half of the stays' worth: the groups are of different persons.")
         if (rows["overlap"] < POOR_OVERLAP).any() or (rows["covered"] < POOR_OVERLAP).any():
@@ -931,10 +988,10 @@ MOST_REPLICATES = 200
 
 @dataclass(frozen=True)
 class Everyone:
-    """Those among whom groups are compared: their stays, what the province is of them, and the draws of households."""
+    """The population of a comparison: its stays, the fit of all of them, and the household resamples."""
 
     stays: pd.DataFrame
-    reported: Reported
+    model_input: ModelInput
     province: ObservedCurve
     survival: Floats  # months 0 … last × (1 + replicates)
     draws: Floats
@@ -961,7 +1018,7 @@ def compare(
     Parameters
     ----------
     cohort, contacts : DataFrame
-        The tables of those names (or a `Cohort`, which holds both).
+        The tables `cohort` and `contacts` (or a `Cohort`, which holds both).
     by : str or list of str
         What is compared: `period`, `immigration_category`, `household_type` (stays/cohort.py; among persons of age),
         `region`, `groups` (those of the study) or another column of the cohort. With several, each is a comparison of
@@ -1030,20 +1087,22 @@ def compare(
     months = tuple(study.horizons if horizons is None else sorted({int(h) for h in horizons}))
     number = min(study.replicates, MOST_REPLICATES) if replicates is None else int(replicates)
     stays = _entering(cohort, study)
-    asked = [by] if isinstance(by, str) else list(by)
-    every = _partitions(stays, asked, adjust, study)
-    known: dict[bytes, Everyone] = {}
+    traits = [by] if isinstance(by, str) else list(by)
+    every = _partitions(stays, traits, adjust, study)
+    fits_by_stays: dict[bytes, Everyone] = {}
     tables = []
     for chosen, part in every:
         tables.append(too_small_rows(part, study))
         if part.names:
             among = chosen.tobytes()
-            if among not in known:
-                known[among] = _everyone(stays[chosen].reset_index(drop=True), contacts, number, max(months), study)
-            tables.append(answer_rows(_answers(part, known[among], study), months, study))
-    found = pd.concat([table for table in tables if len(table)], ignore_index=True)
-    # each group of regions is a comparison of its own, and the province stands in all of them: it is told once
-    return found.drop_duplicates(["by", "measure", "group", "reference", "horizon", "method"], ignore_index=True)
+            if among not in fits_by_stays:
+                fits_by_stays[among] = _everyone(
+                    stays[chosen].reset_index(drop=True), contacts, number, max(months), study
+                )
+            tables.append(answer_rows(_answers(part, fits_by_stays[among], study), months, study))
+    comparisons = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    # each group of regions is a comparison of its own, and the province is in all of them: its row is kept once
+    return comparisons.drop_duplicates(["by", "measure", "group", "reference", "horizon", "method"], ignore_index=True)
 
 
 def overlap(
@@ -1078,8 +1137,9 @@ def overlap(
     >>> table[["group", "n", "effective_n", "overlap"]].round(1).values.tolist()
     [['sex=F', 40, 31.9, 1.0], ['sex=M', 40, 31.9, 1.0]]
     """
-    return _by_partition(cohort, by, study, adjust, lambda part, _, chances, weights: overlap_table(
-        part, chances, weights))  # fmt: skip
+    return _by_partition(
+        cohort, by, study, adjust, lambda part, _, chances, weights: overlap_table(part, chances, weights)
+    )
 
 
 def balance(
@@ -1112,38 +1172,42 @@ def balance(
     >>> table.loc[table["level"].eq("under_10k"), ["group", "share", "weighted_share"]].round(2).values.tolist()
     [['sex=F', 0.75, 0.53], ['sex=M', 0.25, 0.47]]
     """
-    return _by_partition(cohort, by, study, adjust, lambda part, covariates, _, weights: balance_table(
-        part, covariates, weights))  # fmt: skip
+    return _by_partition(
+        cohort, by, study, adjust, lambda part, covariates, _, weights: balance_table(part, covariates, weights)
+    )
 
 
 def _by_partition(
-    cohort: pd.DataFrame | Cohort, by: str | Sequence[str], study: Study | None, adjust: Sequence[str] | None,
+    cohort: pd.DataFrame | Cohort,
+    by: str | Sequence[str],
+    study: Study | None,
+    adjust: Sequence[str] | None,
     table: Callable[[Partition, Design, Floats, Floats], pd.DataFrame],
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     study = study or Study()
     stays = _entering(cohort.cohort if isinstance(cohort, Cohort) else cohort, study)
-    found = []
+    tables = []
     for chosen, part in _partitions(stays, [by] if isinstance(by, str) else by, adjust, study):
         if part.names:
             covariates = design(stays[chosen], part.adjusted_for)
             chances = propensity(covariates.matrix, part.code, _classes(part)).chances(covariates.matrix)
-            found.append(table(part, covariates, chances, stabilised(chances, part.code)))
-    return pd.concat(found, ignore_index=True)
+            tables.append(table(part, covariates, chances, stabilised(chances, part.code)))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _partitions(
-    stays: pd.DataFrame, asked: Sequence[str], adjust: Sequence[str] | None, study: Study
+    stays: pd.DataFrame, traits: Sequence[str], adjust: Sequence[str] | None, study: Study
 ) -> list[tuple[NDArray[np.bool_], Partition]]:
     """Each comparison, and the stays that it is made among."""
-    found = []
-    for by in asked:
+    parts = []
+    for by in traits:
         chosen = compared_among(stays, by)
-        found += [(chosen, part) for part in partitions(stays[chosen], by, adjust, study)]
-    if not any(part.names for _, part in found):
+        parts += [(chosen, part) for part in partitions(stays[chosen], by, adjust, study)]
+    if not any(part.names for _, part in parts):
         raise TooFewError(
-            f"by: {', '.join(asked)}: no two groups have {study.support} stays or more; there is nothing to compare."
+            f"by: {', '.join(traits)}: no two groups have {study.support} stays or more; there is nothing to compare."
         )
-    return found
+    return parts
 
 
 def _both(cohort: pd.DataFrame | Cohort, contacts: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -1168,7 +1232,7 @@ def _classes(part: Partition) -> int:
 
 # ── one comparison ────────────────────────────────────────────────────────────────────────────────────────
 def _everyone(stays: pd.DataFrame, contacts: pd.DataFrame, replicates: int, last: int, study: Study) -> Everyone:
-    everybody = reported(stays, contacts)
+    everybody = model_input(stays, contacts)
     draws = household_draws(everybody.household, replicates, study.seed)
     province = everybody.fit(study, starts=STARTS)
     return Everyone(stays, everybody, province, on_months(refit(province, draws, keep=True), last), draws)
@@ -1182,19 +1246,19 @@ def _answers(part: Partition, everyone: Everyone, study: Study) -> Answers:
     curves, borrowed, unadjusted, weighted = [], [], [], []
     for k in range(len(part.names)):
         chosen = part.code == k
-        mine = everyone.reported.of(chosen)
-        curve = mine.fit(study, starts=STARTS)
-        own = learns(curve)
-        if not own:
-            curve = mine.fit(study, reporting=lent, starts=STARTS)
+        group_input = everyone.model_input.of(chosen)
+        curve = group_input.fit(study, starts=STARTS)
+        learns_own = learns(curve)
+        if not learns_own:
+            curve = group_input.fit(study, reporting=lent, starts=STARTS)
         curves.append(curve)
-        borrowed.append(not own)
+        borrowed.append(not learns_own)
         unadjusted.append(on_months(refit(curve, draws[chosen], keep=True), last))
         # How the group's departures become known is of the group, not of whom it is made to look like: learnt from
         # everyone in it. Learnt again under weights it would rest on the few stays that weigh most.
-        held = mine.fit(study, reporting=curve.model.found if own else lent)
-        weighted.append(on_months(refit(held, weights[chosen]), last))
-    # whoever is of no group that is compared became known as in the province: they are in the mix of everyone
+        fitted = group_input.fit(study, reporting=curve.model.found if learns_own else lent)
+        weighted.append(on_months(refit(fitted, weights[chosen]), last))
+    # stays of no compared group use the province's reporting: they count in the mix of everyone
     curves += [province] * (_classes(part) - len(part.names))
     outcome = fit_outcome(stays_of(covariates.matrix, part.code, [curve.model for curve in curves]))
     modelled = g_computation(outcome, draws, last)
@@ -1203,12 +1267,17 @@ def _answers(part: Partition, everyone: Everyone, study: Study) -> Answers:
         "weighted": np.stack([*weighted, everyone.survival]),
         "g_computation": np.concatenate([modelled[: len(part.names)], modelled[-1:]]),
     }
-    known = [_support(curve, last) for curve in (*curves[: len(part.names)], province)]
+    supports = [_support(curve, last) for curve in (*curves[: len(part.names)], province)]
     n_start = [int((part.code == k).sum()) for k in range(len(part.names))]
     return Answers(
-        part, survival, known, [*n_start, len(everyone.stays)], [*borrowed, False],
-        overlap_table(part, chances, weights[:, 0]), outcome.converged,
-    )  # fmt: skip
+        part,
+        survival,
+        supports,
+        [*n_start, len(everyone.stays)],
+        [*borrowed, False],
+        overlap_table(part, chances, weights[:, 0]),
+        outcome.converged,
+    )
 
 
 def replicated_weights(part: Partition, covariates: Design, draws: Floats) -> tuple[Floats, Floats]:

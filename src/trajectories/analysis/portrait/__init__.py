@@ -18,7 +18,7 @@ from .demographics import (
     age_class,
     country_groups,
     country_of_birth,
-    who,
+    demographics,
 )
 from .flows import FLOW, MIGRATIONS, ORIGINS, flow_matrix, flows, migrations, services_before
 from .settlement import fiscal_years, portrait, stock, stock_counts, targets, types_by_place
@@ -51,6 +51,7 @@ __all__ = [
     "counts_by_key",
     "decisions",
     "delays",
+    "demographics",
     "destination_area",
     "establishment_curve",
     "fiscal_years",
@@ -66,6 +67,5 @@ __all__ = [
     "stock_counts",
     "targets",
     "types_by_place",
-    "who",
     "whole_portrait",
 ]

@@ -28,11 +28,19 @@ RING_REGIONS = ("14", "15", "16")
 RING, ELSEWHERE = "ring", "elsewhere"
 # The municipality of each town (not its metropolitan area: Lévis is elsewhere), and its region.
 CITIES = {
-    "23027": "city_quebec", "43027": "city_sherbrooke", "81017": "city_gatineau", "37067": "city_trois_rivieres",
+    "23027": "city_quebec",
+    "43027": "city_sherbrooke",
+    "81017": "city_gatineau",
+    "37067": "city_trois_rivieres",
     "94068": "city_saguenay",
-}  # fmt: skip
-CITY_OF = {"02": "city_saguenay", "03": "city_quebec", "04": "city_trois_rivieres", "05": "city_sherbrooke",
-           "07": "city_gatineau"}  # fmt: skip
+}
+CITY_OF = {
+    "02": "city_saguenay",
+    "03": "city_quebec",
+    "04": "city_trois_rivieres",
+    "05": "city_sherbrooke",
+    "07": "city_gatineau",
+}
 AREAS = (RING, *CITIES.values(), ELSEWHERE)
 # The same with the five towns as one: keys that several regions have can be protected beside the province.
 CITY = "city"
@@ -48,13 +56,13 @@ def areas_of(regions: Iterable[str]) -> set[str]:
     >>> sorted(areas_of(["05"])), sorted(areas_of(["01", "14"]))
     (['city_sherbrooke', 'elsewhere', 'unknown'], ['elsewhere', 'ring'])
     """
-    found = set()
+    areas = set()
     for region in regions:
         if region in RING_REGIONS:
-            found.add(RING)
+            areas.add(RING)
         else:
-            found |= {CITY_OF[region], ELSEWHERE, UNKNOWN} if region in CITY_OF else {ELSEWHERE}
-    return found
+            areas |= {CITY_OF[region], ELSEWHERE, UNKNOWN} if region in CITY_OF else {ELSEWHERE}
+    return areas
 
 
 def destination_area(stays: pd.DataFrame, *, region: str = "region", municipality: str = "municipality") -> pd.Series:
@@ -83,10 +91,10 @@ def destination_area(stays: pd.DataFrame, *, region: str = "region", municipalit
     where, town = stays[region], stays[municipality]
     open_ = where.isna() | (town.isna() & where.isin(list(CITY_OF)))
     city = town.map(CITIES)
-    found = np.select(
+    area = np.select(
         [where.isin(RING_REGIONS), city.notna(), open_], [RING, city.to_numpy(dtype=object), UNKNOWN], ELSEWHERE
     )
-    return pd.Series(found, index=stays.index, dtype="object")
+    return pd.Series(area, index=stays.index, dtype="object")
 
 
 def area_kind(area: pd.Series) -> pd.Series:
@@ -155,7 +163,7 @@ def counts_by_key(
         for table in tables
     }
     units = {measure: pd.factorize(rows[f"{measure[:-1]}_id"])[0] for measure in MEASURES}
-    found = []
+    frames = []
     for group, chosen in members(rows, study, groups).items():
         at = np.flatnonzero(chosen)
         if first:
@@ -165,11 +173,11 @@ def counts_by_key(
             counted = pd.DataFrame(
                 {measure: _distinct(codes[at], unit[at], len(names)) for measure, unit in units.items()}, index=names
             )
-            seen = counted.index[counted["persons"] > 0]
-            order = [*always, *(key for key in seen if key not in set(always))]
+            non_empty = counted.index[counted["persons"] > 0]
+            order = [*always, *(key for key in non_empty if key not in set(always))]
             counted = counted.reindex(order, fill_value=0).rename_axis("key").reset_index()
-            found.append(counted.assign(group=group, table=table))
-    return tidy_counts(found)
+            frames.append(counted.assign(group=group, table=table))
+    return tidy_counts(frames)
 
 
 def _distinct(codes: np.ndarray, unit: np.ndarray, n: int) -> np.ndarray:
@@ -180,5 +188,5 @@ def _distinct(codes: np.ndarray, unit: np.ndarray, n: int) -> np.ndarray:
 
 def tidy_counts(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Frames of counts as one table with whole numbers."""
-    whole = pd.concat([pd.DataFrame(columns=list(COLUMNS)).astype("object"), *frames], ignore_index=True)
-    return whole[list(COLUMNS)].astype({"persons": "int64", "households": "int64"})
+    all_rows = pd.concat([pd.DataFrame(columns=list(COLUMNS)).astype("object"), *frames], ignore_index=True)
+    return all_rows[list(COLUMNS)].astype({"persons": "int64", "households": "int64"})

@@ -22,9 +22,12 @@ KNOWN_TO = ("one", "two", "three_or_more")
 PAIRS, _FAR = ("linked", "refused", "doubtful"), "far"
 # The rules of addresses.py, stays/start_dates.py and stays/departures.py, in the order in which a person meets them.
 CONFLICT_RULES = (
-    *NO_NEWS, "establishment_dates", "presence_before_establishment", "departure_before_presence",
+    *NO_NEWS,
+    "establishment_dates",
+    "presence_before_establishment",
+    "departure_before_presence",
     "departure_already_known",
-)  # fmt: skip
+)
 
 
 def decisions(
@@ -50,8 +53,10 @@ def decisions(
     >>> table.query("table == 'linkage'")[["key", "persons"]].values.tolist()
     [['one', 1], ['two', 1], ['three_or_more', 0]]
     """
-    known = records[["record_id", "organisation_id"]].merge(persons, on="record_id")
-    of_person = known.groupby("person_id").agg(n=("organisation_id", "nunique"), household_id=("household_id", "first"))
+    persons_of_records = records[["record_id", "organisation_id"]].merge(persons, on="record_id")
+    of_person = persons_of_records.groupby("person_id").agg(
+        n=("organisation_id", "nunique"), household_id=("household_id", "first")
+    )
     of_person["key"] = of_person["n"].clip(upper=len(KNOWN_TO)).map(dict(enumerate(KNOWN_TO, start=1)))
     linkage = of_person.reset_index().groupby("key")[["person_id", "household_id"]].nunique()
     linkage = linkage.reindex(list(KNOWN_TO), fill_value=0)
@@ -61,16 +66,16 @@ def decisions(
     became = np.select(
         [links["decision"].eq(LINKED), ~below | decided, links["same"].ge(DOUBTFUL[0])], PAIRS, default=_FAR
     )
-    found = [linkage.rename(columns={"person_id": "persons", "household_id": "households"}).assign(table="linkage")]
+    tables = [linkage.rename(columns={"person_id": "persons", "household_id": "households"}).assign(table="linkage")]
     for table, values, always in (
         ("links", pd.Series(became), PAIRS),
         ("conflicts", conflicts["rule"], CONFLICT_RULES),
     ):
         counted = values[values.ne(_FAR)].value_counts().sort_index()
         order = [*always, *(key for key in counted.index if key not in always)]
-        found.append(counted.reindex(order, fill_value=0).to_frame("persons").assign(households=pd.NA, table=table))
-    whole = pd.concat([frame.rename_axis("key").reset_index() for frame in found], ignore_index=True)
-    return whole.assign(group=PROVINCE)[list(COLUMNS)]
+        tables.append(counted.reindex(order, fill_value=0).to_frame("persons").assign(households=pd.NA, table=table))
+    all_rows = pd.concat([frame.rename_axis("key").reset_index() for frame in tables], ignore_index=True)
+    return all_rows.assign(group=PROVINCE)[list(COLUMNS)]
 
 
 def accounting(files: pd.DataFrame, records: pd.DataFrame, n_excluded: int) -> pd.DataFrame:
@@ -100,5 +105,5 @@ def accounting(files: pd.DataFrame, records: pd.DataFrame, n_excluded: int) -> p
     places = {key: int(outcome.get(key, 0)) for key in ("resolved", "ambiguous", "area_only", "none")}
     lines = [("rows", key, n) for key, n in rows.items()] + [("rows", "total", sum(rows.values()))]
     lines += [("places", key, n) for key, n in places.items()]
-    found = pd.DataFrame(lines, columns=["table", "key", "persons"])
-    return found.assign(group=PROVINCE, households=pd.NA)[list(COLUMNS)]
+    table = pd.DataFrame(lines, columns=["table", "key", "persons"])
+    return table.assign(group=PROVINCE, households=pd.NA)[list(COLUMNS)]

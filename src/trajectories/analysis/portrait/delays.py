@@ -87,14 +87,14 @@ def since_arrival(cohort: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
     stays = stays[stays["pathway"].eq(SECONDARY)].reset_index(drop=True)
     delay = stays["years_since_arrival"].astype(float) * 12
     since_deposits = months_between(deposits_begin(records), stays["establishment_latest"])
-    whole = np.maximum(ceil_month(delay), 0)
+    months = np.maximum(ceil_month(delay), 0)
     why = np.select(  # type: ignore[call-overload]
         [stays["excluded"].notna(), delay.isna(), delay <= LATEST_ARRIVAL, ~(delay <= since_deposits)],
         [stays["excluded"], "arrival_unknown", "arrival_after_establishment", "arrived_before_deposits"],
         None,
     )
     return stays[["person_id", "household_id", "region"]].assign(
-        delay=whole, limit=np.fmax(floor_month(delay + stays["cutoff"]), whole), left_out=why.astype(object)
+        delay=months, limit=np.fmax(floor_month(delay + stays["cutoff"]), months), left_out=why.astype(object)
     )
 
 
@@ -173,18 +173,21 @@ def establishment_curve(
     """
     settled = settled[settled["left_out"].isna()].reset_index(drop=True)
     size = horizon + 1
-    found = []
+    curves = []
     for group, chosen in members(settled, study, groups).items():
         delay = settled[chosen].drop_duplicates("person_id")["delay"].to_numpy(dtype=float)
         at = np.clip(delay, 1, horizon).astype(int)
-        frame = pd.DataFrame({
-            "group": group, "month": np.arange(size),
-            "n_entry": np.bincount(np.zeros(len(at), dtype=int), minlength=size),
-            "n_censor": np.bincount(at[delay > horizon], minlength=size),
-            "n_exit_settled": np.bincount(at[delay <= horizon], minlength=size),
-        })  # fmt: skip
-        found.append(frame)
-    return pd.concat(found, ignore_index=True)
+        frame = pd.DataFrame(
+            {
+                "group": group,
+                "month": np.arange(size),
+                "n_entry": np.bincount(np.zeros(len(at), dtype=int), minlength=size),
+                "n_censor": np.bincount(at[delay > horizon], minlength=size),
+                "n_exit_settled": np.bincount(at[delay <= horizon], minlength=size),
+            }
+        )
+        curves.append(frame)
+    return pd.concat(curves, ignore_index=True)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -257,12 +260,16 @@ def since_contact(
     to_cutoff = floor_month(months_between(table["met"], np.datetime64(cutoff, "ns"))) - _noting_lag(cohort)
     already = table.index.isin(ordered.loc[inside & by_then, "person_id"])
     why = np.select([already, to_cutoff < 0], ["settled_before", "met_too_late"], None)  # type: ignore[call-overload]
-    found = table[["household_id"]].assign(
-        region=settles["region"].reindex(table.index).where(~gone_first, None), cause=cause, month=month,
+    contact_table = table[["household_id"]].assign(
+        region=settles["region"].reindex(table.index).where(~gone_first, None),
+        cause=cause,
+        month=month,
         # an event is followed until it happens
-        to_cutoff=to_cutoff, last_evidence=np.where(cause > 0, month, evidence), left_out=why.astype(object),
-    )  # fmt: skip
-    return found.reset_index()
+        to_cutoff=to_cutoff,
+        last_evidence=np.where(cause > 0, month, evidence),
+        left_out=why.astype(object),
+    )
+    return contact_table.reset_index()
 
 
 def _noting_lag(cohort: pd.DataFrame) -> float:
@@ -271,16 +278,16 @@ def _noting_lag(cohort: pd.DataFrame) -> float:
     return float(ceil_month(np.quantile(entry, NOTED))) if len(entry) else 0.0
 
 
-def _followed(met: pd.DataFrame, here: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
+def _followed(met: pd.DataFrame, in_group: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
     """Time in whole months and cause of each person (1 settled in the group, 2 elsewhere en région, 3 gone)."""
     end, month = met[method].to_numpy(dtype=float), met["month"].to_numpy(dtype=float)
     cause = met["cause"].to_numpy()
     happened = (cause > 0) & (np.nan_to_num(month, nan=np.inf) <= end)
-    known = np.select([cause == _GONE, here], [_GONE, _SETTLED], _ELSEWHERE)
-    return np.where(happened, month, end), np.where(happened, known, 0)
+    outcome = np.select([cause == _GONE, in_group], [_GONE, _SETTLED], _ELSEWHERE)
+    return np.where(happened, month, end), np.where(happened, outcome, 0)
 
 
-def incidence(met: pd.DataFrame, here: np.ndarray, method: str, last: int, support: int) -> pd.DataFrame:
+def incidence(met: pd.DataFrame, in_group: np.ndarray, method: str, last: int, support: int) -> pd.DataFrame:
     """
     The incidence of settling in a group on the months 0 … last: month, estimate, se, lower, upper, n_risk.
 
@@ -288,7 +295,7 @@ def incidence(met: pd.DataFrame, here: np.ndarray, method: str, last: int, suppo
     ----------
     met : DataFrame
         Rows of `since_contact` that are used.
-    here : ndarray of bool
+    in_group : ndarray of bool
         Whose region is of the group.
     method : {"to_cutoff", "last_evidence"}
     last : int
@@ -297,7 +304,7 @@ def incidence(met: pd.DataFrame, here: np.ndarray, method: str, last: int, suppo
         Persons needed at risk for a month to have an estimate.
     """
     months = np.arange(last + 1)
-    time, cause = _followed(met, here, method)
+    time, cause = _followed(met, in_group, method)
     at_risk = np.array([(time >= m).sum() for m in months])
     if (cause == _SETTLED).any():
         curve = cumulative_incidence(time, cause, cluster=met["household_id"])
@@ -342,13 +349,16 @@ def contact_curve(met: pd.DataFrame, *, horizon: int = 60) -> pd.DataFrame:
     cause = np.where(time > horizon, 0, cause)
     at = np.minimum(time, horizon).astype(int)
     size = horizon + 1
-    return pd.DataFrame({
-        "group": PROVINCE, "month": np.arange(size),
-        "n_entry": np.bincount(np.zeros(len(at), dtype=int), minlength=size),
-        "n_censor": np.bincount(at[cause == 0], minlength=size),
-        "n_exit_settled": np.bincount(at[cause == _SETTLED], minlength=size),
-        "n_exit_gone": np.bincount(at[cause == _GONE], minlength=size),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "group": PROVINCE,
+            "month": np.arange(size),
+            "n_entry": np.bincount(np.zeros(len(at), dtype=int), minlength=size),
+            "n_censor": np.bincount(at[cause == 0], minlength=size),
+            "n_exit_settled": np.bincount(at[cause == _SETTLED], minlength=size),
+            "n_exit_gone": np.bincount(at[cause == _GONE], minlength=size),
+        }
+    )
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -387,7 +397,7 @@ def delays(
     Parameters
     ----------
     cohort, spells, observations, records : DataFrame
-        The tables of those names.
+        The tables `cohort`, `spells`, `observations` and `records`.
     cutoff : Timestamp
         The last day of observation.
     study : Study
@@ -414,22 +424,22 @@ def delays(
     >>> table.loc[table["method"].eq("established"), "estimate"].tolist()  # by months 0 to 3
     [0.0, 0.5, 1.0, 1.0]
     """
-    asked = None if groups is None else tuple(groups)
+    chosen_groups = None if groups is None else tuple(groups)
     last = max(study.horizons)
     settled, met = since_arrival(cohort, records), since_contact(cohort, spells, observations, records, cutoff)
-    kept = met[met["left_out"].isna()].reset_index(drop=True)
-    found = []
-    for group, chosen in members(settled, study, asked).items():
+    included = met[met["left_out"].isna()].reset_index(drop=True)
+    tables = []
+    for group, chosen in members(settled, study, chosen_groups).items():
         rows = settled[chosen & settled["left_out"].isna().to_numpy()].drop_duplicates("person_id")
         n = {"n_start": len(rows), "n_left_out": settled.loc[chosen, "person_id"].nunique() - len(rows)}
         for method in METHODS[SINCE_ARRIVAL]:
             curve = distribution(rows, method, last, study.support)
-            found.append(curve.assign(measure=SINCE_ARRIVAL, method=method, group=group, **n))
-    n = {"n_start": len(kept), "n_left_out": len(met) - len(kept)}
-    for group, here in members(kept, study, asked).items():
+            tables.append(curve.assign(measure=SINCE_ARRIVAL, method=method, group=group, **n))
+    n = {"n_start": len(included), "n_left_out": len(met) - len(included)}
+    for group, in_group in members(included, study, chosen_groups).items():
         for method in METHODS[SINCE_CONTACT]:
-            curve = incidence(kept, here, method, last, study.support)
-            found.append(curve.assign(measure=SINCE_CONTACT, method=method, group=group, **n))
-    table = pd.concat(found, ignore_index=True)
+            curve = incidence(included, in_group, method, last, study.support)
+            tables.append(curve.assign(measure=SINCE_CONTACT, method=method, group=group, **n))
+    table = pd.concat(tables, ignore_index=True)
     table["note"] = table["method"].map({name: note for notes in METHODS.values() for name, note in notes.items()})
     return table[list(COLUMNS)]

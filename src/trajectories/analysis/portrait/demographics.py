@@ -44,7 +44,7 @@ WHO = {
 }
 
 
-def who(
+def demographics(
     cohort: pd.DataFrame,
     records: pd.DataFrame,
     persons: pd.DataFrame,
@@ -58,7 +58,7 @@ def who(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names; of the records only the birth country is used.
+        The tables `cohort`, `records` and `persons`; of the records only the birth country is used.
     study : Study
         Its pathway and groups are used.
     groups : iterable of str, optional
@@ -110,9 +110,9 @@ def age_class(age: pd.Series) -> pd.Series:
 def _classes(values: pd.Series, bounds: tuple[int, ...], names: tuple[str, ...]) -> pd.Series:
     """Lower bounds are in the class; what is missing or clearly negative is unknown (an arrival after the stay)."""
     numbers = values.astype(float).to_numpy()
-    place = np.searchsorted(bounds, np.nan_to_num(numbers) + TOLERANCE, side="right")
-    found = np.array(names, dtype=object)[place]
-    return pd.Series(np.where(np.isnan(numbers) | (numbers <= -1), UNKNOWN, found), index=values.index, dtype="object")
+    class_index = np.searchsorted(bounds, np.nan_to_num(numbers) + TOLERANCE, side="right")
+    labels = np.array(names, dtype=object)[class_index]
+    return pd.Series(np.where(np.isnan(numbers) | (numbers <= -1), UNKNOWN, labels), index=values.index, dtype="object")
 
 
 def country_of_birth(records: pd.DataFrame, persons: pd.DataFrame) -> pd.Series:

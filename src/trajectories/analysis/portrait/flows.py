@@ -48,7 +48,7 @@ def flows(
     Parameters
     ----------
     moves, spells : DataFrame
-        The tables of those names; the spells say who is of which household.
+        The tables `moves` and `spells`; the spells say who is of which household.
     study, groups
         As in `groups.members`; the regions and the groups of the study where not given.
 
@@ -67,21 +67,22 @@ def flows(
     >>> found.loc[found["persons"] > 0, ["key", "persons", "households"]].values.tolist()
     [['06>city_sherbrooke', 1, 1], ['16>elsewhere', 1, 1]]
     """
-    asked = reported_groups(study)[1:] if groups is None else tuple(groups)
-    made = moves[moves["kind"].eq(SECONDARY)].sort_values(["person_id", "move"], kind="stable")
+    chosen_groups = reported_groups(study)[1:] if groups is None else tuple(groups)
+    secondary = moves[moves["kind"].eq(SECONDARY)].sort_values(["person_id", "move"], kind="stable")
     household = spells.drop_duplicates("person_id").set_index("person_id")["household_id"]
-    area = destination_area(made, region="destination_region", municipality="destination_municipality")
-    origin = first_known(made["origin_region"], UNKNOWN).where(lambda code: code.isin(ORIGINS), UNKNOWN)
-    rows = made.assign(
-        household_id=made["person_id"].map(household), region=made["destination_region"],
+    area = destination_area(secondary, region="destination_region", municipality="destination_municipality")
+    origin = first_known(secondary["origin_region"], UNKNOWN).where(lambda code: code.isin(ORIGINS), UNKNOWN)
+    rows = secondary.assign(
+        household_id=secondary["person_id"].map(household),
+        region=secondary["destination_region"],
         **{FLOW: origin + SEPARATOR + area},
-    )  # fmt: skip
-    found = counts_by_key(rows, {FLOW: KEYS}, study=study, groups=asked)
+    )
+    counts = counts_by_key(rows, {FLOW: KEYS}, study=study, groups=chosen_groups)
     # a cell that nobody can be in is no cell; one that somebody might be in is a 0 (a missing row would tell it too)
-    might = {group: AREAS if "=" in group else areas_of(regions_of(group, study)) for group in found["group"].unique()}
-    pairs = zip(found["group"], found["key"].str.partition(SEPARATOR)[2], strict=True)
+    might = {group: AREAS if "=" in group else areas_of(regions_of(group, study)) for group in counts["group"].unique()}
+    pairs = zip(counts["group"], counts["key"].str.partition(SEPARATOR)[2], strict=True)
     possible = np.array([area in might[group] for group, area in pairs], dtype=bool)
-    return found[found["persons"].gt(0) | possible].reset_index(drop=True)
+    return counts[counts["persons"].gt(0) | possible].reset_index(drop=True)
 
 
 def flow_matrix(
@@ -127,9 +128,9 @@ def flow_matrix(
     parts = cells["key"].str.partition(SEPARATOR).reindex(columns=[0, 2])
     origin, area = parts[0], parts[2]
     town = area.where(area.isin([*CITIES.values(), UNKNOWN]))
-    place = cells["group"].where(town.isna(), cells["group"] + ":" + town)
+    label = cells["group"].where(town.isna(), cells["group"] + ":" + town)
     number = cells[measure].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-    wide = pd.Series(number, index=pd.MultiIndex.from_arrays([origin, place]))
+    wide = pd.Series(number, index=pd.MultiIndex.from_arrays([origin, label]))
     # a number that is not there at all is of nobody, unless its whole region is hidden; a missing one is hidden
     wide = wide.unstack(fill_value=0.0)
     secret = pd.Series(np.isnan(number)).groupby(cells["group"].to_numpy()).all()
@@ -146,9 +147,9 @@ def flow_matrix(
     return matrix.rename_axis(index="origin", columns="destination")
 
 
-def _area(place: str) -> str:
+def _area(label: str) -> str:
     """The area of a column of the matrix: its town, else what its region is."""
-    region, _, town = place.partition(":")
+    region, _, town = label.partition(":")
     return town or (RING if region in RING_REGIONS else ELSEWHERE)
 
 
@@ -183,7 +184,7 @@ def migrations(
     Parameters
     ----------
     cohort, moves : DataFrame
-        The tables of those names.
+        The tables `cohort` and `moves`.
     study : Study
         Its pathway and groups are used.
     groups : iterable of str, optional
@@ -204,21 +205,21 @@ def migrations(
     """
     stays = stays_of(cohort, study)
     person, labels = pd.factorize(stays["person_id"])
-    moved = moves[moves["person_id"].isin(labels)]
-    of = pd.Index(labels).get_indexer(moved["person_id"])
-    kind = moved["kind"].to_numpy(dtype=object)
+    moves_of_persons = moves[moves["person_id"].isin(labels)]
+    of = pd.Index(labels).get_indexer(moves_of_persons["person_id"])
+    kind = moves_of_persons["kind"].to_numpy(dtype=object)
     secondary = np.bincount(of[kind == "secondary"], minlength=len(labels))
-    found = []
+    tables = []
     for group in reported_groups(study) if groups is None else groups:
         regions = REGION_CODES if group == PROVINCE else regions_of(group, study)
-        leads = moved["destination_region"].isin(regions).to_numpy() | (group == PROVINCE)
-        starts = moved["origin_region"].isin(regions).to_numpy() | (group == PROVINCE)
+        leads = moves_of_persons["destination_region"].isin(regions).to_numpy() | (group == PROVINCE)
+        starts = moves_of_persons["origin_region"].isin(regions).to_numpy() | (group == PROVINCE)
 
         def has(chosen: np.ndarray) -> np.ndarray:
             return np.bincount(of[chosen], minlength=len(labels)) > 0
 
-        here = stays if group == PROVINCE else stays[stays["region"].isin(regions)]
-        first = first_of(here)
+        group_stays = stays if group == PROVINCE else stays[stays["region"].isin(regions)]
+        first = first_of(group_stays)
         at = person[first.index]
         rules = [
             (has((kind == "secondary") & leads) & (secondary > 1))[at],
@@ -229,8 +230,8 @@ def migrations(
         key = np.select(rules, ["circular", "return", "onward", "secondary"], "primary")
         counted = first[["person_id", "household_id"]].groupby(key).nunique().reindex(MIGRATIONS, fill_value=0)
         counted = counted.set_axis(["persons", "households"], axis=1).rename_axis("key").reset_index()
-        found.append(counted.assign(group=group, table=MIGRATION))
-    return tidy_counts(found)
+        tables.append(counted.assign(group=group, table=MIGRATION))
+    return tidy_counts(tables)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -260,7 +261,7 @@ def services_before(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `records` and `persons`.
     study : Study
         Its groups are used; of the stays only the secondary ones are counted.
     groups : iterable of str, optional
@@ -283,15 +284,13 @@ def services_before(
     stays = stays_of(cohort, study)
     stays = stays[stays["pathway"].eq(SECONDARY)].reset_index(drop=True)
     rows = records[records["organisation_zone"].eq(METROPOLE) & records["service"].notna()]
-    given = rows[["record_id", "service", "service_date_latest"]].merge(
+    services = rows[["record_id", "service", "service_date_latest"]].merge(
         persons[["record_id", "person_id"]], on="record_id"
     )
-    first = given.groupby(["person_id", "service"], observed=True)["service_date_latest"].min().unstack()
+    first = services.groupby(["person_id", "service"], observed=True)["service_date_latest"].min().unstack()
     first = first.reindex(index=stays["person_id"], columns=list(SERVICES)).to_numpy(dtype="datetime64[ns]")
     # of a missing date every comparison is False
     had = first <= stays["establishment_latest"].to_numpy(dtype="datetime64[ns]")[:, None]
-    told = {ANY_SERVICE: had.any(axis=1), **{f"service_{name}": had[:, i] for i, name in enumerate(SERVICES)}}
-    keys = {table: np.where(values, YES, NO).astype(object) for table, values in told.items()}
-    return counts_by_key(
-        stays.assign(**keys), dict.fromkeys(SERVICE_TABLES, (YES, NO)), study=study, groups=groups
-    )  # fmt: skip
+    had_service = {ANY_SERVICE: had.any(axis=1), **{f"service_{name}": had[:, i] for i, name in enumerate(SERVICES)}}
+    keys = {table: np.where(values, YES, NO).astype(object) for table, values in had_service.items()}
+    return counts_by_key(stays.assign(**keys), dict.fromkeys(SERVICE_TABLES, (YES, NO)), study=study, groups=groups)

@@ -50,7 +50,7 @@ def portrait(
     Parameters
     ----------
     cohort, contacts : DataFrame
-        The tables of those names.
+        The tables `cohort` and `contacts`.
     study : Study
         Its pathway and groups are used.
     groups : iterable of str, optional
@@ -132,7 +132,7 @@ def stock(
     Parameters
     ----------
     spells : DataFrame
-        The table of that name.
+        The table `spells`.
     cutoff : Timestamp
         The last day of observation; the months are those that end by then.
     study, groups
@@ -165,7 +165,7 @@ def stock(
         else pd.DatetimeIndex([])
     )
     spells, ends = spells.reset_index(drop=True), days.to_numpy(dtype="datetime64[ns]")
-    found = []
+    tables = []
     for group, chosen in members(spells, study, groups).items():
         runs = _presences(spells, chosen & inside, cutoff)
         columns = {
@@ -173,8 +173,8 @@ def stock(
             for measure in MEASURES
             for name, bound in BOUNDS.items()
         }
-        found.append(pd.DataFrame({"group": group, "month": days, **columns}))
-    return pd.concat(found, ignore_index=True)
+        tables.append(pd.DataFrame({"group": group, "month": days, **columns}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _presences(spells: pd.DataFrame, inside: np.ndarray, cutoff: pd.Timestamp) -> pd.DataFrame:
@@ -189,21 +189,25 @@ def _presences(spells: pd.DataFrame, inside: np.ndarray, cutoff: pd.Timestamp) -
     # a start that nothing bounds below is possible no earlier than it is certain
     possible = first["start_earliest"].fillna(first["start_latest"])
     open_ = last["end_latest"].isna()
-    return pd.DataFrame({
-        "person_id": first["person_id"], "household_id": first["household_id"],
-        # who left on a day lives elsewhere at its end; an open stay was confirmed on its last day
-        "certain_from": first["start_latest"],
-        "certain_to": (last["end_earliest"] - ONE_DAY).where(~open_, last["end_earliest"]),
-        "possible_from": possible, "possible_to": (last["end_latest"] - ONE_DAY).where(~open_, cutoff),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "person_id": first["person_id"],
+            "household_id": first["household_id"],
+            # who left on a day lives elsewhere at its end; an open stay was confirmed on its last day
+            "certain_from": first["start_latest"],
+            "certain_to": (last["end_earliest"] - ONE_DAY).where(~open_, last["end_earliest"]),
+            "possible_from": possible,
+            "possible_to": (last["end_latest"] - ONE_DAY).where(~open_, cutoff),
+        }
+    )
 
 
 def _present(runs: pd.DataFrame, unit: str, bound: str, days: np.ndarray) -> np.ndarray:
     """How many distinct units are there on each day: intervals of one unit are joined first."""
-    known = runs[runs[f"{bound}_from"].notna() & runs[f"{bound}_to"].notna()]
-    first = np.searchsorted(days, known[f"{bound}_from"].to_numpy())
-    after = np.searchsorted(days, known[f"{bound}_to"].to_numpy(), side="right")
-    codes = pd.factorize(known[unit])[0]
+    bounded = runs[runs[f"{bound}_from"].notna() & runs[f"{bound}_to"].notna()]
+    first = np.searchsorted(days, bounded[f"{bound}_from"].to_numpy())
+    after = np.searchsorted(days, bounded[f"{bound}_to"].to_numpy(), side="right")
+    codes = pd.factorize(bounded[unit])[0]
     order = np.lexsort((first, codes))
     order = order[after[order] > first[order]]
     first, after, codes = first[order], after[order], codes[order]
@@ -211,8 +215,8 @@ def _present(runs: pd.DataFrame, unit: str, bound: str, days: np.ndarray) -> np.
     size = len(days) + 1
     reached = np.maximum.accumulate(after + codes * size) - codes * size
     first = np.maximum(first, np.append(0, reached[:-1] - np.diff(codes) * size)[: len(first)])
-    kept = after > first
-    change = np.bincount(first[kept], minlength=size) - np.bincount(after[kept], minlength=size)
+    non_empty = after > first
+    change = np.bincount(first[non_empty], minlength=size) - np.bincount(after[non_empty], minlength=size)
     return np.cumsum(change)[: len(days)]
 
 
@@ -245,12 +249,17 @@ def stock_counts(monthly: pd.DataFrame, *, month: int = 3) -> pd.DataFrame:
     at = monthly[monthly["month"].dt.month.eq(month)]
     day = at["month"].dt.strftime("%Y-%m-%d")
     return tidy_counts(
-        pd.DataFrame({
-            "group": at["group"], "table": f"stock_{name} " + day, "key": "total",
-            "persons": at[f"persons_{bound}"], "households": at[f"households_{bound}"],
-        })[list(COLUMNS)]
+        pd.DataFrame(
+            {
+                "group": at["group"],
+                "table": f"stock_{name} " + day,
+                "key": "total",
+                "persons": at[f"persons_{bound}"],
+                "households": at[f"households_{bound}"],
+            }
+        )[list(COLUMNS)]
         for name, bound in BOUNDS.items()
-    )  # fmt: skip
+    )
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -266,7 +275,7 @@ def targets(cohort: pd.DataFrame, *, study: Study, groups: Iterable[str] | None 
     Parameters
     ----------
     cohort : DataFrame
-        The table of that name.
+        The table `cohort`.
     study : Study
         Its targets, pathway and groups are used.
     groups : iterable of str, optional
@@ -297,17 +306,22 @@ def targets(cohort: pd.DataFrame, *, study: Study, groups: Iterable[str] | None 
     year = fiscal_years(stays["establishment_latest"])
     sure = fiscal_years(stays["establishment_earliest"]).eq(year) & stays["establishment_earliest"].notna()
     rows = stays.assign(fiscal_year=year, certain=stays["household_id"].where(sure))
-    found = []
+    tables = []
     for group, chosen in members(rows, study, groups).items():
-        counted = rows[chosen].groupby("fiscal_year").agg(
-            households=("household_id", "nunique"), households_certain=("certain", "nunique"),
-            persons=("person_id", "nunique"),
-        )  # fmt: skip
+        counted = (
+            rows[chosen]
+            .groupby("fiscal_year")
+            .agg(
+                households=("household_id", "nunique"),
+                households_certain=("certain", "nunique"),
+                persons=("person_id", "nunique"),
+            )
+        )
         aimed = targets_of(group, study)
-        whole = counted.reindex(sorted({*counted.index, *aimed}), fill_value=0).rename_axis("fiscal_year")
-        target = pd.array([aimed.get(year) for year in whole.index], dtype="Int64")
-        found.append(whole.assign(target=target, group=group).reset_index())
-    table = pd.concat(found, ignore_index=True)
+        all_years = counted.reindex(sorted({*counted.index, *aimed}), fill_value=0).rename_axis("fiscal_year")
+        target = pd.array([aimed.get(year) for year in all_years.index], dtype="Int64")
+        tables.append(all_years.assign(target=target, group=group).reset_index())
+    table = pd.concat(tables, ignore_index=True)
     columns = ["group", "fiscal_year", "households", "households_certain", "persons", "target"]
     return table[columns].astype(dict.fromkeys(columns[2:5], "int64"))
 
@@ -316,11 +330,11 @@ def targets_of(group: str, study: Study) -> dict[str, int]:
     """The target of each fiscal year for which every region of the group has one."""
     if "=" in group:
         return {}
-    given = pd.Series(dict(study.targets), dtype="float64")
-    if given.empty:
+    announced = pd.Series(dict(study.targets), dtype="float64")
+    if announced.empty:
         return {}
-    each = given.unstack().reindex(list(regions_of(group, study)))
-    total = each.sum(axis=0, skipna=False).dropna()
+    by_region = announced.unstack().reindex(list(regions_of(group, study)))
+    total = by_region.sum(axis=0, skipna=False).dropna()
     return total.astype(int).to_dict()
 
 
@@ -337,7 +351,7 @@ def types_by_place(members: pd.DataFrame, *, study: Study) -> pd.DataFrame:
     Parameters
     ----------
     members : DataFrame
-        The table of that name of `trajectories.analysis.typology.typology`: a row a person.
+        The table `members` of `trajectories.analysis.typology.typology`: a row a person.
     study : Study
         Its groups are counted too.
 

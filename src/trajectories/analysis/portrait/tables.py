@@ -13,7 +13,7 @@ from ...study import Study
 from ...tables import PROVINCE
 from .counting import tidy_counts
 from .delays import contact_curve, delays, establishment_curve, since_arrival, since_contact
-from .demographics import who
+from .demographics import demographics
 from .flows import flows, migrations, services_before
 from .settlement import portrait, stock, stock_counts, targets
 
@@ -33,7 +33,7 @@ class Portrait:
     """
     Raw tables, none to be shown before protection.
 
-    `counts` (group, table, key, persons, households: `portrait`, `who`, `migrations`, `services_before`,
+    `counts` (group, table, key, persons, households: `portrait`, `demographics`, `migrations`, `services_before`,
     `stock_counts`), `flows` (of the same form; a run publishes it or the tables `origin` and `area`: flows.py),
     `delays`, `delay_curves` (counts by month of the delays since the arrival, province and regions), `contact_curves`
     (of what followed the first contact, province), `stock` (month by month) and `targets`.
@@ -67,7 +67,8 @@ def whole_portrait(
     Parameters
     ----------
     cohort, contacts, spells, moves, observations, records, persons : DataFrame
-        The tables of those names; of the largest, the columns of PORTRAIT_READS are enough.
+        The tables `cohort`, `contacts`, `spells`, `moves`, `observations`, `records` and `persons`; of the
+        largest, the columns of PORTRAIT_READS are enough.
     cutoff : Timestamp
         The last day of observation.
     study : Study, optional
@@ -95,20 +96,24 @@ def whole_portrait(
     """
     study = study or Study()
     groups = None if groups is None else tuple(groups)
-    asked: dict[str, Any] = {"study": study, "groups": groups}
-    monthly = stock(spells, cutoff=cutoff, **asked)
+    options: dict[str, Any] = {"study": study, "groups": groups}
+    monthly = stock(spells, cutoff=cutoff, **options)
     adding_up = [group for group in (PROVINCE, *REGIONS) if groups is None or group in groups]
     places = None if groups is None else [group for group in groups if group != PROVINCE]
     return Portrait(
-        counts=tidy_counts([
-            portrait(cohort, contacts, **asked), who(cohort, records, persons, **asked),
-            migrations(cohort, moves, **asked),
-            services_before(cohort, records, persons, **asked), stock_counts(monthly),
-        ]),
+        counts=tidy_counts(
+            [
+                portrait(cohort, contacts, **options),
+                demographics(cohort, records, persons, **options),
+                migrations(cohort, moves, **options),
+                services_before(cohort, records, persons, **options),
+                stock_counts(monthly),
+            ]
+        ),
         flows=flows(moves, spells, study=study, groups=places),
-        delays=delays(cohort, spells, observations, records, cutoff=cutoff, **asked),
+        delays=delays(cohort, spells, observations, records, cutoff=cutoff, **options),
         delay_curves=establishment_curve(since_arrival(cohort, records), study=study, groups=adding_up),
         contact_curves=contact_curve(since_contact(cohort, spells, observations, records, cutoff)),
         stock=monthly,
-        targets=targets(cohort, **asked),
-    )  # fmt: skip
+        targets=targets(cohort, **options),
+    )

@@ -177,9 +177,9 @@ def adjusted_rows(frames: Sequence[pd.DataFrame], kind: str) -> tuple[Draws, Ter
 
     Where nobody leaves in some draw there is no term.
     """
-    left = [frame["cause"].to_numpy() > 0 for frame in frames]
-    terms = terms_of(frames, left, tuple(TERMS) if kind == "cox" else (*TERMS, REGION))
-    return matrix_rows(frames, left, terms), terms
+    departed = [frame["cause"].to_numpy() > 0 for frame in frames]
+    terms = terms_of(frames, departed, tuple(TERMS) if kind == "cox" else (*TERMS, REGION))
+    return matrix_rows(frames, departed, terms), terms
 
 
 def with_columns(rows: Rows, received: np.ndarray) -> Rows:
@@ -207,10 +207,10 @@ def answers(
         return pd.DataFrame(columns=list(COLUMNS))
     n = len(terms.columns)
     reasons, counts = _reasons(draws, n)
-    said = [j for j, reason in enumerate(reasons) if reason is None]
-    parts = [(said, _fitted(kind, draws, terms, services, said))] if said else []
-    if len(said) > 1 and parts[0][1].fault:
-        parts = [([j], _fitted(kind, draws, terms, services, [j])) for j in said]
+    answered = [j for j, reason in enumerate(reasons) if reason is None]
+    parts = [(answered, _fitted(kind, draws, terms, services, answered))] if answered else []
+    if len(answered) > 1 and parts[0][1].fault:
+        parts = [([j], _fitted(kind, draws, terms, services, [j])) for j in answered]
     tables = [_table(kind, fitted, terms, [services[j] for j in chosen]) for chosen, fitted in parts]
     silent = [j for j, reason in enumerate(reasons) if reason is not None]
     counted = pd.DataFrame(counts[silent], columns=list(COUNTS))
@@ -223,25 +223,25 @@ def answers(
 
 def _reasons(draws: Draws, n: int) -> tuple[list[str | None], np.ndarray]:
     """Why nothing is said of each service (columns from the n-th on), or None; and `COUNTS`, means over the draws."""
-    found: dict[int, str] = {}
+    reasons: dict[int, str] = {}
     counts = []
     for rows in draws:
-        left, expected = rows.data["event"].to_numpy() > 0, _expected(rows.data)
+        departed, expected = rows.data["event"].to_numpy() > 0, _expected(rows.data)
         household, names = pd.factorize(rows.data["household_id"])
         n_stays = int(rows.stay.max(initial=-1)) + 1
-        everybody = [distinct(rows.stay, n_stays), left.sum()]
+        everybody = [distinct(rows.stay, n_stays), departed.sum()]
         of_draw = []
         for j in range(rows.x.shape[1] - n):
             exposed = rows.x[:, n + j] > 0
             n_households = distinct(household[exposed], len(names))
-            of_draw.append([distinct(rows.stay[exposed], n_stays), left[exposed].sum(), n_households, *everybody])
+            of_draw.append([distinct(rows.stay[exposed], n_stays), departed[exposed].sum(), n_households, *everybody])
             for name, side in (("received", exposed), ("did_not_receive", ~exposed)):
-                if j not in found and distinct(household[side], len(names)) < HOUSEHOLDS:
-                    found[j] = f"too_few_households_{name}"
-                if j not in found and (expected[side].sum() < EXITS or (side & left).sum() < FEWEST):
-                    found[j] = f"too_few_exits_{name}"
+                if j not in reasons and distinct(household[side], len(names)) < HOUSEHOLDS:
+                    reasons[j] = f"too_few_households_{name}"
+                if j not in reasons and (expected[side].sum() < EXITS or (side & departed).sum() < FEWEST):
+                    reasons[j] = f"too_few_exits_{name}"
         counts.append(of_draw)
-    return [found.get(j) for j in range(len(counts[0]))], np.mean(np.array(counts, dtype=float), axis=0)
+    return [reasons.get(j) for j in range(len(counts[0]))], np.mean(np.array(counts, dtype=float), axis=0)
 
 
 def _expected(data: pd.DataFrame) -> np.ndarray:
@@ -256,9 +256,9 @@ def _expected(data: pd.DataFrame) -> np.ndarray:
 
 def _fitted(kind: str, draws: Draws, terms: Terms, services: Sequence[str], chosen: Sequence[int]) -> Joined:
     n = len(terms.columns)
-    kept = [*range(n), *(n + j for j in chosen)]
+    kept_columns = [*range(n), *(n + j for j in chosen)]
     columns = (*terms.columns, *service_terms([services[j] for j in chosen]))
-    return over_draws(kind, draws.changed(lambda _, rows: replace(rows, x=rows.x[:, kept])), columns)
+    return over_draws(kind, draws.changed(lambda _, rows: replace(rows, x=rows.x[:, kept_columns])), columns)
 
 
 def _table(kind: str, fitted: Joined, terms: Terms, services: Sequence[str]) -> pd.DataFrame:
@@ -267,8 +267,8 @@ def _table(kind: str, fitted: Joined, terms: Terms, services: Sequence[str]) -> 
     adjusted = ", ".join(names)
     if fitted.fault:
         return pd.DataFrame({"service": services, "adjusted_for": adjusted, "note": "not_estimable"})
-    own = [column.term == SERVICE for column in fitted.columns]
-    table = fitted.table[own].reset_index(drop=True)
+    is_service = [column.term == SERVICE for column in fitted.columns]
+    table = fitted.table[is_service].reset_index(drop=True)
     table.insert(0, "service", services)
     with np.errstate(over="ignore"):
         for name, values in (("hazard_ratio", "estimate"), ("lower", "lower"), ("upper", "upper")):
@@ -279,7 +279,7 @@ def _table(kind: str, fitted: Joined, terms: Terms, services: Sequence[str]) -> 
     )
     table["note"] = None
     if kind == "cox":
-        tests = tests_of("", fitted).iloc[:-1][own]
+        tests = tests_of("", fitted).iloc[:-1][is_service]
         table["note"] = np.where(tests["adjusted_p"].lt(LEVEL), "average_effect", None)  # type: ignore[call-overload]
     return table.assign(adjusted_for=adjusted)
 
@@ -355,7 +355,7 @@ def landmark(completed: Sequence[pd.DataFrame], services: pd.DataFrame, *, month
     frames = [frame.assign(start=month) for frame in frames]
     draws, terms = adjusted_rows(frames, "cox")
     received = [first_months(frame, services).reindex(columns=names).to_numpy(dtype=float) <= month for frame in frames]
-    rows = draws.changed(lambda k, each: with_columns(each, received[k]))
+    rows = draws.changed(lambda k, draw_rows: with_columns(draw_rows, received[k]))
     return answers(f"landmark_{month}", "cox", rows, terms, names)
 
 
@@ -391,7 +391,7 @@ def naive_ever_received(completed: Sequence[pd.DataFrame], services: pd.DataFram
     for frame in frames:
         first = first_months(frame, services).reindex(columns=names).to_numpy(dtype=float)
         received.append(first <= frame["time"].to_numpy()[:, None])
-    rows = draws.changed(lambda k, each: with_columns(each, np.asarray(received[k])))
+    rows = draws.changed(lambda k, draw_rows: with_columns(draw_rows, np.asarray(received[k])))
     return answers("naive_ever_received", "cox", rows, terms, names)
 
 
@@ -445,7 +445,7 @@ def in_agreement(frames: Sequence[pd.DataFrame], first: np.ndarray, seed: int) -
     return list(np.minimum(chosen, m - 1).T)
 
 
-def taken(frames: Sequence[pd.DataFrame], which: np.ndarray) -> pd.DataFrame:
+def received_before(frames: Sequence[pd.DataFrame], which: np.ndarray) -> pd.DataFrame:
     """The stays, each with its exit and covariates of the draw chosen for it."""
     n = len(frames[0])
     columns = [name for name in frames[0] if any(not frame[name].equals(frames[0][name]) for frame in frames[1:])]
@@ -460,18 +460,18 @@ def weights_of(start: np.ndarray, time: np.ndarray, first: np.ndarray) -> np.nda
     """How likely each stay's draws are, given its first receipt of a service: rows that add up to 1."""
     ends = np.array([*PIECES, np.inf])
     begins = np.append(0.0, ends[:-1])
-    served = ~np.isnan(first)
+    received = ~np.isnan(first)
     # received before the stay came under observation says nothing of its end
-    counts = served & (first > start)
-    until = np.where(served[:, None], np.minimum(time, np.where(served, first, 0)[:, None]), time)
+    counts = received & (first > start)
+    until = np.where(received[:, None], np.minimum(time, np.where(received, first, 0)[:, None]), time)
     low = np.maximum(start[:, None, None], begins)
     exposed = np.clip(np.minimum(until[:, :, None], ends) - low, 0, None)  # stays × draws × pieces
     possible = np.where(counts[:, None], time >= np.where(counts, first, 0)[:, None], True)
-    given = np.bincount(np.searchsorted(ends, first[counts]), minlength=len(ends))
+    n_received = np.bincount(np.searchsorted(ends, first[counts]), minlength=len(ends))
     weight = np.full(time.shape, 1 / time.shape[1])
     for _ in range(TURNS):
-        rate = given / np.maximum(np.einsum("ik,ikp->p", weight, exposed), 1.0)
-        chance = np.where(served[:, None], possible, np.exp(-exposed @ rate))
+        rate = n_received / np.maximum(np.einsum("ik,ikp->p", weight, exposed), 1.0)
+        chance = np.where(received[:, None], possible, np.exp(-exposed @ rate))
         total = chance.sum(axis=1, keepdims=True)
         weight = np.where(total > 0, chance / np.where(total > 0, total, 1.0), 1 / time.shape[1])
     return weight
@@ -505,10 +505,10 @@ _KEYS = ["person_id", "episode"]
 def months_seen(frame: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     """Position of the stay and month, from 1, of each row of person_id, episode, month that is of a stay of `frame`."""
     position = pd.Series(np.arange(len(frame)), index=pd.MultiIndex.from_frame(frame[_KEYS]))
-    place = position.reindex(pd.MultiIndex.from_frame(rows[_KEYS])).to_numpy(dtype=float)
+    stay_position = position.reindex(pd.MultiIndex.from_frame(rows[_KEYS])).to_numpy(dtype=float)
     month = ceil_month(rows["month"])
-    known = ~np.isnan(place) & (month > 0)
-    return np.column_stack([place[known], np.asarray(month)[known]]).astype(np.int64)
+    in_stay = ~np.isnan(stay_position) & (month > 0)
+    return np.column_stack([stay_position[in_stay], np.asarray(month)[in_stay]]).astype(np.int64)
 
 
 def weighted_rows(rows: Rows, first: np.ndarray, services: np.ndarray, contacts: np.ndarray) -> Rows:
@@ -550,17 +550,17 @@ def _keys(first: np.ndarray, span: int) -> np.ndarray:
 def _weights(stay: np.ndarray, month: np.ndarray, services: np.ndarray, contacts: np.ndarray) -> np.ndarray:
     """The weight of each month at risk."""
     span = int(max(month.max(initial=0), services[:, 1].max(initial=0), contacts[:, 1].max(initial=0))) + 2
-    served = np.sort(services @ np.array([span, 1]))
-    seen = np.unique(np.concatenate([served, contacts @ np.array([span, 1])]))
+    service_keys = np.sort(services @ np.array([span, 1]))
+    observed = np.unique(np.concatenate([service_keys, contacts @ np.array([span, 1])]))
     now = stay * span + month
-    before = np.searchsorted(seen, now)  # how many were earlier, of this stay or those before it
-    last = seen[np.maximum(before - 1, 0)] if len(seen) else np.zeros(len(now), np.int64)
+    before = np.searchsorted(observed, now)  # how many were earlier, of this stay or those before it
+    last = observed[np.maximum(before - 1, 0)] if len(observed) else np.zeros(len(now), np.int64)
     # who was not seen yet was seen at the establishment
     last = np.where((before > 0) & (last // span == stay), last % span, 0)
     gap = np.searchsorted(GAPS, month - last)
-    received = np.searchsorted(BEFORE, np.searchsorted(served, now) - np.searchsorted(served, stay * span))
+    received = np.searchsorted(BEFORE, np.searchsorted(service_keys, now) - np.searchsorted(service_keys, stay * span))
     piece = np.searchsorted(PIECES, month)
-    cells = pd.DataFrame({"piece": piece, "gap": gap, "received": received, "seen": np.isin(now, seen)})
+    cells = pd.DataFrame({"piece": piece, "gap": gap, "received": received, "seen": np.isin(now, observed)})
     by = cells.groupby(["piece", "gap", "received"], sort=True)["seen"]
     counted = by.agg(["size", "mean"]).reset_index()
     number, share = counted["size"].to_numpy(dtype=float), counted["mean"].to_numpy()
@@ -604,7 +604,7 @@ def control_services(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.Dat
     stays : DataFrame
         Rows of the table `cohort`.
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` and `persons`.
 
     Returns
     -------
@@ -612,18 +612,18 @@ def control_services(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.Dat
         person_id, episode, month (since the latest day of the establishment, not above 0), service: the `before` of
         `associations`.
     """
-    given = records.loc[
+    services = records.loc[
         records["organisation_zone"].eq(METROPOLE)
         & records["service"].isin(CONTROLS)
         & records["service_date_latest"].notna(),
         ["record_id", "service", "service_date_latest"],
     ].merge(persons[["record_id", "person_id"]], on="record_id")
     begun = stays[[*_KEYS, "establishment_earliest", "establishment_latest"]].dropna()
-    found = given.merge(begun, on="person_id")
-    found = found[found["service_date_latest"] < found["establishment_earliest"]]
-    month = -months_between(found["service_date_latest"], found["establishment_latest"])
+    before_stay = services.merge(begun, on="person_id")
+    before_stay = before_stay[before_stay["service_date_latest"] < before_stay["establishment_earliest"]]
+    month = -months_between(before_stay["service_date_latest"], before_stay["establishment_latest"])
     columns = [*_KEYS, "month", "service"]
-    return found.assign(month=month)[columns].sort_values(columns, ignore_index=True)
+    return before_stay.assign(month=month)[columns].sort_values(columns, ignore_index=True)
 
 
 def permuted(first: pd.DataFrame, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -662,17 +662,17 @@ def permuted(first: pd.DataFrame, frame: pd.DataFrame, seed: int) -> pd.DataFram
         since = np.maximum(first[name].to_numpy(dtype=float), start)
         counts = since < time
         order = rng.random(len(frame))
-        given = np.full(len(frame), np.nan)
-        for one in np.unique(code[counts]):
-            members = np.flatnonzero(code == one)
+        permuted_months = np.full(len(frame), np.nan)
+        for stratum in np.unique(code[counts]):
+            members = np.flatnonzero(code == stratum)
             members = members[np.argsort(order[members])]
-            begins, ends, new = start[members], time[members], given[members]
+            begins, ends, new = start[members], time[members], permuted_months[members]
             months, numbers = np.unique(since[members][counts[members]], return_counts=True)
             for month, number in zip(months, numbers, strict=True):
                 able = np.flatnonzero(np.isnan(new) & (begins <= month) & (ends > month))
                 new[able[:number]] = month
-            given[members] = new
-        dealt[name] = given
+            permuted_months[members] = new
+        dealt[name] = permuted_months
     return pd.DataFrame(dealt, index=first.index)
 
 
@@ -702,7 +702,7 @@ def associations(
     services : DataFrame
         person_id, episode, month (since the establishment), service: what `models.services_in_stays` returned.
     contacts : DataFrame, optional
-        The table of that name; without it there is no method `visit_weighted`.
+        The table `contacts`; without it there is no method `visit_weighted`.
     before : DataFrame, optional
         What `controls.control_services` returned; without it there is no control `before_departure`.
     study : Study
@@ -767,7 +767,7 @@ def associations(
         nothing = pd.DataFrame({"service": names, "method": "discrete", "note": "nobody_at_risk"})
         return nothing.reindex(columns=list(COLUMNS)).astype({"control": object, "adjusted_for": object})
     firsts = [first_months(frame, services).reindex(columns=names) for frame in frames]
-    made: dict[str, Callable[[], pd.DataFrame]] = {
+    methods: dict[str, Callable[[], pd.DataFrame]] = {
         "discrete": lambda: _time_varying("discrete", frames, firsts, names),
         "cox": lambda: _time_varying("cox", frames, firsts, names),
         "with_services": lambda: _with_services(completed, services, names, study.seed),
@@ -779,7 +779,7 @@ def associations(
     needs = {"visit_weighted": contacts, BEFORE_DEPARTURE: before}
     absent = {name for name, given in needs.items() if given is None}
     chosen = [name for name in possible if name not in absent and (only is None or name in only)]
-    tables = [table for table in (made[name]() for name in chosen) if len(table)]
+    tables = [table for table in (methods[name]() for name in chosen) if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
 
 
@@ -793,7 +793,7 @@ def _at_risk(completed: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
 
 def _time_varying(kind: str, frames, firsts: Sequence[pd.DataFrame], names: Sequence[str], control: str | None = None):
     draws, terms = adjusted_rows(frames, kind)
-    rows = draws.changed(lambda k, each: exposed_rows(each, firsts[k], names))
+    rows = draws.changed(lambda k, draw_rows: exposed_rows(draw_rows, firsts[k], names))
     return answers(kind, kind, rows, terms, names, control)
 
 
@@ -803,7 +803,7 @@ def _with_services(completed: Sequence[pd.DataFrame], services: pd.DataFrame, na
     first = first_months(completed[0], services).reindex(columns=names)
     for name in names:
         chosen = in_agreement(completed, first[name].to_numpy(dtype=float), seed)
-        frames = _at_risk(taken(completed, which) for which in chosen)
+        frames = _at_risk(received_before(completed, which) for which in chosen)
         firsts = [first_months(frame, services).reindex(columns=names) for frame in frames]
         table = _time_varying("discrete", frames, firsts, names)
         parts.append(table[table["service"].eq(name)])
@@ -812,11 +812,16 @@ def _with_services(completed: Sequence[pd.DataFrame], services: pd.DataFrame, na
 
 def _visit_weighted(frames, firsts, names: Sequence[str], services: pd.DataFrame, contacts: pd.DataFrame):
     draws, terms = adjusted_rows(frames, "discrete")
-    found = until_report(contacts)
-    found = found[found["kind"].isin(SEEN)]
-    rows = draws.changed(lambda k, each: weighted_rows(
-        each, firsts[k].to_numpy(dtype=float), months_seen(frames[k], services), months_seen(frames[k], found),
-    ))  # fmt: skip
+    visits = until_report(contacts)
+    visits = visits[visits["kind"].isin(SEEN)]
+    rows = draws.changed(
+        lambda k, draw_rows: weighted_rows(
+            draw_rows,
+            firsts[k].to_numpy(dtype=float),
+            months_seen(frames[k], services),
+            months_seen(frames[k], visits),
+        )
+    )
     return answers("visit_weighted", "discrete", rows, terms, names)
 
 
@@ -825,12 +830,12 @@ def _before(frames: Sequence[pd.DataFrame], before: pd.DataFrame) -> pd.DataFram
     names = sorted(before["service"].dropna().unique())
     draws, terms = adjusted_rows(frames, "discrete")
     received = [before.loc[before["service"].eq(name), ["person_id", "episode"]] for name in names]
-    who = [pd.MultiIndex.from_frame(some) for some in received]
+    stays_with_service = [pd.MultiIndex.from_frame(some) for some in received]
 
-    def beside(k: int, each: Rows) -> Rows:
+    def beside(k: int, draw_rows: Rows) -> Rows:
         of_stay = pd.MultiIndex.from_frame(frames[k][["person_id", "episode"]])
-        had = [of_stay.isin(some) for some in who]
-        return with_columns(each, np.array(had).reshape(len(names), len(of_stay)).T)
+        had = [of_stay.isin(some) for some in stays_with_service]
+        return with_columns(draw_rows, np.array(had).reshape(len(names), len(of_stay)).T)
 
     rows = draws.changed(beside)
     return answers("discrete", "discrete", rows, terms, names, BEFORE_DEPARTURE)

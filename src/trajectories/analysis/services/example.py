@@ -19,19 +19,40 @@ def one_household(**settings: Any) -> Study:
 def example_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Two households that the metropole prepared and told of: one is met in the region on the 30th day."""
     day = pd.Timestamp("2022-03-01")
-    cohort = pd.DataFrame({
-        "person_id": ["a", "b"], "household_id": ["A", "B"], "episode": 1, "region": "05", "pathway": "secondary",
-        "establishment_earliest": day, "establishment_latest": day, "entry": 0.0, "lower": 1.0, "upper": np.inf,
-        "cutoff": 12.0, "heard_until": [12.0, 0.0],
-    })  # fmt: skip
+    cohort = pd.DataFrame(
+        {
+            "person_id": ["a", "b"],
+            "household_id": ["A", "B"],
+            "episode": 1,
+            "region": "05",
+            "pathway": "secondary",
+            "establishment_earliest": day,
+            "establishment_latest": day,
+            "entry": 0.0,
+            "lower": 1.0,
+            "upper": np.inf,
+            "cutoff": 12.0,
+            "heard_until": [12.0, 0.0],
+        }
+    )
     dates = pd.to_datetime(["2022-02-10", "2022-02-10", "2022-03-31"])
-    records = pd.DataFrame({
-        "record_id": ["1", "2", "3"], "row": [1, 2, 3], "organisation_zone": ["metropole", "metropole", "region"],
-        "service": ["personal_support", "personal_support", "reception"], "service_date_earliest": dates,
-        "service_date_latest": dates, "establishment_date_earliest": day, "establishment_date_latest": day,
-        "destination": "Sherbrooke", "destination_region": "05", "destination_zone": "region",
-        "needs": [None, None, "job;housing"],
-    })  # fmt: skip
-    persons = pd.DataFrame({"record_id": ["1", "2", "3"], "person_id": ["a", "b", "a"],
-                            "household_id": ["A", "B", "A"]})  # fmt: skip
+    records = pd.DataFrame(
+        {
+            "record_id": ["1", "2", "3"],
+            "row": [1, 2, 3],
+            "organisation_zone": ["metropole", "metropole", "region"],
+            "service": ["personal_support", "personal_support", "reception"],
+            "service_date_earliest": dates,
+            "service_date_latest": dates,
+            "establishment_date_earliest": day,
+            "establishment_date_latest": day,
+            "destination": "Sherbrooke",
+            "destination_region": "05",
+            "destination_zone": "region",
+            "needs": [None, None, "job;housing"],
+        }
+    )
+    persons = pd.DataFrame(
+        {"record_id": ["1", "2", "3"], "person_id": ["a", "b", "a"], "household_id": ["A", "B", "A"]}
+    )
     return conform(cohort, COHORT), conform(records, RECORDS), persons

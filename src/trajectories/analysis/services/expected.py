@@ -16,7 +16,7 @@ from ...months import months_between
 from ...study import Study
 from ...survival.checks import normal_quantile
 from ...tables import UNKNOWN
-from .service_events import ANY_SERVICE, NUMBERS, TOO_FEW, Served, beside_stays, fewest, finished, served
+from .service_events import ANY_SERVICE, NUMBERS, TOO_FEW, Served, beside_stays, fewest, finished, service_events
 from .transfer import days_to_contact, first_contact, prepared_in_metropole
 from .use import settled_long_enough, times_to
 
@@ -50,7 +50,7 @@ def observed_expected(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `records` and `persons`.
     by : str
         `region`, or a column of `cohort` (of the household's principal), such as `immigration_category`.
     service : str
@@ -89,19 +89,19 @@ def observed_expected(
     >>> [round(x, 3) for x in ratio_limits(10, 8.0)]
     [1.25, 0.599, 2.299]
     """
-    ready = ready or served(cohort, records, persons, study)
-    found, given = ready.found, ready.given
-    rows = beside_stays(given[given["fault"].isna() & ~given["metropole"]], found)
+    ready = ready or service_events(cohort, records, persons, study)
+    stays_of_households, services = ready.household_stays, ready.services
+    rows = beside_stays(services[services["fault"].isna() & ~services["metropole"]], stays_of_households)
     rows = rows[(rows["latest"] >= rows["begins_earliest"]) & ~(rows["earliest"] > rows["ended_by"])]
     rows = rows if service == ANY_SERVICE else rows[rows["service"].eq(service)]
-    stays = found.stays
+    stays = stays_of_households.stays
     first = rows.groupby("stay")["latest"].min().reindex(stays.index).astype("datetime64[ns]")
     time, cause = times_to(stays, first)
     reached = (cause == 1) & (time <= months)
     followed = months_between(stays["begins"], stays["until"]) >= months
     death = (stays["died"] & (months_between(stays["begins"], stays["ended"]) <= months)).to_numpy()
-    seen = followed & ~death & settled_long_enough(found, cohort)
-    frame = _against_others(stays, seen, ~reached, by, study).assign(
+    is_observed = followed & ~death & settled_long_enough(stays_of_households, cohort)
+    frame = _against_others(stays, is_observed, ~reached, by, study).assign(
         measure=OBSERVED_EXPECTED, service=service, horizon=float(months)
     )
     return _finished(frame, by, study)
@@ -139,38 +139,42 @@ def transfers_expected(
     >>> transfers_expected(*example_tables(), study=Study())[["group", "measure", "note"]].values.tolist()
     [['05', 'transfers_expected', 'too_few_households']]
     """
-    ready = ready or served(cohort, records, persons, study)
-    found, stays = ready.found, ready.found.stays
-    sent, told = prepared_in_metropole(ready, records, persons)
-    time, cause = days_to_contact(found, first_contact(found, records, persons))
+    ready = ready or service_events(cohort, records, persons, study)
+    stays_of_households, stays = ready.household_stays, ready.household_stays.stays
+    sent, reported = prepared_in_metropole(ready, records, persons)
+    time, cause = days_to_contact(stays_of_households, first_contact(stays_of_households, records, persons))
     death = (stays["died"] & ((stays["ended"] - stays["begins"]).dt.days <= days)).to_numpy()
-    observed = (found.cutoff - stays["begins"]).dt.days.to_numpy() >= days
-    seen = sent & told & stays["precise"].to_numpy() & observed & ~death
-    frame = _against_others(stays, seen, ~((cause == 1) & (time <= days)), by, study)
+    observed = (stays_of_households.cutoff - stays["begins"]).dt.days.to_numpy() >= days
+    is_observed = sent & reported & stays["precise"].to_numpy() & observed & ~death
+    frame = _against_others(stays, is_observed, ~((cause == 1) & (time <= days)), by, study)
     return _finished(frame.assign(measure=TRANSFERS_EXPECTED, service=None, horizon=float(days)), by, study)
 
 
 def _against_others(
-    stays: pd.DataFrame, seen: np.ndarray, missed: np.ndarray, by: str, study: Study
-) -> pd.DataFrame:  # fmt: skip
+    stays: pd.DataFrame, is_observed: np.ndarray, missed: np.ndarray, by: str, study: Study
+) -> pd.DataFrame:
     """A row a group: households missed, beside what a logit of all other groups predicts for its mix."""
-    own = stays[by].astype("object").where(stays[by].notna(), UNKNOWN).astype(str)
+    labels = stays[by].astype("object").where(stays[by].notna(), UNKNOWN).astype(str)
     # of one group a household counts once, by its first stay there
-    at = np.flatnonzero(seen)
-    repeated = pd.DataFrame({"household": stays["household_id"], "by": own}).iloc[at].duplicated().to_numpy()
+    at = np.flatnonzero(is_observed)
+    repeated = pd.DataFrame({"household": stays["household_id"], "by": labels}).iloc[at].duplicated().to_numpy()
     at = at[~repeated]
-    table, group = stays.iloc[at].reset_index(drop=True), own.to_numpy()[at]
+    table, group = stays.iloc[at].reset_index(drop=True), labels.to_numpy()[at]
     design, missed = levels(table, _alike(by)), missed[at]
     rows, least = [], fewest(study)
     for name in sorted(set(group)):
-        here = group == name
-        n, observed = int(here.sum()), int(missed[here].sum())
+        in_group = group == name
+        n, observed = int(in_group.sum()), int(missed[in_group].sum())
         row = {
-            "group": name if by == "region" else f"{by}={name}", "n_start": n, "n_at_risk": n, "households": observed,
-            "observed": observed, "note": TOO_FEW,
-        }  # fmt: skip
-        if n >= least and (~here).sum() >= least:
-            expected, spread = predicted_sum(design[~here], missed[~here], design[here])
+            "group": name if by == "region" else f"{by}={name}",
+            "n_start": n,
+            "n_at_risk": n,
+            "households": observed,
+            "observed": observed,
+            "note": TOO_FEW,
+        }
+        if n >= least and (~in_group).sum() >= least:
+            expected, spread = predicted_sum(design[~in_group], missed[~in_group], design[in_group])
             row |= {"expected": expected, "expected_share": expected / n, "note": TOO_FEW_EXPECTED}
             if expected >= FEWEST_EXPECTED and max(observed, expected) >= FEWEST_MISSED:
                 ratio, lower, upper = ratio_limits(observed, expected, spread)
@@ -178,8 +182,18 @@ def _against_others(
                 row |= {"estimate": ratio, "se": se, "lower": lower, "upper": upper, "note": None}
                 row["p_value"] = ratio_p_value(ratio, lower, upper)
         rows.append(row)
-    columns = ["group", "n_start", "n_at_risk", "households", "observed", "expected", "expected_share", *NUMBERS,
-               "p_value", "note"]  # fmt: skip
+    columns = [
+        "group",
+        "n_start",
+        "n_at_risk",
+        "households",
+        "observed",
+        "expected",
+        "expected_share",
+        *NUMBERS,
+        "p_value",
+        "note",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -27,7 +27,7 @@ from .service_events import (
     day_after,
     fewest,
     finished,
-    served,
+    service_events,
     with_shares,
 )
 from .use import AFTER_MONTHS, AROUND_DAYS, first_stays
@@ -35,16 +35,23 @@ from .use import AFTER_MONTHS, AROUND_DAYS, first_stays
 NEED, REASON, COVERAGE = "need_without_service", "reason_and_service", "follow_up_coverage"
 # The service that answers each need. Health, transport and « other » have none in the list of services.
 ANSWERS = {
-    "job": "job_search", "housing": "housing_search", "francization": "francization", "school": "family_support",
-    "childcare": "family_support", "network": "pairing",
-}  # fmt: skip
+    "job": "job_search",
+    "housing": "housing_search",
+    "francization": "francization",
+    "school": "family_support",
+    "childcare": "family_support",
+    "network": "pairing",
+}
 # What says that a need is met without any service.
 FOUND = {"job": ("job_found", "job_date"), "housing": ("housing_found", "housing_date")}
 # The service for each reason of leaving; the others have none in the list.
 FOR_REASON = {
-    "job": "job_search", "housing": "housing_search", "family": "family_support", "language": "francization",
+    "job": "job_search",
+    "housing": "housing_search",
+    "family": "family_support",
+    "language": "francization",
     "isolation": "pairing",
-}  # fmt: skip
+}
 NO_SERVICE = "no_such_service"
 # A type of organisation with fewer is as good as a name.
 FEWEST_ORGANISATIONS = 3
@@ -70,7 +77,7 @@ def needs_without_service(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `records` and `persons`.
     months : int
         How long one waits, from the first day on which the need is told (not before the establishment).
     study : Study
@@ -104,53 +111,60 @@ def needs_without_service(
     >>> table.loc[table["need"].isin(["job", "health"]), ["need", "households", "n_start", "note"]].values.tolist()
     [['job', 1, 1, None], ['health', <NA>, <NA>, 'no_such_service']]
     """
-    ready = ready or served(cohort, records, persons, study)
-    found, given = ready.found, ready.given
-    stays = found.stays
+    ready = ready or service_events(cohort, records, persons, study)
+    stays_of_households, services = ready.household_stays, ready.services
+    stays = stays_of_households.stays
     found_by = [name for flag, date in FOUND.values() for name in (flag, f"{date}_latest")]
     rows = dated_rows(records, persons, "needs", *found_by)
-    told = rows["needs"].notna() | rows[[flag for flag, _ in FOUND.values()]].any(axis=1).astype(bool)
-    rows = beside_stays(rows[told], found)
-    told = _needs_told(rows)
-    given = beside_stays(given[given["fault"].isna()], found)
+    needs = rows["needs"].notna() | rows[[flag for flag, _ in FOUND.values()]].any(axis=1).astype(bool)
+    rows = beside_stays(rows[needs], stays_of_households)
+    needs = _needs_told(rows)
+    services = beside_stays(services[services["fault"].isna()], stays_of_households)
     frames = []
-    chosen = first_stays(found, study, groups)
+    chosen = first_stays(stays_of_households, study, groups)
     for need in NEEDS:
         if need not in ANSWERS:
             frames += [pd.DataFrame({"group": [group], "need": need, "note": NO_SERVICE}) for group in chosen]
             continue
-        of_need = told[told["need"].eq(need)]
+        of_need = needs[needs["need"].eq(need)]
         start = of_need.groupby("stay")["told"].min().reindex(stays.index).astype("datetime64[ns]")
         end = pd.Series(add_months(start, months).astype("datetime64[ns]"), index=stays.index)
-        answering = given[given["service"].eq(ANSWERS[need])]
+        answering = services[services["service"].eq(ANSWERS[need])]
         since = answering["stay"].map(start) - pd.Timedelta(days=AROUND_DAYS)
         answers = [answering.loc[answering["latest"] >= since, ["stay", "latest"]].rename(columns={"latest": "day"})]
         if need in FOUND:
             answers.append(_found_by(rows, *FOUND[need]))
         answered = pd.concat(answers).groupby("stay")["day"].min().reindex(stays.index).astype("datetime64[ns]")
         in_time = answered <= end
-        left = ~in_time & stays["ended"].notna() & ~stays["died"] & (stays["ended"] <= end)
+        departed = ~in_time & stays["ended"].notna() & ~stays["died"] & (stays["ended"] <= end)
         death = stays["died"] & (stays["ended"] <= end)
-        seen = start.notna() & (stays["until"] >= end) & ~death
-        without = seen & ~in_time & ~left
+        is_observed = start.notna() & (stays["until"] >= end) & ~death
+        without = is_observed & ~in_time & ~departed
         people = of_need.groupby("stay")["person_id"].nunique().reindex(stays.index, fill_value=0)
         for group, in_group in chosen.items():
-            here = in_group & seen
-            n, lacking = int(here.sum()), in_group & without
-            frames.append(pd.DataFrame({
-                "group": [group], "need": need, "service": ANSWERS[need], "n_start": n, "n_at_risk": n,
-                "households": int(lacking.sum()), "left_before": int((here & left).sum()),
-                "persons": int(people[lacking].sum()),
-            }))  # fmt: skip
+            in_subgroup = in_group & is_observed
+            n, lacking = int(in_subgroup.sum()), in_group & without
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "group": [group],
+                        "need": need,
+                        "service": ANSWERS[need],
+                        "n_start": n,
+                        "n_at_risk": n,
+                        "households": int(lacking.sum()),
+                        "left_before": int((in_subgroup & departed).sum()),
+                        "persons": int(people[lacking].sum()),
+                    }
+                )
+            )
     frames = [
         (with_shares(f, "households") if "n_start" in f else f).assign(
             measure=NEED, horizon=float(months), method="whole_window"
         )
         for f in frames
     ]
-    return finished(
-        frames, ("need", "service"), ("households", "left_before", "persons"), least=fewest(study)
-    )  # fmt: skip
+    return finished(frames, ("need", "service"), ("households", "left_before", "persons"), least=fewest(study))
 
 
 def _needs_told(rows: pd.DataFrame) -> pd.DataFrame:
@@ -159,8 +173,8 @@ def _needs_told(rows: pd.DataFrame) -> pd.DataFrame:
     near = (rows["latest"] >= rows["begins"] - pd.Timedelta(days=AROUND_DAYS)) & (rows["latest"] <= limit)
     rows = rows[rows["needs"].notna() & near & ~(rows["earliest"] > rows["ended_by"])]
     # where a date is imprecise, waiting begins on its last day
-    told = rows["latest"].where(rows["latest"] > rows["begins"], rows["begins"])
-    split = rows.assign(need=rows["needs"].str.split(";"), told=told)[["stay", "person_id", "need", "told"]]
+    latest_day = rows["latest"].where(rows["latest"] > rows["begins"], rows["begins"])
+    split = rows.assign(need=rows["needs"].str.split(";"), told=latest_day)[["stay", "person_id", "need", "told"]]
     return split.explode("need", ignore_index=True).assign(need=lambda f: f["need"].str.strip())
 
 
@@ -207,39 +221,49 @@ def reasons_and_services(
     >>> reasons_and_services(*example_tables(), groups=["05"], study=Study())["note"].unique().tolist()  # nobody left
     ['too_few_households']
     """
-    ready = ready or served(cohort, records, persons, study)
-    found, given = ready.found, ready.given
-    stays = found.stays
+    ready = ready or service_events(cohort, records, persons, study)
+    stays_of_households, services = ready.household_stays, ready.services
+    stays = stays_of_households.stays
     departures = records[is_departure(records) & records["exit_reason"].notna()]
     departures = departures.merge(persons[["record_id", "person_id"]], on="record_id")
-    told = beside_stays(departures[["person_id", "exit_reason", "exit_date_earliest", "exit_date_latest"]], found)
-    left = stays["ended"].notna() & ~stays["died"]
-    told = told[left[told["stay"]].to_numpy()]
-    # a dated departure is of the stay that had begun, and had not ended, by then
-    other = (told["exit_date_latest"] < told["begins_earliest"]) | (
-        told["exit_date_earliest"] > told["ended_by"] + pd.Timedelta(days=AROUND_DAYS)
+    departures_of_stays = beside_stays(
+        departures[["person_id", "exit_reason", "exit_date_earliest", "exit_date_latest"]], stays_of_households
     )
-    told = told[~other]
-    given = beside_stays(given[given["fault"].isna()], found)
-    given = given[(given["latest"] >= given["begins_earliest"]) & (given["latest"] <= given["ended_by"])]
+    departed = stays["ended"].notna() & ~stays["died"]
+    departures_of_stays = departures_of_stays[departed[departures_of_stays["stay"]].to_numpy()]
+    # a dated departure is of the stay that had begun, and had not ended, by then
+    outside_stay = (departures_of_stays["exit_date_latest"] < departures_of_stays["begins_earliest"]) | (
+        departures_of_stays["exit_date_earliest"] > departures_of_stays["ended_by"] + pd.Timedelta(days=AROUND_DAYS)
+    )
+    departures_of_stays = departures_of_stays[~outside_stay]
+    services = beside_stays(services[services["fault"].isna()], stays_of_households)
+    services = services[
+        (services["latest"] >= services["begins_earliest"]) & (services["latest"] <= services["ended_by"])
+    ]
     frames = []
-    chosen = first_stays(found, study, groups)
+    chosen = first_stays(stays_of_households, study, groups)
     for reason in (r for r in EXIT_REASONS if r != "death"):
-        left_for = stays.index.isin(told.loc[told["exit_reason"].eq(reason), "stay"])
+        left_for = stays.index.isin(departures_of_stays.loc[departures_of_stays["exit_reason"].eq(reason), "stay"])
         service = FOR_REASON.get(reason)
-        helped = stays.index.isin(given.loc[given["service"].eq(service), "stay"])
+        helped = stays.index.isin(services.loc[services["service"].eq(service), "stay"])
         for group, in_group in chosen.items():
-            here = in_group & left_for
-            n = int(here.sum())
-            row = pd.DataFrame({
-                "group": [group], "reason": reason, "service": service, "n_start": n, "n_at_risk": n,
-                "persons": int(stays.loc[here, "members"].sum()),
-            })  # fmt: skip
+            in_subgroup = in_group & left_for
+            n = int(in_subgroup.sum())
+            row = pd.DataFrame(
+                {
+                    "group": [group],
+                    "reason": reason,
+                    "service": service,
+                    "n_start": n,
+                    "n_at_risk": n,
+                    "persons": int(stays.loc[in_subgroup, "members"].sum()),
+                }
+            )
             if service is None:
                 note = TOO_FEW if n < fewest(study) else NO_SERVICE
                 frames.append(row.assign(note=note))
             else:
-                frames.append(with_shares(row.assign(households=int((here & helped).sum())), "households"))
+                frames.append(with_shares(row.assign(households=int((in_subgroup & helped).sum())), "households"))
     frames = [f.assign(measure=REASON, method="told_reasons") for f in frames]
     return finished(frames, ("reason", "service"), ("households", "persons"), least=fewest(study))
 
@@ -260,7 +284,7 @@ def follow_up_coverage(
     Parameters
     ----------
     cohort, contacts, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `contacts`, `records` and `persons`.
     study : Study
         Its schedule (follow_up_months), pathway, groups, support and disclosure.households are used.
     groups : iterable of str, optional
@@ -303,40 +327,49 @@ def follow_up_coverage(
     stays = stays.reset_index(drop=True)
     organisation, kind = _organisations(stays, records, persons)
     keys = ["person_id", "episode"]
-    known = contacts[contacts["kind"].isin(ATTEMPTS)][[*keys, "month", "kind"]]
+    attempts = contacts[contacts["kind"].isin(ATTEMPTS)][[*keys, "month", "kind"]]
     gone = contacts[contacts["kind"].isin(["left", "news"])].groupby(keys)["month"].min()
     gone = gone.reindex(pd.MultiIndex.from_frame(stays[keys])).to_numpy(dtype=float)
     position = stays[keys].assign(stay=np.arange(len(stays)))
-    known = known.merge(position, on=keys)
-    died = set(persons.loc[persons["record_id"].isin(records.loc[records["exit_reason"].eq("death"), "record_id"]),
-                           "person_id"])  # fmt: skip
+    attempts = attempts.merge(position, on=keys)
+    died = set(
+        persons.loc[
+            persons["record_id"].isin(records.loc[records["exit_reason"].eq("death"), "record_id"]), "person_id"
+        ]
+    )
     death = stays["exit"].isna() & stays["person_id"].isin(died)
     frames, least = [], fewest(study)
     for month in study.follow_up_months:
-        near = known[(known["month"] - month).abs() <= SLACK_MONTHS]
-        held = np.isin(np.arange(len(stays)), near["stay"])
+        near = attempts[(attempts["month"] - month).abs() <= SLACK_MONTHS]
+        was_tried = np.isin(np.arange(len(stays)), near["stay"])
         reached = np.isin(np.arange(len(stays)), near.loc[near["kind"].isin(["present", "left"]), "stay"])
-        due = (stays["cutoff"].to_numpy() >= month + SLACK_MONTHS) & (~(gone < month) | held)
-        due &= ~(death & (stays["heard_until"] < month)).to_numpy() | held
+        due = (stays["cutoff"].to_numpy() >= month + SLACK_MONTHS) & (~(gone < month) | was_tried)
+        due &= ~(death & (stays["heard_until"] < month)).to_numpy() | was_tried
         for group, in_group in members(stays, study, groups).items():
             for name in ("all", *sorted(set(kind[in_group]))):
                 rows = in_group & ((kind == name) | (name == "all"))
                 # « all » of a region with one organisation is that organisation
                 few = _is_a_name(organisation[rows & due])
-                for measure, base, hit in ((COVERAGE, due, held), ("follow_up_reached", due & held, reached)):
+                for measure, base, hit in ((COVERAGE, due, was_tried), ("follow_up_reached", due & was_tried, reached)):
                     at = rows & base
-                    one = _clustered(hit[at], stays.loc[at, "household_id"])
-                    frames.append(one.assign(
-                        measure=measure, group=group, organisation_type=name, horizon=float(month),
-                        note=TOO_FEW_ORGANISATIONS if few else None, method="one_month_slack",
-                    ))  # fmt: skip
+                    share = _clustered(hit[at], stays.loc[at, "household_id"])
+                    frames.append(
+                        share.assign(
+                            measure=measure,
+                            group=group,
+                            organisation_type=name,
+                            horizon=float(month),
+                            note=TOO_FEW_ORGANISATIONS if few else None,
+                            method="one_month_slack",
+                        )
+                    )
     return finished(
         frames, ("organisation_type",), ("held", "households", "households_without"), least=least, base="n_at_risk"
     )
 
 
 def _is_a_name(organisation: pd.Series) -> bool:
-    """Whether what is told of all these is as good as told of one organisation."""
+    """Whether a total over these organisations would in effect disclose a single one."""
     shares = organisation.value_counts(normalize=True)
     return len(shares) < FEWEST_ORGANISATIONS or shares.iloc[0] > DOMINANT
 
@@ -354,23 +387,33 @@ def _organisations(stays: pd.DataFrame, records: pd.DataFrame, persons: pd.DataF
     ended = day_after(pairs["establishment_earliest"], pairs["upper"])
     early = pairs["day"] < pairs["establishment_earliest"] - pd.Timedelta(days=AROUND_DAYS)
     pairs = pairs[~early & ~(pairs["day"] > ended)].sort_values(["day", "record_id"], kind="stable")
-    own = pairs.drop_duplicates("stay").set_index("stay")["by"].reindex(stays.index)
-    size = own.map(stays["household_id"].groupby(own).nunique())
-    kind = np.select([own.isna(), size >= LARGER], ["metropole_only", "region_larger"], "region_smaller")
-    return first_known(own, stays["organisation_id"]), kind
+    organisation_of_stay = pairs.drop_duplicates("stay").set_index("stay")["by"].reindex(stays.index)
+    size = organisation_of_stay.map(stays["household_id"].groupby(organisation_of_stay).nunique())
+    kind = np.select(
+        [organisation_of_stay.isna(), size >= LARGER], ["metropole_only", "region_larger"], "region_smaller"
+    )
+    return first_known(organisation_of_stay, stays["organisation_id"]), kind
 
 
 def _clustered(hit: np.ndarray, household: pd.Series) -> pd.DataFrame:
     """A share of contacts, households drawn whole (ratio of two sums; Cochran 1977, 6.5)."""
-    each = pd.DataFrame({"hit": hit.astype(float), "household": household.to_numpy()})
-    by = each.groupby("household")["hit"].agg(["sum", "size"])
-    n, due = len(by), len(each)
-    share = each["hit"].mean() if due else np.nan
+    by_stay = pd.DataFrame({"hit": hit.astype(float), "household": household.to_numpy()})
+    by = by_stay.groupby("household")["hit"].agg(["sum", "size"])
+    n, due = len(by), len(by_stay)
+    share = by_stay["hit"].mean() if due else np.nan
     off = by["sum"] - share * by["size"]
     se = float(np.sqrt((off**2).sum() * n / (n - 1)) / due) if n > 1 else np.nan
     lower, upper = incidence_limits(np.array([share]), np.array([se])) if n > 1 else ([np.nan], [np.nan])
-    return pd.DataFrame({
-        "estimate": [share], "se": se, "lower": lower, "upper": upper, "n_start": n, "n_at_risk": due,
-        "held": int(hit.sum()), "households": int((by["sum"] > 0).sum()),
-        "households_without": int((by["sum"] < by["size"]).sum()),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "estimate": [share],
+            "se": se,
+            "lower": lower,
+            "upper": upper,
+            "n_start": n,
+            "n_at_risk": due,
+            "held": int(hit.sum()),
+            "households": int((by["sum"] > 0).sum()),
+            "households_without": int((by["sum"] < by["size"]).sum()),
+        }
+    )

@@ -51,9 +51,9 @@ def against_the_rest(table: pd.DataFrame, keys: Sequence[str], counts: str | Non
     >>> found[["group", "expected", "ratio", "p_value"]].round(4).values.tolist()
     [['05', 0.2, 3.0, 0.0]]
     """
-    whole = table[table["group"].eq(PROVINCE)]
+    provincial = table[table["group"].eq(PROVINCE)]
     part = table[~table["group"].eq(PROVINCE)].merge(
-        whole[[*keys, "estimate", "se", "n_start", *([counts] if counts else [])]],
+        provincial[[*keys, "estimate", "se", "n_start", *([counts] if counts else [])]],
         on=list(keys),
         suffixes=("", "_whole"),
     )
@@ -61,23 +61,23 @@ def against_the_rest(table: pd.DataFrame, keys: Sequence[str], counts: str | Non
     part = part[n < of].reset_index(drop=True)
     n, of = (part[name].astype(float).to_numpy() for name in ("n_start", "n_start_whole"))
     inside = n / of
-    rest = (part["estimate_whole"] - inside * part["estimate"]) / (1 - inside)
+    rest_rate = (part["estimate_whole"] - inside * part["estimate"]) / (1 - inside)
     if counts:
         hit, hits = (part[name].astype(float).to_numpy() for name in (counts, f"{counts}_whole"))
-        rest = pd.Series(np.maximum(hits - hit, 0) / (of - n))
+        rest_rate = pd.Series(np.maximum(hits - hit, 0) / (of - n))
         p_value = _exact(hit, n, np.maximum(hits - hit, 0), of - n)
     else:
-        own, every = part["se"].astype(float), part["se_whole"].astype(float)
-        spread = np.sqrt(np.maximum(every**2 - (inside * own) ** 2, 0)) / (1 - inside)
-        p_value = _normal((part["estimate"] - rest) / np.hypot(own, spread))
-    part = part.assign(expected=rest, ratio=part["estimate"] / rest.where(rest > 0), p_value=p_value)
+        own_se, whole_se = part["se"].astype(float), part["se_whole"].astype(float)
+        spread = np.sqrt(np.maximum(whole_se**2 - (inside * own_se) ** 2, 0)) / (1 - inside)
+        p_value = _normal((part["estimate"] - rest_rate) / np.hypot(own_se, spread))
+    part = part.assign(expected=rest_rate, ratio=part["estimate"] / rest_rate.where(rest_rate > 0), p_value=p_value)
     return part[part["ratio"].notna()].drop(columns=[c for c in part if c.endswith("_whole")]).reset_index(drop=True)
 
 
-def _exact(hit: np.ndarray, n: np.ndarray, other: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _exact(hit: np.ndarray, n: np.ndarray, rest_hit: np.ndarray, rest_n: np.ndarray) -> np.ndarray:
     from scipy.stats import fisher_exact  # scipy costs half a second: not at `import trajectories`
 
-    pairs = zip(hit, n, other, others, strict=True)
+    pairs = zip(hit, n, rest_hit, rest_n, strict=True)
     return np.array([fisher_exact([[a, b - a], [c, d - c]]).pvalue for a, b, c, d in pairs], dtype=float)
 
 
@@ -153,10 +153,12 @@ def service_reaches_few(tables: Tables) -> pd.DataFrame:
     Table `service_expected`, measure `observed_expected`, each service but `any`, 12 months. A service that is not
     needed reaches few as well: the caveat says so.
     """
-    found = tables.get("service_expected", pd.DataFrame())
-    if not len(found):
+    expected = tables.get("service_expected", pd.DataFrame())
+    if not len(expected):
         return _none()
-    return _above_expected({"service_expected": found[found["service"].ne(ANY_SERVICE)]}, OBSERVED_EXPECTED, horizon=12)
+    return _above_expected(
+        {"service_expected": expected[expected["service"].ne(ANY_SERVICE)]}, OBSERVED_EXPECTED, horizon=12
+    )
 
 
 def needs_stay_unanswered(tables: Tables) -> pd.DataFrame:
@@ -166,15 +168,15 @@ def needs_stay_unanswered(tables: Tables) -> pd.DataFrame:
     Table `service_needs`. A region against the rest of the province, by the scale of this module. The province has
     nothing beside it: `strong` where the lower limit is over a half, `moderate` over a third.
     """
-    found = tables.get("service_needs", pd.DataFrame())
-    found = found[found["estimate"].notna()] if len(found) else found
-    if not len(found):
+    needs = tables.get("service_needs", pd.DataFrame())
+    needs = needs[needs["estimate"].notna()] if len(needs) else needs
+    if not len(needs):
         return _none()
-    beside = against_the_rest(found, ["need", "horizon"], "households")
+    beside = against_the_rest(needs, ["need", "horizon"], "households")
     regional = graded(_shaped(beside, subject="need"))
-    whole = _shaped(found[found["group"].eq(PROVINCE)], subject="need")
-    evidence = np.select([whole["lower"] > HALF, whole["lower"] > THIRD], [STRONG, MODERATE], "")
-    return pd.concat([regional, whole.assign(evidence=evidence)[evidence != ""]], ignore_index=True)
+    provincial = _shaped(needs[needs["group"].eq(PROVINCE)], subject="need")
+    evidence = np.select([provincial["lower"] > HALF, provincial["lower"] > THIRD], [STRONG, MODERATE], "")
+    return pd.concat([regional, provincial.assign(evidence=evidence)[evidence != ""]], ignore_index=True)
 
 
 def follow_up_is_missed(tables: Tables) -> pd.DataFrame:
@@ -184,13 +186,15 @@ def follow_up_is_missed(tables: Tables) -> pd.DataFrame:
     Table `service_follow_up`, measure `follow_up_coverage`, all organisations together. Of several months of the
     schedule the one with the strongest evidence. Where contacts fail, retention is also less well known.
     """
-    found = tables.get("service_follow_up", pd.DataFrame())
-    if not len(found):
+    follow_up = tables.get("service_follow_up", pd.DataFrame())
+    if not len(follow_up):
         return _none()
-    found = found[found["measure"].eq(COVERAGE) & found["organisation_type"].eq("all")]
-    found = found[found["estimate"].notna()]
-    # what is told is what was missed
-    missed = found.assign(estimate=1 - found["estimate"], lower=1 - found["upper"], upper=1 - found["lower"])
+    follow_up = follow_up[follow_up["measure"].eq(COVERAGE) & follow_up["organisation_type"].eq("all")]
+    follow_up = follow_up[follow_up["estimate"].notna()]
+    # the lead gives the share missed
+    missed = follow_up.assign(
+        estimate=1 - follow_up["estimate"], lower=1 - follow_up["upper"], upper=1 - follow_up["lower"]
+    )
     missed = missed.assign(households=(missed["estimate"] * missed["n_start"].astype(float)).round())
     beside = graded(_shaped(against_the_rest(missed, ["horizon"]), subject="follow_up"))
     order = beside["evidence"].map(EVIDENCE.index)
@@ -205,15 +209,15 @@ def leavers_were_not_served(tables: Tables) -> pd.DataFrame:
     Table `service_reasons`, the upper limit under a half. Nobody knows what those who stayed would have needed, nor
     whether the service would have kept anybody: it is a question to ask, not a finding.
     """
-    found = tables.get("service_reasons", pd.DataFrame())
-    found = found[found["estimate"].notna()] if len(found) else found
-    if not len(found):
+    reasons = tables.get("service_reasons", pd.DataFrame())
+    reasons = reasons[reasons["estimate"].notna()] if len(reasons) else reasons
+    if not len(reasons):
         return _none()
-    rows = found[found["upper"] < HALF]
-    told = _shaped(rows.assign(households=rows["n_start"] - rows["households"]), subject="reason")
+    rows = reasons[reasons["upper"] < HALF]
+    leavers = _shaped(rows.assign(households=rows["n_start"] - rows["households"]), subject="reason")
     # the share without the service
-    told = told.assign(estimate=1 - told["estimate"], lower=1 - told["upper"], upper=1 - told["lower"])
-    return told.assign(evidence=TO_WATCH)
+    leavers = leavers.assign(estimate=1 - leavers["estimate"], lower=1 - leavers["upper"], upper=1 - leavers["lower"])
+    return leavers.assign(evidence=TO_WATCH)
 
 
 def service_goes_with_staying(tables: Tables) -> pd.DataFrame:
@@ -230,32 +234,47 @@ def service_goes_with_staying(tables: Tables) -> pd.DataFrame:
 
     Those touched are the households that the service did not reach in the year after they settled (`service_reach`).
     """
-    found = tables.get("associations", pd.DataFrame())
+    association_table = tables.get("associations", pd.DataFrame())
     reach = tables.get("service_reach", pd.DataFrame())
-    if not len(found) or not len(reach):
+    if not len(association_table) or not len(reach):
         return _none()
     missed = reach[reach["group"].eq(PROVINCE) & reach["when"].eq(AFTER) & reach["stream"].eq(ALL_STREAMS)]
     missed = missed.set_index("service")
-    own = found[found["control"].isna()].set_index(["service", "method"])
-    noisy_before = found.loc[found["control"].eq("before_departure"), "adjusted_p"].lt(0.05).any()
-    permuted = found[found["control"].eq("permuted")].set_index("service")["adjusted_p"]
+    by_service = association_table[association_table["control"].isna()].set_index(["service", "method"])
+    noisy_before = (
+        association_table.loc[association_table["control"].eq("before_departure"), "adjusted_p"].lt(0.05).any()
+    )
+    permuted = association_table[association_table["control"].eq("permuted")].set_index("service")["adjusted_p"]
     rows = []
-    for service in found.loc[found["control"].isna(), "service"].unique():
-        answers = own.reindex([(service, method) for method in AGREE])
+    for service in association_table.loc[association_table["control"].isna(), "service"].unique():
+        answers = by_service.reindex([(service, method) for method in AGREE])
         if answers["hazard_ratio"].isna().all() or service not in missed.index:
             continue
         quiet = not noisy_before and not permuted.get(service, 1.0) < 0.05
         evidence = of_association(answers, quiet)
         if evidence:
             first, unreached = answers.iloc[0], missed.loc[service]
-            rows.append({
-                "group": PROVINCE, "subject": service, "measure": "hazard_ratio", "horizon": np.nan,
-                "households": unreached["n_start"] - unreached["households"], "estimate": first["hazard_ratio"],
-                "se": first["se"], "lower": first["lower"], "upper": first["upper"], "expected": 1.0,
-                "ratio": 1 / first["hazard_ratio"], "n_start": unreached["n_start"],
-                "n_at_risk": first["n_model_stays"], "p_value": first["p_value"], "adjusted_p": first["adjusted_p"],
-                "evidence": evidence, "method": AGREE[0],
-            })  # fmt: skip
+            rows.append(
+                {
+                    "group": PROVINCE,
+                    "subject": service,
+                    "measure": "hazard_ratio",
+                    "horizon": np.nan,
+                    "households": unreached["n_start"] - unreached["households"],
+                    "estimate": first["hazard_ratio"],
+                    "se": first["se"],
+                    "lower": first["lower"],
+                    "upper": first["upper"],
+                    "expected": 1.0,
+                    "ratio": 1 / first["hazard_ratio"],
+                    "n_start": unreached["n_start"],
+                    "n_at_risk": first["n_model_stays"],
+                    "p_value": first["p_value"],
+                    "adjusted_p": first["adjusted_p"],
+                    "evidence": evidence,
+                    "method": AGREE[0],
+                }
+            )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -313,28 +332,35 @@ def graded(rows: pd.DataFrame) -> pd.DataFrame:
     more = ratio > 1
     evidence = np.select(
         [
-            more & (adjusted < 0.01) & (lowest > WORTH), more & (adjusted < 0.05) & (ratio >= WORTH),
-            more & (adjusted < 0.2), more & (p < 0.05),
+            more & (adjusted < 0.01) & (lowest > WORTH),
+            more & (adjusted < 0.05) & (ratio >= WORTH),
+            more & (adjusted < 0.2),
+            more & (p < 0.05),
         ],
-        EVIDENCE, "",
-    )  # fmt: skip
+        EVIDENCE,
+        "",
+    )
     return rows.assign(adjusted_p=adjusted, evidence=evidence)[evidence != ""].reset_index(drop=True)
 
 
 def _above_expected(tables: Tables, measure: str, *, service: str | None = None, horizon: float | None = None):
     """Rows of `service_expected`, told as shares: what was missed beside what the mix of the others predicts."""
-    found = tables.get("service_expected", pd.DataFrame())
-    if not len(found):
+    expected = tables.get("service_expected", pd.DataFrame())
+    if not len(expected):
         return _none()
-    rows = found[found["measure"].eq(measure) & found["estimate"].notna()]
+    rows = expected[expected["measure"].eq(measure) & expected["estimate"].notna()]
     rows = rows if service is None else rows[rows["service"].eq(service)]
     rows = rows if horizon is None else rows[rows["horizon"].eq(horizon)]
     share = rows["expected_share"].astype(float)
-    told = rows.assign(
-        expected=share, ratio=rows["estimate"], estimate=rows["estimate"] * share, lower=rows["lower"] * share,
-        upper=(rows["upper"] * share).clip(upper=1.0), se=rows["se"] * share,
-    )  # fmt: skip
-    return graded(_shaped(told, subject="service"))
+    shaped = rows.assign(
+        expected=share,
+        ratio=rows["estimate"],
+        estimate=rows["estimate"] * share,
+        lower=rows["lower"] * share,
+        upper=(rows["upper"] * share).clip(upper=1.0),
+        se=rows["se"] * share,
+    )
+    return graded(_shaped(shaped, subject="service"))
 
 
 def _shaped(rows: pd.DataFrame, *, subject: str) -> pd.DataFrame:
@@ -349,7 +375,7 @@ def _none() -> pd.DataFrame:
 
 # ----------------------------------------------------------------------------------------------------
 
-# A list that nobody reads to the end helps nobody.
+# The list is kept short enough to be read.
 MOST = 8
 LEAD_COLUMNS = ("group", "rank", "rule", "kind", *COLUMNS[1:], "note")
 
@@ -396,24 +422,26 @@ def ranked_leads(tables: Tables) -> pd.DataFrame:
     """
     tables = {name: _of_places(table) for name, table in tables.items()}
     frames = []
-    for place, (name, (rule, kind)) in enumerate(RULES.items()):
-        frames.append(rule(tables).assign(rule=name, kind=kind, _place=place))
+    for rule_order, (name, (rule, kind)) in enumerate(RULES.items()):
+        frames.append(rule(tables).assign(rule=name, kind=kind, _place=rule_order))
     # as objects: of a rule that found nothing no type is known
-    found = pd.concat([frame.astype("object") for frame in frames], ignore_index=True)
-    found = found.astype(dict.fromkeys(
-        ("households", "horizon", "estimate", "se", "lower", "upper", "expected", "ratio", "p_value", "adjusted_p"),
-        "float64",
-    ))  # fmt: skip
-    beyond = found["households"] * (1 - 1 / found["ratio"]).clip(lower=0).fillna(1)
-    found = found.assign(_evidence=found["evidence"].map(EVIDENCE.index), _beyond=-beyond.fillna(0))
-    found = found.sort_values(["_evidence", "_place", "_beyond", "group", "subject"], kind="stable")
-    found["rank"] = found.groupby("group").cumcount() + 1
-    found = found[found["rank"] <= MOST].reset_index(drop=True)
+    leads = pd.concat([frame.astype("object") for frame in frames], ignore_index=True)
+    leads = leads.astype(
+        dict.fromkeys(
+            ("households", "horizon", "estimate", "se", "lower", "upper", "expected", "ratio", "p_value", "adjusted_p"),
+            "float64",
+        )
+    )
+    beyond = leads["households"] * (1 - 1 / leads["ratio"]).clip(lower=0).fillna(1)
+    leads = leads.assign(_evidence=leads["evidence"].map(EVIDENCE.index), _beyond=-beyond.fillna(0))
+    leads = leads.sort_values(["_evidence", "_place", "_beyond", "group", "subject"], kind="stable")
+    leads["rank"] = leads.groupby("group").cumcount() + 1
+    leads = leads[leads["rank"] <= MOST].reset_index(drop=True)
     counts = dict.fromkeys(("n_start", "n_at_risk", "households"), "Int64")
-    whole = {name: np.round(found[name].astype("float64")) for name in counts}
-    found = found.assign(**whole, note=None).astype({**counts, "rank": "int64"})
-    return pd.concat([found, _not_looked_at(tables)], ignore_index=True)[list(LEAD_COLUMNS)].astype(
-        found.dtypes[[name for name in LEAD_COLUMNS if name in found]]
+    rounded = {name: np.round(leads[name].astype("float64")) for name in counts}
+    leads = leads.assign(**rounded, note=None).astype({**counts, "rank": "int64"})
+    return pd.concat([leads, _not_looked_at(tables)], ignore_index=True)[list(LEAD_COLUMNS)].astype(
+        leads.dtypes[[name for name in LEAD_COLUMNS if name in leads]]
     )
 
 

@@ -1,4 +1,4 @@
-"""Stays of households and the services given to them: what the tables of this room start from, made once for all."""
+"""Stays of households and the services given to them: the common input of the tables of this room."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def household_stays(cohort: pd.DataFrame, records: pd.DataFrame, persons: pd.Dat
     Parameters
     ----------
     cohort : DataFrame
-        The table of that name. Stays whose start is not known well enough (`excluded`) say nothing of when a service
+        The table `cohort`. Stays whose start is not known well enough (`excluded`) say nothing of when a service
         came, and are left out.
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` and `persons`.
     study : Study
         Its pathway is used.
 
@@ -85,38 +85,52 @@ def household_stays(cohort: pd.DataFrame, records: pd.DataFrame, persons: pd.Dat
     typed = cohort.assign(household_type=household_type(cohort) if len(cohort) else None)
     typed = typed.assign(cutoff_day=day_after(cohort["establishment_latest"], cohort["cutoff"]))
     cutoff = typed["cutoff_day"].max()
-    kept = stays_of(typed[typed["excluded"].isna() & typed["establishment_latest"].notna()], study)
-    kept = kept.drop_duplicates(["person_id", "region"]).reset_index(drop=True)
-    start, earliest = kept["establishment_latest"], kept["establishment_earliest"]
-    left_after, left_by = day_after(start, kept["lower"]), day_after(earliest, kept["upper"])
-    left = kept["exit"].notna()
-    heard = day_after(start, kept["heard_until"])
-    died = ~left & kept["person_id"].isin(dead) & (kept["lower"] >= kept["heard_until"] - TOLERANCE)
-    heard = heard.where(kept["person_id"].isin(filed) | died, cutoff)
-    kept = kept.assign(
-        left_day=(left_after + (left_by - left_after) / 2).dt.floor("D").where(left), left_by=left_by.where(left),
-        confirmed=left_after, heard=heard, gone=left | died, died=died,
-        _age=-kept["age"].fillna(-1), _role=~kept["role"].eq("principal"),
-    )  # fmt: skip
-    kept["left_day"] = kept["left_day"].fillna(kept["confirmed"].where(died))
-    kept["left_by"] = kept["left_by"].fillna(kept["confirmed"].where(died))
+    typed_stays = stays_of(typed[typed["excluded"].isna() & typed["establishment_latest"].notna()], study)
+    typed_stays = typed_stays.drop_duplicates(["person_id", "region"]).reset_index(drop=True)
+    start, earliest = typed_stays["establishment_latest"], typed_stays["establishment_earliest"]
+    left_after, left_by = day_after(start, typed_stays["lower"]), day_after(earliest, typed_stays["upper"])
+    departed = typed_stays["exit"].notna()
+    heard = day_after(start, typed_stays["heard_until"])
+    died = (
+        ~departed
+        & typed_stays["person_id"].isin(dead)
+        & (typed_stays["lower"] >= typed_stays["heard_until"] - TOLERANCE)
+    )
+    heard = heard.where(typed_stays["person_id"].isin(filed) | died, cutoff)
+    typed_stays = typed_stays.assign(
+        left_day=(left_after + (left_by - left_after) / 2).dt.floor("D").where(departed),
+        left_by=left_by.where(departed),
+        confirmed=left_after,
+        heard=heard,
+        gone=departed | died,
+        died=died,
+        _age=-typed_stays["age"].fillna(-1),
+        _role=~typed_stays["role"].eq("principal"),
+    )
+    typed_stays["left_day"] = typed_stays["left_day"].fillna(typed_stays["confirmed"].where(died))
+    typed_stays["left_by"] = typed_stays["left_by"].fillna(typed_stays["confirmed"].where(died))
     by = ["household_id", "region"]
-    grouped = kept.groupby(by, dropna=False, sort=False)
+    grouped = typed_stays.groupby(by, dropna=False, sort=False)
     # ties of `left_day` are broken towards an exit: of two who end on one day it is the exit that is told
-    last = kept.sort_values(["left_day", "died"], ascending=[True, False], kind="stable").groupby(
+    last = typed_stays.sort_values(["left_day", "died"], ascending=[True, False], kind="stable").groupby(
         by, dropna=False, sort=False
     )
     stays = grouped.agg(
-        begins_earliest=("establishment_earliest", "min"), begins=("establishment_latest", "min"),
-        ended=("left_day", "max"), ended_by=("left_by", "max"), confirmed=("confirmed", "max"), until=("heard", "max"),
-        members=("person_id", "nunique"), all_gone=("gone", "all"),
-    ).join(last.agg(died=("died", "last")))  # fmt: skip
+        begins_earliest=("establishment_earliest", "min"),
+        begins=("establishment_latest", "min"),
+        ended=("left_day", "max"),
+        ended_by=("left_by", "max"),
+        confirmed=("confirmed", "max"),
+        until=("heard", "max"),
+        members=("person_id", "nunique"),
+        all_gone=("gone", "all"),
+    ).join(last.agg(died=("died", "last")))
     for name in ("ended", "ended_by"):
         stays[name] = stays[name].where(stays["all_gone"])
     stays["died"] &= stays["all_gone"]
     stays["precise"] = (stays["begins"] - stays["begins_earliest"]) <= WIDEST
-    traits = kept.sort_values(["_role", "_age"], kind="stable").drop_duplicates(by)
-    own = {
+    traits = typed_stays.sort_values(["_role", "_age"], kind="stable").drop_duplicates(by)
+    columns = {
         *stays.columns,
         "person_id",
         "cutoff",
@@ -128,15 +142,15 @@ def household_stays(cohort: pd.DataFrame, records: pd.DataFrame, persons: pd.Dat
         "_age",
         "_role",
     }
-    stays = stays.reset_index().merge(traits.drop(columns=[c for c in own if c in traits]), on=by, how="left")
+    stays = stays.reset_index().merge(traits.drop(columns=[c for c in columns if c in traits]), on=by, how="left")
     stays = stays.sort_values(["begins", "household_id"], kind="stable", ignore_index=True)
     position = pd.Series(stays.index, index=pd.MultiIndex.from_frame(stays[by].fillna("")))
-    at = position.reindex(pd.MultiIndex.from_frame(kept[by].fillna("")))
-    return HouseholdStays(stays, kept[["person_id"]].assign(stay=at.to_numpy()), cutoff)
+    at = position.reindex(pd.MultiIndex.from_frame(typed_stays[by].fillna("")))
+    return HouseholdStays(stays, typed_stays[["person_id"]].assign(stay=at.to_numpy()), cutoff)
 
 
 def _told(records: pd.DataFrame, persons: pd.DataFrame) -> tuple[set, set]:
-    """Persons whose death is told, and persons on whom an organisation of the regions has a file."""
+    """Persons whose death is reported, and persons with a file at an organisation of the regions."""
     rows = records[["record_id", "organisation_zone", "exit_reason"]].assign(departs=is_departure(records))
     rows = rows.merge(persons[["record_id", "person_id"]], on="record_id")
     filed = ~rows["organisation_zone"].eq(METROPOLE) & ~rows["departs"]
@@ -153,14 +167,14 @@ def day_after(start: pd.Series, months: pd.Series) -> pd.Series:
     [28, 17]
     """
     m = months.to_numpy(dtype=float)
-    known = np.isfinite(m)
-    m = np.where(known, m, 0.0)
-    whole = np.floor(m + TOLERANCE)
-    reached, following = add_months(start, whole), add_months(start, whole + 1)
-    part = np.round(np.maximum(m - whole, 0.0) * (following - reached).astype(float))
+    finite = np.isfinite(m)
+    m = np.where(finite, m, 0.0)
+    full_months = np.floor(m + TOLERANCE)
+    reached, following = add_months(start, full_months), add_months(start, full_months + 1)
+    part = np.round(np.maximum(m - full_months, 0.0) * (following - reached).astype(float))
     part = np.where(np.isnat(reached), 0, part).astype("timedelta64[D]")
-    found = pd.Series((reached + part).astype("datetime64[ns]"), index=start.index)
-    return found.where(known)
+    days = pd.Series((reached + part).astype("datetime64[ns]"), index=start.index)
+    return days.where(finite)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -236,16 +250,16 @@ def finished(
     table = pd.concat([pd.DataFrame(columns=columns, dtype="object"), *frames], ignore_index=True)
     table["n_whole"] = table[base]
     table["k_whole"] = np.floor(table["estimate"].astype("float64") * table[base].astype("float64") + 0.5)
-    whole = [*COUNTS, *counts]
-    numbers = dict.fromkeys([*NUMBERS, "horizon", *whole, *_WHOLE], "float64")
-    table = table.astype(numbers).astype(dict.fromkeys([*whole, *_WHOLE], "Int64"))
+    count_columns = [*COUNTS, *counts]
+    numbers = dict.fromkeys([*NUMBERS, "horizon", *count_columns, *_WHOLE], "float64")
+    table = table.astype(numbers).astype(dict.fromkeys([*count_columns, *_WHOLE], "Int64"))
     small = ~table["n_start"].ge(least).fillna(False).astype(bool)
     few = small & (table["note"].isna() | table["note"].eq(TOO_FEW_FOLLOWED))
     table["note"] = table["note"].astype("object").where(~few, TOO_FEW)
     table["note"] = table["note"].where(table["note"].notna(), None)
     silent = table["note"].isin(_SILENT)
     table.loc[silent, list(NUMBERS)] = np.nan
-    table.loc[silent, whole] = pd.NA
+    table.loc[silent, count_columns] = pd.NA
     return table
 
 
@@ -273,9 +287,9 @@ def services_given(records: pd.DataFrame, persons: pd.DataFrame, issues: pd.Data
     Parameters
     ----------
     records, persons : DataFrame
-        The tables of those names.
+        The tables `records` and `persons`.
     issues : DataFrame, optional
-        The table of that name: without it a volet that was not understood looks like one that was not stated.
+        The table `issues`: without it a volet that was not understood looks like one that was not stated.
 
     Returns
     -------
@@ -301,17 +315,26 @@ def services_given(records: pd.DataFrame, persons: pd.DataFrame, issues: pd.Data
     counts &= records["service_date_latest"].notna()
     rows = records.loc[counts, [*_OF_SERVICE, *_KEYS]]
     rows = rows.assign(stream=_streams(rows, issues))
-    told = records[["record_id", "arrival_date_earliest"]].merge(persons[["record_id", "person_id"]], on="record_id")
-    first_told = told.groupby("person_id")["arrival_date_earliest"].min()
-    found = rows.merge(persons[list(WHOSE)], on="record_id")
-    arrival = found["arrival_date_earliest"].fillna(found["person_id"].map(first_told).astype("datetime64[ns]"))
-    fault = np.where(found["service_date_latest"] < arrival, BEFORE_ARRIVAL, None)  # type: ignore[call-overload]
-    return pd.DataFrame({
-        "record_id": found["record_id"], "person_id": found["person_id"], "household_id": found["household_id"],
-        "metropole": found["organisation_zone"].eq(METROPOLE), "service": found["service"], "stream": found["stream"],
-        "earliest": found["service_date_earliest"].fillna(found["service_date_latest"]),
-        "latest": found["service_date_latest"], "fault": pd.Series(fault, index=found.index, dtype="object"),
-    })  # fmt: skip
+    arrivals = records[["record_id", "arrival_date_earliest"]].merge(
+        persons[["record_id", "person_id"]], on="record_id"
+    )
+    first_told = arrivals.groupby("person_id")["arrival_date_earliest"].min()
+    services = rows.merge(persons[list(WHOSE)], on="record_id")
+    arrival = services["arrival_date_earliest"].fillna(services["person_id"].map(first_told).astype("datetime64[ns]"))
+    fault = np.where(services["service_date_latest"] < arrival, BEFORE_ARRIVAL, None)  # type: ignore[call-overload]
+    return pd.DataFrame(
+        {
+            "record_id": services["record_id"],
+            "person_id": services["person_id"],
+            "household_id": services["household_id"],
+            "metropole": services["organisation_zone"].eq(METROPOLE),
+            "service": services["service"],
+            "stream": services["stream"],
+            "earliest": services["service_date_earliest"].fillna(services["service_date_latest"]),
+            "latest": services["service_date_latest"],
+            "fault": pd.Series(fault, index=services.index, dtype="object"),
+        }
+    )
 
 
 def _streams(rows: pd.DataFrame, issues: pd.DataFrame | None) -> pd.Series:
@@ -328,14 +351,14 @@ def _streams(rows: pd.DataFrame, issues: pd.DataFrame | None) -> pd.Series:
             named.append(f"{programme or UNKNOWN}/{meaning}")
         else:
             named.append(UNKNOWN_STREAM)
-    found = rows[keys].astype("object").merge(distinct.assign(named=named), on=keys, how="left")["named"]
-    found = found.astype("object").set_axis(rows.index)
+    named_streams = rows[keys].astype("object").merge(distinct.assign(named=named), on=keys, how="left")["named"]
+    named_streams = named_streams.astype("object").set_axis(rows.index)
     if issues is not None and len(issues):
-        told = issues.loc[issues["reason"].eq(UNKNOWN_STREAM), _KEYS]
-        some = rows.loc[rows["file"].isin(told["file"]), _KEYS]
-        odd = pd.MultiIndex.from_frame(some).isin(pd.MultiIndex.from_frame(told))
-        found.loc[some.index[odd]] = UNKNOWN_STREAM
-    return found
+        unknown_streams = issues.loc[issues["reason"].eq(UNKNOWN_STREAM), _KEYS]
+        candidates = rows.loc[rows["file"].isin(unknown_streams["file"]), _KEYS]
+        odd = pd.MultiIndex.from_frame(candidates).isin(pd.MultiIndex.from_frame(unknown_streams))
+        named_streams.loc[candidates.index[odd]] = UNKNOWN_STREAM
+    return named_streams
 
 
 def dated_rows(records: pd.DataFrame, persons: pd.DataFrame, *more: str) -> pd.DataFrame:
@@ -350,19 +373,21 @@ def dated_rows(records: pd.DataFrame, persons: pd.DataFrame, *more: str) -> pd.D
         records[f"destination_{of}"].where(settles, records[f"residence_{of}"]) for of in ("region", "zone")
     )
     rows = records[["record_id", *more]].assign(
-        metropole=records["organisation_zone"].eq(METROPOLE), region=first_known(region, UNKNOWN), zone=zone,
+        metropole=records["organisation_zone"].eq(METROPOLE),
+        region=first_known(region, UNKNOWN),
+        zone=zone,
         earliest=records["follow_up_date_earliest"].fillna(records["service_date_earliest"]),
         latest=records["follow_up_date_latest"].fillna(records["service_date_latest"]),
-    )  # fmt: skip
+    )
     rows = rows[~records["follow_up_status"].eq(NOT_REACHED) & ~is_departure(records)]
     rows = rows[rows["latest"].notna()]
     return rows.merge(persons[["record_id", "person_id"]], on="record_id")
 
 
-def beside_stays(rows: pd.DataFrame, found: HouseholdStays) -> pd.DataFrame:
-    """The rows of members beside each stay of their household: `stay`, its dates, household_id, region_of_stay."""
-    pairs = rows.drop(columns="household_id", errors="ignore").merge(found.members, on="person_id")
-    of = found.stays[["household_id", "region", "begins_earliest", "begins", "ended_by"]]
+def beside_stays(rows: pd.DataFrame, stays_of_households: HouseholdStays) -> pd.DataFrame:
+    """The rows of members joined to each stay of their household: `stay`, its dates, household_id, region_of_stay."""
+    pairs = rows.drop(columns="household_id", errors="ignore").merge(stays_of_households.members, on="person_id")
+    of = stays_of_households.stays[["household_id", "region", "begins_earliest", "begins", "ended_by"]]
     of = of.rename(columns={"region": "region_of_stay"}).iloc[pairs["stay"].to_numpy(dtype=np.int64)]
     return pairs.join(of.set_axis(pairs.index))
 
@@ -372,18 +397,18 @@ def beside_stays(rows: pd.DataFrame, found: HouseholdStays) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Served:
-    """`found`: what `household_stays` returned; `given`: what `services_given` returned, of the same tables."""
+    """The results of `household_stays` and of `services_given` on the same tables."""
 
-    found: HouseholdStays
-    given: pd.DataFrame
+    household_stays: HouseholdStays
+    services: pd.DataFrame
 
 
-def served(
+def service_events(
     cohort: pd.DataFrame,
     records: pd.DataFrame,
     persons: pd.DataFrame,
     study: Study,
     issues: pd.DataFrame | None = None,
 ) -> Served:
-    """Both, from the tables of those names; `issues` as in `services_given`."""
+    """Household stays and services from the tables; `issues` as in `services_given`."""
     return Served(household_stays(cohort, records, persons, study), services_given(records, persons, issues))

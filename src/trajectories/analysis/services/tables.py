@@ -12,7 +12,7 @@ from ...study import Study
 from ...tables import WHOSE
 from .expected import observed_expected, transfers_expected
 from .gaps import follow_up_coverage, needs_without_service, reasons_and_services
-from .service_events import ANY_SERVICE, served
+from .service_events import ANY_SERVICE, service_events
 from .transfer import process_funnel, transfer
 from .use import delay_to_first, number_of_services, reach
 
@@ -54,9 +54,10 @@ def describing_tables(
     Parameters
     ----------
     cohort, contacts, records, persons : DataFrame
-        The tables of those names; of the largest, the columns of SERVICES_READ are enough.
+        The tables `cohort`, `contacts`, `records` and `persons`; of the largest, the columns of SERVICES_READ
+        are enough.
     issues : DataFrame, optional
-        The table of that name: tells a volet that was not understood from one that was not stated.
+        The table `issues`: tells a volet that was not understood from one that was not stated.
     study : Study
         Its pathway, schedule, support, disclosure.households and groups are used.
     groups : iterable of str, optional
@@ -81,29 +82,30 @@ def describing_tables(
     (9, ['job', 'housing'])
     """
     places = reported_groups(study) if groups is None else tuple(groups)
-    both = (*places, *_levels(cohort, CATEGORY), *_levels(cohort, PERIOD)) if groups is None else places
+    wider_groups = (*places, *_levels(cohort, CATEGORY), *_levels(cohort, PERIOD)) if groups is None else places
     tables = (cohort, records, persons)
-    asked: dict[str, Any] = {"study": study, "ready": served(*tables, study, issues)}
+    options: dict[str, Any] = {"study": study, "ready": service_events(*tables, study, issues)}
     expected = [
-        observed_expected(*tables, by=by, service=service, months=months, **asked)
-        for by in ("region", CATEGORY) for service, months in EXPECTED
-    ]  # fmt: skip
-    expected += [transfers_expected(*tables, by=by, **asked) for by in ("region", CATEGORY)]
-    filled = [table for table in expected if len(table)]
+        observed_expected(*tables, by=by, service=service, months=months, **options)
+        for by in ("region", CATEGORY)
+        for service, months in EXPECTED
+    ]
+    expected += [transfers_expected(*tables, by=by, **options) for by in ("region", CATEGORY)]
+    non_empty = [table for table in expected if len(table)]
     return {
-        "service_reach": reach(*tables, groups=both, **asked),
-        "service_delay": delay_to_first(*tables, groups=places, **asked),
-        "service_number": number_of_services(*tables, groups=both, **asked),
-        "service_transfer": transfer(*tables, groups=places, **asked),
-        "service_funnel": process_funnel(*tables, groups=places, **asked),
-        "service_needs": needs_without_service(*tables, groups=both, **asked),
-        "service_reasons": reasons_and_services(*tables, groups=both, **asked),
+        "service_reach": reach(*tables, groups=wider_groups, **options),
+        "service_delay": delay_to_first(*tables, groups=places, **options),
+        "service_number": number_of_services(*tables, groups=wider_groups, **options),
+        "service_transfer": transfer(*tables, groups=places, **options),
+        "service_funnel": process_funnel(*tables, groups=places, **options),
+        "service_needs": needs_without_service(*tables, groups=wider_groups, **options),
+        "service_reasons": reasons_and_services(*tables, groups=wider_groups, **options),
         "service_follow_up": follow_up_coverage(cohort, contacts, records, persons, study=study, groups=places),
-        "service_expected": pd.concat(filled, ignore_index=True) if filled else expected[0],
+        "service_expected": pd.concat(non_empty, ignore_index=True) if non_empty else expected[0],
     }
 
 
 def _levels(cohort: pd.DataFrame, column: str) -> list[str]:
     """The groups of a column, as `groups.members` names them."""
-    known = cohort.loc[cohort["excluded"].isna(), column].dropna().astype(str)
-    return [f"{column}={name}" for name in sorted(known.unique())]
+    values = cohort.loc[cohort["excluded"].isna(), column].dropna().astype(str)
+    return [f"{column}={name}" for name in sorted(values.unique())]

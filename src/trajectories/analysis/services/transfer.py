@@ -17,7 +17,16 @@ import pandas as pd
 from ...months import add_months
 from ...study import Study
 from ...tables import METROPOLE, OUTSIDE_QUEBEC, PROVINCE, REGION, UNKNOWN
-from .service_events import HouseholdStays, Served, beside_stays, dated_rows, fewest, finished, served, with_shares
+from .service_events import (
+    HouseholdStays,
+    Served,
+    beside_stays,
+    dated_rows,
+    fewest,
+    finished,
+    service_events,
+    with_shares,
+)
 from .use import first_stays, incidence_on, number_in
 
 HORIZON_DAYS = (30, 90)
@@ -26,9 +35,15 @@ TRANSFER, NEVER, FUNNEL = "transfer", "transfer_never", "process_funnel"
 # Whose establishment an organisation of the metropole told of too: known whether or not anybody arrived (main).
 TOLD, EVERYONE = METHODS = ("told_in_metropole", "all_known")
 MET, PREPARED, SETTLED, ARRIVED, THERE, LEFT, LOST, TOO_RECENT = STEPS = (
-    "met_in_metropole", "prepared", "settled", "met_in_region", "there_at_12_months", "left_by_12_months",
-    "lost_by_12_months", "settled_too_recently",
-)  # fmt: skip
+    "met_in_metropole",
+    "prepared",
+    "settled",
+    "met_in_region",
+    "there_at_12_months",
+    "left_by_12_months",
+    "lost_by_12_months",
+    "settled_too_recently",
+)
 AFTER_MONTHS = 12
 NOT_BY_REGION = "region_not_known_yet"
 
@@ -79,21 +94,21 @@ def transfer(
     >>> told[["measure", "horizon", "estimate"]].values.tolist()
     [['transfer', 30.0, 0.5], ['transfer', 90.0, 0.5], ['transfer_never', nan, 0.5]]
     """
-    ready = ready or served(cohort, records, persons, study)
-    found = ready.found
-    stays = found.stays
-    sent, told = prepared_in_metropole(ready, records, persons)
-    time, cause = days_to_contact(found, first_contact(found, records, persons))
-    observed_days = (found.cutoff - stays["begins"]).dt.days.to_numpy(dtype=float)
+    ready = ready or service_events(cohort, records, persons, study)
+    stays_of_households = ready.household_stays
+    stays = stays_of_households.stays
+    sent, reported = prepared_in_metropole(ready, records, persons)
+    time, cause = days_to_contact(stays_of_households, first_contact(stays_of_households, records, persons))
+    observed_days = (stays_of_households.cutoff - stays["begins"]).dt.days.to_numpy(dtype=float)
     settled_early = observed_days >= max(HORIZON_DAYS)
     days, least = np.array(HORIZON_DAYS, dtype=float), fewest(study)
     periods = stays["period"].fillna(UNKNOWN).astype(str).to_numpy()
     precise = stays["precise"].to_numpy()
     frames = []
-    for group, chosen in first_stays(found, study, groups).items():
+    for group, chosen in first_stays(stays_of_households, study, groups).items():
         for period in (ALL_PERIODS, *sorted(set(periods[chosen]))):
-            for method, known in ((TOLD, told), (EVERYONE, True)):
-                at = chosen & sent & known & ((periods == period) | (period == ALL_PERIODS))
+            for method, counted in ((TOLD, reported), (EVERYONE, True)):
+                at = chosen & sent & counted & ((periods == period) | (period == ALL_PERIODS))
                 shape = {"group": group, "period": period, "method": method, "left_out": int((at & ~precise).sum())}
                 at = at & precise
                 t, c = time[at], cause[at]
@@ -103,49 +118,54 @@ def transfer(
                 early = at & settled_early
                 never = int((early & (cause == 0)).sum())
                 n = dict.fromkeys(("n_start", "n_at_risk", "n_followed"), int(early.sum()))
-                one = pd.DataFrame({"households": [never], **n, "left_first": int((early & (cause == 2)).sum())})
-                frames.append(with_shares(one, "households").assign(measure=NEVER, **shape))
+                other_outcomes = pd.DataFrame(
+                    {"households": [never], **n, "left_first": int((early & (cause == 2)).sum())}
+                )
+                frames.append(with_shares(other_outcomes, "households").assign(measure=NEVER, **shape))
     return finished(frames, ("period",), ("n_followed", "households", "left_first", "left_out"), least=least)
 
 
 def prepared_in_metropole(ready: Served, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Stays whose last service before was given in the metropole; those that its organisations told of, too."""
-    found, given = ready.found, ready.given
-    before = beside_stays(given[given["fault"].isna()], found)
+    stays_of_households, services = ready.household_stays, ready.services
+    before = beside_stays(services[services["fault"].isna()], stays_of_households)
     # what the region gives on the day of the establishment is the arrival, not what came before it
     limit = before["begins"].where(before["metropole"], before["begins_earliest"] - pd.Timedelta(days=1))
     before = before[before["latest"] <= limit]
     # of two on the last day, one in the metropole is enough
     last = before.sort_values(["latest", "metropole"], kind="stable").groupby("stay")["metropole"].last()
     rows = records[records["establishment_date_latest"].notna()]
-    told = beside_stays(dated_rows(rows, persons, "establishment_date_latest"), found)
-    told = told[told["metropole"] & (told["region"].eq(UNKNOWN) | told["region"].eq(told["region_of_stay"]))]
-    near = (told["establishment_date_latest"] - told["begins"]).abs() <= pd.Timedelta(days=31)
-    index = found.stays.index
+    settlings = beside_stays(dated_rows(rows, persons, "establishment_date_latest"), stays_of_households)
+    settlings = settlings[
+        settlings["metropole"] & (settlings["region"].eq(UNKNOWN) | settlings["region"].eq(settlings["region_of_stay"]))
+    ]
+    near = (settlings["establishment_date_latest"] - settlings["begins"]).abs() <= pd.Timedelta(days=31)
+    index = stays_of_households.stays.index
     return (
-        last.reindex(index, fill_value=False).to_numpy(dtype=bool), index.isin(told.loc[near, "stay"]),
-    )  # fmt: skip
+        last.reindex(index, fill_value=False).to_numpy(dtype=bool),
+        index.isin(settlings.loc[near, "stay"]),
+    )
 
 
-def first_contact(found: HouseholdStays, records: pd.DataFrame, persons: pd.DataFrame) -> pd.Series:
+def first_contact(stays_of_households: HouseholdStays, records: pd.DataFrame, persons: pd.DataFrame) -> pd.Series:
     """The latest day of the first row in which an organisation of the regions met a member of each stay."""
     rows = dated_rows(records, persons, "organisation_zone")
-    rows = beside_stays(rows[rows["organisation_zone"].eq(REGION)], found)
+    rows = beside_stays(rows[rows["organisation_zone"].eq(REGION)], stays_of_households)
     # an old address in the metropole may be what the row has: that is no other region
-    other = ~rows["region"].eq(UNKNOWN) & ~rows["region"].eq(rows["region_of_stay"])
-    elsewhere = (other & rows["zone"].eq(REGION)) | rows["zone"].eq(OUTSIDE_QUEBEC)
+    other_region = ~rows["region"].eq(UNKNOWN) & ~rows["region"].eq(rows["region_of_stay"])
+    elsewhere = (other_region & rows["zone"].eq(REGION)) | rows["zone"].eq(OUTSIDE_QUEBEC)
     rows = rows[~elsewhere & ~(rows["earliest"] > rows["ended_by"])]
-    return rows.groupby("stay")["latest"].min().reindex(found.stays.index).astype("datetime64[ns]")
+    return rows.groupby("stay")["latest"].min().reindex(stays_of_households.stays.index).astype("datetime64[ns]")
 
 
-def days_to_contact(found: HouseholdStays, contact: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def days_to_contact(stays_of_households: HouseholdStays, contact: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Days to the contact (1), the departure (2), or the death or cut-off (0), whichever comes first."""
-    stays = found.stays
-    left = stays["ended"].where(~stays["died"])
-    until = stays["ended"].where(stays["died"]).fillna(found.cutoff)
-    met = contact.notna() & ~(contact > until) & ~(contact > left)
-    gone = ~met & left.notna() & ~(left > until)
-    day = contact.where(met, left.where(gone, until))
+    stays = stays_of_households.stays
+    departed = stays["ended"].where(~stays["died"])
+    until = stays["ended"].where(stays["died"]).fillna(stays_of_households.cutoff)
+    met = contact.notna() & ~(contact > until) & ~(contact > departed)
+    gone = ~met & departed.notna() & ~(departed > until)
+    day = contact.where(met, departed.where(gone, until))
     days = np.maximum((day - stays["begins"]).dt.days.to_numpy(dtype=float), 0.0)
     return days, np.select([met, gone], [1, 2], 0)
 
@@ -200,35 +220,45 @@ def process_funnel(
     >>> table["households"].tolist()
     [2, 2, 2, 1, 0, 0, 2, 0]
     """
-    ready = ready or served(cohort, records, persons, study)
-    found = ready.found
+    ready = ready or service_events(cohort, records, persons, study)
+    stays_of_households = ready.household_stays
     met, prepared = _met(ready, records, persons)
-    stays = found.stays.assign(_met=found.stays["household_id"].isin(met["household_id"]))
+    stays = stays_of_households.stays.assign(_met=stays_of_households.stays["household_id"].isin(met["household_id"]))
     anniversary = pd.Series(add_months(stays["begins"], AFTER_MONTHS).astype("datetime64[ns]"), index=stays.index)
-    left = stays["ended"].notna() & ~stays["died"] & (stays["ended"] <= anniversary)
-    there = ~left & (stays["confirmed"] >= anniversary)
-    recent = ~left & ~there & (found.cutoff < anniversary)
+    departed = stays["ended"].notna() & ~stays["died"] & (stays["ended"] <= anniversary)
+    present = ~departed & (stays["confirmed"] >= anniversary)
+    recent = ~departed & ~present & (stays_of_households.cutoff < anniversary)
     flags = {
-        SETTLED: stays["_met"], ARRIVED: first_contact(found, records, persons).notna(), THERE: there, LEFT: left,
-        LOST: ~(left | there | recent), TOO_RECENT: recent,
-    }  # fmt: skip
+        SETTLED: stays["_met"],
+        ARRIVED: first_contact(stays_of_households, records, persons).notna(),
+        THERE: present,
+        LEFT: departed,
+        LOST: ~(departed | present | recent),
+        TOO_RECENT: recent,
+    }
     first = {
         MET: (met["household_id"].nunique(), met["person_id"].nunique()),
         PREPARED: (prepared["household_id"].nunique(), prepared["person_id"].nunique()),
     }
     frames = []
-    for group, chosen in first_stays(found, study, groups).items():
+    for group, chosen in first_stays(stays_of_households, study, groups).items():
         base = chosen & stays["_met"].to_numpy()
         counts = first if group == PROVINCE else dict.fromkeys(first, (np.nan, np.nan))
-        steps = {step: base & flag.to_numpy() for step, flag in flags.items()}
-        counts = {**counts, **{s: (rows.sum(), stays.loc[rows, "members"].sum()) for s, rows in steps.items()}}
+        stages = {step: base & flag.to_numpy() for step, flag in flags.items()}
+        counts = {**counts, **{s: (rows.sum(), stays.loc[rows, "members"].sum()) for s, rows in stages.items()}}
         n = {SETTLED: counts[MET][0], MET: counts[MET][0], PREPARED: counts[MET][0]}
-        frame = pd.DataFrame({
-            "step": STEPS, "base": [MET, MET, MET, *[SETTLED] * 5], "group": group,
-            "horizon": [np.nan] * 4 + [float(AFTER_MONTHS)] * 4, "method": ["crude"] * 4 + ["by_month_12"] * 4,
-            "households": [float(counts[s][0]) for s in STEPS], "persons": [float(counts[s][1]) for s in STEPS],
-            "n_start": [float(n.get(s, base.sum())) for s in STEPS],
-        })  # fmt: skip
+        frame = pd.DataFrame(
+            {
+                "step": STEPS,
+                "base": [MET, MET, MET, *[SETTLED] * 5],
+                "group": group,
+                "horizon": [np.nan] * 4 + [float(AFTER_MONTHS)] * 4,
+                "method": ["crude"] * 4 + ["by_month_12"] * 4,
+                "households": [float(counts[s][0]) for s in STEPS],
+                "persons": [float(counts[s][1]) for s in STEPS],
+                "n_start": [float(n.get(s, base.sum())) for s in STEPS],
+            }
+        )
         frame = with_shares(frame.assign(n_at_risk=frame["n_start"]), "households")
         unknown = frame["n_start"].isna()
         frames.append(frame.assign(measure=FUNNEL, note=np.where(unknown, NOT_BY_REGION, None)))  # type: ignore[call-overload]
@@ -237,12 +267,12 @@ def process_funnel(
 
 def _met(ready: Served, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Persons met in the metropole before their household settled, and those of them who were prepared (ids)."""
-    found, given = ready.found, ready.given
-    begun = found.stays.groupby("household_id")["begins"].min()
-    who = ["household_id", "person_id"]
-    there = records["organisation_zone"].eq(METROPOLE)
-    zone = records.loc[there, ["record_id", "residence_zone"]].set_index("record_id")["residence_zone"]
-    met = given[given["metropole"] & given["fault"].isna()]
+    stays_of_households, services = ready.household_stays, ready.services
+    begun = stays_of_households.stays.groupby("household_id")["begins"].min()
+    keys = ["household_id", "person_id"]
+    in_metropole = records["organisation_zone"].eq(METROPOLE)
+    zone = records.loc[in_metropole, ["record_id", "residence_zone"]].set_index("record_id")["residence_zone"]
+    met = services[services["metropole"] & services["fault"].isna()]
     met = met[~met["record_id"].map(zone).isin([REGION, OUTSIDE_QUEBEC])]
     met = met[~(met["latest"] > met["household_id"].map(begun).astype("datetime64[ns]"))]
     rows = dated_rows(records, persons, "service", "destination_zone", "departure_date_latest")
@@ -251,4 +281,4 @@ def _met(ready: Served, records: pd.DataFrame, persons: pd.DataFrame) -> tuple[p
     rows = rows[~(rows["latest"] > rows["household_id"].map(begun).astype("datetime64[ns]"))]
     signs = rows["service"].eq("exploratory_visit") | rows["destination_zone"].eq(REGION)
     signs |= rows["departure_date_latest"].notna()
-    return met[who].drop_duplicates(), rows.loc[signs, who].drop_duplicates()
+    return met[keys].drop_duplicates(), rows.loc[signs, keys].drop_duplicates()

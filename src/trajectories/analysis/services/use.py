@@ -32,7 +32,7 @@ from .service_events import (
     beside_stays,
     fewest,
     finished,
-    served,
+    service_events,
     share_limits,
     with_shares,
 )
@@ -62,7 +62,7 @@ def reach(
     Parameters
     ----------
     cohort, records, persons : DataFrame
-        The tables of those names.
+        The tables `cohort`, `records` and `persons`.
     study : Study
         Its pathway, groups, support and disclosure.households are used.
     groups : iterable of str, optional
@@ -70,7 +70,7 @@ def reach(
     issues : DataFrame, optional
         As in `services_given`.
     ready : Served, optional
-        What `served` returned of these tables, where several functions are called on them.
+        What `service_events` returned of these tables, where several functions are called on them.
 
     Returns
     -------
@@ -108,26 +108,26 @@ def reach(
     >>> received["note"].tolist()
     ['too_few_households', None, None]
     """
-    ready = ready or served(cohort, records, persons, study, issues)
-    found, given = ready.found, ready.given
-    rows = _in_windows(beside_stays(given, found))
-    seen = observed(found, records)
+    ready = ready or service_events(cohort, records, persons, study, issues)
+    stays_of_households, services = ready.household_stays, ready.services
+    rows = _in_windows(beside_stays(services, stays_of_households))
+    is_observed = observed(stays_of_households, records)
     frames = []
-    for group, chosen in first_stays(found, study, groups).items():
+    for group, chosen in first_stays(stays_of_households, study, groups).items():
         for when in WINDOWS:
-            in_it = chosen & seen[when].to_numpy()
+            in_it = chosen & is_observed[when].to_numpy()
             frames.append(_reached(rows, in_it, when).assign(group=group, when=when))
         frames.append(_not_believed(rows, chosen).assign(group=group))
     horizon = {AFTER: float(AFTER_MONTHS)}
     frames = [f.assign(horizon=f["when"].map(horizon), measure=REACH, method="whole_window") for f in frames]
     return finished(
         frames, ("service", "stream", "when"), ("households", "persons", "undetermined"), least=fewest(study)
-    )  # fmt: skip
+    )
 
 
-def observed(found: HouseholdStays, records: pd.DataFrame) -> pd.DataFrame:
+def observed(stays_of_households: HouseholdStays, records: pd.DataFrame) -> pd.DataFrame:
     """Which stays are observed over each window (columns `before`, `around`, `after`), as `reach` says."""
-    stays = found.stays
+    stays = stays_of_households.stays
     day = pd.Timedelta(days=1)
     opens = stays["begins_earliest"] - (AROUND_DAYS + 1) * day
     closes = stays["begins"] + AROUND_DAYS * day
@@ -139,15 +139,20 @@ def observed(found: HouseholdStays, records: pd.DataFrame) -> pd.DataFrame:
         death = stays["died"] & (stays["ended"] <= end)
         return (stays["until"] >= end) & ~(stays["ended_by"] < start) & ~death
 
-    return pd.DataFrame({
-        BEFORE: (opens >= begun) & arrived, AROUND: followed(stays["begins"], closes),
-        AFTER: followed(closes + day, anniversary),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            BEFORE: (opens >= begun) & arrived,
+            AROUND: followed(stays["begins"], closes),
+            AFTER: followed(closes + day, anniversary),
+        }
+    )
 
 
-def first_stays(found: HouseholdStays, study: Study, groups: Iterable[str] | None) -> dict[str, np.ndarray]:
+def first_stays(
+    stays_of_households: HouseholdStays, study: Study, groups: Iterable[str] | None
+) -> dict[str, np.ndarray]:
     """Which stays are of each group: of each household the first there."""
-    stays = found.stays
+    stays = stays_of_households.stays
     chosen = members(stays, study, None if groups is None else tuple(groups))
     household = stays["household_id"].to_numpy()
     for group, rows in chosen.items():
@@ -164,18 +169,26 @@ def _in_windows(rows: pd.DataFrame) -> pd.DataFrame:
     high = (rows["latest"] - rows["begins_earliest"]).dt.days
     year = pd.Series(add_months(rows["begins"], AFTER_MONTHS).astype("datetime64[ns]"), index=rows.index)
     # after an exit it is of no stay here
-    here, maybe = rows["latest"] <= rows["ended_by"].fillna(year), rows["earliest"] <= rows["ended_by"].fillna(year)
+    in_stay, perhaps_in_stay = (
+        rows["latest"] <= rows["ended_by"].fillna(year),
+        rows["earliest"] <= rows["ended_by"].fillna(year),
+    )
     d = AROUND_DAYS
     surely = {
-        BEFORE: high < -d, AROUND: (low >= -d) & (high <= d) & here,
-        AFTER: (low > d) & (rows["latest"] <= year) & here,
-    }  # fmt: skip
+        BEFORE: high < -d,
+        AROUND: (low >= -d) & (high <= d) & in_stay,
+        AFTER: (low > d) & (rows["latest"] <= year) & in_stay,
+    }
     perhaps = {
-        BEFORE: low < -d, AROUND: (low <= d) & (high >= -d) & maybe,
-        AFTER: (high > d) & (rows["earliest"] <= year) & maybe,
-    }  # fmt: skip
-    flags = {f"{kind}_{when}": flag for kind, some in (("surely", surely), ("perhaps", perhaps))
-             for when, flag in some.items()}  # fmt: skip
+        BEFORE: low < -d,
+        AROUND: (low <= d) & (high >= -d) & perhaps_in_stay,
+        AFTER: (high > d) & (rows["earliest"] <= year) & perhaps_in_stay,
+    }
+    flags = {
+        f"{kind}_{when}": flag
+        for kind, some in (("surely", surely), ("perhaps", perhaps))
+        for when, flag in some.items()
+    }
     return rows.assign(**flags)
 
 
@@ -191,7 +204,7 @@ def _reached(rows: pd.DataFrame, in_it: np.ndarray, when: str) -> pd.DataFrame:
     always = pd.MultiIndex.from_product([[ANY_SERVICE, *SERVICES], [ALL_STREAMS]], names=keys)
     index = always.append(counted.index.union(either.index).difference(always))
     table = counted.reindex(index, fill_value=0)
-    # what is surely in a window may be in it
+    # services surely in a window are also possibly in it
     table["undetermined"] = either.reindex(index, fill_value=0) - table["households"]
     n = int(in_it.sum())
     table = with_shares(table.reset_index().assign(n_start=n, n_at_risk=n), "households")
@@ -200,8 +213,8 @@ def _reached(rows: pd.DataFrame, in_it: np.ndarray, when: str) -> pd.DataFrame:
 
 def _by_stream(rows: pd.DataFrame) -> pd.DataFrame:
     """Each service once for its stream, once for all streams, and both for any service."""
-    both = pd.concat([rows, rows.assign(stream=ALL_STREAMS)])
-    return pd.concat([both, both.assign(service=ANY_SERVICE)], ignore_index=True)
+    with_all_streams = pd.concat([rows, rows.assign(stream=ALL_STREAMS)])
+    return pd.concat([with_all_streams, with_all_streams.assign(service=ANY_SERVICE)], ignore_index=True)
 
 
 def _not_believed(rows: pd.DataFrame, chosen: np.ndarray) -> pd.DataFrame:
@@ -257,11 +270,11 @@ def delay_to_first(
     >>> table.query("service == 'any'")[["horizon", "estimate", "served"]].head(2).values.tolist()
     [[1.0, 0.5, 1], [2.0, 0.5, 1]]
     """
-    ready = ready or served(cohort, records, persons, study, issues)
-    found, given = ready.found, ready.given
-    stays = found.stays
-    settled = settled_long_enough(found, cohort)
-    rows = beside_stays(given[given["fault"].isna() & ~given["metropole"]], found)
+    ready = ready or service_events(cohort, records, persons, study, issues)
+    stays_of_households, services = ready.household_stays, ready.services
+    stays = stays_of_households.stays
+    settled = settled_long_enough(stays_of_households, cohort)
+    rows = beside_stays(services[services["fault"].isna() & ~services["metropole"]], stays_of_households)
     rows = rows[(rows["latest"] >= rows["begins_earliest"]) & ~(rows["earliest"] > rows["ended_by"])]
     rows = pd.concat([rows, rows.assign(service=ANY_SERVICE)])
     first = rows.groupby(["stay", "service"])["latest"].min().unstack()
@@ -270,7 +283,7 @@ def delay_to_first(
     followed = floor_month(np.nan_to_num(months_between(stays["begins"], stays["until"])))
     months = np.arange(DELAY_MONTHS + 1)
     least, frames = fewest(study), []
-    for group, chosen in first_stays(found, study, groups).items():
+    for group, chosen in first_stays(stays_of_households, study, groups).items():
         at = chosen & settled
         for name, (time, cause) in times.items():
             curve = incidence_on(time[at], cause[at], followed[at], months, least).iloc[1:]
@@ -279,23 +292,23 @@ def delay_to_first(
     return finished(frames, ("service",), ("n_followed", "served", "left_first"), least=least)
 
 
-def settled_long_enough(found: HouseholdStays, cohort: pd.DataFrame) -> np.ndarray:
+def settled_long_enough(stays_of_households: HouseholdStays, cohort: pd.DataFrame) -> np.ndarray:
     """Stays that began so long before the cut-off that 95 % of such stays are noted by then."""
     entry = cohort["entry"].dropna().to_numpy(dtype=float)
     lag = float(ceil_month(np.quantile(entry, NOTED))) if len(entry) else 0.0
-    return months_between(found.stays["begins"], found.cutoff.to_datetime64()) >= lag
+    return months_between(stays_of_households.stays["begins"], stays_of_households.cutoff.to_datetime64()) >= lag
 
 
 def times_to(stays: pd.DataFrame, first: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Whole months to the first service, exit or end of what is told, whichever comes first; cause 1, 2 or 0."""
-    left = stays["ended"].where(~stays["died"])
+    departed = stays["ended"].where(~stays["died"])
     until = stays["until"].where(~(stays["died"] & (stays["ended"] < stays["until"])), stays["ended"])
-    # what is told on the last day is told; who left by then left
-    served = first.notna() & ~(first > until) & ~(first > left)
-    gone = ~served & left.notna() & ~(left > until)
-    day = first.where(served, left.where(gone, until))
+    # a service on the last day counts; an exit by then is an exit
+    received = first.notna() & ~(first > until) & ~(first > departed)
+    gone = ~received & departed.notna() & ~(departed > until)
+    day = first.where(received, departed.where(gone, until))
     month = np.maximum(months_between(stays["begins"], day), 0.0)
-    cause = np.select([served, gone], [1, 2], 0)
+    cause = np.select([received, gone], [1, 2], 0)
     return np.where(cause > 0, np.maximum(ceil_month(month), 1), floor_month(month)), cause
 
 
@@ -306,8 +319,8 @@ def incidence_on(time: np.ndarray, cause: np.ndarray, followed: np.ndarray, at: 
     `followed`: for how long each household would have been followed had nothing happened. Where nearly all are served
     few are left at risk, and the share is well known all the same: so it is those followed that a number needs.
     """
-    known = np.isfinite(time)
-    time, cause, followed = time[known], cause[known], followed[known]
+    finite = np.isfinite(time)
+    time, cause, followed = time[finite], cause[finite], followed[finite]
     n = np.array([(time >= t).sum() for t in at])
     long_enough = np.array([(followed >= t).sum() for t in at])
     if (cause == 1).any():
@@ -369,29 +382,38 @@ def number_of_services(
     >>> table.query("service == 'any'")[["number", "estimate"]].values.tolist()
     [['mean', 1.5], ['0', 0.0], ['1', 0.5], ['2_3', 0.5], ['4_plus', 0.0]]
     """
-    ready = ready or served(cohort, records, persons, study, issues)
-    found, given = ready.found, ready.given
-    rows = _in_windows(beside_stays(given[given["fault"].isna()], found))
+    ready = ready or service_events(cohort, records, persons, study, issues)
+    stays_of_households, services = ready.household_stays, ready.services
+    rows = _in_windows(beside_stays(services[services["fault"].isna()], stays_of_households))
     rows = rows[rows[f"surely_{AFTER}"]].drop_duplicates(["stay", "service", "earliest", "latest"])
     numbers = rows.groupby(["stay", "service"]).size().unstack(fill_value=0)
-    numbers = numbers.reindex(index=found.stays.index, columns=list(SERVICES), fill_value=0)
+    numbers = numbers.reindex(index=stays_of_households.stays.index, columns=list(SERVICES), fill_value=0)
     numbers.insert(0, ANY_SERVICE, numbers.sum(axis=1))
-    seen = observed(found, records)[AFTER].to_numpy()
+    is_observed = observed(stays_of_households, records)[AFTER].to_numpy()
     frames = []
-    for group, chosen in first_stays(found, study, groups).items():
-        own = numbers[chosen & seen].to_numpy(dtype=float)
-        n = len(own)
+    for group, chosen in first_stays(stays_of_households, study, groups).items():
+        numbers_of_group = numbers[chosen & is_observed].to_numpy(dtype=float)
+        n = len(numbers_of_group)
         shape = {"group": group, "n_start": n, "n_at_risk": n}
         if n > 1:
-            mean, se = own.mean(axis=0), own.std(axis=0, ddof=1) / np.sqrt(n)
+            mean, se = numbers_of_group.mean(axis=0), numbers_of_group.std(axis=0, ddof=1) / np.sqrt(n)
         else:
-            mean, se = np.full((2, own.shape[1]), np.nan)
+            mean, se = np.full((2, numbers_of_group.shape[1]), np.nan)
         limits = {"lower": np.maximum(mean - NORMAL_975 * se, 0.0), "upper": mean + NORMAL_975 * se}
-        frames.append(pd.DataFrame({
-            "service": numbers.columns, "number": "mean", "estimate": mean, "se": se, **limits,
-            "households": (own > 0).sum(axis=0), **shape,
-        }))  # fmt: skip
-        codes = np.searchsorted([1, 2, 4], own[:, 0], side="right")
+        frames.append(
+            pd.DataFrame(
+                {
+                    "service": numbers.columns,
+                    "number": "mean",
+                    "estimate": mean,
+                    "se": se,
+                    **limits,
+                    "households": (numbers_of_group > 0).sum(axis=0),
+                    **shape,
+                }
+            )
+        )
+        codes = np.searchsorted([1, 2, 4], numbers_of_group[:, 0], side="right")
         counted = np.bincount(codes, minlength=len(CLASSES))
         classes = pd.DataFrame({"service": ANY_SERVICE, "number": CLASSES, "households": counted, **shape})
         frames.append(with_shares(classes, "households"))

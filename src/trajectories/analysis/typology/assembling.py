@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ...display import as_html, plot, to_frame
 from ...exceptions import TooFewError
 from ...months import months_between
-from ...retention.model_input import CAUSES, reported, stays_that_enter
+from ...retention.model_input import CAUSES, model_input, stays_that_enter
 from ...study import Study
 from ...survival.checks import NORMAL_975
 from ...tables import PROVINCE, REGION, UNKNOWN
@@ -44,9 +44,14 @@ from .sequences import Distinct, alphabet, coded, distinct, sequences
 # « At least 36 observable months », and the window that all sequences have in common.
 MONTHS = 36
 REASONS = (
-    "start_unbounded", "start_wider_than_3_months", "established_too_late", "died", "not_heard_of_long_enough",
-    "region_unknown", "destination_unknown",
-)  # fmt: skip
+    "start_unbounded",
+    "start_wider_than_3_months",
+    "established_too_late",
+    "died",
+    "not_heard_of_long_enough",
+    "region_unknown",
+    "destination_unknown",
+)
 # A change of place known less precisely than this is told of (the width from which a start is not used either).
 WIDE = 3.0
 
@@ -77,7 +82,7 @@ def observable(spells: pd.DataFrame, cohort: pd.DataFrame, *, study: Study, mont
     Parameters
     ----------
     spells, cohort : DataFrame
-        The tables of those names, of one perimeter.
+        The tables `spells` and `cohort`, of one perimeter.
     study : Study
         Its pathway is used: that of the first stay.
     months : int
@@ -94,36 +99,43 @@ def observable(spells: pd.DataFrame, cohort: pd.DataFrame, *, study: Study, mont
     death = first["person_id"].map(dead["end_earliest"]).astype("datetime64[ns]")
     reached = first["heard_until"].fillna(first["cutoff"]).to_numpy(dtype=float)
     # the last cell is the (months − 1)-th anniversary, but months of observation are asked for: the last is whole too
-    known = pd.notna(states[:, 0])
+    is_known = pd.notna(states[:, 0])
     why = np.select(
-        [first["excluded"].notna(), first["cutoff"].to_numpy(dtype=float) < months,
-         months_between(first["establishment_latest"], death) < months, reached < months, ~known,
-         (states == UNKNOWN).any(axis=1)],
+        [
+            first["excluded"].notna(),
+            first["cutoff"].to_numpy(dtype=float) < months,
+            months_between(first["establishment_latest"], death) < months,
+            reached < months,
+            ~is_known,
+            (states == UNKNOWN).any(axis=1),
+        ],
         ["", "established_too_late", "died", "not_heard_of_long_enough", "region_unknown", "destination_unknown"],
         "none",
-    ).astype(object)  # fmt: skip
+    ).astype(object)
     why = np.where(why == "", first["excluded"].to_numpy(dtype=object), why)
-    kept = np.isin(why, ("none", "destination_unknown"))
-    persons = first.loc[kept, ["person_id", "household_id", "region", "establishment_latest"]].reset_index(drop=True)
-    persons["weight"] = _weights(states[kept], why[kept] == "none")
+    followed = np.isin(why, ("none", "destination_unknown"))
+    persons = first.loc[followed, ["person_id", "household_id", "region", "establishment_latest"]].reset_index(
+        drop=True
+    )
+    persons["weight"] = _weights(states[followed], why[followed] == "none")
     persons = persons.join(_certainty(spells, persons, months)).drop(columns="establishment_latest")
-    frame = pd.DataFrame(states[kept], index=pd.Index(persons["person_id"], name="person_id"))
+    frame = pd.DataFrame(states[followed], index=pd.Index(persons["person_id"], name="person_id"))
     return Observable(persons, frame, _excluded(first, why))
 
 
-def _weights(states: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _weights(states: np.ndarray, is_known: np.ndarray) -> np.ndarray:
     """How many persons each stands for: 1, more for those who left for a known place, 0 for an unknown place."""
     away = states != REGION
-    left = away.any(axis=1)
+    departed = away.any(axis=1)
     early = away.argmax(axis=1) < EARLY
-    weight = known.astype(float)
-    for band in (left & early, left & ~early):
-        told, silent = int((band & known).sum()), int((band & ~known).sum())
-        if told:
-            weight[band & known] = (told + silent) / told
-        elif silent and (left & known).any():
+    weight = is_known.astype(float)
+    for band in (departed & early, departed & ~early):
+        n_known, n_silent = int((band & is_known).sum()), int((band & ~is_known).sum())
+        if n_known:
+            weight[band & is_known] = (n_known + n_silent) / n_known
+        elif n_silent and (departed & is_known).any():
             # nobody left for a known place in these months: all who did in others
-            weight[left & known] *= 1 + silent / (left & known).sum()
+            weight[departed & is_known] *= 1 + n_silent / (departed & is_known).sum()
     return weight
 
 
@@ -132,14 +144,14 @@ def _certainty(spells: pd.DataFrame, persons: pd.DataFrame, months: int) -> pd.D
     start = persons.set_index("person_id")["establishment_latest"]
     last = spells.groupby("person_id")["last_confirmed"].max().reindex(start.index)
     confirmed = np.clip(np.nan_to_num(months_between(start, last)), 0, months)
-    told = spells[spells["person_id"].isin(start.index)]
-    since = months_between(told["person_id"].map(start), told["start_latest"])
+    known_spells = spells[spells["person_id"].isin(start.index)]
+    since = months_between(known_spells["person_id"].map(start), known_spells["start_latest"])
     # a move within the region of the spell before changes no state
-    place = told["region"].where(told["zone"].eq(REGION), told["zone"])
-    inside = (since > 0) & (since <= months) & place.ne(place.shift()).to_numpy()
-    wide = months_between(told["start_earliest"], told["start_latest"])
+    area = known_spells["region"].where(known_spells["zone"].eq(REGION), known_spells["zone"])
+    inside = (since > 0) & (since <= months) & area.ne(area.shift()).to_numpy()
+    wide = months_between(known_spells["start_earliest"], known_spells["start_latest"])
     wide = inside & ~(wide <= WIDE)
-    by = pd.DataFrame({"uncertain": wide, "changes": inside}).groupby(told["person_id"].to_numpy()).sum()
+    by = pd.DataFrame({"uncertain": wide, "changes": inside}).groupby(known_spells["person_id"].to_numpy()).sum()
     return by.reindex(start.index, fill_value=0).reset_index(drop=True).assign(confirmed=confirmed)
 
 
@@ -169,7 +181,7 @@ def shares_of(members: pd.DataFrame, study: Study) -> pd.DataFrame:
     Parameters
     ----------
     members : DataFrame
-        The table of that name: household_id, region, type, name, weight.
+        The table `members`: household_id, region, type, name, weight.
     study : Study
         For the groups it names.
 
@@ -181,12 +193,12 @@ def shares_of(members: pd.DataFrame, study: Study) -> pd.DataFrame:
         not estimated.
     """
     names = members.drop_duplicates("type").set_index("type")["name"].sort_index()
-    found = [
+    tables = [
         _group(rows, group, names)
         for group, chosen in groups_of(members["region"], study).items()
         if len(rows := members[chosen])
     ]
-    return pd.concat(found, ignore_index=True)[list(COLUMNS)]
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
 def groups_of(region: pd.Series, study: Study) -> dict[str, np.ndarray]:
@@ -200,11 +212,21 @@ def _group(rows: pd.DataFrame, group: str, names: pd.Series) -> pd.DataFrame:
     marks = rows["type"].to_numpy()[:, None] == names.index.to_numpy()
     estimate, se = clustered_shares(marks, rows["weight"].to_numpy(), rows["household_id"])
     lower, upper = logit_limits(estimate, se)
-    return pd.DataFrame({
-        "measure": "type_share", "group": group, "type": names.index, "name": names.to_numpy(),
-        "method": "as_heard_of", "estimate": estimate, "se": se, "lower": lower, "upper": upper, "n_start": len(rows),
-        "n_households": rows["household_id"].nunique(),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "measure": "type_share",
+            "group": group,
+            "type": names.index,
+            "name": names.to_numpy(),
+            "method": "as_heard_of",
+            "estimate": estimate,
+            "se": se,
+            "lower": lower,
+            "upper": upper,
+            "n_start": len(rows),
+            "n_households": rows["household_id"].nunique(),
+        }
+    )
 
 
 def clustered_shares(marks: np.ndarray, weight: np.ndarray, household) -> tuple[np.ndarray, np.ndarray]:
@@ -216,12 +238,12 @@ def clustered_shares(marks: np.ndarray, weight: np.ndarray, household) -> tuple[
     >>> [v.round(3).tolist() for v in clustered_shares(np.array([[1], [0], [1], [0]]), np.ones(4), list("aabb"))]
     [[0.5], [0.0]]
     """
-    whole = weight.sum()
-    share = weight @ marks / whole
+    total = weight.sum()
+    share = weight @ marks / total
     which, households = pd.factorize(np.asarray(household, dtype=object))
     sums = np.zeros((len(households), marks.shape[1]))
     np.add.at(sums, which, weight[:, None] * (marks - share))
-    return share, np.sqrt((sums**2).sum(axis=0)) / whole
+    return share, np.sqrt((sums**2).sum(axis=0)) / total
 
 
 def logit_limits(estimate: np.ndarray, se: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -246,17 +268,22 @@ def logit_limits(estimate: np.ndarray, se: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def drawn_shares(
-    seen: Observable, cohort: pd.DataFrame, contacts: pd.DataFrame, centres: np.ndarray, measure: Measure,
-    labels: tuple[str, ...], study: Study,
-) -> pd.DataFrame:  # fmt: skip
+    followed: Observable,
+    cohort: pd.DataFrame,
+    contacts: pd.DataFrame,
+    centres: np.ndarray,
+    measure: Measure,
+    labels: tuple[str, ...],
+    study: Study,
+) -> pd.DataFrame:
     """
     The share of each type in each group, with drawn departures.
 
     Parameters
     ----------
-    seen : Observable
+    followed : Observable
     cohort, contacts : DataFrame
-        The tables of those names.
+        The tables `cohort` and `contacts`.
     centres : ndarray of codes, types × months
         The representatives, in the order of the types.
     measure : Measure
@@ -273,11 +300,11 @@ def drawn_shares(
     """
     stays = stays_that_enter(cohort, study)
     # with replicates, each draw is made at the parameters of another: the model's own uncertainty is then in it
-    fit = reported(stays, contacts).fit(study, replicates=min(study.replicates, study.draws))
+    fit = model_input(stays, contacts).fit(study, replicates=min(study.replicates, study.draws))
     position = pd.Series(np.arange(len(stays)), index=stays["person_id"])[stays["episode"].eq(1).to_numpy()]
-    at = position.reindex(seen.persons["person_id"])
+    at = position.reindex(followed.persons["person_id"])
     usable = at.notna().to_numpy()
-    persons, states = seen.persons[usable], seen.sequences[usable].to_numpy(dtype=object)
+    persons, states = followed.persons[usable], followed.sequences[usable].to_numpy(dtype=object)
     at = at[usable].to_numpy(dtype=np.int64)
     household = persons["household_id"]
     groups = {name: chosen for name, chosen in groups_of(persons["region"], study).items() if chosen.any()}
@@ -285,23 +312,34 @@ def drawn_shares(
         _types_of_draw(_completed(states, draw[at, 0], draw[at, 1]), centres, measure, labels)
         for draw in fit.draw(study.draws, study.seed)
     ]
-    found = []
+    shares = []
     for group, chosen in groups.items():
-        each = [
+        by_draw = [
             clustered_shares(kind[chosen][:, None] == np.arange(len(centres)), np.ones(chosen.sum()), household[chosen])
             for kind in draws
         ]
-        estimates, within = np.stack([e for e, _ in each]), np.stack([se**2 for _, se in each])
+        estimates, within = np.stack([e for e, _ in by_draw]), np.stack([se**2 for _, se in by_draw])
         between_draws = estimates.var(axis=0, ddof=1) if len(draws) > 1 else np.zeros(len(centres))
         estimate = estimates.mean(axis=0)
         se = np.sqrt(within.mean(axis=0) + (1 + 1 / len(draws)) * between_draws)
         lower, upper = logit_limits(estimate, se)
-        found.append(pd.DataFrame({
-            "measure": "type_share", "group": group, "type": np.arange(1, len(centres) + 1), "method": "drawn",
-            "estimate": estimate, "se": se, "lower": lower, "upper": upper, "n_start": int(chosen.sum()),
-            "n_households": household[chosen].nunique(),
-        }))  # fmt: skip
-    return pd.concat(found, ignore_index=True)[[name for name in COLUMNS if name != "name"]]
+        shares.append(
+            pd.DataFrame(
+                {
+                    "measure": "type_share",
+                    "group": group,
+                    "type": np.arange(1, len(centres) + 1),
+                    "method": "drawn",
+                    "estimate": estimate,
+                    "se": se,
+                    "lower": lower,
+                    "upper": upper,
+                    "n_start": int(chosen.sum()),
+                    "n_households": household[chosen].nunique(),
+                }
+            )
+        )
+    return pd.concat(shares, ignore_index=True)[[name for name in COLUMNS if name != "name"]]
 
 
 def _completed(states: np.ndarray, month: np.ndarray, cause: np.ndarray) -> np.ndarray:
@@ -395,12 +433,12 @@ def typology(
     Parameters
     ----------
     spells, cohort : DataFrame
-        The tables of those names, of the study's perimeter.
+        The tables `spells` and `cohort`, of the study's perimeter.
     study : Study
         Its pathway, groups, seed, draws, replicates (100 at most, for stability) and threshold are used.
     contacts : DataFrame, optional
-        The table of that name. With it the shares are also estimated with departures drawn from the observation
-        model for those not known to have left (`shares`, method `drawn`).
+        The table `contacts`. With it the shares are also estimated with departures drawn from the observation
+        model for those not known to have left (`shares`, method `drawn_table`).
     months : int
         The window, and the observable months asked of a person.
     method, costs, indel
@@ -435,12 +473,12 @@ def typology(
     >>> typology(spells, cohort, study=Study(replicates=20), k=2).types[["name", "n_persons"]].values.tolist()
     [['returns_early', 3], ['stays', 3]]
     """
-    seen = observable(spells, cohort, study=study, months=months)
-    enters = seen.persons["weight"].to_numpy() > 0
-    persons, lived = seen.persons[enters].reset_index(drop=True), seen.sequences[enters]
+    followed = observable(spells, cohort, study=study, months=months)
+    enters = followed.persons["weight"].to_numpy() > 0
+    persons, lived = followed.persons[enters].reset_index(drop=True), followed.sequences[enters]
     if persons.empty:
         raise TooFewError(
-            f"typology: of {seen.excluded['n_persons'].sum()} person(s) with a stay nobody is observable over "
+            f"typology: of {followed.excluded['n_persons'].sum()} person(s) with a stay nobody is observable over "
             f"{months} months."
         )
     weight = persons["weight"].to_numpy()
@@ -463,29 +501,45 @@ def typology(
     width[core] = silhouette(apart, labels, weights=w) if len(order) > 1 else np.nan
     inside = np.isin(rows.which, core)
     firm = stability(
-        apart, labels, weights=w, row=np.searchsorted(core, rows.which[inside]),
-        household=persons["household_id"][inside], replicates=min(study.replicates, REPLICATES), seed=study.seed,
-    )  # fmt: skip
+        apart,
+        labels,
+        weights=w,
+        row=np.searchsorted(core, rows.which[inside]),
+        household=persons["household_id"][inside],
+        replicates=min(study.replicates, REPLICATES),
+        seed=study.seed,
+    )
     distinct_lived = lived.iloc[rows.first].reset_index(drop=True)
-    own = rules(distinct_lived)
-    named = dominant(own, kind, rows.weight)
+    own_rules = rules(distinct_lived)
+    named = dominant(own_rules, kind, rows.weight)
     named["name"] = unique_names(named)
     type_of = kind[rows.which]
     members = persons[["person_id", "household_id", "region"]].assign(
-        type=type_of + 1, name=named["name"].to_numpy()[type_of], rule=own["rule"].to_numpy()[rows.which],
-        weight=weight, silhouette=width[rows.which],
-    )  # fmt: skip
+        type=type_of + 1,
+        name=named["name"].to_numpy()[type_of],
+        rule=own_rules["rule"].to_numpy()[rows.which],
+        weight=weight,
+        silhouette=width[rows.which],
+    )
     centre = distinct_lived.iloc[centres].set_axis(named["name"], axis=0)
     shares = shares_of(members, study)
     if contacts is not None:
-        drawn = drawn_shares(seen, cohort, contacts, codes[centres], measure, alphabet(them.labels), study)
+        drawn_table = drawn_shares(followed, cohort, contacts, codes[centres], measure, alphabet(them.labels), study)
         names = dict(enumerate(named["name"], start=1))
-        shares = pd.concat([shares, drawn.assign(name=drawn["type"].map(names))[shares.columns]], ignore_index=True)
+        shares = pd.concat(
+            [shares, drawn_table.assign(name=drawn_table["type"].map(names))[shares.columns]], ignore_index=True
+        )
     return Typology(
-        _types(members, persons, named, centre, shares, firm, ~inside), members, _states(members, lived),
-        _runs(centre, members), _index(members, distinct_lived, rows), _indicators(members, lived), shares, ks,
-        seen.excluded,
-    )  # fmt: skip
+        _types(members, persons, named, centre, shares, firm, ~inside),
+        members,
+        _states(members, lived),
+        _runs(centre, members),
+        _index(members, distinct_lived, rows),
+        _indicators(members, lived),
+        shares,
+        ks,
+        followed.excluded,
+    )
 
 
 def _labels(apart: np.ndarray, w: np.ndarray, k: int | None, least: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -499,39 +553,57 @@ def _labels(apart: np.ndarray, w: np.ndarray, k: int | None, least: int) -> tupl
         else pd.DataFrame(columns=["k", "silhouette", "smallest"])
     )
     ks = ks if k is None else ks.assign(chosen=ks["k"].eq(k))
-    wanted = int(ks.loc[ks["chosen"], "k"].iloc[0]) if k is None else k
-    return ks, clusters(apart, wanted, weights=w)
+    n_types = int(ks.loc[ks["chosen"], "k"].iloc[0]) if k is None else k
+    return ks, clusters(apart, n_types, weights=w)
 
 
 def _types(
-    members: pd.DataFrame, persons: pd.DataFrame, named: pd.DataFrame, centre: pd.DataFrame, shares: pd.DataFrame,
-    firm: pd.DataFrame, outside: np.ndarray,
-) -> pd.DataFrame:  # fmt: skip
-    whole = shares[shares["group"].eq(PROVINCE) & shares["method"].eq("as_heard_of")].set_index("type")
-    told = runs(centre).assign(text=lambda run: run["state"] + " " + run["months"].astype(str))
-    texts = told.groupby("person_id", sort=False)["text"].agg(", ".join)
+    members: pd.DataFrame,
+    persons: pd.DataFrame,
+    named: pd.DataFrame,
+    centre: pd.DataFrame,
+    shares: pd.DataFrame,
+    firm: pd.DataFrame,
+    outside: np.ndarray,
+) -> pd.DataFrame:
+    provincial = shares[shares["group"].eq(PROVINCE) & shares["method"].eq("as_heard_of")].set_index("type")
+    centre_runs = runs(centre).assign(text=lambda run: run["state"] + " " + run["months"].astype(str))
+    texts = centre_runs.groupby("person_id", sort=False)["text"].agg(", ".join)
     w = members["weight"]
     by = members["type"]
 
     def mean(values: pd.Series, weights: pd.Series = w) -> np.ndarray:
-        kept = values.notna()
-        top, bottom = ((v * weights)[kept].groupby(by[kept]).sum().reindex(whole.index) for v in (values, kept))
+        is_known = values.notna()
+        top, bottom = (
+            (v * weights)[is_known].groupby(by[is_known]).sum().reindex(provincial.index) for v in (values, is_known)
+        )
         return (top / bottom.where(bottom > 0)).to_numpy(dtype=float)
 
     agreement = members["rule"].eq(named["rule"].to_numpy()[by - 1]).astype(float)
     changes = persons["changes"].where(persons["changes"] > 0)
-    return pd.DataFrame({
-        "type": whole.index, "name": named["name"].to_numpy(), "rule": named["rule"].to_numpy(),
-        "month": named["month"].to_numpy(dtype=float), "n_persons": by.value_counts().sort_index().to_numpy(),
-        "n_households": members.groupby("type")["household_id"].nunique().to_numpy(),
-        "share": whole["estimate"].to_numpy(), "se": whole["se"].to_numpy(), "lower": whole["lower"].to_numpy(),
-        "upper": whole["upper"].to_numpy(), "representative": texts.reindex(named["name"]).to_numpy(),
-        "silhouette": mean(members["silhouette"]), "jaccard": firm["jaccard"].to_numpy(),
-        "recovered": firm["recovered"].to_numpy(), "dissolved": firm["dissolved"].to_numpy(),
-        "agreement": mean(agreement), "confirmed": mean(persons["confirmed"] / centre.shape[1]),
-        "uncertain": mean(persons["uncertain"] / changes, w * persons["changes"]),
-        "nearest": pd.Series(outside).groupby(by).sum().to_numpy(),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "type": provincial.index,
+            "name": named["name"].to_numpy(),
+            "rule": named["rule"].to_numpy(),
+            "month": named["month"].to_numpy(dtype=float),
+            "n_persons": by.value_counts().sort_index().to_numpy(),
+            "n_households": members.groupby("type")["household_id"].nunique().to_numpy(),
+            "share": provincial["estimate"].to_numpy(),
+            "se": provincial["se"].to_numpy(),
+            "lower": provincial["lower"].to_numpy(),
+            "upper": provincial["upper"].to_numpy(),
+            "representative": texts.reindex(named["name"]).to_numpy(),
+            "silhouette": mean(members["silhouette"]),
+            "jaccard": firm["jaccard"].to_numpy(),
+            "recovered": firm["recovered"].to_numpy(),
+            "dissolved": firm["dissolved"].to_numpy(),
+            "agreement": mean(agreement),
+            "confirmed": mean(persons["confirmed"] / centre.shape[1]),
+            "uncertain": mean(persons["uncertain"] / changes, w * persons["changes"]),
+            "nearest": pd.Series(outside).groupby(by).sum().to_numpy(),
+        }
+    )
 
 
 def _states(members: pd.DataFrame, lived: pd.DataFrame) -> pd.DataFrame:
@@ -541,11 +613,19 @@ def _states(members: pd.DataFrame, lived: pd.DataFrame) -> pd.DataFrame:
     for (number, name), rows in members.groupby(["type", "name"]).indices.items():
         codes, w = them.codes[rows], members["weight"].to_numpy()[rows]
         for code, state in enumerate(them.labels):
-            there = codes == code
-            tables.append(pd.DataFrame({
-                "type": number, "name": name, "month": np.arange(codes.shape[1]), "state": state,
-                "share": w @ there / w.sum(), "n": there.sum(axis=0),
-            }))  # fmt: skip
+            in_type = codes == code
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "type": number,
+                        "name": name,
+                        "month": np.arange(codes.shape[1]),
+                        "state": state,
+                        "share": w @ in_type / w.sum(),
+                        "n": in_type.sum(axis=0),
+                    }
+                )
+            )
     return pd.concat(tables, ignore_index=True).sort_values(["type", "month", "state"], ignore_index=True)
 
 
@@ -570,12 +650,20 @@ def _indicators(members: pd.DataFrame, lived: pd.DataFrame) -> pd.DataFrame:
     values = indicators(lived)
     tables = []
     for (number, name), rows in members.groupby(["type", "name"]).indices.items():
-        w, some = members["weight"].to_numpy()[rows], values.iloc[rows]
-        means = w @ some.to_numpy(dtype=float) / w.sum()
-        spread = np.sqrt(w @ (some.to_numpy(dtype=float) - means) ** 2 / w.sum() / len(rows))
+        w, chosen_values = members["weight"].to_numpy()[rows], values.iloc[rows]
+        means = w @ chosen_values.to_numpy(dtype=float) / w.sum()
+        spread = np.sqrt(w @ (chosen_values.to_numpy(dtype=float) - means) ** 2 / w.sum() / len(rows))
         spent = mean_time(lived.iloc[rows], weights=w)
-        tables.append(pd.DataFrame({
-            "type": number, "name": name, "measure": [*INDICATORS, *("months_" + spent["state"])],
-            "estimate": [*means, *spent["months"]], "se": [*spread, *spent["se"]], "n_start": len(rows),
-        }))  # fmt: skip
+        tables.append(
+            pd.DataFrame(
+                {
+                    "type": number,
+                    "name": name,
+                    "measure": [*INDICATORS, *("months_" + spent["state"])],
+                    "estimate": [*means, *spent["months"]],
+                    "se": [*spread, *spent["se"]],
+                    "n_start": len(rows),
+                }
+            )
+        )
     return pd.concat(tables, ignore_index=True)

@@ -44,8 +44,8 @@ class Tree:
             raise ValueError(f"k is {k!r}: {n} sequence(s) make from 1 to {n} clusters.")
         joined = slice(0, n - k)
         links = coo_matrix((np.ones(n - k), (self.left[joined], self.right[joined])), shape=(n, n))
-        _, found = connected_components(links, directed=False)
-        return numbered(found)
+        _, components = connected_components(links, directed=False)
+        return numbered(components)
 
 
 def numbered(labels) -> np.ndarray:
@@ -58,12 +58,12 @@ def numbered(labels) -> np.ndarray:
 
 def check_distances(distances) -> np.ndarray:
     """A square array of distances, as it is; raises a sentence where it is none."""
-    found = np.asarray(distances)
-    if found.ndim != 2 or found.shape[0] != found.shape[1] or not len(found):
-        raise ValueError(f"distances: an array of {found.shape} is not square.")
-    if not np.isfinite(found).all() or found.min() < 0 or found.diagonal().any():
+    checked = np.asarray(distances)
+    if checked.ndim != 2 or checked.shape[0] != checked.shape[1] or not len(checked):
+        raise ValueError(f"distances: an array of {checked.shape} is not square.")
+    if not np.isfinite(checked).all() or checked.min() < 0 or checked.diagonal().any():
         raise ValueError("distances: values must be numbers of at least 0, with a diagonal of 0.")
-    return found
+    return checked
 
 
 def tree(distances, *, weights=None, method: str = "ward") -> Tree:
@@ -85,9 +85,9 @@ def tree(distances, *, weights=None, method: str = "ward") -> Tree:
     """
     if method not in LINKAGES:
         raise ValueError(f"method {method!r}: choose one of {', '.join(LINKAGES)}.")
-    given = check_distances(distances)
-    size = check_weights(weights, len(given)).copy()
-    apart = np.array(given, dtype=np.float64)
+    apart_checked = check_distances(distances)
+    size = check_weights(weights, len(apart_checked)).copy()
+    apart = np.array(apart_checked, dtype=np.float64)
     if method == "ward":
         apart *= apart
         for row, w in zip(apart, size, strict=True):
@@ -113,10 +113,10 @@ def _chain(
             first += int(np.argmax(alive[first:]))
             chain.append(first)
         while True:
-            here = chain[-1]
-            nearest = int(np.argmin(apart[here]))
+            last = chain[-1]
+            nearest = int(np.argmin(apart[last]))
             # among equals the one before in the chain, or it would turn in circles
-            if len(chain) > 1 and apart[here, chain[-2]] <= apart[here, nearest]:
+            if len(chain) > 1 and apart[last, chain[-2]] <= apart[last, nearest]:
                 break
             chain.append(nearest)
         gone, kept = sorted((chain.pop(), chain.pop()))  # as in scipy, so that ties are broken alike
@@ -195,13 +195,13 @@ def representatives(distances: np.ndarray, labels: ArrayLike, *, weights: ArrayL
     >>> representatives(np.abs(np.subtract.outer([0, 1, 3], [0, 1, 3])), ["a", "a", "a"]).to_dict()
     {'a': 1}
     """
-    apart, (found, which) = check_distances(distances), _labels(distances, labels)
+    apart, (names, which) = check_distances(distances), _labels(distances, labels)
     w = check_weights(weights, len(apart))
     medoids = []
-    for number in range(len(found)):
-        own = np.flatnonzero(which == number)
-        medoids.append(own[np.argmin(apart[np.ix_(own, own)].astype(float) @ w[own])])
-    return pd.Series(medoids, index=pd.Index(found, name="label"), name="position")
+    for number in range(len(names)):
+        of_cluster = np.flatnonzero(which == number)
+        medoids.append(of_cluster[np.argmin(apart[np.ix_(of_cluster, of_cluster)].astype(float) @ w[of_cluster])])
+    return pd.Series(medoids, index=pd.Index(names, name="label"), name="position")
 
 
 def silhouette(distances: np.ndarray, labels: ArrayLike, *, weights: ArrayLike | None = None) -> np.ndarray:
@@ -226,18 +226,18 @@ def silhouette(distances: np.ndarray, labels: ArrayLike, *, weights: ArrayLike |
     >>> silhouette(np.abs(np.subtract.outer([0, 1, 9], [0, 1, 9])), [1, 1, 2]).round(3).tolist()
     [0.889, 0.875, 0.0]
     """
-    apart, (found, which) = check_distances(distances), _labels(distances, labels)
-    if len(found) < 2:
+    apart, (names, which) = check_distances(distances), _labels(distances, labels)
+    if len(names) < 2:
         raise ValueError("labels: a silhouette compares clusters, and there is one only.")
     w = check_weights(weights, len(apart))
     rows = np.arange(len(apart))
-    marks = np.zeros((len(apart), len(found)), dtype=apart.dtype if apart.dtype.kind == "f" else float)
+    marks = np.zeros((len(apart), len(names)), dtype=apart.dtype if apart.dtype.kind == "f" else float)
     marks[rows, which] = w
     totals = (apart @ marks).astype(float)
     sizes = np.bincount(which, weights=w)
-    others = sizes[which] - 1
-    alone = others <= 1e-9
-    inside = totals[rows, which] / np.where(alone, 1.0, others)
+    n_others = sizes[which] - 1
+    alone = n_others <= 1e-9
+    inside = totals[rows, which] / np.where(alone, 1.0, n_others)
     means = totals / sizes
     means[rows, which] = np.inf
     outside = means.min(axis=1)
@@ -304,10 +304,17 @@ def choose_k(
 
 
 def stability(
-    distances: np.ndarray, labels: ArrayLike, *, weights: ArrayLike | None = None, row: ArrayLike | None = None,
-    household: ArrayLike | None = None, replicates: int = 100, size: int | None = None, seed: int = 1,
+    distances: np.ndarray,
+    labels: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    row: ArrayLike | None = None,
+    household: ArrayLike | None = None,
+    replicates: int = 100,
+    size: int | None = None,
+    seed: int = 1,
     method: str = "ward",
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """
     Whether each cluster would be found again in another sample of such persons.
 
@@ -348,24 +355,28 @@ def stability(
     rng = np.random.default_rng(seed)
     best = np.full((replicates, k), np.nan)
     for replicate in range(replicates):
-        drawn = draw(rng)
-        rows = np.flatnonzero(drawn)
+        sample = draw(rng)
+        rows = np.flatnonzero(sample)
         if len(rows) < k:
             continue
-        anew = tree(apart[np.ix_(rows, rows)], weights=drawn[rows], method=method).cut(k)
-        both = np.zeros((k, k))
-        np.add.at(both, (which[rows], anew - 1), w[rows])
-        either = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
-        there = both.any(axis=1)
-        best[replicate, there] = (both / either).max(axis=1)[there]
-    seen = ~np.isnan(best)
-    counted = np.where(seen.any(axis=0), seen.sum(axis=0), np.nan)
-    filled = np.where(seen, best, 0)
-    return pd.DataFrame({
-        "label": found, "jaccard": filled.sum(axis=0) / counted,
-        "recovered": (filled >= RECOVERED).sum(axis=0) / counted,
-        "dissolved": (seen & (filled <= DISSOLVED)).sum(axis=0) / counted, "replicates": seen.sum(axis=0),
-    })  # fmt: skip
+        anew = tree(apart[np.ix_(rows, rows)], weights=sample[rows], method=method).cut(k)
+        overlaps = np.zeros((k, k))
+        np.add.at(overlaps, (which[rows], anew - 1), w[rows])
+        either = overlaps.sum(axis=1, keepdims=True) + overlaps.sum(axis=0) - overlaps
+        in_both = overlaps.any(axis=1)
+        best[replicate, in_both] = (overlaps / either).max(axis=1)[in_both]
+    is_seen = ~np.isnan(best)
+    counted = np.where(is_seen.any(axis=0), is_seen.sum(axis=0), np.nan)
+    best_or_zero = np.where(is_seen, best, 0)
+    return pd.DataFrame(
+        {
+            "label": found,
+            "jaccard": best_or_zero.sum(axis=0) / counted,
+            "recovered": (best_or_zero >= RECOVERED).sum(axis=0) / counted,
+            "dissolved": (is_seen & (best_or_zero <= DISSOLVED)).sum(axis=0) / counted,
+            "replicates": is_seen.sum(axis=0),
+        }
+    )
 
 
 def _sampler(w: np.ndarray, row, household, size: int) -> Callable[[np.random.Generator], np.ndarray]:
@@ -398,15 +409,15 @@ def adjusted_rand(a: ArrayLike, b: ArrayLike) -> float:
     def pairs(counts: np.ndarray) -> float:
         return float((counts * (counts - 1)).sum() / 2)
 
-    both, of_a, of_b = pairs(table), pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
+    in_both, of_a, of_b = pairs(table), pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
     chance = of_a * of_b / max(len(a) * (len(a) - 1) / 2, 1)
     most = (of_a + of_b) / 2
-    return 1.0 if most == chance else (both - chance) / (most - chance)
+    return 1.0 if most == chance else (in_both - chance) / (most - chance)
 
 
 def _labels(distances, labels) -> tuple[np.ndarray, np.ndarray]:
     """The sorted labels, and the position of each row's among them."""
-    given = np.asarray(labels)
-    if given.shape != (len(distances),):
-        raise ValueError(f"labels: {given.shape} given, one for each of {len(distances)} rows is needed.")
-    return np.unique(given, return_inverse=True)
+    values = np.asarray(labels)
+    if values.shape != (len(distances),):
+        raise ValueError(f"labels: {values.shape} given, one for each of {len(distances)} rows is needed.")
+    return np.unique(values, return_inverse=True)

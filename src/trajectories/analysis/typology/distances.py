@@ -89,8 +89,8 @@ def _rates(them: Coded, weights: np.ndarray) -> np.ndarray:
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:
-    whole = counts.sum(axis=-1, keepdims=True)
-    return np.divide(counts, whole, out=np.zeros_like(counts), where=whole > 0)
+    totals = counts.sum(axis=-1, keepdims=True)
+    return np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
 
 
 def substitution_costs(them: Coded, costs, constant: float, weights: np.ndarray) -> np.ndarray:
@@ -107,18 +107,23 @@ def substitution_costs(them: Coded, costs, constant: float, weights: np.ndarray)
         if costs not in _NAMED:
             raise ValueError(f"costs {costs!r}: choose one of {', '.join(_NAMED)}, or give a matrix.")
         rates = _shares(_rates(them, weights).sum(axis=0)) if costs == "trate" else np.zeros((size, size))
-        found = (constant if costs == "constant" else 2.0) - rates - rates.T
-        np.fill_diagonal(found, 0.0)
-        return found
-    given = np.asarray(costs, dtype=float)
-    if given.shape != (size, size):
+        costs_matrix = (constant if costs == "constant" else 2.0) - rates - rates.T
+        np.fill_diagonal(costs_matrix, 0.0)
+        return costs_matrix
+    typed_costs = np.asarray(costs, dtype=float)
+    if typed_costs.shape != (size, size):
         raise ValueError(
-            f"costs: {given.shape} given, the sorted labels {', '.join(them.labels)} need {size} × {size}."
+            f"costs: {typed_costs.shape} given, the sorted labels {', '.join(them.labels)} need {size} × {size}."
         )
-    sound = np.isfinite(given).all() and (given >= 0).all() and (given == given.T).all() and not np.diag(given).any()
+    sound = (
+        np.isfinite(typed_costs).all()
+        and (typed_costs >= 0).all()
+        and (typed_costs == typed_costs.T).all()
+        and not np.diag(typed_costs).any()
+    )
     if not sound:
         raise ValueError("costs: the matrix must be symmetric, with a diagonal of 0 and no negative or missing cost.")
-    return given
+    return typed_costs
 
 
 def dynamic_costs(them: Coded, weights: np.ndarray) -> np.ndarray:
@@ -126,10 +131,10 @@ def dynamic_costs(them: Coded, weights: np.ndarray) -> np.ndarray:
     if them.codes.shape[1] < 2:
         raise ValueError("dynamic_hamming: the costs come from transitions, which need at least 2 months.")
     rates = _shares(_rates(them, weights))
-    both = rates + rates.transpose(0, 2, 1)
-    found = 4.0 - np.concatenate([both[:1], both]) - np.concatenate([both, both[-1:]])
-    found[:, np.arange(len(them.labels)), np.arange(len(them.labels))] = 0.0
-    return found
+    both_ways = rates + rates.transpose(0, 2, 1)
+    costs = 4.0 - np.concatenate([both_ways[:1], both_ways]) - np.concatenate([both_ways, both_ways[-1:]])
+    costs[:, np.arange(len(them.labels)), np.arange(len(them.labels))] = 0.0
+    return costs
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -199,9 +204,9 @@ def distances(
     them, w = coded(sequences), check_weights(weights, len(sequences))
     measure = settle(them, method, costs, indel, w)
     rows = distinct(them.codes)
-    found = between(them.codes[rows.first], None, measure)
+    between_distinct = between(them.codes[rows.first], None, measure)
     alone = len(rows.first) == len(them.codes) and (rows.which == np.arange(len(rows.which))).all()
-    return found if alone else found[np.ix_(rows.which, rows.which)]
+    return between_distinct if alone else between_distinct[np.ix_(rows.which, rows.which)]
 
 
 def settle(them: Coded, method: str, costs, indel: float, weights: np.ndarray) -> Measure:
@@ -218,16 +223,16 @@ def settle(them: Coded, method: str, costs, indel: float, weights: np.ndarray) -
     return Measure(method, substitution_costs(them, costs, constant, weights)[None], float(indel))
 
 
-def between(rows: np.ndarray, others: np.ndarray | None, measure: Measure) -> np.ndarray:
+def between(rows: np.ndarray, columns: np.ndarray | None, measure: Measure) -> np.ndarray:
     """Distances of rows of codes to others (None: to one another, where both triangles are one)."""
     if measure.method in ("hamming", "dynamic_hamming"):
-        return _hamming(rows, rows if others is None else others, measure.substitution)
+        return _hamming(rows, rows if columns is None else columns, measure.substitution)
     if measure.is_indel:
-        return _indel(rows, others, measure.indel)
-    return _matching(rows, others, measure.substitution[0], measure.indel)
+        return _indel(rows, columns, measure.indel)
+    return _matching(rows, columns, measure.substitution[0], measure.indel)
 
 
-def _hamming(rows: np.ndarray, others: np.ndarray, costs: np.ndarray) -> np.ndarray:
+def _hamming(rows: np.ndarray, columns: np.ndarray, costs: np.ndarray) -> np.ndarray:
     months, size = rows.shape[1], costs.shape[1]
     # whole costs add up to whole numbers, which single precision holds exactly and multiplies twice as fast
     kind = np.float32 if (costs == np.round(costs)).all() and costs.max(initial=0) * months < 2**24 else np.float64
@@ -235,18 +240,18 @@ def _hamming(rows: np.ndarray, others: np.ndarray, costs: np.ndarray) -> np.ndar
     marks = np.zeros((len(rows), months, size), dtype=kind)
     np.put_along_axis(marks, rows[..., None].astype(np.intp), 1, axis=2)
     by_month = np.broadcast_to(costs, (months, size, size))
-    prices = by_month[np.arange(months), others].astype(kind)
-    return marks.reshape(len(rows), -1) @ prices.reshape(len(others), -1).T
+    prices = by_month[np.arange(months), columns].astype(kind)
+    return marks.reshape(len(rows), -1) @ prices.reshape(len(columns), -1).T
 
 
-def _indel(rows: np.ndarray, others: np.ndarray | None, indel: float) -> np.ndarray:
+def _indel(rows: np.ndarray, column_rows: np.ndarray | None, indel: float) -> np.ndarray:
     from rapidfuzz import process
     from rapidfuzz.distance import Indel
 
     texts = _texts(rows)
-    against = texts if others is None else _texts(others)
-    found = process.cdist(texts, against, scorer=Indel.distance, dtype=np.float32, workers=WORKERS)
-    return found if indel == 1.0 else found.astype(np.float64) * indel
+    against = texts if column_rows is None else _texts(column_rows)
+    apart = process.cdist(texts, against, scorer=Indel.distance, dtype=np.float32, workers=WORKERS)
+    return apart if indel == 1.0 else apart.astype(np.float64) * indel
 
 
 def _texts(codes: np.ndarray) -> list[str]:
@@ -254,35 +259,35 @@ def _texts(codes: np.ndarray) -> list[str]:
     return [row.tobytes().decode("latin-1") for row in codes]
 
 
-def _matching(rows: np.ndarray, others: np.ndarray | None, costs: np.ndarray, indel: float) -> np.ndarray:
-    same = others is None
+def _matching(rows: np.ndarray, column_rows: np.ndarray | None, costs: np.ndarray, indel: float) -> np.ndarray:
+    same = column_rows is None
     order = np.lexsort(rows.T[::-1])
     sorted_rows = rows[order]
-    columns = sorted_rows if others is None else others
+    columns = sorted_rows if column_rows is None else column_rows
     # priced[s][j] is what it costs to turn state s into the j-th month of every other sequence
     priced = np.ascontiguousarray(costs[:, columns.T])
-    found = np.zeros((len(rows), len(columns)))
+    apart = np.zeros((len(rows), len(columns)))
     # the first rows have the most columns where both triangles are one: halves of equal work
     share = 1 - np.sqrt(1 - np.arange(WORKERS + 1) / WORKERS) if same else np.arange(WORKERS + 1) / WORKERS
     cuts = np.round(share * len(rows)).astype(int)
 
     def part(begin: int, end: int) -> None:
-        _programme(sorted_rows, begin, end, priced, indel, found, same)
+        _programme(sorted_rows, begin, end, priced, indel, apart, same)
 
     with ThreadPoolExecutor(WORKERS) as executor:
         list(executor.map(part, cuts[:-1], cuts[1:]))
     if same:
-        found = np.triu(found, 1)
-        found += found.T
+        apart = np.triu(apart, 1)
+        apart += apart.T
     back = np.empty(len(order), dtype=np.intp)
     back[order] = np.arange(len(order))
-    return found[np.ix_(back, back)] if same else found[back]
+    return apart[np.ix_(back, back)] if same else apart[back]
 
 
 def _programme(
-    rows: np.ndarray, begin: int, end: int, priced: np.ndarray, indel: float, found: np.ndarray, same: bool
+    rows: np.ndarray, begin: int, end: int, priced: np.ndarray, indel: float, apart: np.ndarray, same: bool
 ) -> None:
-    """Rows begin … end − 1 against all columns (`same`: those from the row on), written into `found`."""
+    """Rows begin … end − 1 against all columns (`same`: those from the row on), written into `apart`."""
     months, length, width = rows.shape[1], priced.shape[1], priced.shape[2]
     # table[i][j]: the cost of turning the first i months of the row into the first j of each other, less j deletions:
     # a step along j is then a running minimum (`np.minimum.accumulate` takes four times as long along this axis)
@@ -292,10 +297,10 @@ def _programme(
         shared = 0 if k == begin else int(np.argmax(np.append(rows[k] != rows[k - 1], True)))
         start = k if same else 0
         for i in range(shared, months):
-            above, here = table[i, :, start:], table[i + 1, :, start:]
-            np.add(above, indel, out=here)
+            above, current = table[i, :, start:], table[i + 1, :, start:]
+            np.add(above, indel, out=current)
             diagonal = above[:-1] + dearer[rows[k, i], :, start:]
-            np.minimum(here[1:], diagonal, out=here[1:])
+            np.minimum(current[1:], diagonal, out=current[1:])
             for j in range(length):
-                np.minimum(here[j], here[j + 1], out=here[j + 1])
-        found[k, start:] = table[months, -1, start:] + indel * length
+                np.minimum(current[j], current[j + 1], out=current[j + 1])
+        apart[k, start:] = table[months, -1, start:] + indel * length

@@ -44,24 +44,31 @@ def rules(sequences: pd.DataFrame) -> pd.DataFrame:
     """
     cells = sequences.to_numpy(dtype=object)
     away = cells != REGION
-    left = away.any(axis=1)
-    month = np.where(left, away.argmax(axis=1), np.nan)
+    departed = away.any(axis=1)
+    month = np.where(departed, away.argmax(axis=1), np.nan)
     last = cells[:, -1]
     rule = np.select(
-        [~left, last == REGION, (last == METROPOLE) & (month < EARLY), last == METROPOLE, last == OTHER_REGION,
-         last == OUTSIDE_QUEBEC],
-        ["stays", "circular", "returns_early", "returns_late", "onward", "leaves_quebec"], "unknown",
-    )  # fmt: skip
+        [
+            ~departed,
+            last == REGION,
+            (last == METROPOLE) & (month < EARLY),
+            last == METROPOLE,
+            last == OTHER_REGION,
+            last == OUTSIDE_QUEBEC,
+        ],
+        ["stays", "circular", "returns_early", "returns_late", "onward", "leaves_quebec"],
+        "unknown",
+    )
     return pd.DataFrame({"rule": rule.astype(object), "month": month}, index=sequences.index)
 
 
-def dominant(own: pd.DataFrame, kind: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
+def dominant(members: pd.DataFrame, kind: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
     """
     The rule that most members of each type come under, and the median month in which these first left.
 
     Parameters
     ----------
-    own : DataFrame
+    members : DataFrame
         What `rules` says of each member.
     kind : ndarray of int
         The type of each, from 0.
@@ -73,17 +80,17 @@ def dominant(own: pd.DataFrame, kind: np.ndarray, weights: np.ndarray) -> pd.Dat
     DataFrame
         A row a type: rule (among equals the first of `NAMES`), month (weighted median, NaN where they never left).
     """
-    rank = pd.Index([*NAMES, "unknown"]).get_indexer(own["rule"])
+    rank = pd.Index([*NAMES, "unknown"]).get_indexer(members["rule"])
     size = np.zeros((int(kind.max()) + 1, len(NAMES) + 1))
     np.add.at(size, (kind, rank), weights)
     most = size.argmax(axis=1)
     months = []
     for number, rule in enumerate(most):
         chosen = (kind == number) & (rank == rule)
-        left = own["month"].to_numpy()[chosen]
-        order = np.argsort(left)
+        months_left = members["month"].to_numpy()[chosen]
+        order = np.argsort(months_left)
         running = np.cumsum(weights[chosen][order])
-        months.append(left[order][np.searchsorted(running, running[-1] / 2)])
+        months.append(months_left[order][np.searchsorted(running, running[-1] / 2)])
     return pd.DataFrame({"rule": np.array([*NAMES, "unknown"], dtype=object)[most], "month": months})
 
 
@@ -101,8 +108,8 @@ def unique_names(named: pd.DataFrame) -> list[str]:
         f"{rule}_month_{month:.0f}" if twice and not np.isnan(month) else str(rule)
         for rule, month, twice in zip(named["rule"], named["month"], shared, strict=True)
     ]
-    seen = pd.Series(names, dtype=object)
-    number, again = seen.groupby(seen).cumcount() + 1, seen.duplicated(keep=False)
+    name_series = pd.Series(names, dtype=object)
+    number, again = name_series.groupby(name_series).cumcount() + 1, name_series.duplicated(keep=False)
     return [f"{name}_{n}" if twice else name for name, n, twice in zip(names, number, again, strict=True)]
 
 
@@ -145,13 +152,13 @@ def indicators(sequences: pd.DataFrame) -> pd.DataFrame:
     spent = np.stack([(codes == code).sum(axis=1) for code in range(size)], axis=1) / months
     entropy = -np.sum(spent * np.log(np.where(spent > 0, spent, 1.0)), axis=1) / np.log(max(size, 2))
     entropy = np.abs(entropy)  # −0 where there is one state
-    found = {
+    columns = {
         "entropy": entropy,
         "turbulence": _turbulence(codes, row, begin, length),
         "complexity": np.sqrt(changes / max(months - 1, 1) * entropy),
         "n_transitions": changes,
     }
-    return pd.DataFrame({name: values[rows.which] for name, values in found.items()}, index=sequences.index)
+    return pd.DataFrame({name: values[rows.which] for name, values in columns.items()}, index=sequences.index)
 
 
 def _turbulence(codes: np.ndarray, row: np.ndarray, begin: np.ndarray, length: np.ndarray) -> np.ndarray:
@@ -218,7 +225,12 @@ def runs(sequences: pd.DataFrame) -> pd.DataFrame:
     them = coded(sequences)
     row, begin, length = run_lengths(them.codes)
     labels = np.array(them.labels, dtype=object)
-    return pd.DataFrame({
-        "person_id": sequences.index.to_numpy()[row], "begin": begin, "end": begin + length - 1, "months": length,
-        "state": labels[them.codes[row, begin]],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "person_id": sequences.index.to_numpy()[row],
+            "begin": begin,
+            "end": begin + length - 1,
+            "months": length,
+            "state": labels[them.codes[row, begin]],
+        }
+    )

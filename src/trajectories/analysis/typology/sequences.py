@@ -94,16 +94,16 @@ def coded(sequences: pd.DataFrame) -> Coded:
     labels = alphabet(met)
     if len(labels) > np.iinfo(np.uint8).max:
         raise ValueError(f"sequences: {len(labels)} labels are more than the 255 that can be told apart.")
-    place = pd.Index(labels).get_indexer(met).astype(np.uint8)
-    return Coded(place[flat].reshape(cells.shape), labels)
+    code = pd.Index(labels).get_indexer(met).astype(np.uint8)
+    return Coded(code[flat].reshape(cells.shape), labels)
 
 
 def distinct(codes: np.ndarray, weights: np.ndarray | None = None) -> Distinct:
     """The distinct rows of codes, each with the weight of all rows that are equal to it."""
     rows = np.ascontiguousarray(codes)
     # one value a row: bytes compare as the codes do
-    whole = rows.view(np.dtype((np.void, rows.shape[1]))).ravel()
-    _, first, which = np.unique(whole, return_index=True, return_inverse=True)
+    keys = rows.view(np.dtype((np.void, rows.shape[1]))).ravel()
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
     return Distinct(first, which, np.bincount(which, weights=weights).astype(float))
 
 
@@ -111,13 +111,13 @@ def check_weights(weights, n: int) -> np.ndarray:
     """One positive weight a row; all 1 where none are given."""
     if weights is None:
         return np.ones(n)
-    found = np.asarray(weights, dtype=float)
-    if found.shape != (n,):
-        raise ValueError(f"weights: {found.shape} given, one for each of {n} rows is needed.")
-    wrong = int((~(found > 0) | ~np.isfinite(found)).sum())
+    checked = np.asarray(weights, dtype=float)
+    if checked.shape != (n,):
+        raise ValueError(f"weights: {checked.shape} given, one for each of {n} rows is needed.")
+    wrong = int((~(checked > 0) | ~np.isfinite(checked)).sum())
     if wrong:
         raise ValueError(f"weights: {wrong} value(s) are not positive numbers.")
-    return found
+    return checked
 
 
 def run_lengths(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -153,7 +153,7 @@ def sequences(
     Parameters
     ----------
     spells : DataFrame
-        The table of that name, in order of person and spell.
+        The table `spells`, in order of person and spell.
     months : int
         Length of the window.
     perimeter : {"RMR-2021", "RMR-2016", "CMM"}, optional
@@ -187,16 +187,16 @@ def sequences(
     start = middle(spells["start_earliest"], spells["start_latest"])
     first = first_stays(spells, start)
     person = pd.Index(first["person_id"]).get_indexer(spells["person_id"])
-    kept = (person >= 0) & (np.arange(len(spells)) >= np.append(first["position"], 0)[person])
-    spells, start, person = spells[kept], start[kept], person[kept]
+    is_kept = (person >= 0) & (np.arange(len(spells)) >= np.append(first["position"], 0)[person])
+    spells, start, person = spells[is_kept], start[is_kept], person[is_kept]
     home = first["region"].to_numpy(dtype=object)[person]
     states = _states(spells["zone"].to_numpy(dtype=object), spells["region"].to_numpy(dtype=object), home)
 
     grid = anniversaries(first["start"], months)
     cells = np.full(grid.shape, _UNKNOWN)
-    for at, state, who in _changes(spells, start, states, person):
-        reached = grid[who] >= at[:, None]
-        cells[who] = np.where(reached, state[:, None], cells[who])
+    for at, state, persons in _changes(spells, start, states, person):
+        reached = grid[persons] >= at[:, None]
+        cells[persons] = np.where(reached, state[:, None], cells[persons])
     if cutoff is not None:
         cells[grid > np.datetime64(cutoff, "D")] = _UNKNOWN
     return pd.DataFrame(_LABELS[cells], index=pd.Index(first["person_id"], name="person_id"))
@@ -219,10 +219,15 @@ def _changes(spells: pd.DataFrame, start: np.ndarray, states: np.ndarray, person
 def _states(zone: np.ndarray, region: np.ndarray, home: np.ndarray) -> np.ndarray:
     nowhere = pd.isna(region)
     return np.select(
-        [zone == METROPOLE, (zone == REGION) & ~nowhere & (region == home), (zone == REGION) & ~nowhere,
-         zone == OUTSIDE_QUEBEC],
-        [_METROPOLE, _HERE, _OTHER, _OUTSIDE], _UNKNOWN,
-    )  # fmt: skip
+        [
+            zone == METROPOLE,
+            (zone == REGION) & ~nowhere & (region == home),
+            (zone == REGION) & ~nowhere,
+            zone == OUTSIDE_QUEBEC,
+        ],
+        [_METROPOLE, _HERE, _OTHER, _OUTSIDE],
+        _UNKNOWN,
+    )
 
 
 def first_stays(spells: pd.DataFrame, start: np.ndarray) -> pd.DataFrame:
@@ -230,8 +235,8 @@ def first_stays(spells: pd.DataFrame, start: np.ndarray) -> pd.DataFrame:
     inside = np.flatnonzero(spells["zone"].eq(REGION).to_numpy())
     inside = inside[~spells["person_id"].iloc[inside].duplicated().to_numpy()]
     inside = inside[~np.isnat(start[inside]) & spells["region"].iloc[inside].notna().to_numpy()]
-    found = spells.iloc[inside][["person_id", "region"]].reset_index(drop=True)
-    return found.assign(start=start[inside].astype("datetime64[ns]"), position=inside)
+    stays = spells.iloc[inside][["person_id", "region"]].reset_index(drop=True)
+    return stays.assign(start=start[inside].astype("datetime64[ns]"), position=inside)
 
 
 def in_zones(spells: pd.DataFrame, perimeter: str | None) -> pd.DataFrame:

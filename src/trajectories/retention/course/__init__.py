@@ -1,9 +1,9 @@
-"""The course of those who settled, beyond the retention curve: time in the region, moves, where they are, who stays on.
+"""Beyond the retention curve: time in the region, moves, states occupied and the share settled for good.
 
-Four measures, each with what it rests on and the months to which it is supported: `restricted_time` (restricted mean
+Four measures, each with its counts and the months to which it is supported: `restricted_time` (restricted mean
 months in the region, area under the main curve), `moves_per_person` (mean number of moves), `occupation` (in which
-state persons are, month by month) and `settled_share` (for good, only where a plateau was observed). They are made from
-the main fits of retention (`main_fits`), so that no number here contradicts the curve.
+state persons are, month by month) and `settled_share` (for good, only where a plateau was observed). They use the
+main fits of retention (`main_fits`) and so agree with the curve.
 """
 
 from __future__ import annotations
@@ -21,8 +21,15 @@ from .post_exit_states import occupation
 from .restricted_mean import restricted_time
 
 __all__ = [
-    "Course", "MainFit", "course", "main_fits", "moves_per_person", "occupation", "restricted_time", "settled_share",
-]  # fmt: skip
+    "Course",
+    "MainFit",
+    "course",
+    "main_fits",
+    "moves_per_person",
+    "occupation",
+    "restricted_time",
+    "settled_share",
+]
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,13 @@ def course(
     Parameters
     ----------
     cohort, contacts, spells, moves : DataFrame
-        The tables of those names.
+        The tables `cohort`, `contacts`, `spells` and `moves`.
     study : Study
         Its horizons, support, pathway, replicates, draws and seed are used.
     groups : iterable of str, optional
         As for `retention`; not read where `fits` are given.
     fits : mapping of str to MainFit, optional
-        The main fits, where they are at hand (`main_fits` makes them, as `retention` does).
+        The main fits, if already computed (`main_fits`).
 
     Returns
     -------
@@ -79,8 +86,8 @@ def course(
     >>> cohort = cohort.assign(exit=None, establishment_earliest=pd.Timestamp("2020-01-01"),
     ...                        establishment_latest=pd.Timestamp("2020-01-01"))
     >>> study = Study(replicates=0, draws=2, horizons=(12,))
-    >>> found = course(cohort, contacts, stack([], SPELLS), stack([], MOVES), study=study, groups=["province"])
-    >>> found.settled["known"].tolist(), found.occupation.shape[0]  # four states, month by month
+    >>> measures = course(cohort, contacts, stack([], SPELLS), stack([], MOVES), study=study, groups=["province"])
+    >>> measures.settled["known"].tolist(), measures.occupation.shape[0]  # four states, month by month
     (['insufficient'], 52)
     """
     if fits is None:

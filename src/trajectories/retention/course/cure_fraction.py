@@ -1,13 +1,13 @@
-"""The share settled for good: a mixture cure model, only where a plateau was observed.
+"""The share settled for good: a mixture cure model, reported only where a plateau was observed.
 
 Exit times are drawn from the main fit, so that lost persons and late news enter as they do in the curve; each draw is
-fitted and the draws are joined by Rubin's rules on the logit scale. A plateau that nobody observed is an extrapolation,
-and the estimate is withheld unless, in the spirit of Maller & Zhou (1996),
+fitted and the draws are joined by Rubin's rules on the logit scale. A plateau not observed is an extrapolation,
+so the estimate is withheld unless, in the spirit of Maller & Zhou (1996),
 
 1. the model holds a share in nearly every draw (`survival.mixture_cure`: over 0.025, likelier than none by 10.83);
 2. by the fitted latency 95 % of those who will ever leave have left by a month at which at least `support` stays were
    still confirmed present by a contact (not by silence, nor by hearsay);
-3. every distribution of the leaving times that fits as well says so too, and the shares agree.
+3. every distribution of the leaving times that fits as well meets both rules, and the shares agree.
 """
 
 from __future__ import annotations
@@ -104,14 +104,22 @@ def _of_group(fit: MainFit, study: Study) -> dict:
     horizon = int(enough.max()) if len(enough) else 0
     counts = fit.at([horizon]).iloc[0]
     row = {
-        "horizon": horizon, "estimate": np.nan, "se": np.nan, "lower": np.nan, "upper": np.nan,
-        "n_start": len(fit.reported), "n_at_risk": counts["n_at_risk"], "n_confirmed": counts["n_confirmed"],
-        "known": "insufficient", "method": None, "left_by": np.nan,
-    }  # fmt: skip
-    drawn = fit.curve.draw(min(study.draws, DRAWS), study.seed)
-    if not (drawn[..., 1] > 0).any(axis=1).all():
+        "horizon": horizon,
+        "estimate": np.nan,
+        "se": np.nan,
+        "lower": np.nan,
+        "upper": np.nan,
+        "n_start": len(fit.model_input),
+        "n_at_risk": counts["n_at_risk"],
+        "n_confirmed": counts["n_confirmed"],
+        "known": "insufficient",
+        "method": None,
+        "left_by": np.nan,
+    }
+    draws = fit.curve.draw(min(study.draws, DRAWS), study.seed)
+    if not (draws[..., 1] > 0).any(axis=1).all():
         return {**row, "note": NOTES["no_exit"]}
-    joined = {name: _join(fit, drawn, name) for name in DISTRIBUTIONS}
+    joined = {name: _join(fit, draws, name) for name in DISTRIBUTIONS}
     best = max(joined, key=lambda name: joined[name].log_likelihood)
     chosen = joined[best]
     row |= {"method": best, "left_by": chosen.left_by}
@@ -120,46 +128,56 @@ def _of_group(fit: MainFit, study: Study) -> dict:
         return {**row, "note": NOTES[why]}
     width = NORMAL_975 * np.sqrt(chosen.variance)
     lower, upper = (float(1 / (1 + np.exp(-(chosen.logit + side * width)))) for side in (-1, 1))
-    found = {"estimate": chosen.share, "se": chosen.se, "lower": lower, "upper": upper, "known": "observed"}
-    return {**row, **found, "note": NOTES[""]}
+    numbers = {"estimate": chosen.share, "se": chosen.se, "lower": lower, "upper": upper, "known": "observed"}
+    return {**row, **numbers, "note": NOTES[""]}
 
 
 def _why_not(chosen: _Joined, joined: Mapping[str, _Joined], horizon: int) -> str:
-    """The first rule of the module that fails; nothing where all hold."""
+    """The first rule of the module that fails; empty where all hold."""
     if chosen.held < NEARLY_ALL:
         return "no_plateau"
     if not chosen.left_by <= horizon:
         return "short_follow_up"
-    as_well = [one for one in joined.values() if chosen.log_likelihood - one.log_likelihood <= AS_WELL]
+    as_well = [
+        other_fit for other_fit in joined.values() if chosen.log_likelihood - other_fit.log_likelihood <= AS_WELL
+    ]
     apart = any(
-        one.held < NEARLY_ALL or not one.left_by <= horizon or abs(one.share - chosen.share) > 2 * chosen.se
-        for one in as_well
+        other_fit.held < NEARLY_ALL
+        or not other_fit.left_by <= horizon
+        or abs(other_fit.share - chosen.share) > 2 * chosen.se
+        for other_fit in as_well
     )
     return "shape" if apart else ""
 
 
-def _join(fit: MainFit, drawn: np.ndarray, distribution: str) -> _Joined:
+def _join(fit: MainFit, draws: np.ndarray, distribution: str) -> _Joined:
     """Rubin's rules over the draws, for one distribution of the leaving times."""
-    entry = ceil_month(fit.reported.entry)
-    each = [
-        one
-        for one in (_fitted(entry, fit.reported.household, two[:, 0], two[:, 1], distribution) for two in drawn)
-        if one
+    entry = ceil_month(fit.model_input.entry)
+    fits = [
+        fit_of_draw
+        for fit_of_draw in (
+            _fitted(entry, fit.model_input.household, draw[:, 0], draw[:, 1], distribution) for draw in draws
+        )
+        if fit_of_draw
     ]
-    held = [one for one in each if one.share > SMALLEST and one.evidence > EVIDENCE]
-    likelihood = float(np.mean([one.log_likelihood for one in each])) if each else -np.inf
-    if not held:
+    supported = [
+        fit_of_draw for fit_of_draw in fits if fit_of_draw.share > SMALLEST and fit_of_draw.evidence > EVIDENCE
+    ]
+    likelihood = float(np.mean([fit_of_draw.log_likelihood for fit_of_draw in fits])) if fits else -np.inf
+    if not supported:
         return _Joined(-np.inf, np.nan, 0.0, np.nan, likelihood)
-    share = np.array([one.share for one in held])
+    share = np.array([fit_of_draw.share for fit_of_draw in supported])
     logit = np.log(share / (1 - share))
-    within = np.mean([(one.se / (p * (1 - p))) ** 2 for one, p in zip(held, share, strict=True)])
-    between = logit.var(ddof=1) if len(held) > 1 else 0.0
-    left_by = float(np.median([_left_by(one.location, one.scale, distribution) for one in held]))
-    variance = float(within + (1 + 1 / len(held)) * between)
-    return _Joined(float(logit.mean()), variance, len(held) / len(drawn), left_by, likelihood)
+    within = np.mean([(fit_of_draw.se / (p * (1 - p))) ** 2 for fit_of_draw, p in zip(supported, share, strict=True)])
+    between = logit.var(ddof=1) if len(supported) > 1 else 0.0
+    left_by = float(
+        np.median([_left_by(fit_of_draw.location, fit_of_draw.scale, distribution) for fit_of_draw in supported])
+    )
+    variance = float(within + (1 + 1 / len(supported)) * between)
+    return _Joined(float(logit.mean()), variance, len(supported) / len(draws), left_by, likelihood)
 
 
-# As mixture_cure asks of a share that is supported.
+# The thresholds of `survival.mixture_cure` for a supported share.
 SMALLEST, EVIDENCE = 0.025, 10.83
 
 
@@ -184,10 +202,10 @@ def _left_by(location: float, scale: float, distribution: str) -> float:
     """The month by which `MOST_LEFT` of those who will leave have left."""
     from statistics import NormalDist
 
-    rest = 1 - MOST_LEFT
+    share_to_leave = 1 - MOST_LEFT
     z = {
-        "weibull": np.log(-np.log(rest)),
+        "weibull": np.log(-np.log(share_to_leave)),
         "lognormal": NormalDist().inv_cdf(MOST_LEFT),
-        "loglogistic": np.log(MOST_LEFT / rest),
+        "loglogistic": np.log(MOST_LEFT / share_to_leave),
     }[distribution]
     return float(np.exp(location + scale * z))

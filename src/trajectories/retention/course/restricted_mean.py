@@ -1,7 +1,7 @@
 """Restricted mean months in the region: the area under the main curve, and the months lost to each destination.
 
-Within a month exits are spread evenly, as the observation model takes them, so that the curve is straight between whole
-months and the area is that of trapezia. Up to the horizon τ: τ = months in the region + Σ months lost to a destination
+As in the observation model, exits are spread evenly within a month: the curve is linear between whole months and the
+area is computed by trapezoids. Up to the horizon τ: τ = months in the region + Σ months lost to a destination
 (Andersen 2013, for the decomposition). Limits: household bootstrap, the same area under each replicate's curve.
 """
 
@@ -53,8 +53,8 @@ def restricted_time(fits: Mapping[str, MainFit], *, study: Study) -> pd.DataFram
     >>> restricted_time(fits, study=study)["estimate"].sum().round(6)
     np.float64(12.0)
     """
-    found = [_of_group(group, fit, study) for group, fit in fits.items()]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(COLUMNS))
+    tables = [_of_group(group, fit, study) for group, fit in fits.items()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
 
 
 def area(curves: np.ndarray, horizon: int) -> np.ndarray:
@@ -70,18 +70,27 @@ def area(curves: np.ndarray, horizon: int) -> np.ndarray:
 
 
 def _of_group(group: str, fit: MainFit, study: Study) -> pd.DataFrame:
-    estimate, drawn = fit.curves()
+    estimate, replicates = fit.curves()
     at = fit.at(study.horizons).set_index("horizon")
     rows = []
     for horizon in study.horizons:
         supported = at.loc[horizon, "known"] != "insufficient"
         values = area(estimate, horizon) if supported else np.full(len(estimate), np.nan)
-        many = drawn.shape[2] > 1 and supported
-        se = area(drawn, horizon).std(axis=1, ddof=1) if many else np.full(len(estimate), np.nan)
-        rows.append(pd.DataFrame({
-            "measure": [RESTRICTED, *[LOST] * len(CAUSES)], "cause": [None, *CAUSES], "horizon": horizon,
-            "estimate": values, "se": se, "lower": np.clip(values - NORMAL_975 * se, 0, horizon),
-            "upper": np.clip(values + NORMAL_975 * se, 0, horizon), **at.loc[horizon].to_dict(),
-        }))  # fmt: skip
+        many = replicates.shape[2] > 1 and supported
+        se = area(replicates, horizon).std(axis=1, ddof=1) if many else np.full(len(estimate), np.nan)
+        rows.append(
+            pd.DataFrame(
+                {
+                    "measure": [RESTRICTED, *[LOST] * len(CAUSES)],
+                    "cause": [None, *CAUSES],
+                    "horizon": horizon,
+                    "estimate": values,
+                    "se": se,
+                    "lower": np.clip(values - NORMAL_975 * se, 0, horizon),
+                    "upper": np.clip(values + NORMAL_975 * se, 0, horizon),
+                    **at.loc[horizon].to_dict(),
+                }
+            )
+        )
     table = pd.concat(rows, ignore_index=True)
-    return table.assign(group=group, n_start=len(fit.reported), method="main", note=_NOTE)[list(COLUMNS)]
+    return table.assign(group=group, n_start=len(fit.model_input), method="main", note=_NOTE)[list(COLUMNS)]
