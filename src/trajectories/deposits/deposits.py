@@ -19,7 +19,7 @@ from ..study import Study
 from . import organisations as fates
 from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
 from .files import FileNote, Gathered, Memory, Progress, as_objects, gather
-from .organisations import Reported, fill_down, organisation_zones, own_towns, read_registry, who_reports
+from .organisations import Reported, fill_down, organisation_zones, own_towns, read_registry, read_reported
 from .reading import REGISTRY
 from .records import (
     Dates,
@@ -194,7 +194,7 @@ def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, p
     findings = Findings(gathered)
     typed = {name: _typed_in(gathered, name) for name in ("service_date", "establishment_date", "follow_up_status")}
     without_errors(gathered, findings)
-    reported = who_reports(gathered, registry)
+    reported = read_reported(gathered, registry)
     for reason, column, rows in reported.issues:
         findings.add(reason, column, rows)
     replaced_by, repeated, file_issues = fates.settle_deposits(gathered, reported)

@@ -307,7 +307,7 @@ def _read_here(deposit: tuple[str, Path]) -> FileRead:
 # off, altered or renamed fails its seal (HMAC), and the deposit is read again. Entries without a deposit are removed.
 #
 # Texts that are never stored after reading (deposit-schema.md) are not stored here either: of remarks, and of columns
-# that no crosswalk knows, only keyed hashes are kept, which tell equal texts from unequal ones (a remark that slid into
+# that no crosswalk knows, only keyed hashes are kept, which only show which texts are equal (a remark that slid into
 # another column is a text of that column). Hashes and seals are keyed with the study's secret, so that without it
 # nobody can try texts on them or forge an entry.
 #

@@ -279,7 +279,7 @@ def choose_crosswalk(crosswalks: Crosswalks, file: str, sheets: Iterable[tuple[s
         fits = sum(n for kind, n in kinds.items() if crosswalk.holds(*kind)) / total if total else 1.0
         return known[crosswalk.name] > 0, fits >= 0.5, known[crosswalk.name], fits
 
-    # the first of the best: `all` stands in the order of preference
+    # the first of the best: `all` is in the order of preference
     return max(crosswalks.all, key=rank)
 
 

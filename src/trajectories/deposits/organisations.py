@@ -75,7 +75,7 @@ def parse_name(file: str) -> dict[str, str]:
     return parts
 
 
-def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
+def read_reported(gathered: Gathered, registry: pd.DataFrame) -> Reported:
     """Organisation, period and deposit date of every row."""
     issues: list[tuple] = []
     names = [parse_name(note.file) for note in gathered.files]
@@ -166,7 +166,7 @@ def _organisations(gathered: Gathered, filled_codes: dict, names: list[dict], re
         typed = clean(gathered.texts["organisation_id"][code]) or names[file].get("organisation_id")
         typed_pairs.append((typed.upper() if typed else None, clean(gathered.texts["organisation"][name])))
 
-    # a name that stands beside exactly one id in the deposits and the registry identifies it wherever it is alone
+    # a name that has exactly one id in the deposits and the registry gives that id to rows without one
     known: dict[str, set[str]] = {}
     pairs = [*typed_pairs, *registry[["code", "nom"]].itertuples(index=False, name=None)]
     for code, name in pairs:
@@ -326,7 +326,7 @@ def settle_deposits(gathered: Gathered, reported: Reported) -> tuple[np.ndarray,
     for key, rivals in deposits[deposits.duplicated(keys, keep=False)].groupby(keys, sort=True):
         of_file = {file: index[members[(*key, file)]] for file in rivals["file"]}
         latest = rivals[rivals["date"] == rivals["date"].max()]
-        keeper = latest["file"].max()  # files stand in the order of their paths
+        keeper = latest["file"].max()  # files are in the order of their paths
         same = {keeper}
         if len(latest) > 1:
             digests = {file: _digest(gathered, of_file[file]) for file in latest["file"]}

@@ -48,6 +48,6 @@ def or_sample(study: Study) -> Study:
 
 
 def mark_synthetic(folder: Path) -> None:
-    """Say in the folder that its deposits were invented: reports then carry the banner, ids the public key."""
+    """Mark the folder's deposits as synthetic: reports then carry the banner, and ids use the public key."""
     sentence = "These deposits were invented by `trajectories simulate`.\n"
     (Path(folder) / SYNTHETIC_MARK).write_text(sentence, encoding="utf-8")

@@ -75,7 +75,7 @@ def shared_label_components(*columns: pd.Series) -> np.ndarray:
         codes = pd.factorize(column, use_na_sentinel=True)[0]
         known = np.flatnonzero(codes >= 0)
         first = np.full(codes.max(initial=-1) + 1, -1, dtype=np.int64)
-        # the first row of each value stands for it
+        # the first row of each value represents it
         first[codes[known][::-1]] = known[::-1]
         edges.append((known, first[codes[known]]))
     left = np.concatenate([edge[0] for edge in edges])

@@ -122,7 +122,7 @@ def sound(word: str) -> str:
     return word
 
 
-def turned(
+def swapped_names(
     given: pd.Series, family: pd.Series, organisation: pd.Series, household: pd.Series, year: pd.Series
 ) -> np.ndarray:
     """
@@ -144,7 +144,7 @@ def turned(
     >>> ana, eva = {"given": "ana", "family": "roy", "year": "1990"}, {"given": "eva", "family": "roy", "year": "2015"}
     >>> a = pd.DataFrame([ana, eva]).assign(organisation="A", household="1")
     >>> b = a.assign(organisation="B", household=None, given=a["family"], family=a["given"])
-    >>> turned(**pd.concat([a, b], ignore_index=True)).tolist()
+    >>> swapped_names(**pd.concat([a, b], ignore_index=True)).tolist()
     [False, False, True, True]
     """
     keys = pd.MultiIndex.from_arrays([organisation, given, family])
@@ -455,7 +455,7 @@ def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
     given, family = (records[part].map(simple).astype("object") for part in ("given_name", "family_name"))
     born = _interval(records, "birth_date")
     household = records["household_number"].where(records["household_number"].notna(), records["file_number"])
-    swapped = turned(given, family, organisation, household, born.str[:4])
+    swapped = swapped_names(given, family, organisation, household, born.str[:4])
     letters = {text: initials(text) for text in simple.values()}
     swapped |= (given.isna() & family.map(letters).eq(True)).to_numpy()
     given, family = given.where(~swapped, family), family.where(~swapped, given)
