@@ -346,8 +346,8 @@ def _issues(gathered: Gathered, known: Crosswalks, findings: Findings, accepted:
     for reason, column, rows, typed in findings.entries:
         kept = is_accepted[rows]
         value = None if typed is None else typed[kept]
-        asked = reason == "unknown_value" and kept.any()
-        closest = closest_known(gathered, known, column, rows[kept]) if asked else None
+        has_unknown = reason == "unknown_value" and kept.any()
+        closest = closest_known(gathered, known, column, rows[kept]) if has_unknown else None
         part = _addresses(gathered, rows[kept]).assign(reason=reason, column=column, value=value, closest=closest)
         parts.append(part.astype({"closest": object}))
     return tables.stack(parts, tables.ISSUES).sort_values(

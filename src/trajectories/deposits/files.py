@@ -244,15 +244,15 @@ def read_files(deposits: list[tuple[str, Path]], reader: FileReader, processes: 
     """
     if processes is None:
         processes = min(usable_cores(), 1 + _cost(deposits) // _BYTES_WORTH_A_PROCESS)
-    done = 0
+    n_done = 0
     if min(processes, len(deposits)) > 1:
         try:
             for read in _read_apart(deposits, reader, processes):
                 yield read
-                done += 1
+                n_done += 1
         except (BrokenProcessPool, OSError):
             pass  # a process was ended from outside, or could not start: this one reads the rest
-    yield from map(reader, deposits[done:])
+    yield from map(reader, deposits[n_done:])
 
 
 def _cost(deposits: list[tuple[str, Path]]) -> int:

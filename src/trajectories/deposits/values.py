@@ -426,10 +426,10 @@ def closest_word(text: str, column: str, crosswalk: Crosswalk) -> str | None:
     else:
         name = LIST_OF.get(column, column)
         known, labels = crosswalk.values.get(name, {}), crosswalk.labels.get(name, {})
-    asked = next((part for part in parts if part not in known and part not in NOTHING), "")
-    if not re.search("[a-z]", asked):
+    unknown = next((part for part in parts if part not in known and part not in NOTHING), "")
+    if not re.search("[a-z]", unknown):
         return None  # no similarity between numbers
-    match = process.extractOne(asked, known.keys(), scorer=fuzz.ratio, score_cutoff=CLOSE)
+    match = process.extractOne(unknown, known.keys(), scorer=fuzz.ratio, score_cutoff=CLOSE)
     return labels.get(known[match[0]], known[match[0]]) if match else None
 
 

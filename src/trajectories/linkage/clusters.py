@@ -121,11 +121,11 @@ def cluster(
         refused the pair, None otherwise).
     """
     decided = pairs["decided"] if "decided" in pairs else pd.Series(None, index=pairs.index, dtype="object")
-    wanted = ((pairs["same"] >= threshold) | decided.eq(True)) & ~decided.eq(False)
+    to_link = ((pairs["same"] >= threshold) | decided.eq(True)) & ~decided.eq(False)
     forbidden = _Forbidden(identities, repeats, pairs, pairs[decided.eq(False)])
     strongest = np.where(decided.eq(True), 2.0, pairs["same"])
     order = np.lexsort((pairs["right"], pairs["left"], -strongest))
-    order = order[wanted.to_numpy()[order]]
+    order = order[to_link.to_numpy()[order]]
     left, right = pairs["left"].to_numpy()[order], pairs["right"].to_numpy()[order]
     person = connected_components(left, right, len(identities))
     doubtful = forbidden.components(person)
@@ -139,7 +139,7 @@ def cluster(
         contested_pairs = order[contested]
         for position, refusal in refused:
             reason[contested_pairs[position]] = refusal
-    decision = np.where(~wanted, BELOW, np.where(pd.isna(reason), LINKED, REFUSED))
+    decision = np.where(~to_link, BELOW, np.where(pd.isna(reason), LINKED, REFUSED))
     return person, pairs.assign(decision=decision, reason=reason)
 
 

@@ -466,7 +466,7 @@ def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
     return typed
 
 
-# ── who has a file ────────────────────────────────────────────────────────────────────────────────────────
+# ── identities of records ────────────────────────────────────────────────────────────────────────────────────────
 def _identities(
     records: pd.DataFrame, organisation: pd.Series, typed: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -575,7 +575,7 @@ def most_frequent(group: np.ndarray, codes: np.ndarray, rank: np.ndarray | None 
     return modes
 
 
-# ── what is said of them ──────────────────────────────────────────────────────────────────────────────────
+# ── values of each identity ──────────────────────────────────────────────────────────────────────────────────
 def _described(records: pd.DataFrame, typed: pd.DataFrame, of_record: np.ndarray) -> pd.DataFrame:
     """The values compared: per identity and column the most frequent of the fullest."""
     given, family = typed["given"], typed["family"]
@@ -638,7 +638,7 @@ def _with_births(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(birth_year=year, birth_vague=vague, birth=day, birth_swapped=swapped)
 
 
-# ── several values an identity ────────────────────────────────────────────────────────────────────────────
+# ── lists of values per identity ────────────────────────────────────────────────────────────────────────────
 def _lists(records: pd.DataFrame, of_record: np.ndarray, table: pd.DataFrame) -> pa.Table:
     n = len(table)
     towns, regions = [], []

@@ -232,8 +232,8 @@ def recorded(derived: Path) -> tuple[str, str] | None:
     """The salt and the mark beside the tables; None where there are none (synthetic, or built by an older version)."""
     path = Path(derived) / MARK
     try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        return str(noted["salt"]), str(noted["mark"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return str(content["salt"]), str(content["mark"])
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
@@ -243,9 +243,9 @@ def recorded(derived: Path) -> tuple[str, str] | None:
         ) from None
 
 
-def fits(key: Key, noted: tuple[str, str]) -> bool:
+def fits(key: Key, recorded_mark: tuple[str, str]) -> bool:
     """Whether the key gives the ids of tables with this mark: it made them, or a rotation kept them."""
-    return mark_of(key, noted[0]) == noted[1] or noted[1] in key.covers
+    return mark_of(key, recorded_mark[0]) == recorded_mark[1] or recorded_mark[1] in key.covers
 
 
 def check_key(derived: Path) -> None:
@@ -285,10 +285,10 @@ def note_key(derived: Path, key: Key | None) -> None:
         path.unlink(missing_ok=True)
         return
     try:
-        noted = recorded(derived)
+        recorded_mark = recorded(derived)
     except KeyFileError:
-        noted = None
-    if noted is not None and mark_of(key, noted[0]) == noted[1]:
+        recorded_mark = None
+    if recorded_mark is not None and mark_of(key, recorded_mark[0]) == recorded_mark[1]:
         return
     salt = secrets.token_hex(16)
     with replaced(path) as scratch:

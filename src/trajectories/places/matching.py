@@ -394,8 +394,8 @@ def decide(typed: str, sort: str, qualifiers: tuple[str, ...], near: list[tuple[
         if len(settled) == 1 and all(rival.match in ("exact", "alias", "ambiguous") for rival in (best, *close)):
             return PlaceMatch(settled[0], None, UNKNOWN, "fuzzy", (), "slip_qualifier", slip)
         # a postal code may break the tie between municipalities, not between one and a regional word
-        why = "slip_rivals" if all(map(_codes, (best, *close))) else "slip_unclear"
-        return PlaceMatch(match="ambiguous" if codes else "none", candidates=codes, why=why, slip=slip)
+        reason = "slip_rivals" if all(map(_codes, (best, *close))) else "slip_unclear"
+        return PlaceMatch(match="ambiguous" if codes else "none", candidates=codes, why=reason, slip=slip)
     if best.code is None:
         return best._replace(why=f"slip_{best.why}", slip=slip)
     if any(_elsewhere(best.code, word) for word in qualifiers):

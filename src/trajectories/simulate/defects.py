@@ -72,7 +72,7 @@ def confusable(text: str, own: str) -> bool:
     return any(name != own and Levenshtein.distance(text, name) <= 2 for name in geography().spellings)
 
 
-# ── who somebody is, typed once a file ──
+# ── identities, typed once per file ──
 def typed(identity: Identity, column: str) -> str:
     """What a cell of an identity holds, as text."""
     return str(identity.cells[column])

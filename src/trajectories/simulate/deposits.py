@@ -110,31 +110,33 @@ def deposit(
                     _without_codes(earlier[q])
                 mishaps.counts["resent_undated" if undated[q] else "resent", "file"] += 1
     mishaps.bend("sheet", [*sheets.values(), *earlier.values()], organisation.index)
-    made: list[Deposit] = []
+    deposits: list[Deposit] = []
     if habit.annual:
         for year in sorted({fiscal(q)[0] for q in open_in}):
             year_sheets = [sheets[q] for q in open_in if fiscal(q)[0] == year]
             on = date_of(quarter_end(year_sheets[-1].quarter) + between(rng, 5, 30))
-            made.append(Deposit(f"{year}/{organisation.code}_{year}_annuel_{on}.xlsx", habit, year_sheets))
+            deposits.append(Deposit(f"{year}/{organisation.code}_{year}_annuel_{on}.xlsx", habit, year_sheets))
     else:
         for q in open_in:
             rival = earlier.get(q)
             odd = undated[q] if rival else unruly[q]
-            made += _quarterly(settings, organisation, habit, q, sheets[q], rival, odd, rng, mishaps)
+            deposits += _quarterly(settings, organisation, habit, q, sheets[q], rival, odd, rng, mishaps)
         if "deposits_cumulative" in habit.drawn:
-            _replaced_within_the_year(made)
-    notes = [rng.random() < mishaps.rate("notes_sheet") for _ in made]
+            _replaced_within_the_year(deposits)
+    notes = [rng.random() < mishaps.rate("notes_sheet") for _ in deposits]
     if habit.format == "xlsx":
         chosen = {"notes_sheet": notes} | {
-            name: mishaps.hits(name, organisation.index, len(made)) for name in ("hidden_sheet", "hidden_columns")
+            name: mishaps.hits(name, organisation.index, len(deposits)) for name in ("hidden_sheet", "hidden_columns")
         }
-        for i, item in enumerate(made):
+        for i, item in enumerate(deposits):
             item.extras = frozenset(name for name, hits in chosen.items() if hits[i])
             mishaps.counts.update((name, "file") for name in item.extras)
     else:
-        _flaw(made, organisation, mishaps)
-    mishaps.count_unplanted("header_only", sum(not s.rows() for item in made for s in item.sheets if not habit.annual))
-    return made
+        _flaw(deposits, organisation, mishaps)
+    mishaps.count_unplanted(
+        "header_only", sum(not s.rows() for item in deposits for s in item.sheets if not habit.annual)
+    )
+    return deposits
 
 
 def _flaw(made: list[Deposit], organisation: Organisation, mishaps: Mishaps) -> None:

@@ -311,7 +311,7 @@ def destination_in_residence(scene: Scene, events: list[Event]) -> list[Event]:
 
     An old address that goes on being printed must have been printed: else it would be news.
     """
-    noted = []
+    events_noted = []
     for file in _files(events):
         opens = file[0].kind == "establishment" and file[0].destination != ""
         old = file[0].residence if opens else ""
@@ -323,8 +323,8 @@ def destination_in_residence(scene: Scene, events: list[Event]) -> list[Event]:
                 event.blank = tuple(c for c in event.blank if c not in _PLACE)
             elif old and event.residence == old != event.lived:
                 event.residence = file[0].residence  # the address of the first row is printed again
-            noted.append(event)
-    return in_order(noted)
+            events_noted.append(event)
+    return in_order(events_noted)
 
 
 def two_facts_two_dates(scene: Scene, events: list[Event]) -> list[Event]:
@@ -386,7 +386,7 @@ def number_each_year(scene: Scene, events: list[Event]) -> list[Event]:
     return events
 
 
-# ── who somebody is ──
+# ── identities ──
 def number_of_the_household(identity: Identity, rng: Generator) -> bool:
     """The members of a household share one file number."""
     identity.file_number = identity.household_number
@@ -578,7 +578,7 @@ HABITS = tuple(
 NAMES = tuple(habit.name for habit in HABITS)
 
 
-# ── who has which ──
+# ── assignment of habits ──
 def refuse_unknown_habits(settings: Settings) -> None:
     """
     Names of habits that exist, or none at all.

@@ -220,14 +220,14 @@ def habits(settings: Settings, network: Network) -> list[Habit]:
     rng = generator(settings.seed, TYPING)
     order = rng.permutation(len(network.all)).tolist()
     annual = set(order[: max(1, len(order) // 8)]) if len(order) >= 4 else set()
-    made: dict[int, Habit] = {}
+    habit_by_index: dict[int, Habit] = {}
     csv_rank = xlsx_rank = 0
     for rank, index in enumerate(order):
         is_csv = (index not in annual and rank % 2 == 1) or (index not in annual and len(order) < 4 and rank % 2 == 0)
         n = csv_rank if is_csv else xlsx_rank
         csv_rank, xlsx_rank = csv_rank + is_csv, xlsx_rank + (not is_csv)
         dates = _CSV_DATES[level] if is_csv else _XLSX_DATES[level]
-        made[index] = Habit(
+        habit_by_index[index] = Habit(
             format="csv" if is_csv else "xlsx",
             annual=index in annual,
             encoding=_ENCODINGS[level][n % len(_ENCODINGS[level])],
@@ -247,7 +247,7 @@ def habits(settings: Settings, network: Network) -> list[Habit]:
             synonyms=bool(level) and rank % 4 == 0,
             drift=level == 2 and rank % 4 == 3,
         )
-    return [made[i] for i in range(len(network.all))]
+    return [habit_by_index[i] for i in range(len(network.all))]
 
 
 def _columns(rng: np.random.Generator, level: int, annual: bool, rank: int) -> tuple[str, ...]:

@@ -380,7 +380,7 @@ def _contacts(
     rng.random()  # unused: keeps the draws that follow where they have always been
     hard = desk.rng("reach").random() < s.hard_to_reach  # the household, in all its stays
     out_of_reach = desk.rng("reach", number)
-    done: set[int] = set()
+    gone_persons: set[int] = set()
     left_by_person: dict[int, Event] = {}
 
     def call(file: File, day: int, where: str, **facts: Any) -> Event | None:
@@ -397,7 +397,7 @@ def _contacts(
             person = stay.person.number
             day = add_months(since, months) + jitter
             again = desk.back_in_region(stay)
-            if person in done or day <= registered or (again is not None and day >= again):
+            if person in gone_persons or day <= registered or (again is not None and day >= again):
                 continue
             if organisation.stops_calling is not None and day >= organisation.stops_calling and not s.contacts_succeed:
                 continue
@@ -412,7 +412,7 @@ def _contacts(
             if fails:
                 call(file, day, last, status="not_reached")
             elif left or dead:
-                done.add(person)
+                gone_persons.add(person)
                 end = desk.life.deaths[person] if dead else stay.exit
                 event = call(
                     file,

@@ -168,11 +168,11 @@ def told_of(
     parts = [_contacts(truth, due, _failing((0.12, 0.30), failure_gone), rngs)]
     if hearing is not None:
         parts.append(_news(truth, _hazards(hearing), rngs["news"]))
-    about = pd.concat(parts, ignore_index=True)
+    reports = pd.concat(parts, ignore_index=True)
     keys = frame[["person_id", "episode"]]
-    rows = pd.concat([keys.iloc[about["stay"]].reset_index(drop=True), about.drop(columns="stay")], axis=1)
+    rows = pd.concat([keys.iloc[reports["stay"]].reset_index(drop=True), reports.drop(columns="stay")], axis=1)
     rows = rows.rename(columns={"organisation": "organisation_id"})
-    rows["cause"] = np.array([None, *EXITS[:3]], dtype=object)[about["cause"]]
+    rows["cause"] = np.array([None, *EXITS[:3]], dtype=object)[reports["cause"]]
     services = stays.services.drop(columns="service").assign(kind="service", organisation_id="A", cause=None)
     contacts = pd.concat([rows, services], ignore_index=True).assign(departure_earliest=np.nan, departure_latest=np.nan)
     cohort = frame.drop(columns=["start", "time", "cause", "at_risk", "complete"]).assign(

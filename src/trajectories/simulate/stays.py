@@ -112,9 +112,9 @@ class ToldStays:
                 "organisation_id": "A",
             }
         )
-        about = self.contacts
-        contacts = about.drop(columns="stay").assign(
-            person_id=about["stay"].astype(str), episode=1, cause=names[about["cause"]], record_id=None
+        reports = self.contacts
+        contacts = reports.drop(columns="stay").assign(
+            person_id=reports["stay"].astype(str), episode=1, cause=names[reports["cause"]], record_id=None
         )
         return cohort, contacts.rename(columns={"organisation": "organisation_id"})
 
@@ -255,9 +255,9 @@ def hearing_of_shares(shares: ArrayLike) -> Floats:
     >>> (1 - np.prod(1 - hazards[:, _CLASSES[:25]], axis=1)).round(3).tolist()
     [0.9, 0.5, 0.2]
     """
-    wanted = np.broadcast_to(np.asarray(shares, dtype=float), len(HEARING))
+    target = np.broadcast_to(np.asarray(shares, dtype=float), len(HEARING))
     usual = np.log1p(-np.array(HEARING))
-    power = np.log1p(-wanted) / usual[:, _CLASSES[: _WITHIN + 1]].sum(axis=1)
+    power = np.log1p(-target) / usual[:, _CLASSES[: _WITHIN + 1]].sum(axis=1)
     return -np.expm1(usual * power[:, None])
 
 
@@ -325,7 +325,7 @@ def _true_stays(
     return _Stays(month, exact, cause, np.minimum(entry, until), until, household)
 
 
-# ── what is told ──────────────────────────────────────────────────────────────────────────────────────────
+# ── contacts and news ──────────────────────────────────────────────────────────────────────────────────────────
 def _rows(stays: _Stays, chosen: NDArray[np.bool_], month: Floats, kind: ArrayLike, organisation: str = "A"):
     kinds = np.broadcast_to(np.asarray(kind, dtype=object), len(chosen))[chosen]
     tells = np.isin(kinds, ["left", "news"])
@@ -470,16 +470,16 @@ def shortcut_curve(told: ToldStays, shortcut: str) -> pd.Series:
 
     if shortcut not in SHORTCUTS:
         raise ValueError(f"shortcut {shortcut!r}: choose one of {', '.join(SHORTCUTS)}.")
-    n, about = len(told), told.contacts
-    kind = about["kind"]
+    n, contacts = len(told), told.contacts
+    kind = contacts["kind"]
 
     def month_of(kinds: tuple[str, ...], how: str) -> np.ndarray:
-        return about[kind.isin(kinds)].groupby("stay")["month"].agg(how).reindex(range(n)).to_numpy(dtype=float)
+        return contacts[kind.isin(kinds)].groupby("stay")["month"].agg(how).reindex(range(n)).to_numpy(dtype=float)
 
     heard = ("left",) if shortcut in ("drop_unreached", "last_contact") else ("left", "news")
     first = np.ceil(month_of(heard, "min"))
     told_by = np.where(np.isnan(first), np.inf, first)
-    present = about[kind.eq("present")]
+    present = contacts[kind.eq("present")]
     present = present[present["month"].to_numpy() < told_by[present["stay"]]]
     last = np.rint(present.groupby("stay")["month"].max().reindex(range(n)).to_numpy(dtype=float))
     entry = np.ceil(told.entry)
