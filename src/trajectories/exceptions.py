@@ -1,4 +1,4 @@
-"""The errors a user meets: sentences that say what, where, and what to do.
+"""The errors a user meets: messages that say what is wrong, where, and what to do.
 
 Every error that the command line shows without a traceback derives from `TrajectoriesError`.
 """
@@ -30,7 +30,7 @@ class UnusableInputError(TrajectoriesError):
 
 
 class TooFewError(TrajectoriesError, ValueError):
-    """Too few persons for what was asked: nothing can be said."""
+    """Too few persons for the estimate that was asked for."""
 
 
 class StaleTableError(TrajectoriesError):
@@ -50,7 +50,7 @@ class NotebookError(TrajectoriesError):
 
 
 class DisclosureError(TrajectoriesError):
-    """Something unprotected was about to leave."""
+    """An unprotected figure was about to be published."""
 
 
 class LinkageModelError(TrajectoriesError, ValueError):
@@ -58,7 +58,7 @@ class LinkageModelError(TrajectoriesError, ValueError):
 
 
 class LinkageError(TrajectoriesError):
-    """The linkage could not be carried to its end; an engine's own message may hold values, and is not passed on."""
+    """The linkage failed; the engine's own message may hold values, and is not passed on."""
 
     def __init__(self, kind: str):
         super().__init__(
@@ -67,19 +67,19 @@ class LinkageError(TrajectoriesError):
 
 
 class ClusterError(TrajectoriesError):
-    """The workers of a cluster cannot be met, are not the same as this process, or were lost."""
+    """The workers of a cluster cannot be reached, are of another version than this process, or were lost."""
 
 
 class LockedError(TrajectoriesError):
-    """Another run is at work in a folder."""
+    """Another run holds the lock of a folder."""
 
 
 def sentence_of(error: BaseException) -> str:
-    """What a user is told of any error: its own sentence, or where the library failed."""
+    """The message of any error for a user: its own, or the place where the library failed."""
     if isinstance(error, TrajectoriesError):
         return str(error)
-    if isinstance(error, OSError):  # a full disk, a folder that is a file, a place that may not be written to
-        return told(error)
+    if isinstance(error, OSError):  # a full disk, a file in place of a folder, no permission to write
+        return system_refusal(error)
     if isinstance(error, MemoryError):
         return "There is not enough memory: free some, and run the same command again."
     return f"A fault of the library stopped it ({place_of(error)}): report these words. What was finished is kept."
@@ -87,16 +87,16 @@ def sentence_of(error: BaseException) -> str:
 
 def place_of(error: BaseException) -> str:
     """
-    Of an error that nobody foresaw: its kind, the lines of the library that led to it (the last first), the version.
+    Of an unexpected error: its type, the lines of the library that led to it (the last first), the version.
 
-    Nothing of its own message, which may hold a value of the deposits.
+    Without its own message, which may hold a value of the deposits.
     """
     from .version import __version__
 
     package = Path(__file__).parent
-    steps = ((Path(step.filename), step.lineno) for step in traceback.extract_tb(error.__traceback__))
-    ours = [f"{file.relative_to(package).as_posix()}:{line}" for file, line in steps if package in file.parents]
-    return f"{type(error).__name__} at {' < '.join(reversed(ours[-4:])) or 'no line of it'}, version {__version__}"
+    frames = ((Path(step.filename), step.lineno) for step in traceback.extract_tb(error.__traceback__))
+    own_lines = [f"{file.relative_to(package).as_posix()}:{line}" for file, line in frames if package in file.parents]
+    return f"{type(error).__name__} at {' < '.join(reversed(own_lines[-4:])) or 'no line of it'}, version {__version__}"
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -104,22 +104,22 @@ _NO_FOLDER = (errno.EEXIST, errno.ENOTDIR)
 _NO_RIGHT = (errno.EACCES, errno.EPERM)
 
 
-def told(error: OSError) -> str:
+def system_refusal(error: OSError) -> str:
     """
-    What the system refused, as a sentence that says what to do.
+    The message for an error of the operating system, with what to do.
 
     Examples
     --------
-    >>> told(PermissionError(errno.EACCES, "Permission denied", "reports"))
+    >>> system_refusal(PermissionError(errno.EACCES, "Permission denied", "reports"))
     'reports: Permission denied. Ask for the right to it, or choose another place (--raw, --derived, --reports).'
     """
-    what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
+    fault = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
     if error.errno in _NO_ROOM:
-        return f"{what} Make room on that disk and run the same command again: what was finished is kept."
+        return f"{fault} Make room on that disk and run the same command again: what was finished is kept."
     if error.errno == errno.EROFS:
-        return f"{what} Choose a folder that may be written to (--derived, --reports)."
+        return f"{fault} Choose a folder that may be written to (--derived, --reports)."
     if error.errno in _NO_FOLDER:
-        return f"{what} A file stands where a folder is needed: name another place (--raw, --derived, --reports)."
+        return f"{fault} A file stands where a folder is needed: name another place (--raw, --derived, --reports)."
     if error.errno in _NO_RIGHT:
-        return f"{what} Ask for the right to it, or choose another place (--raw, --derived, --reports)."
-    return what
+        return f"{fault} Ask for the right to it, or choose another place (--raw, --derived, --reports)."
+    return fault

@@ -1,8 +1,8 @@
 """Folders that hold personal data, whole files, names that people chose, and one run at a time in a folder.
 
-Personal data lives only in folders that their owner alone can open (0700); a file is written beside its place and
-moved into it, so that a run that is killed leaves the old file or the new one, never half of one. What it was writing
-keeps a name that says so, with the number of its process, and the next run sweeps it away.
+Personal data is only in folders that their owner alone can open (0700). A file is written under a scratch name and then
+renamed, so that a run that is killed leaves the old file or the new one, never half of one. A scratch name holds the
+number of its process, and the next run removes the scratch files of ended processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .exceptions import LockedError
 if TYPE_CHECKING:
     import pandas as pd
 
-# A spreadsheet takes a cell that begins so for a formula.
+# A spreadsheet takes a cell that begins with one of these for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SCRATCH = re.compile(r"\..+\.(?P<process>\d+)\.[0-9a-z_]{8}\.tmp(\.ipynb)?")
 
@@ -41,24 +41,24 @@ def private_folder(path: Path | str) -> Path:
 
 
 def scratch_name(name: str) -> str:
-    """A name of its own, of this process, for what will be `name`."""
+    """A unique scratch name, with the number of this process, for the future file `name`."""
     return f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
 
 @contextlib.contextmanager
 def replaced(path: Path | str, within: Path | str | None = None) -> Iterator[Path]:
     """
-    A scratch path beside `path`, moved into place when the block ends without an error.
+    A scratch path beside `path`, renamed to `path` when the block ends without an error.
 
-    `within`: another folder of the same disk for the scratch file, where that of `path` may hold whole files only.
+    `within`: another folder of the same disk for the scratch file, where that of `path` may hold finished files only.
 
     Examples
     --------
     >>> import tempfile
-    >>> place = Path(tempfile.mkdtemp()) / "a.txt"
-    >>> with replaced(place) as scratch:
+    >>> path = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with replaced(path) as scratch:
     ...     _ = scratch.write_text("whole")
-    >>> place.read_text()
+    >>> path.read_text()
     'whole'
     """
     path = Path(path)
@@ -72,7 +72,7 @@ def replaced(path: Path | str, within: Path | str | None = None) -> Iterator[Pat
 
 def sweep(folder: Path | str) -> None:
     """
-    Remove, at any depth, what processes that are gone were writing; nothing on a system that cannot tell.
+    Remove, at any depth, the scratch files of ended processes; nothing on a system that cannot tell.
 
     Examples
     --------
@@ -84,16 +84,16 @@ def sweep(folder: Path | str) -> None:
     []
     """
     for path in list(Path(folder).rglob(".*.tmp*")):
-        said = _SCRATCH.fullmatch(path.name)
-        if said and not is_alive(int(said["process"])):
+        scratch = _SCRATCH.fullmatch(path.name)
+        if scratch and not is_alive(int(scratch["process"])):
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this machine runs; True where the system cannot tell."""
+    """Whether a process of this machine is running; True where the system cannot tell."""
     if os.name == "nt":
-        return True  # a signal would end it there
+        return True  # there a signal would end the process
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -105,7 +105,7 @@ def is_alive(process: int) -> bool:
 
 def harmless(frame: pd.DataFrame) -> pd.DataFrame:
     """
-    The frame, no text of which a spreadsheet takes for a formula.
+    The frame with its texts quoted where a spreadsheet would take them for a formula.
 
     Examples
     --------
@@ -122,16 +122,16 @@ def harmless(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 # ----------------------------------------------------------------------------------------------------
-# Names that people chose: as parts of file names, and as they are told.
+# Names chosen by people: as parts of file names, and as they are displayed.
 
-# Control characters, those that hide or turn the letters around them, and bytes that are no UTF-8 (as Python holds
-# them); and the sign that writes them, so that no two names are told alike.
+# Control characters, those that hide letters or change their direction, bytes that are no UTF-8 (as surrogates); and
+# the backslash that escapes them, so that two names are never displayed alike.
 _UNSHOWN = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def slug(name: str) -> str:
     """
-    A name as part of a file name: lower-case letters without accents, digits and hyphens, and nothing else.
+    A name as part of a file name: only lower-case letters without accents, digits and hyphens.
 
     Examples
     --------
@@ -144,14 +144,14 @@ def slug(name: str) -> str:
 
 def shown_name(name: str) -> str:
     r"""
-    A file's name in letters that any table, page or console can hold: the others are written by their numbers.
+    A file's name with escapes for the characters that not every table, page or console can hold.
 
     Examples
     --------
     >>> print(shown_name("dépôt\udce9.csv"), shown_name("a\nb.csv"))
     dépôt\xe9.csv a\nb.csv
     """
-    return _UNSHOWN.sub(lambda found: _by_number(found[0]), name)
+    return _UNSHOWN.sub(lambda match: _by_number(match[0]), name)
 
 
 def _by_number(letter: str) -> str:
@@ -161,21 +161,20 @@ def _by_number(letter: str) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------
-# One run at a time in a folder: the second is refused with a sentence that says who is at work there.
+# One run at a time in a folder: a second one is refused, with a message that says which run holds the folder.
 #
-# The lock is the system's own, on an open file (`flock`; on Windows `msvcrt.locking`): it ends with the process,
-# however that ends, so that a run that was killed bars nobody; the next sweeps away what it was writing. Both calls
-# are in the standard library; a package such as filelock wraps the same two and knows neither who holds a lock nor
-# since when, which is most of what stands here. The file says it, in a folder that its owner alone can open, and is
-# emptied when the run ends.
+# The lock is the system's, on an open file (`flock`; on Windows `msvcrt.locking`): it ends with the process, however
+# that ends, so that a killed run blocks nobody. Both calls are in the standard library; a package such as filelock
+# wraps the same two, but does not record who holds a lock since when, which is most of this code. The lock file records
+# it, and is emptied when the run ends.
 #
-# A folder on a share may be locked from another machine, and not every share carries locks from one to the other. So a
-# file that names another machine is believed, and left to a person to remove.
+# A folder on a share may be locked from another machine, and not every share passes locks on. So a file that names
+# another machine counts as locked, until a person removes it.
 
 FILE = ".lock"
-# Of the file, the byte that Windows locks: beyond what is written, which others must be able to read.
+# The byte of the file that Windows locks: beyond the content, which others must be able to read.
 _FAR = 1 << 30
-# The share, or the system, has no locks: what the file says is all there is.
+# The share, or the system, has no locks: only the content of the file counts.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 _NO_WRITING = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -188,9 +187,9 @@ def alone(*folders: Path | str, reading: Iterable[Path | str] = ()) -> Iterator[
     Parameters
     ----------
     *folders : path
-        Written to: made where they are missing, closed to everyone but their owner.
+        Written to; created where they are missing, accessible to their owner only.
     reading : iterable of path
-        Only read: nobody may write there meanwhile. One that is missing, or may not be written to, is not held.
+        Only read, while nobody may write there. One that is missing, or may not be written to, is not locked.
 
     Raises
     ------
@@ -207,15 +206,15 @@ def alone(*folders: Path | str, reading: Iterable[Path | str] = ()) -> Iterator[
     ...
     trajectories.exceptions.LockedError: ... is held by another run (process ..., since ...): ...
     """
-    with contextlib.ExitStack() as held:
-        # the same order for everyone
+    with contextlib.ExitStack() as locks:
+        # in one order for all runs, against deadlocks
         for folder in sorted({Path(folder).resolve() for folder in folders}):
-            held.enter_context(_lock(private_folder(folder)))
+            locks.enter_context(_lock(private_folder(folder)))
             sweep(folder)
         for folder in sorted({Path(folder).resolve() for folder in reading} - {Path(f).resolve() for f in folders}):
             if folder.is_dir():
                 try:
-                    held.enter_context(_lock(folder))
+                    locks.enter_context(_lock(folder))
                 except OSError as error:
                     if error.errno not in _NO_WRITING:
                         raise
@@ -228,23 +227,23 @@ def _lock(folder: Path) -> Iterator[None]:
     path = folder / FILE
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        locks = _taken(file, path)
-        before = _said(file)
-        # a run that was killed here left its name: whoever gets the system's lock knows that it is gone
-        if before and (before["host"] != socket.gethostname() or (not locks and is_alive(before["pid"]))):
-            raise LockedError(_refusal(folder, before))
-        _say(file, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
+        locks = _take_lock(file, path)
+        holder = _holder(file)
+        # where the system's lock was obtained, an entry of this machine is of a killed run
+        if holder and (holder["host"] != socket.gethostname() or (not locks and is_alive(holder["pid"]))):
+            raise LockedError(_refusal(folder, holder))
+        _write_holder(file, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
         try:
             yield
         finally:
             # emptied, not removed: a third run may have it open
-            _say(file, None)
+            _write_holder(file, None)
     finally:
         os.close(file)
 
 
-def _taken(file: int, path: Path) -> bool:
-    """Take the system's lock; False where there is none to take."""
+def _take_lock(file: int, path: Path) -> bool:
+    """Take the system's lock; False where the system or the share has no locks."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -259,39 +258,39 @@ def _taken(file: int, path: Path) -> bool:
         if error.errno in _NO_LOCKS:
             return False
         if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
-            raise LockedError(_refusal(path.parent, _said(file))) from None
+            raise LockedError(_refusal(path.parent, _holder(file))) from None
         raise
     return True
 
 
-def _said(file: int) -> dict[str, Any] | None:
-    """Who the file says holds it; None where it names nobody, or was cut off while it was written."""
+def _holder(file: int) -> dict[str, Any] | None:
+    """The process, machine and start recorded in the lock file; None where it is empty or incomplete."""
     os.lseek(file, 0, os.SEEK_SET)
     try:
-        said = json.loads(os.read(file, 4096))
-        return {"pid": int(said["pid"]), "host": str(said["host"]), "since": str(said["since"])}
+        content = json.loads(os.read(file, 4096))
+        return {"pid": int(content["pid"]), "host": str(content["host"]), "since": str(content["since"])}
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _say(file: int, content: dict[str, Any] | None) -> None:
+def _write_holder(file: int, content: dict[str, Any] | None) -> None:
     os.ftruncate(file, 0)
     if content is not None:
         os.lseek(file, 0, os.SEEK_SET)
         os.write(file, json.dumps(content).encode())
 
 
-def _refusal(folder: Path, said: dict[str, Any] | None) -> str:
-    if said is None:
+def _refusal(folder: Path, holder: dict[str, Any] | None) -> str:
+    if holder is None:
         return f"{folder} is held by another run, which has just begun: try again when it is over."
-    if said["host"] != socket.gethostname():
+    if holder["host"] != socket.gethostname():
         return (
-            f"{folder} is held by a run on another machine ({said['host']}, process {said['pid']}, since "
-            f"{said['since']}): try again when it is over. If nothing runs there any more, remove {folder / FILE}."
+            f"{folder} is held by a run on another machine ({holder['host']}, process {holder['pid']}, since "
+            f"{holder['since']}): try again when it is over. If nothing runs there any more, remove {folder / FILE}."
         )
     return (
-        f"{folder} is held by another run (process {said['pid']}, since {said['since']}): wait for its end, or stop "
-        "it, and run the same command again; or name other folders (--derived, --reports)."
+        f"{folder} is held by another run (process {holder['pid']}, since {holder['since']}): wait for its end, or "
+        "stop it, and run the same command again; or name other folders (--derived, --reports)."
     )
 
 

@@ -1,7 +1,7 @@
 """Groups of stays: everyone, each region, and the groups of regions that the study names.
 
-The ministry works through directions that cover several regions: a study may name such groups (`[groups]` in
-study.toml), and they get the same tables as a region. They may overlap, and what they hold stands in the regions too.
+The ministry's directions cover several regions each: a study may name such groups (`[groups]` in study.toml), and they
+get the same tables as a region. They may overlap, and their stays count in the regions too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from .study import METROPOLITAN_REGIONS, REGION_CODES, Study
 from .tables import PROVINCE
 
-# Where somebody may settle « en région »: all but Montréal and Laval.
+# Regions of establishment: all but Montréal and Laval.
 REGIONS = tuple(code for code in REGION_CODES if code not in METROPOLITAN_REGIONS)
 
 
@@ -32,7 +32,7 @@ def reported_groups(study: Study) -> tuple[str, ...]:
 
 def regions_of(group: str, study: Study) -> tuple[str, ...]:
     """
-    The regions that a group is made of.
+    The regions of a group.
 
     Raises
     ------
@@ -55,14 +55,14 @@ def regions_of(group: str, study: Study) -> tuple[str, ...]:
 
 def members(stays: pd.DataFrame, study: Study, groups: Iterable[str] | None = None) -> dict[str, np.ndarray]:
     """
-    Which rows are of each group.
+    The rows of each group.
 
     Parameters
     ----------
     stays : DataFrame
-        Any table with a column `region`; the province is all of its rows, those without region too.
+        The column `region`, and those named in `groups`; the province is all rows, including those without region.
     study : Study
-        For the groups it names.
+        Its groups.
     groups : iterable of str, optional
         `province`, region codes, names of study.groups, or `column=value` (a column of the table);
         `reported_groups(study)` where not given.
@@ -85,18 +85,18 @@ def members(stays: pd.DataFrame, study: Study, groups: Iterable[str] | None = No
     """
     if isinstance(groups, str):
         raise ValueError(f"groups is one text, {groups!r}: give a list, [{groups!r}].")
-    found = {}
+    rows_by_group = {}
     for group in reported_groups(study) if groups is None else groups:
         column, equals, value = group.partition("=")
         if group == PROVINCE:
-            found[group] = np.ones(len(stays), dtype=bool)
+            rows_by_group[group] = np.ones(len(stays), dtype=bool)
         elif group in study.groups or group in REGION_CODES:
-            found[group] = stays["region"].isin(regions_of(group, study)).to_numpy()
+            rows_by_group[group] = stays["region"].isin(regions_of(group, study)).to_numpy()
         elif equals and column in stays.columns:
-            found[group] = stays[column].astype(str).eq(value).to_numpy()
+            rows_by_group[group] = stays[column].astype(str).eq(value).to_numpy()
         else:
             raise ValueError(
                 f"group {group!r} is neither {PROVINCE}, a region code ('05'), a group of the study, nor column=value"
                 + (f": there is no column {column!r}." if equals else ".")
             )
-    return found
+    return rows_by_group

@@ -1,11 +1,10 @@
 """Time in calendar months, the unit of every duration of the library.
 
-From a to b there are the completed calendar months plus the part of the next one, so an anniversary is a whole
-number: a follow-up held on the day twelve months after an establishment is at 12.0. With months of 365.25/12 days
-it would be at 11.99, and whole cohorts would leave the risk set just before every horizon (design.md, « Time »).
+The duration from a to b is the completed calendar months plus the fraction of the next one, so an anniversary is a
+whole number: a follow-up on the day twelve months after an establishment is at 12.0. With months of 365.25/12 days it
+would be at 11.99, and whole cohorts would leave the risk set just before every horizon (design.md, « Time »).
 
-A day that the target month does not have is brought back to its last day: one month after 31 January is
-28 (or 29) February.
+A day that the target month does not have becomes its last day: one month after 31 January is 28 (or 29) February.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-# Durations come from whole days, so anything closer to a whole month than this is one.
+# Durations come from whole days, so a value this close to a whole month is one, up to rounding.
 TOLERANCE = 1e-9
 
 
@@ -27,7 +26,7 @@ def _shift(year_month: np.ndarray, day: np.ndarray, by: np.ndarray) -> np.ndarra
 
 def months_between(start, end) -> np.ndarray:
     """
-    Months from one date to another: completed calendar months plus the part of the next one.
+    Months from one date to another: completed calendar months plus the fraction of the next one.
 
     Parameters
     ----------
@@ -51,13 +50,13 @@ def months_between(start, end) -> np.ndarray:
     b = np.where(missing, np.datetime64("2000-01-01"), b)
     start_month = a.astype("datetime64[M]")
     day = (a - start_month.astype("datetime64[D]")).astype(np.int64) + 1
-    whole = (b.astype("datetime64[M]") - start_month).astype(np.int64)
-    # the candidate can be one month too many: step back where its anniversary lies after b
-    whole = np.where(_shift(start_month, day, whole) > b, whole - 1, whole)
-    reached = _shift(start_month, day, whole)
-    following = _shift(start_month, day, whole + 1)
+    completed = (b.astype("datetime64[M]") - start_month).astype(np.int64)
+    # one month less where the anniversary is after b
+    completed = np.where(_shift(start_month, day, completed) > b, completed - 1, completed)
+    reached = _shift(start_month, day, completed)
+    following = _shift(start_month, day, completed + 1)
     part = (b - reached).astype(np.int64) / (following - reached).astype(np.int64)
-    return np.where(missing, np.nan, whole + part)
+    return np.where(missing, np.nan, completed + part)
 
 
 def add_months(start, months) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""The whole line: deposits → records → persons → spells → cohort → estimates → protected tables → reports.
+"""The pipeline: deposits → records → persons → spells → cohort → estimates → protected tables → reports.
 
-`build` and `analysis.analyse` read as the method section: each line is a room. The command line, notebooks and the
-cluster call these functions; nothing else knows the order.
+`build` and `analysis.analyse` follow the method section: one room after the other. The command line, notebooks and the
+cluster call these functions; the order of the rooms is nowhere else.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ from .linkage import (
 )
 from .linkage.pseudonyms import check_key, note_key
 from .linkage.review import read_decisions, review_folder, review_table, write_review
-from .provenance import choices, finished, linkage_model, refuse_mixture, unfinished
+from .provenance import choices, linkage_model, mark_finished, mark_unfinished, refuse_mixture
 from .stays.cohort import GIVEN, Cohort
 from .stays.partitions import build_stays
 from .stays.spells import NO_DAY_TOLD, cutoff_of
 from .study import STUDY_VARIABLE, Study
 
-# Below the derived folder: the deposits as a build before read them.
+# Folder below the derived folder: the cache of deposits read by earlier builds.
 READ = "read"
-# Seconds for which `sample` waits for whoever builds it: several times as long as that takes.
+# Seconds for which `sample` waits for another process that builds it: several times as long as that takes.
 PATIENCE = 900
 
 
@@ -84,22 +84,22 @@ class Tables:
 @dataclass(frozen=True, kw_only=True)
 class Built(Tables):
     """
-    The tables that `build` has just made, and what was noted on the way.
+    The tables that `build` has just made, and facts of the build.
 
     Attributes
     ----------
     cutoff : Timestamp
         The last day of observation.
     n_anew : int
-        Deposits that were read; the others are as a build before read them.
+        Deposits that were read; the others were cached by an earlier build.
     n_excluded : int
         Records left out by request.
     idle_lines : tuple of int
-        Lines of the requests that name nobody.
+        Lines of the requests that match no record.
     n_waiting : int
-        Reviewed pairs of files that are not there today.
+        Reviewed pairs of which a file is not in the deposits today.
     weights : str
-        By which weights who is who was decided, as a sentence.
+        A sentence: the weights of the linkage.
     """
 
     cutoff: pd.Timestamp
@@ -111,34 +111,37 @@ class Built(Tables):
 
     @property
     def deposits(self) -> Deposits:
-        """The deposits as `read_deposits` gives them, without who asked to be left out."""
+        """The deposits as `read_deposits` gives them, without the persons left out by request."""
         return Deposits(self.records, self.quarantine, self.issues, self.files, self.superseded, self.n_anew)
 
     @property
     def unreadable(self) -> pd.DataFrame:
-        """The files that could not be read, with why."""
+        """The files that could not be read, with the reason."""
         return self.files[self.files["status"].eq("unreadable")]
 
 
 def build(
-    study: Study, *, progress: Callable[[str], None] | None = None, new_key: bool = False, force: bool = False,
+    study: Study,
+    *,
+    progress: Callable[[str], None] | None = None,
+    new_key: bool = False,
+    force: bool = False,
     executor: Executor | None = None,
-) -> Built:  # fmt: skip
+) -> Built:
     """
     Deposits to tables: read, link, reconstruct, draw the cohort, and write every table below `study.paths.derived`.
 
-    `new_key` accepts that the key is another one than that of the tables that are there: all ids change. `force` reads
-    every deposit; else those that a build before read are remembered (`read/` below that folder). An
-    `executor` reconstructs spells and cohort by household (stays/partitions.py); the tables are the same, byte for
-    byte.
+    `new_key` accepts another key than that of the existing tables: all ids change. `force` reads every deposit; else
+    those that an earlier build read come from its cache (`read/` below that folder). An `executor` reconstructs spells
+    and cohort by household (stays/partitions.py); the tables are the same, byte for byte.
 
-    What the tables were made from is noted by the command `trajectories build`, not here: what it noted of other tables
-    in the folder goes, and the next command builds anew.
+    The stamp of the tables is written by the command `trajectories build`, not here: an existing stamp is removed, so
+    that the next command builds anew.
 
     Raises
     ------
     KeyFileError
-        The key of the tables that are there is lost, or is another one.
+        The key of the existing tables is lost, or is another one.
     UnusableInputError
         The raw folder holds no deposit with a usable row.
 
@@ -173,24 +176,24 @@ def build(
     linked, kept_decisions = _linked(deposits.records, study, key)
     resolved = resolve(linked, study.match_threshold, key)
     requests = read_exclusions(study.exclusions)
-    gone = excluded_records(deposits.records, resolved.persons, requests)
+    excluded = excluded_records(deposits.records, resolved.persons, requests)
     records, persons, alternatives = (
-        frame[~frame["record_id"].isin(gone)].reset_index(drop=True)
+        frame[~frame["record_id"].isin(excluded)].reset_index(drop=True)
         for frame in (deposits.records, resolved.persons, _alternatives(linked, study, key))
     )
     private_folder(study.paths.reports / "sensitive")
-    review = review_table(linked, resolved, key, without=gone, kept=kept_decisions)
+    review = review_table(linked, resolved, key, without=excluded, kept=kept_decisions)
     write_review(review, review_folder(study))
     say("spells and cohort")
     residences, cohort = build_stays(records, persons, study=study, executor=executor)
     built = Built(
         records=records,
         quarantine=deposits.quarantine,
-        issues=cells_without(deposits.issues, deposits.records, gone),
+        issues=cells_without(deposits.issues, deposits.records, excluded),
         superseded=deposits.superseded,
         files=deposits.files,
         persons=persons,
-        links=links_without(resolved.links, resolved.persons, gone),
+        links=links_without(resolved.links, resolved.persons, excluded),
         alternatives=alternatives,
         observations=residences.observations,
         spells=residences.spells,
@@ -201,45 +204,45 @@ def build(
         set_aside=cohort.set_aside,
         cutoff=residences.cutoff,
         n_anew=deposits.n_anew,
-        n_excluded=len(gone),
+        n_excluded=len(excluded),
         idle_lines=idle_lines(deposits.records, requests),
         n_waiting=len(kept_decisions),
         weights=linked.weights.said,
     )
     say("tables")
     _write(built, study, synthetic)
-    # last: until every table is of this key, the folder is not
+    # last, when every table is of this key
     note_key(study.paths.derived, None if isinstance(key, bytes) else key)
-    finished(study.paths.derived)
+    mark_finished(study.paths.derived)
     return built
 
 
 def _linked(records: pd.DataFrame, study: Study, key: Key | bytes) -> tuple[Links, pd.DataFrame]:
-    """Every pair of identities with its probabilities and what a reviewer decided; the decisions of no effect today."""
+    """The links with the reviewer's decisions, and the decisions without effect today."""
     scratch = private_folder(private_folder(study.paths.derived) / "tmp")
-    found = link(records, model=linkage_model(study), scratch=scratch)
+    links = link(records, model=linkage_model(study), scratch=scratch)
     decisions = read_decisions(review_folder(study))
-    return decide(found, decisions, key), waiting(found, decisions, key)
+    return decide(links, decisions, key), waiting(links, decisions, key)
 
 
 def _alternatives(links: Links, study: Study, key: Key | bytes) -> pd.DataFrame:
-    """Who is who at a lower and at a higher threshold than the study's, and as drawn from the pairs' probabilities."""
-    found = [
+    """Persons at a lower and at a higher threshold than the study's, and as drawn from the pairs' probabilities."""
+    alternatives = [
         resolve(links, threshold, key).persons.assign(threshold=threshold)
         for threshold in (LOOSE, STRICT)
         if threshold != study.match_threshold
     ]
     for draw in range(1, DRAWS + 1):
         thresholds = drawn_thresholds(links, study.seed + draw)
-        found.append(resolve(links, thresholds, key).persons.assign(draw=draw))
-    return tables.stack(found, tables.ALTERNATIVES)[list(tables.ALTERNATIVES.columns)]
+        alternatives.append(resolve(links, thresholds, key).persons.assign(draw=draw))
+    return tables.stack(alternatives, tables.ALTERNATIVES)[list(tables.ALTERNATIVES.columns)]
 
 
 def _nothing_usable(study: Study, deposits: Deposits) -> str:
     if deposits.files.empty:
         return f"{study.paths.raw} holds no deposit: put the partners' files there, or name another folder with --raw."
-    why = deposits.files["message"].dropna()
-    first = f" First: {deposits.files['file'].iloc[0]}: {why.iloc[0]}" if len(why) else ""
+    messages = deposits.files["message"].dropna()
+    first = f" First: {deposits.files['file'].iloc[0]}: {messages.iloc[0]}" if len(messages) else ""
     return f"None of the {len(deposits.files)} file(s) in {study.paths.raw} holds a usable row.{first}"
 
 
@@ -247,7 +250,7 @@ def _write(built: Built, study: Study, synthetic: bool) -> None:
     """Every table as parquet in the derived folder, with the perimeter, scope and cut-off they were made for."""
     folder = private_folder(study.paths.derived)
     private_folder(folder / "tmp")
-    unfinished(folder)
+    mark_unfinished(folder)
     notes = choices(study) | {"cutoff": built.cutoff.date().isoformat(), "synthetic": "yes" if synthetic else "no"}
     for name in Tables.__dataclass_fields__:
         frame = tables.conform(getattr(built, name), tables.TABLES[name], copy=False)
@@ -260,7 +263,7 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     """
     The cohort for the study's perimeter, scope and pathway, from the records and persons of a build.
 
-    Writes spells, moves, conflicts, cohort and contacts below `out`; the build itself is left as it is.
+    Writes spells, moves, conflicts, cohort and contacts below `out`; the tables of the build are not changed.
     """
     say = progress or (lambda _: None)
     refuse_mixture(study.paths.derived)
@@ -268,33 +271,39 @@ def draw_cohort(study: Study, out: Path, *, progress: Callable[[str], None] | No
     records = tables.load(tables.RECORDS, study.paths.derived, columns=GIVEN, categories=True)
     persons = tables.load(tables.PERSONS, study.paths.derived, columns=tables.WHOSE)
     say("spells and cohort")
-    residences, drawn = build_stays(records, persons, study=study)
+    residences, cohort = build_stays(records, persons, study=study)
     if study.pathway is not None:
-        drawn = _of_pathway(drawn, study.pathway)
+        cohort = _of_pathway(cohort, study.pathway)
     notes = {
-        "perimeter": study.perimeter, "scope": study.scope, "pathway": study.pathway or "all",
-        "cutoff": residences.cutoff.date().isoformat(), "synthetic": notes.get("synthetic", "no"),
-    }  # fmt: skip
+        "perimeter": study.perimeter,
+        "scope": study.scope,
+        "pathway": study.pathway or "all",
+        "cutoff": residences.cutoff.date().isoformat(),
+        "synthetic": notes.get("synthetic", "no"),
+    }
     say("tables")
-    made = {
-        "spells": residences.spells, "moves": residences.moves, "conflicts": residences.conflicts,
-        "cohort": drawn.cohort, "contacts": drawn.contacts,
-    }  # fmt: skip
+    frames = {
+        "spells": residences.spells,
+        "moves": residences.moves,
+        "conflicts": residences.conflicts,
+        "cohort": cohort.cohort,
+        "contacts": cohort.contacts,
+    }
     if out.parent.parent == study.paths.derived:
         private_folder(out.parent)
-    for name, frame in made.items():
+    for name, frame in frames.items():
         tables.save(tables.conform(frame, tables.TABLES[name], copy=False), tables.TABLES[name], out, **notes)
-    return drawn
+    return cohort
 
 
-def _of_pathway(drawn: Cohort, pathway: str) -> Cohort:
-    kept = drawn.cohort[drawn.cohort["pathway"].eq(pathway)].reset_index(drop=True)
-    contacts = drawn.contacts.merge(kept[["person_id", "episode"]], on=["person_id", "episode"])
+def _of_pathway(cohort: Cohort, pathway: str) -> Cohort:
+    kept = cohort.cohort[cohort.cohort["pathway"].eq(pathway)].reset_index(drop=True)
+    contacts = cohort.contacts.merge(kept[["person_id", "episode"]], on=["person_id", "episode"])
     return Cohort(kept, contacts)
 
 
 def write_sensitive(study: Study, folder: str, name: str, text: str) -> Path:
-    """Write a text below `<reports>/sensitive/<folder>`; the name is the caller's own, never a deposit's."""
+    """Write a text below `<reports>/sensitive/<folder>`; the name may not come from a deposit."""
     path = private_folder(private_folder(study.paths.reports / "sensitive") / folder) / name
     with replaced(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
@@ -325,12 +334,12 @@ def sample(study: Study | None = None) -> Tables:
     The tables of the synthetic sample, generated and built once into data/sample.
 
     For a first cell in a notebook. The folder is that of the nearest study.toml at or above the working folder. Where
-    another notebook, or a run, is building the sample, its tables are waited for.
+    another notebook, or a run, is building the sample, this call waits for it.
 
     Raises
     ------
     LockedError
-        They are still not there after `PATIENCE` seconds.
+        The tables are still not there after `PATIENCE` seconds.
 
     Examples
     --------
@@ -338,16 +347,16 @@ def sample(study: Study | None = None) -> Tables:
     >>> sorted(tables.cohort["pathway"].unique())
     ['onward', 'primary', 'return_stay', 'secondary']
     """
-    asked, begun = study or nearest_study(), time.monotonic()
-    derived = sample_study(asked).paths.derived
+    requested, begun = study or nearest_study(), time.monotonic()
+    derived = sample_study(requested).paths.derived
     while True:
         with contextlib.suppress(StaleTableError):
             return load_tables(derived)
         try:
             with alone(derived):
-                with contextlib.suppress(StaleTableError):  # whoever was at work has ended since
+                with contextlib.suppress(StaleTableError):  # the other process has finished since
                     return load_tables(derived)
-                build(make_sample(asked))
+                build(make_sample(requested))
         except LockedError:
             if time.monotonic() - begun > PATIENCE:
                 raise
@@ -358,12 +367,12 @@ def nearest_study(start: Path | None = None) -> Study:
     """
     The study of a notebook: the study.toml at or above a folder; the defaults, from that folder, where there is none.
 
-    Without a folder: the file that `trajectories lab` was started with, else that of the working folder.
+    Without a folder: the study.toml that `trajectories lab` was started with, else that of the working folder.
     """
     if start is None and STUDY_VARIABLE in os.environ:
         return Study.read(os.environ[STUDY_VARIABLE])
-    here = Path(start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
+    start_folder = Path(start or Path.cwd()).resolve()
+    for folder in (start_folder, *start_folder.parents):
         if (folder / "study.toml").exists():
             return Study.read(folder / "study.toml")
-    return Study.from_mapping({}, folder=here)
+    return Study.from_mapping({}, folder=start_folder)

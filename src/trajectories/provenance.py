@@ -1,4 +1,4 @@
-"""What the tables of a run were made from: what is compared before they are used again, or made again."""
+"""The origin of the tables of a run, compared before they are used or made again."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from .study import Study
 if TYPE_CHECKING:
     from .pipeline import Built
 
-# What computes.
+# Libraries of the analysis.
 LIBRARIES = ("numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "statsmodels")
-# Beside it, what reads deposits and links.
+# Libraries of the build: also those that read deposits and link.
 LIBRARIES_OF_BUILD = (*LIBRARIES, "duckdb", "openpyxl", "python-calamine")
-# Settings that say where things are, not what they are.
+# Settings that are locations: the content there is compared, not the path.
 _WHERE = ("paths", "exclusions", "linkage_model")
 
 
@@ -40,20 +40,22 @@ def linkage_model(study: Study) -> Model:
 
 
 def choices(study: Study) -> dict[str, str]:
-    """What the tables of a build were made for: written in each, and compared before they are analysed."""
+    """The choices of a build: written into each table, and compared before the tables are analysed."""
     return {
-        "perimeter": study.perimeter, "scope": study.scope, "match_threshold": f"{study.match_threshold:g}",
+        "perimeter": study.perimeter,
+        "scope": study.scope,
+        "match_threshold": f"{study.match_threshold:g}",
         "linkage_model": linkage_model(study).version,
-    }  # fmt: skip
+    }
 
 
 def settings_of(study: Study) -> dict[str, str]:
-    """The settings of a study, less those that say where things are: what stands there is compared itself."""
+    """The settings of a study without those that are locations."""
     return {name: repr(value) for name, value in vars(study).items() if name not in _WHERE}
 
 
 def versions(libraries: Iterable[str]) -> dict[str, str]:
-    """Which version of each library is installed."""
+    """The installed version of each library."""
     return {name: importlib.metadata.version(name) for name in libraries}
 
 
@@ -75,21 +77,21 @@ def built_from(study: Study) -> dict[str, Any]:
 
 def note_built(study: Study, origin: dict[str, Any], built: Built) -> None:
     """
-    Remember what the tables were built from: `origin`, as it was before the build began.
+    Stamp the tables with what they were built from: `origin`, as it was before the build began.
 
-    The clerical review is read and written by the build: it is as it is now. So is the key, which a first build makes.
-    A deposit that could not be opened when it was read, though it could when its hash was taken, is to be tried again.
+    The hashes of the clerical review and of the key are taken now, as a build writes the one and may make the other. A
+    deposit whose hash was taken but that could not be opened when it was read has no hash, so that it is tried again.
     """
     refused = built.files["message"].str.startswith(CANNOT_OPEN.partition("{")[0], na=False)
-    closed = dict.fromkeys(built.files.loc[refused, "file"])
-    now = {
-        "deposits": {**origin["deposits"], **closed},
+    unopened = dict.fromkeys(built.files.loc[refused, "file"])
+    current = {
+        "deposits": {**origin["deposits"], **unopened},
         "review": file_hash(review_folder(study) / REVIEW),
         "key": _trace_of_key(study),
     }
     written = sorted(path.name for path in study.paths.derived.glob("*.parquet"))
     stamp_of_build(study.paths.derived).write(
-        {**origin, **now},
+        {**origin, **current},
         written,
         n_excluded=built.n_excluded,
         idle_lines=list(built.idle_lines),
@@ -129,37 +131,37 @@ def analysed_from(study: Study, notes: dict[str, str]) -> dict[str, Any]:
 
 
 def rooms() -> dict[str, str]:
-    """The hash of each room of the library; those that only show and command change no table."""
+    """The hash of each room of the library, without the report and the command line, which change no table."""
     names = (path.name for path in PACKAGE.iterdir())
-    kept = (name for name in names if name not in ("cli", "runs", "report", "__pycache__"))
-    return {name: source_hash([name]) for name in sorted(kept)}
+    rooms_of_tables = (name for name in names if name not in ("cli", "runs", "report", "__pycache__"))
+    return {name: source_hash([name]) for name in sorted(rooms_of_tables)}
 
 
 def stamp_of_build(derived: Path) -> Stamp:
-    """Of the tables of a build."""
+    """The stamp of the tables of a build."""
     return Stamp(derived / "build.json", derived)
 
 
 def stamp_of_analysis(folder: Path) -> Stamp:
-    """Of the tables of an analysis: the reason to make it again, and what `trajectories compare` reads."""
+    """The stamp of the tables of an analysis, which `trajectories compare` reads too."""
     return Stamp(folder / "analysis.json", folder)
 
 
-def unfinished(derived: Path) -> None:
-    """A build begins to write its tables: until it is stamped, or `finished`, they are of no one build."""
+def mark_unfinished(derived: Path) -> None:
+    """Mark the tables as unfinished, before a build writes the first, until it is stamped or `mark_finished`."""
     stamp_of_build(derived).note({"unfinished": True})
 
 
-def finished(derived: Path) -> None:
-    """Every table is written; nothing says yet from what."""
+def mark_finished(derived: Path) -> None:
+    """Remove the mark of an unfinished build, once every table is written; the stamp comes later."""
     stamp_of_build(derived).remove()
 
 
 def refuse_mixture(derived: Path, hashes: Mapping[str, str | None] | None = None) -> None:
     """
-    Refuse tables that are not those of one build: one that was stopped half-way, or whose files changed since.
+    Refuse tables that are not of one finished build: it was interrupted, or files changed since.
 
-    `hashes`: of tables by name, where they are known.
+    `hashes`: those of tables by name, where they are known.
 
     Raises
     ------
@@ -168,46 +170,48 @@ def refuse_mixture(derived: Path, hashes: Mapping[str, str | None] | None = None
     path = stamp_of_build(derived).path
     if not path.exists():
         return  # built by a script: nothing was noted
-    said = opened(path.read_bytes())
-    if said is None or said.get("unfinished"):
-        why = "the build was not finished" if said else f"{path.name} is damaged"
-        raise StaleTableError(f"{derived}: {why}: run `trajectories build` first.")
-    then = {name.removesuffix(".parquet"): one for name, one in said["files"].items()}
-    other = [name for name, one in (hashes or {}).items() if one != then.get(name)]
-    if other:
+    content = opened(path.read_bytes())
+    if content is None or content.get("unfinished"):
+        reason = "the build was not finished" if content else f"{path.name} is damaged"
+        raise StaleTableError(f"{derived}: {reason}: run `trajectories build` first.")
+    built = {name.removesuffix(".parquet"): file_digest for name, file_digest in content["files"].items()}
+    changed = [name for name, file_digest in (hashes or {}).items() if file_digest != built.get(name)]
+    if changed:
         raise StaleTableError(
-            f"{derived}: {', '.join(other)} not as the build wrote it: run `trajectories build` again."
+            f"{derived}: {', '.join(changed)} not as the build wrote it: run `trajectories build` again."
         )
 
 
 def same_study(study: Study) -> dict[str, str]:
     """
-    What is written beside the tables of the build.
+    The notes written into the tables of the build, checked against the study.
 
     Raises
     ------
     StaleTableError
-        There is no build, it was stopped half-way, or made for another perimeter, scope, threshold, model or cut-off.
+        There is no build, it was interrupted, or made for another perimeter, scope, threshold, model or cut-off.
     """
     refuse_mixture(study.paths.derived)
     notes = tables.read_metadata(tables.COHORT, study.paths.derived)
     if not notes:
         raise StaleTableError(f"{study.paths.derived} holds no build: run `trajectories build` first.")
-    asked = choices(study)
+    requested = choices(study)
     if study.cutoff is not None:
-        asked["cutoff"] = study.cutoff.isoformat()
-    changed = [f"{key} {notes.get(key)} (asked: {value})" for key, value in asked.items() if notes.get(key) != value]
+        requested["cutoff"] = study.cutoff.isoformat()
+    changed = [
+        f"{key} {notes.get(key)} (asked: {value})" for key, value in requested.items() if notes.get(key) != value
+    ]
     if changed:
         raise StaleTableError(f"The tables were built for {', '.join(changed)}: rebuild with `trajectories build`.")
     return notes
 
 
 def _by_region(targets: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
-    """Targets as study.toml gives them: region → fiscal year → households."""
-    found: dict[str, dict[str, int]] = {}
+    """Targets as in study.toml: region → fiscal year → households."""
+    by_region: dict[str, dict[str, int]] = {}
     for (region, year), households in targets.items():
-        found.setdefault(region, {})[year] = households
-    return found
+        by_region.setdefault(region, {})[year] = households
+    return by_region
 
 
 def description(study: Study, notes: dict[str, str], *, stays: int = 0) -> dict[str, Any]:
@@ -234,7 +238,7 @@ def description(study: Study, notes: dict[str, str], *, stays: int = 0) -> dict[
 
 
 def _trace_of_key(study: Study) -> str | None:
-    """What two runs with one key share, and nobody can go back from; None where there is no key yet."""
+    """A hash of the key, the same for runs with the same key, not reversible; None where there is no key yet."""
     if is_synthetic(study.paths.raw):
         secret = SAMPLE_KEY
     elif os.environ.get(ENVIRONMENT) is None and not key_path().exists():

@@ -1,8 +1,8 @@
-"""What files were made from, as hashes: the reason to make them again, or to leave them.
+"""Stamps: hashes of the inputs and outputs of a run, by which it is decided whether to make files again.
 
-Whatever a run makes has one `Stamp`: a small file that holds the hash of all that went in (the origin: tables,
-settings, code, libraries, part by part) and of each file that came out. What is of another origin, was changed
-since, or was stopped half-way is made again; a stamp that is damaged says nothing.
+The files of a run have one `Stamp`: a small file with the hash of all inputs (the origin: tables, settings, code,
+libraries, part by part) and of each output file. Files of another origin, changed since, or of an interrupted run are
+made again; a damaged stamp counts as none.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def fingerprint(origin: Mapping[str, Any]) -> str:
 
 def sealed(content: Mapping[str, Any]) -> str:
     """
-    What a run remembers, as text that `opened` takes for whole.
+    The content of a stamp as text with a checksum, which `opened` verifies.
 
     Examples
     --------
@@ -46,12 +46,12 @@ def sealed(content: Mapping[str, Any]) -> str:
     >>> opened(sealed({"n": 1}).replace("1", "7", 1)) is None
     True
     """
-    content = json.loads(json.dumps(content))  # as it will be read
+    content = json.loads(json.dumps(content))  # as it will be read back
     return json.dumps({**content, _SEAL: fingerprint(content)}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def opened(text: str | bytes) -> dict[str, Any] | None:
-    """What was sealed; None where a single character of it is another one, or it was cut off."""
+    """The sealed content; None where the text was changed or cut off."""
     try:
         content = json.loads(text)
         seal = content.pop(_SEAL)
@@ -69,30 +69,30 @@ def file_hash(path: Path) -> str | None:
 
 
 def source_hash(names: Iterable[str], *, without: Collection[str] = ()) -> str:
-    """SHA-256 of some of the library's own folders and files, names and contents; `without` some file endings."""
+    """SHA-256 of these folders and files of the library, names and contents; `without` files of these suffixes."""
     files = [path for name in names for path in ((PACKAGE / name).rglob("*") if "." not in name else [PACKAGE / name])]
     digest = hashlib.sha256()
     for path in sorted(files):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix not in without:
             digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
-            about = path.stat()
-            digest.update(_digest(path, about.st_mtime_ns, about.st_size))
+            status = path.stat()
+            digest.update(_digest(path, status.st_mtime_ns, status.st_size))
     return digest.hexdigest()
 
 
 @functools.cache
 def _digest(path: Path, *_: int) -> bytes:
-    """Of one file of the library, which is asked many times in a run, read once as long as it is as it was."""
+    """SHA-256 of one file of the library, cached by its time of change and size."""
     return hashlib.sha256(path.read_bytes()).digest()
 
 
 def deposit_hash(path: Path) -> str | None:
-    """SHA-256 of a deposit; None of one that may not be read, and only the size of one that is too large to be."""
+    """SHA-256 of a deposit; None where it may not be read, and only the size where it is too large to be read."""
     try:
         size = path.stat().st_size
         return file_hash(path) if size <= LARGEST_DEPOSIT else f"{size} bytes"
     except OSError:
-        return None  # the build names it, and goes on
+        return None  # the build reports it, and goes on
 
 
 def hashes_below(folder: Path) -> dict[str, str | None]:
@@ -104,14 +104,14 @@ def hashes_below(folder: Path) -> dict[str, str | None]:
 @dataclass(frozen=True)
 class Stamp:
     """
-    What the files of a folder were made from.
+    The record of what the files of a folder were made from.
 
     Attributes
     ----------
     path : Path
-        The file that says it.
+        The stamp itself.
     folder : Path
-        Where the files stand.
+        Folder of the files.
 
     Examples
     --------
@@ -131,38 +131,38 @@ class Stamp:
     folder: Path
 
     def read(self) -> dict[str, Any]:
-        """`from`, `files`, `origin` and what else was noted; empty where there is no stamp, or one that is damaged."""
+        """`from`, `files`, `origin` and further notes; empty where there is no stamp, or a damaged one."""
         try:
-            noted = opened(self.path.read_bytes())
+            content = opened(self.path.read_bytes())
         except FileNotFoundError:
             return {}
-        return noted if noted and {"from", "files", "origin"} <= set(noted) else {}
+        return content if content and {"from", "files", "origin"} <= set(content) else {}
 
     def read_if_of(self, origin: Mapping[str, Any]) -> dict[str, Any]:
-        """The same, where the files were made from that origin; else empty."""
-        noted = self.read()
-        return noted if noted.get("from") == fingerprint(origin) else {}
+        """The content of the stamp where the files were made from that origin; else empty."""
+        content = self.read()
+        return content if content.get("from") == fingerprint(origin) else {}
 
     def is_current(self, origin: Mapping[str, Any], *, alone: bool = False) -> bool:
-        """Whether every file is there as it was made from that origin; `alone`: and no other stands in the folder."""
+        """Whether every file is unchanged and of that origin; `alone`: and the folder holds no other file."""
         files = self.read_if_of(origin).get("files")
         if files is None:
             return False
         return files == (hashes_below(self.folder) if alone else self._hashes(files))
 
     def write(self, origin: Mapping[str, Any], files: Iterable[str] | None = None, **notes: Any) -> None:
-        """Note what the files come from (all of the folder where none are named), and what else is to be known."""
-        of_all = hashes_below(self.folder) if files is None else self._hashes(files)
-        self.note({**notes, "from": fingerprint(origin), "files": of_all, "origin": origin})
+        """Record the origin and hashes of the files (all of the folder where none are named), and further notes."""
+        hashes = hashes_below(self.folder) if files is None else self._hashes(files)
+        self.note({**notes, "from": fingerprint(origin), "files": hashes, "origin": origin})
 
     def _hashes(self, files: Iterable[str]) -> dict[str, str | None]:
         return {name: file_hash(self.folder / name) for name in files}
 
     def note(self, content: Mapping[str, Any]) -> None:
-        """Write the stamp itself, whole."""
+        """Write the stamp itself."""
         with replaced(self.path) as scratch:
             scratch.write_text(sealed(content), encoding="utf-8")
 
     def remove(self) -> None:
-        """Nothing says any more what the files were made from."""
+        """Delete the stamp."""
         self.path.unlink(missing_ok=True)

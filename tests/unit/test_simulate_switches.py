@@ -12,7 +12,7 @@ from scoring.realised import realised, realised_retention
 from trajectories.simulate import Settings, SettingsError, simulate
 from trajectories.simulate.geography import geography
 from trajectories.simulate.histories import true_lives
-from trajectories.simulate.organisations import found
+from trajectories.simulate.organisations import network_of
 from trajectories.simulate.reporting import report
 from trajectories.simulate.settings import add_months, date_of, day_of, quarter_of
 
@@ -34,7 +34,7 @@ LIVES = true_lives(USUAL)
 STAYS = defaultdict(list)
 for stay in (s for life in LIVES for s in life.stays):
     STAYS[stay.person.number].append(stay)
-REGIONS = {o.index: o.region for o in found(USUAL).all}
+REGIONS = {o.index: o.region for o in network_of(USUAL).all}
 LAST = day_of(USUAL.end)
 
 
@@ -42,7 +42,7 @@ LAST = day_of(USUAL.end)
 def told(**switches):
     """What the organisations write of the same lives, as events: they know the day they were written."""
     settings = replace(USUAL, **switches)
-    network = found(settings)
+    network = network_of(settings)
     return [e for life in LIVES for e in report(settings, network, life, lambda defect: 0.0)]
 
 
@@ -169,7 +169,7 @@ def test_organisations_close_untold(tmp_path):
     truth = simulate(tmp_path, settings)
     closed = truth.organisations.dropna(subset=["closed"]).set_index("organisation_id")["closed"]
     assert len(closed) == round(0.3 * truth.organisations["zone"].eq("region").sum())
-    ends = {o.index: o.closed for o in found(settings).all if o.closed is not None}
+    ends = {o.index: o.closed for o in network_of(settings).all if o.closed is not None}
     events = told(closing=0.3)
     assert all(e.day <= ends.get(e.organisation, LAST) for e in events)
     assert all(any(e.organisation == o and e.day > ends[o] for e in told(closing=0.0)) for o in ends)
@@ -194,7 +194,7 @@ def test_news_stops_contacts(usual):
 
 
 def test_service_only_stays_begin_with_a_service_within_the_year_and_no_establishment(usual):
-    regional = {o.index for o in found(USUAL).all if o.zone == "region"}
+    regional = {o.index for o in network_of(USUAL).all if o.zone == "region"}
     events = told(service_only=1.0)
     assert {e.kind for e in events} == {"service", "follow_up", "departure"}
     assert all(e.establishment_date is None and e.departure_date is None for e in events)
@@ -204,7 +204,7 @@ def test_service_only_stays_begin_with_a_service_within_the_year_and_no_establis
         if e.organisation in regional:
             first.setdefault(file_of(e), e)
     assert all(e.kind == "service" for e in first.values())
-    opened = {o.index: o.opened for o in found(USUAL).all}
+    opened = {o.index: o.opened for o in network_of(USUAL).all}
     days = [e.day - stay_of(e).start for e in first.values() if stay_of(e).start >= opened[e.organisation]]
     assert 350 < max(days) < 365
     assert 140 < sum(days) / len(days) < 182  # not those who have left by then

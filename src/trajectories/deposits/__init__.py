@@ -1,12 +1,11 @@
-"""Deposits → records: read anything partners type, lose no row in silence, guess nothing.
+"""Deposits → records: every row that partners type is accepted, or listed with a reason; no value is guessed.
 
 The input contract is a proposed, non-official schema (« schéma proposé, non officiel »). Files are found by walking a
-folder, read to sheets of text cells (`files`, `reading`, `text`, `workbooks`, `regular`, `grid`, `layout`) unless they
-are remembered from a build before (`remembered`), gathered as distinct texts (`gathering`), understood through a
-crosswalk (`crosswalks`, `choosing`, `values`, `dates`, `organisations`), and each row gets its fate (`fates`). The
-equality rows read = accepted + quarantined + superseded + duplicate is asserted per file and in total. Every reason and
-rule has its sentence in `reasons.toml` (`rules`); what a partner is told of a deposit is `check` and `annotate`, what a
-partner fills in is `template`.
+folder, read to sheets of text cells (`reading`, `layout`) unless an earlier build has cached them, and gathered as
+distinct texts (`files`); a crosswalk gives their meaning (`crosswalks`, `values`, `dates`, `records`), and each row its
+organisation and its class (`organisations`). The equality rows read = accepted + quarantined + superseded + duplicate
+is asserted per file and in total. The text of every reason and rule is in `reasons.toml` (`rules`); `check` reports
+the problems of a deposit to the partner, and `template` is the workbook that partners fill in.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What is wrong in a deposit, for the organisation that typed it: what was understood, and each problem by its cell.
+"""Check one deposit for the organisation that typed it: what was understood, and each problem with its cell reference.
 
-The file is read as `build` reads it (`read_deposits`, on a private copy), then its sheets are looked at once more for
-the headers as they are typed and the letters of their columns. A report holds no typed value beyond the reference of
-its cell, unless it is asked for: it may be sent by mail.
+The file is read as `build` reads it (`read_deposits`, on a private copy), then its sheets are read once more for the
+headers as typed and the letters of their columns. The report gives cell references and no typed values, unless they
+are asked for: it may be sent by mail.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2
 @dataclass(frozen=True)
 class Problem:
     """
-    One thing that is wrong in one column (or in rows, or in a sheet).
+    One problem of a column, of rows or of a sheet.
 
     Attributes
     ----------
@@ -56,9 +56,9 @@ class Problem:
     rows : tuple of int
         As a spreadsheet shows them; empty where the problem is of the sheet or of the file.
     values, closest : tuple of str or None, per row
-        What is typed, and the known value most like it. For `--show-values` only.
+        Typed value, and the known value closest to it. For `--show-values` only.
     accepted : str
-        What the column accepts, where what is typed is not of its list.
+        What the column accepts, where the typed value is not in its list.
     """
 
     reason: Reason
@@ -73,7 +73,7 @@ class Problem:
 
     @property
     def references(self) -> list[str]:
-        """The cells, rows in a run taken together: H4, H7:H9; without a letter: 4, 7:9."""
+        """The cells, consecutive rows as a range: H4, H7:H9; without a letter: 4, 7:9."""
         letter = self.letter or ""
         return [f"{letter}{a}" if a == b else f"{letter}{a}:{letter}{b}" for a, b in _runs(self.rows)]
 
@@ -83,7 +83,7 @@ class Checked:
     """One file: what was understood of it, and what is wrong."""
 
     file: str
-    failure: tuple[str, str] | None  # what is wrong and what to do, where the file cannot be read
+    failure: tuple[str, str] | None  # where the file cannot be read: the reason and what to do
     organisations: tuple[str, ...] = ()
     periods: tuple[str, ...] = ()
     deposit_dates: tuple[str, ...] = ()
@@ -155,40 +155,46 @@ def check_file(path: str | Path, *, crosswalks: str | Path | None = None, study:
             shutil.copyfile(path, copy)
         except OSError as error:
             return Checked(path.name, message_in_french(CANNOT_OPEN.format(error.strerror))), []
-        read = read_deposits(copy.parent, study=study, crosswalks=crosswalks or Path(folder, "none"))
-        if not len(read.files):
+        deposits = read_deposits(copy.parent, study=study, crosswalks=crosswalks or Path(folder, "none"))
+        if not len(deposits.files):
             return Checked(path.name, message_in_french(NO_DEPOSIT)), []
-        noted = read.files.iloc[0]
-        if noted["status"] == "unreadable":
-            return Checked(path.name, message_in_french(noted["message"] or "")), []
-        cells = sheets_of(copy, noted["file"], known_headers(known), study.max_rows_per_sheet)
-    crosswalk = choose_crosswalk(known, noted["file"], [(c.name, list(c.rows.values())) for c in cells])
-    unnamed = read.issues[read.issues["reason"].eq("unnamed_column")].groupby("sheet")["column"].agg(set)
+        file_row = deposits.files.iloc[0]
+        if file_row["status"] == "unreadable":
+            return Checked(path.name, message_in_french(file_row["message"] or "")), []
+        cells = sheets_of(copy, file_row["file"], known_headers(known), study.max_rows_per_sheet)
+    crosswalk = choose_crosswalk(known, file_row["file"], [(c.name, list(c.rows.values())) for c in cells])
+    unnamed = deposits.issues[deposits.issues["reason"].eq("unnamed_column")].groupby("sheet")["column"].agg(set)
     data = [sheet for sheet in cells if not is_not_data(list(sheet.rows.values()))]
     looked_at = (look_at(sheet, crosswalk, unnamed.get(sheet.name, ())) for sheet in data)
     seen = [sheet for sheet in looked_at if sheet is not None]
-    records, named = read.records, parse_name(noted["file"])
+    records, named = deposits.records, parse_name(file_row["file"])
     read_columns = {column.column for sheet in seen for column in sheet.columns}
     return Checked(
-        file=path.name, failure=None,
-        organisations=_organisations(records) or _some(named.get("organisation_id")),
-        periods=_periods(records) or _some(named.get("fiscal_year")),
+        file=path.name,
+        failure=None,
+        organisations=_organisations(records) or _tuple_of(named.get("organisation_id")),
+        periods=_periods(records) or _tuple_of(named.get("fiscal_year")),
         deposit_dates=_deposit_dates(records) if "deposit_date" in {*named, *read_columns} else (),
-        crosswalk=crosswalk.title or crosswalk.name, encoding=noted["encoding"], separator=noted.get("separator"),
-        day_first=noted.get("date_order") != "month_first", n_read=int(noted["n_read"]),
-        n_accepted=int(noted["n_accepted"]), n_quarantined=int(noted["n_quarantined"]),
-        n_duplicate=int(noted["n_duplicate"]),
+        crosswalk=crosswalk.title or crosswalk.name,
+        encoding=file_row["encoding"],
+        separator=file_row.get("separator"),
+        day_first=file_row.get("date_order") != "month_first",
+        n_read=int(file_row["n_read"]),
+        n_accepted=int(file_row["n_accepted"]),
+        n_quarantined=int(file_row["n_quarantined"]),
+        n_duplicate=int(file_row["n_duplicate"]),
         n_undated=int((records["fiscal_year"].isna() | records["quarter"].isna()).sum()),
-        sheets=tuple(seen), problems=_problems(read, cells, seen, crosswalk),
-    ), cells  # fmt: skip
+        sheets=tuple(seen),
+        problems=_problems(deposits, cells, seen, crosswalk),
+    ), cells
 
 
 def shown(text: object) -> str:
-    """A text without what a terminal would obey, and without what would hide or turn its letters."""
+    """The text without control characters, and without those that hide letters or change their direction."""
     return _CONTROLS.sub("·", str(text))
 
 
-def _some(value: str | None) -> tuple[str, ...]:
+def _tuple_of(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)
 
 
@@ -211,37 +217,50 @@ def _periods(records: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _problems(
-    read: Deposits, cells: list[Cells], seen: list[SeenSheet], crosswalk: Crosswalk
-) -> tuple[Problem, ...]:  # fmt: skip
-    found = pd.concat([
-        part.reindex(columns=["sheet", "row", "reason", "column", "closest"]).astype(object)
-        for part in (read.quarantine, read.issues) if len(part)
-    ] or [pd.DataFrame(columns=["sheet", "row", "reason", "column", "closest"], dtype=object)])  # fmt: skip
+    deposits: Deposits, cells: list[Cells], seen: list[SeenSheet], crosswalk: Crosswalk
+) -> tuple[Problem, ...]:
+    findings = pd.concat(
+        [
+            part.reindex(columns=["sheet", "row", "reason", "column", "closest"]).astype(object)
+            for part in (deposits.quarantine, deposits.issues)
+            if len(part)
+        ]
+        or [pd.DataFrame(columns=["sheet", "row", "reason", "column", "closest"], dtype=object)]
+    )
     of_sheet = {sheet.name: sheet for sheet in seen}
     rows_of = {sheet.name: sheet.rows for sheet in cells}
     problems = []
-    found = found.astype(object).where(found.notna(), None)
-    for (sheet, reason, column), group in found.groupby(["sheet", "reason", "column"], sort=False, dropna=False):
+    findings = findings.astype(object).where(findings.notna(), None)
+    for (sheet, reason, column), group in findings.groupby(["sheet", "reason", "column"], sort=False, dropna=False):
         column = column if isinstance(column, str) else None
-        at = of_sheet[sheet].find(column) if sheet in of_sheet and column else None
+        seen_column = of_sheet[sheet].find(column) if sheet in of_sheet and column else None
         group = group[group["row"] > 0].drop_duplicates("row").sort_values("row")
         rows, closest = tuple(int(row) for row in group["row"]), tuple(group["closest"])
         if reason == "unclosed_quote":
             rows = tuple(row for row, line in rows_of[sheet].items() if "".join(line).count('"') % 2)
             closest = (None,) * len(rows)
         typed = [rows_of.get(sheet, {}).get(row, []) for row in rows]
-        problems.append(Problem(
-            reason=reasons().get(reason) or reasons()["to_verify"]._replace(code=reason), sheet=sheet, column=column,
-            header=at.header if at else None, letter=at.letter if at else None, rows=rows,
-            values=tuple(cell[at.position] if at and at.position < len(cell) else None for cell in typed),
-            closest=closest,
-            accepted=accepted(column, crosswalk) if column and reason.startswith("unknown_") else "",
-        ))  # fmt: skip
+        problems.append(
+            Problem(
+                reason=reasons().get(reason) or reasons()["to_verify"]._replace(code=reason),
+                sheet=sheet,
+                column=column,
+                header=seen_column.header if seen_column else None,
+                letter=seen_column.letter if seen_column else None,
+                rows=rows,
+                values=tuple(
+                    cell[seen_column.position] if seen_column and seen_column.position < len(cell) else None
+                    for cell in typed
+                ),
+                closest=closest,
+                accepted=accepted(column, crosswalk) if column and reason.startswith("unknown_") else "",
+            )
+        )
     return tuple(sorted(problems, key=lambda p: (_KIND_ORDER[p.reason.kind], p.sheet, p.rows[:1], p.letter or "")))
 
 
 def _runs(rows: tuple[int, ...]) -> list[tuple[int, int]]:
-    """First and last of each run of rows."""
+    """First and last row of each run of consecutive rows."""
     if not rows:
         return []
     starts = [rows[0], *(b for a, b in pairwise(rows) if b != a + 1)]
@@ -250,9 +269,9 @@ def _runs(rows: tuple[int, ...]) -> list[tuple[int, int]]:
 
 
 # ----------------------------------------------------------------------------------------------------
-# The report of `check` in words: in a terminal (`check.txt.j2`), and as a page of its own (`check.html.j2`).
+# The report of `check`: as text for a terminal (`check.txt.j2`), and as an HTML page (`check.html.j2`).
 
-# References and values written out for one problem; what is left is counted.
+# Most references and values listed for one problem; the others are counted.
 _LISTED = 25
 
 
@@ -282,8 +301,8 @@ def _number(n: int) -> str:
     return f"{n:,}".replace(",", "\u00a0")
 
 
-def _counted(n: int, one: str, many: str | None = None) -> str:
-    return f"{_number(n)} {one if n < 2 else many or f'{one}s'}"
+def _counted(n: int, singular: str, plural: str | None = None) -> str:
+    return f"{_number(n)} {singular if n < 2 else plural or f'{singular}s'}"
 
 
 def where(problem: Problem) -> str:
@@ -319,8 +338,8 @@ def _typed(problem: Problem) -> list[tuple[str, str, str | None]]:
 # ----------------------------------------------------------------------------------------------------
 # The workbook that was checked, with the faulty cells coloured and commented, for people who have Excel only.
 #
-# An .xlsx or .xlsm keeps all it holds (macros aside); anything else becomes an .xlsx of its cells as text. Text that
-# looks like a formula stays text. A first sheet lists the problems, and says that it is not to be read as data.
+# An .xlsx or .xlsm keeps its content (without macros); any other file becomes an .xlsx of its cells as text. Text that
+# looks like a formula stays text. A first sheet lists the problems, and says that it is not read as data.
 
 _AUTHOR = "trajectories check"
 _COLOUR, _ROW_COLOUR = "FFF4B183", "FFFFE699"
@@ -365,7 +384,7 @@ def annotate(path: str | Path, out: str | Path, checked: Checked, cells: list[Ce
 
 
 def _opened(path: Path) -> Workbook | None:
-    """The workbook itself, where it is one that can be kept whole."""
+    """The workbook, or None where openpyxl cannot open the file."""
     import openpyxl
 
     content = path.read_bytes()
@@ -388,11 +407,11 @@ def _rebuilt(cells: list[Cells]) -> Workbook:
     for sheet in cells:
         if sheet.rows and (max(sheet.rows) > _MOST_ROWS or max(map(len, sheet.rows.values())) > _MOST_COLUMNS):
             raise TrajectoriesError(french("annotate")["too_large"])
-        made = book.create_sheet(_NOT_IN_A_NAME.sub("-", sheet.name)[:31] or french("annotate")["data"])
+        new_sheet = book.create_sheet(_NOT_IN_A_NAME.sub("-", sheet.name)[:31] or french("annotate")["data"])
         for number, row in sheet.rows.items():
             for position, text in enumerate(row, start=1):
                 if text:
-                    _write(made, number, position, text)
+                    _write(new_sheet, number, position, text)
     return book
 
 
@@ -405,7 +424,7 @@ def _write(sheet: Worksheet, row: int, column: int, text: str) -> None:
 
 
 def _forget(book: Workbook) -> None:
-    """Take the marks of an earlier verification away: partners correct the marked workbook and check it again."""
+    """Remove the marks of an earlier check: partners correct the marked workbook and check it again."""
     from openpyxl.comments import Comment
     from openpyxl.styles import PatternFill
 
@@ -426,10 +445,11 @@ def _mark(book: Workbook, checked: Checked) -> None:
     from openpyxl.styles import PatternFill
     from openpyxl.utils import column_index_from_string
 
-    cell_fill, row_fill = (PatternFill("solid", start_color=colour, end_color=colour)
-                           for colour in (_COLOUR, _ROW_COLOUR))  # fmt: skip
+    cell_fill, row_fill = (
+        PatternFill("solid", start_color=colour, end_color=colour) for colour in (_COLOUR, _ROW_COLOUR)
+    )
     mark = french("annotate")["mark"]
-    said: dict[tuple[str, str], list[str]] = {}
+    sentences_by_cell: dict[tuple[str, str], list[str]] = {}
     for problem in checked.problems:
         sheet = _sheet(book, problem.sheet)
         if sheet is None:
@@ -439,14 +459,15 @@ def _mark(book: Workbook, checked: Checked) -> None:
             first = column_index_from_string(problem.letter) if problem.letter else 1
             for column in range(first, first + 1 if problem.letter else width + 1):
                 sheet.cell(row, column).fill = cell_fill if problem.letter else row_fill
-            sentences = said.setdefault((sheet.title, _first_merged(sheet, row, first)), [])
+            sentences = sentences_by_cell.setdefault((sheet.title, _first_merged(sheet, row, first)), [])
             if (sentence := _comment(problem)) not in sentences:
                 sentences.append(sentence)
-    for (title, reference), sentences in said.items():
+    for (title, reference), sentences in sentences_by_cell.items():
         text = "\n\n".join(sentences)
-        kept = book[title][reference].comment
+        existing = book[title][reference].comment
         comment = Comment(
-            f"{kept.text}\n\n{mark}\n{text}" if kept else f"{mark}\n{text}", kept.author if kept else _AUTHOR
+            f"{existing.text}\n\n{mark}\n{text}" if existing else f"{mark}\n{text}",
+            existing.author if existing else _AUTHOR,
         )
         comment.width, comment.height = 320, min(60 + 20 * text.count("\n") + len(text) // 2, 400)
         book[title][reference].comment = comment
@@ -472,11 +493,11 @@ def _comment(problem: Problem) -> str:
 def _sheet(book: Workbook, name: str) -> Worksheet | None:
     from openpyxl.worksheet.worksheet import Worksheet
 
-    found = book[name] if name in book.sheetnames else book.worksheets[0] if not name and book.worksheets else None
-    if found is None and name:
+    sheet = book[name] if name in book.sheetnames else book.worksheets[0] if not name and book.worksheets else None
+    if sheet is None and name:
         rebuilt = _NOT_IN_A_NAME.sub("-", name)[:31]
-        found = book[rebuilt] if rebuilt in book.sheetnames else None
-    return found if isinstance(found, Worksheet) else None
+        sheet = book[rebuilt] if rebuilt in book.sheetnames else None
+    return sheet if isinstance(sheet, Worksheet) else None
 
 
 def _summarise(book: Workbook, checked: Checked) -> None:
@@ -485,8 +506,8 @@ def _summarise(book: Workbook, checked: Checked) -> None:
     words = french("annotate")
     sheet = book.create_sheet(words["sheet"], 0)
     book.active = 0
-    for other in book.worksheets[1:]:
-        other.sheet_view.tabSelected = False
+    for data_sheet in book.worksheets[1:]:
+        data_sheet.sheet_view.tabSelected = False
     lines = [(f"{NOT_DATA} : {words['summary'].format(n=len(checked.problems))}",), (), words["headings"]]
     lines += [(problem.reason.french, where(problem), problem.reason.remedy) for problem in checked.problems]
     for number, line in enumerate(lines, start=1):

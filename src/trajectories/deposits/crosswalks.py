@@ -1,20 +1,20 @@
 """Crosswalks: from a partner's headers and words to canonical columns and codes.
 
 A crosswalk is a TOML file; another reporting form costs one such file, never a change of code. The library ships
-those of `deposits/crosswalks/`; a study's own stand in the folder `crosswalks` beside the folder of its deposits
-(`data/crosswalks/*.toml` for `data/raw`). Each is checked whole when it is loaded, and every fault of every file is
-told at once with its line. Which one a file is read with is decided file by file (`choosing`).
+those of `deposits/crosswalks/`; a study's own are in the folder `crosswalks` beside the folder of its deposits
+(`data/crosswalks/*.toml` for `data/raw`). Each is checked when it is loaded, and the faults of all files are reported
+at once with their lines. The crosswalk is chosen per file (`layout.choose_crosswalk`).
 
 | key | meaning |
 |---|---|
 | name, title | what it is called |
-| extends | a shipped crosswalk whose headers, words and volets hold too, where this one says nothing else |
+| extends | a shipped crosswalk whose headers, words and volets also hold, unless this one overrides them |
 | programmes, from, to | where it holds: programmes, first and last exercice |
 | [columns] | canonical column = list of headers |
 | [values.LIST] | code = list of words; the first is the one that people are shown |
 | [[streams]] | programme, from, to, and what each volet means: V1 = "full_participation" |
 
-TOML tells no lines once it is read, so the line of a fault is looked up in the text.
+The TOML parser keeps no line numbers, so the line of a fault is looked up in the text.
 """
 
 from __future__ import annotations
@@ -33,9 +33,16 @@ from ..places.spelling import fold
 
 # The columns that a header may name; the order is that of the contract (deposit-schema.md, « Rows »).
 DATES = (
-    "birth_date", "arrival_date", "service_date", "departure_date", "establishment_date", "job_date", "housing_date",
-    "follow_up_date", "exit_date",
-)  # fmt: skip
+    "birth_date",
+    "arrival_date",
+    "service_date",
+    "departure_date",
+    "establishment_date",
+    "job_date",
+    "housing_date",
+    "follow_up_date",
+    "exit_date",
+)
 EVENT_DATES = DATES[2:]
 PLACES = ("residence", "destination", "exit_destination")
 COLUMNS = (
@@ -48,11 +55,19 @@ COLUMNS = (
 )  # fmt: skip
 # Lists of values and the codes they may lead to; None: any code (programmes and volets differ from form to form).
 LISTS: dict[str, tuple[str, ...] | None] = {
-    "sex": tables.SEXES, "immigration_category": tables.CATEGORIES, "french": tables.FRENCH_LEVELS,
-    "education": tables.EDUCATION_LEVELS, "yes_no": ("yes", "no"), "follow_up_status": tables.FOLLOW_UP_STATUSES,
-    "service": tables.SERVICES, "needs": tables.NEEDS, "establishment_reason": tables.ESTABLISHMENT_REASONS,
-    "exit_reason": tables.EXIT_REASONS, "programme": None, "stream": None,
-}  # fmt: skip
+    "sex": tables.SEXES,
+    "immigration_category": tables.CATEGORIES,
+    "french": tables.FRENCH_LEVELS,
+    "education": tables.EDUCATION_LEVELS,
+    "yes_no": ("yes", "no"),
+    "follow_up_status": tables.FOLLOW_UP_STATUSES,
+    "service": tables.SERVICES,
+    "needs": tables.NEEDS,
+    "establishment_reason": tables.ESTABLISHMENT_REASONS,
+    "exit_reason": tables.EXIT_REASONS,
+    "programme": None,
+    "stream": None,
+}
 # The list of values that a column draws from, where it has not the column's own name.
 LIST_OF = {"job_found": "yes_no", "housing_found": "yes_no"}
 
@@ -85,7 +100,7 @@ class Streams:
     meanings: MappingProxyType
 
     def covers(self, programme: str | None, fiscal_year: str | None) -> bool:
-        """Whether they may be those of the row; what the row does not say excludes nothing."""
+        """Whether they may be those of the row; a programme or year that is missing (None) excludes nothing."""
         if programme is not None and word_key(programme) != word_key(self.programme):
             return False
         return fiscal_year is None or (self.first <= fiscal_year and (self.last is None or fiscal_year <= self.last))
@@ -102,8 +117,8 @@ class Crosswalk:
         What it is called and where it holds: its programmes, its first and last exercice (None: no limit).
     headers : mapping of `header_key` to column
     values : mapping of list to mapping of `word_key` to code
-    labels : mapping of list to mapping of code to the word that a person is shown, the first of its list; also of
-        « columns », to mapping of column to header
+    labels : mapping of list to mapping of code to its label, the first word of its list; under "columns", mapping of
+        column to header
     streams : tuple of Streams
     """
 
@@ -148,7 +163,7 @@ class Crosswalks:
         """
         What a volet means, keyed by programme and exercice: the numbers changed meaning between them.
 
-        None where the combination is unknown, or where what the row does not say leaves two meanings.
+        None where the combination is unknown, or where a missing programme or year leaves two meanings.
 
         Examples
         --------
@@ -158,9 +173,9 @@ class Crosswalks:
         >>> shipped.meaning(None, "2019-2020", "V3") is None
         True
         """
-        tables_of = [s for crosswalk in self.all for s in crosswalk.streams if s.covers(programme, fiscal_year)]
-        found = {s.meanings.get(volet) for s in tables_of}
-        return found.pop() if len(found) == 1 else None
+        tables_of_volets = [s for crosswalk in self.all for s in crosswalk.streams if s.covers(programme, fiscal_year)]
+        meanings = {s.meanings.get(volet) for s in tables_of_volets}
+        return meanings.pop() if len(meanings) == 1 else None
 
 
 def word_key(text: str) -> str:
@@ -247,7 +262,7 @@ def load_crosswalks(folder: str | Path | None = None) -> Crosswalks:
         except (OSError, UnicodeDecodeError):
             faults.append(f"{path.name}: the file cannot be read as UTF-8 text.")
         else:
-            if crosswalk.name in {other.name for other in own}:
+            if crosswalk.name in {loaded.name for loaded in own}:
                 faults.append(f"{path.name}: another file of the folder has the name {crosswalk.name!r} too.")
             own.append(crosswalk)
     if faults:
@@ -258,7 +273,7 @@ def load_crosswalks(folder: str | Path | None = None) -> Crosswalks:
 
 def parse_crosswalk(text: str, source: str) -> Crosswalk:
     """
-    Check the text of a crosswalk whole and build it.
+    Check the text of a crosswalk and build it.
 
     Raises
     ------
@@ -279,8 +294,9 @@ def parse_crosswalk(text: str, source: str) -> Crosswalk:
     faults = _Faults(text)
     name, programmes, first, last = _head(content, faults)
     parent = _parent(content, faults)
-    headers, headings = _inverted(_section(content, "columns", faults), ("columns",), header_key, faults, COLUMNS,
-                              "this is no canonical column.")  # fmt: skip
+    headers, headings = _inverted(
+        _section(content, "columns", faults), ("columns",), header_key, faults, COLUMNS, "this is no canonical column."
+    )
     values, labels = {}, {"columns": headings}
     for key, codes in _section(content, "values", faults).items():
         if key not in LISTS:
@@ -296,63 +312,69 @@ def parse_crosswalk(text: str, source: str) -> Crosswalk:
         headers = {**parent.headers, **headers}
         values, labels = (
             {
-                key: {**theirs.get(key, {}), **ours.get(key, {})}
-                for key in (*theirs, *(k for k in ours if k not in theirs))
+                key: {**inherited.get(key, {}), **own.get(key, {})}
+                for key in (*inherited, *(k for k in own if k not in inherited))
             }
-            for ours, theirs in ((values, parent.values), (labels, parent.labels))
+            for own, inherited in ((values, parent.values), (labels, parent.labels))
         )
         streams += parent.streams
-    if not headers and not faults.found:
+    if not headers and not faults.entries:
         faults.add(("columns",), "no header is given, so nothing could be read.")
-    if faults.found:
+    if faults.entries:
         raise CrosswalkError(source, faults.sentences())
     return Crosswalk(
-        name=name, headers=MappingProxyType(headers), values=_frozen(values),
-        labels=_frozen(labels), streams=streams, title=content.get("title", ""), programmes=programmes, first=first,
+        name=name,
+        headers=MappingProxyType(headers),
+        values=_frozen(values),
+        labels=_frozen(labels),
+        streams=streams,
+        title=content.get("title", ""),
+        programmes=programmes,
+        first=first,
         last=last,
-    )  # fmt: skip
+    )
 
 
 class _Faults:
-    """Faults as they are found, each at the line of a key (and of a word below it)."""
+    """The faults of one crosswalk, each with the line of its key (or of a word below it)."""
 
     def __init__(self, text: str):
-        self.found: list[tuple[int, str]] = []
+        self.entries: list[tuple[int, str]] = []
         self._lines = text.splitlines()
         self._at = _lines_of_keys(self._lines)
 
     def add(self, path: tuple, sentence: str, word: str | None = None) -> None:
-        where = path
-        while where and where not in self._at:
-            where = where[:-1]
-        line = self._at.get(where, 1)
+        prefix = path
+        while prefix and prefix not in self._at:
+            prefix = prefix[:-1]
+        line = self._at.get(prefix, 1)
         if word is not None:
-            later = [other for other in self._at.values() if other > line]
-            for number in range(line, min(later, default=len(self._lines) + 1)):
+            later_lines = [line_of_key for line_of_key in self._at.values() if line_of_key > line]
+            for number in range(line, min(later_lines, default=len(self._lines) + 1)):
                 if f'"{word}"' in self._lines[number - 1] or f"'{word}'" in self._lines[number - 1]:
                     line = number
                     break
         name = ".".join(str(part) for part in path if not isinstance(part, int))
-        self.found.append((line, f"line {line}: {name}: {sentence}"))
+        self.entries.append((line, f"line {line}: {name}: {sentence}"))
 
     def sentences(self) -> list[str]:
-        return [sentence for _, sentence in sorted(self.found, key=lambda fault: fault[0])]
+        return [sentence for _, sentence in sorted(self.entries, key=lambda fault: fault[0])]
 
 
 def _lines_of_keys(lines: list[str]) -> dict[tuple, int]:
     """{("columns", "residence"): 12 …}; the n-th [[streams]] is ("streams", n)."""
-    at: dict[tuple, int] = {}
+    lines_by_key: dict[tuple, int] = {}
     section: tuple = ()
     for number, line in enumerate(lines, start=1):
-        if found := _SECTION.match(line):
-            section = tuple(part.strip("\"'") for part in re.findall(_PART, found[2]))
-            if found[1] == "[[":
-                at.setdefault(section, number)
-                section = (*section, sum(1 for key in at if key[:-1] == section and isinstance(key[-1], int)))
-            at.setdefault(section, number)
-        elif found := _KEY.match(line):
-            at.setdefault((*section, *(part.strip("\"'") for part in re.findall(_PART, found[1]))), number)
-    return at
+        if match := _SECTION.match(line):
+            section = tuple(part.strip("\"'") for part in re.findall(_PART, match[2]))
+            if match[1] == "[[":
+                lines_by_key.setdefault(section, number)
+                section = (*section, sum(1 for key in lines_by_key if key[:-1] == section and isinstance(key[-1], int)))
+            lines_by_key.setdefault(section, number)
+        elif match := _KEY.match(line):
+            lines_by_key.setdefault((*section, *(part.strip("\"'") for part in re.findall(_PART, match[1]))), number)
+    return lines_by_key
 
 
 def _frozen(lists: dict) -> MappingProxyType:
@@ -386,8 +408,8 @@ def _period(content: dict, where: tuple, faults: _Faults) -> None:
 
 
 def _exercice(value) -> bool:
-    found = _EXERCICE.match(value) if isinstance(value, str) else None
-    return bool(found) and int(found[2]) == int(found[1]) + 1
+    match = _EXERCICE.match(value) if isinstance(value, str) else None
+    return bool(match) and int(match[2]) == int(match[1]) + 1
 
 
 def _parent(content: dict, faults: _Faults) -> Crosswalk | None:
@@ -414,7 +436,7 @@ def _streams(content: dict, faults: _Faults) -> tuple[Streams, ...]:
     if not isinstance(streams, list) or any(not isinstance(table, dict) for table in streams):
         faults.add(("streams",), "must be sections [[streams]].")
         return ()
-    done = []
+    streams_read = []
     for number, table in enumerate(streams):
         where = ("streams", number)
         if not isinstance(table.get("programme"), str):
@@ -431,9 +453,10 @@ def _streams(content: dict, faults: _Faults) -> tuple[Streams, ...]:
             elif not isinstance(code, str) or not code.isidentifier():
                 faults.add((*where, key), 'must be a code of letters and "_", such as "full_participation".')
             meanings[key] = code
-        done.append(Streams(str(table.get("programme")), str(table.get("from")), table.get("to"),
-                            MappingProxyType(meanings)))  # fmt: skip
-    return tuple(done)
+        streams_read.append(
+            Streams(str(table.get("programme")), str(table.get("from")), table.get("to"), MappingProxyType(meanings))
+        )
+    return tuple(streams_read)
 
 
 def _inverted(lists: dict, where: tuple, key_of, faults: _Faults, allowed, refusal: str) -> tuple[dict, dict]:
@@ -459,9 +482,9 @@ def _inverted(lists: dict, where: tuple, key_of, faults: _Faults, allowed, refus
 
 
 # ----------------------------------------------------------------------------------------------------
-# Sheets that explain and hold no data: those of the template, and the one that `check --annotate` adds.
+# Sheets of explanation without data: those of the template, and the one that `check --annotate` adds.
 #
-# Such a sheet says so in its first cell, which people read too. A workbook that holds one reads clean.
+# Their first cell says so. A workbook with such a sheet is read without an issue.
 
 NOT_DATA = "Cette feuille n'est pas lue"
 

@@ -1,9 +1,9 @@
-"""Typed dates as intervals [first day, last day]: every form of the contract, nothing invented.
+"""Typed dates as intervals [first day, last day], in every form of the contract.
 
 A day is one day, `mars 2022` a month, `T2 2021-2022` a fiscal quarter (July to September 2021), `2021-2022` a fiscal
 year (1 April to 31 March), `2022` a year, a whole number outside 1900–2100 an Excel serial (days since 1899-12-30). The
-order of day and month is not guessed cell by cell: each form says which orders it allows, and the file decides. The
-clock of the machine is never read: two-digit years take the latest century that is not after a date the caller gives.
+order of day and month is decided per file, from the cells that allow only one order. The clock is never read: a
+two-digit year takes the latest century that is not after a date the caller passes.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import pandas as pd
 from ..places.spelling import fold
 from ..study import FIRST_YEAR, LAST_YEAR
 
-# Whole numbers below this are no serials of a plausible date, above it they lie after the year 2100.
+# Range of plausible Excel serials: below are years, above are dates after 2100.
 _FIRST_SERIAL, _LAST_SERIAL = LAST_YEAR + 1, 73_415
 _EXCEL_DAY_ZERO = dt.date(1899, 12, 30).toordinal()
 _UNIX_DAY_ZERO = dt.date(1970, 1, 1).toordinal()
 
-# Typed for « nothing »: missing, and no fault.
+# Typed for « nothing »: missing, not an issue.
 NOTHING = frozenset((
     "", "-", "--", "---", "—", "–", "?", "??", ".", "..", "...", "n/d", "nd", "n.d.", "n.d", "na", "n/a", "n.a.",
     "n.a", "#n/a", "s.o.", "s.o", "s/o", "so",
@@ -59,7 +59,7 @@ _WEEKDAY = re.compile(
     r"^(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche"
     r"|(?:lun|mar|mer|jeu|ven|sam|dim|mon|tue|wed|thu|fri|sat|sun)(?=\.?,? +\d{1,2}[a-z]*[ -]+[a-z]))\.?\s*,?\s+"
 )
-# Written in place of a day or a month that is not known: the date is then as precise as the rest of it.
+# Written for an unknown day or month: the date is then a month or a year.
 _NOT_KNOWN = r"(?:00|xx|jj|mm|\?\?|--)"
 _NO_DAY = re.compile(rf"{_NOT_KNOWN}([-/.])(\d{{1,2}})\1(\d{{4}})|(\d{{4}})([-/.])(\d{{1,2}})\5{_NOT_KNOWN}")
 _NO_MONTH = re.compile(rf"{_NOT_KNOWN}([-/.]){_NOT_KNOWN}\1(\d{{4}})|(\d{{4}})([-/.]){_NOT_KNOWN}\4{_NOT_KNOWN}")
@@ -87,13 +87,13 @@ class Reading(NamedTuple):
 
 def parse_dates(values, *, day_first: bool = True, latest=None) -> pd.DataFrame:
     """
-    Read typed dates as intervals; what cannot be read is missing, never an error.
+    Read typed dates as intervals; a text that cannot be read is missing, never an error.
 
     Parameters
     ----------
     values : array-like of str, shape (n,)
     day_first : bool
-        How `03/04/2022` is meant. An order that the cell itself proves is followed all the same.
+        How `03/04/2022` is read. A cell that allows only one order is read in that order.
     latest : date, optional
         Two-digit years take the latest century that is not after it; None: the 2000s.
 
@@ -120,21 +120,24 @@ def parse_dates(values, *, day_first: bool = True, latest=None) -> pd.DataFrame:
         r.form if r else "missing" if m else "unreadable" for r, m in zip(table.readings, table.missing, strict=True)
     ]
     form = np.array(forms, dtype=object)
-    return pd.DataFrame({
-        "earliest": first.astype("datetime64[ns]"), "latest": last.astype("datetime64[ns]"),
-        "form": form[position] if len(form) else form,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "earliest": first.astype("datetime64[ns]"),
+            "latest": last.astype("datetime64[ns]"),
+            "form": form[position] if len(form) else form,
+        }
+    )
 
 
 class DateTable:
     """
-    Distinct typed dates, read once each, and taken per row with the order and the century that the row's file decides.
+    Distinct typed dates, each read once; `take` gives them per row, with the day-month order and century of its file.
 
     Attributes
     ----------
     readings : list of Reading or None
     order : ndarray of int8
-        1 where the text itself proves that the day comes first, −1 the month, 0 neither.
+        1 where the text can only be read with the day first, −1 with the month first, 0 where it shows neither.
     missing, unreadable : ndarray of bool
     """
 
@@ -152,11 +155,11 @@ class DateTable:
                 continue
             for swapped in (0, 1):
                 for earlier in (0, 1):
-                    other = reading
+                    variant = reading
                     if (swapped and reading.either) or (earlier and reading.two_digits):
-                        other = read_date(folded[i], day_first=not swapped, century=1900 if earlier else 2000)
-                    if other is not None:
-                        self._first[swapped, earlier, i], self._last[swapped, earlier, i] = other.first, other.last
+                        variant = read_date(folded[i], day_first=not swapped, century=1900 if earlier else 2000)
+                    if variant is not None:
+                        self._first[swapped, earlier, i], self._last[swapped, earlier, i] = variant.first, variant.last
         self._chosen_century = np.array([bool(r and r.two_digits) for r in self.readings], dtype=bool)
 
     def take(
@@ -185,23 +188,23 @@ def read_date(text: str, *, day_first: bool = True, century: int = 2000) -> Read
     """One folded text as a Reading, or None. Never raises."""
     for reader in (_from_numbers, _from_words):
         try:
-            found = reader(text, day_first, century)
+            reading = reader(text, day_first, century)
         except ValueError:  # a day that its month does not have
             return None
-        if found is not None:
-            return found
+        if reading is not None:
+            return reading
     return None
 
 
 def _from_numbers(text: str, day_first: bool, century: int) -> Reading | None:
-    if found := _NO_MONTH.fullmatch(text):
-        return _unless_excel_zero(_year(int(found[2] or found[3])), text)
-    if found := _NO_DAY.fullmatch(text):
-        return _unless_excel_zero(_month(int(found[3] or found[4]), int(found[2] or found[6])), text)
-    if found := _ISO.fullmatch(text):
-        return _day(int(found[1]), int(found[3]), int(found[4]))
-    if found := _NUMERIC.fullmatch(text):
-        a, b, year, short = int(found[1]), int(found[3]), int(found[4]), len(found[4]) == 2
+    if match := _NO_MONTH.fullmatch(text):
+        return _unless_excel_zero(_year(int(match[2] or match[3])), text)
+    if match := _NO_DAY.fullmatch(text):
+        return _unless_excel_zero(_month(int(match[3] or match[4]), int(match[2] or match[6])), text)
+    if match := _ISO.fullmatch(text):
+        return _day(int(match[1]), int(match[3]), int(match[4]))
+    if match := _NUMERIC.fullmatch(text):
+        a, b, year, short = int(match[1]), int(match[3]), int(match[4]), len(match[4]) == 2
         if short and a > 31:
             return _day(century + a, b, year, two_digits=True)
         year += century if short else 0
@@ -210,22 +213,22 @@ def _from_numbers(text: str, day_first: bool, century: int) -> Reading | None:
             return _day(year, month, day, order=order, two_digits=short)
         day, month = (a, b) if day_first else (b, a)
         return _day(year, month, day, either=a != b, two_digits=short)
-    if found := _SHORT_ISO.fullmatch(text):
-        return _day(century + int(found[1]), int(found[3]), int(found[4]), two_digits=True)
+    if match := _SHORT_ISO.fullmatch(text):
+        return _day(century + int(match[1]), int(match[3]), int(match[4]), two_digits=True)
     if _WHOLE.fullmatch(text):
         return _from_integer(text)
-    if found := _YEAR_MONTH.fullmatch(text):
-        year, month = int(found[1]), int(found[2])
+    if match := _YEAR_MONTH.fullmatch(text):
+        year, month = int(match[1]), int(match[2])
         if 1 <= month <= 12:
             return _month(year, month)
         if month == (year + 1) % 100:
             return _fiscal_year(year)
-    if found := _MONTH_YEAR.fullmatch(text):
-        return _month(int(found[2]), int(found[1]))
-    if found := _DECIMAL.fullmatch(text):
-        return _from_integer(found[1])
-    if (found := _FISCAL.fullmatch(text)) and _follows(found[1], found[2]):
-        return _fiscal_year(int(found[1]))
+    if match := _MONTH_YEAR.fullmatch(text):
+        return _month(int(match[2]), int(match[1]))
+    if match := _DECIMAL.fullmatch(text):
+        return _from_integer(match[1])
+    if (match := _FISCAL.fullmatch(text)) and _follows(match[1], match[2]):
+        return _fiscal_year(int(match[1]))
     return None
 
 
@@ -248,20 +251,20 @@ def _from_words(text: str, day_first: bool, century: int) -> Reading | None:
         if year and _follows(year[1], year[2]):
             return _fiscal_quarter(int(year[1]), int(quarter[1] or quarter[2] or quarter[3]))
         return None
-    if (found := _DAY_WORD_YEAR.fullmatch(text)) and found[2] in _MONTHS:
-        return _day(_full_year(found[3], century), _MONTHS[found[2]], _number(found[1]), two_digits=len(found[3]) == 2)
-    if (found := _WORD_DAY_YEAR.fullmatch(text)) and found[1] in _MONTHS:
-        return _day(int(found[3]), _MONTHS[found[1]], int(found[2]))
-    if (found := _YEAR_WORD.fullmatch(text)) and found[2] in _MONTHS:
-        year, month = int(found[1]), _MONTHS[found[2]]
-        return _day(year, month, int(found[3])) if found[3] else _month(year, month)
-    if (found := _WORD_YEAR.fullmatch(text)) and found[1] in _MONTHS:
-        return _month(_full_year(found[2], century), _MONTHS[found[1]], two_digits=len(found[2]) == 2)
+    if (match := _DAY_WORD_YEAR.fullmatch(text)) and match[2] in _MONTHS:
+        return _day(_full_year(match[3], century), _MONTHS[match[2]], _number(match[1]), two_digits=len(match[3]) == 2)
+    if (match := _WORD_DAY_YEAR.fullmatch(text)) and match[1] in _MONTHS:
+        return _day(int(match[3]), _MONTHS[match[1]], int(match[2]))
+    if (match := _YEAR_WORD.fullmatch(text)) and match[2] in _MONTHS:
+        year, month = int(match[1]), _MONTHS[match[2]]
+        return _day(year, month, int(match[3])) if match[3] else _month(year, month)
+    if (match := _WORD_YEAR.fullmatch(text)) and match[1] in _MONTHS:
+        return _month(_full_year(match[2], century), _MONTHS[match[1]], two_digits=len(match[2]) == 2)
     return _from_numbers(text, day_first, century)
 
 
 def _unless_excel_zero(reading: Reading | None, text: str) -> Reading | None:
-    """The reading, but for day 0 of January 1900: what a spreadsheet shows of an empty date."""
+    """The reading, or None for day 0 of January 1900: a spreadsheet shows an empty date so."""
     return None if text.startswith("1900") or text.endswith("1900") else reading
 
 

@@ -1,4 +1,4 @@
-"""The door of the room: a folder of deposits → records, and an account of every row that was read."""
+"""A folder of deposits → records, and an account of every row that was read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..study import Study
 from . import organisations as fates
 from .crosswalks import DATES, PLACES, Crosswalks, load_crosswalks
 from .files import FileNote, Gathered, Memory, Progress, as_objects, gather
-from .organisations import Reported, fill_down, organisation_zones, own_towns, read_registry, who_reports
+from .organisations import Reported, fill_down, organisation_zones, own_towns, read_registry, read_reported
 from .reading import REGISTRY
 from .records import (
     Dates,
@@ -47,10 +47,10 @@ class Deposits:
     Attributes
     ----------
     records, quarantine, issues, files, superseded : DataFrame
-        Accepted rows; rows set aside; cells that became missing or were set right (row 0: the whole file or sheet);
-        one row a file; rows that a later deposit replaced.
+        Accepted rows; rows set aside; cells that became missing or were corrected (row 0: the file or sheet); one row
+        per file; rows that a later deposit replaced.
     n_anew : int
-        How many of the files were read, the others being remembered as they were read before.
+        How many files were read by this call; the others were recalled from `memory`.
     """
 
     records: pd.DataFrame
@@ -66,7 +66,7 @@ class Deposits:
 
     def accounting(self) -> pd.DataFrame:
         """
-        Rows read and what became of them: a row a file, and « total ».
+        Numbers of rows read, accepted, quarantined, superseded and duplicate: one row per file, and « total ».
 
         Returns
         -------
@@ -115,22 +115,22 @@ def read_deposits(
     study : Study, optional
         Gives the perimeter and `max_rows_per_sheet`.
     perimeter : str, optional
-        Wins over the study's.
+        Overrides the study's.
     progress : callable, optional
         Called with (files done, files in all, path below the folder) after each file.
     processes : int, optional
-        How many processes read files at the same time; None: one a core where there is enough to read. The result does
-        not depend on it. A script that reads much keeps its own work below `if __name__ == "__main__":`.
+        How many processes read files in parallel; None: one per core where there is enough to read. The result does
+        not depend on it. A script that reads in parallel needs `if __name__ == "__main__":`.
     crosswalks : path, optional
         Folder of the study's own crosswalks; None: `crosswalks` beside the folder of the deposits. It need not exist.
     memory : Memory, optional
-        Where files are remembered as they were read, so that only new and changed ones are read again, and nothing is
-        left of those that are gone. None: all are read. The tables do not depend on it.
+        Cache of the files read, so that only new and changed ones are read again; files that are gone are removed
+        from it. None: all files are read. The tables do not depend on it.
 
     Returns
     -------
     Deposits
-        A file that cannot be read, or that the library fails on, is one row of `files` with its sentence; an empty
+        A file that cannot be read, or that the library fails on, is one row of `files` with its message; an empty
         folder gives empty tables.
 
     Raises
@@ -167,62 +167,62 @@ def read_deposits(
 
 def _without_faulty(gathered: Gathered, understand: Callable[[Gathered], Deposits]) -> Gathered:
     """
-    What was gathered without the files whose rows, alone, the library fails on: each is unreadable, named.
+    The gathered rows without the files on which the library fails alone: each of these becomes an unreadable file.
 
-    They are looked for by halves. Where no file fails alone, the second try raises what the first did.
+    They are searched for by bisection. Where no file fails alone, the second try raises the same error as the first.
     """
-    files, waiting = list(gathered.files), [np.arange(len(gathered.files))]
+    files, to_try = list(gathered.files), [np.arange(len(gathered.files))]
     faulty = np.zeros(len(files), dtype=bool)
-    while waiting:
-        some = waiting.pop()
+    while to_try:
+        candidates = to_try.pop()
         try:
-            understand(gathered.of_files(some))
+            understand(gathered.of_files(candidates))
         except Exception as error:
-            if len(some) > 1:
-                waiting += np.array_split(some, 2)
-            elif len(some):
-                files[some[0]] = FileNote.of_fault(files[some[0]].file, error)
-                faulty[some[0]] = True
-    named = {files[at].file for at in np.flatnonzero(faulty)}
-    issues = [issue for issue in gathered.issues if issue[0] not in named]
+            if len(candidates) > 1:
+                to_try += np.array_split(candidates, 2)
+            elif len(candidates):
+                files[candidates[0]] = FileNote.of_fault(files[candidates[0]].file, error)
+                faulty[candidates[0]] = True
+    faulty_names = {files[at].file for at in np.flatnonzero(faulty)}
+    issues = [issue for issue in gathered.issues if issue[0] not in faulty_names]
     return replace(gathered.of_files(np.flatnonzero(~faulty)), files=files, issues=issues)
 
 
 def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, perimeter: str) -> Deposits:
-    """Every row gathered, with its fate; what was gathered is left as it is."""
+    """The deposits, with every gathered row in one of the tables; `gathered` is not changed."""
     gathered = replace(gathered, texts={**gathered.texts}, codes={**gathered.codes}, issues=[*gathered.issues])
     findings = Findings(gathered)
     typed = {name: _typed_in(gathered, name) for name in ("service_date", "establishment_date", "follow_up_status")}
     without_errors(gathered, findings)
-    reported = who_reports(gathered, registry)
+    reported = read_reported(gathered, registry)
     for reason, column, rows in reported.issues:
         findings.add(reason, column, rows)
     replaced_by, repeated, file_issues = fates.settle_deposits(gathered, reported)
     gathered.issues += [(gathered.files[file].file, "", 0, reason, None, None) for file, reason in file_issues]
     dates = read_dates(gathered, reported, findings)
     places = read_places(gathered, perimeter, findings)
-    any_place = np.logical_or.reduce([usable_places(found) for found in places.values()])
+    any_place = np.logical_or.reduce([usable_places(columns_of_place) for columns_of_place in places.values()])
     reasons = fates.quarantine_reasons(gathered, dates.any_event(), any_place)
 
     superseded = replaced_by >= 0
     quarantined = ~superseded & (reasons != None)  # noqa: E711
-    left = ~superseded & ~quarantined
-    duplicate = left & (repeated | fates.exact_duplicates(gathered, fill_down(gathered), left))
-    accepted = np.flatnonzero(left & ~duplicate)
+    remaining = ~superseded & ~quarantined
+    duplicate = remaining & (repeated | fates.exact_duplicates(gathered, fill_down(gathered), remaining))
+    accepted = np.flatnonzero(remaining & ~duplicate)
 
     columns = _columns(gathered, reported, dates, places, accepted)
     columns |= read_values(gathered, known, reported.fiscal_year, accepted, findings)
     columns["organisation_zone"] = organisation_zones(
         columns["organisation_id"], columns["residence_zone"], registry, perimeter
     )
-    moved = settle_moved(columns)
-    findings.add("moved_where_unknown", "follow_up_status", accepted[moved])
+    unresolved_moves = settle_moved(columns)
+    findings.add("moved_where_unknown", "follow_up_status", accepted[unresolved_moves])
     columns["residence_own_town"] = own_towns(columns)
-    # the columns stand as they are, one beside the other: pandas would copy them twice to stack them by type
+    # a frame without copies: pandas would copy the columns twice to stack them by type
     of_rules = ("_earliest", "_latest", "_zone", "_status", "service", "exit_reason")
     facts = {name: values for name, values in columns.items() if name.endswith(of_rules)}
-    for place in PLACES:
-        facts[f"{place}_stated"] = (columns[place] != None) | (columns[f"{place}_region"] != None)  # noqa: E711
+    for column in PLACES:
+        facts[f"{column}_stated"] = (columns[column] != None) | (columns[f"{column}_region"] != None)  # noqa: E711
     facts |= {f"{name}_typed": flag[accepted] for name, flag in typed.items()}
     facts["known_until"] = reported.period_end()[accepted].astype("datetime64[ns]")
     facts = pd.DataFrame(facts, copy=False)
@@ -230,7 +230,7 @@ def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, p
         broken = rule.broken(facts).to_numpy(dtype=bool)
         findings.add(rule.code, rule.column, accepted[broken])
 
-    done = Deposits(
+    deposits = Deposits(
         records=_checked_in_parts(_typed(columns, tables.RECORDS), tables.RECORDS),
         quarantine=_checked(_addresses(gathered, quarantined).assign(reason=reasons[quarantined]), tables.QUARANTINE),
         issues=_checked(_issues(gathered, known, findings, accepted), tables.ISSUES),
@@ -243,12 +243,12 @@ def _understood(gathered: Gathered, known: Crosswalks, registry: pd.DataFrame, p
         ),
         n_anew=gathered.n_anew,
     )
-    done.accounting()
-    return done
+    deposits.accounting()
+    return deposits
 
 
 def _typed_in(gathered: Gathered, column: str) -> np.ndarray:
-    """The rows of which a cell is not blank, be it readable or not."""
+    """Per row, whether the cell of the column is not blank, readable or not."""
     return np.array([bool(text.strip()) for text in gathered.texts[column]], dtype=bool)[gathered.codes[column]]
 
 
@@ -257,7 +257,7 @@ def _checked(frame: pd.DataFrame, table: tables.Table) -> pd.DataFrame:
 
 
 def _checked_in_parts(frame: pd.DataFrame, table: tables.Table) -> pd.DataFrame:
-    """The frame itself, checked whole but part by part: pandera copies what it checks."""
+    """The frame, checked in parts of `_ROWS_CHECKED` rows: pandera copies the part it checks."""
     for start in range(0, max(len(frame), 1), _ROWS_CHECKED):
         tables.check(frame.iloc[start : start + _ROWS_CHECKED], table)
     return frame
@@ -266,11 +266,13 @@ def _checked_in_parts(frame: pd.DataFrame, table: tables.Table) -> pd.DataFrame:
 def _addresses(gathered: Gathered, rows: np.ndarray) -> pd.DataFrame:
     """file, sheet and row of the rows (positions, or a mask)."""
     sheet = gathered.sheet[rows]
-    return pd.DataFrame({
-        "file": as_objects([note.file for note in gathered.files])[gathered.sheet_file[sheet]],
-        "sheet": as_objects(gathered.sheet_name)[sheet],
-        "row": gathered.row[rows],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "file": as_objects([note.file for note in gathered.files])[gathered.sheet_file[sheet]],
+            "sheet": as_objects(gathered.sheet_name)[sheet],
+            "row": gathered.row[rows],
+        }
+    )
 
 
 def _columns(
@@ -278,31 +280,35 @@ def _columns(
 ) -> dict[str, np.ndarray]:
     """The columns of `records` that are not read from words, at the rows."""
     addresses = _addresses(gathered, rows)
-    done = {"record_id": _record_ids(gathered, rows), **{name: addresses[name].to_numpy() for name in addresses}}
-    done |= {
-        "organisation_id": reported.organisation_id[rows], "organisation": reported.organisation[rows],
-        "fiscal_year": reported.fiscal_year[rows], "quarter": reported.quarter[rows],
+    columns = {"record_id": _record_ids(gathered, rows), **{name: addresses[name].to_numpy() for name in addresses}}
+    columns |= {
+        "organisation_id": reported.organisation_id[rows],
+        "organisation": reported.organisation[rows],
+        "fiscal_year": reported.fiscal_year[rows],
+        "quarter": reported.quarter[rows],
         "deposit_date": reported.deposit_date[rows].astype("datetime64[ns]"),
-    }  # fmt: skip
+    }
     for column in DATES:
-        done[f"{column}_earliest"] = dates.earliest[column][rows].astype("datetime64[ns]")
-        done[f"{column}_latest"] = dates.latest[column][rows].astype("datetime64[ns]")
+        columns[f"{column}_earliest"] = dates.earliest[column][rows].astype("datetime64[ns]")
+        columns[f"{column}_latest"] = dates.latest[column][rows].astype("datetime64[ns]")
     for column in PLACES:
-        done |= {f"{column}_{name}": array[rows] for name, array in places[column].items()}
-    return done
+        columns |= {f"{column}_{name}": array[rows] for name, array in places[column].items()}
+    return columns
 
 
 def _typed(columns: dict[str, np.ndarray], table: tables.Table) -> pd.DataFrame:
-    """The columns in the order of the table, not copied; those that are not of its type are brought to it."""
-    done = {}
+    """The columns in the order of the table, without copies; integers and booleans are converted to its types."""
+    typed_columns = {}
     for name, column in table.columns.items():
         values = columns[name]
         if column.type == "integer" and not column.required:
             values = pd.array(values, dtype="Int64")
         elif column.type == "boolean":
             values = pd.array(values, dtype="boolean")
-        done[name] = values
-    return pd.DataFrame(done | {name: columns[name] for name in columns if name not in done}, copy=False)
+        typed_columns[name] = values
+    return pd.DataFrame(
+        typed_columns | {name: columns[name] for name in columns if name not in typed_columns}, copy=False
+    )
 
 
 def _record_ids(gathered: Gathered, rows: np.ndarray) -> np.ndarray:
@@ -312,10 +318,13 @@ def _record_ids(gathered: Gathered, rows: np.ndarray) -> np.ndarray:
     The file and the sheet by SHA-256, the row by the finaliser of splitmix64 (Steele 2014), which is one to one: two
     rows of one sheet never share an id.
     """
-    sheets = np.array([
-        int.from_bytes(hashlib.sha256(f"{gathered.files[file].file}\x1f{name}".encode()).digest()[:8], "big")
-        for file, name in zip(gathered.sheet_file, gathered.sheet_name, strict=True)
-    ], dtype=np.uint64)  # fmt: skip
+    sheets = np.array(
+        [
+            int.from_bytes(hashlib.sha256(f"{gathered.files[file].file}\x1f{name}".encode()).digest()[:8], "big")
+            for file, name in zip(gathered.sheet_file, gathered.sheet_name, strict=True)
+        ],
+        dtype=np.uint64,
+    )
     with np.errstate(over="ignore"):
         mixed = sheets[gathered.sheet[rows]] + gathered.row[rows].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -329,16 +338,16 @@ def _issues(gathered: Gathered, known: Crosswalks, findings: Findings, accepted:
     """
     Issues of files and sheets, and of the cells of accepted rows, in the order of their addresses.
 
-    `closest` is the known value most like an unknown one.
+    `closest` is the known value closest to an unknown one.
     """
-    live = np.zeros(len(gathered.sheet), dtype=bool)
-    live[accepted] = True
+    is_accepted = np.zeros(len(gathered.sheet), dtype=bool)
+    is_accepted[accepted] = True
     parts = [pd.DataFrame(gathered.issues, columns=[c for c in tables.ISSUES.columns if c != "closest"])]
-    for reason, column, rows, typed in findings.found:
-        kept = live[rows]
+    for reason, column, rows, typed in findings.entries:
+        kept = is_accepted[rows]
         value = None if typed is None else typed[kept]
-        asked = reason == "unknown_value" and kept.any()
-        closest = closest_known(gathered, known, column, rows[kept]) if asked else None
+        has_unknown = reason == "unknown_value" and kept.any()
+        closest = closest_known(gathered, known, column, rows[kept]) if has_unknown else None
         part = _addresses(gathered, rows[kept]).assign(reason=reason, column=column, value=value, closest=closest)
         parts.append(part.astype({"closest": object}))
     return tables.stack(parts, tables.ISSUES).sort_values(
@@ -347,9 +356,13 @@ def _issues(gathered: Gathered, known: Crosswalks, findings: Findings, accepted:
 
 
 def _files(
-    gathered: Gathered, dates: Dates, superseded: np.ndarray, quarantined: np.ndarray,
-    duplicate: np.ndarray, repeated: np.ndarray,
-) -> pd.DataFrame:  # fmt: skip
+    gathered: Gathered,
+    dates: Dates,
+    superseded: np.ndarray,
+    quarantined: np.ndarray,
+    duplicate: np.ndarray,
+    repeated: np.ndarray,
+) -> pd.DataFrame:
     n = len(gathered.files)
     file = gathered.file
 
@@ -363,15 +376,23 @@ def _files(
     status[(n_read > 0) & (count(superseded) == n_read)] = "superseded"
     status[(n_read > 0) & (count(repeated) == n_read)] = "duplicate"
     status[unreadable] = "unreadable"
-    return pd.DataFrame({
-        "file": [note.file for note in gathered.files], "status": status,
-        "encoding": [note.encoding for note in gathered.files],
-        "crosswalk": np.where(unreadable, None, as_objects([note.crosswalk for note in gathered.files])),  # type: ignore[call-overload]
-        "n_read": n_read, "n_accepted": n_read - count(superseded) - count(quarantined) - count(duplicate),
-        "n_quarantined": count(quarantined), "n_superseded": count(superseded), "n_duplicate": count(duplicate),
-        "message": message, "fault": as_objects([note.fault for note in gathered.files]),
-        "separator": [note.separator for note in gathered.files],
-        "decimal": [note.decimal for note in gathered.files], "quoting": [note.quoting for note in gathered.files],
-        "n_sheets": [note.n_sheets for note in gathered.files],
-        "date_order": np.where(unreadable, None, np.where(dates.day_first, "day_first", "month_first")),  # type: ignore[call-overload]
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "file": [note.file for note in gathered.files],
+            "status": status,
+            "encoding": [note.encoding for note in gathered.files],
+            "crosswalk": np.where(unreadable, None, as_objects([note.crosswalk for note in gathered.files])),  # type: ignore[call-overload]
+            "n_read": n_read,
+            "n_accepted": n_read - count(superseded) - count(quarantined) - count(duplicate),
+            "n_quarantined": count(quarantined),
+            "n_superseded": count(superseded),
+            "n_duplicate": count(duplicate),
+            "message": message,
+            "fault": as_objects([note.fault for note in gathered.files]),
+            "separator": [note.separator for note in gathered.files],
+            "decimal": [note.decimal for note in gathered.files],
+            "quoting": [note.quoting for note in gathered.files],
+            "n_sheets": [note.n_sheets for note in gathered.files],
+            "date_order": np.where(unreadable, None, np.where(dates.day_first, "day_first", "month_first")),  # type: ignore[call-overload]
+        }
+    )

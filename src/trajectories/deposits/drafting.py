@@ -19,15 +19,15 @@ from .layout import sheets_of
 from .reading import UnreadableDepositError
 from .values import fiscal_years
 
-# Scores run from 0 to 100: from the first a header is in the draft, from the second its column is worth a comment; a
-# row with fewer headers than these above the second is no header.
+# Similarity scores from 0 to 100: from PROPOSED on a header is in the draft, from ALIKE on its column is a comment. A
+# header row has at least `_FEWEST` headers from ALIKE on.
 PROPOSED, ALIKE = 75, 60
 _FEWEST = 2
 _DEEPEST_HEADER, _LONGEST_HEADER, _ROWS_PER_SHEET = 40, 80, 1000
 
 
 class Scored(NamedTuple):
-    """A typed header, the canonical column of the known header most like it, and how alike they are."""
+    """A typed header, the canonical column of the known header closest to it, and their similarity."""
 
     header: str
     column: str
@@ -48,7 +48,7 @@ def draft_crosswalk(path: str | Path, *, crosswalks: str | Path | None = None) -
     Returns
     -------
     str
-        TOML that loads without error; headers without a close column, and second choices, stand in comments.
+        TOML that loads without error; headers without a close column, and second choices, are comments.
 
     Raises
     ------
@@ -76,15 +76,15 @@ def draft_crosswalk(path: str | Path, *, crosswalks: str | Path | None = None) -
 
     @functools.lru_cache(maxsize=100_000)
     def closest(header: str) -> tuple[str, float]:
-        found, score, _ = process.extractOne(header_key(header), keys.keys(), scorer=fuzz.ratio)
-        return keys[found], score
+        best_key, score, _ = process.extractOne(header_key(header), keys.keys(), scorer=fuzz.ratio)
+        return keys[best_key], score
 
     def scored(row: list[str]) -> list[Scored]:
         headers = [" ".join(cell.split()) for cell in row if header_key(cell) and len(cell) <= _LONGEST_HEADER]
         return [Scored(header, *closest(header)) for header in headers]
 
     def recognise(rows: list[list[str]]) -> tuple[int, int]:
-        """The row whose headers are most alike to known ones, and how much."""
+        """The row whose headers are closest to known ones, and their total similarity."""
         likeness = [int(_likeness(scored(row))) for row in rows[:_DEEPEST_HEADER]]
         return max(enumerate(likeness), key=lambda row: row[1], default=(0, 0))
 
@@ -111,7 +111,7 @@ def _written(path: Path, headers: list[Scored]) -> str:
     for header in sorted(headers, key=lambda header: -header.score):
         if header.score >= PROPOSED:
             chosen.setdefault(header.column, header)
-    left = [header for header in headers if chosen.get(header.column) is not header]
+    unassigned = [header for header in headers if chosen.get(header.column) is not header]
     year = fiscal_years([path.stem])[0][0]
     lines = [
         f"# Draft for the headers of {_quoted(path.name)}: verify each line. The number is how alike the header is to",
@@ -130,8 +130,8 @@ def _written(path: Path, headers: list[Scored]) -> str:
         for column in COLUMNS
         if column in chosen
     ]
-    close = [header for header in left if header.score >= ALIKE]
-    far = [header for header in left if header.score < ALIKE]
+    close = [header for header in unassigned if header.score >= ALIKE]
+    far = [header for header in unassigned if header.score < ALIKE]
     if close:
         lines += [
             "",

@@ -1,7 +1,7 @@
-"""One file → its tables as distinct texts and codes; many files at once, in processes of their own.
+"""One file → its tables as distinct texts and codes; many files in parallel processes.
 
-What comes back from a process is small (codes of a byte or two a cell, each text once) and in the order of the files:
-the result is the same whatever the number of processes, down to the order of the distinct texts.
+A process returns little data (codes of a byte or two per cell, each text once), in the order of the files: the result,
+including the order of the distinct texts, does not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ from .reading import (
 
 # The last column of codes: all cells under headers that the crosswalk does not know, taken together.
 REST = "_rest"
-# What is told of a file that the library fails on: the place in the library, and nothing of the file.
+# Message for a file that the library fails on: the place in the library, and nothing of the file.
 FAULT = "a fault of the library, not of the file, stopped its reading ({}): report these words, and keep the file."
 # Columns of numbers, from which the file's decimal sign is seen.
 _NUMBERS = frozenset(("household_size", "residence_code_typed", "french", "quarter", *DATES))
 _DECIMAL = re.compile(r"\s*-?\d+([.,])\d+\s*")
-# What a spreadsheet is told to show as it is, zeros in front included.
+# A formula that keeps a text as it is, leading zeros included: ="007".
 _TEXT_BY_FORMULA = re.compile(r'^="([^"]*)"$')
 _SERIAL = re.compile(r"\d{3,5}(?:\.\d+)?")
-# A process takes about a second to start: it is worth it beyond so much text, and workbooks take longer a byte.
+# A process takes about a second to start, worth it beyond this much text; a byte of a workbook takes longer to read.
 _BYTES_WORTH_A_PROCESS = 60_000_000
 _BYTES_OF_A_WORKBOOK = 20
 
 
 @dataclass
 class FileNote:
-    """What is known of one file: how it was read, or why it was not; `fault`: where in the library, if that is why."""
+    """How one file was read, or why it was not (`message`); `fault`: the place in the library that failed on it."""
 
     file: str
     encoding: str | None = None
@@ -75,11 +75,11 @@ class FileNote:
 
     @classmethod
     def of_fault(cls, file: str, error: Exception) -> FileNote:
-        """Of a file that the library itself failed on (deposit-schema.md, « What is never lost »)."""
+        """The note of a file on which the library itself failed (deposit-schema.md, « What is never lost »)."""
         if isinstance(error, MemoryError):
             return cls(file, message="the file needs more memory than there is: divide it into several.")
-        place = place_of(error)
-        return cls(file, message=FAULT.format(place), fault=place)
+        location = place_of(error)
+        return cls(file, message=FAULT.format(location), fault=location)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class FileRead:
     """
     One file read: its note, its tables, and issues as (file, sheet, row, reason, column, value).
 
-    `digest` is the SHA-256 of the bytes that were read; `recalled`: it was remembered (`remembered`), not read now.
+    `digest` is the SHA-256 of the bytes that were read; `recalled`: taken from the `Memory`, not read now.
     """
 
     note: FileNote
@@ -108,7 +108,7 @@ class FileRead:
 
 
 def _remembered(crosswalk: Crosswalks | Crosswalk) -> ColumnOf:
-    """The canonical column that a typed header names, looked up once."""
+    """A function of a typed header that gives its canonical column, each header looked up once."""
     return functools.lru_cache(maxsize=100_000)(lambda header: crosswalk.column(repaired(header)))
 
 
@@ -120,9 +120,9 @@ class FileReader:
         self._any = _remembered(crosswalks)
         self._columns_of = {crosswalk.name: _remembered(crosswalk) for crosswalk in crosswalks.all}
 
-    def __call__(self, found: tuple[str, Path]) -> FileRead:
-        """Read (path below the folder, path). Never raises: what cannot be read is a sentence in the note."""
-        file, path = found
+    def __call__(self, deposit: tuple[str, Path]) -> FileRead:
+        """Read (path below the folder, path). Never raises: the note of a file that cannot be read has a message."""
+        file, path = deposit
         read = FileRead(FileNote(file))
         try:
             content = content_of(path)
@@ -151,7 +151,7 @@ class FileReader:
 
 
 def _add(sheet: Sheet, column_of: ColumnOf, read: FileRead) -> None:
-    """Add the table of a sheet; what is skipped or set right goes to the issues."""
+    """Add the table of a sheet; skipped columns and sheets go to the issues."""
     file = read.note.file
     layout = lay_out(sheet.grid, column_of)
     if layout is None:
@@ -177,7 +177,7 @@ def _add(sheet: Sheet, column_of: ColumnOf, read: FileRead) -> None:
 
 
 def _settled(cells: Coded, serial_shift: int) -> Coded:
-    """The texts as they are meant (`="007"`, mojibake, serials from 1904), the codes as small as they can be."""
+    """The texts repaired (`="007"`, mojibake, serials from 1904), the codes in the smallest integer type."""
     texts = cells.texts
     if any(text.startswith('="') for text in texts):
         texts = [_TEXT_BY_FORMULA.sub(r"\1", text) for text in texts]
@@ -200,7 +200,7 @@ def _shifted(text: str, days: int) -> str:
 
 
 def _rest(layout: Layout) -> Coded | None:
-    """The cells under headers that name no column, one tuple a row; None where all are blank."""
+    """The cells under headers that name no column, one tuple per row; None where all are blank."""
     named = len(layout.names)
     others = [cells for i, cells in enumerate(layout.cells) if i >= named or layout.names[i] is None]
     others = [cells for cells in others if any(cells.texts)]
@@ -217,8 +217,8 @@ def _decimal(tables: list[FileTable]) -> str | None:
     signs = {",": 0, ".": 0}
     for table in tables:
         for name in _NUMBERS & table.columns.keys():
-            for found in filter(None, map(_DECIMAL.fullmatch, table.columns[name].texts)):
-                signs[found[1]] += 1
+            for match in filter(None, map(_DECIMAL.fullmatch, table.columns[name].texts)):
+                signs[match[1]] += 1
     if not any(signs.values()):
         return None
     return "comma" if signs[","] >= signs["."] else "point"
@@ -230,34 +230,34 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def read_files(found: list[tuple[str, Path]], reader: FileReader, processes: int | None) -> Iterator[FileRead]:
+def read_files(deposits: list[tuple[str, Path]], reader: FileReader, processes: int | None) -> Iterator[FileRead]:
     """
     The files read, in their order.
 
     Parameters
     ----------
-    found : list of (path below the folder, path)
+    deposits : list of (path below the folder, path)
     reader : FileReader
         Reads one of them.
     processes : int, optional
-        How many processes read; None: one for each usable core where there is enough to read, else this one alone.
+        How many processes read; None: one per usable core where there is enough to read, else the current one alone.
     """
     if processes is None:
-        processes = min(usable_cores(), 1 + _cost(found) // _BYTES_WORTH_A_PROCESS)
-    done = 0
-    if min(processes, len(found)) > 1:
+        processes = min(usable_cores(), 1 + _cost(deposits) // _BYTES_WORTH_A_PROCESS)
+    n_done = 0
+    if min(processes, len(deposits)) > 1:
         try:
-            for read in _read_apart(found, reader, processes):
+            for read in _read_apart(deposits, reader, processes):
                 yield read
-                done += 1
+                n_done += 1
         except (BrokenProcessPool, OSError):
             pass  # a process was ended from outside, or could not start: this one reads the rest
-    yield from map(reader, found[done:])
+    yield from map(reader, deposits[n_done:])
 
 
-def _cost(found: list[tuple[str, Path]]) -> int:
+def _cost(deposits: list[tuple[str, Path]]) -> int:
     total = 0
-    for _, path in found:
+    for _, path in deposits:
         try:
             size = path.stat().st_size
         except OSError:
@@ -266,7 +266,7 @@ def _cost(found: list[tuple[str, Path]]) -> int:
     return total
 
 
-def _read_apart(found: list[tuple[str, Path]], reader: FileReader, processes: int) -> Iterator[FileRead]:
+def _read_apart(deposits: list[tuple[str, Path]], reader: FileReader, processes: int) -> Iterator[FileRead]:
     import multiprocessing
     from multiprocessing.reduction import ForkingPickler
 
@@ -277,7 +277,7 @@ def _read_apart(found: list[tuple[str, Path]], reader: FileReader, processes: in
         processes, context, initializer=_start, initargs=(reader.crosswalks, reader.max_rows)
     )
     try:
-        yield from executor.map(_read_here, found, chunksize=1)
+        yield from executor.map(_read_here, deposits, chunksize=1)
     finally:
         executor.shutdown(cancel_futures=True)
 
@@ -294,30 +294,29 @@ def _start(crosswalks: Crosswalks, max_rows: int) -> None:
     _reader = FileReader(crosswalks, max_rows)
 
 
-def _read_here(found: tuple[str, Path]) -> FileRead:
-    return _reader(found)  # type: ignore[misc]  # made as the process began
+def _read_here(deposit: tuple[str, Path]) -> FileRead:
+    return _reader(deposit)  # type: ignore[misc]  # made as the process began
 
 
 # ----------------------------------------------------------------------------------------------------
-# Files as they were read by a build before, so that the next one reads only those that are new or have changed.
+# Cache of the files read by earlier builds, so that the next build reads only new and changed ones.
 #
-# One small file a deposit, found by a hash of all that reading it depends on: its bytes, its path, the crosswalks, the
-# most rows of a sheet, this room's code, the libraries that read. Nothing is ever out of date: what changed has
-# another name. The content is numbers and texts (JSON and plain arrays), nothing that could run; one that is cut off,
-# altered or put in another's place fails its seal, and the deposit is read again. What belongs to no deposit that is
-# there goes.
+# One small cache file per deposit, named by a hash of all that its reading depends on: its bytes, its path, the
+# crosswalks, `max_rows_per_sheet`, the code of this room, the versions of the libraries. An entry is thus never out of
+# date: a change gives another name. Entries hold numbers and texts (JSON and plain arrays), no code; one that is cut
+# off, altered or renamed fails its seal (HMAC), and the deposit is read again. Entries without a deposit are removed.
 #
-# What is never stored after reading (deposit-schema.md) is not stored here either: of remarks, and of columns that no
-# crosswalk knows, only keyed hashes are kept, which tell equal texts from unequal ones and nothing more (a remark that
-# slid into another column is a text of that column). Hashes and seals are keyed with the study's secret, so that
-# nobody without it can try texts on them, or make such a file.
+# Texts that are never stored after reading (deposit-schema.md) are not stored here either: of remarks, and of columns
+# that no crosswalk knows, only keyed hashes are kept, which only show which texts are equal (a remark that slid into
+# another column is a text of that column). Hashes and seals are keyed with the study's secret, so that without it
+# nobody can try texts on them or forge an entry.
 #
-# A file that could not be read is not remembered: why may lie with the machine, not with the file.
+# A file that could not be read is not cached: the cause may be the machine, not the file.
 
 ReadFiles = Callable[[list[tuple[str, Path]], FileReader], Iterator[FileRead]]
 # Columns whose texts are never stored.
 UNSTORED = ("remarks", REST)
-# What reading a file runs: a test holds it against the imports.
+# The code that reading a file runs; a test compares it with the imports.
 SOURCE = ("deposits", "places", "tables.py", "exceptions.py", "stamps.py", "version.py", "folders.py", "study.py")
 LIBRARIES = ("numpy", "pandas", "pyarrow", "python-calamine")
 _SEAL = 32
@@ -327,14 +326,14 @@ _HASH = 16
 @dataclass(frozen=True)
 class Memory:
     """
-    Where files are remembered as they were read.
+    Cache of the files that were read.
 
     Attributes
     ----------
     folder : Path
-        Holds nothing else; made, and closed to everyone but its owner, when files are read.
+        Holds nothing else; created when files are read, accessible to its owner only.
     secret : bytes
-        The study's; with another one nothing is recognised.
+        The study's; with another one no entry is recognised.
 
     Examples
     --------
@@ -350,56 +349,60 @@ class Memory:
     secret: bytes = field(repr=False)
 
     def forget(self) -> None:
-        """Everything."""
+        """Remove all entries."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.folder)
 
     def keyed(self, *parts: bytes, size: int = _HASH) -> bytes:
-        """A hash of the parts that only the secret gives."""
+        """A hash of the parts, keyed with the secret."""
         key = hmac.digest(self.secret, b"trajectories: files as read", "sha256")
-        whole = hashlib.blake2b(key=key, digest_size=size)
+        digest = hashlib.blake2b(key=key, digest_size=size)
         for part in parts:
-            whole.update(len(part).to_bytes(8, "little") + part)
-        return whole.digest()
+            digest.update(len(part).to_bytes(8, "little") + part)
+        return digest.digest()
 
 
 def read_or_recall(
-    found: list[tuple[str, Path]], reader: FileReader, read_files: ReadFiles, memory: Memory
+    deposits: list[tuple[str, Path]], reader: FileReader, read_files: ReadFiles, memory: Memory
 ) -> Iterator[FileRead]:
     """
-    The files in their order, each read only where it is not remembered; afterwards all of them are, and no other.
+    The files in their order, read only where they are not in the cache; the cache then holds these files and no other.
 
-    `read_files` reads those that are not, in their order. The result is the same whatever is remembered. Texts that are
-    never stored come as keyed hashes, of all files.
+    `read_files` reads those that are not in the cache, in their order. The result does not depend on the cache. Texts
+    that are never stored are keyed hashes in every file returned.
     """
     folder, origin = private_folder(memory.folder), _origin(reader)
-    places = [folder / _name(memory, origin, file, deposit_hash(path)) for file, path in found]
-    new = [not place.is_file() for place in places]
-    read_now = read_files([one for one, is_new in zip(found, new, strict=True) if is_new], reader)
-    kept = set()
-    for one, place, is_new in zip(found, places, new, strict=True):
-        read = None if is_new else _recall(place, memory)
+    stored_paths = [folder / _name(memory, origin, file, deposit_hash(path)) for file, path in deposits]
+    new = [not stored_path.is_file() for stored_path in stored_paths]
+    read_now = read_files([deposit for deposit, is_new in zip(deposits, new, strict=True) if is_new], reader)
+    in_use = set()
+    for deposit, stored_path, is_new in zip(deposits, stored_paths, new, strict=True):
+        read = None if is_new else _recall(stored_path, memory)
         if read is None:
-            read = _without_texts(next(read_now) if is_new else reader(one), memory)
-            # by what was read, which may have changed since it was looked for
-            place = folder / _name(memory, origin, one[0], read.digest)
+            read = _without_texts(next(read_now) if is_new else reader(deposit), memory)
+            # named by the bytes read, which may have changed since the entry was looked up
+            stored_path = folder / _name(memory, origin, deposit[0], read.digest)
             if read.note.message is None:
-                _remember(read, place, memory)
+                _remember(read, stored_path, memory)
         if read.note.message is None:
-            kept.add(place)
+            in_use.add(stored_path)
         yield read
     for path in folder.iterdir():
-        if path not in kept and not path.is_dir():
+        if path not in in_use and not path.is_dir():
             path.unlink(missing_ok=True)
 
 
 def _origin(reader: FileReader) -> str:
-    """All that reading depends on beside the file."""
-    return fingerprint({
-        "crosswalks": repr(reader.crosswalks), "max_rows": reader.max_rows, "source": source_hash(SOURCE),
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
-        "python": platform.python_version(),
-    })  # fmt: skip
+    """Fingerprint of all that reading depends on besides the file."""
+    return fingerprint(
+        {
+            "crosswalks": repr(reader.crosswalks),
+            "max_rows": reader.max_rows,
+            "source": source_hash(SOURCE),
+            "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+            "python": platform.python_version(),
+        }
+    )
 
 
 def _name(memory: Memory, origin: str, file: str, digest: str | None) -> str:
@@ -412,7 +415,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _without_texts(read: FileRead, memory: Memory) -> FileRead:
-    """The texts that are never stored, as keyed hashes; a blank cell stays blank."""
+    """The file with keyed hashes in place of the texts that are never stored; a blank cell stays blank."""
     for table in read.tables:
         for column in UNSTORED:
             if column in table.columns:
@@ -427,27 +430,27 @@ def _cells(text: str | tuple[str, ...]) -> Iterable[str]:
 
 
 # ── one file ──────────────────────────────────────────────────────────────────────────────────────────────
-def _remember(read: FileRead, place: Path, memory: Memory) -> None:
+def _remember(read: FileRead, stored_path: Path, memory: Memory) -> None:
     content = zlib.compress(_written(read), 1)
-    # what cannot be kept costs the next build the time to read it, not this one its tables
-    with contextlib.suppress(OSError), replaced(place) as scratch:
-        scratch.write_bytes(memory.keyed(place.name.encode(), content, size=_SEAL) + content)
+    # an entry that cannot be written costs the next build time, and must not stop this one
+    with contextlib.suppress(OSError), replaced(stored_path) as scratch:
+        scratch.write_bytes(memory.keyed(stored_path.name.encode(), content, size=_SEAL) + content)
 
 
-def _recall(place: Path, memory: Memory) -> FileRead | None:
-    """The file as it was read; None where what was kept is not what was written there."""
+def _recall(stored_path: Path, memory: Memory) -> FileRead | None:
+    """The file as it was read; None where the entry is missing or fails its seal."""
     try:
-        kept = place.read_bytes()
+        stored = stored_path.read_bytes()
     except OSError:
         return None
-    seal, content = kept[:_SEAL], kept[_SEAL:]
-    if not hmac.compare_digest(seal, memory.keyed(place.name.encode(), content, size=_SEAL)):
+    seal, content = stored[:_SEAL], stored[_SEAL:]
+    if not hmac.compare_digest(seal, memory.keyed(stored_path.name.encode(), content, size=_SEAL)):
         return None
     return _as_read(zlib.decompress(content))
 
 
 def _written(read: FileRead) -> bytes:
-    """The length of a head of JSON, the head, and the arrays that it names one after the other."""
+    """The length of a JSON head, the head, and the bytes of the arrays in the order in which it lists them."""
     arrays: list[np.ndarray] = []
 
     def put(array: np.ndarray) -> tuple[str, int]:
@@ -455,10 +458,14 @@ def _written(read: FileRead) -> bytes:
         return array.dtype.str, len(array)
 
     tables = [
-        (table.name, put(table.numbers), put(table.kinds),
-         [(column, put(codes), list(texts)) for column, (codes, texts) in table.columns.items()])
+        (
+            table.name,
+            put(table.numbers),
+            put(table.kinds),
+            [(column, put(codes), list(texts)) for column, (codes, texts) in table.columns.items()],
+        )
         for table in read.tables
-    ]  # fmt: skip
+    ]
     head = _bytes(json.dumps((vars(read.note), read.issues, tables), ensure_ascii=False))
     return b"".join((len(head).to_bytes(8, "little"), head, *(array.tobytes() for array in arrays)))
 
@@ -471,22 +478,27 @@ def _as_read(content: bytes) -> FileRead:
         nonlocal start
         array = np.frombuffer(content, kind, length, start)
         start += array.nbytes
-        return array.copy()  # a view would hold all of the content for as long as it is held
+        return array.copy()  # a view would keep all of the content in memory
 
     # in the order in which they were written
     return FileRead(
         FileNote(**note),
-        [FileTable(name, take(*numbers), take(*kinds), {c: Coded(take(*codes), texts) for c, codes, texts in columns})
-         for name, numbers, kinds, columns in tables],
-        [tuple(issue) for issue in issues], recalled=True,
-    )  # fmt: skip
+        [
+            FileTable(
+                name, take(*numbers), take(*kinds), {c: Coded(take(*codes), texts) for c, codes, texts in columns}
+            )
+            for name, numbers, kinds, columns in tables
+        ],
+        [tuple(issue) for issue in issues],
+        recalled=True,
+    )
 
 
 # ----------------------------------------------------------------------------------------------------
-# All deposits of a folder as one set of columns: per canonical column the distinct texts, and a code a row.
+# All deposits of a folder as one set of columns: per canonical column the distinct texts, and one code per row.
 #
 # A text is kept once however often it is typed, so that all later work is on distinct texts and a row costs a few
-# bytes a column. Rows keep the number of their sheet; sheets that hold no recognisable header are skipped and listed.
+# bytes per column. Rows keep the number of their sheet; sheets without a recognisable header are skipped and listed.
 
 Progress = Callable[[int, int, str], None]
 
@@ -506,7 +518,7 @@ class Gathered:
         Distinct texts (mojibake repaired), and per row the position in them.
     issues : list of (file, sheet, row, reason, column, value)
     n_anew : int
-        How many of the files were read, the others being remembered.
+        How many of the files were read; the others were recalled from the cache.
     """
 
     files: list[FileNote]
@@ -526,7 +538,7 @@ class Gathered:
         return self.sheet_file[self.sheet]
 
     def of_files(self, files: np.ndarray) -> Gathered:
-        """The rows of some files (their positions), with the texts that they hold; the others are as if empty."""
+        """The rows of the files at these positions, with their texts only; the other files are as if empty."""
         rows = np.isin(self.file, files)
         texts, codes = {}, {}
         for column, all_codes in self.codes.items():
@@ -553,19 +565,22 @@ def as_objects(values) -> np.ndarray:
 
 
 def gather(
-    folder: Path, crosswalks: Crosswalks, max_rows: int, progress: Progress | None = None,
-    processes: int | None = None, memory: Memory | None = None,
-) -> Gathered:  # fmt: skip
+    folder: Path,
+    crosswalks: Crosswalks,
+    max_rows: int,
+    progress: Progress | None = None,
+    processes: int | None = None,
+    memory: Memory | None = None,
+) -> Gathered:
     """
-    Read every deposit below the folder; a file that cannot be read leaves its sentence and nothing else.
+    Read every deposit below the folder; a file that cannot be read gives only its note, with a message.
 
-    `processes`: how many read at the same time (None: as many as help); the result does not
-    depend on it. `memory`: where files are remembered, which are then not read again; the result does not depend on
-    what is remembered, but with one the distinct remarks are keyed hashes of them.
+    `processes`: how many read in parallel (None: as many as help). `memory`: cache of files, which are then not read
+    again. The result depends on neither, except that with a memory the distinct remarks are keyed hashes.
     """
-    found, reader = find_deposits(folder), FileReader(crosswalks, max_rows)
+    deposits, reader = find_deposits(folder), FileReader(crosswalks, max_rows)
     read = functools.partial(read_files, processes=processes)
-    reads = read(found, reader) if memory is None else read_or_recall(found, reader, read, memory)
+    reads = read(deposits, reader) if memory is None else read_or_recall(deposits, reader, read, memory)
     vocabularies = {column: Vocabulary("") for column in (*COLUMNS, REST)}
     parts: dict[str, list[np.ndarray]] = {column: [] for column in vocabularies}
     files, issues, sheets, numbers, kinds, n_anew = [], [], [], [], [], 0
@@ -582,20 +597,24 @@ def gather(
                     parts[column].append(np.zeros(len(table.numbers), dtype=np.int32))
                     continue
                 codes, texts = table.columns[column]
-                known = np.fromiter(map(vocabulary.__getitem__, texts), np.int32, len(texts))
-                parts[column].append(known[codes])
+                shared_codes = np.fromiter(map(vocabulary.__getitem__, texts), np.int32, len(texts))
+                parts[column].append(shared_codes[codes])
         if progress is not None:
-            progress(done, len(found), result.note.file)
+            progress(done, len(deposits), result.note.file)
 
     lengths = [len(part) for part in numbers]
     return Gathered(
-        files=files, sheet_file=np.array([position for position, _ in sheets], dtype=np.int64),
-        sheet_name=[name for _, name in sheets], sheet=np.repeat(np.arange(len(sheets)), lengths),
-        row=_joined(numbers, np.int64), kind=_joined(kinds, np.int8),
+        files=files,
+        sheet_file=np.array([position for position, _ in sheets], dtype=np.int64),
+        sheet_name=[name for _, name in sheets],
+        sheet=np.repeat(np.arange(len(sheets)), lengths),
+        row=_joined(numbers, np.int64),
+        kind=_joined(kinds, np.int8),
         texts={column: list(vocabularies[column]) for column in COLUMNS},
-        codes={column: _joined(parts.pop(column), np.int32) for column in vocabularies}, issues=issues,
+        codes={column: _joined(parts.pop(column), np.int32) for column in vocabularies},
+        issues=issues,
         n_anew=n_anew,
-    )  # fmt: skip
+    )
 
 
 def _joined(parts: list[np.ndarray], dtype) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From a sheet to its table: the header below the titles, the rows with their numbers, totals and shifted rows.
+"""From a sheet to its table: the header below the titles, the rows with their numbers, total rows and shifted rows.
 
 Row numbers are those a spreadsheet shows: titles, header and blank rows count, a line break inside quotes does not.
 """
@@ -48,7 +48,7 @@ def find_header(rows: list[list[str]], column_of: ColumnOf) -> tuple[int, int]:
     """
     Position of the header among the first rows, and how many distinct columns it names (0: there is none).
 
-    It is the first row that names enough columns with at least half of its cells, else the row that names most.
+    It is the first row where enough cells, and at least half of them, name a column; else the row that names most.
     """
     best = (0, 0)
     for at, row in enumerate(rows[:DEEPEST_HEADER]):
@@ -95,7 +95,7 @@ def _kinds(
     for column in cells[width:]:
         ragged |= ~column.where(is_blank)  # a cell beyond the header
     short = lengths < width
-    if short.any():  # words where dates belong: the cells of a row that is too short slid to the left
+    if short.any():  # words in a date column: the cells of a row that is too short were shifted to the left
         for column, name in zip(cells, names, strict=False):
             if name in DATES:
                 ragged |= short & column.where(_is_no_date)
@@ -111,10 +111,10 @@ def _kinds(
 
 
 def _again(cells: list[Coded], header: list[str]) -> np.ndarray:
-    """Rows that are the header once more, as where pages or files were pasted one under the other."""
+    """Per row, whether it repeats the header, as where pages or files were pasted one under the other."""
     again = np.ones(len(cells[0].codes) if cells else 0, dtype=bool)
     for column, typed in zip(cells, header, strict=False):
-        # where files were joined, the first cell of the second begins with its mark of UTF-8
+        # where files were joined, the first cell of the second begins with its byte order mark
         again &= column.where(lambda text, typed=typed: text.removeprefix("\ufeff") == typed)
         if not again.any():
             break
@@ -131,22 +131,22 @@ def _may_say_total(text: str) -> bool:
 
 
 def _is_total(row: list[str], names: list[str | None]) -> bool:
-    """A row that says « total » and otherwise holds only numbers and what names the deposit."""
+    """Whether a row says « total » and otherwise holds only numbers and cells that name the deposit."""
     naming = {i for i, name in enumerate(names) if name in _NAMING}
-    said = False
+    says_total = False
     for i, cell in enumerate(row):
         folded = fold(cell).strip()
         if not folded:
             continue
         if _may_say_total(cell) and _TOTAL.match(folded):
-            said = True
+            says_total = True
         elif i not in naming and not _WITHOUT_WORDS.match(folded):
             return False
-    return said
+    return says_total
 
 
 # ----------------------------------------------------------------------------------------------------
-# The sheets of one deposit as a person sees them: rows of text cells by their number, headers by their letter.
+# The sheets of one deposit as a spreadsheet shows them: rows of text cells by number, headers by letter.
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class SeenColumn:
-    """One column: place (from 0), letter, header as typed, canonical name (None: not read), the contract's header."""
+    """A column: position (from 0), letter, header as typed, canonical name (None: not read), the contract's header."""
 
     position: int
     letter: str
@@ -178,13 +178,13 @@ class SeenSheet:
     n_rows: int
 
     def find(self, column: str) -> SeenColumn | None:
-        """The column of a canonical name; else the unread one of a typed header, or of a letter that has none."""
+        """The column of a canonical name; else the unread one with that header, or with that letter and no header."""
         read = (seen for seen in self.columns if seen.column == column)
         others = (seen for seen in self.columns if not seen.column and column == (seen.header or seen.letter))
         return next(read, next(others, None))
 
 
-# What finds a header in the first rows: its position, and how many headers it knows there.
+# Finds the header in the first rows: its position, and how many of its cells are known headers.
 Recognise = Callable[[list[list[str]]], tuple[int, int]]
 
 
@@ -194,7 +194,7 @@ def sheets_of(path: Path, file: str, recognise: Recognise, max_rows: int) -> lis
 
 
 def known_headers(crosswalks: Crosswalks) -> Recognise:
-    """Finds the headers that one of the crosswalks knows."""
+    """A function that finds the header row by the headers that any of the crosswalks knows."""
     return lambda rows: find_header(rows, lambda header: crosswalks.column(repaired(header)))
 
 
@@ -223,7 +223,7 @@ def look_at(sheet: Cells, crosswalk: Crosswalk, unnamed: Collection[str] = ()) -
 
 def letter_of(position: int) -> str:
     """
-    The letter of a column, from its place.
+    The letter of a column, from its position.
 
     Examples
     --------
@@ -242,9 +242,9 @@ def letter_of(position: int) -> str:
 # Which crosswalk a file is read with: the one that holds for its rows and knows most of its headers.
 #
 # A crosswalk holds for a row when it is valid for the row's programme and exercice, as far as these are typed or named
-# by the file. Where two do equally well, the study's own comes before the library's, and the later programme first.
+# by the file. On a tie the study's own comes before the library's, and the later programme first.
 
-# Rows of a sheet that are worth giving: a form does not change within a sheet.
+# Rows of a sheet from which the crosswalk is chosen: a form does not change within a sheet.
 ROWS_LOOKED_AT = 100
 
 
@@ -256,7 +256,7 @@ def choose_crosswalk(crosswalks: Crosswalks, file: str, sheets: Iterable[tuple[s
     ----------
     crosswalks : Crosswalks
     file : str
-        Its path: the exercice that its name says holds where none is typed.
+        Its path; the exercice in its name is used where none is typed.
     sheets : iterable of (name, rows of text cells)
 
     Examples
@@ -279,7 +279,7 @@ def choose_crosswalk(crosswalks: Crosswalks, file: str, sheets: Iterable[tuple[s
         fits = sum(n for kind, n in kinds.items() if crosswalk.holds(*kind)) / total if total else 1.0
         return known[crosswalk.name] > 0, fits >= 0.5, known[crosswalk.name], fits
 
-    # the first of the best: `all` stands in the order of preference
+    # the first of the best: `all` is in the order of preference
     return max(crosswalks.all, key=rank)
 
 
@@ -289,11 +289,13 @@ def _kinds_of_rows(crosswalks: Crosswalks, rows: list[list[str]], year: str | No
     if not width:
         return Counter()
     columns = [crosswalks.column(cell) for cell in rows[at]]
-    place = {column: columns.index(column) for column in ("programme", "fiscal_year") if column in columns}
+    position_of = {column: columns.index(column) for column in ("programme", "fiscal_year") if column in columns}
     words = {key: code for c in reversed(crosswalks.all) for key, code in c.values.get("programme", {}).items()}
     kinds: Counter = Counter()
     below = [row for row in rows[at + 1 : at + 1 + ROWS_LOOKED_AT] if any(row)]
-    typed = Counter((_cell(row, place.get("programme")), _cell(row, place.get("fiscal_year"))) for row in below)
+    typed = Counter(
+        (_cell(row, position_of.get("programme")), _cell(row, position_of.get("fiscal_year"))) for row in below
+    )
     for (programme, exercice), n in typed.items():
         kinds[words.get(word_key(programme)), fiscal_years([exercice])[0][0] or year] += n
     return kinds

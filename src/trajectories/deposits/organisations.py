@@ -1,7 +1,7 @@
-"""Who reports, for which quarter, deposited when: from the columns, else the sheet's and the file's name.
+"""Organisation, quarter and deposit date of each row: from the columns, else from the sheet's or the file's name.
 
-Columns win over names (deposit-schema.md, « Deposits »). The organisation typed only on the first row of a block is
-filled down. An organisation known by name only gets an id from its normalised name, and an issue says so.
+Columns override names (deposit-schema.md, « Deposits »). An organisation typed only on the first row of a block is
+filled down. An organisation known by name only gets an id from its normalised name, and an issue.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from .values import clean, fiscal_years, quarters
 _FILE_NAME = re.compile(r"^(?P<organisation>[^_]+(?:_[^_]+)*?)_\d{4}-\d{2,4}(?:_.*)?$")
 _YEAR = re.compile(r"(?<!\d)(20\d{2})[-_ ](20\d{2}|\d{2})(?!\d)(?!-\d)")
 _QUARTER = re.compile(r"(?<![A-Za-z])[TtQq]([1-4])(?!\d)")
-# Begins what stands for the organisation of a file that names none.
+# Prefix of the id of the organisation where a file names none.
 NO_ORGANISATION = "fichier:"
-# Years: one exercice that comes so long after the others would move the last day of observation.
+# Years: an exercice after a longer gap is taken for an error, as it would move the last day of observation.
 _LONGEST_HOLE = 5
-# From which share of its establishments elsewhere in its region, and how many, an organisation prints its own town.
+# An organisation is taken to print its own town as residence from this share of its establishments elsewhere in its
+# region on, and this many.
 OWN_TOWN, FEWEST = 0.8, 3
 _DAY = re.compile(r"(?<!\d)(20\d{2}-\d{2}-\d{2})(?!\d)")
 
 
 @dataclass(frozen=True)
 class Reported:
-    """Per row: the organisation, its name, the quarter, the deposit date, and whether that was given."""
+    """Per row: the organisation, its name, the quarter, the deposit date, and whether that date was stated."""
 
     organisation_id: np.ndarray
     organisation: np.ndarray
@@ -48,13 +49,13 @@ class Reported:
     issues: list[tuple]  # (reason, column, rows)
 
     def period_end(self) -> np.ndarray:
-        """Per row, the last day it can speak of: the later of the quarter's end and the deposit (NaT: unknown)."""
+        """Per row, the last day that it can report: the later of the quarter's end and the deposit (NaT: unknown)."""
         return np.fmax(_quarter_ends(self.fiscal_year, self.quarter), self.deposit_date)
 
 
 def parse_name(file: str) -> dict[str, str]:
     """
-    What a file's name says, by the contract's pattern or in pieces.
+    The parts of a file's name that the contract's pattern, or a piece of it, recognises.
 
     Examples
     --------
@@ -62,26 +63,26 @@ def parse_name(file: str) -> dict[str, str]:
     {'organisation_id': 'EER01', 'fiscal_year': '2021-2022', 'quarter': '3', 'deposit_date': '2022-01-20'}
     """
     stem = PurePosixPath(file).stem
-    said = {}
-    if found := _FILE_NAME.match(stem):
-        said["organisation_id"] = found["organisation"].strip()
-    if (found := _YEAR.search(stem)) and int(found[2]) % 100 == (int(found[1]) + 1) % 100:
-        said["fiscal_year"] = f"{found[1]}-{int(found[1]) + 1}"
-    if found := _QUARTER.search(stem):
-        said["quarter"] = found[1]
-    if found := _DAY.search(stem):
-        said["deposit_date"] = found[1]
-    return said
+    parts = {}
+    if match := _FILE_NAME.match(stem):
+        parts["organisation_id"] = match["organisation"].strip()
+    if (match := _YEAR.search(stem)) and int(match[2]) % 100 == (int(match[1]) + 1) % 100:
+        parts["fiscal_year"] = f"{match[1]}-{int(match[1]) + 1}"
+    if match := _QUARTER.search(stem):
+        parts["quarter"] = match[1]
+    if match := _DAY.search(stem):
+        parts["deposit_date"] = match[1]
+    return parts
 
 
-def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
+def read_reported(gathered: Gathered, registry: pd.DataFrame) -> Reported:
     """Organisation, period and deposit date of every row."""
     issues: list[tuple] = []
     names = [parse_name(note.file) for note in gathered.files]
     file = gathered.file
-    filled = fill_down(gathered)
+    filled_codes = fill_down(gathered)
 
-    ids, organisations, unsure = _organisations(gathered, filled, names, registry)
+    ids, organisations, unsure = _organisations(gathered, filled_codes, names, registry)
     for reason, rows in unsure.items():
         issues.append((reason, "organisation_id", rows))
 
@@ -92,10 +93,10 @@ def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
     for column, values, bad in (("fiscal_year", years, bad_years), ("quarter", numbers, bad_numbers)):
         rows = np.flatnonzero(bad[gathered.codes[column]])
         issues.append(("unknown_value", column, rows))
-        by_sheet = as_objects([said.get(column) for said in sheet_names])[gathered.sheet]
-        by_file = as_objects([said.get(column) for said in names])[file]
+        by_sheet = as_objects([parts.get(column) for parts in sheet_names])[gathered.sheet]
+        by_file = as_objects([parts.get(column) for parts in names])[file]
         named[column] = np.where(pd.isna(by_sheet), by_file, by_sheet)
-        typed = values[filled[column]]
+        typed = values[filled_codes[column]]
         period[column] = np.where(pd.isna(typed), named[column], typed)
     far_off = _far_off(period["fiscal_year"])
     if far_off.any():
@@ -108,15 +109,15 @@ def who_reports(gathered: Gathered, registry: pd.DataFrame) -> Reported:
 
     table = DateTable(gathered.texts["deposit_date"])
     typed_date = table.take(gathered.codes["deposit_date"], np.ones(len(file), dtype=bool), None)[0]
-    by_name = DateTable([said.get("deposit_date", "") for said in names])
+    by_name = DateTable([parts.get("deposit_date", "") for parts in names])
     named = by_name.take(np.arange(len(names)), np.ones(len(names), dtype=bool), None)[0][file]
-    given = np.where(np.isnat(typed_date), named, typed_date)
-    date = np.where(np.isnat(given), _quarter_ends(fiscal_year, quarter), given)
-    return Reported(ids, organisations, fiscal_year, quarter, date, ~np.isnat(given), issues)
+    stated_date = np.where(np.isnat(typed_date), named, typed_date)
+    date = np.where(np.isnat(stated_date), _quarter_ends(fiscal_year, quarter), stated_date)
+    return Reported(ids, organisations, fiscal_year, quarter, date, ~np.isnat(stated_date), issues)
 
 
 def _far_off(fiscal_year: np.ndarray) -> np.ndarray:
-    """Per row, whether its fiscal year comes after a hole of over five years, and fewer rows after it than before."""
+    """Per row, whether its fiscal year comes after a gap of over five years, with fewer rows after it than before."""
     position, named = pd.factorize(fiscal_year, sort=True)
     begins = np.array([int(year[:4]) for year in named])
     counts = np.bincount(position[position >= 0], minlength=len(named))
@@ -139,7 +140,7 @@ def fill_down(gathered: Gathered) -> dict[str, np.ndarray]:
     n = len(gathered.sheet)
     here = np.arange(n)
     first = np.searchsorted(gathered.sheet, gathered.sheet)  # first row of each row's sheet
-    filled = {}
+    filled_codes = {}
     for block in (("organisation_id", "organisation"), ("fiscal_year",), ("quarter",)):
         starts = np.zeros(n, dtype=bool)
         for column in block:
@@ -148,44 +149,46 @@ def fill_down(gathered: Gathered) -> dict[str, np.ndarray]:
         last = np.maximum.accumulate(np.where(starts, here, -1)) if n else here
         source = np.where(last >= first, last, here)
         for column in block:
-            # what a total or a shifted row holds there is no organisation: it belongs to the block above, or to none
+            # a total or a shifted row has no organisation of its own: it takes that of the block above, or none
             own = (gathered.kind == PLAIN) | (last >= first)
-            filled[column] = np.where(own, gathered.codes[column][source], 0)
-    return filled
+            filled_codes[column] = np.where(own, gathered.codes[column][source], 0)
+    return filled_codes
 
 
-def _organisations(gathered: Gathered, filled: dict, names: list[dict], registry: pd.DataFrame):
-    keys = pd.DataFrame({"file": gathered.file, "id": filled["organisation_id"], "name": filled["organisation"]})
+def _organisations(gathered: Gathered, filled_codes: dict, names: list[dict], registry: pd.DataFrame):
+    keys = pd.DataFrame(
+        {"file": gathered.file, "id": filled_codes["organisation_id"], "name": filled_codes["organisation"]}
+    )
     groups = keys.groupby(["file", "id", "name"], sort=True)
     position = groups.ngroup().to_numpy()
     combinations = list(groups.indices) if len(keys) else []
-    said = []
+    typed_pairs = []
     for file, code, name in combinations:
         typed = clean(gathered.texts["organisation_id"][code]) or names[file].get("organisation_id")
-        said.append((typed.upper() if typed else None, clean(gathered.texts["organisation"][name])))
+        typed_pairs.append((typed.upper() if typed else None, clean(gathered.texts["organisation"][name])))
 
-    # a name that goes with one id anywhere (deposits or registry) names it everywhere
+    # a name that has exactly one id in the deposits and the registry gives that id to rows without one
     known: dict[str, set[str]] = {}
-    pairs = [*said, *registry[["code", "nom"]].itertuples(index=False, name=None)]
+    pairs = [*typed_pairs, *registry[["code", "nom"]].itertuples(index=False, name=None)]
     for code, name in pairs:
         if code and name:
             known.setdefault(word_key(name), set()).add(code)
     registered = {code: name for code, name in registry[["code", "nom"]].itertuples(index=False, name=None) if name}
 
     ids, labels, by_name, unknown = [], [], [], []
-    for (file, _, _), (code, name) in zip(combinations, said, strict=True):
+    for (file, _, _), (code, name) in zip(combinations, typed_pairs, strict=True):
         matches = known.get(word_key(name), set()) if name else set()
-        found = code or (next(iter(matches)) if len(matches) == 1 else None)
-        by_name.append(found is None and bool(name and word_key(name)))
-        unknown.append(found is None and not by_name[-1])
-        if found is None:
-            found = (
+        organisation_id = code or (next(iter(matches)) if len(matches) == 1 else None)
+        by_name.append(organisation_id is None and bool(name and word_key(name)))
+        unknown.append(organisation_id is None and not by_name[-1])
+        if organisation_id is None:
+            organisation_id = (
                 word_key(name).replace(" ", "-")
                 if name and by_name[-1]
                 else f"{NO_ORGANISATION}{gathered.files[file].file}"
             )
-        ids.append(found)
-        labels.append(name or registered.get(found))
+        ids.append(organisation_id)
+        labels.append(name or registered.get(organisation_id))
     unsure = {
         "organisation_by_name": np.flatnonzero(np.array(by_name, dtype=bool)[position]),
         "organisation_unknown": np.flatnonzero(np.array(unknown, dtype=bool)[position]),
@@ -195,16 +198,16 @@ def _organisations(gathered: Gathered, filled: dict, names: list[dict], registry
 
 def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
     """
-    The optional registry `organismes.csv` (code, nom, municipalite), and a sentence where it cannot be used.
+    The optional registry `organismes.csv` (code, nom, municipalite), and a message where it cannot be used.
 
-    An organisation's zone is that of its municipality; without a registry, that of most of its rows' residences.
+    An organisation's zone is that of its municipality; without a registry, that of most residences in its rows.
     """
     empty = pd.DataFrame(columns=["code", "nom", "municipalite"], dtype=object)
-    named = (p for p in sorted(folder.iterdir()) if p.name.lower() == REGISTRY)
-    path = next((p for p in named if p.is_file() and not p.is_symlink()), None)
+    candidates = (p for p in sorted(folder.iterdir()) if p.name.lower() == REGISTRY)
+    path = next((p for p in candidates if p.is_file() and not p.is_symlink()), None)
     if path is None:
         return empty, None
-    wanted = {
+    column_of_key = {
         "code": "code",
         "codeorganisme": "code",
         "nom": "nom",
@@ -213,7 +216,7 @@ def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
     }
 
     def keys(row: list[str]) -> list[str | None]:
-        return [wanted.get(word_key(cell).replace(" ", "")) for cell in row]
+        return [column_of_key.get(word_key(cell).replace(" ", "")) for cell in row]
 
     try:
         source = read_source(
@@ -228,8 +231,8 @@ def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
     columns = keys(header)
     if not {"code", "municipalite"} <= set(columns):
         return empty, "the registry needs the columns code, nom and municipalite."
-    found = [{c: clean(cell) for c, cell in zip(columns, row, strict=False) if c} for row in rows if any(row)]
-    table = pd.DataFrame(found, columns=["code", "nom", "municipalite"], dtype=object)
+    entries = [{c: clean(cell) for c, cell in zip(columns, row, strict=False) if c} for row in rows if any(row)]
+    table = pd.DataFrame(entries, columns=["code", "nom", "municipalite"], dtype=object)
     table = table[table["code"].notna()].copy()
     table["code"] = table["code"].str.upper()
     return table.where(table.notna(), None).drop_duplicates("code"), None
@@ -238,44 +241,58 @@ def read_registry(folder: Path) -> tuple[pd.DataFrame, str | None]:
 def organisation_zones(
     ids: np.ndarray, residence_zone: np.ndarray, registry: pd.DataFrame, perimeter: str
 ) -> np.ndarray:
-    """Each row's organisation's zone: of its municipality in the registry, else of most of its rows' residences."""
+    """Per row, the zone of its organisation: by its municipality in the registry, else that of most residences."""
     position, unique = pd.factorize(ids)
     counts = [np.bincount(position[residence_zone == zone], minlength=len(unique)) for zone in (METROPOLE, REGION)]
     inside, outside = counts
     zone = np.where(inside > outside, METROPOLE, np.where(outside > inside, REGION, UNKNOWN)).astype(object)
-    found = find_places(registry["municipalite"].to_numpy(dtype=object), perimeter=perimeter)
-    known = {code: z for code, z in zip(registry["code"], found["zone"], strict=True) if z in (METROPOLE, REGION)}
+    places = find_places(registry["municipalite"].to_numpy(dtype=object), perimeter=perimeter)
+    known = {code: z for code, z in zip(registry["code"], places["zone"], strict=True) if z in (METROPOLE, REGION)}
     zone = np.array([known.get(code, z) for code, z in zip(unique, zone, strict=True)], dtype=object)
     return zone[position] if len(unique) else np.empty(0, dtype=object)
 
 
 def own_towns(columns: dict[str, np.ndarray]) -> np.ndarray:
     """
-    The rows whose residence is but the town of an organisation en région, printed whoever lives where.
+    The rows whose residence is the town of an organisation in the regions, which prints it for everybody.
 
-    An organisation is taken to do so where its establishments elsewhere in its region stand beside one and the same
-    town (`OWN_TOWN` of them, `FEWEST` at least): the region is then told, the municipality is not.
+    An organisation is taken to do so where at least `FEWEST` of its establishments elsewhere in its region, and a share
+    of at least `OWN_TOWN`, have one and the same town as residence: the region is then known, the municipality is not.
     """
-    rows = pd.DataFrame({
-        name: columns[name]
-        for name in ("organisation_id", "residence_code", "destination_code", "residence_region", "destination_region")
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            name: columns[name]
+            for name in (
+                "organisation_id",
+                "residence_code",
+                "destination_code",
+                "residence_region",
+                "destination_region",
+            )
+        }
+    )
     settles = ~np.isnat(columns["establishment_date_earliest"]) & (columns["organisation_zone"] == REGION)
-    told = rows[settles & rows["residence_code"].notna() & rows["destination_code"].notna()]
-    town = told.groupby("organisation_id")["residence_code"].agg(lambda codes: codes.mode().iloc[0])
-    told = told.assign(town=told["organisation_id"].map(town))
-    told = told[(told["destination_code"] != told["town"]) & (told["destination_region"] == told["residence_region"])]
-    printed = (told["residence_code"] == told["town"]).groupby(told["organisation_id"]).agg(["mean", "size"])
+    establishments = rows[settles & rows["residence_code"].notna() & rows["destination_code"].notna()]
+    town = establishments.groupby("organisation_id")["residence_code"].agg(lambda codes: codes.mode().iloc[0])
+    establishments = establishments.assign(town=establishments["organisation_id"].map(town))
+    establishments = establishments[
+        (establishments["destination_code"] != establishments["town"])
+        & (establishments["destination_region"] == establishments["residence_region"])
+    ]
+    printed = (
+        (establishments["residence_code"] == establishments["town"])
+        .groupby(establishments["organisation_id"])
+        .agg(["mean", "size"])
+    )
     own = town[printed.index[(printed["mean"] >= OWN_TOWN) & (printed["size"] >= FEWEST)]]
     return (rows["organisation_id"].map(own) == rows["residence_code"]).to_numpy(dtype=bool)
 
 
 # ----------------------------------------------------------------------------------------------------
-# What becomes of each row: the first that fits of superseded, quarantined, duplicate, accepted.
+# The class of each row: the first that applies of superseded, quarantined, duplicate, accepted.
 #
-# A later deposit of the same organisation and quarter replaces the whole earlier one, also inside an annual workbook.
-# With one deposit date for both, identical content is a duplicate (the first by path stays), else the last by path
-# wins.
+# A later deposit of the same organisation and quarter replaces the earlier one, also inside an annual workbook. Where
+# both have one deposit date, identical content is a duplicate (the first by path stays), else the last by path stays.
 
 
 def settle_deposits(gathered: Gathered, reported: Reported) -> tuple[np.ndarray, np.ndarray, list[tuple]]:
@@ -293,10 +310,16 @@ def settle_deposits(gathered: Gathered, reported: Reported) -> tuple[np.ndarray,
     replaced_by = np.full(n, -1, dtype=np.int64)
     repeated = np.zeros(n, dtype=bool)
     issues: list[tuple] = []
-    rows = pd.DataFrame({
-        "file": gathered.file, "organisation": reported.organisation_id, "year": reported.fiscal_year,
-        "quarter": reported.quarter, "date": reported.deposit_date, "dated": reported.dated,
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "file": gathered.file,
+            "organisation": reported.organisation_id,
+            "year": reported.fiscal_year,
+            "quarter": reported.quarter,
+            "date": reported.deposit_date,
+            "dated": reported.dated,
+        }
+    )
     rows = rows[rows["year"].notna() & rows["quarter"].notna()]
     keys = ["organisation", "year", "quarter"]
     grouped = rows.groupby([*keys, "file"], sort=True)
@@ -306,7 +329,7 @@ def settle_deposits(gathered: Gathered, reported: Reported) -> tuple[np.ndarray,
     for key, rivals in deposits[deposits.duplicated(keys, keep=False)].groupby(keys, sort=True):
         of_file = {file: index[members[(*key, file)]] for file in rivals["file"]}
         latest = rivals[rivals["date"] == rivals["date"].max()]
-        keeper = latest["file"].max()  # files stand in the order of their paths
+        keeper = latest["file"].max()  # files are in the order of their paths
         same = {keeper}
         if len(latest) > 1:
             digests = {file: _digest(gathered, of_file[file]) for file in latest["file"]}
@@ -334,9 +357,9 @@ def _digest(gathered: Gathered, rows: np.ndarray) -> bytes:
     return content.digest()
 
 
-def exact_duplicates(gathered: Gathered, filled: dict[str, np.ndarray], eligible: np.ndarray) -> np.ndarray:
+def exact_duplicates(gathered: Gathered, filled_codes: dict[str, np.ndarray], eligible: np.ndarray) -> np.ndarray:
     """Rows with all cells identical, after fill-down, to an earlier eligible row of the same sheet."""
-    codes = {**gathered.codes, **filled}
+    codes = {**gathered.codes, **filled_codes}
     with np.errstate(over="ignore"):
         mixed = gathered.sheet.astype(np.uint64) + np.uint64(1)
         for column in sorted(codes):
@@ -344,15 +367,15 @@ def exact_duplicates(gathered: Gathered, filled: dict[str, np.ndarray], eligible
             mixed ^= mixed >> np.uint64(29)
     rows = np.flatnonzero(eligible)
     suspects = rows[pd.Series(mixed[rows]).duplicated(keep=False).to_numpy()]
-    # equal numbers only make a suspect: the cells themselves decide
+    # rows with equal hashes are compared cell by cell
     cells = pd.DataFrame({"sheet": gathered.sheet[suspects], **{c: codes[c][suspects] for c in sorted(codes)}})
-    found = np.zeros(len(eligible), dtype=bool)
-    found[suspects[cells.duplicated().to_numpy()]] = True
-    return found
+    is_duplicate = np.zeros(len(eligible), dtype=bool)
+    is_duplicate[suspects[cells.duplicated().to_numpy()]] = True
+    return is_duplicate
 
 
 def quarantine_reasons(gathered: Gathered, any_date: np.ndarray, any_place: np.ndarray) -> np.ndarray:
-    """Per row, the code of why it is quarantined, or None (deposit-schema.md, « What quarantines a row »)."""
+    """Per row, the code of the reason for its quarantine, or None (deposit-schema.md, « What quarantines a row »)."""
     nobody = gathered.blank("given_name") & gathered.blank("family_name") & gathered.blank("file_number")
     reasons = np.full(len(gathered.sheet), None, dtype=object)
     reasons[~any_date & ~any_place] = "no_date_no_place"

@@ -1,7 +1,7 @@
-"""Files below the raw folder → sheets of text cells, or one sentence that says why a file cannot be read.
+"""Files below the raw folder → sheets of text cells, or a message that says why a file cannot be read.
 
-The content decides, not the extension: a workbook saved as `.csv` is a workbook. Cells come out as text: a date cell as
-2022-03-03, a whole number without decimals, so that all that follows reads one kind of thing.
+The content decides, not the extension: a workbook saved as `.csv` is a workbook. Every cell becomes text: a date cell
+2022-03-03, a whole number without decimals.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from ..stamps import LARGEST_DEPOSIT
 # ----------------------------------------------------------------------------------------------------
 # The cells of one sheet by column: per column the distinct texts, and per row the position of its text.
 #
-# Both readers of text (`text`, `regular`) and those of workbooks and parquet end here, so that a text is kept once
-# however often it is typed and all later work is on distinct texts. Rows that hold nothing are left out.
+# The readers of text, workbooks and parquet all return a grid, so that a text is kept once however often it is typed
+# and all later work is on distinct texts. Blank rows are left out.
 
 # A header is looked for within this many rows from the top.
 DEEPEST_HEADER = 40
-# As many as a spreadsheet has: beyond, a text is a single line of something else.
+# Columns of a spreadsheet: a text with more is no table.
 MOST_COLUMNS = 16_384
 
 
 class UnreadableDepositError(TrajectoriesError):
-    """A deposit that cannot be read: what it is and what to do."""
+    """A deposit that cannot be read: the reason and what to do."""
 
 
 class Vocabulary(dict):
@@ -62,7 +62,7 @@ class Coded(NamedTuple):
     texts: Sequence
 
     def take(self, rows: np.ndarray | slice) -> Coded:
-        """The rows given, with only the texts that they hold."""
+        """The column at these rows, with only their texts."""
         codes = self.codes[rows]
         used = np.zeros(len(self.texts), dtype=bool)
         used[codes] = True
@@ -78,7 +78,7 @@ class Coded(NamedTuple):
 
 class Grid(NamedTuple):
     """
-    Rows that hold something.
+    The rows of a sheet that are not blank.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Sheet(NamedTuple):
 
 
 def is_blank(text: str) -> bool:
-    """Whether a cell holds nothing that a person sees."""
+    """Whether a cell is empty or only spaces."""
     return not text or text.isspace()
 
 
@@ -138,7 +138,7 @@ def grid_of_rows(numbered: Iterable[tuple[int, list[str]]]) -> Grid:
 
 
 def without_blank_rows(grid: Grid) -> Grid:
-    """The grid without the rows that hold nothing."""
+    """The grid without blank rows."""
     blank = np.ones(len(grid.numbers), dtype=bool)
     for column in grid.columns:
         blank &= column.where(is_blank)
@@ -150,14 +150,14 @@ def without_blank_rows(grid: Grid) -> Grid:
 
 
 # ----------------------------------------------------------------------------------------------------
-# The fast way to read text: pyarrow's compiled reader, for files on which it cannot differ from the careful one.
+# The fast reader of text (pyarrow, compiled), for files on which it cannot differ from the csv module.
 #
-# Such a file has the same number of cells on every line and quotes only around whole cells. Anything else is left to
-# `text`, row by row; a property test holds the two against each other.
+# Such a file has the same number of cells on every line and quotes only around whole cells. Any other file is read row
+# by row (`_quoted_rows`); a property test compares the two readers.
 
-# Beyond this a file is read row by row: the compiled reader takes it as one block.
+# Bytes: a larger file is read row by row, as the compiled reader takes it as one block.
 _LARGEST = 1 << 30
-# Beyond this the csv module gives a cell up.
+# Characters: the csv module refuses a longer cell.
 _LONGEST_CELL = 131_072
 _LINE_END = re.compile(r"[\r\n]")
 
@@ -192,11 +192,17 @@ def read_regular(text: str, separator: str, max_rows: int) -> Grid | None:
         table = csv.read_csv(
             pa.py_buffer(content),
             read_options=csv.ReadOptions(use_threads=False, block_size=len(content) + 1, column_names=names),
-            parse_options=csv.ParseOptions(delimiter=separator, quote_char='"' if quoted else False, escape_char=False,
-                                           newlines_in_values=False, ignore_empty_lines=False),
+            parse_options=csv.ParseOptions(
+                delimiter=separator,
+                quote_char='"' if quoted else False,
+                escape_char=False,
+                newlines_in_values=False,
+                ignore_empty_lines=False,
+            ),
             convert_options=csv.ConvertOptions(
-                check_utf8=False, column_types=dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string()))),
-        )  # fmt: skip
+                check_utf8=False, column_types=dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string()))
+            ),
+        )
     except pa.ArrowException:
         return None
     n = table.num_rows
@@ -223,33 +229,35 @@ def _well_quoted(text: str, separator: str) -> bool:
 
 
 # ----------------------------------------------------------------------------------------------------
-# Bytes of a text deposit → rows: encoding, separator and quoting decided per file, from what the file holds.
+# Bytes of a text deposit → rows: encoding, separator and quoting decided per file, from its content.
 #
-# Order of trial: a byte order mark; UTF-16 by its zero bytes; UTF-8; then cp1252 or Mac Roman, whichever reads as
-# French. A cell of UTF-8 that was read as cp1252 (`MontrÃ©al`) is repaired only when the repair goes through whole.
+# Encodings are tried in order: a byte order mark; UTF-16 by its zero bytes; UTF-8; then cp1252 or Mac Roman, whichever
+# gives more French letters. A cell of UTF-8 that was read as cp1252 (`MontrÃ©al`) is repaired only where all of it
+# decodes.
 
 SEPARATORS = (";", ",", "\t", "|")
 _FRENCH = frozenset("éèêëàâçîïôûùüœÉÈÊÀÂÇÎÔŒ’«»–—№°\xa0")
 # Per byte and encoding: 1 where it is a letter or sign of French, −1 where it is another sign, 0 in ASCII.
 _FRENCHNESS = {
-    encoding: np.array([0] * 128 + [
-        1 if bytes([byte]).decode(encoding, errors="replace") in _FRENCH else -1 for byte in range(128, 256)
-    ])
+    encoding: np.array(
+        [0] * 128
+        + [1 if bytes([byte]).decode(encoding, errors="replace") in _FRENCH else -1 for byte in range(128, 256)]
+    )
     for encoding in ("cp1252", "mac_roman")
-}  # fmt: skip
-# The zone of C1 controls stands for the five bytes that cp1252 leaves undefined.
+}
+# The C1 controls of the five bytes that cp1252 leaves undefined.
 _UNDEFINED = "".join(chr(code) for code in (0x81, 0x8D, 0x8F, 0x90, 0x9D))
 _LINES_OF_A_CELL = 60
 _SAMPLE_LINES = 60
 
 
 class Text(NamedTuple):
-    """A text deposit by column, how it was read, and codes of what had to be set right in it."""
+    """A text deposit by column, how it was read, and codes of the corrections made."""
 
     grid: Grid
     encoding: str
     separator: str
-    quoting: str | None  # double: cells in quotes; broken: a quote was never closed, so none of them means anything
+    quoting: str | None  # double: cells in quotes; broken: a quote was never closed, so quotes are plain characters
     notes: tuple[str, ...]
 
 
@@ -287,7 +295,7 @@ def may_be_mojibake(text: str) -> bool:
 
 def repaired(cell: str) -> str:
     """
-    A cell whose UTF-8 was read as cp1252, brought back; any other cell as it is.
+    A cell whose UTF-8 was read as cp1252, repaired; any other cell unchanged.
 
     Examples
     --------
@@ -312,8 +320,8 @@ def read_text(content: bytes, header_of: Callable[[list[list[str]]], tuple[int, 
     """
     Rows of a text deposit.
 
-    `header_of` counts the headers it knows in the first rows: the separator is the one under which most are known.
-    At most `max_rows` rows are read; the note `too_many_rows` says that there were more.
+    `header_of` counts the known headers in the first rows: the separator is the one that gives most of them. At most
+    `max_rows` rows are read; the note `too_many_rows` says that there were more.
     """
     text, encoding = decode(content)
     notes = []
@@ -378,25 +386,25 @@ def _quoted_rows(text: str, separator: str, max_rows: int) -> list[list[str]] | 
 # ----------------------------------------------------------------------------------------------------
 # Workbooks → grids of text cells, by python-calamine (xlsx, xlsm, xls, ods).
 #
-# Rows are taken one by one and blank ones let go, so that a sheet that claims a million empty rows costs no memory.
-# The compiled reader lays out the whole rectangle that holds all cells of a sheet, and ends the process where that is
-# too much: what a workbook asks for is looked at before it is read. A cell merged over several rows of one column
-# holds in each of them, as a person reads it. A formula that failed is blank to the reader: what it shows (#REF!) is
-# looked for in the .xlsx itself, so that the loss is told (records.py).
+# Rows are read one by one and blank ones dropped, so that a sheet that claims a million empty rows costs no memory. The
+# compiled reader allocates the rectangle that holds all cells of a sheet, and ends the process where memory does not
+# suffice: the size is checked before a workbook is read. A cell merged over several rows of one column counts in each
+# of them. A formula error is blank to the reader: its text (#REF!) is read from the .xlsx itself, so that the loss is
+# listed (records.py).
 
 # Days from 1899-12-30 to 1904-01-01.
 _SHIFT_1904 = 1462
 # Cells of the rectangle (32 bytes each): a million rows of sixty columns.
 _MOST_CELLS = 1 << 26
 _MOST_MEMORY = 4 << 30
-# Parts of a workbook that unfold to more than so many bytes, and so many times their size, hold nothing but repeats.
+# A part of a workbook that unpacks to more than so many bytes, and so many times its size, is only repeats: refused.
 _LARGEST_PART, _MOST_UNFOLDED = 1 << 28, 200
 # A reference to the right of column BL or below row 9,999,999: without one, no rectangle is too large.
 _FAR = re.compile(rb"""r=["'](?:(?:[A-Za-z]{3,}|[Bb][M-Zm-z]|[C-Zc-z][A-Za-z])\d|[A-Za-z]+\d{8})""")
-# The reference of a cell that holds something: blank ones end in `/>`, or are closed at once.
+# The reference of a cell that is not blank: blank ones end in `/>`, or are closed at once.
 _FILLED = re.compile(rb"""\br=["']([A-Za-z]+)(\d+)["'][^>]*(?<!/)>(?!</)""")
 _LONGEST_TAG = 1 << 10
-# Reads all sheets and keeps nothing; an .xls, .xlsb or .ods does not say otherwise what it asks for.
+# Reads all sheets and keeps nothing: the only way to learn how much memory an .xls, .xlsb or .ods needs.
 _TRIAL = f"""
 import io, sys
 try:
@@ -416,7 +424,7 @@ def read_workbook(
     content: bytes, header_of: Callable[[list[list[str]]], tuple[int, int]], max_rows: int
 ) -> tuple[list[Sheet], list[tuple[str, str]]]:
     """
-    The sheets of a workbook, and (code, sheet) of what was left out or is unusual.
+    The sheets of a workbook, and notes (code, sheet) of sheets that could not be read or were cut.
 
     Raises
     ------
@@ -436,20 +444,20 @@ def read_workbook(
         raise UnreadableDepositError(_damaged(content)) from None
     shift = _SHIFT_1904 if _declares_1904(content) else 0
     sheets, notes = [], []
-    for about in listed:
-        if about.typ != SheetTypeEnum.WorkSheet:
+    for metadata in listed:
+        if metadata.typ != SheetTypeEnum.WorkSheet:
             continue
         try:
-            cells = workbook.get_sheet_by_name(about.name)
-            rows, more = _rows(cells, header_of, max_rows, failed.get(about.name, {}))
+            cells = workbook.get_sheet_by_name(metadata.name)
+            rows, more = _rows(cells, header_of, max_rows, failed.get(metadata.name, {}))
         except BaseException as error:
             _let_through(error)
-            notes.append(("sheet_unreadable", about.name))
+            notes.append(("sheet_unreadable", metadata.name))
             continue
         if more:
-            notes.append(("too_many_rows", about.name))
-        hidden = about.visible != SheetVisibleEnum.Visible
-        sheets.append(Sheet(about.name, grid_of_rows(rows), shift, hidden))
+            notes.append(("too_many_rows", metadata.name))
+        hidden = metadata.visible != SheetVisibleEnum.Visible
+        sheets.append(Sheet(metadata.name, grid_of_rows(rows), shift, hidden))
     if listed and not sheets:
         raise UnreadableDepositError(_damaged(content))
     return sheets, notes
@@ -458,10 +466,10 @@ def read_workbook(
 def _rows(
     sheet, header_of, max_rows: int, failed: dict[int, dict[int, str]]
 ) -> tuple[list[tuple[int, list[str]]], bool]:
-    """The rows that hold something, each with its number, and whether there were more than may be read."""
+    """The rows that are not blank, each with its number, and whether there were more than `max_rows`."""
     if sheet.start is None:
         return [], False
-    left = [""] * sheet.start[1]  # blank first rows are among those given, blank first columns are not
+    left = [""] * sheet.start[1]  # the reader returns blank first rows, but not blank first columns
     rows, more = [], False
     for number, cells in enumerate(sheet.iter_rows(), start=1):
         row = [*left, *(cell if type(cell) is str else as_text(cell) for cell in cells)]
@@ -478,23 +486,26 @@ def _rows(
 
 
 def _is_modern(content: bytes) -> bool:
-    """Whether this is an .xlsx: its sheets are XML, which tells beforehand where its cells are."""
+    """Whether this is an .xlsx: its sheets are XML, where the references of its cells can be read beforehand."""
     with contextlib.suppress(zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
         return "xl/workbook.xml" in zipfile.ZipFile(io.BytesIO(content)).namelist()
     return False
 
 
 def _try_apart(content: bytes) -> dict:
-    """Read a workbook in a process of its own, which may end as it likes; nothing is known of its formulas."""
-    with contextlib.suppress(OSError):  # no process can be started: it is read unseen
+    """Read a workbook in a separate process, which may crash; formula errors are not known (an empty dict)."""
+    with contextlib.suppress(OSError):  # no process can be started: it is read without the trial
         try:
             done = subprocess.run(  # noqa: S603 - no part of the command is a user's text
-                [sys.executable, "-I", "-c", _TRIAL], input=content, capture_output=True, timeout=_LONGEST_TRIAL,
+                [sys.executable, "-I", "-c", _TRIAL],
+                input=content,
+                capture_output=True,
+                timeout=_LONGEST_TRIAL,
                 check=False,
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired:
             raise _too_large("it has no end") from None
-        # what it raises is raised again by the reader, which then says what it is
+        # code 1: the reader will raise the same error again, and report it
         if done.returncode not in (0, 1):
             raise _too_large("a trial of it failed")
     return {}
@@ -509,7 +520,7 @@ def _too_large(why: str) -> UnreadableDepositError:
 
 def _failed_formulas(content: bytes) -> dict[str, dict[int, dict[int, str]]]:
     """
-    What the cells of an .xlsx show whose formula failed: by sheet, row from 1, and column from 0.
+    The formula errors shown in the cells of an .xlsx: by sheet, row from 1, and column from 0.
 
     Raises
     ------
@@ -527,34 +538,36 @@ def _failed_formulas(content: bytes) -> dict[str, dict[int, dict[int, str]]]:
         import openpyxl
 
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        found: dict[str, dict[int, dict[int, str]]] = {}
+        errors: dict[str, dict[int, dict[int, str]]] = {}
         for sheet in book.worksheets:
-            sheet.reset_dimensions()  # what it claims, it would make up
+            sheet.reset_dimensions()  # else rows are padded to the dimensions that the file claims
             for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "e"):
-                found.setdefault(sheet.title, {}).setdefault(cell.row, {})[cell.column - 1] = str(cell.value)
-        return found
+                errors.setdefault(sheet.title, {}).setdefault(cell.row, {})[cell.column - 1] = str(cell.value)
+        return errors
     except UnreadableDepositError:
         raise
     except Exception:
-        return {}  # what else is wrong with the file is told by the reader
+        return {}  # other faults of the file are reported by the reader
 
 
 def _shows_errors(archive: zipfile.ZipFile, name: str) -> bool:
-    """Whether a cell of a sheet shows the error of a formula (raises UnreadableDepositError: too large a rectangle)."""
+    """Whether a cell of a sheet shows a formula error (raises UnreadableDepositError: too large a rectangle)."""
     shows = far = False
     for piece in _pieces(archive, name):
         shows, far = shows or b't="e"' in piece, far or _FAR.search(piece) is not None
     if far:
-        found = {cell for piece in _pieces(archive, name) for cell in _FILLED.findall(piece)}
-        right = max((column.upper() for column, _ in found), key=lambda letters: (len(letters), letters), default=b"")
-        below = max((int(row) for _, row in found), default=0)
+        filled_cells = {cell for piece in _pieces(archive, name) for cell in _FILLED.findall(piece)}
+        right = max(
+            (column.upper() for column, _ in filled_cells), key=lambda letters: (len(letters), letters), default=b""
+        )
+        below = max((int(row) for _, row in filled_cells), default=0)
         if below * _position(right) > _MOST_CELLS:
             raise _too_large(f"its cells reach column {right.decode()} and row {below}")
     return shows
 
 
 def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    """A part of an archive, which is never in memory whole; each piece begins with the end of the one before."""
+    """A part of an archive in pieces, to save memory; each begins with the end of the one before."""
     with archive.open(name) as part:
         before = b""
         while piece := part.read(1 << 20):
@@ -563,15 +576,15 @@ def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 
 
 def _position(letters: bytes) -> int:
-    """The place of a column from 1, by its letters."""
-    place = 0
+    """The position of a column from 1, by its letters."""
+    position = 0
     for letter in letters.upper():
-        place = 26 * place + letter - ord("A") + 1
-    return place
+        position = 26 * position + letter - ord("A") + 1
+    return position
 
 
 def _fill_merged(rows: list[tuple[int, list[str]]], ranges, header_of) -> None:
-    """Cells merged over several rows of one column, below the header: the text in each of the rows that hold more."""
+    """Copy the text of cells merged over several rows of one column, below the header, to each row listed."""
     ranges = [(first[0], last[0], first[1]) for first, last in ranges if first[1] == last[1] and first[0] < last[0]]
     if not ranges:
         return
@@ -593,7 +606,7 @@ def _let_through(error: BaseException) -> None:
         raise error
 
 
-# What other programs of the same kind of archive put in it.
+# Folders in the zip archives of other office programs.
 _OTHER_ARCHIVES = {"word/": "a Word document", "ppt/": "a presentation"}
 
 
@@ -648,18 +661,23 @@ def as_text(cell) -> str:
 
 # ----------------------------------------------------------------------------------------------------
 
-# The first rows of a sheet → position of the header among them, and how many columns it names.
+# First rows of a sheet → position of the header among them, and how many columns it names.
 HeaderOf = Callable[[list[list[str]]], tuple[int, int]]
 
 SUFFIXES = frozenset((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".txt", ".tsv", ".parquet"))
-# May hold deposits, and are named, but never opened.
+# May hold deposits: listed, but never opened.
 ARCHIVES = frozenset((".zip", ".7z", ".rar", ".gz", ".tar", ".tgz"))
 REGISTRY = "organismes.csv"
 _NOT_TEXT = {
-    b"%PDF": "a PDF document", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
-    b"\x1f\x8b": "a compressed archive", b"7z\xbc\xaf": "a compressed archive", b"Rar!": "a compressed archive",
-}  # fmt: skip
-# A few are slips of a keyboard or of a conversion, also in a file of few lines.
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"\x1f\x8b": "a compressed archive",
+    b"7z\xbc\xaf": "a compressed archive",
+    b"Rar!": "a compressed archive",
+}
+# So many control characters may be slips of a keyboard or of a conversion, even in a short file.
 _STRAY_CONTROLS = 4
 _ROWS_UNFOLDED = 65_536
 _CONTROLS = bytes(set(range(1, 32)) - {9, 10, 12, 13})
@@ -681,16 +699,16 @@ def find_deposits(folder: Path) -> list[tuple[str, Path]]:
     """
     The deposits below a folder as (path below it with `/`, path), in the order of those paths.
 
-    A letter of a path that not every table can hold is written by its number (`slug.shown_name`). Symbolic links are
-    not followed; temporary files of Office and the registry `organismes.csv` are no deposits. A folder that may not be
-    listed raises: what lies in it would be lost in silence, or the sample be taken instead.
+    A character of a path that not every table can hold is written by its number (`folders.shown_name`). Symbolic links
+    are not followed; temporary files of Office and the registry `organismes.csv` are no deposits. A folder that may not
+    be listed raises: otherwise its deposits would be lost in silence, or the sample taken instead.
     """
 
     def refuse(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
             raise error
 
-    found = []
+    deposits = []
     for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=False):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
@@ -699,8 +717,8 @@ def find_deposits(folder: Path) -> list[tuple[str, Path]]:
                 continue
             file = shown_name(path.relative_to(folder).as_posix())
             if file.lower() != REGISTRY:
-                found.append((file, path))
-    return sorted(found)
+                deposits.append((file, path))
+    return sorted(deposits)
 
 
 def read_source(path: Path, file: str, header_of: HeaderOf, max_rows: int) -> Source:
@@ -710,13 +728,13 @@ def read_source(path: Path, file: str, header_of: HeaderOf, max_rows: int) -> So
     Raises
     ------
     UnreadableDepositError
-        Empty, binary, encrypted, HTML, a damaged workbook: a sentence without the file's name.
+        Empty, binary, encrypted, HTML, a damaged workbook: a message without the file's name.
     """
     return read_content(content_of(path), path.suffix.lower(), file, header_of, max_rows)
 
 
 def content_of(path: Path) -> bytes:
-    """The bytes of a deposit (raises UnreadableDepositError where they cannot be had)."""
+    """The bytes of a deposit (raises UnreadableDepositError where they cannot be read)."""
     if path.suffix.lower() in ARCHIVES:
         raise UnreadableDepositError("this is a compressed archive: take the files out of it, and remove it.")
     try:
@@ -774,9 +792,9 @@ def _read_parquet(content: bytes, file: str, max_rows: int) -> Source:
     rows: list[list[str]] = []
     try:
         table = pq.ParquetFile(io.BytesIO(content))
-        # the names of the columns stand where a spreadsheet would show its first row
+        # the names of the columns are the first row, as in a spreadsheet
         rows.append(list(table.schema_arrow.names))
-        # a few bytes may claim as many equal rows as they like: no more are unfolded than may be read
+        # a few bytes may encode any number of equal rows: no more are unpacked than may be read
         for batch in table.iter_batches(batch_size=_ROWS_UNFOLDED):
             columns = [column.to_pylist() for column in batch.columns]
             rows += [[c if type(c) is str else as_text(c) for c in row] for row in zip(*columns, strict=True)]

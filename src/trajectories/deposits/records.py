@@ -1,7 +1,7 @@
 """From gathered cells to the columns of `records`: dates, places and codes, read once per distinct text.
 
-A cell that cannot be read becomes missing and is listed; it never costs its row. What is listed keeps the typed text
-only where it cannot name a person (deposit-schema.md, « Never stored after reading »).
+A cell that cannot be read becomes missing and is listed; its row is kept. The list keeps the typed text only where it
+cannot name a person (deposit-schema.md, « Never stored after reading »).
 """
 
 from __future__ import annotations
@@ -24,20 +24,29 @@ from .organisations import Reported
 from .values import MOVED
 
 # ----------------------------------------------------------------------------------------------------
-# The columns of words, each row's read with the crosswalk of its file: codes, lists, levels, volets.
+# The columns of words (codes, lists, levels, volets), read with the crosswalk of the row's file.
 
 _CODED = (
-    "sex", "immigration_category", "education", "service", "establishment_reason", "exit_reason",
-)  # fmt: skip
+    "sex",
+    "immigration_category",
+    "education",
+    "service",
+    "establishment_reason",
+    "exit_reason",
+)
 READERS: dict[str, Callable[..., values.Result]] = {
-    **dict.fromkeys(_CODED, values.coded), "job_found": values.yes_no, "housing_found": values.yes_no,
-    "follow_up_status": values.statuses, "needs": values.coded_list, "french": values.french_levels,
+    **dict.fromkeys(_CODED, values.coded),
+    "job_found": values.yes_no,
+    "housing_found": values.yes_no,
+    "follow_up_status": values.statuses,
+    "needs": values.coded_list,
+    "french": values.french_levels,
     "programme": values.named,
-}  # fmt: skip
+}
 
 
 def crosswalk_of_rows(gathered: Gathered, crosswalks: Crosswalks) -> np.ndarray:
-    """Per row, the position in `crosswalks.all` of the one its file is read with."""
+    """Per row, the position in `crosswalks.all` of the crosswalk of its file."""
     position = {crosswalk.name: at for at, crosswalk in enumerate(crosswalks.all)}
     of_file = np.array([position.get(note.crosswalk or "", -1) for note in gathered.files], dtype=np.int8)
     return of_file[gathered.file]
@@ -52,7 +61,7 @@ def read_words(
     Parameters
     ----------
     gathered : Gathered
-        The crosswalk of a file is named by its note.
+        The notes of its files name their crosswalks.
     crosswalks : Crosswalks
     fiscal_year : ndarray of text or None, per row of `gathered`
     rows : ndarray of int
@@ -63,25 +72,29 @@ def read_words(
     columns = {column: np.full(len(rows), None, dtype=object) for column in (*READERS, "stream")}
     for at in np.unique(used[used >= 0]):
         crosswalk, everywhere = crosswalks.all[at], bool((used == at).all())
-        live = slice(None) if everywhere else used[rows] == at
+        selected = slice(None) if everywhere else used[rows] == at
         for column, read in READERS.items():
             codes = gathered.codes[column]
-            found, unreadable = read(gathered.texts[column], crosswalk.values.get(LIST_OF.get(column, column), {}))
-            columns[column][live] = found[codes[rows[live]]]
+            decoded, unreadable = read(gathered.texts[column], crosswalk.values.get(LIST_OF.get(column, column), {}))
+            columns[column][selected] = decoded[codes[rows[selected]]]
             if unreadable.any():
                 list_issue("unknown_value", column, unreadable[codes] & (everywhere | (used == at)))
-        columns["stream"][live], unknown = _streams(
-            gathered, crosswalks, crosswalk, columns["programme"][live], fiscal_year[rows[live]], rows[live]
+        columns["stream"][selected], unknown = _streams(
+            gathered, crosswalks, crosswalk, columns["programme"][selected], fiscal_year[rows[selected]], rows[selected]
         )
-        list_issue("unknown_stream", "stream", rows[live][unknown])
+        list_issue("unknown_stream", "stream", rows[selected][unknown])
     return columns
 
 
 def _streams(
-    gathered: Gathered, crosswalks: Crosswalks, crosswalk: Crosswalk, programme: np.ndarray, fiscal_year: np.ndarray,
+    gathered: Gathered,
+    crosswalks: Crosswalks,
+    crosswalk: Crosswalk,
+    programme: np.ndarray,
+    fiscal_year: np.ndarray,
     rows: np.ndarray,
-) -> values.Result:  # fmt: skip
-    """What the volets of the rows mean, looked up once for each (programme, exercice, volet)."""
+) -> values.Result:
+    """The meanings of the volets of the rows, looked up once per (programme, exercice, volet)."""
     volets = values.streams(gathered.texts["stream"])[0]
     codes = gathered.codes["stream"][rows]
     years, year_names = pd.factorize(fiscal_year)
@@ -90,14 +103,14 @@ def _streams(
     position, distinct = pd.factorize(mixed)
     first = np.empty(len(distinct), dtype=np.int64)
     first[position[::-1]] = np.arange(len(position) - 1, -1, -1)
-    found, unreadable = values.stream_meanings(
+    meanings, unreadable = values.stream_meanings(
         programme[first], fiscal_year[first], volets[codes[first]], crosswalks, crosswalk
     )
-    return found[position], unreadable[position]
+    return meanings[position], unreadable[position]
 
 
 def closest_known(gathered: Gathered, crosswalks: Crosswalks, column: str, rows: np.ndarray) -> np.ndarray:
-    """The known values most like what is typed in a column at the rows; None where none is close."""
+    """The known values closest to the typed values of a column at the rows; None where none is close."""
     used = crosswalk_of_rows(gathered, crosswalks)[rows]
     of_rows = [crosswalks.all[at] if at >= 0 else None for at in used.tolist()]
     return values.closest_words([column] * len(rows), gathered.typed(column, rows).tolist(), of_rows)
@@ -110,7 +123,7 @@ PRIVATE = frozenset(("given_name", "family_name", "birth_date", "file_number", "
 LARGEST_HOUSEHOLD = 20
 # Characters: the most that a cell of a spreadsheet can hold.
 LONGEST_CELL = 32_767
-# What comes after is of no name of a place, and every pair of its words would be looked up.
+# Names of places are cut at so many characters: every pair of words of a longer text would be looked up.
 _LONGEST_PLACE = 200
 # An event reported with two digits of its year may be dated a little after the deposit; a birth may not.
 _LEEWAY = np.timedelta64(366, "D")
@@ -119,10 +132,10 @@ _NO_DATE = np.datetime64("NaT", "D")
 
 @dataclass
 class Findings:
-    """Cells that became missing or were set right: (reason, column, rows, typed texts or None)."""
+    """Cells that became missing or were corrected: (reason, column, rows, typed texts or None)."""
 
     gathered: Gathered
-    found: list[tuple] = field(default_factory=list)
+    entries: list[tuple] = field(default_factory=list)
 
     def add(self, reason: str, column: str, rows: np.ndarray) -> None:
         """List the cells of a column at the rows (positions, or a mask)."""
@@ -131,7 +144,7 @@ class Findings:
             typed = (
                 None if column in PRIVATE or column not in self.gathered.texts else self.gathered.typed(column, rows)
             )
-            self.found.append((reason, column, rows, typed))
+            self.entries.append((reason, column, rows, typed))
 
 
 @dataclass(frozen=True)
@@ -143,16 +156,16 @@ class Dates:
     day_first: np.ndarray
 
     def any_event(self) -> np.ndarray:
-        """Per row, whether a date of something that happened in the row can be used."""
+        """Per row, whether the date of an event can be used."""
         return np.logical_or.reduce([~np.isnat(self.earliest[column]) for column in EVENT_DATES])
 
 
 def without_errors(gathered: Gathered, findings: Findings) -> None:
-    """List the cells that show the error of a formula or have no end, and take them as blank from here on."""
+    """List the cells with a formula error or a text that is too long, and treat them as blank from here on."""
     for column, texts in gathered.texts.items():
         endless = [len(text) > LONGEST_CELL for text in texts]
         failed = [text.strip().lower() in values.FORMULA_ERRORS for text in texts] if column != "remarks" else []
-        # first, so that no issue holds one
+        # before any issue is listed, so that none holds such a text
         gathered.texts[column] = ["" if cut else text for text, cut in zip(texts, endless, strict=True)]
         for reason, cells in (("cell_too_long", endless), ("formula_error", failed)):
             if any(cells):
@@ -162,7 +175,7 @@ def without_errors(gathered: Gathered, findings: Findings) -> None:
 
 
 def read_dates(gathered: Gathered, reported: Reported, findings: Findings) -> Dates:
-    """All date columns, with the order of day and month decided per file from the cells that prove one."""
+    """All date columns, with the order of day and month decided per file, by the cells that allow only one."""
     file = gathered.file
     tables = {column: DateTable(gathered.texts[column]) for column in DATES}
     votes = np.zeros(len(gathered.files))
@@ -202,7 +215,7 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
     findings.add("unreadable_postal_code", "postal_code", bad_postal[gathered.codes["postal_code"]])
 
     alike = {name: _keys(gathered.texts[name]) for name in PLACES}
-    found = {}
+    by_column = {}
     for column in PLACES:
         typed = as_objects([text.strip()[:_LONGEST_PLACE] for text in gathered.texts[column]])
         codes = gathered.codes[column]
@@ -213,8 +226,12 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
         own = np.where(same, gathered.codes["residence_code_typed"], 0)
         postal = np.where(same, gathered.codes["postal_code"], 0)
         key, inverse = _distinct(codes, own, postal)
-        places = find_places(typed[key[0]], codes=np.where(exists[key[1]], code_texts[key[1]], None),
-                             postal_codes=postal_texts[key[2]], perimeter=perimeter)  # fmt: skip
+        places = find_places(
+            typed[key[0]],
+            codes=np.where(exists[key[1]], code_texts[key[1]], None),
+            postal_codes=postal_texts[key[2]],
+            perimeter=perimeter,
+        )
         names = {name: _or_none(places[name]) for name in ("code", "region", "zone", "match")}
         against = (
             exists[key[1]]
@@ -231,18 +248,18 @@ def read_places(gathered: Gathered, perimeter: str, findings: Findings) -> dict[
         ):
             listed = (names["match"] == match) & ~silent & (names["zone"] != "outside_quebec")
             findings.add(reason, column, listed[inverse])
-        found[column] = {name: array[inverse] for name, array in names.items()}
-    return found
+        by_column[column] = {name: array[inverse] for name, array in names.items()}
+    return by_column
 
 
-def usable_places(found: dict[str, np.ndarray]) -> np.ndarray:
-    """Per row, whether a place column says anything of where: a municipality, an area, or outside Québec."""
-    match, zone = found["match"], found["zone"]
+def usable_places(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Per row, whether a place column gives a municipality, an area, or outside Québec."""
+    match, zone = columns["match"], columns["zone"]
     return (match != None) & ((match != "none") | (zone == "outside_quebec"))  # noqa: E711
 
 
 def _or_none(column: pd.Series) -> np.ndarray:
-    """A column as objects, with None for what is missing."""
+    """A column as objects, with None for missing values."""
     return column.astype(object).where(column.notna(), None).to_numpy(dtype=object)
 
 
@@ -272,10 +289,10 @@ def read_values(
         **{c: values.plain for c in ("file_number", "household_number", "given_name", "family_name", *PLACES)},
     }
     for column, read in readers.items():
-        found, unreadable = read(gathered.texts[column])
+        decoded, unreadable = read(gathered.texts[column])
         if column == "birth_country":  # the codes have their own findings, beside the places
             findings.add("unknown_value", column, unreadable[gathered.codes[column]])
-        columns[column] = found[gathered.codes[column][rows]]
+        columns[column] = decoded[gathered.codes[column][rows]]
     sizes, unreadable, impossible = values.whole_numbers(gathered.texts["household_size"], 1, LARGEST_HOUSEHOLD)
     codes = gathered.codes["household_size"]
     findings.add("unreadable_number", "household_size", unreadable[codes])
@@ -286,10 +303,10 @@ def read_values(
 
 def settle_moved(columns: dict[str, np.ndarray]) -> np.ndarray:
     """
-    Read « déménagé » as `left` beside a place or a date of departure, else as nothing; returns the rows of the second.
+    Read « déménagé » as `left` beside a place or a date of departure, else as missing; returns the rows of the latter.
     """
     status = columns["follow_up_status"]
-    moved = status == MOVED
-    told = ~np.isnat(columns["exit_date_earliest"]) | (columns["exit_destination"] != None)  # noqa: E711
-    status[moved & told], status[moved & ~told] = LEFT, None
-    return moved & ~told
+    is_moved = status == MOVED
+    has_departure = ~np.isnat(columns["exit_date_earliest"]) | (columns["exit_destination"] != None)  # noqa: E711
+    status[is_moved & has_departure], status[is_moved & ~has_departure] = LEFT, None
+    return is_moved & ~has_departure

@@ -1,9 +1,9 @@
-"""Facts in an impossible order: named rules, and the one table of every reason that something can be listed for.
+"""Rules for facts in an impossible order, and the table of all reasons for which a row, cell or file is listed.
 
-What a reason says, in French and English, and what becomes of the row stands in `reasons.toml`; docs/rules.md is made
-from it (`rules_page`). A rule of order is broken only when that is certain whatever the true days are: the whole of one
-interval lies before the other. Two of them, `birth_in_future` and `impossible_value`, are seen when the cell is read
-(`records`); the others are held against the accepted rows.
+The texts of the reasons, in French and English, and their effect on the row are in `reasons.toml`; docs/rules.md is
+made from it (`rules_page`). A rule of order is broken only when that is certain whatever the true days are: one
+interval lies entirely before the other. Two of them, `birth_in_future` and `impossible_value`, are checked when the
+cell is read (`records`); the others are checked on the accepted rows.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import pandas as pd
 
 from ..tables import FOLLOW_UP_SERVICE, METROPOLE, NOT_REACHED, PRESENT, REGION
 
-# What `check` says of a file that no walk through a folder would take for a deposit.
+# Message of `check` for a file that `read_deposits` would not take for a deposit.
 NO_DEPOSIT = "the file is of no known kind: ask for an .xlsx or .csv file."
 CANNOT_OPEN = "the file cannot be opened ({}): check its permissions."
 ORDER, CELL, ROW, FILE = KINDS = ("order", "cell", "row", "file")
-# What becomes of the row: in French and in English.
+# The effect on the row: in French and in English.
 EFFECTS = {
     "kept": ("la ligne est acceptée telle quelle", "the row is accepted as it is"),
     "unused": ("la ligne est acceptée, ce fait n'est pas utilisé", "the row is accepted, the fact is not used"),
@@ -37,7 +37,7 @@ EFFECTS = {
 
 
 class Reason(NamedTuple):
-    """A stable code, what it is about, the column it points at (None: any), what it says, and what to do (French)."""
+    """A stable code, its kind, column (None: any), effect, text in French and English, and what to do (French)."""
 
     code: str
     kind: str
@@ -49,7 +49,7 @@ class Reason(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A reason that is seen from the facts of an accepted row: its code, the column it points at, and the rows."""
+    """A reason that depends on the facts of an accepted row: its code, its column, and which rows break it."""
 
     code: str
     column: str
@@ -89,7 +89,7 @@ RULES = (
         "destination",
         lambda facts: facts["establishment_date_earliest"].notna() & (facts["destination_zone"] == METROPOLE),
     ),
-    # What is not used of a row (stays/observations.py): a fact that lacks what it needs, or that another one outweighs.
+    # Facts of a row that are not used (stays/observations.py): incomplete, or overridden by another fact.
     Rule(
         "establishment_without_place",
         "establishment_date",
@@ -151,28 +151,30 @@ def reasons() -> MappingProxyType:
     'missing'
     """
     table = _table()
-    return MappingProxyType({
-        code: Reason(code, kind, said.get("column"), said["effect"], said["fr"], said["en"], said["do"])
-        for kind in KINDS
-        for code, said in table[kind].items()
-    })  # fmt: skip
+    return MappingProxyType(
+        {
+            code: Reason(code, kind, entry.get("column"), entry["effect"], entry["fr"], entry["en"], entry["do"])
+            for kind in KINDS
+            for code, entry in table[kind].items()
+        }
+    )
 
 
 def message_in_french(message: str) -> tuple[str, str]:
     """
-    What `files.message` says, in French, and what to do; the last of the table for a sentence that it does not hold.
+    The message of `files.message` in French, and what to do; the last of the table for a message that is not in it.
 
     Examples
     --------
     >>> message_in_french("this is a picture, not a table: ask for an .xlsx or .csv file.")[0]
     "Ce fichier n'est pas un tableau."
     """
-    said = next((said for said in _table()["message"] if matches(said["en"], message)), _table()["message"][-1])
-    return said["fr"], said["do"]
+    entry = next((entry for entry in _table()["message"] if matches(entry["en"], message)), _table()["message"][-1])
+    return entry["fr"], entry["do"]
 
 
 def matches(sentence: str, message: str) -> bool:
-    """Whether a message is the sentence of the table, {} standing for what varies."""
+    """Whether a message is the sentence of the table, where {} stands for any text."""
     return re.fullmatch(".+".join(map(re.escape, sentence.split("{}"))), message, re.DOTALL) is not None
 
 
@@ -184,7 +186,7 @@ _TITLES = {
 }
 
 
-# The part of docs/rules.md that is made here begins with this line.
+# First line of the generated part of docs/rules.md.
 TABLES_BEGIN = "# Rules of the deposits"
 
 
@@ -199,13 +201,18 @@ def rules_page() -> str:
         "lies before that of the other.",
     ]
     for kind in KINDS:
-        lines += ["", f"## {_TITLES[kind]}", "", "| code | column | in French | what it means | what happens |",
-                  "|---|---|---|---|---|"]  # fmt: skip
+        lines += [
+            "",
+            f"## {_TITLES[kind]}",
+            "",
+            "| code | column | in French | what it means | what happens |",
+            "|---|---|---|---|---|",
+        ]
         for reason in reasons().values():
             if reason.kind == kind:
                 column = f"`{reason.column}`" if reason.column else ""
                 happens = EFFECTS[reason.effect][1]
                 lines.append(f"| `{reason.code}` | {column} | {reason.french} | {reason.english} | {happens} |")
     lines += ["", "## Files that cannot be read", "", "| message | in French |", "|---|---|"]
-    lines += [f"| {said['en'].replace('{}', '…')} | {said['fr']} |" for said in _table()["message"]]
+    lines += [f"| {entry['en'].replace('{}', '…')} | {entry['fr']} |" for entry in _table()["message"]]
     return "\n".join(lines) + "\n"

@@ -1,8 +1,8 @@
 """The workbook that partners fill in: the columns of the contract, drop-down lists, a dictionary, and examples.
 
-What it makes reads clean: every cell of the data sheet is text, so that « mars 2022 » stays a month and `01023` keeps
-its zero; the two sheets that explain say in their first cell that they are not read. « Schéma proposé, non officiel ».
-The same call gives the same bytes.
+The workbook is read without an issue: every cell of the data sheet is text, so that « mars 2022 » stays a month and
+`01023` keeps its zero; the two sheets of explanation say in their first cell that they are not read. « Schéma proposé,
+non officiel ». The same call gives the same bytes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def french(section: str) -> dict:
 
 def choices(column: str, crosswalk: Crosswalk) -> list[str]:
     """
-    The words that a column draws from, as people are shown them; empty where it takes any.
+    The labels of the values that a column accepts; empty where it accepts any text.
 
     Examples
     --------
@@ -52,9 +52,9 @@ def choices(column: str, crosswalk: Crosswalk) -> list[str]:
     >>> choices("job_found", load_crosswalk()), choices("residence", load_crosswalk())
     (['O', 'N'], [])
     """
-    said = dictionary().get(column, {})
-    if "choices" in said or "accepted" in said:
-        return list(said.get("choices", ()))
+    entry = dictionary().get(column, {})
+    if "choices" in entry or "accepted" in entry:
+        return list(entry.get("choices", ()))
     return list(crosswalk.labels.get(LIST_OF.get(column, column), {}).values())
 
 
@@ -68,8 +68,8 @@ def accepted(column: str, crosswalk: Crosswalk) -> str:
     >>> accepted("french", load_crosswalk()), accepted("quarter", load_crosswalk())
     ('aucune, débutant, intermédiaire, avancé, ou un niveau de 0 à 12', 'T1 à T4')
     """
-    said = dictionary().get(column, {})
-    return said.get("accepted") or ", ".join([*choices(column, crosswalk), *filter(None, [said.get("more")])])
+    entry = dictionary().get(column, {})
+    return entry.get("accepted") or ", ".join([*choices(column, crosswalk), *filter(None, [entry.get("more")])])
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -159,20 +159,23 @@ def _data_sheet(book, crosswalk: Crosswalk, organisation: str | None) -> None:
 
 
 def _validation(column: str, header: str, listed: list[str]) -> dict:
-    """A drop-down where there are listed; everywhere what the column means, when a cell is selected."""
-    said = dictionary()[column]
-    message = said["meaning"] if listed else f"{said['meaning']}\n{said.get('accepted', '')}"
-    shown = {"input_title": header[:32], "input_message": message[:_LONGEST_MESSAGE], "ignore_blank": True}
+    """A drop-down of the listed values, if any, and the meaning of the column as help when a cell is selected."""
+    entry = dictionary()[column]
+    message = entry["meaning"] if listed else f"{entry['meaning']}\n{entry.get('accepted', '')}"
+    input_help = {"input_title": header[:32], "input_message": message[:_LONGEST_MESSAGE], "ignore_blank": True}
     if not listed or len(",".join(listed)) > _LONGEST_LIST:
-        return {"validate": "any", **shown}
-    words, more = french("template"), said.get("more")
+        return {"validate": "any", **input_help}
+    words, more = french("template"), entry.get("more")
     message = words["list"].format(words=", ".join([*listed, *filter(None, [more])]))
-    # what is not in the list may be right all the same (several needs, a level of French): it is told, not refused
+    # a value outside the list may be right (several needs, a level of French): it gets a warning, not a refusal
     return {
-        "validate": "list", "source": listed, "error_type": "information" if more or said.get("several") else "warning",
+        "validate": "list",
+        "source": listed,
+        "error_type": "information" if more or entry.get("several") else "warning",
         "error_title": words["not_listed"],
-        "error_message": message if len(message) <= _LONGEST_ERROR else words["long_list"], **shown,
-    }  # fmt: skip
+        "error_message": message if len(message) <= _LONGEST_ERROR else words["long_list"],
+        **input_help,
+    }
 
 
 def _note(book, sheet, sentence: str) -> None:
@@ -188,9 +191,9 @@ def _dictionary_sheet(book, crosswalk: Crosswalk) -> None:
     wrapped = book.add_format({"text_wrap": True, "valign": "top", "num_format": "@"})
     sheet.write_row(3, 0, words["headings"], head)
     for row, (column, header) in enumerate(zip(dictionary(), headers(crosswalk), strict=True), start=4):
-        said = dictionary()[column]
-        example = next(filter(None, said["fill"]), "")
-        for position, cell in enumerate((header, said["meaning"], accepted(column, crosswalk), example)):
+        entry = dictionary()[column]
+        example = next(filter(None, entry["fill"]), "")
+        for position, cell in enumerate((header, entry["meaning"], accepted(column, crosswalk), example)):
             sheet.write_string(row, position, cell, wrapped)
     for position, width in enumerate((26, 60, 60, 28)):
         sheet.set_column(position, position, width)

@@ -1,7 +1,7 @@
 """Typed words → codes: categories, levels, yes and no, numbers, periods. Work is on distinct texts.
 
 Each function takes distinct texts and returns (values, unreadable): an object array with None where nothing was typed
-or nothing could be read, and a mask of the second.
+or the text could not be read, and a mask of the latter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..tables import LEFT, NOT_REACHED, PRESENT
 from .crosswalks import LIST_OF, Crosswalk, Crosswalks, word_key
 
 # ----------------------------------------------------------------------------------------------------
-# Names of countries → ISO 3166-1 alpha-3: those of CLDR in French and English (Babel), and what people also type.
+# Names of countries → ISO 3166-1 alpha-3: those of CLDR in French and English (Babel), and other common spellings.
 
 _COUNTRY_WORDS = {
     "rdc": "COD", "rd congo": "COD", "congo rdc": "COD", "republique democratique du congo": "COD",
@@ -46,7 +46,7 @@ def country_words() -> dict[str, str]:
         for alias, targets in sorted(get_global("territory_aliases").items())
         if len(alias) == 3 and alias.isalpha() and len(targets) == 1
     }
-    # withdrawn codes that CLDR also points at a living country
+    # countries for which CLDR also lists withdrawn codes
     three |= {
         "CD": "COD",
         "MM": "MMR",
@@ -70,12 +70,12 @@ def country_words() -> dict[str, str]:
 
 
 # ----------------------------------------------------------------------------------------------------
-# The status of a follow-up in partners' own words: what a phrase says, where the crosswalk does not know it.
+# The status of a follow-up in partners' own words, where the crosswalk does not know the phrase.
 #
 # Somebody is there (« toujours là », « reste en région »), has left (« n'est plus là », « partie ailleurs ») or was
-# not reached (« aucune nouvelle », « impossible à joindre »). A phrase is read by its words, each with its slips: what
-# is said, and whether it is denied. What two readers could read in two ways (« pas présent », « prévoit partir ») is
-# not read. « Déménagé » alone does not say that somebody left the region: it is `MOVED`, to be settled by the row.
+# not reached (« aucune nouvelle », « impossible à joindre »). A phrase is read by its words, slips allowed: what it
+# states, and whether it denies it. An ambiguous phrase (« pas présent », « prévoit partir ») is not read. « Déménagé »
+# alone does not say that somebody left the region: it is `MOVED`, and the other cells of the row decide.
 
 MOVED = "moved"
 _STAY, _LEAVE, _REACH, _LOST, _DENIED, _NO_MORE, _DOUBT = range(7)
@@ -96,7 +96,7 @@ _WORDS = {
 }
 _MOVED = frozenset(["demenage", "demenagee", "demenages", "demenagement", "demenager"])
 _MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words.split()}
-# A slip is a word so much like a known one (0–100), of at least so many letters.
+# A slip is a word of this similarity (0–100) to a known one, of at least so many letters.
 _ALIKE, _LETTERS = 80, 4
 
 
@@ -115,18 +115,18 @@ def read_status(text: str) -> str:
     ['present', 'left', 'not_reached', 'not_reached', 'moved']
     """
     words = [_known(word) for word in word_key(text).split()]
-    said = {_MEANING[word] for word in words if word in _MEANING}
-    stays, leaves, denied = _STAY in said, _LEAVE in said, _DENIED in said or _NO_MORE in said
-    if _LOST in said or (_REACH in said and denied):
+    meanings = {_MEANING[word] for word in words if word in _MEANING}
+    stays, leaves, denied = _STAY in meanings, _LEAVE in meanings, _DENIED in meanings or _NO_MORE in meanings
+    if _LOST in meanings or (_REACH in meanings and denied):
         # « parti, sans nouvelle » says that somebody left
-        return LEFT if leaves and _DOUBT not in said else NOT_REACHED
-    if _DOUBT in said:
+        return LEFT if leaves and _DOUBT not in meanings else NOT_REACHED
+    if _DOUBT in meanings:
         raise KeyError(text)
     if not _MOVED.isdisjoint(words):
         return MOVED
     if leaves:
-        return PRESENT if _DENIED in said and _NO_MORE not in said else LEFT
-    if stays and _NO_MORE in said:
+        return PRESENT if _DENIED in meanings and _NO_MORE not in meanings else LEFT
+    if stays and _NO_MORE in meanings:
         return LEFT
     if stays and (not denied or "bouge" in words):
         return PRESENT
@@ -135,19 +135,19 @@ def read_status(text: str) -> str:
 
 @functools.lru_cache(maxsize=10_000)
 def _known(word: str) -> str:
-    """The word of the list that a word is, or is a slip of; else the word."""
+    """The listed word that a word is, or is a slip of; else the word itself."""
     from rapidfuzz import fuzz, process
 
     if word in _MEANING or word in _MOVED or len(word) < _LETTERS:
         return word
-    known = [other for other in (*_MEANING, *_MOVED) if len(other) >= _LETTERS]
-    found = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=_ALIKE)
-    return found[0] if found else word
+    known = [candidate for candidate in (*_MEANING, *_MOVED) if len(candidate) >= _LETTERS]
+    match = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=_ALIKE)
+    return match[0] if match else word
 
 
 # ----------------------------------------------------------------------------------------------------
 
-# Typed for « nothing » in a column of words: missing, and no fault.
+# Typed for « nothing » in a column of words: missing, not an issue.
 NOTHING = frozenset((
     "", "n d", "nd", "na", "n a", "s o", "so", "sans objet", "non disponible", "non precise", "non precisee", "inconnu",
     "inconnue", "ne sait pas", "nsp", "null", "nan", "vide", "non renseigne", "n s p", "a venir", "a determiner",
@@ -161,8 +161,14 @@ _SPLIT = re.compile(r"[;,/|+&\n\r]+|\s+et\s+")
 _LEVEL = re.compile(r"^(?:niveaux?|niv\.?|n)?\s*(\d{1,2})(?:[.,]0*)?(?:\s*/\s*12)?$")
 _LEVELS = re.compile(r"^(?:niveaux?|niv\.?|n)?\s*(\d{1,2})\s*(?:-|–|a|et|ou)\s*(\d{1,2})$")
 _STAGE = re.compile(r"^stade\s*([123]|i{1,3})\b")
-_STAGES = {"1": "beginner", "i": "beginner", "2": "intermediate", "ii": "intermediate", "3": "advanced",
-           "iii": "advanced"}  # fmt: skip
+_STAGES = {
+    "1": "beginner",
+    "i": "beginner",
+    "2": "intermediate",
+    "ii": "intermediate",
+    "3": "advanced",
+    "iii": "advanced",
+}
 _NUMBER = re.compile(r"^([-−]?\d{1,3})(?:[.,]0*)?\s*(?:personnes?|pers|membres?)?\.?$")
 # « V2 », « volet no 2 », « 2 », « V2.7 » and « 2a » are of volet 2; a Roman number only where « volet » is written.
 _STREAM = re.compile(
@@ -174,7 +180,7 @@ _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 _ENDINGS = re.compile(r"(?<=[a-z]{3}) (?:e|s|es|ne|nes|le|les|trice|trices|euse|euses|ve|ves)(?: s)?(?= |$)")
 _NUMBERED = re.compile(r"^\d{1,2} (?=[a-z])")
 _BRACKETS = re.compile(r"\([^)]*\)")
-# A known value less alike than this (0–100) is not called close.
+# Least similarity (0–100) of a known value that is called close.
 CLOSE = 60
 _EXERCICE = re.compile(r"(?<!\d)(\d{4})\s*[-/–—_ ]\s*(\d{4}|\d{2})(?!\d)")
 _QUARTER = re.compile(r"^(?:t|q|trim\w*)?\W*([1-4])(?:er|re|e|eme|nd)?(?:\W+trim\w*)?(?:\W.*)?$")
@@ -185,9 +191,9 @@ Result = tuple[np.ndarray, np.ndarray]
 
 def read_each(texts: list[str], read: Callable[[str], object]) -> Result:
     """
-    Each text read on its own.
+    The texts read one by one.
 
-    `read` returns the value, None for nothing typed, or raises KeyError or ValueError for what it cannot read.
+    `read` returns the value, or None where nothing is typed, or raises KeyError or ValueError on an unreadable text.
     """
     values = np.full(len(texts), None, dtype=object)
     unreadable = np.zeros(len(texts), dtype=bool)
@@ -201,7 +207,7 @@ def read_each(texts: list[str], read: Callable[[str], object]) -> Result:
 
 def look_up(text: str, words: Mapping[str, str]) -> str | None:
     """
-    The code of one typed word, None where nothing is typed; written for both genders, numbered or explained as well.
+    The code of one typed word, None where nothing is typed; also of words in both genders, numbered or with brackets.
 
     Raises
     ------
@@ -219,10 +225,14 @@ def look_up(text: str, words: Mapping[str, str]) -> str | None:
         return words[key]
     if key in NOTHING:
         return None
-    for other in (_ENDINGS.sub("", key), word_key(_BRACKETS.sub(" ", text)), _NUMBERED.sub("", key),
-                  _NUMBERED.sub("", word_key(_BRACKETS.sub(" ", text)))):  # fmt: skip
-        if other in words:
-            return words[other]
+    for candidate in (
+        _ENDINGS.sub("", key),
+        word_key(_BRACKETS.sub(" ", text)),
+        _NUMBERED.sub("", key),
+        _NUMBERED.sub("", word_key(_BRACKETS.sub(" ", text))),
+    ):
+        if candidate in words:
+            return words[candidate]
     raise KeyError(text)
 
 
@@ -232,7 +242,7 @@ def coded(texts: list[str], words: Mapping[str, str]) -> Result:
 
 
 def statuses(texts: list[str], words: Mapping[str, str]) -> Result:
-    """Statuses of follow-ups → codes: by the list, else in whatever words."""
+    """Statuses of follow-ups → codes: by the list, else by `read_status`."""
 
     def read(text: str):
         try:
@@ -270,12 +280,12 @@ def french_levels(texts: list[str], words: Mapping[str, str]) -> Result:
 
     def read(text: str):
         folded = fold(text).strip()
-        if found := _STAGE.match(folded):
-            return _STAGES[found[1]]
-        if found := _LEVEL.match(folded):
-            return words[str(int(found[1]))]
-        if (found := _LEVELS.match(folded)) and int(found[1]) < int(found[2]):
-            low, high = (words[str(int(found[side]))] for side in (1, 2))
+        if match := _STAGE.match(folded):
+            return _STAGES[match[1]]
+        if match := _LEVEL.match(folded):
+            return words[str(int(match[1]))]
+        if (match := _LEVELS.match(folded)) and int(match[1]) < int(match[2]):
+            low, high = (words[str(int(match[side]))] for side in (1, 2))
             if low != high:  # two stages are not one: nothing is guessed
                 raise ValueError(text)
             return low
@@ -298,10 +308,10 @@ def whole_numbers(texts: list[str], lowest: int, highest: int) -> tuple[np.ndarr
         folded = fold(text).strip()
         if word_key(folded) in NOTHING:
             return None
-        found = _NUMBER.match(folded)
-        if not found:
+        match = _NUMBER.match(folded)
+        if not match:
             raise ValueError(text)
-        return int(found[1].replace("−", "-"))
+        return int(match[1].replace("−", "-"))
 
     values, unreadable = read_each(texts, read)
     impossible = np.array([value is not None and not lowest <= value <= highest for value in values], dtype=bool)
@@ -315,7 +325,7 @@ def clean(text: str) -> str | None:
 
 
 def plain(texts: list[str]) -> Result:
-    """Texts as typed, spaces put right."""
+    """Texts as typed, with single plain spaces."""
     return read_each(texts, clean)
 
 
@@ -349,10 +359,10 @@ def streams(texts: list[str]) -> Result:
         if word_key(text) in NOTHING:
             return None
         folded = fold(text).strip()
-        if found := _STREAM.match(folded):
-            return f"V{found[1] or _ROMAN[found[2]]}"
-        if found := _STREAM_AND_WORDS.match(folded):
-            return f"V{found[1]}"
+        if match := _STREAM.match(folded):
+            return f"V{match[1] or _ROMAN[match[2]]}"
+        if match := _STREAM_AND_WORDS.match(folded):
+            return f"V{match[1]}"
         return clean(text)
 
     return read_each(texts, read)
@@ -360,7 +370,7 @@ def streams(texts: list[str]) -> Result:
 
 def stream_meanings(programmes, fiscal_years, volets, crosswalks: Crosswalks, crosswalk: Crosswalk) -> Result:
     """
-    Volets → what they mean, by (programme, exercice, volet): the numbers changed meaning between programmes.
+    Volets → their meanings, by (programme, exercice, volet): the numbers changed meaning between programmes.
 
     Parameters
     ----------
@@ -369,12 +379,12 @@ def stream_meanings(programmes, fiscal_years, volets, crosswalks: Crosswalks, cr
     crosswalks : Crosswalks
         Their tables of volets.
     crosswalk : Crosswalk
-        That of the file: a volet typed in words is looked up in it.
+        Of the file: a volet typed in words is looked up in it.
 
     Returns
     -------
     values, unreadable : ndarrays, shape (n,)
-        The second: the combination is unknown, or leaves two meanings.
+        `unreadable` where the combination is unknown or leaves two meanings.
 
     Examples
     --------
@@ -383,15 +393,15 @@ def stream_meanings(programmes, fiscal_years, volets, crosswalks: Crosswalks, cr
     (array(['full_participation', None], dtype=object), array([False,  True]))
     """
     words = crosswalk.values.get("stream", {})
-    done: dict[tuple, str | None] = {}
+    meanings: dict[tuple, str | None] = {}
     values = np.full(len(volets), None, dtype=object)
     for i, (programme, year, volet) in enumerate(zip(programmes, fiscal_years, volets, strict=True)):
         if volet is None:
             continue
         key = (programme, year, volet)
-        if key not in done:
-            done[key] = words.get(word_key(volet)) or crosswalks.meaning(programme, year, volet)
-        values[i] = done[key]
+        if key not in meanings:
+            meanings[key] = words.get(word_key(volet)) or crosswalks.meaning(programme, year, volet)
+        values[i] = meanings[key]
     return values, np.array(
         [v is None and volet is not None for v, volet in zip(values, volets, strict=True)], dtype=bool
     )
@@ -399,7 +409,7 @@ def stream_meanings(programmes, fiscal_years, volets, crosswalks: Crosswalks, cr
 
 def closest_word(text: str, column: str, crosswalk: Crosswalk) -> str | None:
     """
-    The known value most like what was typed in a column, as a person is shown it; None where none is close.
+    The label of the known value closest to the typed text of a column; None where none is close.
 
     Examples
     --------
@@ -416,11 +426,11 @@ def closest_word(text: str, column: str, crosswalk: Crosswalk) -> str | None:
     else:
         name = LIST_OF.get(column, column)
         known, labels = crosswalk.values.get(name, {}), crosswalk.labels.get(name, {})
-    asked = next((part for part in parts if part not in known and part not in NOTHING), "")
-    if not re.search("[a-z]", asked):
-        return None  # a number is like no other number
-    found = process.extractOne(asked, known.keys(), scorer=fuzz.ratio, score_cutoff=CLOSE)
-    return labels.get(known[found[0]], known[found[0]]) if found else None
+    unknown = next((part for part in parts if part not in known and part not in NOTHING), "")
+    if not re.search("[a-z]", unknown):
+        return None  # no similarity between numbers
+    match = process.extractOne(unknown, known.keys(), scorer=fuzz.ratio, score_cutoff=CLOSE)
+    return labels.get(known[match[0]], known[match[0]]) if match else None
 
 
 def closest_words(columns, texts, crosswalks) -> np.ndarray:
@@ -470,12 +480,12 @@ def fiscal_years(texts: list[str]) -> Result:
     def read(text: str):
         if word_key(text) in NOTHING:
             return None
-        found = _EXERCICE.search(fold(text))
-        if not found or int(found[2]) % 100 != (int(found[1]) + 1) % 100:
+        match = _EXERCICE.search(fold(text))
+        if not match or int(match[2]) % 100 != (int(match[1]) + 1) % 100:
             raise ValueError(text)
-        if not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
+        if not FIRST_YEAR <= int(match[1]) <= LAST_YEAR:
             raise ValueError(text)
-        return f"{found[1]}-{int(found[1]) + 1}"
+        return f"{match[1]}-{int(match[1]) + 1}"
 
     return read_each(texts, read)
 
@@ -487,8 +497,8 @@ def quarters(texts: list[str]) -> Result:
         folded = fold(text).strip()
         if word_key(folded) in NOTHING:
             return None
-        if not (found := _QUARTER.match(re.sub(r"[.,]0$", "", folded))):
+        if not (match := _QUARTER.match(re.sub(r"[.,]0$", "", folded))):
             raise ValueError(text)
-        return int(found[1])
+        return int(match[1])
 
     return read_each(texts, read)

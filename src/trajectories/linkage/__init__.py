@@ -1,9 +1,9 @@
-"""Who is who: records of many organisations → persons and households.
+"""Record linkage: records of many organisations → persons and households.
 
-Every household that settles en région is seen by at least two organisations that share no identifier. What is linked
-are identities (one for an organisation, a file number and a person behind it), on DuckDB, under three hypotheses: the
-same person, relatives, strangers (linking.py says it in order). No name, birth date or file number exists in what this
-room returns; the clerical review (review.py) is the one exception, and goes into `sensitive/`.
+Every household that settles in the regions is seen by at least two organisations that share no identifier. Identities
+(one for an organisation, a file number and a person behind it) are linked, on DuckDB, under three hypotheses: the same
+person, relatives, strangers (the steps in order: linking.py). The results hold no name, birth date or file number,
+except the clerical review (review.py), which goes into `sensitive/`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = [
     "match_weights", "read_exclusions", "resolve", "secret_key", "waiting",
 ]  # fmt: skip
 
-# Set from recovery on simulated deposits: above it hardly a wrong pair is left, and few right ones are lost.
+# Chosen on simulated deposits: above it hardly a wrong pair is left, and few right ones are lost.
 MATCH_THRESHOLD = 0.95
-# Between these two lies what the choice of the threshold can change: the sensitivity of the quality section.
+# The two other thresholds of the sensitivity analysis in the quality section.
 LOOSE, STRICT = 0.5, 0.999
-# How often who is who is drawn from the pairs' probabilities, beside.
+# Number of draws of the persons from the probabilities of the pairs.
 DRAWS = 5
 
 
@@ -37,31 +37,32 @@ def link_persons(
     model: Model | None = None,
 ) -> pd.DataFrame:
     """
-    Say which records are of one person, and which persons are of one household.
+    Link the records of one person, and the persons of one household.
 
     Parameters
     ----------
     records : DataFrame
-        The table `records`.
+        One row per record: record_id, organisation_id and, where known, file_number, household_number, names, birth
+        and arrival dates, sex, birth_country, immigration_category, household_size, places and dates of use.
     key : Key or bytes, optional
         Secret of the pseudonyms; by default the study's own (made on first use).
     threshold : float, optional
         Probability from which two identities are one person.
     model : Model, optional
-        Where learning begins; by default the frozen one of this version of the library.
+        Starting values of the weights; by default the frozen model of this version of the library.
 
     Returns
     -------
     DataFrame
-        The table `persons`, one row a record in the order of `records`: record_id, person_id, household_id,
-        match_probability (of the strongest link of the record's identity to the rest of its person; 1 where the
-        person is known to one organisation only), identity_id (see `identities.py`).
+        One row per record, in the order of `records`: record_id, person_id, household_id, match_probability (of the
+        strongest link between the record's identity and others of its person; 1 where the person is known to one
+        organisation only), identity_id (see `identities.py`).
 
     Notes
     -----
-    The result does not depend on the order of the records. A household is joined through the household numbers
-    inside each organisation, and carried across by the persons that are linked and by members who are surely
-    relatives; someone without any of these is a household alone.
+    The result does not depend on the order of the records. Within an organisation a household is given by the household
+    number; households of two organisations are joined by linked persons and by members who are surely relatives.
+    Someone without any of these is a household alone.
 
     References
     ----------

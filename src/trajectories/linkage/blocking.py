@@ -1,8 +1,8 @@
-"""Which pairs of identities are worth comparing: those that share a key of some rule.
+"""Blocking: only pairs of identities that share a key of some rule are compared.
 
-Comparing everybody with everybody grows with the square; a block is what shares one key. Blocks are counted before
-any pair is made: where the pairs would be more than the budget, the largest blocks (the commonest names, the dates
-typed for want of better) are left out, for another rule to catch. What was left out is told.
+The number of all pairs grows with the square; a block holds the identities that share one key. Blocks are counted
+before any pair is made: where the pairs would exceed the budget, the largest blocks (the commonest names, placeholder
+dates) are left out, for another rule to catch. How many pairs are left out is reported.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-# Pairs that are counted for each identity, at most; beyond 5 million in all, fewer, so that time grows as the deposits.
+# Most pairs per identity; beyond 5 million pairs in all, fewer per identity, so that time grows linearly.
 PAIRS_PER_IDENTITY, MANY_PAIRS, PAIRS_PER_IDENTITY_OF_MANY = 50, 5_000_000, 8
-# Each rule stands for one way of being mistyped: what it needs is what is then still the same.
+# Each rule allows for one kind of typing error: its key holds only what that error leaves the same.
 RULES = {
     "name": "SELECT identity, name AS key FROM identities",
     "all_sounds": "SELECT identity, array_to_string(name_sounds, ' ') AS key FROM identities",
@@ -49,7 +49,7 @@ RULES = {
 
 @dataclass(frozen=True)
 class Blocks:
-    """What the rules would compare: one row a rule (rule, blocks, pairs, pairs_left_out), and the largest block."""
+    """Counts per rule (rule, blocks, pairs, pairs_left_out), and the size of the largest block that is compared."""
 
     counts: pd.DataFrame
     largest: int
@@ -57,7 +57,7 @@ class Blocks:
 
 def pair_budget(identities: int) -> int:
     """
-    How many pairs may be counted.
+    The most pairs that are compared.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def pair_budget(identities: int) -> int:
 
 
 def keys(connection: duckdb.DuckDBPyConnection) -> None:
-    """Leave the view `keys` (rule, identity, key) of the table `identities` on the connection."""
+    """Create the view `keys` (rule, identity, key) of the table `identities` on the connection."""
     every = " UNION ALL ".join(f"SELECT '{name}' AS rule, identity, key FROM ({rule})" for name, rule in RULES.items())  # noqa: S608
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW keys AS SELECT * FROM ({every}) WHERE key IS NOT NULL"  # noqa: S608 (our rules)
@@ -77,9 +77,9 @@ def keys(connection: duckdb.DuckDBPyConnection) -> None:
 
 def gather_blocks(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """
-    Gather the identities that share a key of `keys`, and say how many blocks there are of each rule and size.
+    Group the identities that share a key of `keys`; returns the number of blocks by rule and size.
 
-    Leaves the table `blocks` (rule, key, members as a list) on the connection, of blocks of at least two.
+    Creates the table `blocks` (rule, key, members as a list) on the connection, of blocks of at least two.
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE blocks AS "
@@ -93,7 +93,7 @@ def gather_blocks(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 def within_budget(sizes: pd.DataFrame, budget: int) -> Blocks:
     """
-    The largest size of block with which all pairs fit the budget.
+    The counts per rule, with the largest block size for which all pairs fit the budget.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def within_budget(sizes: pd.DataFrame, budget: int) -> Blocks:
 
 
 def count_blocks(connection: duckdb.DuckDBPyConnection, budget: int) -> Blocks:
-    """Count the pairs of each rule, and the size of the largest block that fits the budget; makes no pair."""
+    """The counts of pairs per rule, and the size of the largest block that fits the budget; makes no pair."""
     keys(connection)
     return within_budget(gather_blocks(connection), budget)
 

@@ -69,7 +69,7 @@ def shared_label_components(*columns: pd.Series) -> np.ndarray:
         codes = pd.factorize(column, use_na_sentinel=True)[0]
         known = np.flatnonzero(codes >= 0)
         first = np.full(codes.max(initial=-1) + 1, -1, dtype=np.int64)
-        # the first row of each value stands for it
+        # the first row of each value represents it
         first[codes[known][::-1]] = known[::-1]
         edges.append((known, first[codes[known]]))
     left = np.concatenate([edge[0] for edge in edges])
@@ -86,9 +86,9 @@ def shared_label_components(*columns: pd.Series) -> np.ndarray:
 # deposits: precision .98 against .998).
 
 LINKED, REFUSED, BELOW = "linked", "refused", "below_threshold"
-# With fewer further files of one person than that, an organisation keeps one number a person.
+# An organisation with fewer further files per person than this keeps one number per person.
 ONE_NUMBER = 0.1
-# Two files of one organisation that are not this likely one person, nor this likely relatives, forbid nothing.
+# Two files of one organisation less likely than this to be one person, and to be relatives, forbid nothing.
 LIKELY = 0.5
 # A birth year worked out from an age may be one year off.
 VAGUE_YEARS = 1
@@ -98,74 +98,76 @@ def cluster(
     pairs: pd.DataFrame, identities: pd.DataFrame, repeats: np.ndarray, threshold: float | np.ndarray
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """
-    Say which identities are of one person.
+    Group the identities into persons.
 
     Parameters
     ----------
     pairs : DataFrame
-        left, right, same, relative (probabilities), and `decided` where a person has decided (True same, False
+        left, right, same, relative (probabilities), and `decided` where a reviewer has decided (True same, False
         different).
     identities : DataFrame
-        `Identities.table`.
+        organisation, household, birth, birth_swapped, birth_year, numbered of `Identities.table`.
     repeats : ndarray, shape (n_identities,)
         Expected number of other files that the organisation of each identity has of the same person.
-    threshold : float or ndarray, one a pair
-        Pairs at or above it are linked, where nothing known forbids it.
+    threshold : float or ndarray, one per pair
+        Pairs at or above it are linked, unless a rule forbids it.
 
     Returns
     -------
     person : ndarray of int64, shape (n_identities,)
         The smallest identity of each identity's person.
     pairs : DataFrame
-        The same pairs with `decision` (linked / refused / below_threshold) and `reason` (why refused: the code of
-        the rule, None otherwise).
+        The same pairs with `decision` (linked / refused / below_threshold) and `reason` (the code of the rule that
+        refused the pair, None otherwise).
     """
     decided = pairs["decided"] if "decided" in pairs else pd.Series(None, index=pairs.index, dtype="object")
-    wanted = ((pairs["same"] >= threshold) | decided.eq(True)) & ~decided.eq(False)
+    to_link = ((pairs["same"] >= threshold) | decided.eq(True)) & ~decided.eq(False)
     forbidden = _Forbidden(identities, repeats, pairs, pairs[decided.eq(False)])
     strongest = np.where(decided.eq(True), 2.0, pairs["same"])
     order = np.lexsort((pairs["right"], pairs["left"], -strongest))
-    order = order[wanted.to_numpy()[order]]
+    order = order[to_link.to_numpy()[order]]
     left, right = pairs["left"].to_numpy()[order], pairs["right"].to_numpy()[order]
     person = connected_components(left, right, len(identities))
     doubtful = forbidden.components(person)
     reason = np.full(len(pairs), None, dtype=object)
     if doubtful.any():
-        held = doubtful[left]
-        free = connected_components(left[~held], right[~held], len(identities))
-        person, refused = _strongest_first(free, left[held], right[held], strongest[order][held], forbidden)
-        looked_at = order[held]
-        for position, why in refused:
-            reason[looked_at[position]] = why
-    decision = np.where(~wanted, BELOW, np.where(pd.isna(reason), LINKED, REFUSED))
+        contested = doubtful[left]
+        free = connected_components(left[~contested], right[~contested], len(identities))
+        person, refused = _strongest_first(
+            free, left[contested], right[contested], strongest[order][contested], forbidden
+        )
+        contested_pairs = order[contested]
+        for position, refusal in refused:
+            reason[contested_pairs[position]] = refusal
+    decision = np.where(~to_link, BELOW, np.where(pd.isna(reason), LINKED, REFUSED))
     return person, pairs.assign(decision=decision, reason=reason)
 
 
 def _strongest_first(
     person: np.ndarray, left: np.ndarray, right: np.ndarray, strength: np.ndarray, forbidden: _Forbidden
 ) -> tuple[np.ndarray, list[tuple[int, str]]]:
-    """Join one pair after the other, unless a rule forbids any two of those that would be together."""
+    """Join one pair after the other, unless a rule forbids any two identities of the joint cluster."""
     members: dict[int, list[int]] = {}
-    of = person.copy()
+    cluster_of = person.copy()
     refused = []
     for position, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
-        x, y = int(of[a]), int(of[b])
+        x, y = int(cluster_of[a]), int(cluster_of[b])
         if x == y:
             continue
-        ours, theirs = members.get(x, [x]), members.get(y, [y])
-        why = None if strength[position] > 1 else next(forbidden.between(ours, theirs), None)
-        if why is not None:
-            refused.append((position, why))
+        members_x, members_y = members.get(x, [x]), members.get(y, [y])
+        reason = None if strength[position] > 1 else next(forbidden.between(members_x, members_y), None)
+        if reason is not None:
+            refused.append((position, reason))
             continue
         keep, lose = min(x, y), max(x, y)
-        members[keep] = sorted(ours + theirs)
+        members[keep] = sorted(members_x + members_y)
         members.pop(lose, None)
-        of[members[keep]] = keep
-    return of, refused
+        cluster_of[members[keep]] = keep
+    return cluster_of, refused
 
 
 class _Forbidden:
-    """What is known to be two persons."""
+    """The rules by which two identities are two persons."""
 
     def __init__(
         self, identities: pd.DataFrame, repeats: np.ndarray, pairs: pd.DataFrame, decided_different: pd.DataFrame
@@ -179,15 +181,18 @@ class _Forbidden:
         ends = pairs[["left", "right"]].to_numpy()
         inside = pairs[self.organisation[ends[:, 0]] == self.organisation[ends[:, 1]]]
         likely = inside[["same", "relative"]].max(axis=1) >= LIKELY
-        # of two files of one organisation that were compared: True one person, False relatives
-        self.compared = dict(zip(
-            zip(inside["left"][likely], inside["right"][likely], strict=True),
-            (inside["same"] > inside["relative"])[likely], strict=True,
-        ))  # fmt: skip
+        # compared pairs of files of one organisation: True one person, False relatives
+        self.compared = dict(
+            zip(
+                zip(inside["left"][likely], inside["right"][likely], strict=True),
+                (inside["same"] > inside["relative"])[likely],
+                strict=True,
+            )
+        )
         self.different = set(zip(decided_different["left"], decided_different["right"], strict=True))
 
     def components(self, person: np.ndarray) -> np.ndarray:
-        """Which identities are in a component that some rule may forbid (the others need no second look)."""
+        """Which identities are in a component that some rule may forbid (no rule applies to the others)."""
         doubtful = np.zeros(len(person), dtype=bool)
         years = self.year
         for column in (self.organisation, self.birth, np.where(np.isnan(years), -1, years)):
@@ -204,30 +209,32 @@ class _Forbidden:
             doubtful |= np.isin(person, person[[a for a, _ in self.different]])
         return doubtful
 
-    def between(self, ours: list[int], theirs: list[int]) -> Iterator[str]:
+    def between(self, left: list[int], right: list[int]) -> Iterator[str]:
         """The rules that forbid two clusters to be one person."""
-        for a in ours:
-            for b in theirs:
+        for a in left:
+            for b in right:
                 if (min(a, b), max(a, b)) in self.different:
                     yield "decided_different"
                 if self.organisation[a] == self.organisation[b]:
-                    one = self.compared.get((min(a, b), max(a, b)), not (self.keeps_one[a] and self.keeps_one[b]))
-                    if not one:
+                    one_person = self.compared.get(
+                        (min(a, b), max(a, b)), not (self.keeps_one[a] and self.keeps_one[b])
+                    )
+                    if not one_person:
                         same_household = self.household[a] >= 0 and self.household[a] == self.household[b]
                         yield "same_household" if same_household else "same_organisation"
                 if self._births_apart(a, b):
                     yield "birth_dates_apart"
 
     def _births_apart(self, a: int, b: int) -> bool:
-        one, other = self.birth[a], self.birth[b]
-        if one and other:
-            return self.swapped[a] != other and _two_parts_differ(one, other)
+        birth_a, birth_b = self.birth[a], self.birth[b]
+        if birth_a and birth_b:
+            return self.swapped[a] != birth_b and _two_parts_differ(birth_a, birth_b)
         return bool(abs(self.year[a] - self.year[b]) > VAGUE_YEARS)
 
 
 def _two_parts_differ(a: str, b: str) -> bool:
     """
-    Whether more than one of year, month and day differ between two dates (YYYYMMDD): no slip explains it.
+    Whether more than one of year, month and day differ between two dates (YYYYMMDD): more than a typing slip.
 
     Examples
     --------
@@ -238,14 +245,14 @@ def _two_parts_differ(a: str, b: str) -> bool:
 
 
 # ----------------------------------------------------------------------------------------------------
-# Households: the organisations' own household numbers, carried across by the persons they share.
+# Households: the organisations' own household numbers, joined across organisations by the persons they share.
 #
-# Two organisations may know one household by different members, none of whom both have seen: they are joined where two
-# of their members are surely relatives, and the household so made is no larger than either organisation says it is.
-# A person is in one household, whose id stays when its members part.
+# Two organisations may know different members of one household, and no member in common: their households are joined
+# where two members are surely relatives, if the joint household is not larger than the larger stated size (one more is
+# allowed). A person is in one household, whose id stays when its members part.
 
 RELATIVES_SURE = 0.95
-# A birth or an arrival between two forms.
+# Members more than the stated size: a birth or an arrival between two forms.
 ROOM_FOR_ONE_MORE = 1
 
 
@@ -258,7 +265,7 @@ def households(person: np.ndarray, identities: pd.DataFrame, pairs: pd.DataFrame
     person : ndarray of int64, shape (n_identities,)
         As `cluster` returns it.
     identities : DataFrame
-        `Identities.table`: household and size are read.
+        household and size of `Identities.table`.
     pairs : DataFrame
         Scored pairs: left, right, relative.
     """

@@ -1,9 +1,9 @@
-"""How two identities are compared: for each trait a ladder of levels, from the strongest agreement down.
+"""How two identities are compared: each trait has levels of agreement, from the strongest down.
 
-Each level is a condition in SQL on the columns of `identities` (`_l` and `_r` are the two sides) and on the likenesses
+Each level is a condition in SQL on the columns of `identities` (`_l` and `_r` are the two sides) and on the similarity
 of their names; the first that holds is the level of the pair. The weights of the levels are the model's (model.py). A
-trait that one side does not state is no evidence either way; and what is stated less precisely (an initial, a family
-name alone, a year of birth) is a trait of its own, so that how often an organisation types like that changes no weight.
+trait that one side does not state is no evidence either way. Less precise values (an initial, a family name alone, a
+year of birth) are traits of their own, so that how often an organisation types them changes no other weight.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MACROS = """
 CREATE OR REPLACE MACRO within(a, b) AS len(a) > 0 AND len(b) > 0 AND (list_has_all(a, b) OR list_has_all(b, a));
 CREATE OR REPLACE MACRO alike(a, b, sounds_a, sounds_b) AS
     CASE WHEN jaro_winkler_similarity(a, b) >= 0.9 THEN true
-         -- one letter apart: never so unlike, and the distance itself is slow
+         -- one letter apart; the first condition only spares the slow distance
          WHEN jaro_winkler_similarity(a, b) >= 0.8 AND len(a) > 3 AND len(b) > 3 AND damerau_levenshtein(a, b) = 1
              THEN true
          ELSE coalesce(within(sounds_a, sounds_b), false) END;
@@ -23,14 +23,14 @@ CREATE OR REPLACE MACRO one_part_differs(a, b) AS
     (a[:4] = b[:4])::INT + (a[5:6] = b[5:6])::INT + (a[7:] = b[7:])::INT = 2;
 CREATE OR REPLACE MACRO days_between(a, b) AS abs(datediff('day', a, b));
 """
-# What several levels ask: looked at once a pair, and a column of it.
+# Conditions that several levels share: computed once per pair, as columns.
 LIKENESSES = {
     "given_alike": "alike(given_l, given_r, given_sounds_l, given_sounds_r)",
     "family_alike": "alike(family_l, family_r, family_sounds_l, family_sounds_r)",
     "turned": "alike(given_l, family_r, given_sounds_l, family_sounds_r) AND "
-              "alike(family_l, given_r, family_sounds_l, given_sounds_r)",
-}  # fmt: skip
-# The family name of one is that of a companion of the other: a spouse's.
+    "alike(family_l, given_r, family_sounds_l, given_sounds_r)",
+}
+# The family name of one is that of another member of the other's household: a spouse's.
 _SPOUSE = "(within(family_sounds_l, household_sounds_r) OR within(family_sounds_r, household_sounds_l))"
 _LETTER = "given_l[1] = given_r[1]"
 # « Manu » of « Emmanuel »: the beginning of one given name is in the other.
@@ -44,8 +44,8 @@ _ONE_ORGANISATION = "organisation_l = organisation_r"
 @dataclass(frozen=True)
 class Level:
     """
-    One rung: its name (in the model, tables and figures), its condition (None: whatever is left), and the column of
-    which a rare value says more, where both sides have the same.
+    One level: its name (in the model, tables and figures), its condition (None: all other pairs), and the column whose
+    rare values weigh more where both sides share one.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Trait:
-    """One trait: when it is no evidence, and its levels from the strongest down."""
+    """One trait: the condition under which it is missing, and its levels from the strongest down."""
 
     name: str
     missing: str
@@ -133,7 +133,7 @@ TRAITS = (
         f"{_missing('country')} OR family_alike",
         (Level("same", "country_l = country_r", "country"), Level("different", None)),
     ),
-    # a name says where one was born: of two who share it the country says little more
+    # a name is evidence of the country: between two who share a name the country adds little
     Trait(
         "country_of_namesakes",
         f"{_missing('country')} OR NOT family_alike",
@@ -154,7 +154,7 @@ TRAITS = (
         _missing("category"),
         (
             Level("same", "category_l = category_r"),
-            # who came to study, work or seek asylum is later typed as what they became
+            # students, temporary workers and asylum claimants later change category
             Level("status_changed", "(category_l IN ('student', 'temporary_worker', 'asylum_claimant')) <> "
                   "(category_r IN ('student', 'temporary_worker', 'asylum_claimant'))"),
             Level("different", None),
@@ -179,7 +179,7 @@ TRAITS = (
         f"{_ONE_ORGANISATION} OR len(postal_codes_l) = 0 OR len(postal_codes_r) = 0",
         (Level("same", "list_has_any(postal_codes_l, postal_codes_r)"), Level("different", None)),
     ),
-    # an organisation that changed its code goes on with its numbers
+    # an organisation that changes its code keeps its file numbers
     Trait(
         "file_number",
         f"{_ONE_ORGANISATION} OR {_missing('number')}",
@@ -196,7 +196,7 @@ TRAITS = (
     ),
 )  # fmt: skip
 
-# Judged after the others have been weighed (model.py): do the companions of the two households match?
+# Compared after the other traits are weighed (model.py): do other members of the two households match?
 COMPANIONS = Trait(
     "companions",
     "",

@@ -1,9 +1,9 @@
 """Persons to leave out by request (a class of their own in the accounting).
 
-`data/exclusions.csv` has one line a person: the organisation's code and that organisation's file number
-(`code_organisme;no_dossier`). Whoever is linked to that file is left out with all their records, in every
-organisation. The file number is compared as text, and no value of the file is ever printed: a line that names nobody
-is told by its number.
+`data/exclusions.csv` has one line per person: the organisation's code and that organisation's file number
+(`code_organisme;no_dossier`). The person linked to that file is left out with all their records, in every
+organisation. The file number is compared as text, and no value of the file is ever printed: a line that matches no
+record is reported by its number.
 """
 
 from __future__ import annotations
@@ -36,9 +36,14 @@ def read_exclusions(path: Path | str) -> pd.DataFrame:
         return pd.DataFrame({"organisation_id": [], "file_number": [], "line": []}, dtype="object")
     try:
         lines = pd.read_csv(
-            path, sep=None, engine="python", dtype=str, encoding="utf-8-sig", keep_default_na=False,
+            path,
+            sep=None,
+            engine="python",
+            dtype=str,
+            encoding="utf-8-sig",
+            keep_default_na=False,
             skip_blank_lines=False,
-        )  # fmt: skip
+        )
     except (ValueError, OSError, csv.Error) as error:
         raise UnusableInputError(
             f"{path.name} cannot be read ({type(error).__name__}): "
@@ -46,15 +51,17 @@ def read_exclusions(path: Path | str) -> pd.DataFrame:
         ) from None
     if not set(COLUMNS) <= set(lines.columns):
         raise UnusableInputError(f"{path.name} needs the columns {' and '.join(COLUMNS)} in its first line.")
-    found = lines[list(COLUMNS)].fillna("").apply(lambda column: column.str.strip())
-    found = found.set_axis(["organisation_id", "file_number"], axis=1).assign(line=range(2, len(found) + 2))
-    named = found[found["organisation_id"].ne("") | found["file_number"].ne("")]
+    requests = lines[list(COLUMNS)].fillna("").apply(lambda column: column.str.strip())
+    requests = requests.set_axis(["organisation_id", "file_number"], axis=1).assign(line=range(2, len(requests) + 2))
+    named = requests[requests["organisation_id"].ne("") | requests["file_number"].ne("")]
     return named.drop_duplicates(["organisation_id", "file_number"], ignore_index=True)
 
 
 def excluded_records(records: pd.DataFrame, persons: pd.DataFrame, requests: pd.DataFrame) -> pd.Series:
     """
-    Ids of the records of everyone whom a request names.
+    Ids of all records of the persons whom a request names.
+
+    Reads record_id, organisation_id, file_number of `records`; record_id, person_id of `persons`.
 
     Examples
     --------
@@ -64,14 +71,14 @@ def excluded_records(records: pd.DataFrame, persons: pd.DataFrame, requests: pd.
     >>> excluded_records(records, persons, requests).tolist()
     ['1', '2']
     """
-    asked = records.merge(requests, on=["organisation_id", "file_number"])["record_id"]
-    people = persons.loc[persons["record_id"].isin(asked), "person_id"]
+    requested = records.merge(requests, on=["organisation_id", "file_number"])["record_id"]
+    people = persons.loc[persons["record_id"].isin(requested), "person_id"]
     return persons.loc[persons["person_id"].isin(people), "record_id"]
 
 
 def idle_lines(records: pd.DataFrame, requests: pd.DataFrame) -> tuple[int, ...]:
     """
-    The lines of the file that no accepted row answers to: nobody is left out for them.
+    The lines of the file that match no accepted row: nobody is left out for them.
 
     Examples
     --------
@@ -86,7 +93,7 @@ def idle_lines(records: pd.DataFrame, requests: pd.DataFrame) -> tuple[int, ...]
 
 def links_without(links: pd.DataFrame, persons: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
     """
-    The pairs of identities (`links`) of which neither is of a record that is left out.
+    The links of which neither identity belongs to a record that is left out (`gone`: ids of these records).
 
     Examples
     --------
@@ -101,7 +108,7 @@ def links_without(links: pd.DataFrame, persons: pd.DataFrame, gone: pd.Series) -
 
 def cells_without(issues: pd.DataFrame, records: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
     """
-    The cells that were corrected or became missing (`issues`), but those of records that are left out.
+    The issues without those of records that are left out (`gone`: ids of these records).
 
     Examples
     --------
@@ -110,5 +117,5 @@ def cells_without(issues: pd.DataFrame, records: pd.DataFrame, gone: pd.Series) 
     [['f.csv', '', 3, 'sexe']]
     """
     rows = records.loc[records["record_id"].isin(gone), ["file", "sheet", "row"]]
-    theirs = pd.MultiIndex.from_frame(issues[["file", "sheet", "row"]]).isin(pd.MultiIndex.from_frame(rows))
-    return issues[~theirs].reset_index(drop=True)
+    excluded = pd.MultiIndex.from_frame(issues[["file", "sheet", "row"]]).isin(pd.MultiIndex.from_frame(rows))
+    return issues[~excluded].reset_index(drop=True)

@@ -1,9 +1,9 @@
 """Records → identities: what each organisation says of each person it has a file on.
 
-What is linked is not rows but identities, one for an organisation, a file number and a person behind it: a person with
-forty rows in one file is compared once, by the fullest name and date that were typed, and of those the most frequent. A
-file that was closed and opened again under another number, and rows without a file number, are joined to their identity
-first, where the same organisation typed the same full name and birth date.
+Identities are linked, not rows (one for an organisation, a file number and a person behind it): a person with forty
+rows in one file is compared once, by the most frequent of the fullest names and dates typed. A file that was closed and
+opened again under another number, and rows without a file number, are first joined to their identity, where the same
+organisation typed the same full name and birth date.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ from .comparisons import MACROS
 # Partners type one name in many ways (« Nguyễn Thị-Mai », « MAI NGUYEN THI »). The key of a name is the sorted
 # list of its words, which also makes swapped given and family names equal. Work is done on unique spellings.
 
-# No name is longer: what lies beyond, in a cell that something was pasted into, is not looked at.
+# Characters: the rest of a longer cell, into which something was pasted, is ignored.
 LONGEST = 200
-# How many more given than family names a household of an organisation must show, for its order to be known from them.
+# The order of an organisation's names is known from its households where these have on average at least this many more
+# distinct given names than family names (or the reverse).
 PLAIN = 0.5
-# How often organisations' orders are told by each other's, and how sure the words of one name must be against its
-# organisation's order (of 2 for a family name that is one, and a given name that is one).
+# Rounds in which the order of an organisation's names is inferred from the others', and the evidence (at most 2) from
+# which the words of a single name override the order of its organisation.
 ROUNDS, SURE = 4, 0.75
-# Letters that Unicode does not take apart into a base letter and an accent.
+# Letters that Unicode does not decompose into a base letter and an accent.
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "œ": "oe", "æ": "ae", "ß": "ss", "ı": "i"})
 
 
@@ -53,7 +54,7 @@ def simplify(name: str) -> str:
     'nguyen thi mai'
     """
     name = name[:LONGEST]
-    # twice: a mathematical or full-width letter shows its case only once it is taken apart
+    # twice: a mathematical or full-width letter has a case only once it is decomposed
     letters = name
     for _ in range(2):
         letters = unicodedata.normalize("NFKD", letters).casefold().translate(_LETTERS)
@@ -81,21 +82,33 @@ def name_keys(given: pd.Series, family: pd.Series) -> pd.Series:
     return pd.Series(np.asarray([*keys, None], dtype=object)[codes], index=given.index)
 
 
-# One sound, many romanisations (« Chérif / Sharif », « Youssef / Yusuf », « Khadija / Hadidja »): rough on purpose,
-# since agreement by sound is weaker evidence than agreement by letters, and is weighed as such.
+# One sound, many romanisations (« Chérif / Sharif », « Youssef / Yusuf », « Khadija / Hadidja »): coarse on purpose, as
+# agreement by sound has a level of its own, weaker than agreement by letters.
 _SOUNDS = tuple(
     (re.compile(pattern), letter)
     for pattern, letter in (
-        (r"sch|sh|ch|tch", "x"), (r"ph", "f"), (r"kh|gh|ck|q|k|c(?![eiy])", "k"), (r"ç|c|z|ts", "s"), (r"dj|j", "j"),
-        (r"w|ou|oo", "u"), (r"th", "t"), (r"dh", "d"), (r"h", ""), (r"y", "i"), (r"(.)\1+", r"\1"),
-        (r"(?<!^)[aeiou]", ""), (r"^[aeo]", "a"), (r"^[iu]", "i"), (r"(.)\1+", r"\1"),
+        (r"sch|sh|ch|tch", "x"),
+        (r"ph", "f"),
+        (r"kh|gh|ck|q|k|c(?![eiy])", "k"),
+        (r"ç|c|z|ts", "s"),
+        (r"dj|j", "j"),
+        (r"w|ou|oo", "u"),
+        (r"th", "t"),
+        (r"dh", "d"),
+        (r"h", ""),
+        (r"y", "i"),
+        (r"(.)\1+", r"\1"),
+        (r"(?<!^)[aeiou]", ""),
+        (r"^[aeo]", "a"),
+        (r"^[iu]", "i"),
+        (r"(.)\1+", r"\1"),
     )
-)  # fmt: skip
+)
 
 
 def sound(word: str) -> str:
     """
-    What a simplified word sounds like, whichever way it was romanised: consonants, and whether it begins with a vowel.
+    Phonetic key of a simplified word, the same for all romanisations: its consonants, and an initial vowel.
 
     Examples
     --------
@@ -109,72 +122,74 @@ def sound(word: str) -> str:
     return word
 
 
-def turned(
+def swapped_names(
     given: pd.Series, family: pd.Series, organisation: pd.Series, household: pd.Series, year: pd.Series
 ) -> np.ndarray:
     """
-    Which names stand in the other order: the family name where the given name belongs.
+    Per row, whether given and family name are swapped.
 
-    An initial is of a given name. Else an organisation's order is told by the members of its households, who share the
-    family name, or by the words that organisations of which the order is known use as family names; a single name is
-    turned where its words say so, against its organisation.
+    An initial is a given name. Else the order of an organisation's names is inferred from the members of its
+    households, who share the family name, or from the words that organisations of known order use as family names; a
+    single name counts as swapped against its organisation where its words are strong evidence.
 
     Parameters
     ----------
     given, family : Series of str
-        Simplified names; a row where one is missing is left as it is.
+        Simplified names; a row where one is missing is not swapped.
     organisation, household, year : Series
-        Who typed them, of which household, and of whom born in which year (missing where that is not known).
+        The organisation, the household and the year of birth of each row (the last two may be missing).
 
     Examples
     --------
     >>> ana, eva = {"given": "ana", "family": "roy", "year": "1990"}, {"given": "eva", "family": "roy", "year": "2015"}
     >>> a = pd.DataFrame([ana, eva]).assign(organisation="A", household="1")
     >>> b = a.assign(organisation="B", household=None, given=a["family"], family=a["given"])
-    >>> turned(**pd.concat([a, b], ignore_index=True)).tolist()
+    >>> swapped_names(**pd.concat([a, b], ignore_index=True)).tolist()
     [False, False, True, True]
     """
     keys = pd.MultiIndex.from_arrays([organisation, given, family])
     names = pd.DataFrame({"organisation": organisation, "given": given, "family": family})
     names = names.assign(household=household, year=year)[given.notna() & family.notna()]
-    # one name for each birth year of a household: the ways in which one person is typed are no members
+    # one name per birth year of a household, as spellings of one person are not further members
     members = names.dropna().drop_duplicates(["organisation", "household", "year"])
     names = names.drop_duplicates(["organisation", "given", "family"])
     if names.empty:
         return np.zeros(len(given), dtype=bool)
-    of = pd.factorize(names["organisation"])[0]
+    organisation_of = pd.factorize(names["organisation"])[0]
     first, last = (names[part].map(initials).to_numpy(dtype=bool) for part in ("given", "family"))
     by_initial = np.where(first & ~last, 1, np.where(last & ~first, -1, 0))
     members = members.groupby(["organisation", "household"])[["given", "family"]].nunique()
     members = members[members.max(axis=1) > 1]
-    more = (members["given"] - members["family"]).groupby(level="organisation").agg(["sum", "size"])
-    more = more[more["sum"].abs() >= PLAIN * more["size"]]["sum"]
-    known = np.sign(names["organisation"].map(more).fillna(0).to_numpy())
+    surplus = (members["given"] - members["family"]).groupby(level="organisation").agg(["sum", "size"])
+    surplus = surplus[surplus["sum"].abs() >= PLAIN * surplus["size"]]["sum"]
+    known = np.sign(names["organisation"].map(surplus).fillna(0).to_numpy())
     if not (known.any() or by_initial.any()):
         known = np.ones(len(names))
     order = np.where(by_initial != 0, by_initial, known).astype(float)
     word, at, side = _words_of(names)
     weight = side / np.bincount(at, minlength=len(names))[at]
-    width = of.max() + 1
+    width = organisation_of.max() + 1
     for _ in range(ROUNDS):
-        # what other organisations make of each word: a family name where positive
-        said = np.bincount(word, weights=side * order[at])
-        own = np.bincount(word * width + of[at], weights=side * order[at], minlength=(word.max() + 1) * width)
-        others = np.tanh(said[word] - own[word * width + of[at]])
-        elsewhere = np.sign(np.bincount(of[at], weights=weight * others, minlength=width))[of]
+        # use of each word by other organisations: as a family name where positive
+        family_use = np.bincount(word, weights=side * order[at])
+        own = np.bincount(
+            word * width + organisation_of[at], weights=side * order[at], minlength=(word.max() + 1) * width
+        )
+        others = np.tanh(family_use[word] - own[word * width + organisation_of[at]])
+        elsewhere = np.sign(np.bincount(organisation_of[at], weights=weight * others, minlength=width))[organisation_of]
         order = np.where(by_initial != 0, by_initial, np.where(known != 0, known, elsewhere))
     order = np.where(order == 0, 1, order)
-    # its own use of a word says nothing of a name
-    said = np.bincount(word, weights=side * order[at])
-    alone = np.bincount(at, weights=weight * np.tanh(said[word] - side * order[at]), minlength=len(names))
-    turn = np.where((by_initial == 0) & (alone * order < -SURE), -order, order) < 0
-    found = pd.Series(turn, index=pd.MultiIndex.from_frame(names[["organisation", "given", "family"]]))
-    return found.reindex(keys, fill_value=False).to_numpy()
+    # the words of a name are judged by all other names
+    family_use = np.bincount(word, weights=side * order[at])
+    alone = np.bincount(at, weights=weight * np.tanh(family_use[word] - side * order[at]), minlength=len(names))
+    swap = np.where((by_initial == 0) & (alone * order < -SURE), -order, order) < 0
+    is_swapped = pd.Series(swap, index=pd.MultiIndex.from_frame(names[["organisation", "given", "family"]]))
+    return is_swapped.reindex(keys, fill_value=False).to_numpy()
 
 
 def initials(name: object) -> bool:
     """
-    Whether a simplified name is letters alone.
+    Whether all words of a simplified name are single letters.
 
     Examples
     --------
@@ -185,7 +200,7 @@ def initials(name: object) -> bool:
 
 
 def _words_of(names: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The words of each name, letters left out: their code, the row they are of, and 1 in the family name, else −1."""
+    """The words of each name without single letters: their code, their row, and 1 in the family name, else −1."""
     rows = names[["family", "given"]].reset_index(drop=True)
     words = pd.concat([rows[part].str.split().explode() for part in rows])
     side = np.repeat([1.0, -1.0], [rows[part].str.split().str.len().sum() for part in rows])
@@ -194,22 +209,22 @@ def _words_of(names: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 # ----------------------------------------------------------------------------------------------------
-# DuckDB, in memory and without a word: what the comparisons of the linkage run on.
+# DuckDB in memory, without output: the engine of the comparisons.
 
-# The result is the same on any number: each pair is weighed alone, and pairs are sorted before anything is decided.
+# The result does not depend on it: each pair is weighed alone, and pairs are sorted before anything is decided.
 THREADS = min(4, os.cpu_count() or 1)
-# What DuckDB may hold in memory; the rest is spilled to the scratch folder.
+# Memory limit of DuckDB; the rest is spilled to the scratch folder.
 MEMORY = "4GB"
 
 
 @contextmanager
 def connected(scratch: Path | None, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in memory; what the engine says of an error may hold values, so its kind alone is passed on."""
+    """A connection in memory; an engine's error message may hold values, so only its type is passed on."""
     folder = "" if scratch is None else str(scratch)
     try:
         with duckdb.connect() as connection:
             connection.execute(f"SET threads = {threads or THREADS}; SET memory_limit = '{MEMORY}'")
-            # In a notebook without ipywidgets even switching the bar off is refused: only where it is on.
+            # where it is on only: in a notebook without ipywidgets even switching the bar off raises
             if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
                 connection.execute("SET enable_progress_bar = false")
             connection.execute("SET temp_directory = '" + folder.replace("'", "''") + "'")
@@ -219,22 +234,22 @@ def connected(scratch: Path | None, threads: int | None = None) -> Iterator[duck
 
 
 # ----------------------------------------------------------------------------------------------------
-# Whose a file number is: one person's, as the form means it, or several persons' who share it.
+# Persons of a file number: one, as the form means it, or several who share it.
 #
-# Some organisations give a number to a household. Rows under one number that say persons apart, by given names that
-# are not alike and birth dates that no slip explains, are of several persons; how often that happens at an
-# organisation says whether its numbers are those of households, and then one of the two signs is enough. A row that
-# says too little goes to whom its birth date points at, else to the first row's person.
+# Some organisations give a number to a household. Rows under one number with dissimilar given names and birth dates
+# that no slip explains are of several persons. Where that is frequent, the organisation numbers households, and one of
+# the two signs is enough. A row without a given name goes to the person of the closest birth date, else to that of the
+# first row.
 
-# From this share of an organisation's numbers on (of those on several rows), its numbers are those of households.
+# From this share of an organisation's numbers on (among those with several rows), its numbers are those of households.
 SHARED = 0.1
-# More persons than live together: the number is a word for « none ».
+# With more given names than this, the number is a placeholder for « none ».
 MOST_NAMES = 20
-# What the organisation's habit is drawn towards: so many numbers of one person.
+# Prior of that share: so many numbers of one person each.
 FEW = 10
 
-# `alike`: given names that may be one. `born`: 3 alike, 2 but for a slip (one part differs, day and month exchanged) or
-# for the day, 1 a year apart where the year is all there is (worked out from an age), 0 apart, −1 not told.
+# `alike`: given names that may be one. `born`: 3 equal, 2 equal but for a slip (one part differs, day and month
+# exchanged) or for the day, 1 a year apart where only years are known (from an age), 0 different, −1 not stated.
 _PAIRS = """
 SELECT l.profile AS left, r.profile AS right, l.number,
     coalesce(CASE
@@ -258,21 +273,21 @@ FROM profiles l JOIN profiles r ON l.number = r.number AND l.profile < r.profile
 
 def persons_of_numbers(profiles: pd.DataFrame, connection: duckdb.DuckDBPyConnection) -> np.ndarray:
     """
-    The part of its number that each profile belongs to.
+    The person that each profile belongs to, among those who share its number.
 
     Parameters
     ----------
     profiles : DataFrame
-        One row for each way in which a number of an organisation is typed: profile (0, 1 …, in order of the first row
-        of each), number (code of organisation and file number, −1 where there is none), organisation (code), rows,
-        and names, birth and sex as in `Identities.table`.
+        One row per distinct name, birth date and sex typed under a number of an organisation: profile (0, 1 …, in order
+        of the first row of each), number (code of organisation and file number, −1 where there is none), organisation
+        (code), rows, and names, birth and sex as in `Identities.table`.
     connection : DuckDBPyConnection
         With the macros of comparisons.py and the table `profiles`.
 
     Returns
     -------
     ndarray of int64, shape (n_profiles,)
-        The first profile of those that are of the same person; a profile without a number stands alone.
+        The first profile of the same person; a profile without a number is a person alone.
     """
     pairs = connection.execute(f"{_PAIRS} WHERE l.number >= 0 ORDER BY l.profile, r.profile").df()
     number = profiles["number"].to_numpy()
@@ -287,79 +302,85 @@ def persons_of_numbers(profiles: pd.DataFrame, connection: duckdb.DuckDBPyConnec
 
 
 def _signs(pairs: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Pairs that are two persons by names and births, and those of which one says so."""
+    """Pairs that are two persons by both names and births, and those that are by one of the two."""
     names, births = pairs["alike"].eq(0), pairs["born"].eq(0)
     return names & births, births | (names & (~pairs["same_day"] | pairs["sexes"]))
 
 
 def _households_of_pairs(profiles: pd.DataFrame, pairs: pd.DataFrame, sign: pd.Series) -> np.ndarray:
     """For each number, whether its organisation's numbers are those of households."""
-    found = (
+    numbers = (
         profiles[profiles["number"] >= 0]
         .groupby("number")
         .agg(organisation=("organisation", "first"), rows=("rows", "sum"))
     )
-    found["several"] = (found["rows"] > 1).astype(float)
-    found["sign"] = found.index.isin(pairs["number"][sign])
-    of = found.groupby("organisation")[["several", "sign"]].transform("sum")
-    return (of["sign"] / (of["several"] + FEW)).gt(SHARED).to_numpy()
+    numbers["several"] = (numbers["rows"] > 1).astype(float)
+    numbers["sign"] = numbers.index.isin(pairs["number"][sign])
+    totals = numbers.groupby("organisation")[["several", "sign"]].transform("sum")
+    return (totals["sign"] / (totals["several"] + FEW)).gt(SHARED).to_numpy()
 
 
 def _parted(part: np.ndarray, profiles: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
-    """The shared numbers, parted: given names that are alike, then birth dates, then the others by what they say."""
+    """Split the shared numbers into persons: by similar given names, then by birth dates, then by the best match."""
     n = len(part)
     named = (profiles["given"].notna() & ~profiles["initials"]).to_numpy()
     dated = ~named & profiles["birth_year"].notna().to_numpy()
     blank = ~named & ~dated
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     names, births = pairs["alike"].to_numpy(), pairs["born"].to_numpy()
-    one = named[left] & named[right] & (names == 1) & (births != 0)
-    core = connected_components(left[one], right[one], n)
+    same_person = named[left] & named[right] & (names == 1) & (births != 0)
+    core = connected_components(left[same_person], right[same_person], n)
     both_ways = pd.concat([pairs, pairs.rename(columns={"left": "right", "right": "left"})], ignore_index=True)
-    core, found = _to_the_likeliest(core, both_ways, dated, named)
-    rest = dated & ~found
+    core, is_placed = _to_the_likeliest(core, both_ways, dated, named)
+    rest = dated & ~is_placed
     like = (births >= 2) & (names != 0) & (pairs["family"] | pairs["same_day"]).to_numpy()
-    one = rest[left] & rest[right] & like & ~pairs["sexes"].to_numpy()
-    core = np.where(rest, connected_components(left[one], right[one], n), core)
-    core, found = _to_the_likeliest(core, both_ways, blank, ~blank)
-    # who says nothing at all is the first row's person
+    same_person = rest[left] & rest[right] & like & ~pairs["sexes"].to_numpy()
+    core = np.where(rest, connected_components(left[same_person], right[same_person], n), core)
+    core, is_placed = _to_the_likeliest(core, both_ways, blank, ~blank)
+    # a row that states nothing is of the first row's person
     number = profiles["number"].to_numpy()
     inside = np.isin(number, pairs["number"].unique())
     first = np.full(number.max() + 1, n)
     np.minimum.at(first, number[inside], core[inside])
-    rest = inside & blank & ~found
+    rest = inside & blank & ~is_placed
     core[rest] = first[number[rest]]
     return np.where(inside, core, part)
 
 
 def _to_the_likeliest(
-    core: np.ndarray, pairs: pd.DataFrame, who: np.ndarray, whom: np.ndarray
+    core: np.ndarray, pairs: pd.DataFrame, to_place: np.ndarray, targets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each profile of `who` with whom of `whom` fits best, the first of them as good; and which fit anybody."""
-    said = pairs[who[pairs["left"]] & whom[pairs["right"]] & pairs["born"].ne(0) & pairs["alike"].ne(0)]
-    score = 4 * said["born"] + 2 * said["alike"].eq(1) + said["family"] + said["same_day"] - 3 * said["sexes"]
-    said = said.assign(score=score).sort_values(["left", "score", "right"], ascending=[True, False, True])
-    best = said.drop_duplicates("left")
+    """Join each profile of `to_place` to its best match in `targets` (the first on a tie); also whether it has one."""
+    candidates = pairs[to_place[pairs["left"]] & targets[pairs["right"]] & pairs["born"].ne(0) & pairs["alike"].ne(0)]
+    score = (
+        4 * candidates["born"]
+        + 2 * candidates["alike"].eq(1)
+        + candidates["family"]
+        + candidates["same_day"]
+        - 3 * candidates["sexes"]
+    )
+    candidates = candidates.assign(score=score).sort_values(["left", "score", "right"], ascending=[True, False, True])
+    best = candidates.drop_duplicates("left")
     core = core.copy()
     core[best["left"]] = core[best["right"]]
-    found = np.zeros(len(core), dtype=bool)
-    found[best["left"]] = True
-    return core, found
+    is_placed = np.zeros(len(core), dtype=bool)
+    is_placed[best["left"]] = True
+    return core, is_placed
 
 
 def _first_of(codes: np.ndarray) -> np.ndarray:
     """The first position of each code."""
-    _, first, of = np.unique(codes, return_index=True, return_inverse=True)
-    return first[of].astype(np.int64)
+    _, first, position = np.unique(codes, return_index=True, return_inverse=True)
+    return first[position].astype(np.int64)
 
 
 # ----------------------------------------------------------------------------------------------------
 
-# Between the parts of an identity: a character that no cell holds after reading.
+# Separates the parts of an identity's key: a character that no cell holds after reading.
 GAP = "\x1f"
-# The dates on which a file was used; the others are facts, which a new file repeats.
+# The dates on which a file was used; other dates are facts that a new file repeats.
 _USED = tuple(f"{name}_{end}" for name in ("service_date", "follow_up_date") for end in ("earliest", "latest"))
-# In this order were the rows of a file number typed.
+# The order in which the rows of a file number were typed.
 _ORDER = ("fiscal_year", "quarter", "deposit_date", "file", "sheet", "row")
 _READ = (
     "record_id", "organisation_id", "organisation_zone", "file_number", "household_number", "given_name",
@@ -367,24 +388,24 @@ _READ = (
     "arrival_date_earliest", "arrival_date_latest", "household_size", "postal_code", "residence_code",
     "residence_region", "residence_zone", "destination_code", "destination_region", "destination_zone", *_USED, *_ORDER,
 )  # fmt: skip
-# More members than a household has: the number is a word for « none ».
+# With more members than this, the household number is a placeholder for « none ».
 MOST_MEMBERS = 30
 
 
 @dataclass(frozen=True)
 class Identities:
     """
-    Who each organisation has a file on.
+    The persons that each organisation has a file on.
 
     Attributes
     ----------
     of_record : ndarray of int64, shape (n_records,)
         The identity of each record.
     table : DataFrame
-        One row an identity, in order of `key`: key (organisation and smallest file number), organisation, household
+        One row per identity, in order of `key`: key (organisation and smallest file number), organisation, household
         (position of the organisation's household, −1 where it gives no number), numbered (whether it has a file
-        number), files (how many were joined), what was typed (given, family, name, birth …) and the days between
-        which it was used (first, last).
+        number), files (how many were joined), the values typed (given, family, name, birth …) and the first and last
+        day of use (first, last).
     lists : Table
         For DuckDB: the same rows, with the columns that hold several values (words, towns, regions, postal codes).
     """
@@ -413,7 +434,7 @@ def identify(records: pd.DataFrame) -> Identities:
 
 
 def _with_all_columns(records: pd.DataFrame) -> pd.DataFrame:
-    """What is read here, each column of its type; one that a caller's table lacks is missing on every row."""
+    """The columns `_READ` of the records; a column that the caller's table lacks is missing on every row."""
     kinds = {name: column.type for name, column in RECORDS.columns.items()}
     absent = {
         name: pd.Series(None, index=records.index, dtype="datetime64[ns]" if kinds[name] == "date" else "object")
@@ -424,7 +445,7 @@ def _with_all_columns(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
-    """Names and birth of each row in comparable form, and the profile (whatever one number says alike) it is of."""
+    """Per row, comparable names and birth, and the profile: rows of one number with the same names, birth and sex."""
     simple = {
         text: simplify(text) or None
         for part in ("given_name", "family_name")
@@ -434,23 +455,23 @@ def _typed(records: pd.DataFrame, organisation: pd.Series) -> pd.DataFrame:
     given, family = (records[part].map(simple).astype("object") for part in ("given_name", "family_name"))
     born = _interval(records, "birth_date")
     household = records["household_number"].where(records["household_number"].notna(), records["file_number"])
-    turn = turned(given, family, organisation, household, born.str[:4])
+    swapped = swapped_names(given, family, organisation, household, born.str[:4])
     letters = {text: initials(text) for text in simple.values()}
-    turn |= (given.isna() & family.map(letters).eq(True)).to_numpy()
-    given, family = given.where(~turn, family), family.where(~turn, given)
-    found = pd.DataFrame({"given": given, "family": family, "birth_date": born})
-    found["initials"] = given.map(letters).eq(True)
-    label = [organisation, records["file_number"], given, family, found["birth_date"], records["sex"]]
-    found["profile"] = pd.DataFrame(dict(enumerate(label))).groupby(list(range(6)), sort=True, dropna=False).ngroup()
-    return found
+    swapped |= (given.isna() & family.map(letters).eq(True)).to_numpy()
+    given, family = given.where(~swapped, family), family.where(~swapped, given)
+    typed = pd.DataFrame({"given": given, "family": family, "birth_date": born})
+    typed["initials"] = given.map(letters).eq(True)
+    label = [organisation, records["file_number"], given, family, typed["birth_date"], records["sex"]]
+    typed["profile"] = pd.DataFrame(dict(enumerate(label))).groupby(list(range(6)), sort=True, dropna=False).ngroup()
+    return typed
 
 
-# ── who has a file ────────────────────────────────────────────────────────────────────────────────────────
+# ── identities of records ────────────────────────────────────────────────────────────────────────────────────────
 def _identities(
     records: pd.DataFrame, organisation: pd.Series, typed: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The identity of each record, the key of each identity, and whether each record's number is several persons'."""
-    profiles, of = _profiles(records, organisation, typed)
+    """The identity of each record, the key of each identity, and whether several persons share the record's number."""
+    profiles, profile_of = _profiles(records, organisation, typed)
     with connected(None) as connection:
         connection.execute(MACROS)
         connection.register("profiles", _with_words(profiles))
@@ -459,44 +480,44 @@ def _identities(
     shared = (number >= 0) & pd.Series(part).groupby(number).transform("nunique").gt(1).to_numpy()
     born = profiles["birth_date"].fillna("")
     own = "0" + GAP + profiles["organisation_id"] + GAP + profiles["file_number"]
-    # a person's part of a number is named after its first row: later rows do not rename it
-    who = (profiles["name"].fillna("") + GAP + born).iloc[part].reset_index(drop=True)
-    own = own.where(~shared, own + GAP + who).where(number >= 0)
+    # a person under a shared number is named after the first row, so that later rows do not change the key
+    first_row = (profiles["name"].fillna("") + GAP + born).iloc[part].reset_index(drop=True)
+    own = own.where(~shared, own + GAP + first_row).where(number >= 0)
     named = "1" + GAP + profiles["organisation_id"] + GAP + profiles["name"] + GAP + born
-    key = own.fillna(named).iloc[of].reset_index(drop=True)
-    of_record, keys = _joined(key.fillna("2" + GAP + records["record_id"]), _same_within(profiles).iloc[of])
-    return of_record, keys, shared[of]
+    key = own.fillna(named).iloc[profile_of].reset_index(drop=True)
+    of_record, keys = _joined(key.fillna("2" + GAP + records["record_id"]), _same_within(profiles).iloc[profile_of])
+    return of_record, keys, shared[profile_of]
 
 
 def _profiles(records: pd.DataFrame, organisation: pd.Series, typed: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """One row a profile, in order of the first row of each, and the profile of each record."""
+    """One row per profile, in order of the first row of each, and the profile of each record."""
     order = [pd.factorize(records[name], sort=True)[0] for name in _ORDER]
     order = np.lexsort([typed["profile"], *order[::-1]])
     first = order[~typed["profile"].iloc[order].duplicated().to_numpy()]
-    place = np.empty(len(first), dtype=np.int64)
-    place[typed["profile"].iloc[first]] = np.arange(len(first))
-    of = place[typed["profile"]]
-    found = _with_births(typed.iloc[first].reset_index(drop=True))
-    found["profile"] = np.arange(len(found))
-    found["rows"] = np.bincount(of, minlength=len(found))
-    found["organisation_id"] = organisation.to_numpy()[first]
-    found["organisation"] = pd.factorize(found["organisation_id"])[0]
+    position = np.empty(len(first), dtype=np.int64)
+    position[typed["profile"].iloc[first]] = np.arange(len(first))
+    profile_of = position[typed["profile"]]
+    profiles = _with_births(typed.iloc[first].reset_index(drop=True))
+    profiles["profile"] = np.arange(len(profiles))
+    profiles["rows"] = np.bincount(profile_of, minlength=len(profiles))
+    profiles["organisation_id"] = organisation.to_numpy()[first]
+    profiles["organisation"] = pd.factorize(profiles["organisation_id"])[0]
     for name in ("file_number", "sex"):
-        found[name] = records[name].to_numpy()[first]
-    found["name"] = name_keys(found["given"], found["family"])
-    numbers = (found["organisation_id"] + GAP + found["file_number"]).where(found["file_number"].notna())
+        profiles[name] = records[name].to_numpy()[first]
+    profiles["name"] = name_keys(profiles["given"], profiles["family"])
+    numbers = (profiles["organisation_id"] + GAP + profiles["file_number"]).where(profiles["file_number"].notna())
     number = pd.factorize(numbers)[0]
-    names = found["given"].where(~found["initials"]).groupby(number).transform("nunique")
-    found["number"] = np.where(names > MOST_NAMES, -1, number)
-    return found, of
+    names = profiles["given"].where(~profiles["initials"]).groupby(number).transform("nunique")
+    profiles["number"] = np.where(names > MOST_NAMES, -1, number)
+    return profiles, profile_of
 
 
 def _same_within(profiles: pd.DataFrame) -> pd.Series:
-    """A label shared by what one organisation typed alike: full name and birth date and, where both are typed, sex."""
+    """A label shared by profiles of one organisation with the same full name, birth date and, where stated, sex."""
     full = profiles["given"].notna() & profiles["family"].notna() & ~profiles["initials"]
     label = (profiles["organisation_id"] + GAP + profiles["name"] + GAP + profiles["birth"]).where(full)
     both = profiles["sex"].groupby(label).transform("nunique") > 1
-    # F and M under one name and date are two persons (twins, homonyms); the unstated sex stays apart from both
+    # F and M under one name and date are two persons (twins, homonyms); a missing sex is joined to neither
     return label.where(~both, label + GAP + profiles["sex"].fillna("?").astype(str))
 
 
@@ -518,9 +539,9 @@ def _households(
     # a file number that several persons share is their household's
     label = label.where(~shared, organisation + GAP + GAP + records["file_number"])
     codes, _ = pd.factorize(label, sort=True)
-    found = most_frequent(of_record, codes)
-    members = np.bincount(found[found >= 0], minlength=found.max(initial=0) + 1)
-    return np.where(members[found] <= MOST_MEMBERS, found, -1)
+    household = most_frequent(of_record, codes)
+    members = np.bincount(household[household >= 0], minlength=household.max(initial=0) + 1)
+    return np.where(members[household] <= MOST_MEMBERS, household, -1)
 
 
 def most_frequent(group: np.ndarray, codes: np.ndarray, rank: np.ndarray | None = None) -> np.ndarray:
@@ -537,46 +558,51 @@ def most_frequent(group: np.ndarray, codes: np.ndarray, rank: np.ndarray | None 
     array([5])
     """
     n = int(group.max(initial=-1)) + 1
-    found = np.full(n, -1, dtype=np.int64)
+    modes = np.full(n, -1, dtype=np.int64)
     known = codes >= 0
     if rank is not None:
         best = np.full(n, rank.min(initial=0))
         np.maximum.at(best, group[known], rank[known])
         known &= rank == best[group]
     if not known.any():
-        return found
+        return modes
     width = int(codes.max()) + 1
     pairs, counts = np.unique(group[known] * width + codes[known], return_counts=True)
-    of, code = pairs // width, pairs % width
-    order = np.lexsort((code, -counts, of))
-    first = np.concatenate([[True], of[order][1:] != of[order][:-1]])
-    found[of[order][first]] = code[order][first]
-    return found
+    groups, code = pairs // width, pairs % width
+    order = np.lexsort((code, -counts, groups))
+    first = np.concatenate([[True], groups[order][1:] != groups[order][:-1]])
+    modes[groups[order][first]] = code[order][first]
+    return modes
 
 
-# ── what is said of them ──────────────────────────────────────────────────────────────────────────────────
+# ── values of each identity ──────────────────────────────────────────────────────────────────────────────────
 def _described(records: pd.DataFrame, typed: pd.DataFrame, of_record: np.ndarray) -> pd.DataFrame:
-    """What comparisons and blocks are made of: one value of each column, the fullest and of those the most frequent."""
+    """The values compared: per identity and column the most frequent of the fullest."""
     given, family = typed["given"], typed["family"]
-    # a name is taken whole: the first name of one row and the last name of another would make a third person
-    whole = (given.fillna("") + GAP + family.fillna("")).where(given.notna() | family.notna())
+    # given and family name are taken from one row: combined from two rows they could name a third person
+    full_name = (given.fillna("") + GAP + family.fillna("")).where(given.notna() | family.notna())
     parts = given.notna().astype(int) + family.notna()
     born = typed["birth_date"]
-    told = (born.str[:8].eq(born.str[8:]) & born.str[4:8].ne("0101")).fillna(value=False)
+    is_exact = (born.str[:8].eq(born.str[8:]) & born.str[4:8].ne("0101")).fillna(value=False)
     columns = {
-        "whole_name": (whole, 2 * parts - typed["initials"]), "birth_date": (born, told),
-        "arrival_date": (_interval(records, "arrival_date"), None), "sex": (records["sex"], None),
-        "country": (records["birth_country"], None), "category": (records["immigration_category"], None),
-        "size": (records["household_size"], None), "zone": (records["organisation_zone"], None),
-        "organisation": (records["organisation_id"].astype(str), None), "number": (records["file_number"], None),
-    }  # fmt: skip
-    found = {}
+        "whole_name": (full_name, 2 * parts - typed["initials"]),
+        "birth_date": (born, is_exact),
+        "arrival_date": (_interval(records, "arrival_date"), None),
+        "sex": (records["sex"], None),
+        "country": (records["birth_country"], None),
+        "category": (records["immigration_category"], None),
+        "size": (records["household_size"], None),
+        "zone": (records["organisation_zone"], None),
+        "organisation": (records["organisation_id"].astype(str), None),
+        "number": (records["file_number"], None),
+    }
+    modes = {}
     for name, (column, rank) in columns.items():
         codes, values = pd.factorize(column, sort=True)
         code = most_frequent(of_record, codes, None if rank is None else rank.to_numpy().astype(int))
         picked = np.asarray(values, dtype=object)[np.maximum(code, 0)] if len(values) else np.full(len(code), None)
-        found[name] = np.where(code >= 0, picked, None)  # type: ignore[arg-type]
-    table = pd.DataFrame(found)
+        modes[name] = np.where(code >= 0, picked, None)  # type: ignore[arg-type]
+    table = pd.DataFrame(modes)
     named = table.pop("whole_name").str.split(GAP, n=1, expand=True).reindex(columns=[0, 1])
     named = named.astype("object").where(named.notna() & named.ne(""), None)
     table["given"], table["family"], table["name"] = named[0], named[1], name_keys(named[0], named[1])
@@ -600,11 +626,11 @@ def _interval(records: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _with_births(table: pd.DataFrame) -> pd.DataFrame:
-    """The birth date with its precision: its day where that is told, day and month exchanged, the year."""
+    """Columns of the birth date: the day where it is known, the same with day and month exchanged, the year."""
     birth = table["birth_date"].astype("string")
     day = birth.str[:8].where(birth.str[:8] == birth.str[8:])
     year = birth.str[:4].where(birth.str[:4] == birth.str[8:12])
-    # « 1 January » is what is typed for want of better: as vague as the year alone
+    # « 1 January » is a placeholder: as vague as the year alone
     vague = (day.isna() | day.str.endswith("0101")) & year.notna()
     day = day.where(~vague)
     dom, month = day.str[6:], day.str[4:6]
@@ -612,38 +638,39 @@ def _with_births(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(birth_year=year, birth_vague=vague, birth=day, birth_swapped=swapped)
 
 
-# ── several values an identity ────────────────────────────────────────────────────────────────────────────
+# ── lists of values per identity ────────────────────────────────────────────────────────────────────────────
 def _lists(records: pd.DataFrame, of_record: np.ndarray, table: pd.DataFrame) -> pa.Table:
     n = len(table)
     towns, regions = [], []
-    for place in ("residence", "destination"):
-        inside = records[f"{place}_zone"].eq(REGION)
-        towns.append(records[f"{place}_code"].where(inside))
-        regions.append(records[f"{place}_region"].where(inside))
-    found = _with_words(table.drop(columns=["first", "last", "key", "files"]))
+    for column_name in ("residence", "destination"):
+        inside = records[f"{column_name}_zone"].eq(REGION)
+        towns.append(records[f"{column_name}_code"].where(inside))
+        regions.append(records[f"{column_name}_region"].where(inside))
+    lists = _with_words(table.drop(columns=["first", "last", "key", "files"]))
     columns = {
         "identity": pa.array(np.arange(n, dtype=np.int64)),
-        "household_sounds": _of_households(found["family_sounds"], table["household"].to_numpy()),
+        "household_sounds": _of_households(lists["family_sounds"], table["household"].to_numpy()),
         "years": _gathered(of_record, [records["fiscal_year"]], n),
         "quarters": _gathered(of_record, [records["fiscal_year"] + " " + records["quarter"].astype("string")], n),
-        "towns": _gathered(of_record, towns, n), "regions": _gathered(of_record, regions, n),
+        "towns": _gathered(of_record, towns, n),
+        "regions": _gathered(of_record, regions, n),
         "postal_codes": _gathered(of_record, [records["postal_code"].str.replace(" ", "").str.upper()], n),
-    }  # fmt: skip
+    }
     for name, column in columns.items():
-        found = found.append_column(name, column)
-    return found
+        lists = lists.append_column(name, column)
+    return lists
 
 
 def _with_words(table: pd.DataFrame) -> pa.Table:
-    """The words of names, and their sounds, beside the table."""
-    found = pa.Table.from_pandas(table, preserve_index=False)
-    # a column that is never filled is of no type: it is text that nobody wrote
-    filled = [pa.field(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in found.schema]
-    found = found.cast(pa.schema(filled))
+    """The table with the words of names and their sounds as further columns."""
+    words_table = pa.Table.from_pandas(table, preserve_index=False)
+    # a column without any value has the type null: it is made text
+    fields = [pa.field(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in words_table.schema]
+    words_table = words_table.cast(pa.schema(fields))
     for part in ("given", "family", "name"):
         words, sounds = _words(table[part])
-        found = found.append_column(f"{part}_words", words).append_column(f"{part}_sounds", sounds)
-    return found
+        words_table = words_table.append_column(f"{part}_words", words).append_column(f"{part}_sounds", sounds)
+    return words_table
 
 
 def _words(names: pd.Series) -> tuple[pa.Array, pa.Array]:
@@ -666,11 +693,11 @@ def _of_households(sounds: pa.ChunkedArray, household: np.ndarray) -> pa.Array:
 
 
 def _gathered(of_record: np.ndarray, columns: list[pd.Series], n: int) -> pa.Array:
-    """The distinct values of some columns by identity, as sorted lists (empty where there is none)."""
+    """The distinct values of the columns per identity, as sorted lists (empty where there is none)."""
     codes, values = pd.factorize(pd.concat(columns, ignore_index=True).astype("object"), sort=True)
-    of = np.tile(of_record, len(columns))
+    identity_of = np.tile(of_record, len(columns))
     known = codes >= 0
-    pairs = np.unique(of[known] * max(len(values), 1) + codes[known])
+    pairs = np.unique(identity_of[known] * max(len(values), 1) + codes[known])
     offsets = np.searchsorted(pairs // max(len(values), 1), np.arange(n + 1))
     picked = pa.array(np.asarray(values, dtype=object), type=pa.string()).take(pa.array(pairs % max(len(values), 1)))
     return pa.ListArray.from_arrays(pa.array(offsets, type=pa.int32()), picked)

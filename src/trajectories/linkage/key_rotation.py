@@ -1,12 +1,13 @@
-"""A copy of the study's key, and another key in its place under which everyone keeps their id.
+"""Backup of the study's key, and its rotation: a new key under which everyone in the deposits keeps their id.
 
-An id is a keyed hash of an identity's text, so the identities at hand are hashed with the old key and with the new one,
-and the pairs follow the new key in its file (pseudonyms.py). With the new key an identity that is in the deposits today
-gives its old id, whatever clusters later deposits make; one that comes later gives an id of the new key. The texts
-themselves are not kept: an identity that is in no deposit at a rotation is not carried over it.
+An id is a keyed hash of an identity's text. At a rotation the identities of the deposits are hashed with the old key
+and with the new one, and the pairs of hashes follow the new key in its file (pseudonyms.py). With the new key an
+identity that is in the deposits today gives its old id, whatever clusters later deposits make; one that comes later
+gives an id of the new key. The texts themselves are not kept: an identity that is in no deposit at a rotation gets a
+new id.
 
-What a rotation is for, and what it is not: whoever has the old key can find out which id is whose by hashing names and
-file numbers, among ids made before the rotation for as long as those stay, but not among those made after it.
+Limit of a rotation: whoever has the old key can still re-identify, by hashing names and file numbers, ids made before
+the rotation for as long as they are kept, but not those made after it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from .pseudonyms import ENVIRONMENT, Key, check_key, key_path, known_key, new_ke
 
 @dataclass(frozen=True)
 class Rotation:
-    """What a rotation did: how many identities keep their ids, deposits not read, the old key (None: forgotten)."""
+    """A rotation: how many identities keep their ids, the unreadable deposits, the old key (None: deleted)."""
 
     n_identities: int
     unreadable: tuple[str, ...]
@@ -40,13 +41,13 @@ class Rotation:
 
 def backup(to: Path, shared: Iterable[Path]) -> Path:
     """
-    Copy the key to a place of the user's choice: a file that is not there yet, or a folder.
+    Copy the key to a new file, or into a folder.
 
     Parameters
     ----------
     to : path
     shared : iterable of path
-        The folders of deposits, tables and pages, which are handed on: no place for a key.
+        The folders of deposits, tables and pages, which are handed on: a key may not be copied below them.
 
     Returns
     -------
@@ -85,13 +86,13 @@ def _same_file(path: Path, text: str) -> bool:
 
 
 def _refuse_place(to: Path, shared: Iterable[Path]) -> None:
-    """Where a key may not be copied: folders of data and reports, which are handed on, and git, which never forgets."""
-    place = to.resolve()
-    inside = [folder for folder in place.parents if (folder / ".git").exists()]
+    """Refuse a path below a folder of data or reports, which is handed on, or in a git repository."""
+    target = to.resolve()
+    inside = [folder for folder in target.parents if (folder / ".git").exists()]
     if inside:
         raise KeyFileError(f"{to} is in the git repository {inside[0]}: a key must never be committed. Choose another.")
     for folder in shared:
-        if folder.resolve() in place.parents:
+        if folder.resolve() in target.parents:
             raise KeyFileError(
                 f"{to} is below {folder}: who is given the tables or the pages would be given the key. "
                 "Choose a place apart from the data."
@@ -100,17 +101,17 @@ def _refuse_place(to: Path, shared: Iterable[Path]) -> None:
 
 def rotate(studies: Sequence[Study], *, forget_old: bool = False) -> Rotation:
     """
-    Put a new key in the place of the study's, with the ids of everyone in the deposits kept.
+    Replace the study's key by a new one; everyone in the deposits keeps their id.
 
-    The file is moved into place whole: a rotation that is interrupted at any moment leaves the old key as it was.
+    The file is replaced atomically: an interrupted rotation leaves the old key as it was.
 
     Parameters
     ----------
     studies : sequence of Study
         Every study whose ids are made with this key.
     forget_old : bool
-        Leave no copy of the old key. For when it became known to someone it was not meant for: each copy of it is one
-        more way back from ids to persons. Without a copy, tables and backups of before can no longer be rebuilt.
+        Leave no copy of the old key. For a key that has leaked: with each copy of it, ids can be traced back to
+        persons. Without a copy, earlier tables and backups can no longer be rebuilt.
 
     Raises
     ------
@@ -127,28 +128,28 @@ def rotate(studies: Sequence[Study], *, forget_old: bool = False) -> Rotation:
     files = pd.concat([deposits.files for deposits in deposited])
     unreadable = tuple(files.loc[files["status"].eq("unreadable"), "file"])
     _refuse_unread(studies, deposited, unreadable if forget_old else ())
-    made, n_identities = rotated(old, [deposits.records for deposits in deposited], _covered(studies))
+    new, n_identities = rotated(old, [deposits.records for deposits in deposited], _covered(studies))
     copy = key_path().with_name(f"key-{old.name}")
     if not forget_old:
         _write_whole(copy, old.to_text())
-    _write_whole(key_path(), made.to_text())
+    _write_whole(key_path(), new.to_text())
     if forget_old:
-        # that of a rotation which was interrupted
+        # the copy of an interrupted rotation
         copy.unlink(missing_ok=True)
-    # what a rotation that was killed left beside the key: a key too, that nobody would think of
+    # scratch files of a rotation that was killed: each holds a key
     for scratch in key_path().parent.glob(".key*.tmp"):
         scratch.unlink()
     return Rotation(n_identities, unreadable, None if forget_old else copy)
 
 
 def rotated(old: Key, deposited: Sequence[pd.DataFrame], covers: Iterable[str] = ()) -> tuple[Key, int]:
-    """A new key that gives every identity of the records the id that the old one gives it; and how many there are."""
+    """A new key under which every identity of the records keeps the id of the old one; and how many there are."""
     identities = pd.unique(pd.concat([identify(records).table["key"] for records in deposited]))
     texts = np.concatenate(hashed_texts(pd.Series(identities)))
-    made = new_key()
-    pairs = np.column_stack([_numbers(pseudonymise(texts, key, "")) for key in (made, old)])
+    new = new_key()
+    pairs = np.column_stack([_numbers(pseudonymise(texts, key, "")) for key in (new, old)])
     kept = pairs[np.argsort(pairs[:, 0])]
-    return Key(made.secret, kept, frozenset(covers)), len(identities)
+    return Key(new.secret, kept, frozenset(covers)), len(identities)
 
 
 def _numbers(ids: list[str]) -> np.ndarray:
@@ -178,7 +179,7 @@ def _refuse_nothing_to_keep(study: Study) -> None:
 
 
 def _refuse_unread(studies: Sequence[Study], deposited: Sequence[Deposits], unreadable: Sequence[str]) -> None:
-    """Whoever is in no deposit that can be read is not carried over; a copy of the old key is the only way back."""
+    """Refuse a study without a usable row, and unreadable deposits: persons in these alone would lose their id."""
     for study, deposits in zip(studies, deposited, strict=True):
         if deposits.records.empty:
             raise UnusableInputError(f"No deposit in {study.paths.raw} holds a usable row: nobody's id could be kept.")
@@ -190,9 +191,9 @@ def _refuse_unread(studies: Sequence[Study], deposited: Sequence[Deposits], unre
 
 
 def _covered(studies: Iterable[Study]) -> list[str]:
-    """The marks of the tables whose ids stay right, until their next build writes the new one."""
-    found = [recorded(study.paths.derived) for study in studies]
-    return [noted[1] for noted in found if noted is not None]
+    """The marks of the studies' tables, whose ids the rotation keeps; the next build writes the new mark."""
+    marks = [recorded(study.paths.derived) for study in studies]
+    return [mark[1] for mark in marks if mark is not None]
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -1,11 +1,11 @@
-"""The weights of the linkage: what agreement and disagreement on each trait say, under three hypotheses.
+"""The weights of the linkage: the evidence of each level of agreement, under three hypotheses.
 
 Two identities are of the same person, of relatives (two members of one household) or of strangers. For each level of
-each trait the model holds its probability under each (`m`, `relative`, `u`). With two hypotheses only, as Fellegi and
-Sunter (1969) have it, twins and spouses who share a name, a day of arrival, a town and a country look like one
-person: that is why relatives have a column of their own.
+each trait the model holds its probability under each hypothesis (`m`, `relative`, `u`). With only two hypotheses, as in
+Fellegi and Sunter (1969), twins and spouses who share a name, a day of arrival, a town and a country look like one
+person: hence the third, relatives.
 
-The model that is shipped is frozen and has a version: each build learns from it.
+The shipped model is frozen and has a version; each build learns its weights starting from it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .comparisons import COMPANIONS, LIKENESSES, MACROS, TRAITS, Trait
 
 HYPOTHESES = ("same", "relative", "stranger")
 _ALL = (*TRAITS, COMPANIONS)
-# Where the levels of each trait stand.
+# Positions of the levels of each trait.
 _ENDS = np.cumsum([len(trait.levels) for trait in _ALL])
 _PLACES = {trait.name: slice(end - len(trait.levels), end) for trait, end in zip(_ALL, _ENDS.tolist(), strict=True)}
 _COLUMNS = {"same": "m", "relative": "relative", "stranger": "u"}
@@ -39,9 +39,9 @@ class Model:
     Attributes
     ----------
     version : str
-        Written beside each link it made.
+        Written beside each link.
     trained_on : str
-        What the probabilities come from, in words.
+        Source of the probabilities, in words.
     partners, relatives : float
         Expected number, for an identity, of other identities of the same person, and of relatives.
     levels : DataFrame
@@ -73,7 +73,7 @@ class Model:
 
     @classmethod
     def from_json(cls, text: str, source: str) -> Model:
-        """Check and take a model from its text."""
+        """The model of a text in JSON, checked."""
         try:
             content = json.loads(text)
             rows = [
@@ -83,9 +83,12 @@ class Model:
             ]
             levels = pd.DataFrame(rows, columns=["trait", "level", "m", "relative", "u"])
             model = cls(
-                content["version"], content["trained_on"], float(content["partners"]), float(content["relatives"]),
+                content["version"],
+                content["trained_on"],
+                float(content["partners"]),
+                float(content["relatives"]),
                 levels,
-            )  # fmt: skip
+            )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise LinkageModelError(f"{source} is no linkage model ({type(error).__name__}: {error}).") from None
         expected = [(t.name, level.name) for t in _ALL for level in t.levels]
@@ -99,16 +102,21 @@ class Model:
         return model
 
     def to_json(self) -> str:
-        """The text of the model, the same for the same model."""
+        """The text of the model in JSON; equal models give equal texts."""
         traits: dict[str, dict[str, dict[str, float]]] = {}
         for row in self.levels.itertuples():
             traits.setdefault(row.trait, {})[row.level] = {
-                "m": float(f"{row.m:.4g}"), "relative": float(f"{row.relative:.4g}"), "u": float(f"{row.u:.4g}")
-            }  # fmt: skip
+                "m": float(f"{row.m:.4g}"),
+                "relative": float(f"{row.relative:.4g}"),
+                "u": float(f"{row.u:.4g}"),
+            }
         content = {
-            "version": self.version, "trained_on": self.trained_on, "partners": round(self.partners, 4),
-            "relatives": round(self.relatives, 4), "traits": traits,
-        }  # fmt: skip
+            "version": self.version,
+            "trained_on": self.trained_on,
+            "partners": round(self.partners, 4),
+            "relatives": round(self.relatives, 4),
+            "traits": traits,
+        }
         return json.dumps(content, indent=1) + "\n"
 
     def probabilities(self, trait: Trait, column: str) -> np.ndarray:
@@ -122,7 +130,7 @@ class Model:
 
 def match_weights(model: Model | None = None) -> pd.DataFrame:
     """
-    What each level of agreement weighs, for a researcher to judge the linkage by.
+    The match weight of each level of agreement, for a researcher to judge the linkage.
 
     Returns
     -------
@@ -144,27 +152,27 @@ def match_weights(model: Model | None = None) -> pd.DataFrame:
 # ----------------------------------------------------------------------------------------------------
 # Pairs of identities → the probabilities that they are one person, relatives, or strangers.
 #
-# DuckDB says on which level of each trait a pair stands (`compare`), whatever the model. The model then weighs the
-# levels under three hypotheses, rare names and countries more, and the odds beforehand are those of where the two
-# files are: of two organisations, of one, or of one household of one organisation. Last, the companions speak: whether
-# other members of the two households match too.
+# DuckDB computes the level of each trait for a pair (`compare`), independent of the model. The model weighs the levels
+# under three hypotheses, rare names and countries more. The prior odds depend on the two files: of two organisations,
+# of one, or of one household of one organisation. Last come the companions: whether other members of the two households
+# match too.
 
-# Probabilities are compared with thresholds after rounding, so that the last bits of a sum decide nothing.
+# Probabilities are rounded before they are compared with thresholds, so that the last bits of a sum decide nothing.
 DECIMALS = 6
-# Companions count as linked where the pair is this sure before any companion has spoken.
+# Companions count as linked from this probability on, computed without companions.
 COMPANIONS_SURE = 0.99
-# Linked companions multiply the odds of one person by 3,500, and those of relatives no more.
+# Pairs below both probabilities are dropped: linked companions multiply the odds of one person by 3,500 at most.
 NEVER_SAME, NEVER_RELATIVES = 1e-6, 1e-2
-# In a handful of files too a shared name proves nothing: the odds beforehand are those of at least so many.
+# The prior odds are those of at least so many identities: among a few files too a shared name proves little.
 FEWEST = 3_000
-# Two files of one household of one organisation are of two members, or of one: never of strangers.
+# Log2 prior odds of two files of one household of one organisation: of two members, or of one, never of strangers.
 NO_STRANGERS = 30.0
-# Members with whom a file shares its household, of an organisation that numbers households.
+# Expected other members of a file's household, at an organisation that numbers households.
 MEMBERS = 2.0
-# Relatives whom one organisation gives two household numbers.
+# Expected relatives to whom one organisation gives another household number.
 HOUSEHOLDS_APART = 0.05
 _LINKED, _ALIKE, _UNKNOWN, _NOT_LINKED = range(4)
-# What is told of a person alone, not of all the household; two members are alike from this weight on.
+# Traits of a person, not of all the household; two members are alike from the weight `ALIKE` on.
 _OWN = ("name", "initials", "part_of_name", "birth", "birth_year", "sex")
 ALIKE = 12.0
 
@@ -172,7 +180,7 @@ ALIKE = 12.0
 @dataclass(frozen=True)
 class Weights:
     """
-    What pairs are weighed by.
+    The weights of the pairs.
 
     Attributes
     ----------
@@ -181,7 +189,7 @@ class Weights:
     repeats : ndarray, shape (n_identities,)
         Expected number of other files that the organisation of each identity has of the same person.
     said : str
-        Whether the weights were learnt from these deposits, or why not, as a sentence.
+        A sentence: whether the weights were learnt from these deposits, or why not.
     learnt : bool
     """
 
@@ -193,9 +201,9 @@ class Weights:
 
 def compare(connection: duckdb.DuckDBPyConnection, table: str) -> pd.DataFrame:
     """
-    Each pair of a table (left, right) and the level it stands on of each trait (gamma_<trait>).
+    Each pair of a table (left, right) and its level on each trait (gamma_<trait>).
 
-    Levels are numbered as in splink: the weakest is 0, −1 where one of the two does not state the trait.
+    Levels are numbered as in splink: 0 is the weakest, −1 where one of the two does not state the trait.
     """
     connection.execute(MACROS)
     columns = [row[0] for row in connection.execute("DESCRIBE identities").fetchall() if row[0] != "identity"]
@@ -222,17 +230,17 @@ def weigh(
     compare_more: Callable[[pd.DataFrame], pd.DataFrame],
 ) -> pd.DataFrame:
     """
-    The pairs that may be one person or relatives, weighed, and those that their households suggest.
+    The weighed pairs that may be one person or relatives, with further pairs of members of linked households.
 
     Parameters
     ----------
     pairs : DataFrame
-        What `compare` returns.
+        left, right and gamma_<trait>, as `compare` returns them.
     identities : DataFrame
-        `Identities.table`.
+        organisation, household and the columns whose rare values weigh more (`Level.rare`) of `Identities.table`.
     weights : Weights
     compare_more : callable
-        Compares pairs (join_key_l, join_key_r) that no rule had brought together.
+        Compares pairs (join_key_l, join_key_r) that no rule proposed.
 
     Returns
     -------
@@ -258,11 +266,11 @@ def weigh(
 
 def _weighed(pairs: pd.DataFrame, identities: pd.DataFrame, weights: Weights) -> pd.DataFrame:
     model = weights.model
-    found = pairs.assign(
+    weighed = pairs.assign(
         weight=level_weight(pairs, model, "same") + _rarity(pairs, identities, model),
         relative_weight=level_weight(pairs, model, "relative"),
     )
-    return _judged(found, identities, weights)
+    return _judged(weighed, identities, weights)
 
 
 def _judged(pairs: pd.DataFrame, identities: pd.DataFrame, weights: Weights) -> pd.DataFrame:
@@ -274,26 +282,26 @@ def _judged(pairs: pd.DataFrame, identities: pd.DataFrame, weights: Weights) -> 
 def level_weight(
     pairs: pd.DataFrame, model: Model, hypothesis: str, traits: Collection[str] | None = None
 ) -> np.ndarray:
-    """log2 of how much likelier the levels of each pair (of some traits) are under a hypothesis than for strangers."""
+    """log2 likelihood ratio of the levels of each pair (on these traits), of a hypothesis against strangers."""
     weight = np.zeros(len(pairs))
     for trait in (t for t in TRAITS if traits is None or t.name in traits):
-        # levels are numbered from the weakest (0); −1, not stated, takes the last place: no evidence
+        # levels are numbered from the weakest (0); −1 (not stated) takes the last element: no evidence
         by_gamma = np.append(model.weights(trait, hypothesis)[::-1], 0.0)
         weight += by_gamma[pairs[f"gamma_{trait.name}"].to_numpy()]
     return weight
 
 
 def _rarity(pairs: pd.DataFrame, identities: pd.DataFrame, model: Model) -> np.ndarray:
-    """log2 of how much rarer the shared name or country of each pair is than one that two strangers usually share."""
+    """log2 of how much rarer the shared name or country of each pair is than one that strangers share on average."""
     columns = {level.rare for trait in TRAITS for level in trait.levels if level.rare}
     codes, rarer = {}, {}
     for column in sorted(columns):
         code = codes[column] = pd.factorize(identities[column])[0]
         counts = np.bincount(code[code >= 0])
-        # files of other persons with the same value: two of a person's own make no name common
+        # files of other persons with the same value: further files of one person do not make a name common
         often = (counts - 1 - model.partners).clip(0) + 0.5
         rarer[column] = np.log2((counts * often).sum() / max(counts.sum(), 1) / often)
-    found = np.zeros(len(pairs))
+    rarity = np.zeros(len(pairs))
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     for trait in TRAITS:
         gamma = pairs[f"gamma_{trait.name}"].to_numpy()
@@ -301,12 +309,12 @@ def _rarity(pairs: pd.DataFrame, identities: pd.DataFrame, model: Model) -> np.n
             if level.rare:
                 code = codes[level.rare]
                 shared = (gamma == number) & (code[left] == code[right]) & (code[left] >= 0)
-                found[shared] += rarer[level.rare][code[left[shared]]]
-    return found
+                rarity[shared] += rarer[level.rare][code[left[shared]]]
+    return rarity
 
 
 def odds_before(pairs: pd.DataFrame, identities: pd.DataFrame, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
-    """log2 of the odds of one person and of relatives, against strangers, before anything is compared."""
+    """log2 prior odds of one person, and of relatives, against strangers."""
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     organisation = pd.factorize(identities["organisation"])[0]
     household = identities["household"].to_numpy()
@@ -319,10 +327,14 @@ def odds_before(pairs: pd.DataFrame, identities: pd.DataFrame, weights: Weights)
     repeats = weights.repeats[left]
     relatives = np.where(numbered, HOUSEHOLDS_APART, weights.model.relatives)
     kinds = [together, inside]
-    same = np.select(kinds, [NO_STRANGERS + np.log2(repeats / MEMBERS), np.log2(repeats / of_one)],
-                     np.log2(weights.model.partners / among))  # fmt: skip
-    relative = np.select(kinds, [np.full(len(left), NO_STRANGERS), np.log2(relatives / of_one)],
-                         np.log2(weights.model.relatives / among))  # fmt: skip
+    same = np.select(
+        kinds,
+        [NO_STRANGERS + np.log2(repeats / MEMBERS), np.log2(repeats / of_one)],
+        np.log2(weights.model.partners / among),
+    )
+    relative = np.select(
+        kinds, [np.full(len(left), NO_STRANGERS), np.log2(relatives / of_one)], np.log2(weights.model.relatives / among)
+    )
     return same, relative
 
 
@@ -339,35 +351,43 @@ def _sure(pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _suggested(pairs: pd.DataFrame, household: np.ndarray) -> pd.DataFrame:
-    """The members of two households of which one pair is sure, wherever no rule has brought them together yet."""
+    """The pairs of members of two households linked by a sure pair that are not in `pairs` yet."""
     sure = pairs[_sure(pairs)]
     met = pd.DataFrame({"a": household[sure["left"]], "b": household[sure["right"]]})
     met = met[(met["a"] >= 0) & (met["b"] >= 0) & (met["a"] != met["b"])].drop_duplicates()
     members = pd.DataFrame({"household": household, "identity": np.arange(len(household))})
-    found = met.merge(members, left_on="a", right_on="household").merge(members, left_on="b", right_on="household")
-    ends = found[["identity_x", "identity_y"]].to_numpy()
-    made = pd.DataFrame({"join_key_l": ends.min(axis=1), "join_key_r": ends.max(axis=1)}).drop_duplicates()
+    combinations = met.merge(members, left_on="a", right_on="household").merge(
+        members, left_on="b", right_on="household"
+    )
+    ends = combinations[["identity_x", "identity_y"]].to_numpy()
+    proposed = pd.DataFrame({"join_key_l": ends.min(axis=1), "join_key_r": ends.max(axis=1)}).drop_duplicates()
     known = pd.MultiIndex.from_frame(pairs[["left", "right"]])
-    return made[~pd.MultiIndex.from_frame(made).isin(known)].sort_values(["join_key_l", "join_key_r"])
+    return proposed[~pd.MultiIndex.from_frame(proposed).isin(known)].sort_values(["join_key_l", "join_key_r"])
 
 
 def _companions(pairs: pd.DataFrame, household: np.ndarray, model: Model) -> np.ndarray:
     """For each pair, whether another member of the one household matches another member of the other."""
     ends = pairs[["left", "right"]].to_numpy()
-    # one household on one side, whichever end of the pair its member is
+    # the ends ordered by household, so that pairs of the same two households agree
     left, right = np.take_along_axis(ends, household[ends].argsort(axis=1, kind="stable"), axis=1).T
-    ours, theirs = household[left], household[right]
-    both = (ours >= 0) & (theirs >= 0) & (ours != theirs)
+    household_left, household_right = household[left], household[right]
+    both = (household_left >= 0) & (household_right >= 0) & (household_left != household_right)
 
     def others(flag: np.ndarray) -> np.ndarray:
-        # flagged pairs between the two households, without those that share an end with this one
-        return both & (_count(flag, ours, theirs) - _count(flag, left, theirs) - _count(flag, right, ours) + flag > 0)
+        # whether flagged pairs between the two households remain without those that share an end with this one
+        return both & (
+            _count(flag, household_left, household_right)
+            - _count(flag, left, household_right)
+            - _count(flag, right, household_left)
+            + flag
+            > 0
+        )
 
     own, related = (level_weight(pairs, model, hypothesis, _OWN) for hypothesis in ("same", "relative"))
     linked = others(_sure(pairs) & both)
     alike = others((own >= ALIKE) & (own > related + 1) & both)
     size = np.bincount(household[household >= 0], minlength=1)
-    several = both & (size[np.maximum(ours, 0)] > 1) & (size[np.maximum(theirs, 0)] > 1)
+    several = both & (size[np.maximum(household_left, 0)] > 1) & (size[np.maximum(household_right, 0)] > 1)
     return np.select([linked, alike, several], [_LINKED, _ALIKE, _NOT_LINKED], _UNKNOWN).astype(np.int8)
 
 
@@ -378,29 +398,28 @@ def _count(flag: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 # ----------------------------------------------------------------------------------------------------
-# What each agreement says, learnt from the deposits at hand, without labels.
+# The probabilities of the levels, learnt from the deposits without labels.
 #
-# Every build learns, starting from the shipped model (or the study's): partners' ways of typing differ, and what a
-# shared initial or a year of birth proves depends on them. Nobody labels anything. Strangers are pairs drawn at random
-# (`u`); relatives are the members of one household in one organisation, whom its own numbers tell apart (`relative`);
-# the same persons are found by expectation-maximisation among the pairs compared (`m`), which also says how many files
-# each organisation has of one person: one, where it keeps a number for each, several, where numbers are new each year.
+# Every build learns, starting from the shipped model (or the study's): partners type differently, and the evidence of a
+# shared initial or year of birth depends on it. `u` is learnt from pairs drawn at random (strangers); `relative` from
+# the members of one household in one organisation, which its own numbers distinguish; `m` by expectation-maximisation
+# among the compared pairs, which also gives how many files each organisation has of one person: one, where it keeps a
+# number for each, several, where numbers are new each year.
 #
-# A level that is never seen keeps what the model in use says of it.
+# A level that is never seen keeps its probability in the starting model.
 
-# Pairs drawn for the strangers, and the seed of the draw; files whose household is looked at, at most.
+# Random pairs for the strangers, and the seed of the draw; most files of which the household members are compared.
 RANDOM_PAIRS, SEED, MOST_MEMBERS = 100_000, 1, 100_000
-# What the model in use says of a level counts as so many pairs on it: one that is seldom seen keeps its probability.
+# Prior: the starting model counts as so many pairs on each level, so that a rare level keeps its probability.
 PRIOR_PAIRS = 3
-# … and of the number of files of a person, as so many files.
+# Prior of the number of files of a person: so many files.
 PRIOR_PARTNERS = 200
-# Pairs of the same person that must be found to learn from.
+# Least expected number of pairs of the same person to learn from.
 FEWEST_FOUND = 100
 ITERATIONS, TOLERANCE = 200, 1e-4
-# Files that an organisation has of one person beyond the first, until its deposits say otherwise, and how much that
-# counts: so many files.
+# Prior of the files that an organisation has of one person beyond the first, and its weight in files.
 REPEATS_NUMBERED, REPEATS_UNNUMBERED, PRIOR_FILES = 0.02, 0.5, 20
-# What members of a household share, and their organisation types once: read from pairs of two organisations.
+# Traits that members of a household share and their organisation types once: learnt from pairs of two organisations.
 _SHARED = ("country", "country_of_namesakes", "arrival", "category", "size", "places", "postal_code", "file_number")
 _LEARNT = ["m", "relative", "u"]
 
@@ -414,81 +433,88 @@ def learn(
     Parameters
     ----------
     pairs : DataFrame
-        What `compare` returns of the blocked pairs.
+        left, right and gamma_<trait> of the blocked pairs, as `compare` returns them.
     identities : DataFrame
-        `Identities.table`.
+        organisation, household, numbered and files of `Identities.table`.
     start : Model
-        Where EM begins, and what rare levels keep. What companions say is kept from it as well.
+        Starting values of EM, and prior of rare levels; the weights of companions are not learnt.
     compare_more : callable
-        Compares pairs (join_key_l, join_key_r) that no rule had brought together.
+        Compares pairs (join_key_l, join_key_r) that no rule proposed.
 
     Returns
     -------
     Weights
-        Those of `start` where there is too little to learn from, or where EM does not converge; `said` tells.
+        Those of `start` where there is too little to learn from, or where EM does not converge; `said` says which.
     """
-    drawn = {"blocked": pairs, "random": compare_more(_drawn(len(identities))),
-             "members": compare_more(_of_one_household(identities["household"].to_numpy()))}  # fmt: skip
-    patterns = {name: _patterns(found, identities) for name, found in drawn.items()}
-    weights = usual = Weights(start, _repeats(identities, np.zeros(len(identities))))
-    moved, found = np.inf, 0.0
+    samples = {
+        "blocked": pairs,
+        "random": compare_more(_random_pairs(len(identities))),
+        "members": compare_more(_of_one_household(identities["household"].to_numpy())),
+    }
+    patterns = {name: _patterns(sample, identities) for name, sample in samples.items()}
+    weights = unlearnt = Weights(start, _repeats(identities, np.zeros(len(identities))))
+    largest_change, n_same = np.inf, 0.0
     for _ in range(ITERATIONS):
-        after, found = _round(weights, patterns, identities, start)
-        moved = np.abs(after.model.levels[_LEARNT] - weights.model.levels[_LEARNT]).to_numpy().max(initial=0)
+        after, n_same = _round(weights, patterns, identities, start)
+        largest_change = np.abs(after.model.levels[_LEARNT] - weights.model.levels[_LEARNT]).to_numpy().max(initial=0)
         weights = after
-        if moved < TOLERANCE:
+        if largest_change < TOLERANCE:
             break
-    if found < FEWEST_FOUND:
-        why = f"too few pairs of files of one person were found to learn from: {found:.0f} of {FEWEST_FOUND}"
-    elif moved >= TOLERANCE:
-        why = f"those learnt from these deposits did not settle in {ITERATIONS} rounds"
+    if n_same < FEWEST_FOUND:
+        reason = f"too few pairs of files of one person were found to learn from: {n_same:.0f} of {FEWEST_FOUND}"
+    elif largest_change >= TOLERANCE:
+        reason = f"those learnt from these deposits did not settle in {ITERATIONS} rounds"
     else:
-        said = f"Who is who: weights learnt from these deposits ({found:.0f} pairs of files of one person)."
-        return replace(weights, said=said, learnt=True)
-    return replace(usual, said=f"Who is who: the weights of model {start.version}, since {why}.")
+        sentence = f"Who is who: weights learnt from these deposits ({n_same:.0f} pairs of files of one person)."
+        return replace(weights, said=sentence, learnt=True)
+    return replace(unlearnt, said=f"Who is who: the weights of model {start.version}, since {reason}.")
 
 
 def _round(
     weights: Weights, patterns: dict[str, pd.DataFrame], identities: pd.DataFrame, start: Model
 ) -> tuple[Weights, float]:
-    """The weights after one round of EM, and how many pairs of two organisations are of one person."""
+    """The weights after one iteration of EM, and the expected pairs of two organisations that are of one person."""
     model = weights.model
-    blocked, drawn, members = patterns["blocked"], patterns["random"], patterns["members"]
+    blocked, strangers, members = patterns["blocked"], patterns["random"], patterns["members"]
     same, relative = _expected(blocked, identities, weights)
-    stranger = drawn["count"].to_numpy() - sum(_expected(drawn, identities, weights))
+    stranger = strangers["count"].to_numpy() - sum(_expected(strangers, identities, weights))
     _, member = _expected(members, identities, weights)
     inside = blocked["inside"].to_numpy()
     across = ~inside
     columns: dict[str, list[np.ndarray]] = {name: [] for name in _LEARNT}
     for trait in TRAITS:
-        # of two organisations: what one has of a person more than once is typed by one hand
+        # pairs of two organisations only: within one, repeated files of a person are typed by the same hand
         columns["m"].append(_shares(blocked, same * across, trait, start, "m"))
-        pairs, each = (blocked, relative * across) if trait.name in _SHARED else (members, member)
-        columns["relative"].append(_shares(pairs, each, trait, start, "relative"))
-        columns["u"].append(_shares(drawn, stranger, trait, start, "u"))
+        pairs, evidence = (blocked, relative * across) if trait.name in _SHARED else (members, member)
+        columns["relative"].append(_shares(pairs, evidence, trait, start, "relative"))
+        columns["u"].append(_shares(strangers, stranger, trait, start, "u"))
     levels = start.levels.copy()
     for name in _LEARNT:
-        # what companions say is kept
+        # the probabilities of companions are kept
         levels[name] = np.concatenate([*columns[name], start.probabilities(COMPANIONS, name)])
-    found = float((same * across).sum())
+    n_same = float((same * across).sum())
     n = len(identities)
-    partners = (2 * found + PRIOR_PARTNERS * start.partners) / (n + PRIOR_PARTNERS)
+    partners = (2 * n_same + PRIOR_PARTNERS * start.partners) / (n + PRIOR_PARTNERS)
     again = np.zeros(n)
     np.add.at(again, blocked["left"].to_numpy(), 2 * same * inside)
-    return Weights(replace(model, levels=levels, partners=partners), _repeats(identities, again)), found
+    return Weights(replace(model, levels=levels, partners=partners), _repeats(identities, again)), n_same
 
 
 def _repeats(identities: pd.DataFrame, again: np.ndarray) -> np.ndarray:
-    """Files of one person beyond the first that each identity's organisation has, of those joined and those `again`."""
+    """Expected further files per person at each identity's organisation: those already joined and those of `again`."""
     usual = np.where(identities["numbered"], REPEATS_NUMBERED, REPEATS_UNNUMBERED)
     more = pd.DataFrame({"more": 2 * (identities["files"].to_numpy() - 1).clip(0) + again, "usual": usual})
-    of = more.groupby(identities["organisation"].to_numpy())
-    total, n, mean = of["more"].transform("sum"), of["more"].transform("size"), of["usual"].transform("mean")
+    groups = more.groupby(identities["organisation"].to_numpy())
+    total, n, mean = (
+        groups["more"].transform("sum"),
+        groups["more"].transform("size"),
+        groups["usual"].transform("mean"),
+    )
     return ((total + PRIOR_FILES * mean) / (n + PRIOR_FILES)).to_numpy()
 
 
 def _patterns(pairs: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
-    """The pairs that stand on the same levels and have the same odds beforehand: one of them, and how many they are."""
+    """Distinct combinations of levels and prior odds: one pair of each, with the number of pairs (count)."""
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     organisation = pd.factorize(identities["organisation"], sort=True)[0]
     household = identities["household"].to_numpy()
@@ -503,18 +529,18 @@ def _patterns(pairs: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
 
 
 def _expected(patterns: pd.DataFrame, identities: pd.DataFrame, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
-    """How many pairs of each pattern are of one person, and of relatives."""
+    """The expected number of pairs of each pattern that are of one person, and of relatives."""
     before = odds_before(patterns, identities, weights)
-    found = posterior(
+    probabilities = posterior(
         level_weight(patterns, weights.model, "same") + before[0],
         level_weight(patterns, weights.model, "relative") + before[1],
     )
     count = patterns["count"].to_numpy()
-    return found[0] * count, found[1] * count
+    return probabilities[0] * count, probabilities[1] * count
 
 
 def _shares(patterns: pd.DataFrame, weights: np.ndarray, trait: Trait, start: Model, column: str) -> np.ndarray:
-    """The share of each level among the pairs where the trait is stated, drawn towards the model's."""
+    """The share of each level among the pairs where the trait is stated, shrunken towards the model's."""
     gamma = patterns[f"gamma_{trait.name}"].to_numpy()
     stated = gamma >= 0
     n = len(trait.levels)
@@ -526,7 +552,7 @@ def _shares(patterns: pd.DataFrame, weights: np.ndarray, trait: Trait, start: Mo
 
 def changes(before: Model, after: Model) -> pd.DataFrame:
     """
-    What was learnt: trait, level and, for m, relative and u, the probability before and after.
+    Trait, level and the probabilities m, relative and u before and after learning; `moved` where one changed by 1 %.
 
     Examples
     --------
@@ -534,20 +560,20 @@ def changes(before: Model, after: Model) -> pd.DataFrame:
     False
     """
     both = before.levels.merge(after.levels, on=["trait", "level"], suffixes=("_before", "_after"), sort=False)
-    moved = np.zeros(len(both), dtype=bool)
+    is_changed = np.zeros(len(both), dtype=bool)
     for name in _LEARNT:
-        moved |= ~np.isclose(both[f"{name}_before"], both[f"{name}_after"], rtol=0.01)
-    return both.assign(moved=moved)
+        is_changed |= ~np.isclose(both[f"{name}_before"], both[f"{name}_after"], rtol=0.01)
+    return both.assign(moved=is_changed)
 
 
-def _drawn(n: int) -> pd.DataFrame:
-    """Pairs at random: nearly all of them strangers."""
+def _random_pairs(n: int) -> pd.DataFrame:
+    """Random pairs, nearly all of them strangers."""
     ends = np.sort(np.random.default_rng(SEED).integers(0, max(n, 1), (RANDOM_PAIRS, 2)), axis=1)
     return pd.DataFrame(ends[ends[:, 0] < ends[:, 1]], columns=["join_key_l", "join_key_r"]).drop_duplicates()
 
 
 def _of_one_household(household: np.ndarray) -> pd.DataFrame:
-    """Two files of one household in one organisation: relatives, where each member has a file."""
+    """The pairs of files of one household in one organisation: relatives, where each member has a file."""
     members = pd.DataFrame({"household": household, "identity": np.arange(len(household))})
     members = members[members["household"] >= 0].head(MOST_MEMBERS)
     both = members.merge(members, on="household")

@@ -1,12 +1,12 @@
 """Keyed pseudonyms: HMAC-SHA256 with a secret that never enters the repository.
 
-A bare hash of a name and a birth date can be undone by trying all names; with a secret key it cannot. The key is
-made on first use and kept in the user's configuration folder (0600), or comes from the environment. The synthetic
-sample has a fixed public key, so that its ids are the same everywhere: they protect nobody, since nobody is real.
+A hash without a key can be undone by trying all names and birth dates; with a secret key it cannot. The key is made on
+first use and kept in the user's configuration folder (0600), or comes from the environment. The synthetic sample has a
+fixed public key, so that its ids are the same everywhere: nobody in it is real.
 
-A key that was rotated (key_rotation.py) carries the ids of those who were there before: its file is the key, then one
-line an identity and kind of id, `id under this key · id that is kept`. One file, so that neither is ever without the
-other: it is moved into place whole, copied whole, lost whole.
+A key that was rotated (key_rotation.py) carries the ids of earlier identities: its file is the key, then one line per
+identity and kind of id, `id under this key · id that is kept`. They are in one file, replaced atomically, so that
+neither is ever without the other.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ENVIRONMENT = "TRAJECTORIES_KEY"
 # 64 bits: at a million persons the chance that any two share an id is 3e-8.
 DIGITS = 16
 SHORTEST_KEY = 16
-# Digits of what a key is called by (the name of its copy): enough to tell the few keys of a study apart.
+# Digits of a key's name (in the file name of its copy): enough to distinguish the few keys of a study.
 NAME_DIGITS = 12
 
 
@@ -41,14 +41,14 @@ def _nothing_kept() -> np.ndarray:
 @dataclass(frozen=True, eq=False)
 class Key:
     """
-    The study's secret, and what a rotation kept.
+    The study's secret, and the ids that a rotation kept.
 
     Attributes
     ----------
     secret : bytes
-        What identities are hashed with.
+        Key of the hash of identities.
     kept : array of uint64, shape (n, 2)
-        The id of an identity under this secret, and the id it had before; in order of the first.
+        The id of an identity under this secret, and its earlier id; in order of the first.
     covers : frozenset of str
         Marks of the folders of tables whose ids the rotation kept.
     """
@@ -59,14 +59,14 @@ class Key:
 
     @property
     def name(self) -> str:
-        """What the key is called: a hash of it, from which it cannot be told."""
+        """The name of the key: a hash, from which the key cannot be recovered."""
         return hmac.new(self.secret, b"trajectories: name of the key", hashlib.sha256).hexdigest()[:NAME_DIGITS]
 
     def to_text(self) -> str:
         """The content of the key's file."""
         lines = [self.secret.decode()]
         if len(self.kept) or self.covers:
-            # how many lines there are: a copy that was cut short is noticed
+            # with the number of lines, so that a truncated copy is noticed
             lines += [f"ids {len(self.kept)}", " ".join(("tables", *sorted(self.covers)))]
             lines += [f"{new:0{DIGITS}x} {old:0{DIGITS}x}" for new, old in self.kept.tolist()]
         return "\n".join(lines) + "\n"
@@ -79,7 +79,7 @@ class Key:
         Raises
         ------
         KeyFileError
-            It is too short, or what follows it is not whole.
+            It is too short, or the kept ids after it are incomplete.
 
         Examples
         --------
@@ -96,12 +96,12 @@ class Key:
             return cls(secret.encode())
         try:
             count, tables, *pairs = rest.split("\n", 2)
-            # fromhex passes over the blanks between ids and lines
+            # fromhex skips the spaces between ids and lines
             numbers = np.frombuffer(bytes.fromhex("".join(pairs)), dtype=">u8").astype(np.uint64).reshape(-1, 2)
-            whole = count == f"ids {len(numbers)}" and tables.split()[0] == "tables"
+            complete = count == f"ids {len(numbers)}" and tables.split()[0] == "tables"
         except (ValueError, IndexError):
-            whole = False
-        if not whole:
+            complete = False
+        if not complete:
             raise KeyFileError(
                 f"The study's key in {source} is not whole: the ids that a rotation kept follow the key, and some are "
                 "cut off or changed. Restore it from a backup (`trajectories key backup` makes them)."
@@ -110,7 +110,7 @@ class Key:
 
 
 def key_path() -> Path:
-    """Where the study's secret key is kept."""
+    """The file of the study's secret key."""
     return Path("~/.config/trajectories/key").expanduser()
 
 
@@ -123,9 +123,9 @@ def known_key() -> Key | None:
     KeyFileError
         The key is too short or not whole, or its file cannot be read.
     """
-    given = os.environ.get(ENVIRONMENT)
-    if given is not None:
-        return Key.from_text(given, f"the environment variable {ENVIRONMENT}")
+    from_environment = os.environ.get(ENVIRONMENT)
+    if from_environment is not None:
+        return Key.from_text(from_environment, f"the environment variable {ENVIRONMENT}")
     path = key_path()
     try:
         return Key.from_text(path.read_text(encoding="utf-8"), str(path)) if path.exists() else None
@@ -147,25 +147,25 @@ def secret_key() -> Key:
     >>> pseudonymise(["a file"], secret_key(), "P")[0][:1]
     'P'
     """
-    found = known_key()
-    if found is not None:
-        return found
-    path, made = key_path(), new_key()
+    known = known_key()
+    if known is not None:
+        return known
+    path, created = key_path(), new_key()
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_secret(path, made.to_text())
+        write_secret(path, created.to_text())
     except OSError as error:
         raise _unusable(path, error) from None
-    return made
+    return created
 
 
 def new_key() -> Key:
-    """A key that nobody has seen."""
+    """A new random key."""
     return Key(secrets.token_hex(32).encode())
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a file that was not there, closed to others from its first byte."""
+    """Write a new file that only its owner can read (mode 0600 from its creation)."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -196,27 +196,27 @@ def pseudonymise(identities: Iterable[str], key: Key | bytes, prefix: str) -> li
 
 
 def _as_before(ids: list[str], kept: np.ndarray) -> list[str]:
-    """Those ids that a rotation replaced, as they were."""
+    """The ids, each that a rotation replaced by its earlier id."""
     new = np.array([int(digits, 16) for digits in ids], dtype=np.uint64)
-    place = np.minimum(np.searchsorted(kept[:, 0], new), len(kept) - 1)
-    found = np.where(kept[place, 0] == new, kept[place, 1], new)
-    return [f"{number:0{DIGITS}x}" for number in found.tolist()]
+    position = np.minimum(np.searchsorted(kept[:, 0], new), len(kept) - 1)
+    kept_ids = np.where(kept[position, 0] == new, kept[position, 1], new)
+    return [f"{number:0{DIGITS}x}" for number in kept_ids.tolist()]
 
 
 # ----------------------------------------------------------------------------------------------------
-# Which key the ids of a folder of tables were made with: told from the key, which cannot be told from it.
+# Which key the ids of a folder of tables were made with: a mark from which the key cannot be recovered.
 #
-# A build of real deposits leaves `key.json` beside its tables: a salt of its own, and the hash of the key (and of the
-# ids that a rotation kept) under it. Before any work a command holds the key of today against it: with another key all
-# ids would change, quietly, in tables that other tables, reviewed decisions and notes refer to. Tables handed to
-# someone who is not to have the key go without the file: nothing is then compared.
+# A build of real deposits writes `key.json` beside its tables: a random salt, and the salted hash of the key (and of
+# the ids that a rotation kept). Every command first compares the current key with it: with another key all ids would
+# change silently, in tables that other tables, reviewed decisions and notes refer to. Tables for someone who must not
+# have the key are handed over without the file: nothing is then compared.
 
 MARK = "key.json"
 
 
 def mark_of(key: Key, salt: str) -> str:
     """
-    The hash of a key, and of what it keeps, under a salt.
+    The salted hash of a key and of the ids it keeps.
 
     Examples
     --------
@@ -232,8 +232,8 @@ def recorded(derived: Path) -> tuple[str, str] | None:
     """The salt and the mark beside the tables; None where there are none (synthetic, or built by an older version)."""
     path = Path(derived) / MARK
     try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        return str(noted["salt"]), str(noted["mark"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return str(content["salt"]), str(content["mark"])
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
@@ -243,35 +243,35 @@ def recorded(derived: Path) -> tuple[str, str] | None:
         ) from None
 
 
-def fits(key: Key, noted: tuple[str, str]) -> bool:
-    """Whether ids marked so are those that the key gives: it made them, or a rotation kept them."""
-    return mark_of(key, noted[0]) == noted[1] or noted[1] in key.covers
+def fits(key: Key, recorded_mark: tuple[str, str]) -> bool:
+    """Whether the key gives the ids of tables with this mark: it made them, or a rotation kept them."""
+    return mark_of(key, recorded_mark[0]) == recorded_mark[1] or recorded_mark[1] in key.covers
 
 
 def check_key(derived: Path) -> None:
     """
-    Refuse, before any work, tables whose ids are of another key than the study's.
+    Refuse tables whose ids were made with another key than the study's.
 
     Raises
     ------
     KeyFileError
         The key is lost, or another one, or the ids that a rotation kept are gone from it.
     """
-    noted = recorded(derived)
-    if noted is None:
+    recorded_mark = recorded(derived)
+    if recorded_mark is None:
         return
     key = known_key()
-    if key is not None and fits(key, noted):
+    if key is not None and fits(key, recorded_mark):
         return
-    given = ENVIRONMENT in os.environ
+    from_environment = ENVIRONMENT in os.environ
     if key is None:
         fault = f"The study's key is lost: {key_path()} is not there, and the tables in {derived} were made with one."
     else:
-        where = f"in the environment variable {ENVIRONMENT}" if given else f"in {key_path()}"
+        where = f"in the environment variable {ENVIRONMENT}" if from_environment else f"in {key_path()}"
         fault = f"The key {where} is not the one that the ids of the tables in {derived} were made with."
     raise KeyFileError(
         f"{fault} Restore its backup (one made since it was last rotated): copy it to {key_path()}"
-        f"{f', and unset {ENVIRONMENT}' if given else ''}. "
+        f"{f', and unset {ENVIRONMENT}' if from_environment else ''}. "
         "If there is none, `trajectories build --new-key` makes the tables again with the key of today: all ids of "
         "persons and households change, and decisions reviewed or notes taken under the old ones no longer fit "
         "(what was published does: it holds no id)."
@@ -279,16 +279,16 @@ def check_key(derived: Path) -> None:
 
 
 def note_key(derived: Path, key: Key | None) -> None:
-    """Write which key the ids of the tables were made with; None (the public key of the sample): nothing is noted."""
+    """Write the mark of the key beside the tables; None (the public key of the sample): no mark."""
     path = Path(derived) / MARK
     if key is None:
         path.unlink(missing_ok=True)
         return
     try:
-        noted = recorded(derived)
+        recorded_mark = recorded(derived)
     except KeyFileError:
-        noted = None
-    if noted is not None and mark_of(key, noted[0]) == noted[1]:
+        recorded_mark = None
+    if recorded_mark is not None and mark_of(key, recorded_mark[0]) == recorded_mark[1]:
         return
     salt = secrets.token_hex(16)
     with replaced(path) as scratch:

@@ -1,4 +1,4 @@
-"""Why a typed place was, or was not, taken for a municipality: one sentence in French, one in English."""
+"""Why a typed place was, or was not, matched to a municipality: one sentence in French, one in English."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from ..tables import METROPOLE, OUTSIDE_QUEBEC, REGION, UNKNOWN
 from .lexicon import lexicon
-from .matching import Found, Slip, coded, one_place
+from .matching import PlaceMatch, Slip, coded, one_place
 from .spelling import key_of, spell, trimmed
 from .territory import read_reference, reference_municipalities, region_names
 
 # ----------------------------------------------------------------------------------------------------
-# The sentences that `explain_place` is made of, French and English: a message catalogue, no logic.
+# The sentences of `explain_place`, French and English: a message catalogue, no logic.
 #
-# Not in the report's catalogue: rooms do not reach back, and places are explained before any report exists.
+# Not in the report's catalogue: this room may not import from the report.
 
 WORDS: dict[str, dict[str, str]] = {
     "fr": {
@@ -54,11 +54,17 @@ WORDS: dict[str, dict[str, str]] = {
 }
 
 SIDES = {
-    "fr": {METROPOLE: "dans le périmètre {perimeter}", REGION: "hors du périmètre {perimeter}",
-           UNKNOWN: "d’un côté inconnu du périmètre {perimeter}"},
-    "en": {METROPOLE: "inside the {perimeter} perimeter", REGION: "outside the {perimeter} perimeter",
-           UNKNOWN: "on an unknown side of the {perimeter} perimeter"},
-}  # fmt: skip
+    "fr": {
+        METROPOLE: "dans le périmètre {perimeter}",
+        REGION: "hors du périmètre {perimeter}",
+        UNKNOWN: "d’un côté inconnu du périmètre {perimeter}",
+    },
+    "en": {
+        METROPOLE: "inside the {perimeter} perimeter",
+        REGION: "outside the {perimeter} perimeter",
+        UNKNOWN: "on an unknown side of the {perimeter} perimeter",
+    },
+}
 
 # Kinds of aliases.csv.
 KINDS = {
@@ -78,7 +84,7 @@ KINDS = {
     },
 }  # fmt: skip
 
-# Why a place was taken or not: the words of `naming.Found.why`.
+# Why a place was matched or not, by `PlaceMatch.why`.
 REASONS: dict[str, dict[str, str]] = {
     "blank": {"fr": "Rien n’est tapé.", "en": "Nothing was typed."},
     "official": {
@@ -200,7 +206,7 @@ LANGUAGES = ("fr", "en")
 @dataclass(frozen=True)
 class PlaceExplanation:
     """
-    What one typed place was taken for, and why.
+    The match of one typed place, and the reason.
 
     Attributes
     ----------
@@ -210,13 +216,13 @@ class PlaceExplanation:
     zone, match : str or None
         As in `find_places`.
     candidates : tuple of str
-        Codes among which nothing settles.
+        Codes between which the evidence does not decide.
     why : str
-        A stable word, a line of `sentences.REASONS`.
+        A stable word, a key of `REASONS`.
     score : float or None
         For a typing slip, the similarity with the nearest name, 0–1 (1 − keystrokes / letters).
     french, english : str
-        The same, for people.
+        The same as a sentence.
     """
 
     typed: str
@@ -236,12 +242,12 @@ def explain_place(
     text: str, *, code: str | None = None, postal_code: str | None = None, perimeter: str = "RMR-2021"
 ) -> PlaceExplanation:
     """
-    Say what a typed place is taken for, and why.
+    Explain how a typed place is matched.
 
     Parameters
     ----------
     text : str
-        What was typed in a municipality column.
+        Text of a municipality column.
     code, postal_code : str, optional
         The municipal code and the postal code typed with it.
     perimeter : {"RMR-2021", "RMR-2016", "CMM"}
@@ -263,68 +269,78 @@ def explain_place(
     >>> explain_place("Sherboroke").why
     'slip'
     """
-    found, region, zone = one_place(text, code, postal_code, perimeter)
-    slip = found.slip
+    place, region, zone = one_place(text, code, postal_code, perimeter)
+    slip = place.slip
     score = None
     if slip:
         typed = trimmed(spell(text).key)[0]
         score = 1 - slip.distance / max(len(typed), len(slip.key))
     french, english = (
-        _sentence(text, found, region, zone, perimeter, score, language) + _about_code(code, found, language)
+        _sentence(text, place, region, zone, perimeter, score, language) + _about_code(code, place, language)
         for language in LANGUAGES
     )
-    name = reference_municipalities().at[found.code, "name"] if found.code else None
+    name = reference_municipalities().at[place.code, "name"] if place.code else None
     return PlaceExplanation(
-        text, found.code, name, region, zone, found.match, found.candidates, found.why, score, french, english
+        text, place.code, name, region, zone, place.match, place.candidates, place.why, score, french, english
     )
 
 
 def _sentence(
-    text: str, found: Found, region: str | None, zone: str | None, perimeter: str, score: float | None, language: str
+    text: str,
+    place: PlaceMatch,
+    region: str | None,
+    zone: str | None,
+    perimeter: str,
+    score: float | None,
+    language: str,
 ) -> str:
     words = WORDS[language]
-    if found.code:
-        about = words["place"].format(place=_named(found.code), side=SIDES[language][zone].format(perimeter=perimeter))
-    elif found.match == "area_only" and zone != OUTSIDE_QUEBEC and region:
-        about = words["area"].format(region=region_names()[region])
+    if place.code:
+        taken_for = words["place"].format(
+            place=_named(place.code), side=SIDES[language][zone].format(perimeter=perimeter)
+        )
+    elif place.match == "area_only" and zone != OUTSIDE_QUEBEC and region:
+        taken_for = words["area"].format(region=region_names()[region])
         if zone in (METROPOLE, REGION):
-            about += ", " + SIDES[language][zone].format(perimeter=perimeter)
+            taken_for += ", " + SIDES[language][zone].format(perimeter=perimeter)
     else:
-        about = words[zone if zone == OUTSIDE_QUEBEC else "nothing"]
+        taken_for = words[zone if zone == OUTSIDE_QUEBEC else "nothing"]
     kind = lexicon().kinds.get(trimmed(spell(text).key)[0], "") or lexicon().kinds.get(key_of(text), "")
-    reason = REASONS[found.why][language].format(
+    reason = REASONS[place.why][language].format(
         kind=KINDS[language].get(kind, KINDS[language][""]),
-        candidates=words["or"].join(map(_named, found.candidates)),
-        slip=_slip(found.slip, score, language) if found.slip else "",
+        candidates=words["or"].join(map(_named, place.candidates)),
+        slip=_slip(place.slip, score, language) if place.slip else "",
     )
-    return f"{words['quote'].format(typed=text)}{about}. {reason}"
+    return f"{words['quote'].format(typed=text)}{taken_for}. {reason}"
 
 
 def _slip(slip: Slip, score: float | None, language: str) -> str:
     words = WORDS[language]
-    said = words["slip"].format(
+    sentence = words["slip"].format(
         name=_shown(slip.key), keystrokes=_keystrokes(slip.distance, words), score=round(100 * (score or 0))
     )
     if slip.second is None or slip.second_distance is None:
-        return said + words["alone"]
-    return said + words["second"].format(name=_shown(slip.second), keystrokes=_keystrokes(slip.second_distance, words))
+        return sentence + words["alone"]
+    return sentence + words["second"].format(
+        name=_shown(slip.second), keystrokes=_keystrokes(slip.second_distance, words)
+    )
 
 
 def _keystrokes(number: int, words: dict[str, str]) -> str:
     return words["keystrokes" if number > 1 else "keystroke"].format(number=number)
 
 
-def _about_code(code: str | None, found: Found, language: str) -> str:
-    """What is to be said of a typed code that was not followed."""
+def _about_code(code: str | None, place: PlaceMatch, language: str) -> str:
+    """The sentence on a typed code that was not followed; empty where there is none."""
     words = WORDS[language]
     typed = str(code or "").strip()
-    own = coded(typed) if typed else None
-    if typed and own is None:
+    place_of_code = coded(typed) if typed else None
+    if typed and place_of_code is None:
         return words["no_such_code"].format(code=typed)
-    if own is None or own.code in (None, found.code) or found.zone == OUTSIDE_QUEBEC:
+    if place_of_code is None or place_of_code.code in (None, place.code) or place.zone == OUTSIDE_QUEBEC:
         return ""
-    verdict = words["name_wins" if found.code else "not_among"]
-    return words["against"].format(place=_named(own.code), verdict=verdict)
+    verdict = words["name_wins" if place.code else "not_among"]
+    return words["against"].format(place=_named(place_of_code.code), verdict=verdict)
 
 
 def _named(code: str) -> str:
@@ -340,5 +356,5 @@ def _names() -> dict[str, str]:
 
 
 def _shown(key: str) -> str:
-    """A key as it is officially written, where it is a name of the tables."""
+    """The official spelling of a key, where it is a name of the tables."""
     return _names().get(key) or key.title()

@@ -1,6 +1,6 @@
-"""Every name a place goes by, as keys: official names, boroughs, pre-merger names, MRC and regions.
+"""All names of places, as keys: official names, boroughs, pre-merger names, MRC and regions.
 
-Built once from the reference tables. A key that several codes claim keeps them all: who reads it must settle it.
+Built once from the reference tables. A key of several codes keeps them all: the caller must choose.
 """
 
 from __future__ import annotations
@@ -13,25 +13,31 @@ from dataclasses import dataclass
 from .spelling import joined, key_of, without_articles
 from .territory import read_reference, reference_municipalities
 
-# One place under two codes (a village and the land around it): population sits on one of them (geo README, « Twins »).
+# One place under two codes (a village and the land around it), with the population on one of them (README of
+# `reference/`, « Twins »).
 _TWIN_DESIGNATIONS = {
-    "Village cri", "Village naskapi", "Terre de la catégorie IA", "Terre de la catégorie IA-N", "Établissement indien",
-    "Gouvernement régional", "Municipalité",
-}  # fmt: skip
+    "Village cri",
+    "Village naskapi",
+    "Terre de la catégorie IA",
+    "Terre de la catégorie IA-N",
+    "Établissement indien",
+    "Gouvernement régional",
+    "Municipalité",
+}
 _ESTRIE_SINCE_2021 = ("46", "47")  # Brome-Missisquoi and La Haute-Yamaska, of Montérégie before
 _SHORTEST_JOINED = 5  # letters: « D D O » without its small words is « O »
 _OTHER_CODES = re.compile(r"\b\d{5}\b")
-# Regions of the health network: 17 and 18 cut region 10 in two, and 04 covers 04 and 17, so these digits alone do not
-# say which administrative region is meant.
+# Codes that do not identify an administrative region: in the health network 17 and 18 divide region 10, and 04 covers
+# 04 and 17.
 _UNSURE_REGION_CODES = ("04", "10", "17", "18")
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Keys → codes. `bare` keys are without articles; `towns` are the urban agglomerations that
-    stand in for an MRC (« Hors MRC (Longueuil) »); `designations` tell a Ville from a Canton of the same name; `joined`
-    gives the key of what is typed in one word; `kinds` says what sort of alias a key is; `former_regions` is where
-    people placed, before 2021-07-28, what has been Estrie since (design.md, rule 3): it settles homonyms only."""
+    """Keys → codes. `bare` keys have no articles; `towns` are the urban agglomerations that replace an MRC (« Hors MRC
+    (Longueuil) »); `designations` distinguish a Ville from a Canton of the same name; `joined` gives the key of a name
+    typed in one word; `kinds` is the kind of alias of a key; `former_regions` is the region, before 2021-07-28, of
+    municipalities of Estrie since (design.md, rule 3): used for homonyms only."""
 
     official: dict[str, tuple[str, ...]]
     aliases: dict[str, tuple[str, ...]]
@@ -76,7 +82,7 @@ def lexicon() -> Lexicon:
         if row.kind == "arrondissement":
             boroughs[key].add(row.code)
         others = _OTHER_CODES.findall(row.also)
-        # an alias that is also an official name is a homonym; one that is only a spelling of it says nothing new
+        # an alias that is also an official name is a homonym; one of the same codes alone is dropped below
         aliases[key] |= {row.code, *others, *official.get(key, ())}
     spelled = {key: codes for key, codes in aliases.items() if codes != official.get(key)}
 
@@ -94,14 +100,20 @@ def lexicon() -> Lexicon:
 
     regions = table["region_code"].to_dict()
     return Lexicon(
-        official=_sorted(official), aliases=_sorted(spelled), boroughs=_sorted(boroughs),
-        bare=_sorted(bare), prefixes=_sorted(prefixes),
-        joined=_joined(official | spelled), kinds=kinds, areas=_areas(mrc, regions),
+        official=_sorted(official),
+        aliases=_sorted(spelled),
+        boroughs=_sorted(boroughs),
+        bare=_sorted(bare),
+        prefixes=_sorted(prefixes),
+        joined=_joined(official | spelled),
+        kinds=kinds,
+        areas=_areas(mrc, regions),
         mrc={key: frozenset(codes) for key, codes in _with_bare(mrc).items()},
         towns={key: frozenset(codes) for key, codes in towns.items()},
         designations={key: frozenset(codes) for key, codes in designations.items()},
-        regions=regions, former_regions={code: "16" for code in regions if code[:2] in _ESTRIE_SINCE_2021},
-    )  # fmt: skip
+        regions=regions,
+        former_regions={code: "16" for code in regions if code[:2] in _ESTRIE_SINCE_2021},
+    )
 
 
 def _one_of_twins(codes: set[str]) -> set[str]:
@@ -118,7 +130,7 @@ def _one_of_twins(codes: set[str]) -> set[str]:
 
 
 def _joined(names: dict[str, set[str]]) -> dict[str, str]:
-    """Names without spaces → their key, where they mean one thing; « saint » also as it is abbreviated."""
+    """Names without spaces → their key, where they are unambiguous; « saint » abbreviated too."""
     keys: dict[str, set[str]] = defaultdict(set)
     for key in names:
         first, _, rest = key.partition(" ")
@@ -126,15 +138,16 @@ def _joined(names: dict[str, set[str]]) -> dict[str, str]:
         for text in (key, f"{short}{rest}") if short and rest else (key,):
             keys[text.replace(" ", "")].add(key)
             keys[joined(text)].add(key)
-    single = {text: sorted(found) for text, found in keys.items()}
+    single = {text: sorted(keys_of_text) for text, keys_of_text in keys.items()}
     return {
-        text: found[0] for text, found in single.items()
-        if len(text) >= _SHORTEST_JOINED and all(names[key] == names[found[0]] for key in found)
-    }  # fmt: skip
+        text: keys_of_text[0]
+        for text, keys_of_text in single.items()
+        if len(text) >= _SHORTEST_JOINED and all(names[key] == names[keys_of_text[0]] for key in keys_of_text)
+    }
 
 
 def _areas(mrc: dict[str, set[str]], regions: dict[str, str]) -> dict[str, str | None]:
-    """Regional words → region code, None where the word spans several regions or does not say which."""
+    """Regional words → region code, None where the word spans several regions or does not identify one."""
     areas: dict[str, str | None] = {}
     for key, codes in mrc.items():
         within = {regions[code] for code in codes}

@@ -1,7 +1,7 @@
-"""How a place is typed, brought to one key: case, accents, dashes, St/Ste, s/, brackets, « QC », postal codes.
+"""A typed place → its key, whatever the case, accents, dashes, St/Ste, s/, brackets, « QC », postal codes.
 
-The key keeps every word that tells two municipalities apart: articles are dropped only in a second key, tried after
-the first. What stands in brackets or after a comma is a qualifier, kept apart: it settles homonyms.
+The key keeps every word that distinguishes two municipalities: articles are dropped only in a second key, tried after
+the first. A text in brackets or after a comma is a qualifier, kept separately: it decides between homonyms.
 """
 
 from __future__ import annotations
@@ -11,16 +11,22 @@ import unicodedata
 from typing import NamedTuple
 
 _WORDS = {
-    "st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes", "mt": "mont", "mtn": "mont",
-    "cte": "comte", "riv": "riviere",
-}  # fmt: skip
+    "st": "saint",
+    "ste": "sainte",
+    "sts": "saints",
+    "stes": "saintes",
+    "mt": "mont",
+    "mtn": "mont",
+    "cte": "comte",
+    "riv": "riviere",
+}
 _ARTICLES = {"le", "la", "les", "l"}
 SMALL_WORDS = _ARTICLES | {"de", "du", "des", "d", "sur", "a", "au", "aux", "en", "et"}
-# Words that say only that this is in Québec, or what sort of thing it is, never which one.
+# Last words that only say « in Québec » or « in Canada ».
 _TAILS = (("province", "de", "quebec"), ("p", "q"), ("pq",), ("qc",), ("que",), ("quebec",), ("canada",), ("ca",))
 _LAST_WORDS = frozenset(tail[-1] for tail in _TAILS)
 _OF = ("de", "du", "des", "d")
-# What stands before a name and says what sort of place it is: (sort, designation), both "" where a key needs nothing.
+# Words before a name that give the sort of place: (sort, designation), both "" where they change nothing.
 _HEADS: dict[tuple[str, ...], tuple[str, str]] = {
     **{(*words, of): ("", "") for words in (("municipalite",), ("mun",), ("secteur",), ("quartier",)) for of in _OF},
     **{(word,): ("", "") for word in ("mun", "secteur", "quartier")},
@@ -105,7 +111,7 @@ def _key(folded: str) -> str:
 
 def without_articles(key: str) -> str:
     """
-    The key without its leading article and the articles inside it; « La-Saint-Paul » has none, it is a slip.
+    The key without articles; « La-Saint-Paul » is left as it is: its article is a slip.
 
     Examples
     --------
@@ -121,7 +127,7 @@ def without_articles(key: str) -> str:
 
 def joined(key: str) -> str:
     """
-    The key with neither spaces nor small words, for what is typed in one word or without its « de » and « sur ».
+    The key without spaces and small words, for a name typed in one word or without its « de » and « sur ».
 
     Examples
     --------
@@ -158,7 +164,7 @@ def trimmed(key: str) -> tuple[str, str, str]:
 
 def spell(text: str) -> Spelling:
     """
-    Take a typed place apart.
+    Split a typed place into its key and qualifiers.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The territory itself: municipalities, their regions, and on which side of a metropolitan perimeter they lie.
+"""Municipalities, their regions, and on which side of a metropolitan perimeter they are.
 
 The tables are those of `reference/` (see its README for sources and licences).
 """
@@ -32,7 +32,7 @@ def reference_municipalities() -> pd.DataFrame:
 
 
 def check_perimeter(perimeter: str) -> str:
-    """The perimeter itself, or a sentence that names the three there are."""
+    """The perimeter, checked (raises ValueError where it is unknown)."""
     if perimeter not in _FLAGS:
         raise ValueError(f"perimeter {perimeter!r} is unknown: choose one of {', '.join(PERIMETERS)}.")
     return perimeter
@@ -42,14 +42,16 @@ def check_perimeter(perimeter: str) -> str:
 def _territory(perimeter: str) -> pd.DataFrame:
     table = reference_municipalities()
     inside = table[_FLAGS[check_perimeter(perimeter)]] == "1"
-    return pd.DataFrame({
-        "name": table["name"],
-        "mrc": table["mrc"],
-        "region": table["region_code"],
-        "region_name": table["region_name"],
-        "zone": np.where(inside, METROPOLE, REGION),
-        "population": pd.to_numeric(table["population"], errors="coerce").astype("Int64"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "name": table["name"],
+            "mrc": table["mrc"],
+            "region": table["region_code"],
+            "region_name": table["region_name"],
+            "zone": np.where(inside, METROPOLE, REGION),
+            "population": pd.to_numeric(table["population"], errors="coerce").astype("Int64"),
+        }
+    )
 
 
 def municipalities(perimeter: str) -> pd.DataFrame:
@@ -125,7 +127,7 @@ def _sides() -> dict[str, tuple[str, ...]]:
 
 
 def same_side(codes) -> bool:
-    """Whether municipalities lie on one side of each of the three perimeters."""
+    """Whether all municipalities are on the same side of each of the three perimeters."""
     return len({_sides()[code] for code in codes}) <= 1
 
 
@@ -144,8 +146,10 @@ def region_zones(perimeter: str) -> dict[str, str]:
 @functools.cache
 def _sizes() -> pd.Series:
     population = _territory("CMM")["population"].dropna().astype(np.int64)
-    return pd.Series(np.array(CITY_SIZES, dtype=object)[np.searchsorted(_SIZE_BOUNDS, population, side="right")],
-                     index=population.index)  # fmt: skip
+    return pd.Series(
+        np.array(CITY_SIZES, dtype=object)[np.searchsorted(_SIZE_BOUNDS, population, side="right")],
+        index=population.index,
+    )
 
 
 def city_sizes(codes) -> np.ndarray:
@@ -164,4 +168,4 @@ def _look_up(codes, table: pd.Series, missing) -> np.ndarray:
     """Values of the table at the codes, as an object array with `missing` where there is none."""
     position = table.index.get_indexer(pd.Index(np.asarray(codes, dtype=object), dtype=object))
     values = np.append(table.to_numpy(dtype=object), [missing])
-    return values[position]  # −1, not found, is the last one
+    return values[position]  # −1 (not found) takes the last element, `missing`

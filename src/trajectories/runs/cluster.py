@@ -37,7 +37,7 @@ from distributed.security import Security
 from threadpoolctl import threadpool_limits
 
 from ..deposits.files import usable_cores
-from ..exceptions import ClusterError, TrajectoriesError, told
+from ..exceptions import ClusterError, TrajectoriesError, system_refusal
 from ..folders import private_folder
 from ..stamps import PACKAGE, source_hash
 from ..study import Study
@@ -123,7 +123,7 @@ def _answer(work: Callable[..., Any], *given: Any) -> tuple[bool, Any]:
     except TrajectoriesError as error:
         return False, (str(error), None)
     except OSError as error:
-        return False, (f"A worker could not go on: {told(error)}", None)
+        return False, (f"A worker could not go on: {system_refusal(error)}", None)
     except Exception as error:
         return False, (type(error).__name__, traceback.format_exc())
 

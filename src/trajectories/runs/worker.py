@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import TrajectoriesError, told
+from ..exceptions import TrajectoriesError, system_refusal
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def settle(job: Job, fault: str | None) -> str | None:
             job.made.replace(job.page)
             return None
         except OSError as error:
-            fault = told(error)
+            fault = system_refusal(error)
     # a page of other tables must not stand for this one
     for path in (job.page, job.made):
         path.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def _sentence(job: Job, error: Exception) -> str:
     elif hasattr(error, "ename") and hasattr(error, "evalue"):  # papermill: a cell raised
         said = f"{job.notebook.name} failed: {error.ename}: {error.evalue}"
     elif isinstance(error, OSError) and error.strerror:
-        said = told(error)
+        said = system_refusal(error)
     else:
         said = f"{type(error).__name__}: {error}"
     return f"{said} (details: sensitive/logs/{job.log.name})"

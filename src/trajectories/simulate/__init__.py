@@ -1,8 +1,7 @@
 """Synthetic deposits with a known truth.
 
-The real records are confidential; these stand in for them, and every estimate can be held against the truth written
-beside them. The layout is the proposed, non-official schema of the input contract. The modules, in the order the data
-walks:
+The real records are confidential; these replace them, and every estimate can be compared with the truth written beside
+them. The layout is the proposed, non-official schema of the input contract. The modules, in the order of the data:
 
 settings       what a simulation is made with; its calendar of quarters; its random numbers
 effects        the planted effects: what lengthens a stay, what shifts arrivals and exits, what does nothing
@@ -11,15 +10,13 @@ population     invented households and persons, with their names, and when they 
 histories      the true lives: residences, stays, how each stay ends
 organisations  the partners: seats, openings and closings, typing habits
 reporting      what is seen of a life and noted: services, establishments, and how the end of a stay becomes known
-drafts         events to cells: files and their numbers, the words, the dates as typed
-habits         `HABITS`, the table where a habit that a world can draw is a line
-defects        `DEFECTS`, the table where a defect is a line: of who somebody is, a place, a row, a sheet, a file
-sheets         rows to sheets, and sheets to bytes
+habits         `HABITS`, the table of habits, one line each
+defects        `DEFECTS`, the table of defects, one line each: of an identity, a place, a row, a sheet, a file
+sheets         events to rows, rows to sheets, and sheets to bytes
 deposits       sheets to files: quarters, annual workbooks, re-sent and copied files; the truth of each row
-simulation     `simulate`, the whole in one function; `Truth`, what it writes beside
-told_stays     stays and what is told of them as arrays, without deposits: for the estimator alone
-served_stays   stays of which every end is known, the services they received, and the same as they are told of
-shortcuts      the curves that hasty readings of such stays would print
+simulation     `simulate`, the simulation in one function; `Truth`, what it writes beside the deposits
+stays          stays with contacts and news as arrays, without deposits, and the curves of naive shortcuts
+served_stays   stays with known ends and services received, and the same stays with contacts and news
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What goes wrong before, while and after deposits are typed: a function each, and a line each in `DEFECTS`.
+"""Defects of deposits, before, while and after they are typed: one function and one line of `DEFECTS` each.
 
 To add a defect: write a small function that changes an identity, a draft or a sheet and returns whether it did, and add
-a line to `DEFECTS`: from which level it exists, and how often it is tried. A function keeps the truth of what it
-changes in step. Encodings, separators, headers, date forms and the like are an organisation's habits
-(`organisations.Habit`), and counted beside.
+a line to `DEFECTS` with the level from which it exists and its rate. A function also updates the truth of what it
+changes. Encodings, separators, headers, date forms and the like are an organisation's habits (`organisations.Habit`),
+counted apart.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .sheets import (
     typed_date,
 )
 
-# No longer a municipality's own name, or not to be retyped.
+# Forms of a place that are not a municipality's own name any more, or may not be retyped.
 FINAL = frozenset({"alias", "homonym", "qualified", "area", "unknown", "outside", "none", "postal", "sanitary"})
 # The keys beside each key.
 _NEAR = pairs(
@@ -72,7 +72,7 @@ def confusable(text: str, own: str) -> bool:
     return any(name != own and Levenshtein.distance(text, name) <= 2 for name in geography().spellings)
 
 
-# ── who somebody is, typed once a file ──
+# ── identities, typed once per file ──
 def typed(identity: Identity, column: str) -> str:
     """What a cell of an identity holds, as text."""
     return str(identity.cells[column])
@@ -209,15 +209,15 @@ def unknown_word(identity: Identity, rng: Generator) -> bool:
 
 
 # ── places ──
-def _place(draft: Draft, rng: Generator) -> tuple[str, str, str] | None:
+def _place_cell(draft: Draft, rng: Generator) -> tuple[str, str, str] | None:
     """A place cell that is still a municipality's own name: column, code, text."""
-    found = []
+    cells = []
     for column in PLACES:
         code = _code(draft, column)
         form = draft.residence_form if column == "municipalite_residence" else draft.destination_form
         if code in geography().name and draft.cells.get(column) and form not in FINAL:
-            found.append((column, code, str(draft.cells[column])))
-    return pick(rng, found) if found else None
+            cells.append((column, code, str(draft.cells[column])))
+    return pick(rng, cells) if cells else None
 
 
 def _code(draft: Draft, column: str) -> str:
@@ -239,7 +239,7 @@ def _retype(draft: Draft, column: str, text: str, form: str) -> bool:
 
 
 def _alias(draft: Draft, rng: Generator, *kinds: str) -> bool:
-    spot = _place(draft, rng)
+    spot = _place_cell(draft, rng)
     names = [a for a, kind in geography().aliases.get(spot[1], ()) if kind in kinds] if spot else []
     return bool(spot and names) and _retype(draft, spot[0], pick(rng, names), "alias")  # type: ignore[index]
 
@@ -258,29 +258,29 @@ def place_former_name(draft: Draft, rng: Generator) -> bool:
 
 def place_homonym_qualified(draft: Draft, rng: Generator) -> bool:
     """A homonym with its MRC in brackets."""
-    place = geography()
+    geo = geography()
     for column in PLACES:
         code = _code(draft, column)
-        if place.name.get(code) in place.homonyms and draft.cells.get(column) and "(" not in str(draft.cells[column]):
-            return _retype(draft, column, f"{draft.cells[column]} ({place.qualifier[code]})", "qualified")
+        if geo.name.get(code) in geo.homonyms and draft.cells.get(column) and "(" not in str(draft.cells[column]):
+            return _retype(draft, column, f"{draft.cells[column]} ({geo.qualifier[code]})", "qualified")
     return False
 
 
 def place_accents_dropped(draft: Draft, rng: Generator) -> bool:
     """Trois-Rivieres."""
-    spot = _place(draft, rng)
+    spot = _place_cell(draft, rng)
     return bool(spot) and _retype(draft, spot[0], drop_accents(spot[2]), "variant")
 
 
 def place_hyphens_dropped(draft: Draft, rng: Generator) -> bool:
     """TROIS RIVIERES."""
-    spot = _place(draft, rng)
+    spot = _place_cell(draft, rng)
     return bool(spot) and _retype(draft, spot[0], drop_accents(spot[2]).upper().replace("-", " "), "variant")
 
 
 def place_saint_abbreviated(draft: Draft, rng: Generator) -> bool:
     """St-Jean s/ Richelieu."""
-    spot = _place(draft, rng)
+    spot = _place_cell(draft, rng)
     if not spot:
         return False
     text = (
@@ -291,11 +291,11 @@ def place_saint_abbreviated(draft: Draft, rng: Generator) -> bool:
 
 def place_sur_abbreviated(draft: Draft, rng: Generator) -> bool:
     """St-Jean s/ Richelieu, ST JEAN S/RICHELIEU."""
-    place = geography()
-    spot = _place(draft, rng)
-    if not spot or "-sur-" not in place.name[spot[1]]:
+    geo = geography()
+    spot = _place_cell(draft, rng)
+    if not spot or "-sur-" not in geo.name[spot[1]]:
         return False
-    short = place.name[spot[1]].replace("Sainte-", "Ste-").replace("Saint-", "St-").replace("-sur-", " s/ ")
+    short = geo.name[spot[1]].replace("Sainte-", "Ste-").replace("Saint-", "St-").replace("-sur-", " s/ ")
     loud = drop_accents(short).upper().replace("-", " ").replace("S/ ", "S/")
     return _retype(draft, spot[0], pick(rng, (short, loud)), "variant")
 
@@ -327,13 +327,13 @@ def place_homonym_alone(draft: Draft, rng: Generator) -> bool:
 
 def place_province_added(draft: Draft, rng: Generator) -> bool:
     """Trois-Rivières (QC)."""
-    spot = _place(draft, rng)
+    spot = _place_cell(draft, rng)
     return bool(spot) and _retype(draft, spot[0], spot[2] + pick(rng, (" (QC)", ", QC", " (Québec)")), "variant")
 
 
 def place_slip(draft: Draft, rng: Generator) -> bool:
     """One slip in a place of seven letters or more; never one that makes another town."""
-    spot = _place(draft, rng)
+    spot = _place_cell(draft, rng)
     if not spot or len(spot[2]) < 7 or "(" in spot[2]:
         return False
     text = slip(spot[2], rng)
@@ -342,10 +342,10 @@ def place_slip(draft: Draft, rng: Generator) -> bool:
 
 def place_region_word(draft: Draft, rng: Generator) -> bool:
     """The region instead of the town: an area at most."""
-    place = geography()
-    spot = _place(draft, rng)
-    name = place.region_name[place.region[spot[1]]] if spot else ""
-    if not spot or place.region[spot[1]] in ("06", "13"):
+    geo = geography()
+    spot = _place_cell(draft, rng)
+    name = geo.region_name[geo.region[spot[1]]] if spot else ""
+    if not spot or geo.region[spot[1]] in ("06", "13"):
         return False  # « Montréal » and « Laval » are the towns
     _drop_code(draft, spot[0])
     return _retype(draft, spot[0], name, "area")
@@ -353,23 +353,23 @@ def place_region_word(draft: Draft, rng: Generator) -> bool:
 
 def place_mrc(draft: Draft, rng: Generator) -> bool:
     """« MRC de La Matapédia » instead of the town."""
-    place = geography()
-    spot = _place(draft, rng)
-    if not spot or place.mrc[spot[1]].startswith("Hors MRC"):
+    geo = geography()
+    spot = _place_cell(draft, rng)
+    if not spot or geo.mrc[spot[1]].startswith("Hors MRC"):
         return False
     _drop_code(draft, spot[0])
-    return _retype(draft, spot[0], f"MRC {place.mrc[spot[1]]}", "area")
+    return _retype(draft, spot[0], f"MRC {geo.mrc[spot[1]]}", "area")
 
 
 def _drop_code(draft: Draft, column: str) -> None:
-    # Whoever knows only the area knows no code: otherwise the code would decide (the contract, « Places »).
+    # Without the code, which would decide (the contract, « Places »): only the area is known.
     if column == "municipalite_residence":
         draft.cells["code_municipal"] = draft.cells["code_postal"] = ""
 
 
 def place_sanitary_code(draft: Draft, rng: Generator) -> bool:
     """The sociosanitary region: RSS 04 is Mauricie and Centre-du-Québec, RSS 17 and 18 are the two ends of Nord."""
-    spot = _place(draft, rng)
+    spot = _place_cell(draft, rng)
     if not spot:
         return False
     region = geography().region[spot[1]]
@@ -413,8 +413,8 @@ def code_wrong(draft: Draft, rng: Generator) -> bool:
 
 # ── the dates and facts of a row ──
 def _date(draft: Draft, rng: Generator) -> str | None:
-    found = [c for c in _DATES if c in draft.days and draft.days[c][1] == "day" and draft.cells.get(c) != ""]
-    return pick(rng, found) if found else None
+    columns = [c for c in _DATES if c in draft.days and draft.days[c][1] == "day" and draft.cells.get(c) != ""]
+    return pick(rng, columns) if columns else None
 
 
 def known_to_the(precision: str, *columns: str) -> Callable[[Draft, Generator], bool]:
@@ -474,7 +474,7 @@ def _move_date(draft: Draft, column: str, day: int, note: str) -> bool:
     if draft.cells.get(column, "") == "":
         return False
     draft.cells[column] = typed_date(day, "day", draft.habit.dates)
-    draft.moved.add(column)
+    draft.wrong_dates.add(column)
     draft.note = draft.note or note
     return True
 
@@ -531,11 +531,11 @@ def departure_in_remarks(draft: Draft, rng: Generator) -> bool:
 
 def metropole_as_establishment(draft: Draft, rng: Generator) -> bool:
     """A move to the near ring counted as an establishment en région."""
-    place = geography()
+    geo = geography()
     event = draft.event
     if (
         event.kind != "service"
-        or place.zone[event.residence] != "metropole"
+        or geo.zone[event.residence] != "metropole"
         or event.residence == MONTREAL
         or event.service_date is None
     ):
@@ -710,14 +710,14 @@ def reopen_files(events: list[Event], organisation: Organisation, mishaps: Misha
     hits = mishaps.hits("file_reopened", organisation.index, len(files))
     for (person, _), hit in zip(sorted(files), hits, strict=True):
         # Only the person's latest file: the openings before it are followed by another already.
-        mine = files[person, last[person]]
-        days = sorted({e.day for e in mine})
+        file = files[person, last[person]]
+        days = sorted({e.day for e in file})
         if hit and len(days) > 1:
             last[person] += 1
-            for event in mine:
+            for event in file:
                 if event.day >= days[-1]:
                     event.opening = last[person]
-            files[person, last[person]] = [e for e in mine if e.opening == last[person]]
+            files[person, last[person]] = [e for e in file if e.opening == last[person]]
             mishaps.counts["file_reopened", "event"] += 1
 
 
@@ -759,26 +759,26 @@ def bend_quarters(
     """
     habit = next((d.habit.drawn for drafts in by_quarter.values() for d in drafts), frozenset())
     if {"deposits_cumulative", "deposits_cumulative_as_new"} & habit:
-        whole = dict(by_quarter)
+        rows_by_quarter = dict(by_quarter)
         for q in quarters:
-            year = [d for p in range(q - fiscal(q)[1] + 1, q) for d in whole.get(p, [])]
+            year = [d for p in range(q - fiscal(q)[1] + 1, q) for d in rows_by_quarter.get(p, [])]
             if "deposits_cumulative_as_new" in habit:
                 year = [_as_new(d, q) for d in year]
-            by_quarter[q] = [*year, *whole.get(q, [])]
+            by_quarter[q] = [*year, *rows_by_quarter.get(q, [])]
         return
     index, n = organisation.index, len(quarters)
     by_household = mishaps.hits("household_level_quarter", index, n)
     cumulative = mishaps.hits("cumulative_quarter", index, n)
-    whole = {q: list(by_quarter.get(q, [])) for q in quarters}
+    rows_by_quarter = {q: list(by_quarter.get(q, [])) for q in quarters}
     for q, alone, both in zip(quarters, by_household, cumulative, strict=True):
         if alone:
-            kept = [d for d in whole[q] if d.identity.person.role == "principal"]
-            if 0 < len(kept) < len(whole[q]):
+            kept = [d for d in rows_by_quarter[q] if d.identity.person.role == "principal"]
+            if 0 < len(kept) < len(rows_by_quarter[q]):
                 by_quarter[q] = kept
                 mishaps.counts["household_level_quarter", "file"] += 1
-        elif both and fiscal(q)[1] > 1 and whole.get(q - 1):
+        elif both and fiscal(q)[1] > 1 and rows_by_quarter.get(q - 1):
             # The period typed is the deposit's: a row of the quarter before would replace that whole deposit.
-            by_quarter[q] = [*(_as_new(d, q) for d in whole[q - 1]), *by_quarter.get(q, [])]
+            by_quarter[q] = [*(_as_new(d, q) for d in rows_by_quarter[q - 1]), *by_quarter.get(q, [])]
             mishaps.counts["cumulative_quarter", "file"] += 1
 
 
@@ -797,28 +797,32 @@ def count_what_is_there(events: list[Event], lives: dict[int, Life], mishaps: Mi
         home, person = people[number]
         names.setdefault((plain_name(person.given_name), plain_name(person.family_name)), set()).add(home)
         births[home, person.birth] += 1
-    mishaps.found("homonym_persons", sum(len(homes) - 1 for homes in names.values()))
-    mishaps.found("twins", sum(n > 1 for n in births.values()))
-    told: dict[tuple[int, int], set[int]] = {}
+    mishaps.count_unplanted("homonym_persons", sum(len(homes) - 1 for homes in names.values()))
+    mishaps.count_unplanted("twins", sum(n > 1 for n in births.values()))
+    organisations_by_establishment: dict[tuple[int, int], set[int]] = {}
     for event in events:
         if event.kind == "establishment" and event.establishment_date is not None:
-            told.setdefault((event.household, event.establishment_date), set()).add(event.organisation)
-    mishaps.found("household_by_two_organisations", sum(len(by) > 1 for by in told.values()))
-    mishaps.found("late_row", sum(e.late for e in events))
+            organisations_by_establishment.setdefault((event.household, event.establishment_date), set()).add(
+                event.organisation
+            )
+    mishaps.count_unplanted(
+        "household_by_two_organisations", sum(len(by) > 1 for by in organisations_by_establishment.values())
+    )
+    mishaps.count_unplanted("late_row", sum(e.late for e in events))
 
 
 # ── the table ──
 @dataclass(frozen=True)
 class Defect:
     """
-    One thing that goes wrong.
+    One kind of defect.
 
     Attributes
     ----------
     name : str
-        What `Truth.defects` counts it under, and the key of its random numbers.
+        Its name in `Truth.defects`, and the key of its random numbers.
     scope : {"identity", "row", "sheet", "file", "fact", "event", "found"}
-        What it is tried on; "found": nothing, it is there and counted.
+        Where it is planted; "found": it is not planted, only counted.
     level : {"none", "light", "heavy"}
         The lowest level of `Settings.defects` at which it exists.
     rate : float
@@ -935,7 +939,7 @@ DEFECTS = (
     # Which file and which person a fact is noted under (`reopen_files`, `note_under_the_spouse`).
     Defect("file_reopened", "event", "heavy", 0.03),
     Defect("spouse_as_principal", "event", "heavy", 0.05),
-    # Brought about by the histories and the calendar: counted, not planted.
+    # Results of the histories and the calendar: counted, not planted.
     Defect("homonym_persons", "found", "heavy", 1.0),
     Defect("twins", "found", "heavy", 1.0),
     Defect("household_by_two_organisations", "found", "heavy", 1.0),
@@ -969,14 +973,14 @@ class Mishaps:
         return self._rates[name]
 
     def hits(self, name: str, organisation: int, count: int) -> list[bool]:
-        """Which of an organisation's things a defect is tried on, by its rate."""
+        """Per item of an organisation, whether a defect is tried on it, by its rate."""
         if not self._rates[name]:
             return [False] * count
         rng = generator(self.settings.seed, LAYOUT, organisation, crc32(name.encode()))
         return (rng.random(count) < self._rates[name]).tolist()
 
-    def found(self, name: str, count: int) -> None:
-        """Count something that is there without being planted, if it is looked for at the settings' level."""
+    def count_unplanted(self, name: str, count: int) -> None:
+        """Count a difficulty that was not planted, if it exists at the settings' level."""
         if self._rates[name]:
             self.counts[name, "found"] += count
 

@@ -1,7 +1,7 @@
 """The deposits of an organisation: quarters, annual workbooks, re-sent and copied files; and the truth of their rows.
 
-Of each row it is written down where it stands, whose it is, and its fate: the first that fits of superseded,
-quarantined, duplicate, accepted (deposit-schema.md).
+The truth of a row is its address, its person, and its fate: the first that applies of superseded, quarantined,
+duplicate, accepted (deposit-schema.md).
 """
 
 from __future__ import annotations
@@ -110,35 +110,37 @@ def deposit(
                     _without_codes(earlier[q])
                 mishaps.counts["resent_undated" if undated[q] else "resent", "file"] += 1
     mishaps.bend("sheet", [*sheets.values(), *earlier.values()], organisation.index)
-    made: list[Deposit] = []
+    deposits: list[Deposit] = []
     if habit.annual:
         for year in sorted({fiscal(q)[0] for q in open_in}):
-            mine = [sheets[q] for q in open_in if fiscal(q)[0] == year]
-            on = date_of(quarter_end(mine[-1].quarter) + between(rng, 5, 30))
-            made.append(Deposit(f"{year}/{organisation.code}_{year}_annuel_{on}.xlsx", habit, mine))
+            year_sheets = [sheets[q] for q in open_in if fiscal(q)[0] == year]
+            on = date_of(quarter_end(year_sheets[-1].quarter) + between(rng, 5, 30))
+            deposits.append(Deposit(f"{year}/{organisation.code}_{year}_annuel_{on}.xlsx", habit, year_sheets))
     else:
         for q in open_in:
             rival = earlier.get(q)
             odd = undated[q] if rival else unruly[q]
-            made += _quarterly(settings, organisation, habit, q, sheets[q], rival, odd, rng, mishaps)
+            deposits += _quarterly(settings, organisation, habit, q, sheets[q], rival, odd, rng, mishaps)
         if "deposits_cumulative" in habit.drawn:
-            _replaced_within_the_year(made)
-    notes = [rng.random() < mishaps.rate("notes_sheet") for _ in made]
+            _replaced_within_the_year(deposits)
+    notes = [rng.random() < mishaps.rate("notes_sheet") for _ in deposits]
     if habit.format == "xlsx":
         chosen = {"notes_sheet": notes} | {
-            name: mishaps.hits(name, organisation.index, len(made)) for name in ("hidden_sheet", "hidden_columns")
+            name: mishaps.hits(name, organisation.index, len(deposits)) for name in ("hidden_sheet", "hidden_columns")
         }
-        for i, item in enumerate(made):
+        for i, item in enumerate(deposits):
             item.extras = frozenset(name for name, hits in chosen.items() if hits[i])
             mishaps.counts.update((name, "file") for name in item.extras)
     else:
-        _flaw(made, organisation, mishaps)
-    mishaps.found("header_only", sum(not s.rows() for item in made for s in item.sheets if not habit.annual))
-    return made
+        _flaw(deposits, organisation, mishaps)
+    mishaps.count_unplanted(
+        "header_only", sum(not s.rows() for item in deposits for s in item.sheets if not habit.annual)
+    )
+    return deposits
 
 
 def _flaw(made: list[Deposit], organisation: Organisation, mishaps: Mishaps) -> None:
-    """Text files that are badly written; not those that another one repeats, whose cells must stay equal."""
+    """Flaws in text files, except those that another file repeats, whose cells must stay equal."""
     repeated = {item.copy_of for item in made} | {item.superseded_by for item in made}
     for name in FLAWS:
         for item, hit in zip(made, mishaps.hits(name, organisation.index, len(made)), strict=True):
@@ -156,7 +158,7 @@ def _resent(habit: Habit, mishaps: Mishaps) -> float:
 
 
 def _with_errors(sheet: Sheet) -> None:
-    """Places, dates and statuses that have slipped to the row below, in a third of the rows."""
+    """Shift places, dates and statuses to the row below, in a third of the rows."""
     wrong = [
         i
         for i, c in enumerate(sheet.habit.columns)
@@ -169,13 +171,13 @@ def _with_errors(sheet: Sheet) -> None:
 
 
 def _replaced_within_the_year(made: list[Deposit]) -> None:
-    """Of deposits that add up and keep each row's quarter, the year's last replaces the others."""
+    """Cumulative deposits that keep each row's quarter: the last of a year replaces the others."""
     last = {Path(item.path).parts[0]: item.path for item in made if not item.copy_of}
     copies = {item.path: item.copy_of for item in made if item.copy_of}
     years = {item.path: fiscal(item.sheets[0].quarter)[0] for item in made}
     for item in made:
         final = last[years[item.path]]
-        # A file without rows is of no quarter but its own, which no other file tells of.
+        # A file without rows reports only its own quarter, which no other file does.
         if item.sheets[0].rows() and final not in (item.path, copies.get(item.path)):
             item.superseded_by, item.copy_of = final, ""
 
@@ -210,12 +212,12 @@ def _quarterly(
     stem = f"{year}/{organisation.code}_{year}_T{n}"
     name = f"{stem}_{date_of(on)}.{suffix}"
     if earlier is not None and odd_name:
-        # Without a date it counts as deposited at the quarter's end, so before the first (the contract, « Decided »).
+        # Without a date it counts as deposited at the quarter's end, thus before the first (the contract, « Decided »).
         return [Deposit(name, habit, [earlier]), Deposit(f"{stem}.{suffix}", habit, [sheet], superseded_by=name)]
     if earlier is not None:
         again = f"{stem}_{date_of(resent_on)}.{suffix}"
         return [Deposit(name, habit, [earlier], superseded_by=again), Deposit(again, habit, [sheet])]
-    # Where a year adds up, which file is the last must be said.
+    # Cumulative deposits need a date, so that it is known which is the last.
     if "deposits_cumulative" in habit.drawn:
         u, odd_name = 1.0, False
     if u < mishaps.rate("undated_name"):
@@ -253,7 +255,7 @@ def write_all(folder: Path, deposits: list[Deposit], mishaps: Mishaps) -> pd.Dat
 
 
 def _true_rows(item: Deposit) -> Iterator[dict[str, object]]:
-    """Each row of a file: where it stands, its fate, and what it truly says."""
+    """Each row of a file: its address, its fate, and its true values."""
     for sheet in item.sheets:
         seen: set[tuple[str, ...]] = set()
         skipped = {i for i, c in enumerate(sheet.habit.columns) if c in ("code_organisme", "nom_organisme")}
@@ -262,7 +264,7 @@ def _true_rows(item: Deposit) -> Iterator[dict[str, object]]:
                 continue
             own = line.draft.quarantine if line.draft else ""
             reason = {"total": "total_row", "ragged": "ragged", "aggregate": "no_identity"}.get(line.kind, own)
-            # Filled down, the organisation's cells are the same on all rows: they can't tell two rows apart.
+            # Filled down, the organisation's cells are the same on all rows, so they are not compared.
             key = tuple(str(c) for i, c in enumerate(line.cells) if i not in skipped)
             fate = "duplicate" if key in seen or item.copy_of else "accepted"
             seen.add(key)
@@ -275,12 +277,12 @@ def _true_rows(item: Deposit) -> Iterator[dict[str, object]]:
                 "fate": "superseded" if item.superseded_by else "quarantined" if reason else fate,
                 "quarantine_reason": reason,
                 "superseded_by": item.superseded_by,
-                **(_said(line.draft, sheet.organisation.code) if line.draft else {"kind": line.kind}),
+                **(_true_facts(line.draft, sheet.organisation.code) if line.draft else {"kind": line.kind}),
             }
 
 
-def _said(draft: Draft, organisation: str) -> dict[str, object]:
-    """Of whom a row is, and what it truly says."""
+def _true_facts(draft: Draft, organisation: str) -> dict[str, object]:
+    """The person of a row, and its true values."""
     event = draft.event
     target = draft.destination or event.destination or event.exit_destination
     if draft.destination_form in ("", "none") or not target.isdigit():
@@ -316,8 +318,8 @@ def _said(draft: Draft, organisation: str) -> dict[str, object]:
 
 
 def _date_form(draft: Draft, column: str) -> str:
-    """How well a date is typed: its precision, or that it is missing, unreadable or another day's."""
+    """The form of a date: its precision, missing, unreadable, or moved to another day."""
     typed = draft.cells.get(column, "")
     if typed == "":
         return "missing"
-    return "unreadable" if typed in NO_DATE else "moved" if column in draft.moved else draft.days[column][1]
+    return "unreadable" if typed in NO_DATE else "moved" if column in draft.wrong_dates else draft.days[column][1]

@@ -37,7 +37,7 @@ class Geography:
     region: dict[str, str]
     region_name: dict[str, str]
     zone: dict[str, str]
-    qualifier: dict[str, str]  # what tells a homonym from the others: its MRC, else its designation
+    qualifier: dict[str, str]  # what distinguishes a homonym from the others: its MRC, else its designation
     mrc: dict[str, str]
     population: dict[str, int]
     homonyms: frozenset[str]
@@ -54,11 +54,11 @@ class Geography:
     cmm: dict[str, str]
 
     def namesakes(self, code: str) -> frozenset[str]:
-        """Every municipality that the name of one may mean: itself alone, or homonyms, former names included."""
+        """The municipalities with the same name as this one, former names and itself included."""
         return self.sharing[plain_name(self.name[code])]
 
     def told_by_postal_code(self, code: str, among: frozenset[str], postal: str) -> bool:
-        """Whether the first half of a postal code leaves a municipality alone among those that share a name."""
+        """Whether the first half of a postal code identifies a municipality among those that share its name."""
         regions, side = self.postal_areas.get(postal[:3].upper(), (frozenset(), ""))
         left = {c for c in among if self.region[c] in regions and (side == "mixed" or self.cmm[c] == side)}
         return left == {code}
@@ -129,14 +129,14 @@ def geography() -> Geography:
     outside = settled[settled["rmr_montreal_2021"] != "1"]
     by_population, small_too = {}, {}
     for region, group in outside.groupby("region_code", sort=True):
-        # Homonyms are drawn more often than their size asks: they are what the reader of places must survive.
+        # Homonyms are drawn more often than by their population, to test the reading of places.
         weight = group["people"] * np.where(group["name"].isin(homonyms), 3, 1)
-        # Immigrants go to the larger towns more than their size asks (St-Amour and Ledent 2010).
+        # Immigrants settle in the larger towns more than in proportion (St-Amour and Ledent 2010).
         by_population[region] = Choice(group["code"].tolist(), (weight * np.sqrt(weight)).tolist())
         small_too[region] = Choice(group["code"].tolist(), weight.tolist())
     shares = {r: s for r, s in REGION_SHARES.items() if r in by_population}
     aliases: dict[str, list[tuple[str, str]]] = {}
-    # A spelling that is also a town's own name, or a region's, would not say which.
+    # A spelling that is also a town's own name, or a region's, would be ambiguous.
     taken = set(plain) | set(_reference("region_aliases")["alias"].map(plain_name))
     alias_table = every_alias[~every_alias["alias"].map(plain_name).isin(taken)]
     single = alias_table[

@@ -1,10 +1,10 @@
-"""The habits of organisations that a world can draw, one line each in `HABITS`: who has it, and what to conclude.
+"""The habits of organisations that a simulation can draw, one line each in `HABITS`.
 
-A habit is an organisation's: it does so on all its rows. `Settings.habits` says which ones exist: none; all, each by a
-share of the organisations that is itself drawn, from 0 to the habit's `prior`; or some by name, with every organisation
-that they fit. Of one `group` an organisation has one at most. Some change which events are noted, of whom, under which
-file and address (where a person truly lived stays in `Event.lived`, whatever address is noted); some what is typed of
-an identity or on a row, as defects do; `deposits` sees to whole files.
+A habit applies to all rows of an organisation. `Settings.habits` says which ones exist: none; all, each at a share of
+the organisations that is itself drawn, from 0 to the habit's `prior`; or some by name, at every organisation that they
+fit. An organisation has at most one habit of a `group`. Some change which events are noted, of whom, under which file
+and address (where a person truly lived stays in `Event.lived`); some change what is typed of an identity or on a row,
+as defects do; those of files are applied by `deposits`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NICKNAMES = pairs(
 _PLACE = ("municipalite_residence", "code_municipal", "code_postal")
 _AT_A_MEETING = ("personal_support", "housing_search", "francization", "objectif_integration", "job_search")
 _COARSER = ("day", "month", "quarter", "year")
-# Of a man, and of a woman where it differs. « A déménagé » says that somebody left only beside a place or a date.
+# Masculine and, where it differs, feminine. « A déménagé » means a departure only beside a place or a date.
 STATUS_WORDS = {
     "present": words(
         "toujours là|reste en région|encore présent/encore présente|vit toujours ici|habite encore la région|"
@@ -114,7 +114,7 @@ class DrawnHabit:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the functions look at besides the events: the organisation, the true lives, a generator."""
+    """The arguments of the functions besides the events: the organisation, the true lives, a generator."""
 
     settings: Settings
     organisation: Organisation
@@ -177,7 +177,7 @@ def _visits(scene: Scene, events: list[Event], address: str) -> list[Event]:
             chosen = rng.random() < 0.15
             days = [stay.start + between(rng, 3, 58) for _ in range(between(rng, 1, 2))]
             before = life.residence(first.person, stay.start - 1)
-            # The address of before has been printed.
+            # The old address has been printed before.
             known = stay.person.number == first.person and first.day < stay.start and first.kind == "service"
             if not (chosen and known and before and geography().zone[before] == "metropole"):
                 continue
@@ -230,7 +230,7 @@ def departures_never(scene: Scene, events: list[Event]) -> list[Event]:
 
 def departures_false(scene: Scene, events: list[Event]) -> list[Event]:
     """Now and then a departure is told of somebody who stays."""
-    rng, last, told = scene.rng, day_of(scene.settings.end), []
+    rng, last, false_departures = scene.rng, day_of(scene.settings.end), []
     for file in _files(events):
         chosen, after = rng.random() < 0.04, between(rng, 90, 700)
         stay, first = scene.stay(file[0]), file[0]
@@ -238,7 +238,7 @@ def departures_false(scene: Scene, events: list[Event]) -> list[Event]:
             continue
         day = first.day + after
         if stay.exit is None or stay.exit > day + 365:
-            told.append(
+            false_departures.append(
                 Event(
                     first.organisation,
                     first.household,
@@ -255,7 +255,7 @@ def departures_false(scene: Scene, events: list[Event]) -> list[Event]:
                     note="departure_false",
                 )
             )
-    return in_order([*events, *told])
+    return in_order([*events, *false_departures])
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
@@ -305,10 +305,10 @@ def _first_row_only(events: list[Event], columns: tuple[str, ...]) -> list[Event
 
 def residence_own_town(scene: Scene, events: list[Event]) -> list[Event]:
     """The organisation's own town stands for every address of its region, or of the metropole."""
-    own, place = scene.organisation.municipality, geography()
+    own, geo = scene.organisation.municipality, geography()
     for event in events:
-        if place.zone[event.residence] == place.zone[own] and (
-            place.zone[own] == "metropole" or place.region[event.residence] == place.region[own]
+        if geo.zone[event.residence] == geo.zone[own] and (
+            geo.zone[own] == "metropole" or geo.region[event.residence] == geo.region[own]
         ):
             event.residence = own
     return events
@@ -319,7 +319,7 @@ def destination_in_residence(scene: Scene, events: list[Event]) -> list[Event]:
 
     An old address that goes on being printed must have been printed: else it would be news.
     """
-    told = []
+    events_noted = []
     for file in _files(events):
         opens = file[0].kind == "establishment" and file[0].destination != ""
         old = file[0].residence if opens else ""
@@ -330,9 +330,9 @@ def destination_in_residence(scene: Scene, events: list[Event]) -> list[Event]:
                 event.residence, event.destination = event.destination, ""
                 event.blank = tuple(c for c in event.blank if c not in _PLACE)
             elif old and event.residence == old != event.lived:
-                event.residence = file[0].residence  # what is printed again is what the first row says
-            told.append(event)
-    return in_order(told)
+                event.residence = file[0].residence  # the address of the first row is printed again
+            events_noted.append(event)
+    return in_order(events_noted)
 
 
 def two_facts_two_dates(scene: Scene, events: list[Event]) -> list[Event]:
@@ -352,7 +352,7 @@ def _two_facts(scene: Scene, events: list[Event], both: bool) -> list[Event]:
         free = [e for e in file if e.kind == "service"]
         for event in file:
             if event.kind == "establishment" and event.lived == (event.destination or event.residence):
-                # Whoever opens the file sees the person there.
+                # The person is present when the file is opened.
                 event.status, event.follow_up_date = "present", event.day
                 event.service_date = event.service_date if both else None
             if event.status != "present" or event.kind != "follow_up":
@@ -394,7 +394,7 @@ def number_each_year(scene: Scene, events: list[Event]) -> list[Event]:
     return events
 
 
-# ── who somebody is ──
+# ── identities ──
 def number_of_the_household(identity: Identity, rng: Generator) -> bool:
     """The members of a household share one file number."""
     identity.file_number = identity.household_number
@@ -434,9 +434,9 @@ def status_own_words(draft: Draft, rng: Generator) -> bool:
     u, v, status = rng.random(), rng.random(), draft.event.status
     if not status or draft.cells["statut_suivi"] == "":
         return False
-    said = STATUS_WORDS[status]
+    phrases = STATUS_WORDS[status]
     # An organisation has a few words of its own for each status.
-    own = [said[(draft.event.organisation * 5 + k) % len(said)] for k in range(3)]
+    own = [phrases[(draft.event.organisation * 5 + k) % len(phrases)] for k in range(3)]
     of_a_man, _, of_a_woman = pick(rng, own).partition("/")
     word = of_a_woman if of_a_woman and draft.identity.person.sex == "F" else of_a_man
     if word == "a déménagé" and not (draft.cells.get("destination_depart") or draft.cells.get("date_depart_region")):
@@ -458,7 +458,7 @@ def status_without_date(draft: Draft, rng: Generator) -> bool:
 
 def _coarser(draft: Draft, precision: str) -> bool:
     for column in (*EVENT_DATES, "date_arrivee_quebec"):
-        typed = draft.cells.get(column, "") not in ("", *NO_DATE) and column not in draft.moved
+        typed = draft.cells.get(column, "") not in ("", *NO_DATE) and column not in draft.wrong_dates
         if typed and column in draft.days and _COARSER.index(draft.days[column][1]) < _COARSER.index(precision):
             draft.retype_date(column, precision)
     return True
@@ -511,7 +511,7 @@ _AGAIN = "the same facts, told again"
 _UNREAD = "nothing: remarks are not read"
 _FILE_NAME = "the quarter of the file's name"
 _REST = "what the rest of the row says"
-# What an organisation does where `deposits` sees to it.
+# What an organisation does, where `deposits` applies the habit.
 _LATE = "Deposits come months late."
 _TWICE = "Most deposits are sent twice, the first time with gaps."
 _CORRECTED = "Most deposits are sent again, with the errors of the first corrected."
@@ -586,7 +586,7 @@ HABITS = tuple(
 NAMES = tuple(habit.name for habit in HABITS)
 
 
-# ── who has which ──
+# ── assignment of habits ──
 def refuse_unknown_habits(settings: Settings) -> None:
     """
     Names of habits that exist, or none at all.
@@ -603,76 +603,76 @@ def refuse_unknown_habits(settings: Settings) -> None:
 
 
 def with_drawn(settings: Settings, network: Network, manners: list[Habit]) -> list[Habit]:
-    """The habits of all organisations with those that the settings ask for: `drawn`, and the columns that are left."""
+    """The habits of all organisations with those of the settings (`drawn`), and the columns that remain."""
     if settings.habits == "none":
         return manners
     shares = {h.name: _share(settings, h) for h in HABITS}
     return [
-        _with(settings, organisation, manner, shares) for organisation, manner in zip(network.all, manners, strict=True)
+        _with(settings, organisation, habit, shares) for organisation, habit in zip(network.all, manners, strict=True)
     ]
 
 
 def _share(settings: Settings, habit: DrawnHabit) -> float:
-    """The share of the organisations of this world that have a habit."""
+    """The share of the organisations that have a habit in this simulation."""
     if settings.habits == "drawn":
         return habit.prior * generator(settings.seed, HABIT, crc32(habit.name.encode())).random()
     return float(habit.name in settings.habits.split(","))
 
 
-def _with(settings: Settings, organisation: Organisation, manner: Habit, shares: dict[str, float]) -> Habit:
+def _with(settings: Settings, organisation: Organisation, habits: Habit, shares: dict[str, float]) -> Habit:
     rng = generator(settings.seed, HABIT, organisation.index)
     draws = rng.random((len(HABITS), 2)).tolist()
     fitting = [
         (v, habit)
         for (u, v), habit in zip(draws, HABITS, strict=True)
-        if u < shares[habit.name] and habit.where in ("any", organisation.zone, "" if manner.annual else "quarterly")
+        if u < shares[habit.name] and habit.where in ("any", organisation.zone, "" if habits.annual else "quarterly")
     ]
     kept: dict[str, DrawnHabit] = {}
     for _, habit in sorted(fitting, key=lambda item: item[0]):
         kept.setdefault(habit.group or habit.name, habit)
-    drawn = _usable({habit.name for habit in kept.values()}, manner.columns)
-    return replace(manner, drawn=drawn, columns=_columns(drawn, manner.columns, rng))
+    names = _usable({habit.name for habit in kept.values()}, habits.columns)
+    return replace(habits, drawn=names, columns=_columns(names, habits.columns, rng))
 
 
-def _usable(drawn: set[str], columns: Sequence[str]) -> frozenset[str]:
-    """Without the habits that would together leave rows of which nobody could say whose, when or where they are."""
-    if {"number_of_the_household", "no_no_dossier"} & drawn:
-        drawn -= {"given_name_first_row_only", "names_first_row_only", "no_prenom", "no_nom", "no_date_naissance"}
-    if {"no_prenom", "no_nom"} <= drawn:
-        drawn -= {"no_nom"}
-    if "no_municipalite_residence" in drawn:
-        drawn -= {"residence_own_town", "residence_intake", "residence_intake_metropole", "residence_first_row_only"}
-        drawn -= {"destination_in_residence", "no_municipalite_destination"}
-    if {"residence_intake_metropole", "destination_in_residence"} & drawn:
-        drawn -= {"no_municipalite_destination"}
-    if "residence_intake_metropole" in drawn:
-        drawn -= {"destination_in_residence"}
+def _usable(names: set[str], columns: Sequence[str]) -> frozenset[str]:
+    """The names without habits that together would leave rows without person, date or place."""
+    if {"number_of_the_household", "no_no_dossier"} & names:
+        names -= {"given_name_first_row_only", "names_first_row_only", "no_prenom", "no_nom", "no_date_naissance"}
+    if {"no_prenom", "no_nom"} <= names:
+        names -= {"no_nom"}
+    if "no_municipalite_residence" in names:
+        names -= {"residence_own_town", "residence_intake", "residence_intake_metropole", "residence_first_row_only"}
+        names -= {"destination_in_residence", "no_municipalite_destination"}
+    if {"residence_intake_metropole", "destination_in_residence"} & names:
+        names -= {"no_municipalite_destination"}
+    if "residence_intake_metropole" in names:
+        names -= {"destination_in_residence"}
     if not {"exercice", "trimestre"} <= set(columns):
-        drawn -= {"deposits_cumulative"}
-    if "deposits_cumulative" in drawn:
-        drawn -= {"quarter_in_the_file_name"}
-    if "deposits_cumulative_as_new" in drawn:
-        drawn -= {"status_without_date", "two_facts_one_date"}
-    return frozenset(drawn)
+        names -= {"deposits_cumulative"}
+    if "deposits_cumulative" in names:
+        names -= {"quarter_in_the_file_name"}
+    if "deposits_cumulative_as_new" in names:
+        names -= {"status_without_date", "two_facts_one_date"}
+    return frozenset(names)
 
 
-def _columns(drawn: frozenset[str], columns: Sequence[str], rng: Generator) -> tuple[str, ...]:
-    there = (rng.random(len(COLUMNS)) < 0.5).tolist()  # of those never filled: the column may be there all the same
-    absent = {c for c, kept in zip(COLUMNS, there, strict=True) if f"no_{c}" in drawn and not kept}
-    if "quarter_in_the_file_name" in drawn:
+def _columns(names: frozenset[str], columns: Sequence[str], rng: Generator) -> tuple[str, ...]:
+    there = (rng.random(len(COLUMNS)) < 0.5).tolist()  # a column that is never filled may be there all the same
+    absent = {c for c, kept in zip(COLUMNS, there, strict=True) if f"no_{c}" in names and not kept}
+    if "quarter_in_the_file_name" in names:
         absent |= {"exercice", "trimestre"}
-    if "destination_in_residence" in drawn:
+    if "destination_in_residence" in names:
         absent |= {"municipalite_destination"}
-    if "departures_in_remarks" in drawn and "remarques" not in columns:
+    if "departures_in_remarks" in names and "remarques" not in columns:
         columns = (*columns, "remarques")
     return tuple(c for c in columns if c not in absent)
 
 
-def to_events(scene: Scene, drawn: frozenset[str], mine: list[Event]) -> list[Event]:
-    """The events of one organisation as its habits let it note them."""
-    for habit in _of("events", drawn):
-        mine = habit.apply(scene.for_habit(habit.name), mine)  # type: ignore[operator]
-    return mine
+def to_events(scene: Scene, names: frozenset[str], events: list[Event]) -> list[Event]:
+    """The events of one organisation, changed by its habits."""
+    for habit in _habits_of_scope("events", names):
+        events = habit.apply(scene.for_habit(habit.name), events)  # type: ignore[operator]
+    return events
 
 
 @dataclass(frozen=True)
@@ -685,28 +685,28 @@ class Change:
 
 
 def changes(settings: Settings, network: Network, manners: list[Habit]) -> dict[int, Change]:
-    """Who changes its code or merges, in the April nearest to the middle of the period, by the organisation's index."""
+    """The changes of code and the mergers, in the April nearest to the middle of the period, by organisation index."""
     first, last = quarter_of(day_of(settings.start)), quarter_of(day_of(settings.end))
     april = (first + last) // 2 // 4 * 4 + 1
     here = {o.index for o in network.all if o.closed is None and first < april and o.opened < quarter_start(april)}
-    found: dict[int, Change] = {}
+    change_of: dict[int, Change] = {}
     heirs: set[int] = set()
     for organisation in network.all:
-        drawn = manners[organisation.index].drawn
+        names = manners[organisation.index].drawn
         if organisation.index not in here or organisation.index in heirs:
             continue
-        if "code_changes" in drawn:
+        if "code_changes" in names:
             code = f"{organisation.code[:3]}{500 + int(organisation.code[3:])}"
             heir = replace(organisation, code=code, opened=quarter_start(april))
-            found[organisation.index] = Change(april, heir, True)
-        elif "merges" in drawn:
+            change_of[organisation.index] = Change(april, heir, True)
+        elif "merges" in names:
             near = [o for o in network.all if o.index in here and o.zone == organisation.zone and o is not organisation]
-            near = [o for o in near if o.index not in found]
+            near = [o for o in near if o.index not in change_of]
             if near:
                 heir = min(near, key=lambda o: (o.region != organisation.region, abs(o.index - organisation.index)))
                 heirs.add(heir.index)
-                found[organisation.index] = Change(april, heir, False)
-    return found
+                change_of[organisation.index] = Change(april, heir, False)
+    return change_of
 
 
 def merged(by_organisation: dict[int, list[Event]], changed: dict[int, Change]) -> dict[int, list[Event]]:
@@ -714,18 +714,18 @@ def merged(by_organisation: dict[int, list[Event]], changed: dict[int, Change]) 
     for index, change in changed.items():
         if not change.is_new:
             day = quarter_start(change.quarter)
-            theirs = [e for e in by_organisation.get(index, []) if e.day >= day]
+            later_events = [e for e in by_organisation.get(index, []) if e.day >= day]
             by_organisation[index] = [e for e in by_organisation.get(index, []) if e.day < day]
-            for event in theirs:
+            for event in later_events:
                 event.organisation, event.opening = change.heir.index, event.opening + 50
-            by_organisation[change.heir.index] = in_order([*by_organisation.get(change.heir.index, []), *theirs])
+            by_organisation[change.heir.index] = in_order([*by_organisation.get(change.heir.index, []), *later_events])
     return by_organisation
 
 
 def eras(
     organisation: Organisation, change: Change | None, drafts: list[Draft]
 ) -> list[tuple[Organisation, list[Draft]]]:
-    """The organisation with its rows; before and after, where it ends or changes its code."""
+    """The organisation with its rows; in two parts, before and after, where it merges or changes its code."""
     if change is None:
         return [(organisation, drafts)]
     until = replace(organisation, closed=quarter_start(change.quarter) - 1)
@@ -740,18 +740,18 @@ def eras(
 
 
 def to_identities(settings: Settings, manner: Habit, identities: list[Identity]) -> None:
-    """The identity habits of one organisation, on all its files."""
-    for habit in _of("identity", manner.drawn):
+    """Apply the identity habits of one organisation to all its files."""
+    for habit in _habits_of_scope("identity", manner.drawn):
         rng = _generator(settings, identities[0].organisation, habit.name) if identities else None
         for item in identities:
             habit.apply(item, rng)  # type: ignore[operator]
 
 
 def to_rows(settings: Settings, drafts: list[Draft]) -> None:
-    """The row habits of one organisation, on all its rows; then what it never fills, or not on this row, is blank."""
+    """Apply the row habits of one organisation to all its rows; then blank the cells that it leaves blank."""
     if not drafts or not drafts[0].habit.drawn:
         return
-    for habit in _of("row", drafts[0].habit.drawn):
+    for habit in _habits_of_scope("row", drafts[0].habit.drawn):
         rng = _generator(settings, drafts[0].event.organisation, habit.name)
         for item in drafts:
             habit.apply(item, rng)  # type: ignore[operator]
@@ -759,8 +759,8 @@ def to_rows(settings: Settings, drafts: list[Draft]) -> None:
         leave_blank(item)
 
 
-def _of(scope: str, drawn: frozenset[str]) -> list[DrawnHabit]:
-    return [habit for habit in HABITS if habit.scope == scope and habit.name in drawn]
+def _habits_of_scope(scope: str, names: frozenset[str]) -> list[DrawnHabit]:
+    return [habit for habit in HABITS if habit.scope == scope and habit.name in names]
 
 
 def _generator(settings: Settings, organisation: int, name: str) -> Generator:

@@ -1,7 +1,7 @@
 """True residential histories: who lived where, from when to when, and how each stay en région ended.
 
-A household is lived through in units: people who move together. Most leave with the household; an adult may leave
-on a day of their own, drawn from the same hazard, and then is a unit alone (correlated moves, unchanged margin).
+A household moves in units: people who move together. Most leave with the household; an adult may leave on another day,
+drawn from the same hazard, and then is a unit alone (correlated moves, unchanged margin).
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Life:
 
 
 def true_lives(settings: Settings) -> list[Life]:
-    """The true histories alone: no organisation has looked at them yet."""
+    """The true histories alone, without any reporting."""
     calendar, lives, person = Calendar(settings), [], 1
     for number in range(1, settings.households + 1):
         household: Household = draw_household(settings, calendar, number, person)
@@ -131,9 +131,9 @@ def _metropole(
 
 
 def _settle(rng: np.random.Generator, life: Life, unit: list[Person], start: int, code: str, origin: str) -> None:
-    """A unit settles; whatever follows is settled too, recursively."""
-    place = geography()
-    region = place.region[code]
+    """A unit settles; what follows is simulated too, recursively."""
+    geo = geography()
+    region = geo.region[code]
     earlier = {s.person.number: sum(1 for t in life.stays if t.person is s.person) for s in life.stays}
     group = len({s.group for s in life.stays}) + 1
     job = rng.random() < effects.JOB_SHARE
@@ -148,7 +148,7 @@ def _settle(rng: np.random.Generator, life: Life, unit: list[Person], start: int
     leavers: list[Person] = []
     alone: list[tuple[Person, int, str, str, str]] = []
     moves_inside = between(rng, 90, 1200) if rng.random() < 0.10 else None
-    second = place.draw_in_region(rng, region, code)
+    second = geo.draw_in_region(rng, region, code)
     for person in unit:
         came = (
             start + lag if person.role != "principal" and lag and (leave is None or leave > start + lag + 30) else start
@@ -222,7 +222,7 @@ def _go(
     code: str,
 ) -> None:
     """What a unit does after it left a region."""
-    place = geography()
+    geo = geography()
     base = life.household.established or life.household.arrival
     if cause == "other_region" and day < base + 365 * HORIZON_YEARS:
         _settle(rng, life, unit, day, target, code)
@@ -237,9 +237,9 @@ def _go(
     back = day + between(rng, 120, 720)
     home = rng.random() < 0.8
     where = (
-        (code if rng.random() < 0.75 else place.draw_in_region(rng, region))
+        (code if rng.random() < 0.75 else geo.draw_in_region(rng, region))
         if home
-        else place.draw_in_region(rng, place.regions.draw(rng))
+        else geo.draw_in_region(rng, geo.regions.draw(rng))
     )
     if again and day < base + 365 * (HORIZON_YEARS - 3):
         life.residences += [Residence(p.number, day, back, target) for p in unit]
@@ -249,18 +249,18 @@ def _go(
 
 
 def _pathway(life: Life, person: Person, region: str, origin: str) -> str:
-    place = geography()
-    if any(s.person is person and place.region[s.code] == region for s in life.stays):
+    geo = geography()
+    if any(s.person is person and geo.region[s.code] == region for s in life.stays):
         return "return_stay"
     if not origin:
         return "primary"
-    return "secondary" if place.zone[origin] == "metropole" else "onward"
+    return "secondary" if geo.zone[origin] == "metropole" else "onward"
 
 
 def _hazards(code: str, start: int, job: bool, visited: bool, pairing: int | None) -> np.ndarray:
-    place = geography()
-    ratio = effects.CITY_SIZE[place.city_size(code)]
-    ratio *= effects.REMOTE if place.region[code] in effects.REMOTE_REGIONS else 1.0
+    geo = geography()
+    ratio = effects.CITY_SIZE[geo.city_size(code)]
+    ratio *= effects.REMOTE if geo.region[code] in effects.REMOTE_REGIONS else 1.0
     ratio *= effects.JOB_AT_ESTABLISHMENT if job else 1.0
     ratio *= effects.EXPLORATORY_VISIT if visited else 1.0
     hazard = effects.MONTHLY * ratio
@@ -285,8 +285,8 @@ def _leave(rng: np.random.Generator, hazard: np.ndarray, start: int) -> int | No
 
 
 def _destination(rng: np.random.Generator, household: Household, region: str, day: int | None) -> tuple[str, str, str]:
-    place = geography()
-    u, drawn_region, metropole = rng.random(), place.regions.draw(rng), place.draw_metropole(rng)
+    geo = geography()
+    u, drawn_region, metropole = rng.random(), geo.regions.draw(rng), geo.draw_metropole(rng)
     abroad = _ABROAD.draw(rng)
     if day is None:
         return "", "", ""
@@ -298,8 +298,8 @@ def _destination(rng: np.random.Generator, household: Household, region: str, da
         return cause, metropole, reason
     if cause == "other_region":
         while drawn_region == region:
-            drawn_region = place.regions.draw(rng)
-        return cause, place.draw_in_region(rng, drawn_region), reason
+            drawn_region = geo.regions.draw(rng)
+        return cause, geo.draw_in_region(rng, drawn_region), reason
     if reason == "retour au pays":
         abroad = "origin"
     return cause, abroad if abroad != "origin" else f"origin:{pick(rng, household.members).birth_country}", reason

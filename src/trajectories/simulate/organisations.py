@@ -1,8 +1,8 @@
 """The organisations, all invented: where they are, when they open and close, their habits, and their desk.
 
-Habits are the format, encoding, separator, columns and wording of one organisation's deposits. Options are dealt out
-in turn, not drawn, so that a level has each of its options even with few organisations. At its desk an organisation
-knows of a household what it has seen, and notes it as events: one a row of a deposit to be, before anybody types it.
+Habits are the format, encoding, separator, columns and wording of one organisation's deposits. Options are assigned in
+turn, not at random, so that a level has each of its options even with few organisations. An organisation notes what it
+has seen of a household as events: one per future row of a deposit, before it is typed.
 """
 
 from __future__ import annotations
@@ -108,14 +108,14 @@ class Network:
         return open_ones[int(u * len(open_ones))] if open_ones else None
 
 
-def found(settings: Settings) -> Network:
+def network_of(settings: Settings) -> Network:
     """The organisations of a simulation."""
-    place = geography()
+    geo = geography()
     rng = generator(settings.seed, ORGANISATION)
     metropole = max(1, round(settings.organisations * 0.2))
     regions = _seats(settings.organisations - metropole)
-    stopping = _some(rng, len(regions), settings.stop_calling)
-    closing = _some(rng, len(regions), settings.closing)
+    stopping = _random_share(rng, len(regions), settings.stop_calling)
+    closing = _random_share(rng, len(regions), settings.closing)
     first, last = day_of(settings.start), day_of(settings.end)
     months = (last - first) // 31
     made: list[Organisation] = []
@@ -124,10 +124,10 @@ def found(settings: Settings) -> Network:
         inside = i < metropole
         region = "06" if inside else regions[i - metropole]
         if inside:
-            town = MONTREAL if i % 4 != 3 else place.draw_metropole(rng)
+            town = MONTREAL if i % 4 != 3 else geo.draw_metropole(rng)
         else:
-            towns = place.by_population[region]
-            town = max(towns.values, key=lambda c: place.population[c])
+            towns = geo.by_population[region]
+            town = max(towns.values, key=lambda c: geo.population[c])
             if region in served:
                 town = towns.draw(rng)
         opened = first
@@ -140,9 +140,7 @@ def found(settings: Settings) -> Network:
         stop = add_months(first, int(months * (0.35 + 0.4 * v))) if stops else None
         served.add(region)
         code = f"EER{i + 1:02d}" if inside else f"OBR{i - metropole + 1:02d}"
-        made.append(
-            Organisation(i, code, _name(i, rng), town, place.zone[town], place.region[town], opened, closed, stop)
-        )
+        made.append(Organisation(i, code, _name(i, rng), town, geo.zone[town], geo.region[town], opened, closed, stop))
     inside_ones = tuple(o for o in made if o.zone == "metropole")
     regional = [o for o in made if o.zone != "metropole"]
     by_region = {}
@@ -164,8 +162,8 @@ def _seats(count: int) -> list[str]:
     return seats
 
 
-def _some(rng: np.random.Generator, count: int, share: float) -> frozenset[int]:
-    # A share of the organisations exactly (rounded), so that a setting of .1 among 24 is never none by bad luck.
+def _random_share(rng: np.random.Generator, count: int, share: float) -> frozenset[int]:
+    # An exact share of the organisations (rounded), so that a setting of .1 among 24 is never none by chance.
     return frozenset(rng.permutation(count)[: round(count * share)].tolist())
 
 
@@ -222,14 +220,14 @@ def habits(settings: Settings, network: Network) -> list[Habit]:
     rng = generator(settings.seed, TYPING)
     order = rng.permutation(len(network.all)).tolist()
     annual = set(order[: max(1, len(order) // 8)]) if len(order) >= 4 else set()
-    made: dict[int, Habit] = {}
+    habit_by_index: dict[int, Habit] = {}
     csv_rank = xlsx_rank = 0
     for rank, index in enumerate(order):
         is_csv = (index not in annual and rank % 2 == 1) or (index not in annual and len(order) < 4 and rank % 2 == 0)
         n = csv_rank if is_csv else xlsx_rank
         csv_rank, xlsx_rank = csv_rank + is_csv, xlsx_rank + (not is_csv)
         dates = _CSV_DATES[level] if is_csv else _XLSX_DATES[level]
-        made[index] = Habit(
+        habit_by_index[index] = Habit(
             format="csv" if is_csv else "xlsx",
             annual=index in annual,
             encoding=_ENCODINGS[level][n % len(_ENCODINGS[level])],
@@ -249,7 +247,7 @@ def habits(settings: Settings, network: Network) -> list[Habit]:
             synonyms=bool(level) and rank % 4 == 0,
             drift=level == 2 and rank % 4 == 3,
         )
-    return [made[i] for i in range(len(network.all))]
+    return [habit_by_index[i] for i in range(len(network.all))]
 
 
 def _columns(rng: np.random.Generator, level: int, annual: bool, rank: int) -> tuple[str, ...]:
@@ -258,7 +256,7 @@ def _columns(rng: np.random.Generator, level: int, annual: bool, rank: int) -> t
     if {"code_organisme", "nom_organisme"} <= dropped:
         dropped.discard("code_organisme")
     if level and not annual and rank % 4 == 2:
-        dropped |= {"exercice", "trimestre"}  # the file name says it
+        dropped |= {"exercice", "trimestre"}  # the file name has them
     kept = [c for c in COLUMNS if c not in dropped]
     if level and rank % 3 == 2:
         # Who first, then what, then the organisation: the order is each organisation's own.
@@ -269,7 +267,7 @@ def _columns(rng: np.random.Generator, level: int, annual: bool, rank: int) -> t
 
 @dataclass
 class Event:
-    """One row in the making: everything true, dates as day numbers, places as municipality codes.
+    """A future row: true values, dates as day numbers, places as municipality codes.
 
     `opening` counts the files that an organisation opened for the person (1, 2 …); `day` is when the
     organisation writes the row, which decides the quarter; `precision` is how well the organisation knows the date

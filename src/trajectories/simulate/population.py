@@ -178,7 +178,7 @@ _EDUCATION = Choice(("none", "secondary", "college", "university"), (0.06, 0.24,
 
 @dataclass(frozen=True)
 class Person:
-    """One person, as a passport would have them."""
+    """One person, with the true values."""
 
     number: int
     role: str  # principal, spouse, child
@@ -228,7 +228,7 @@ class Calendar:
 
 def draw_household(settings: Settings, calendar: Calendar, number: int, first_person: int) -> Household:
     """Household `number`, whose persons are numbered from `first_person`."""
-    place = geography()
+    geo = geography()
     rng = generator(settings.seed, POPULATION, number)
     path = _PATHS.draw(rng)
     day = calendar.draw(rng)
@@ -236,14 +236,14 @@ def draw_household(settings: Settings, calendar: Calendar, number: int, first_pe
     wait = 1
     while wait < 84 and rng.random() < 0.925:
         wait += 1
-    home = place.draw_metropole(rng)
-    region = place.regions.draw(rng)
-    destination = place.draw_in_region(rng, region)
+    home = geo.draw_metropole(rng)
+    region = geo.regions.draw(rng)
+    destination = geo.draw_in_region(rng, region)
     if path == "metropole":
         category = _METROPOLE_CATEGORY.draw(rng)
         household = Household(number, path, category, day, home, None, None, ())
     else:
-        category = _CATEGORY[place.city_size(destination)].draw(rng)
+        category = _CATEGORY[geo.city_size(destination)].draw(rng)
         if path == "secondary":
             arrival = add_months(day, -wait) - between(rng, 0, 27)
             household = Household(number, path, category, arrival, home, day, destination, ())
@@ -262,17 +262,17 @@ def _members(rng: np.random.Generator, household: Household, first: int) -> tupl
     name = family_name(rng, country)
     people = [_adult(rng, first, "principal", country, sex, name, household.arrival, age)]
     if couple:
-        other = "M" if sex == "F" else "F"
-        theirs = country if rng.random() < 0.85 else _COUNTRY[household.category].draw(rng)
+        spouse_sex = "M" if sex == "F" else "F"
+        spouse_country = country if rng.random() < 0.85 else _COUNTRY[household.category].draw(rng)
         # In Québec law both keep their name; a quarter come with a common one.
-        spouse_name = name if rng.random() < 0.25 else family_name(rng, theirs)
+        spouse_name = name if rng.random() < 0.25 else family_name(rng, spouse_country)
         people.append(
             _adult(
                 rng,
                 first + 1,
                 "spouse",
-                theirs,
-                other,
+                spouse_country,
+                spouse_sex,
                 spouse_name,
                 household.arrival,
                 max(18, age + between(rng, -5, 4)),
@@ -303,13 +303,13 @@ def _child(
     if siblings and rng.random() < 0.03:
         birth = siblings[-1].birth  # twins
     taken = {p.given_name for p in people}
-    given = given_name(rng, country, sex)
-    while given in taken:
-        given = f"{pick(rng, ('Sam', 'Noa', 'Lou', 'Alix', 'Eden', 'Sacha'))} {given}"
+    first_name = given_name(rng, country, sex)
+    while first_name in taken:
+        first_name = f"{pick(rng, ('Sam', 'Noa', 'Lou', 'Alix', 'Eden', 'Sacha'))} {first_name}"
     age = (arrival - birth) // 365
     education = "none" if age < 16 else "secondary"
     french = 0 if age < 5 else _FRENCH[country in _FRANCOPHONE].draw(rng)
-    return Person(number, "child", given, name, birth, sex, country, french, education)
+    return Person(number, "child", first_name, name, birth, sex, country, french, education)
 
 
 @dataclass(frozen=True)

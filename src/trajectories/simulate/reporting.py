@@ -68,7 +68,7 @@ class File(NamedTuple):
 
 @dataclass
 class Desk:
-    """What is needed to write about one household, and what has been written."""
+    """The context in which the rows of one household are written, and the rows written so far."""
 
     settings: Settings
     network: Network
@@ -140,7 +140,7 @@ class Client(NamedTuple):
 
 
 class Manner(NamedTuple):
-    """How well a departure row knows the departure: the precision of its date, whether it has one, and a place."""
+    """What a departure row holds: the precision of its date, whether it has a date, and whether it has a place."""
 
     precision: str
     dated: bool
@@ -153,7 +153,7 @@ class Manner(NamedTuple):
 
 
 def report(settings: Settings, network: Network, life: Life, rate: Callable[[str], float]) -> list[Event]:
-    """All the rows about one household, in the order of their days; `rate` says how often a fact is bent."""
+    """All the rows about one household, in the order of their days; `rate` gives the rate of a defect of facts."""
     desk = Desk(settings, network, life, rate)
     _en_region(desk, _in_metropole(desk))
     return sorted(desk.events, key=lambda e: (e.day, e.organisation, e.person, e.kind))
@@ -203,7 +203,7 @@ def _in_metropole(desk: Desk) -> tuple[Organisation, dict[int, File]] | None:
 
 
 def _en_region(desk: Desk, home: tuple[Organisation, dict[int, File]] | None) -> None:
-    """Each stay as its regional organisation sees it, and what the metropole says of the first."""
+    """The rows of each stay by its regional organisation, and of the first by the metropole."""
     rng = desk.rng("organisations")
     groups: dict[int, list[Stay]] = {}
     for stay in desk.life.stays:
@@ -288,7 +288,7 @@ def _stay(desk: Desk, organisation: Organisation, group: list[Stay], delay: int,
         if reported:
             _register(desk, client, reason, knows, desk.rng("registration", number, person))
         else:
-            # The first that is known of a stay whose establishment nobody reports.
+            # Without a reported establishment, the stay is first known by a service.
             first = desk.rng("first_service", number, person)
             service = _AFTER.draw(first) if stay.person.role != "child" else "family_support"
             desk.serve(file, day, service)
@@ -348,39 +348,40 @@ def _services(desk: Desk, client: Client, end: int, never: bool, rng: Generator)
                 service = "job_search"
             if not grown:
                 service = "family_support"
-            found = grown and service == "job_search" and stay.job_later is not None and stay.job_later <= when
-            job: dict[str, Any] = {"job": True, "job_date": stay.job_later} if found else {}
+            found_job = grown and service == "job_search" and stay.job_later is not None and stay.job_later <= when
+            job: dict[str, Any] = {"job": True, "job_date": stay.job_later} if found_job else {}
             desk.serve(file, when, service, remarks=pick(rng, REMARKS) if rng.random() < 0.03 else "", **job)
 
 
 # ── how the end of a stay becomes known ──
 def follow(desk: Desk, organisation: Organisation, clients: list[Client], number: int) -> None:
-    """All that tells of the end of one household's stay."""
-    told = _departures(desk, clients, number) if desk.settings.hearsay else {}
+    """The rows by which the end of one household's stay becomes known."""
+    departures = _departures(desk, clients, number) if desk.settings.hearsay else {}
     if desk.settings.contacts:
-        found = _contacts(desk, organisation, clients, number, told)
-        _after_contact(desk, clients, number, told, found)
+        contacts = _contacts(desk, organisation, clients, number, departures)
+        _after_contact(desk, clients, number, departures, contacts)
     _reopened(desk, clients)
     if desk.settings.hearsay:
         _returns(desk, clients, number)
 
 
 def _contacts(
-    desk: Desk, organisation: Organisation, clients: list[Client], number: int, told: dict[int, Event]
+    desk: Desk, organisation: Organisation, clients: list[Client], number: int, departures: dict[int, Event]
 ) -> dict[int, Event]:
     """The contacts of one household's stay: one call a month of the schedule, one row a person.
 
     One draw decides for the household, so that the failures of its members go together; each member fails by the
-    probability of their own state. A contact follows the schedule of the person's own establishment. `told` holds the
-    departure rows: they end the contacts only if `news_stops_contacts`. Returns what was written of those found gone.
+    probability of their own state. A contact follows the schedule of the person's own establishment. `departures` holds
+    the departure rows: they end the contacts only if `news_stops_contacts`. Returns the contacts that found somebody
+    gone, by person.
     """
     s = desk.settings
     rng, attempts = desk.rng("contacts", number), desk.rng("attempts", number)
     rng.random()  # unused: keeps the draws that follow where they have always been
     hard = desk.rng("reach").random() < s.hard_to_reach  # the household, in all its stays
     out_of_reach = desk.rng("reach", number)
-    done: set[int] = set()
-    found: dict[int, Event] = {}
+    gone_persons: set[int] = set()
+    left_by_person: dict[int, Event] = {}
 
     def call(file: File, day: int, where: str, **facts: Any) -> Event | None:
         service = "post_settlement_follow_up"
@@ -396,11 +397,11 @@ def _contacts(
             person = stay.person.number
             day = add_months(since, months) + jitter
             again = desk.back_in_region(stay)
-            if person in done or day <= registered or (again is not None and day >= again):
+            if person in gone_persons or day <= registered or (again is not None and day >= again):
                 continue
             if organisation.stops_calling is not None and day >= organisation.stops_calling and not s.contacts_succeed:
                 continue
-            if s.news_stops_contacts and person in told and told[person].day <= day:
+            if s.news_stops_contacts and person in departures and departures[person].day <= day:
                 continue
             if attempt >= _attempted(s, stay, day) and not s.contacts_succeed:
                 continue
@@ -411,7 +412,7 @@ def _contacts(
             if fails:
                 call(file, day, last, status="not_reached")
             elif left or dead:
-                done.add(person)
+                gone_persons.add(person)
                 end = desk.life.deaths[person] if dead else stay.exit
                 event = call(
                     file,
@@ -424,14 +425,14 @@ def _contacts(
                     exit_reason="décès" if dead else stay.reason if details[2] < 0.6 else "",
                 )
                 if event is not None:
-                    found[person] = event
+                    left_by_person[person] = event
             else:
                 where = desk.residence(person, day)
                 desk.last_known[person, stay.episode] = where
                 found_a_job = stay.job_later is not None and stay.job_later <= day and stay.person.role != "child"
                 job = {"job": True, "job_date": stay.job_later} if found_a_job else {}
                 call(file, day, where, status="present", **job)
-    return found
+    return left_by_person
 
 
 def _attempted(s: Settings, stay: Stay, day: int) -> float:
@@ -449,30 +450,30 @@ def _failing(s: Settings, stay: Stay, left: bool, last: int) -> float:
 
 
 def _after_contact(
-    desk: Desk, clients: list[Client], number: int, told: dict[int, Event], found: dict[int, Event]
+    desk: Desk, clients: list[Client], number: int, departures: dict[int, Event], contacts: dict[int, Event]
 ) -> None:
-    """What the contacts that found somebody gone do to the departure rows (`departure_row_after_contact`)."""
+    """The effect on the departure rows of contacts that found somebody gone (`departure_row_after_contact`)."""
     rule = desk.settings.departure_row_after_contact
     if rule == "suppressed":
-        for person, contact in found.items():
-            if person in told and told[person].day >= contact.day:
-                desk.events.remove(told[person])
+        for person, contact in contacts.items():
+            if person in departures and departures[person].day >= contact.day:
+                desk.events.remove(departures[person])
     elif rule == "caused":
         for client in clients:
             person = client.stay.person.number
-            if person in found:
-                _cause(desk, client, found[person], told.get(person), desk.rng("caused", number, person))
+            if person in contacts:
+                _cause(desk, client, contacts[person], departures.get(person), desk.rng("caused", number, person))
 
 
 def _cause(desk: Desk, client: Client, contact: Event, heard: Event | None, rng: Generator) -> None:
-    """The departure row that one « parti » brings about, if any; an earlier one by hearsay stands in its place."""
+    """The departure row that follows a contact « parti », if any; an earlier one by hearsay takes its place."""
     rng.random()  # unused: keeps the draws that follow where they have always been
     day, manner = contact.day + between(rng, 0, 20), Manner.draw(rng)
     again = desk.back_in_region(client.stay)
     if (again is not None and day >= again) or (heard is not None and heard.day <= day):
         return
     if _departure(desk, client, day, manner) is not None:
-        # An organisation tells of a departure once, as soon as it can.
+        # An organisation reports a departure once, as early as possible.
         desk.events = [e for e in desk.events if e is not heard]
 
 
@@ -507,9 +508,9 @@ def _delay(
 
 
 def _departures(desk: Desk, clients: list[Client], number: int) -> dict[int, Event]:
-    """Departure rows filed when the regional organisation hears; who left together is heard of together."""
+    """Departure rows, filed when the regional organisation hears; persons who left together are heard of together."""
     rng = desk.rng("news", number)
-    told: dict[int, Event] = {}
+    departures: dict[int, Event] = {}
     news: dict[tuple[int, str], tuple[int | None, int, Manner]] = {}
     for client in clients:
         stay = client.stay
@@ -529,8 +530,8 @@ def _departures(desk: Desk, clients: list[Client], number: int) -> dict[int, Eve
             continue
         event = _departure(desk, client, day, manner)
         if event is not None:
-            told[stay.person.number] = event
-    return told
+            departures[stay.person.number] = event
+    return departures
 
 
 def _end(desk: Desk, stay: Stay) -> int | None:

@@ -1,8 +1,8 @@
-"""Stays of which every end is known and the services they received: for notebooks, tests and benchmarks of services.
+"""Stays with known ends and the services received: for notebooks, tests and benchmarks of services.
 
-Whether a service acts is chosen; when it is given depends on nothing but that the person is still there, and it may be
-given late: who is served has stayed until then. A service before the departure acts on nothing. `told_of` forgets the
-ends, and keeps what contacts and news tell of them.
+The effect of a service is an option. The month in which it is given depends only on the person being still there, and
+may be late, so that persons served have stayed until then (immortal time). A service before the departure has no
+effect. `told_of` replaces the known ends by contacts and news.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .stays import _PURPOSES, HEARING, _contacts, _failing, _hazards, _news, _St
 LAST = 60  # months since the establishment up to which anybody may leave
 # Monthly hazard of leaving up to and including these months.
 CUTS, HAZARD = (3, 6, 12, 24, LAST), (0.030, 0.026, 0.020, 0.014, 0.008)
-CONTACTS = ((3, 0.85), (6, 0.8), (12, 0.75), (24, 0.6))  # month, chance that who is there is found
+CONTACTS = ((3, 0.85), (6, 0.8), (12, 0.75), (24, 0.6))  # month, probability that somebody still there is reached
 
 
 @dataclass(frozen=True)
 class ServedStays:
     """
-    What `services.association.associations` is called with.
+    The arguments of `services.association.associations`.
 
     Attributes
     ----------
@@ -51,14 +51,14 @@ def served_stays(
     n: int = 1500, seed: int = 1, *, ratio: float = 1.0, rate: float = 0.03, earliest: int = 3, draws: int = 2
 ) -> ServedStays:
     """
-    So many stays, and the services they received.
+    Simulate stays and the services they receive.
 
     Parameters
     ----------
     n, seed : int
         Everything is a function of them and of the options.
     ratio : float
-        What `pairing` multiplies the hazard of leaving by, from the month after it.
+        Factor by which `pairing` multiplies the hazard of leaving, from the month after it.
     rate : float
         Chance that a household is given a service in a month, the first time.
     earliest : int
@@ -109,18 +109,20 @@ def served_stays(
         cause=np.where(month <= cutoff, 1 + rng.integers(0, 3, n), 0),
     )
 
-    def given(name: str, months: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
+    def service_rows(name: str, months: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
         return keys[chosen].assign(month=months[chosen].astype(float), service=name)
 
-    # who leaves in a month may be served in it; it does not count
-    services = pd.concat([given(name, months, months <= time) for name, months in first.items()], ignore_index=True)
-    found = [
+    # a service in the month of the exit is possible, but has no effect
+    services = pd.concat(
+        [service_rows(name, months, months <= time) for name, months in first.items()], ignore_index=True
+    )
+    presences = [
         keys[(time >= due) & (rng.random(n) < chance)].assign(month=float(due), kind="present")
         for due, chance in CONTACTS
     ]
     informed = (rng.random(n) < 0.4)[household]
-    before = given("information", -rng.integers(1, 12, n)[household], informed)
-    return ServedStays([frame] * draws, services, pd.concat(found, ignore_index=True), before)
+    before = service_rows("information", -rng.integers(1, 12, n)[household], informed)
+    return ServedStays([frame] * draws, services, pd.concat(presences, ignore_index=True), before)
 
 
 def told_of(
@@ -133,7 +135,7 @@ def told_of(
     ----------
     stays : ServedStays
     seed : int
-        What is told is a function of it and of the options; of `stays.contacts` nothing is used.
+        Contacts and news are a function of it and of the options; `stays.contacts` is not used.
     failure_gone, hearing
         As in `told_stays`. A contact fails for 12 % of those there (30 % where the one before it failed), whether or
         not they were served.
@@ -163,16 +165,16 @@ def told_of(
         pd.factorize(frame["household_id"])[0],
     )
     due = [float(at) for at, _ in CONTACTS]
-    told = [_contacts(truth, due, _failing((0.12, 0.30), failure_gone), rngs)]
+    parts = [_contacts(truth, due, _failing((0.12, 0.30), failure_gone), rngs)]
     if hearing is not None:
-        told.append(_news(truth, _hazards(hearing), rngs["news"]))
-    about = pd.concat(told, ignore_index=True)
+        parts.append(_news(truth, _hazards(hearing), rngs["news"]))
+    reports = pd.concat(parts, ignore_index=True)
     keys = frame[["person_id", "episode"]]
-    rows = pd.concat([keys.iloc[about["stay"]].reset_index(drop=True), about.drop(columns="stay")], axis=1)
+    rows = pd.concat([keys.iloc[reports["stay"]].reset_index(drop=True), reports.drop(columns="stay")], axis=1)
     rows = rows.rename(columns={"organisation": "organisation_id"})
-    rows["cause"] = np.array([None, *EXITS[:3]], dtype=object)[about["cause"]]
-    given = stays.services.drop(columns="service").assign(kind="service", organisation_id="A", cause=None)
-    contacts = pd.concat([rows, given], ignore_index=True).assign(departure_earliest=np.nan, departure_latest=np.nan)
+    rows["cause"] = np.array([None, *EXITS[:3]], dtype=object)[reports["cause"]]
+    services = stays.services.drop(columns="service").assign(kind="service", organisation_id="A", cause=None)
+    contacts = pd.concat([rows, services], ignore_index=True).assign(departure_earliest=np.nan, departure_latest=np.nan)
     cohort = frame.drop(columns=["start", "time", "cause", "at_risk", "complete"]).assign(
         pathway="secondary", excluded=None, role=None, entry=0.0, cutoff=cutoff, heard_until=cutoff
     )

@@ -1,14 +1,14 @@
 """The settings of one simulation, the calendar of its quarters, and the random numbers that its seed gives.
 
-Settings are a frozen value, checked whole, every fault said at once.
+Settings are a frozen value; they are checked together, and all faults are reported at once.
 
 Calendar: a day is a whole number (days since 1970-01-01); months are calendar months (`trajectories.months`); a
 quarter is numbered year × 4 + 0…3 by the calendar; the fiscal year starts on 1 April.
 
-Chance: one generator a household or an organisation and a purpose, so that no draw disturbs another. A setting that
-changes how things are reported therefore leaves the true histories untouched, and a larger simulation begins with
-the same households as a smaller one. Only uniform draws are used, and multiplied: no exponential or logarithm, whose
-last bit may differ from one machine to the next (`hearing_fades` alone, where it is set, takes a power).
+Random numbers: one generator per household or organisation and purpose, so that no draw changes another. A setting of
+the reporting therefore leaves the true histories unchanged, and a larger simulation begins with the same households as
+a smaller one. Only uniform draws and their products are used, no exponential or logarithm, whose last bit may differ
+from one machine to the next (`hearing_fades` alone, where it is set, takes a power).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SHARES = (
     "failure_trait",
 )
 _SWITCHES = ("contacts", "contacts_succeed", "hearsay", "heard_abroad", "news_stops_contacts")
-# What a contact that says « parti » does to the departure rows.
+# Effect of a contact « parti » on the departure rows.
 AFTER_CONTACT = ("as_heard", "suppressed", "caused")
 
 
@@ -190,9 +190,11 @@ def _faults(s: Settings) -> list[str]:
         if not good:
             faults.append(f"{name} is {getattr(s, name)!r}: {sentence}.")
 
-    must(_whole(s.households) and s.households >= 1, "households", "give a whole number of at least 1")
-    must(_whole(s.organisations) and s.organisations >= 2, "organisations", "give at least 2, one is in the metropole")
-    must(_whole(s.seed) and s.seed >= 0, "seed", "give a whole number of at least 0")
+    must(_is_whole(s.households) and s.households >= 1, "households", "give a whole number of at least 1")
+    must(
+        _is_whole(s.organisations) and s.organisations >= 2, "organisations", "give at least 2, one is in the metropole"
+    )
+    must(_is_whole(s.seed) and s.seed >= 0, "seed", "give a whole number of at least 0")
     must(s.defects in LEVELS, "defects", f"choose one of {', '.join(LEVELS)}")
     for name in _SHARES:
         must(_number(getattr(s, name)) and 0 <= getattr(s, name) <= 1, name, "give a share between 0 and 1")
@@ -201,8 +203,8 @@ def _faults(s: Settings) -> list[str]:
     ratio, rule, months = s.contacts_follow_trouble, s.departure_row_after_contact, s.follow_up_months
     must(_number(ratio) and 0 < ratio < float("inf"), "contacts_follow_trouble", "give a ratio above 0")
     must(rule in AFTER_CONTACT, "departure_row_after_contact", f"choose one of {', '.join(AFTER_CONTACT)}")
-    whole = isinstance(months, tuple) and all(_whole(m) and m > 0 for m in months)
-    growing = whole and list(months) == sorted(set(months))
+    are_whole = isinstance(months, tuple) and all(_is_whole(m) and m > 0 for m in months)
+    growing = are_whole and list(months) == sorted(set(months))
     must(growing, "follow_up_months", "give a tuple of whole numbers of months above 0 that increase")
     if all(isinstance(d, dt.date) and not isinstance(d, dt.datetime) for d in (s.start, s.end)):
         must(_begins_a_quarter(s.start), "start", "it must be the first day of a quarter")
@@ -219,7 +221,7 @@ def _begins_a_quarter(date: dt.date) -> bool:
     return date.day == 1 and date.month in (1, 4, 7, 10)
 
 
-def _whole(value: object) -> bool:
+def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -332,7 +334,7 @@ def between(rng: np.random.Generator, low: int, high: int) -> int:
 
 def words(text: str) -> tuple[str, ...]:
     """
-    The words of a text; where there are bars, what stands between them.
+    The words of a text; where there are bars, the texts between them.
 
     >>> words("a b"), words("a b|c")
     (('a', 'b'), ('a b', 'c'))
@@ -362,7 +364,7 @@ def weights(text: str) -> dict[str, float]:
 
 
 # ----------------------------------------------------------------------------------------------------
-# The planted effects: what lengthens a stay, what shifts arrivals and exits, and what does nothing.
+# The planted effects: on the length of a stay, on arrivals and exits, and null effects.
 #
 # The exit hazard is piecewise constant by month since establishment, front-loaded, and 0 from month 97 on: the
 # cumulative hazard is bounded, so a share of the stays never ends (a cure fraction of the bounded-hazard kind;
@@ -425,7 +427,7 @@ MONTHLY = _baseline()
 
 
 def period_factor(day: int) -> float:
-    """What the period multiplies exits by."""
+    """Factor of the period on the exit hazard."""
     date = date_of(day)
     if PANDEMIC[0] <= date <= PANDEMIC[1]:
         return PANDEMIC_EXITS
@@ -441,7 +443,7 @@ def cause_shares(region: str, day: int) -> tuple[float, ...]:
 
 
 def as_json() -> dict[str, Any]:
-    """The planted effects as they are written beside the truth."""
+    """The planted effects, to be written beside the truth."""
     return {
         "baseline_monthly_hazard_up_to_month": [list(piece) for piece in BASELINE],
         "hazard_ratio": {

@@ -1,6 +1,6 @@
-"""Sheets: one quarter of one organisation, line by line as a spreadsheet shows it; and the bytes they are saved as.
+"""Sheets: one quarter of one organisation, line by line as a spreadsheet shows it, and their bytes in a file.
 
-Text in an encoding, or a workbook with a fixed date: one seed, the same bytes.
+Text in an encoding, or a workbook with a fixed date: the same seed gives the same bytes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from .population import COUNTRIES, Household, Person
 from .settings import FILING, POSTAL, Settings, date_of, fiscal, generator, quarter_of, words
 
 # ----------------------------------------------------------------------------------------------------
-# From events to cells: the files with their numbers, then one draft a row, in the words of the organisation's habit.
+# From events to cells: the files with their numbers, then one draft per row, in the words of the organisation's habit.
 #
-# The words of the deposits stand first: headers, services, categories, levels, statuses, dates. A draft keeps beside
-# its cells what they mean, so that a defect can retype a cell and the truth still knows.
+# First the words of the deposits: headers, services, categories, levels, statuses, dates. A draft keeps the true values
+# beside its cells, so that a defect can retype a cell and the truth is still known.
 
 HEADER_SYNONYMS = {"sexe": "Genre", "no_dossier": "N° dossier", "prenom": "Prénoms", "nom": "Nom de famille"}
 SERVICES = {
@@ -83,7 +83,7 @@ NO_DATE = ("à venir", "1900-01-00")  # typed where there is no date yet, and wh
 
 @dataclass
 class Identity:
-    """One file of one organisation: a person as it typed them."""
+    """One file of one organisation: a person as the organisation types them."""
 
     organisation: int
     habit: Habit
@@ -100,7 +100,7 @@ class Identity:
 
 @dataclass
 class Draft:
-    """One row: its cells by column, what they mean, and what becomes of it."""
+    """One row: its cells by column, their true values, and its fate."""
 
     event: Event
     identity: Identity
@@ -113,10 +113,10 @@ class Draft:
     quarantine: str = ""
     note: str = ""
     destination: str = ""  # a municipality typed as the destination where there was none
-    moved: set[str] = field(default_factory=set)  # date columns that say another day than the true one
+    wrong_dates: set[str] = field(default_factory=set)  # date columns with another day than the true one
 
     def retype_date(self, column: str, precision: str) -> None:
-        """Type a date again, known no better than to the month, the quarter or the year."""
+        """Type a date again with the precision of a month, a quarter or a year."""
         day = self.days[column][0]
         self.days[column] = (day, precision)
         self.cells[column] = typed_date(day, precision, self.habit.dates)
@@ -125,7 +125,7 @@ class Draft:
 def file_events(
     settings: Settings, organisation: Organisation, events: list[Event], last: int
 ) -> list[tuple[Event, int]]:
-    """Each event with the quarter it is filed in: its own, a few one later if the organisation still deposits."""
+    """Each event with the quarter it is filed in: its own, for a few the next, if the organisation still deposits."""
     rng = generator(settings.seed, FILING, organisation.index)
     late = (rng.random(len(events)) < settings.late_filing).tolist()
     end = min(last, quarter_of(organisation.closed) if organisation.closed is not None else last)
@@ -166,10 +166,10 @@ def identify(
 
 def _identity_cells(habit: Habit, identity: Identity) -> dict[str, object]:
     person, household, v = identity.person, identity.household, habit.wording
-    given, family = person.given_name, person.family_name
+    first_name, family = person.given_name, person.family_name
     french: object = french_words(person.french) if habit.french_words else person.french
     return {
-        "prenom": given,
+        "prenom": first_name,
         "nom": family.upper() if habit.upper_names else family,
         "date_naissance": typed_date(person.birth, "day", habit.dates),
         "sexe": SEX[person.sex][v],
@@ -182,7 +182,7 @@ def _identity_cells(habit: Habit, identity: Identity) -> dict[str, object]:
 
 
 def _in_the_form_of(now: Habit, before: Habit, identity: Identity) -> dict[str, object]:
-    """The identity's cells in the words of a changed form; what a defect has typed there stays."""
+    """The identity's cells in the words of a changed form; cells retyped by a defect stay."""
     if now is before:
         return identity.cells
     old, new = _identity_cells(before, identity), _identity_cells(now, identity)
@@ -246,13 +246,13 @@ def draft(settings: Settings, organisation: Organisation, identity: Identity, ev
 
 
 def settle_forms(item: Draft) -> None:
-    """Say which homonyms can still be told apart, once all cells are typed.
+    """Set the form of places, once all cells are typed: which homonyms can still be distinguished.
 
     By their own code, by a postal code whose first half leaves one alone (`homonym_postal`), or not at all
     (`homonym`). A typed code belongs to a destination only where it is typed as the residence is (the contract,
     « Places »). A former name counts as a name: Saint-Simon is also what Saint-Simon-de-Rimouski was called.
     """
-    cells, e, place = item.cells, item.event, geography()
+    cells, e, geo = item.cells, item.event, geography()
     coded = "code_municipal" in item.habit.columns and cells["code_municipal"] != ""
     postal = str(cells["code_postal"]) if "code_postal" in item.habit.columns else ""
     lived_in = str(cells["municipalite_residence"])
@@ -264,7 +264,7 @@ def settle_forms(item: Draft) -> None:
     ):
         typed = str(cells.get(column, ""))
         same = code == e.residence and plain_name(typed) == plain_name(lived_in)
-        if typed and code in place.name and not (same and coded):
+        if typed and code in geo.name and not (same and coded):
             item.destination_form = _settled(code, typed, item.destination_form, postal if same else "")
 
 
@@ -283,28 +283,28 @@ def settle_fate(item: Draft) -> None:
 
 
 def _settled(code: str, typed: str, form: str, postal: str) -> str:
-    """The form of a place without a code: what it was, or a homonym of one sort or the other."""
-    place = geography()
+    """The form of a place without a code: unchanged, or a homonym that the postal code does or does not resolve."""
+    geo = geography()
     if form in ("exact", "variant", "slip", "homonym"):
-        among = place.namesakes(code)
+        among = geo.namesakes(code)
     elif form == "alias" and typed.endswith("(Québec)"):
         # « Saint-Jean-Baptiste (Québec) »: a quarter of the city, or the town of that name in the province.
-        among = place.sharing.get(plain_name(typed.removesuffix("(Québec)")), frozenset()) | {code}
+        among = geo.sharing.get(plain_name(typed.removesuffix("(Québec)")), frozenset()) | {code}
     else:
         return form
     if len(among) == 1:
         return form
-    return "homonym_postal" if place.told_by_postal_code(code, among, postal) else "homonym"
+    return "homonym_postal" if geo.told_by_postal_code(code, among, postal) else "homonym"
 
 
 def _destination(habit: Habit, event: Event) -> tuple[str, str]:
-    place, name = geography(), place_text(habit, event.destination)
-    if place.name[event.destination] not in place.homonyms or (
+    geo, name = geography(), place_text(habit, event.destination)
+    if geo.name[event.destination] not in geo.homonyms or (
         event.residence == event.destination and "code_municipal" in habit.columns
     ):
         return name, "exact"
     if habit.places == "official":
-        return f"{name} ({place.qualifier[event.destination]})", "qualified"
+        return f"{name} ({geo.qualifier[event.destination]})", "qualified"
     return name, "homonym"
 
 
@@ -458,7 +458,7 @@ def _text(sheet: Sheet) -> str:
 
 
 def can_have(sheet: Sheet, flaw: str) -> bool:
-    """Whether a flaw would change the text of a sheet and leave each row where the truth says."""
+    """Whether a flaw would change the text of a sheet without moving a row."""
     text = _text(sheet)
     return sheet.habit.encoding != "utf-16" and FLAWS[flaw](text, sheet) != text
 
@@ -478,7 +478,7 @@ def unclosed_quote(text: str, sheet: Sheet) -> str:
     rows = [i for i, line in enumerate(sheet.lines) if line.kind == "row"]
     if '"' in text or not rows or "remarques" not in sheet.habit.columns:
         return text
-    # Not one of two equal rows: the quote would tell them apart.
+    # Not one of two equal rows: the quote would make them different.
     if any(line.copied or line.cells == sheet.lines[rows[0]].cells for line in sheet.lines[rows[0] + 1 :]):
         return text
     lines = text.split(_END)
@@ -508,7 +508,7 @@ UNREADABLE = {
 
 
 def encode(text: str, encoding: str) -> bytes:
-    """Text in one of the encodings of the contract; what it has no letter for becomes « ? »."""
+    """Text in one of the encodings of the contract; characters that it lacks become « ? »."""
     if encoding == "mojibake":
         return "\n".join(mojibake(part) for part in text.split("\n")).encode("utf-8")
     if encoding == "nfd":

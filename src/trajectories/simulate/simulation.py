@@ -1,7 +1,7 @@
-"""The whole simulation in one function, and the truth that it writes beside the deposits.
+"""The simulation in one function, and the truth that it writes beside the deposits.
 
-Read `simulate` aloud and you have the method. The truth says who, where, from when to when, and what became of each
-row. `months` of a stay whose person died is the length it would have had (death only censors); their `exit` is NaT.
+`simulate` follows the method step by step. The truth holds persons, residences, stays and the fate of each row. The
+`months` of a stay whose person died are the length it would have had (death only censors); its `exit` is NaT.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .habits import (
     with_drawn,
 )
 from .histories import Life, true_lives
-from .organisations import Event, Habit, Organisation, found, habits
+from .organisations import Event, Habit, Organisation, habits, network_of
 from .reporting import report
 from .settings import Settings, as_dates, day_of, quarter_of, quarter_start
 from .sheets import Identity, draft, file_events, identify, settle_fate, settle_forms
@@ -83,7 +83,7 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     refuse_unknown_habits(settings)
     folder = Path(folder)
     _clear(folder)
-    network = found(settings)
+    network = network_of(settings)
     lives = true_lives(settings) if lives is None else list(lives)
     mishaps = Mishaps(settings)
     events = [event for life in lives for event in report(settings, network, life, mishaps.rate)]
@@ -105,28 +105,28 @@ def simulate(folder: Path | str, settings: Settings | None = None, *, lives: Seq
     deposits: list[Deposit] = []
     by_organisation = merged(by_organisation, changed)
     for organisation, habit in zip(network.all, manners, strict=True):
-        mine = by_organisation.get(organisation.index, [])
-        note_under_the_spouse(mine, organisation, life_of, mishaps)
-        reopen_files(mine, organisation, mishaps)
-        mine = to_events(Scene(settings, organisation, life_of), habit.drawn, mine)
-        files = identify(habit, organisation, mine, people, homes)
+        own_events = by_organisation.get(organisation.index, [])
+        note_under_the_spouse(own_events, organisation, life_of, mishaps)
+        reopen_files(own_events, organisation, mishaps)
+        own_events = to_events(Scene(settings, organisation, life_of), habit.drawn, own_events)
+        files = identify(habit, organisation, own_events, people, homes)
         mishaps.bend("identity", list(files.values()), organisation.index)
         to_identities(settings, habit, list(files.values()))
         drafts = [
             draft(settings, organisation, files[event.person, event.opening], event, quarter)
-            for event, quarter in file_events(settings, organisation, mine, quarters[-1])
+            for event, quarter in file_events(settings, organisation, own_events, quarters[-1])
         ]
         mishaps.bend("row", drafts, organisation.index)
         to_rows(settings, drafts)
         for item in drafts:
             settle_forms(item)
             settle_fate(item)
-        for era, theirs in eras(organisation, changed.get(organisation.index), drafts):
-            seen = {id(d.identity) for d in theirs}
+        for era, era_drafts in eras(organisation, changed.get(organisation.index), drafts):
+            seen = {id(d.identity) for d in era_drafts}
             for identity in (i for i in files.values() if era is organisation or id(i) in seen):
                 identity.lines[era.code] = len(identities)
                 identities.append((era, habit, identity))
-            deposits += deposit(settings, era, habit, theirs, quarters, mishaps)
+            deposits += deposit(settings, era, habit, era_drafts, quarters, mishaps)
     rows = write_all(raw, deposits, mishaps)
     count_what_is_there(events, life_of, mishaps)
     _count_habits(mishaps.counts, manners)
@@ -279,7 +279,7 @@ def _json(path: Path, value: object) -> None:
 
 def true_tables(lives: list[Life]) -> dict[str, pd.DataFrame]:
     """Persons, residences and stays."""
-    place = geography()
+    geo = geography()
     everyone = [(life, p) for life in lives for p in life.household.members]
     persons = pd.DataFrame(
         {
@@ -305,8 +305,8 @@ def true_tables(lives: list[Life]) -> dict[str, pd.DataFrame]:
             "start": as_dates([r.start for r in lived]),
             "end": as_dates([r.end for r in lived]),
             "municipality": [r.code for r in lived],
-            "region": [place.region.get(r.code, "") for r in lived],
-            "zone": [place.zone.get(r.code, "outside_quebec") for r in lived],
+            "region": [geo.region.get(r.code, "") for r in lived],
+            "zone": [geo.zone.get(r.code, "outside_quebec") for r in lived],
             "place": [r.place for r in lived],
         }
     )
@@ -318,7 +318,7 @@ def true_tables(lives: list[Life]) -> dict[str, pd.DataFrame]:
 
 
 def _stays(lives: list[Life]) -> pd.DataFrame:
-    place = geography()
+    geo = geography()
     stays = sorted(
         ((s, life) for life in lives for s in life.stays), key=lambda pair: (pair[0].person.number, pair[0].episode)
     )
@@ -331,7 +331,7 @@ def _stays(lives: list[Life]) -> pd.DataFrame:
             "episode": [s.episode for s, _ in stays],
             "pathway": [s.pathway for s, _ in stays],
             "municipality": [s.code for s, _ in stays],
-            "region": [place.region[s.code] for s, _ in stays],
+            "region": [geo.region[s.code] for s, _ in stays],
             "establishment": start,
             "exit": as_dates([s.exit for s, _ in stays]),
             "exit_cause": [s.cause for s, _ in stays],
@@ -343,7 +343,7 @@ def _stays(lives: list[Life]) -> pd.DataFrame:
             "housing_found": [s.housing for s, _ in stays],
             "exploratory_visit": [s.visited for s, _ in stays],
             "pairing": as_dates([s.pairing for s, _ in stays]),
-            "city_size": [place.city_size(s.code) for s, _ in stays],
+            "city_size": [geo.city_size(s.code) for s, _ in stays],
             "immigration_category": [x.household.category for _, x in stays],
             "origin": [s.origin for s, _ in stays],
         }

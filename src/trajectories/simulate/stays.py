@@ -1,8 +1,8 @@
-"""What shortcuts make of stays that are told of: the curves that a hasty reading of the contacts would print.
+"""Simulated stays with their contacts and news, and the retention curves of naive shortcuts beside the main estimate.
 
-`main_curve` is the main estimate of the same stays. Each shortcut reads the contacts as if they were
-all that there is to know, and fits the plain interval-censored estimator. They are here for notebooks and tests that
-show what a shortcut costs; the library's own companions, on tables, are in retention/bounds.py.
+`main_curve` is the main estimate of these stays. Each shortcut takes the contacts as complete information, and fits the
+plain interval-censored estimator. They are for notebooks and tests that show the bias of a shortcut; the library's own
+companions, on tables, are in retention/bounds.py.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..tables import EXITS
 
 # ----------------------------------------------------------------------------------------------------
-# Stays with a known truth and what is told of them, as arrays: for notebooks, tests and benchmarks of the estimator.
+# Stays with a known truth, their contacts and news, as arrays: for notebooks, tests and benchmarks of the estimator.
 #
-# No person, no deposit: only when each stay ended and how that became known, in months since the establishment. The
-# words of the options are those of `Settings`, which say the same of whole deposits. Each purpose has a generator of
-# its own, so that what is told may change while the true stays remain the same.
+# Without persons and deposits: only the end of each stay and how it became known, in months since the establishment.
+# The options have the names and meanings of those of `Settings`. Each purpose has its own generator, so that the
+# reporting may change while the true stays remain the same.
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ _SERVICES = ((3, 0.25), (12, 0.10), (LAST, 0.04))  # a month, up to and includin
 @dataclass(frozen=True)
 class ToldStays:
     """
-    Stays, what is told of them, and the truth.
+    Stays, their contacts and news, and the truth.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class ToldStays:
         return len(self.cutoff)
 
     def arguments(self) -> dict:
-        """What `observed_incidence` is called with, the truth left out."""
+        """The arguments of `observed_incidence`, without the truth."""
         return {
             "contacts": self.contacts,
             "cutoff": self.cutoff,
@@ -113,9 +113,9 @@ class ToldStays:
                 "organisation_id": "A",
             }
         )
-        about = self.contacts
-        contacts = about.drop(columns="stay").assign(
-            person_id=about["stay"].astype(str), episode=1, cause=names[about["cause"]], record_id=None
+        reports = self.contacts
+        contacts = reports.drop(columns="stay").assign(
+            person_id=reports["stay"].astype(str), episode=1, cause=names[reports["cause"]], record_id=None
         )
         return cohort, contacts.rename(columns={"organisation": "organisation_id"})
 
@@ -143,7 +143,7 @@ def told_stays(
     whole: bool = True,
 ) -> ToldStays:
     """
-    So many stays, and what is told of them.
+    Simulate stays with their contacts and news.
 
     Parameters
     ----------
@@ -226,16 +226,16 @@ def told_stays(
     parts = []
     if due:
         hard, trouble = (hard_to_reach, hard_to_reach_failure), (failure_trait, contacts_follow_trouble)
-        parts.append(_contacts(stays, due, failing, rngs, hard=hard, trouble=trouble, alone=alone, whole=whole))
+        parts.append(_contacts(stays, due, failing, rngs, hard=hard, trouble=trouble, alone=alone, whole_months=whole))
     if hearing is not None:
-        more: dict[str, Any] = {"fades": hearing_fades, "differs": hearing_differs, "whole": whole}
+        more: dict[str, Any] = {"fades": hearing_fades, "differs": hearing_differs, "whole_months": whole}
         parts.append(_news(stays, _hazards(hearing), rngs["news"], **more))
     if services:
         parts.append(_services(stays, rngs["services"], whole))
-    told = pd.concat(parts or [_rows(stays, np.zeros(n, bool), stays.cutoff, "news")], ignore_index=True)
-    told = _dated(told, stays, dated, rngs["dates"])
+    contacts = pd.concat(parts or [_rows(stays, np.zeros(n, bool), stays.cutoff, "news")], ignore_index=True)
+    contacts = _dated(contacts, stays, dated, rngs["dates"])
     return ToldStays(
-        told,
+        contacts,
         stays.cutoff,
         stays.entry,
         stays.household,
@@ -256,9 +256,9 @@ def hearing_of_shares(shares: ArrayLike) -> Floats:
     >>> (1 - np.prod(1 - hazards[:, _CLASSES[:25]], axis=1)).round(3).tolist()
     [0.9, 0.5, 0.2]
     """
-    wanted = np.broadcast_to(np.asarray(shares, dtype=float), len(HEARING))
+    target = np.broadcast_to(np.asarray(shares, dtype=float), len(HEARING))
     usual = np.log1p(-np.array(HEARING))
-    power = np.log1p(-wanted) / usual[:, _CLASSES[: _WITHIN + 1]].sum(axis=1)
+    power = np.log1p(-target) / usual[:, _CLASSES[: _WITHIN + 1]].sum(axis=1)
     return -np.expm1(usual * power[:, None])
 
 
@@ -309,24 +309,24 @@ def _survival() -> Floats:
 
 
 def _true_stays(
-    n: int, rng: np.random.Generator, late: float, cutoff: tuple[int, int], households: bool, whole: bool
+    n: int, rng: np.random.Generator, late: float, cutoff: tuple[int, int], households: bool, whole_months: bool
 ) -> _Stays:
     survival = _survival()
     household = np.repeat(np.arange(n), rng.integers(1, 5, n) if households else 1)[:n]
     until = rng.integers(cutoff[0], cutoff[1] + 1, n)[household].astype(float)
     entry = np.where(rng.random(n) < late, rng.integers(1, 9, n), 0)[household].astype(float)
     own, shared, together = rng.random(n), rng.random(n)[household], rng.random(n) < 0.5
-    # given T > entry: members share the number that their exit is drawn with, and each exit is of the true distribution
+    # given T > entry: members share the uniform of their exit, and the margin of each exit stays the true distribution
     uniform = np.where(together, shared, own) * survival[entry.astype(int)]
     month = np.searchsorted(-survival, -uniform, side="left")  # S(month) ≤ u < S(month − 1)
     cause = 1 + rng.choice(len(DESTINATIONS), n, p=DESTINATIONS)
     exact = month - rng.random(n)
-    if not whole:
+    if not whole_months:
         until = np.minimum(until + rng.random(n)[household], float(cutoff[1]))
     return _Stays(month, exact, cause, np.minimum(entry, until), until, household)
 
 
-# ── what is told ──────────────────────────────────────────────────────────────────────────────────────────
+# ── contacts and news ──────────────────────────────────────────────────────────────────────────────────────────
 def _rows(stays: _Stays, chosen: NDArray[np.bool_], month: Floats, kind: ArrayLike, organisation: str = "A"):
     kinds = np.broadcast_to(np.asarray(kind, dtype=object), len(chosen))[chosen]
     tells = np.isin(kinds, ["left", "news"])
@@ -350,7 +350,7 @@ def _contacts(
     hard: tuple[float, float] = (0.0, 0.6),
     trouble: tuple[float, float] = (0.0, 1.0),
     alone: float = 1.0,
-    whole: bool = True,
+    whole_months: bool = True,
 ) -> pd.DataFrame:
     trait, often = trouble
     n, rng, attempts = len(stays.month), rngs["contacts"], rngs["attempts"]
@@ -358,21 +358,21 @@ def _contacts(
     unreachable = (reach.random(n) < hard[0])[stays.household]
     will_leave = stays.exact <= stays.cutoff
     lives_alone = np.bincount(stays.household)[stays.household] == 1
-    previous, found = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
+    previous, found_gone = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
     parts = []
     for at in due:
         jitter, u = rng.uniform(-1, 1, n), rng.random(n)
-        month = np.full(n, at) if whole else np.maximum(at + jitter, 0.1)
+        month = np.full(n, at) if whole_months else np.maximum(at + jitter, 0.1)
         gone = stays.exact <= month
         tried = attempts.random(n) < np.where(stays.exact <= month + 12, often, 1.0) / max(often, 1.0)
-        made = tried & ~found & (month > stays.entry) & (month <= stays.cutoff)
+        made = tried & ~found_gone & (month > stays.entry) & (month <= stays.cutoff)
         fails = failing[gone.astype(int), stays.cause - 1, previous]
         fails = np.where(lives_alone, alone * fails / (1 - fails + alone * fails), fails)
         fails = np.where(~gone & will_leave, fails + trait * (1 - fails), fails)
         missed = (unreachable & (reach.random(n) < hard[1])) | (u < fails)
         kind = np.where(missed, "failed", np.where(gone, "left", "present"))
         parts.append(_rows(stays, made, month, kind))
-        found |= made & gone & ~missed
+        found_gone |= made & gone & ~missed
         previous = np.where(made, missed, previous)
     return pd.concat(parts, ignore_index=True)
 
@@ -384,7 +384,7 @@ def _news(
     *,
     fades: float = 1.0,
     differs: float = 0.0,
-    whole: bool = True,
+    whole_months: bool = True,
 ) -> pd.DataFrame:
     n = len(stays.month)
     u, within = rng.random(n), rng.random(n)
@@ -397,51 +397,51 @@ def _news(
     unheard = np.cumprod(1 - monthly, axis=1)
     delay = (unheard > 1 - u[:, None]).sum(axis=1)  # heard in the first month whose share reaches u
     filed = (stays.month + delay).astype(float)
-    if not whole:
-        # not before the exit itself
+    if not whole_months:
+        # not filed before the exit
         filed -= (filed - np.maximum(stays.exact, filed - 1)) * within
     heard = (delay < len(delays)) & (filed <= stays.cutoff) & (filed > stays.entry)
     return _rows(stays, heard, filed, "news", "B")
 
 
-def _services(stays: _Stays, rng: np.random.Generator, whole: bool) -> pd.DataFrame:
+def _services(stays: _Stays, rng: np.random.Generator, whole_months: bool) -> pd.DataFrame:
     n = len(stays.month)
     client, often = rng.random(n) >= 0.15, rng.gamma(1.5, 1 / 1.5, n)
     parts = []
     for month in range(1, LAST + 1):
         rate = next(rate for upto, rate in _SERVICES if month <= upto)
         u, day = rng.random(n), month - rng.random(n)
-        given = client & (u < 1 - np.exp(-rate * often))
-        when = np.full(n, float(month)) if whole else day
+        served = client & (u < 1 - np.exp(-rate * often))
+        when = np.full(n, float(month)) if whole_months else day
         there = (when <= stays.exact) & (when > stays.entry) & (when <= stays.cutoff)
-        parts.append(_rows(stays, given & there, when, "service"))
+        parts.append(_rows(stays, served & there, when, "service"))
     return pd.concat(parts, ignore_index=True)
 
 
-def _dated(told: pd.DataFrame, stays: _Stays, share: float, rng: np.random.Generator) -> pd.DataFrame:
-    """The month of the exit beside what tells of it, for a share of those who left."""
+def _dated(contacts: pd.DataFrame, stays: _Stays, share: float, rng: np.random.Generator) -> pd.DataFrame:
+    """The contacts and news with the month of the exit, for a share of those who left."""
     known = rng.random(len(stays.month)) < share
-    of = told["stay"].to_numpy()
-    given = told["kind"].isin(["left", "news"]).to_numpy() & known[of]
-    # what a contact finds, it finds by its own day
-    latest = np.minimum(stays.month[of], told["month"].to_numpy())
+    of = contacts["stay"].to_numpy()
+    dated = contacts["kind"].isin(["left", "news"]).to_numpy() & known[of]
+    # the exit that a contact reports is not after the contact
+    latest = np.minimum(stays.month[of], contacts["month"].to_numpy())
     earliest = np.minimum((stays.month[of] - 1).astype(float), latest)
-    return told.assign(
-        departure_earliest=np.where(given, earliest, np.nan), departure_latest=np.where(given, latest, np.nan)
+    return contacts.assign(
+        departure_earliest=np.where(dated, earliest, np.nan), departure_latest=np.where(dated, latest, np.nan)
     )
 
 
 # ----------------------------------------------------------------------------------------------------
 
-# plain: every exit ever heard of, stayers until their last presence. no_news_present: who is not known to have left is
-# there until the cut-off. drop_unreached: contacts only, without whoever a contact failed to reach. last_contact:
-# contacts only, the others until the last contact that found them.
+# plain: every exit ever heard of, stayers until their last presence. no_news_present: persons not known to have left
+# stay until the cut-off. drop_unreached: contacts only, without persons whom a contact failed to reach. last_contact:
+# contacts only, stayers until the last contact that found them.
 SHORTCUTS = ("plain", "no_news_present", "drop_unreached", "last_contact")
 
 
 def shortcut_curve(told: ToldStays, shortcut: str) -> pd.Series:
     """
-    S by month as a shortcut has it.
+    S by month, estimated by a shortcut.
 
     Parameters
     ----------
@@ -471,16 +471,16 @@ def shortcut_curve(told: ToldStays, shortcut: str) -> pd.Series:
 
     if shortcut not in SHORTCUTS:
         raise ValueError(f"shortcut {shortcut!r}: choose one of {', '.join(SHORTCUTS)}.")
-    n, about = len(told), told.contacts
-    kind = about["kind"]
+    n, contacts = len(told), told.contacts
+    kind = contacts["kind"]
 
     def month_of(kinds: tuple[str, ...], how: str) -> np.ndarray:
-        return about[kind.isin(kinds)].groupby("stay")["month"].agg(how).reindex(range(n)).to_numpy(dtype=float)
+        return contacts[kind.isin(kinds)].groupby("stay")["month"].agg(how).reindex(range(n)).to_numpy(dtype=float)
 
     heard = ("left",) if shortcut in ("drop_unreached", "last_contact") else ("left", "news")
     first = np.ceil(month_of(heard, "min"))
     told_by = np.where(np.isnan(first), np.inf, first)
-    present = about[kind.eq("present")]
+    present = contacts[kind.eq("present")]
     present = present[present["month"].to_numpy() < told_by[present["stay"]]]
     last = np.rint(present.groupby("stay")["month"].max().reindex(range(n)).to_numpy(dtype=float))
     entry = np.ceil(told.entry)
@@ -495,8 +495,8 @@ def shortcut_curve(told: ToldStays, shortcut: str) -> pd.Series:
         raise ValueError(f"shortcut {shortcut}: nobody is left of {n} stays.")
     cause = np.where(np.isinf(upper), 0, told.cause)
     table = interval_incidence(lower[keep], upper[keep], cause[keep], entry=entry[keep]).table
-    whole = table[table["cause"].eq(0)].set_index("month")
-    curve = whole["incidence"].where(whole["n_risk"] > 0).reindex(range(len(told.survival)))
+    remaining = table[table["cause"].eq(0)].set_index("month")
+    curve = remaining["incidence"].where(remaining["n_risk"] > 0).reindex(range(len(told.survival)))
     curve.loc[0] = 1.0
     return curve
 
@@ -509,7 +509,7 @@ def main_curve(told: ToldStays, **options) -> pd.Series:
     ----------
     told : ToldStays
     **options
-        Of `observed_incidence`; one in the place of what the stays say (`contacts=…`) takes its place.
+        Of `observed_incidence`; they override the arguments of the stays (`contacts=…`).
 
     Returns
     -------
