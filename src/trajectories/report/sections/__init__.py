@@ -27,11 +27,11 @@ from ..readings import (
     headline_row,
     marked,
     notes,
+    published,
     range_text,
     rate_text,
     series,
     state_of,
-    told,
     too_short,
     with_limits,
 )
@@ -75,7 +75,7 @@ def _titled(report: Report, name: str, table: Markup | None) -> Markup | None:
 
 def _table(report: Report, name: str, methods: tuple[str, ...], rates: pd.DataFrame) -> Markup | None:
     say, words = report.words.say, report.words
-    shown = [method for method in methods if told(rates[rates["method"].eq(method)]).any()]
+    shown = [method for method in methods if published(rates[rates["method"].eq(method)]).any()]
     if not shown:
         return None
     beside = rates[rates["method"].isin(shown)].assign(heard=by_hearsay)
@@ -176,7 +176,7 @@ def where_to(report: Report) -> Fragment:
     """Exits by destination: figure and table."""
     say, words = report.words.say, report.words
     shares = frame_of(report.exits)
-    if state_of(report) != "estimated" or not told(shares).any():
+    if state_of(report) != "estimated" or not published(shares).any():
         return nothing()
     # where staying in any region counts, going to another one is no exit
     destinations = [c for c in figures.DESTINATIONS if c != "other_region" or report.run.scope == "region"]
@@ -185,7 +185,7 @@ def where_to(report: Report) -> Fragment:
     drawing = drawing or figures.exits_by_destination(report.exits, **said)
     heard = by_hearsay(shares)
     rows = []
-    for horizon, part in shares[told(shares)].groupby("horizon"):
+    for horizon, part in shares[published(shares)].groupby("horizon"):
         by_cause = part.set_index("cause")
         name = marked(words.months(horizon), heard[part.index].any(), words)
         rows.append([name, *(_share(report, by_cause, cause) for cause in destinations)])

@@ -31,9 +31,9 @@ from ..readings import (
     light,
     limits_text,
     origin_name,
+    published,
     rate_text,
     state_of,
-    told,
 )
 from ..words import Words
 from . import leads
@@ -123,7 +123,7 @@ def _left(report: Report) -> Markup | None:
     shares = frame_of(report.exits)
     if state_of(report) != "estimated" or shares.empty:
         return None
-    whole = told(shares).groupby(shares["horizon"]).transform("all")
+    whole = published(shares).groupby(shares["horizon"]).transform("all")
     shares = shares[whole & shares["estimate"].notna()]
     if shares.empty:
         return None
@@ -299,9 +299,9 @@ def _since(report: Report) -> Markup | None:
     if before is None:
         return join(title, element("p", say("since.first")))
     lines = [_rate_since(report), *(_count_since(report, unit) for unit in ("persons", "households"))]
-    told = [element("li", line) for line in lines if line]
+    items = [element("li", line) for line in lines if line]
     day = element("p", say("since.day", day=words.date(before.day)))
-    return join(title, day, element("ul", *told)) if told else join(title, element("p", say("since.nothing")))
+    return join(title, day, element("ul", *items)) if items else join(title, element("p", say("since.nothing")))
 
 
 def _rate_since(report: Report) -> str | None:
