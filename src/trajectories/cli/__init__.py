@@ -177,7 +177,7 @@ def report(
 ) -> None:
     """Tables to reports: one page a region, one for the province, and an index."""
     show = Events() if json else Shown()
-    with show.whole():
+    with show.command():
         settings = or_the_sample(Study.read(study), show.echo, derived=derived, reports=reports)
         groups = groups_asked(settings, region, every)
         refuse_early(lang)
@@ -209,7 +209,7 @@ def run(
     from ..pipeline import make_sample
 
     show = Events() if json else Shown()
-    with show.whole():
+    with show.command():
         settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
         groups = groups_asked(settings, region, not region)
         refuse_early(lang)

@@ -71,7 +71,7 @@ class Shown:
     """What a reader sees."""
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def command(self) -> Iterator[None]:
         """Around all that a command does."""
         yield
 
@@ -164,7 +164,7 @@ class Events:
         typer.echo(json.dumps(line, ensure_ascii=False))
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def command(self) -> Iterator[None]:
         """Around all that a command does: its last line says how it ended, whatever happened."""
         began, status, why = time.monotonic(), "refused", None
         try:

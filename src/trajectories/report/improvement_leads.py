@@ -58,7 +58,7 @@ def with_sentences(leads: pd.DataFrame) -> pd.DataFrame:
     >>> with_sentences(leads)["lead_en"].tolist()
     ['Hold the scheduled contacts: too many were not attempted when due', None]
     """
-    from .sections.leads import said  # loaded only when needed: the catalogues of reports
+    from .sections.leads import lead_text  # loaded only when needed: the catalogues of reports
     from .words import words
 
     columns = {}
@@ -66,6 +66,6 @@ def with_sentences(leads: pd.DataFrame) -> pd.DataFrame:
         w = words(language)
         for part in PARTS:
             columns[f"{part}_{language}"] = [
-                None if pd.isna(row["rule"]) else said(row, part, w) for _, row in leads.iterrows()
+                None if pd.isna(row["rule"]) else lead_text(row, part, w) for _, row in leads.iterrows()
             ]
     return leads.assign(**{name: pd.Series(texts, index=leads.index, dtype=object) for name, texts in columns.items()})

@@ -122,8 +122,8 @@ def allowlist(names: Iterable[str] = (), dates: Iterable[dt.date] = ()) -> Allow
     >>> {"lointain", "laval", "retention", "mars"} <= may.words, "est lointain" in may.pairs, "zhang" in may.words
     (True, True, False)
     """
-    *known, machine = _of_library()
-    with_names = [there | more for there, more in zip(known, _taken_apart(names), strict=True)]
+    *from_library, machine = _of_library()
+    with_names = [base | more for base, more in zip(from_library, _taken_apart(names), strict=True)]
     return Allowlist(*with_names, machine | with_names[0], frozenset(dates))
 
 

@@ -109,8 +109,8 @@ class EarlierRun:
         folder = shared_folder(self.out, language) / DATA
         below = f"{folder.relative_to(self.folder).as_posix()}/"
         names = self.kept.get("exports", {}).get(language)
-        known = {name: digest for name, digest in self.kept.get("files", {}).items() if name.startswith(below)}
-        same = known == {f"{below}{name}": digest for name, digest in hashes_below(folder).items()}
+        earlier_files = {name: digest for name, digest in self.kept.get("files", {}).items() if name.startswith(below)}
+        same = earlier_files == {f"{below}{name}": digest for name, digest in hashes_below(folder).items()}
         return list(names) if names and same else None
 
     def searched_files(self) -> set[str]:
@@ -136,8 +136,8 @@ class EarlierRun:
 
 def _state(pages: Mapping[str, Any], languages: Iterable[str]) -> dict[str, Any]:
     """What the indexes depend on beside the tables: the pages, with the fingerprint of their inputs, and languages."""
-    known = {name: page.get("fingerprint") for name, page in pages.items()}
-    return {"pages": known, "languages": list(languages)}
+    fingerprints = {name: page.get("fingerprint") for name, page in pages.items()}
+    return {"pages": fingerprints, "languages": list(languages)}
 
 
 def size_classes(counts: Protected) -> dict[str, str]:
@@ -373,22 +373,22 @@ def run_reports(
         status, page = ("failed", None) if fault else ("done", job.page)
         by_region[job.region] = Outcome(job.region, status, seconds, fault, page)
         tell(by_region[job.region])
-    languages = [one for one in LOCALES if one == language or (shared_folder(out, one) / INDEX).exists()]
+    languages = [lang for lang in LOCALES if lang == language or (shared_folder(out, lang) / INDEX).exists()]
     if len(fresh) == len(jobs_of) and earlier.is_whole(manifest.pages, languages):
         return [replace(by_region[region], persons=earlier.persons.get(region)) for region in regions]
     begin("files")
     protected = all_protected(tables, rules=study.disclosure, support=study.support)
-    files = {one: earlier.exports(one) or _write_exports(protected, tables, out, one) for one in languages}
-    for one in languages:
-        _write_method_page(study, tables, out, one)
+    files = {lang: earlier.exports(lang) or _write_exports(protected, tables, out, lang) for lang in languages}
+    for lang in languages:
+        _write_method_page(study, tables, out, lang)
 
     def write_indexes(leaks: Iterable[str] = ()) -> None:
         # an index links to no file that was withheld, and is not made again where it was withheld itself
-        indexes = {one: (shared_folder(out, one) / INDEX).relative_to(out / "shareable").as_posix() for one in files}
-        left = [one for one in files if indexes[one] not in leaks]
-        for one in left:
-            present = [name for name in files[one] if (shared_folder(out, one) / name).is_file()]
-            _write_index(study, tables, out, one, folder, manifest, protected, present, left)
+        indexes = {lang: (shared_folder(out, lang) / INDEX).relative_to(out / "shareable").as_posix() for lang in files}
+        left = [lang for lang in files if indexes[lang] not in leaks]
+        for lang in left:
+            present = [name for name in files[lang] if (shared_folder(out, lang) / name).is_file()]
+            _write_index(study, tables, out, lang, folder, manifest, protected, present, left)
 
     begin("index")
     write_indexes()
