@@ -87,7 +87,7 @@ def plot(result: Any, ax: Axes | None = None) -> Axes:
     Raises
     ------
     ValueError
-        No figure is drawn of a table with such columns, or it has more lines than can be told apart.
+        No figure is drawn of a table with such columns, or it has too many lines for one figure.
 
     Examples
     --------

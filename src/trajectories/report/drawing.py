@@ -67,7 +67,7 @@ class Drawing:
     numbers : Markup or None
         The same numbers as a table (`tables.under_figure`), where the page has none beside it (`html_table(of=name)`).
     protected : bool
-        False for a researcher's figure of a table that is not: in a notebook it carries the red band.
+        False for a researcher's figure of an unprotected table: in a notebook it has the red band.
     """
 
     name: str
@@ -168,7 +168,7 @@ def apart(places, gap: float, most: float = np.inf) -> np.ndarray:
     """
     Places as near to those wanted as a gap between any two allows, in the order given; none above `most`.
 
-    Groups of labels that would touch stand evenly about their common middle (pooling of adjacent blocks: Ayer et al.
+    Labels that would touch are spread evenly about their common middle (pooling of adjacent blocks: Ayer et al.
     1955).
 
     Examples

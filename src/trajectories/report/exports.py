@@ -1,9 +1,9 @@
 """Every published table as files: CSV and a workbook for Excel, a dictionary, the indicators for a dashboard.
 
 Below `shareable/donnees/`: one CSV a table (all places in it; UTF-8 with its mark; `;` and decimal comma as Excel has
-them in French, `,` and decimal point in English), the same tables in `trajectoires.xlsx` after a sheet that says how to
-read them, `dictionnaire.csv`, `indicateurs.csv`. Files bear the same names in both languages. Codes stay text, no text
-is taken for a formula, and nothing names a machine, a person or an hour: the same tables give the same bytes.
+them in French, `,` and decimal point in English), the same tables in `trajectoires.xlsx` after a sheet on how to read
+them, `dictionnaire.csv`, `indicateurs.csv`. File names are the same in both languages. Codes stay text, no text is
+taken for a formula, and files hold no name of a machine or person and no time: the same tables give the same bytes.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from .words import Words, words
 TEMPLATES = Path(__file__).parent / "templates"
 # Pages of no region.
 _TITLES = {"index": "index.page_title", "method_page": "method_page.page_title"}
-# Pages whose own numbers are not those of the run.
+# Pages with numbers that are not of the run, and their own warning on a synthetic run.
 _INVENTED = {"method_page": "method_page.synthetic_why"}
 # What no page may hold: code to run, addresses to call, traces of the machine that made it.
 FORBIDDEN = {

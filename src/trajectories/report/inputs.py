@@ -102,7 +102,7 @@ def open_report(
     support: int = 20,
 ) -> Report:
     """
-    Load and protect the tables of one region, or of the whole (`province`).
+    Load and protect the tables of one region, or of the province (`province`).
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 # The key in the metadata of an output that marks it for the page.
 MARK = "trajectories"
-# The kind of the headline: the table of contents stands after it.
+# The kind of the headline, which the table of contents follows.
 BRIEF = "brief"
 _VOID = frozenset({"br", "hr", "img", "meta", "wbr"})
 
@@ -63,7 +63,7 @@ def nothing() -> Fragment:
 
 
 def section(name: str, title: str, *body: object, class_: str | None = None, kind: str = "section") -> Fragment:
-    """A section under its heading; other parts of the page lead to it as `#s-<name>`."""
+    """A section with its heading; its anchor is `#s-<name>`."""
     heading = element("h2", title, id=f"t-{name}")
     html = element("section", heading, *body, id=f"s-{name}", class_=class_, aria_labelledby=f"t-{name}")
     return Fragment(html, kind)
@@ -100,7 +100,7 @@ def html_table(
     numeric : bool
         Whether the columns after the first hold numbers (aligned to the right).
     of : str, optional
-        The name of the figure beside it whose numbers it holds.
+        The name of the figure whose numbers these are.
 
     Examples
     --------

@@ -400,7 +400,7 @@ def _read(folder: Path, origin: dict[str, Any], rules: Disclosure) -> AllProtect
 
 def _write(protected: AllProtected, folder: Path, origin: dict[str, Any]) -> None:
     kept, more, apart = protected
-    tables = {**kept, **more}  # what stands in both is the same
+    tables = {**kept, **more}  # a table in both is the same
     stamp = _stamp(folder)
     stamp.remove()
     for name, table in tables.items():

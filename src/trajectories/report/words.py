@@ -23,7 +23,7 @@ from pathlib import Path
 from ..exceptions import NotebookError
 
 LOCALES = {"fr": "fr_CA", "en": "en_CA"}
-# The language that leads: its pages stand at the top of the shared folder, its catalogue gives the others their order.
+# The first language: its pages are at the top of the shared folder, and the other catalogues follow the order of its.
 FIRST = "fr"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MISSING = "\N{EN DASH}"
@@ -244,7 +244,7 @@ def read_catalogue(language: str, *, typeset: bool = True):
 
 
 def catalogue_path(language: str) -> Path:
-    """Where the catalogue of a language stands."""
+    """The path of the catalogue of a language."""
     return Path(__file__).parent / "locale" / LOCALES[language] / "LC_MESSAGES" / "trajectories.po"
 
 

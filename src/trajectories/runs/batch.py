@@ -3,9 +3,9 @@
 A region that fails is named and leaves no page; the others go on. Under `out`:
 
 - `shareable/`: the pages, `index.html`, `methode.html` (method_page.py) and `donnees/` (the published tables as files),
-  whole files only, searched at the end for what may not leave (leaks.py); in English the same below `shareable/en/`, so
-  that neither language overwrites the other. Whatever language is asked for, the index, the method page and the files
-  of each language that is there are made again, since all tell the same tables, and the two indexes link each other;
+  never half-written, and searched at the end for what may not leave (leaks.py); in English the same below
+  `shareable/en/`. Index, method page and files of data of each language that is there are made again, whatever language
+  is asked for, since all come from the same tables, and the indexes link each other;
 - `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`, and `withheld/`,
   what the search took out of `shareable/`.
 """

@@ -171,7 +171,7 @@ def check_address(scheduler: str) -> None:
 
 
 def _is_closed(address: str) -> bool:
-    """Whether nobody can read, nor join, what goes to an address."""
+    """Whether an address is encrypted, of this machine, or on a network declared private."""
     parts = urlsplit(address)
     if parts.scheme == "tls" or os.environ.get(PRIVATE_NETWORK) == "yes" or parts.hostname == "localhost":
         return True

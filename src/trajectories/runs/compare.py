@@ -52,9 +52,9 @@ class Changes:
     What changed between two runs.
 
     `origin`: part (deposits, files, settings, code …), name, change (added, removed, changed), before, after.
-    `moved`: the estimates that differ, largest difference first: table, rows (what tells the row in its table), group,
+    `moved`: the estimates that differ, largest difference first: table, rows (the keys of the row as text), group,
     horizon, change (moved, appeared, disappeared), before, after, difference, se (the larger of both runs), beyond_se.
-    `compared`: table, n_compared (0 where nothing tells its rows apart), n_moved, n_beyond, largest.
+    `compared`: table, n_compared (0 where its rows have no unique keys), n_moved, n_beyond, largest.
     """
 
     origin: pd.DataFrame
@@ -86,7 +86,7 @@ def changes(before: str | Path, after: str | Path) -> Changes:
     ------
     UnusableInputError
         A folder is not that of a run, or its analysis cannot be read; or the two were written by versions of the
-        library whose tables have nothing in common. All that is wrong is told at once.
+        library whose tables have nothing in common. The message names all faults.
     """
     runs, faults = [], []
     for folder in (before, after):

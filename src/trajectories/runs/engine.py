@@ -120,7 +120,7 @@ def _shell_class():
             self.shell.shown.append(("display_data", {"data": data, "metadata": metadata or {}}))
 
     class Shell(InteractiveShell):
-        """Keeps in `shown` what a kernel would send to whoever reads along: (kind of output, what it holds)."""
+        """Keeps in `shown` the outputs that a kernel would send to its clients: (kind of output, content)."""
 
         displayhook_class = Results
         display_pub_class = Displays

@@ -68,7 +68,7 @@ def status_of(study: Study, notebooks: Path | None = None) -> list[Thing]:
     """
     Everything that a run of this study makes, as it is now.
 
-    Languages are those of which there is, or should have been, a page; French where there is none.
+    Languages are those with a page or a failed page; French where there is none.
     """
     build = _build(study)
     analysis = _analysis(study, build)

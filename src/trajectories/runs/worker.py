@@ -95,7 +95,7 @@ def settle(job: Job, fault: str | None) -> str | None:
             return None
         except OSError as error:
             fault = told(error)
-    # a page of other tables must not stand for this one
+    # an older page, of other tables, must not stay in the place of this one
     for path in (job.page, job.made):
         path.unlink(missing_ok=True)
     return fault

@@ -67,7 +67,7 @@ def draw_intervals(
         The scale goes from −reach to reach.
     ticks : mapping of float to str
         Where the scale is marked, and what is written there.
-    ways : pair of str
+    sides : pair of str
         What lies left of the middle, and right of it.
     numbers : int
         Pixels kept for them at the right end of a wide page.
