@@ -49,7 +49,7 @@ def lead_text(row: pd.Series, part: str, words: Words) -> str:
     --------
     >>> from trajectories.report.words import words
     >>> row = pd.Series({"rule": "needs_stay_unanswered", "subject": "job"})
-    >>> said(row, "lead", words("fr")).split(":")[0].replace("\xa0", " ")
+    >>> lead_text(row, "lead", words("fr")).split(":")[0].replace("\xa0", " ")
     'Répondre au besoin « Emploi » '
     """
     key = "says" if part == "lead" else part
