@@ -57,7 +57,7 @@ def write_pages(out: Path) -> dict[str, Path]:
     for language in LOCALES:
         folder = shared_folder(out, language)
         folder.mkdir(parents=True, exist_ok=True)
-        reports = open_reports(tables, KINDS, language=language, found=found)
+        reports = open_reports(tables, KINDS, language=language, protected=found)
         for report in reports:
             shown = shown_by("province_report.ipynb" if report.region == PROVINCE else "region_report.ipynb", report)
             text = html.page(notebook(*shown), region=report.region, language=language, run=report.run)

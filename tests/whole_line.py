@@ -28,7 +28,7 @@ def whole_line(study: Study, groups: tuple[str, ...], language: str = "fr") -> t
     built.deposits.accounting()
     tables = analyse(study)
     found = all_protected(tables, rules=study.disclosure, support=study.support)
-    reports = open_reports(tables, groups, language=language, found=found)
+    reports = open_reports(tables, groups, language=language, protected=found)
     pages = {}
     for report in reports:
         shown = shown_by("province_report.ipynb" if report.region == PROVINCE else "region_report.ipynb", report)

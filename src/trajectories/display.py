@@ -14,15 +14,13 @@ if TYPE_CHECKING:
 
 
 # ----------------------------------------------------------------------------------------------------
-# What a notebook shows of a result: its tables in words, a figure of it, and the table to go on with.
+# How a result shows in a notebook: as HTML tables, as a figure, and as its main table.
 #
 # A result (a curve, a test, a fit, a cohort) has these functions for methods: `_repr_html_ = as_html`, `plot`,
-# `to_frame`. Nothing is loaded before something is shown: how a result is printed and drawn stands with the words of
-# the reports, in report/notebook_tables.py and report/notebook_plots.py. Below all rooms, as tables.py: each of them
-# may name its results here.
+# `to_frame`. They load report/notebook_tables.py and report/notebook_plots.py, where the words of the reports are, only
+# when something is shown. This module is below all rooms, as tables.py, so that each may name its results here.
 
-# A class of results and its main table. Each bears the red band in a notebook, which finds it by
-# this name, so that no room is loaded for it.
+# Class of results → its main table. The red band finds classes by these names, without loading their rooms.
 RESULTS = {
     "trajectories.stays.cohort.Cohort": "cohort",
     "trajectories.deposits.deposits.Deposits": "records",
@@ -42,7 +40,7 @@ RESULTS = {
 
 
 def _display(name: str) -> ModuleType:
-    """A module of the reports, by its name: what shows a result lies above the rooms that make it."""
+    """A module of the reports, imported when needed: that room lies above those that make the results."""
     return importlib.import_module(f"{__package__}.report.{name}")
 
 
@@ -77,7 +75,7 @@ def plot(result: Any, ax: Axes | None = None) -> Axes:
     Raises
     ------
     ValueError
-        No figure is drawn of a table with such columns, or it has more lines than can be told apart.
+        No figure is drawn of a table with such columns, or it has too many lines for one figure.
 
     Examples
     --------
@@ -87,7 +85,7 @@ def plot(result: Any, ax: Axes | None = None) -> Axes:
     >>> plot(kaplan_meier([3, 8, 8, 20], [1, 1, 0, 0])).get_ylabel()
     'Encore là'
     """
-    return _display("notebook_plots").drawn(result, ax)
+    return _display("notebook_plots").draw_result(result, ax)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -104,9 +102,7 @@ def plot(result: Any, ax: Axes | None = None) -> Axes:
 # that stays. `trajectories.red_band(False)` switches it off, for data that are nobody's: a decision, which stands in
 # the notebook where a reader sees it.
 
-_TABLES = (
-    "pandas.core.frame.DataFrame", "pandas.core.series.Series", "pandas.io.formats.style.Styler", *RESULTS,
-)  # fmt: skip
+_TABLES = ("pandas.core.frame.DataFrame", "pandas.core.series.Series", "pandas.io.formats.style.Styler", *RESULTS)
 _FIGURE = "matplotlib.figure.Figure"
 
 
@@ -117,7 +113,7 @@ def red_band(on: bool = True) -> None:
     Parameters
     ----------
     on : bool
-        False only for data that are nobody's: simulated, or of a reference.
+        False only for data of no real person: simulated, or of a reference.
 
     Examples
     --------
@@ -128,13 +124,13 @@ def red_band(on: bool = True) -> None:
         return
     tables = shell.display_formatter.formatters["text/html"]
     figures = shell.display_formatter.ipython_display_formatter
-    # without the band, too, a picture says in words what it is of
+    # a picture has its text alternative without the band, too
     picture = _show_figure if on else _show_without_band
     shown = [*((tables, name, _table if on else None) for name in _TABLES), (figures, _FIGURE, picture)]
     for formatter, name, show in shown:
-        formatter.pop(name, None)  # what was shown once before is kept apart by its type, and would go first
+        formatter.pop(name, None)  # a type shown before has a printer of its own, which would come first
         if show is not None:
-            # by name: nothing is imported for it, and whoever imports matplotlib later has the band, too
+            # by name: nothing is imported for it, and a matplotlib imported later has the band, too
             formatter.for_type_by_name(*name.rsplit(".", 1), show)
 
 

@@ -20,7 +20,7 @@ from trajectories.report import sections
 from trajectories.report.addresses import METHOD
 from trajectories.report.inputs import open_reports
 from trajectories.report.method_page import method_page
-from trajectories.report.run import Run, data_of
+from trajectories.report.run import Run, data_hashes
 from trajectories.runs import manifest
 from trajectories.runs.publish import LISTING, publish, to_publish
 from trajectories.stamps import file_hash
@@ -201,7 +201,7 @@ def made(out, *names):
     for name in names:
         (out / "shareable" / name).write_text(f"<p>{name}</p>", encoding="utf-8")
         digest = file_hash(out / "shareable" / name)
-        pages[name] = {"sha256": digest, "made_from": data_of(tables)}
+        pages[name] = {"sha256": digest, "made_from": data_hashes(tables)}
     manifest.write_manifest(out / "sensitive" / "manifest.json", pages)
 
 

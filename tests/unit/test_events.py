@@ -18,7 +18,7 @@ from trajectories.runs.batch import Outcome
     ],
 )  # fmt: skip
 def test_the_end_is_told(error, status, message, capsys):
-    with pytest.raises(type(error)), Events().whole():
+    with pytest.raises(type(error)), Events().command():
         raise error
     (end,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (end["event"], end["status"], end["message"]) == ("end", status, message)
@@ -26,7 +26,7 @@ def test_the_end_is_told(error, status, message, capsys):
 
 def test_stages_steps_regions_and_sentences(capsys):
     show = Events()
-    with show.whole(), show.reports(1) as (advance, begin):
+    with show.command(), show.reports(1) as (advance, begin):
         begin("search")
         advance(Outcome("05", "failed", 1.23456, "« panne »", None, "50 to 199"))
         show.fail("Une phrase.", "05")

@@ -119,7 +119,9 @@ def test_a_split_has_every_level_in_its_table_and_the_largest_in_its_figure(expl
     from trajectories.report import explorer as room
 
     drawn = []
-    monkeypatch.setattr(room, "drawn", lambda rows, *more, real=room.drawn: drawn.append(rows) or real(rows, *more))
+    monkeypatch.setattr(
+        room, "draw_result", lambda rows, *more, real=room.draw_result: drawn.append(rows) or real(rows, *more)
+    )
     shown = explorer(Montrer="immigration_category")
     assert "selon : Catégorie d’immigration" in alt(shown)
     assert [row[0] for row in rows_of(shown)] == [f"immigration_category={level}" for level in LEVELS]

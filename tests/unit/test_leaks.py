@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from trajectories.report import leaks
 from trajectories.report import leaks as private
-from trajectories.report.leaks import Secrets, find_leaks, ordinary, plain, sentence
+from trajectories.report.leaks import Secrets, allowlist, find_leaks, plain, sentence
 from trajectories.runs import batch as withheld
 from trajectories.study import Study
 
@@ -45,7 +45,7 @@ RECORDS = PEOPLE.assign(
 )
 REMARKS = ["A demandé du répit pour ses jumeaux hier", "Cherche une garderie", "Bien installés", "en région"]
 SECRETS = Secrets.of_records(RECORDS, lambda: REMARKS)
-SAID = ordinary(["Est lointain"], [dt.date(2025, 12, 31)])
+ALLOWED = allowlist(["Est lointain"], [dt.date(2025, 12, 31)])
 
 # What stands on clean pages, in the words and places that secrets have too.
 CLEAN = """<!DOCTYPE html><html lang="fr-CA"><head><meta charset="utf-8"/><title>Estrie – rétention</title>
@@ -63,7 +63,7 @@ def search(tmp_path):
     def of(content, name="region-05.html", secrets=SECRETS):
         path = tmp_path / name
         path.write_bytes(content) if isinstance(content, bytes) else path.write_text(content, encoding="utf-8")
-        return find_leaks(tmp_path, secrets, SAID)
+        return find_leaks(tmp_path, secrets, ALLOWED)
 
     return of
 
@@ -282,14 +282,14 @@ LETTERS = st.text(ALONE, min_size=4, max_size=9)
 @given(given_name=LETTERS, family_name=LETTERS, swapped=st.booleans(), upper=st.booleans())
 def test_any_name_is_found_however_it_is_written(tmp_path_factory, given_name, family_name, swapped, upper):
     # what the library itself says is no secret
-    if {*plain(f"{given_name} {family_name}").split()} & SAID.words:
+    if {*plain(f"{given_name} {family_name}").split()} & ALLOWED.words:
         return
     folder = tmp_path_factory.mktemp("leaks")
     order = [family_name, given_name] if swapped else [given_name, family_name]
     text = "</td><td>".join(order)
     (folder / "region-05.html").write_text(f"<td>{text.upper() if upper else text}</td>", encoding="utf-8")
     people = pd.DataFrame({"given_name": [given_name], "family_name": [family_name]})
-    found = find_leaks(folder, Secrets.of_records(people), SAID)
+    found = find_leaks(folder, Secrets.of_records(people), ALLOWED)
     # a capital that has none of its own (« ſ », « ı ») may become another letter
     if plain(text.upper()) == plain(text) or not upper:
         assert kinds(found) >= {"person_name", "rare_name"}
@@ -302,7 +302,7 @@ def test_any_birth_date_is_found_and_no_other(tmp_path_factory, day, written):
     for born, expected in ((day, {"birth_date"}), (day + dt.timedelta(days=400), set())):
         stamp = pd.to_datetime([born])
         people = pd.DataFrame({"birth_date_earliest": stamp, "birth_date_latest": stamp})
-        assert kinds(find_leaks(folder, Secrets.of_records(people), SAID)) == expected
+        assert kinds(find_leaks(folder, Secrets.of_records(people), ALLOWED)) == expected
 
 
 def test_a_birth_known_to_the_year_is_no_date_to_look_for():
@@ -371,14 +371,14 @@ def test_a_clean_folder_is_left_as_it_is(reports):
     before = left(reports)
     (reports / "sensitive" / "logs").mkdir(parents=True)
     (reports / "sensitive" / "logs" / withheld.LOG).write_text("of an earlier run")
-    assert withheld.withhold_leaks(reports, SECRETS, SAID, STEMS) == {}
+    assert withheld.withhold_leaks(reports, SECRETS, ALLOWED, STEMS) == {}
     assert left(reports) == before and not (reports / "sensitive" / "logs" / withheld.LOG).exists()
 
 
 def test_all_of_a_region_is_withheld_for_one_export_and_the_others_stay(reports):
     before = left(reports)
     (reports / "shareable" / "region-05_taux.csv").write_text("Zhang;1\n")
-    told = withheld.withhold_leaks(reports, SECRETS, SAID, STEMS)
+    told = withheld.withhold_leaks(reports, SECRETS, ALLOWED, STEMS)
     assert list(told) == ["05"] and "region-05_taux.csv held a name: moved to sensitive/withheld" in told["05"]
     assert "zhang" not in told["05"].lower()
     gone = {"region-05.html", "region-05_taux.csv", "region-05/x.csv"}
@@ -391,27 +391,27 @@ def test_all_of_a_region_is_withheld_for_one_export_and_the_others_stay(reports)
 
 def test_a_group_whose_name_begins_as_another_is_not_taken_with_it(reports):
     (reports / "shareable" / "groupe-est.html").write_text("<p>Zhang</p>")
-    assert list(withheld.withhold_leaks(reports, SECRETS, SAID, STEMS)) == ["Est"]
+    assert list(withheld.withhold_leaks(reports, SECRETS, ALLOWED, STEMS)) == ["Est"]
     assert "groupe-est-bas.html" in left(reports) and "groupe-est.html" not in left(reports)
 
 
 def test_a_file_of_no_region_is_withheld_under_its_own_name(reports):
     (reports / "shareable" / "index.html").write_text("<p>Zhang</p>")
-    assert list(withheld.withhold_leaks(reports, SECRETS, SAID, STEMS)) == ["index.html"]
+    assert list(withheld.withhold_leaks(reports, SECRETS, ALLOWED, STEMS)) == ["index.html"]
 
 
 def test_a_pdf_cannot_be_searched_and_goes_with_the_page_of_its_region(reports):
     (reports / "shareable" / "groupe-est.pdf").write_bytes(b"%PDF")
-    told = withheld.withhold_leaks(reports, SECRETS, SAID, STEMS)
+    told = withheld.withhold_leaks(reports, SECRETS, ALLOWED, STEMS)
     assert set(told) == {"Est"} and "groupe-est.pdf held what cannot be searched" in told["Est"]
     assert "region-05.html" in left(reports) and not {"groupe-est.html", "groupe-est.pdf"} & left(reports)
 
 
 def test_a_file_that_was_searched_before_is_not_opened_and_goes_with_the_others_of_its_region(reports):
     (reports / "shareable" / "region-05_taux.csv").write_text("Zhang")
-    assert withheld.withhold_leaks(reports, SECRETS, SAID, STEMS, searched={"region-05_taux.csv"}) == {}
+    assert withheld.withhold_leaks(reports, SECRETS, ALLOWED, STEMS, searched={"region-05_taux.csv"}) == {}
     (reports / "shareable" / "region-05.html").write_text("<p>Zhang</p>")
-    assert set(withheld.withhold_leaks(reports, SECRETS, SAID, STEMS, searched={"region-05_taux.csv"})) == {"05"}
+    assert set(withheld.withhold_leaks(reports, SECRETS, ALLOWED, STEMS, searched={"region-05_taux.csv"})) == {"05"}
     assert not {"region-05.html", "region-05_taux.csv"} & left(reports)
 
 
@@ -419,9 +419,9 @@ def test_without_a_build_only_traces_are_looked_for(reports):
     nothing = Secrets.of_build(Study().with_folders(derived=reports / "none"))
     assert not nothing.at_hand
     (reports / "shareable" / "region-05.html").write_text("<p>Zhang, D1195</p>")
-    assert withheld.withhold_leaks(reports, nothing, SAID, STEMS) == {}
+    assert withheld.withhold_leaks(reports, nothing, ALLOWED, STEMS) == {}
     (reports / "shareable" / "region-06.html").write_text("<p>P9cd772e9c09987ca</p>")
-    assert list(withheld.withhold_leaks(reports, nothing, SAID, STEMS)) == ["06"]
+    assert list(withheld.withhold_leaks(reports, nothing, ALLOWED, STEMS)) == ["06"]
 
 
 def test_days_of_tables_are_no_birth_dates(tmp_path):
@@ -434,5 +434,5 @@ def test_a_day_of_the_run_is_not_taken_for_another(tmp_path):
     (tmp_path / "a.csv").write_text("2023-04-01;2023-05-02", encoding="utf-8")
     stamp = pd.to_datetime(["2023-01-04", "2023-05-02"])
     people = Secrets.of_records(pd.DataFrame({"birth_date_earliest": stamp, "birth_date_latest": stamp}))
-    assert find_leaks(tmp_path, people, ordinary(dates=[dt.date(2023, 4, 1)]))["value"].tolist() == ["2023-05-02"]
-    assert len(find_leaks(tmp_path, people, SAID)) == 2
+    assert find_leaks(tmp_path, people, allowlist(dates=[dt.date(2023, 4, 1)]))["value"].tolist() == ["2023-05-02"]
+    assert len(find_leaks(tmp_path, people, ALLOWED)) == 2

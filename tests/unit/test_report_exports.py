@@ -268,7 +268,7 @@ def test_every_code_has_a_label_and_every_message_is_used(tables, files):
             for code in [column for column in rows[0] if column.endswith(" (code)")]:
                 bare |= {row[code] for row in rows if row[code] and row[code] == row[code.removesuffix(" (code)")]}
     assert {code for code in bare if not re.fullmatch(r"\d{4}-\d{4}", code)} == set()
-    used = {column for known in COLUMNS.values() for column in (*known.of, *known.told)} | {"status", "why"}
+    used = {column for known in COLUMNS.values() for column in (*known.keys, *known.published)} | {"status", "why"}
     described = rows_of(files["dictionnaire.csv"])
     used |= {row["Code de la colonne"].removesuffix("_label") for row in described}
     keys = [message.id for message in read_catalogue("fr") if isinstance(message.id, str)]
@@ -277,7 +277,7 @@ def test_every_code_has_a_label_and_every_message_is_used(tables, files):
     sheets = {key.removeprefix("sheet.") for key in keys if key.startswith("sheet.")}
     assert sheets == {*COLUMNS, "indicators", "dictionary", "reading"}
     # no meaning of a column that no table has
-    told = {name: {*known.of, *known.told} for name, known in COLUMNS.items()} | {"indicators": used}
+    told = {name: {*known.keys, *known.published} for name, known in COLUMNS.items()} | {"indicators": used}
     for key in (key.split(".")[1:] for key in keys if key.startswith("meaning.")):
         assert key[-1] in (used | {"code_of"}) if len(key) == 1 else key[-1] in told[key[0]], key
 

@@ -63,7 +63,7 @@ def pages(run):
 
 
 def report_of(folder, region, language="fr"):
-    (report,) = open_reports(folder, [region], language=language, found=protected(folder))
+    (report,) = open_reports(folder, [region], language=language, protected=protected(folder))
     return report
 
 

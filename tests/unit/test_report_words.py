@@ -96,7 +96,7 @@ def pages(tmp_path_factory):
     kept, more, _ = protected
     found = {}
     for language in LOCALES:
-        reports = open_reports(folder, ["05", "09", "10", "06", "province"], language=language, found=protected)
+        reports = open_reports(folder, ["05", "09", "10", "06", "province"], language=language, protected=protected)
         made = {report.region: page(report, language) for report in reports}
         links = {name: f"{name}.html" for name in made}
         made["index"] = html.index(

@@ -11,7 +11,7 @@ from trajectories import provenance, stamps
 from trajectories.exceptions import NotebookError
 from trajectories.report import method_page, words
 from trajectories.report import run as tables_of_run
-from trajectories.report.run import data_of
+from trajectories.report.run import data_hashes
 from trajectories.runs import batch, manifest
 from trajectories.runs import batch as around
 from trajectories.runs.batch import run_reports
@@ -32,7 +32,7 @@ def quick():
     known, protect = {}, batch.all_protected
 
     def protected(tables, **told):
-        key = str(data_of(tables)["tables"])
+        key = str(data_hashes(tables)["tables"])
         if key not in known:
             known[key] = protect(tables, **told)
         return known[key]

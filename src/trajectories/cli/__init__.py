@@ -35,7 +35,7 @@ from .steps import (
     report_step,
 )
 
-# How many reports are made side by side unless told otherwise: one a core of the smallest machine we promise for.
+# Reports made side by side by default: one a core of the smallest machine that is supported.
 JOBS = 2
 
 app = typer.Typer(
@@ -117,9 +117,15 @@ def simulate(
     from ..simulate import simulate as make
 
     settings = Settings(
-        households=households, organisations=organisations, defects=defects, seed=seed,
-        contacts=contacts, contacts_succeed=contacts_succeed, hearsay=hearsay, habits=habits,
-    )  # fmt: skip
+        households=households,
+        organisations=organisations,
+        defects=defects,
+        seed=seed,
+        contacts=contacts,
+        contacts_succeed=contacts_succeed,
+        hearsay=hearsay,
+        habits=habits,
+    )
     refuse_unknown_habits(settings)
     if has_deposits(out / "raw") and not (out / SYNTHETIC_MARK).exists():
         raise TrajectoriesError(f"{out / 'raw'} holds deposits that are not synthetic: choose another folder.")
@@ -171,7 +177,7 @@ def report(
 ) -> None:
     """Tables to reports: one page a region, one for the province, and an index."""
     show = Events() if json else Shown()
-    with show.whole():
+    with show.command():
         settings = or_the_sample(Study.read(study), show.echo, derived=derived, reports=reports)
         groups = groups_asked(settings, region, every)
         refuse_early(lang)
@@ -203,7 +209,7 @@ def run(
     from ..pipeline import make_sample
 
     show = Events() if json else Shown()
-    with show.whole():
+    with show.command():
         settings = Study.read(study).with_folders(raw=raw, derived=derived, reports=reports)
         groups = groups_asked(settings, region, not region)
         refuse_early(lang)
@@ -248,11 +254,11 @@ def cohort(
         return
     check_key(settings.paths.derived)
     with held(settings), stage("cohort") as say:
-        drawn = pipeline.draw_cohort(settings, out, progress=say)
-    left_out = int(drawn.cohort["excluded"].notna().sum())
+        tables = pipeline.draw_cohort(settings, out, progress=say)
+    left_out = int(tables.cohort["excluded"].notna().sum())
     typer.echo(
         f"Perimeter {settings.perimeter}, scope {settings.scope}, pathway {settings.pathway or 'all'}: "
-        f"{len(drawn.cohort):,} stays of {drawn.cohort['person_id'].nunique():,} persons, {left_out:,} left out of "
+        f"{len(tables.cohort):,} stays of {tables.cohort['person_id'].nunique():,} persons, {left_out:,} left out of "
         "retention (column excluded)."
     )
     typer.echo(str(out.resolve()))

@@ -19,9 +19,12 @@ from ..study import Study
 
 _ID = re.compile(r"P[0-9a-f]{16}")
 _KIND = {
-    "service": "service", "establishment": "établissement", "follow_up": "suivi", "departure": "départ",
+    "service": "service",
+    "establishment": "établissement",
+    "follow_up": "suivi",
+    "departure": "départ",
     "residence": "adresse",
-}  # fmt: skip
+}
 _ZONE = {"metropole": "métropole", "region": "en région", "outside_quebec": "hors Québec", "unknown": "inconnue"}
 _RULE = {
     "old_address": "une ancienne adresse, répétée après un établissement, n'est pas un retour",
@@ -58,35 +61,35 @@ def person_story(person_id: str, tables: Tables) -> str:
     """
     if not _ID.fullmatch(person_id):
         raise UnusableInputError(f"{person_id!r} is no person id: it is P and 16 hexadecimal digits, as in persons.")
-    mine = tables.persons[tables.persons["person_id"].eq(person_id)]
-    if mine.empty:
+    records = tables.persons[tables.persons["person_id"].eq(person_id)]
+    if records.empty:
         raise UnusableInputError(f"{person_id} is in no table of this build: ids change with the deposits and the key.")
     parts = [
-        ("Dossiers reconnus comme ceux d'une même personne", _files(mine, tables)),
-        ("Liens entre dossiers", _links(mine, tables)),
+        ("Dossiers reconnus comme ceux d'une même personne", _files(records, tables)),
+        ("Liens entre dossiers", _links(records, tables)),
         ("Ce qui est attesté", _observations(person_id, tables)),
         ("Épisodes de résidence", _spells(person_id, tables)),
         ("Migrations", _moves(person_id, tables)),
         ("Décisions contre une source", _conflicts(person_id, tables)),
         ("Séjours en région", _stays(person_id, tables)),
     ]
-    lines = [f"Personne {person_id} · ménage {mine['household_id'].iloc[0]}"]
-    for title, found in parts:
-        said = list(found) or ["(rien)"]
-        lines += ["", title, "-" * len(title), *said]
+    lines = [f"Personne {person_id} · ménage {records['household_id'].iloc[0]}"]
+    for title, part_lines in parts:
+        texts = list(part_lines) or ["(rien)"]
+        lines += ["", title, "-" * len(title), *texts]
     return "\n".join(lines) + "\n"
 
 
-def _files(mine: pd.DataFrame, tables: Tables) -> Iterator[str]:
-    rows = mine.merge(tables.records, on="record_id")
+def _files(records: pd.DataFrame, tables: Tables) -> Iterator[str]:
+    rows = records.merge(tables.records, on="record_id")
     for identity, part in rows.groupby("identity_id", sort=True):
         rows_of = sorted({(r.file, r.sheet or "", r.row) for r in part.itertuples()})
-        where = [f"{file}{f' [{sheet}]' if sheet else ''} ligne {row}" for file, sheet, row in rows_of]
-        yield f"{identity} · {part['organisation_id'].iloc[0]} · {len(part)} ligne(s) : {'; '.join(where)}"
+        lines_of_files = [f"{file}{f' [{sheet}]' if sheet else ''} ligne {row}" for file, sheet, row in rows_of]
+        yield f"{identity} · {part['organisation_id'].iloc[0]} · {len(part)} ligne(s) : {'; '.join(lines_of_files)}"
 
 
-def _links(mine: pd.DataFrame, tables: Tables) -> Iterator[str]:
-    identities = mine["identity_id"].unique()
+def _links(records: pd.DataFrame, tables: Tables) -> Iterator[str]:
+    identities = records["identity_id"].unique()
     links = tables.links
     near = links[links["left_id"].isin(identities) | links["right_id"].isin(identities)]
     near = near[near["decision"].ne("below_threshold") | (near["same"] >= 0.05)]
@@ -108,7 +111,7 @@ def _observations(person_id: str, tables: Tables) -> Iterator[str]:
     rows = rows.merge(tables.records[["record_id", "file", "row"]], on="record_id", how="left")
     for row in rows.sort_values(["latest", "earliest", "kind", "record_id"]).itertuples():
         yield (
-            f"{_span(row.earliest, row.latest)} · {_KIND[row.kind]} · {_place(row)} · {row.organisation_id} "
+            f"{_span(row.earliest, row.latest)} · {_KIND[row.kind]} · {_place_of(row)} · {row.organisation_id} "
             f"({row.file} ligne {row.row})"
         )
 
@@ -117,15 +120,15 @@ def _spells(person_id: str, tables: Tables) -> Iterator[str]:
     for row in tables.spells[tables.spells["person_id"].eq(person_id)].itertuples():
         end = "en cours" if pd.isna(row.end_latest) else f"fin {_span(row.end_earliest, row.end_latest)}"
         yield (
-            f"{row.spell}. {_place(row)} · début {_span(row.start_earliest, row.start_latest)} · {end} · dernière "
+            f"{row.spell}. {_place_of(row)} · début {_span(row.start_earliest, row.start_latest)} · {end} · dernière "
             f"présence confirmée {_day(row.last_confirmed)} · {row.outcome} · {row.n_observations} observation(s)"
         )
 
 
 def _moves(person_id: str, tables: Tables) -> Iterator[str]:
     for row in tables.moves[tables.moves["person_id"].eq(person_id)].itertuples():
-        origin = _named(row.origin_municipality, row.origin_region, row.origin_zone)
-        destination = _named(row.destination_municipality, row.destination_region, row.destination_zone)
+        origin = _place_name(row.origin_municipality, row.origin_region, row.origin_zone)
+        destination = _place_name(row.destination_municipality, row.destination_region, row.destination_zone)
         yield f"{row.move}. {origin} → {destination} · {row.kind} · {_span(row.earliest, row.latest)}"
 
 
@@ -144,16 +147,16 @@ def _stays(person_id: str, tables: Tables) -> Iterator[str]:
             f"{_span(row.establishment_earliest, row.establishment_latest)} · entrée {row.entry:.2f} · {end} mois{out}"
         )
         contacts = tables.contacts
-        known = contacts[contacts["person_id"].eq(person_id) & contacts["episode"].eq(row.episode)]
-        for contact in known.sort_values("month").itertuples():
+        of_stay = contacts[contacts["person_id"].eq(person_id) & contacts["episode"].eq(row.episode)]
+        for contact in of_stay.sort_values("month").itertuples():
             yield f"   mois {contact.month:.2f} : {contact.kind} ({contact.organisation_id})"
 
 
-def _place(row) -> str:
-    return _named(row.municipality, row.region, row.zone)
+def _place_of(row) -> str:
+    return _place_name(row.municipality, row.region, row.zone)
 
 
-def _named(municipality: str | None, region: str | None, zone: str) -> str:
+def _place_name(municipality: str | None, region: str | None, zone: str) -> str:
     # a name is the same for every perimeter
     names = municipalities(Study().perimeter)["name"]
     town = names.get(municipality, municipality) if municipality else None

@@ -1,8 +1,8 @@
-"""How JupyterLab is started on real data: for one person, on this machine, asking nobody else anything.
+"""How JupyterLab is started on real data: for one person, on this machine, without calls to the network.
 
-Whoever reaches a Jupyter server runs code as its owner, and any user of the machine may reach its ports. So it answers
-on 127.0.0.1 alone and wants a token, made anew at each start, and talks to kernels encrypted: a kernel sends what it
-shows to everyone who connects to its port. News, updates and extensions, for which JupyterLab asks the network, are
+Whoever reaches a Jupyter server runs code as its owner, and any user of the machine may reach its ports. So it listens
+on 127.0.0.1 alone, asks for a token, new at each start, and encrypts what it exchanges with kernels: a kernel sends its
+outputs to everyone who connects to its port. News, updates and extensions, for which JupyterLab asks the network, are
 off.
 
 Settings, what was typed into kernels and files of running servers are kept in `<derived>/lab`, that the owner alone can
@@ -33,7 +33,7 @@ OPTIONS = {
     "ServerApp.allow_unauthenticated_access": "False",
     # in a container the user often is root
     "ServerApp.allow_root": "True",
-    # of what it says at its start, the address is enough
+    # at its start only the address is printed
     "Application.log_level": "ERROR",
     "ContentsManager.pre_save_hook": "trajectories.cli.notebook_saving.strip_on_save",
     "KernelManager.transport_encryption": "required",
@@ -45,12 +45,17 @@ OPTIONS = {
     # it would call npm, if there is one, to look for helpers that the environment does not have
     "LanguageServerManager.autodetect": "False",
 }
-# What the user's shell may say otherwise: a token that others know, other folders, other settings.
+# Variables of the user's shell that are not used: a token that others know, other folders, other settings.
 _NOT_OURS = (
-    "JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTERLAB_DIR",
-    "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR",
-)  # fmt: skip
-# It would ask whether it may fetch news of Jupyter's.
+    "JUPYTER_TOKEN",
+    "JUPYTER_TOKEN_FILE",
+    "JUPYTER_PATH",
+    "JUPYTER_CONFIG_PATH",
+    "JUPYTERLAB_DIR",
+    "JUPYTERLAB_SETTINGS_DIR",
+    "JUPYTERLAB_WORKSPACES_DIR",
+)
+# An extension that asks whether it may fetch news.
 _DISABLED = "@jupyterlab/apputils-extension:announcements"
 
 
@@ -74,7 +79,7 @@ def notebooks_folder(study_file: Path) -> Path:
 
 def arguments(notebooks: Path, port: int) -> list[str]:
     """
-    What JupyterLab is told on its command line, where it wins over every file of settings.
+    The arguments of JupyterLab: on the command line they win over every file of settings.
 
     Where the port is taken, Jupyter looks for a free one.
 
@@ -103,7 +108,7 @@ def prepare_environment(study: Study, study_file: Path) -> None:
 
 def serve(asked: list[str]) -> None:
     """
-    Run JupyterLab in this process until it is ended, told what `arguments` gives, after `prepare_environment`.
+    Run JupyterLab in this process until it is ended, with the arguments `asked`, after `prepare_environment`.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def serve(asked: list[str]) -> None:
     # not before: on import, Jupyter reads where its folders are
     from jupyterlab.labapp import LabApp
 
-    # addresses of extensions that leave it to the server to ask for the token, as it is told to
+    # of extensions that leave authentication to the server, which asks for the token
     warnings.filterwarnings("ignore", "Extension endpoints without")
     server = LabApp.initialize_server(asked)
     if not (server.identity_provider.token and server.identity_provider.token_generated):
@@ -131,7 +136,7 @@ def keep_with_outputs(notebook: Path, out: Path) -> str | None:
     Returns
     -------
     str or None
-        What the last cell raised, where it did not run to its end; what was shown until then is kept.
+        The name of the error that ended the notebook; its outputs until then are kept.
     """
     import nbformat
     from nbclient.exceptions import CellExecutionError

@@ -1,8 +1,9 @@
-"""Notebooks are saved without what they showed: in `trajectories lab` no output reaches a file that may be committed.
+"""Notebooks are saved without outputs: in `trajectories lab` no output reaches a file that may be committed.
 
-JupyterLab hands each save to `strip_on_save` first (lab.py). Of the metadata only what an author writes is kept: the
-state of widgets and what extensions note may hold data, too. No mark in a cell keeps its output, unlike nbstripout's
-`keep_output`. What cannot be read is not saved: JupyterLab goes on with the save when a hook fails in any other way.
+JupyterLab calls `strip_on_save` before each save (lab.py). Of the metadata only what an author writes is kept: the
+state of widgets and the notes of extensions may hold data, too. No mark in a cell keeps its output, unlike nbstripout's
+`keep_output`. A notebook that cannot be read is not saved: the hook raises an HTTPError, since JupyterLab ignores any
+other failure of a hook.
 
 Pictures pasted into text stay: they are the author's. The check before a commit refuses them (hooks/refuse_data.py).
 """
@@ -33,22 +34,22 @@ def stripped(notebook: dict[str, Any]) -> dict[str, Any]:
     >>> stripped({"nbformat": 4, "metadata": {}, "cells": [cell]})["cells"][0]["outputs"]
     []
     """
-    about = notebook["metadata"]
-    kept = {name: about[name] for name in KEPT_OF_NOTEBOOKS if name in about}
-    if "language_info" in about:
-        kept["language_info"] = {"name": about["language_info"]["name"]}  # its version is the machine's
+    metadata = notebook["metadata"]
+    kept = {name: metadata[name] for name in KEPT_OF_NOTEBOOKS if name in metadata}
+    if "language_info" in metadata:
+        kept["language_info"] = {"name": metadata["language_info"]["name"]}  # its version is the machine's
     return {**notebook, "metadata": kept, "cells": [_stripped_cell(cell) for cell in notebook["cells"]]}
 
 
 def _stripped_cell(cell: dict[str, Any]) -> dict[str, Any]:
     kept = {name: cell["metadata"][name] for name in KEPT_OF_CELLS if name in cell["metadata"]}
-    nothing: dict[str, Any] = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
-    return {**cell, "metadata": kept, **nothing}
+    emptied: dict[str, Any] = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
+    return {**cell, "metadata": kept, **emptied}
 
 
 def strip_on_save(model: dict[str, Any], path: str, **_: Any) -> None:
     """
-    Take out of what JupyterLab is about to save what the notebook showed (`ContentsManager.pre_save_hook`).
+    Take the outputs out of a notebook that JupyterLab is about to save (`ContentsManager.pre_save_hook`).
 
     Parameters
     ----------

@@ -102,5 +102,5 @@ def places(
     if lang not in ("fr", "en"):
         raise TrajectoriesError(f"--lang {lang!r}: the explanation exists in fr and en.")
     perimeter = Study.read(study).perimeter if study.exists() else Study().perimeter
-    found = explain_place(text, code=code, postal_code=postal_code, perimeter=perimeter)
-    typer.echo(found.french if lang == "fr" else found.english)
+    explanation = explain_place(text, code=code, postal_code=postal_code, perimeter=perimeter)
+    typer.echo(explanation.french if lang == "fr" else explanation.english)

@@ -23,7 +23,7 @@ from ..runs.interrupts import stop_if_asked
 
 
 def ready_streams() -> None:
-    """A letter that a stream lacks (a code page of Windows) is written by its number; a closed stream takes all."""
+    """Letters that a stream lacks (a code page of Windows) are escaped; what goes to a closed stream is dropped."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -40,7 +40,7 @@ def fail(sentence: str) -> None:
 
 @contextmanager
 def stage(name: str) -> Iterator[Callable[[str], None]]:
-    """Shows the stage at work on a terminal; one line a stage elsewhere. Between stages Ctrl-C is heard again."""
+    """Shows the stage at work on a terminal; one line a step elsewhere. A lost Ctrl-C is raised again between steps."""
 
     def saying(show: Callable[[str], None]) -> Callable[[str], None]:
         def say(step: str) -> None:
@@ -63,12 +63,12 @@ class Shown:
     """What a reader sees."""
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def command(self) -> Iterator[None]:
         """Around all that a command does."""
         yield
 
     def stage(self, name: str):
-        """A stage at work: gives what tells its steps."""
+        """A stage at work: gives the function that announces its steps."""
         return stage(name)
 
     def echo(self, text: str) -> None:
@@ -84,7 +84,7 @@ class Shown:
         """
         A bar with region, stage and time left on a terminal; one line a finished region elsewhere.
 
-        Gives what is called with each `Outcome`, and what is called with the name of each stage.
+        Gives a function to call with each `Outcome`, and one to call with the name of each stage.
         """
         if not sys.stderr.isatty():
 
@@ -94,7 +94,7 @@ class Shown:
             yield tell, lambda name: None if name == "pages" else typer.echo(f"reports: {name}", err=True)
             return
         from rich.console import Console
-        from rich.progress import (  # fmt: skip
+        from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
             Progress,
@@ -133,7 +133,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     colours = {"failed": "red", "stale": "yellow", "missing": "yellow", "done": "green", "fresh": "green"}
     shown = Table(*header)
     for row in rows:
-        # as text: what stands between brackets in a sentence is no colour
+        # as text: else rich takes words between brackets for styles
         shown.add_row(*(Text(cell, style=colours.get(cell, "")) for cell in row))
     Console().print(shown)
 
@@ -152,7 +152,7 @@ KEYS = ("event", "region", "stage", "status", "seconds", "message", "persons")
 
 
 class Events:
-    """What a scheduler reads; the same methods as `Shown`."""
+    """One JSON object a line, for a scheduler; the same methods as `Shown`."""
 
     def __init__(self) -> None:
         self._stage: str | None = None
@@ -164,7 +164,7 @@ class Events:
         typer.echo(json.dumps(line, ensure_ascii=False))
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def command(self) -> Iterator[None]:
         """Around all that a command does: its last line says how it ended, whatever happened."""
         began, status, why = time.monotonic(), "refused", None
         try:
@@ -184,7 +184,7 @@ class Events:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[str], None]]:
-        """A stage at work: gives what tells its steps."""
+        """A stage at work: gives the function that announces its steps."""
         began, self._stage = time.monotonic(), name
         self._tell("stage", stage=name, status="started")
 
@@ -206,7 +206,7 @@ class Events:
 
     @contextmanager
     def reports(self, total: int) -> Iterator[tuple[Callable, Callable[[str], None]]]:
-        """Gives what is called with each `Outcome`, and what is called with the name of each stage."""
+        """Gives a function to call with each `Outcome`, and one to call with the name of each stage."""
         with self.stage("reports") as say:
             yield lambda outcome: self._outcome("region", outcome), say
 
@@ -217,6 +217,11 @@ class Events:
 
     def _outcome(self, event: str, outcome) -> None:
         self._tell(
-            event, region=outcome.region, stage="reports", status=outcome.status, seconds=outcome.seconds,
-            message=outcome.message, persons=outcome.persons,
-        )  # fmt: skip
+            event,
+            region=outcome.region,
+            stage="reports",
+            status=outcome.status,
+            seconds=outcome.seconds,
+            message=outcome.message,
+            persons=outcome.persons,
+        )

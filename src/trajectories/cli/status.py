@@ -34,22 +34,22 @@ def status(
     settings = asked if raw is not None else or_sample(asked)
     if settings is not asked:
         typer.echo(f"No deposit where study.toml says: the synthetic sample, {settings.paths.reports}.", err=True)
-    found = status_of(settings.with_folders(derived=derived, reports=reports))
-    _show(found, json)
-    raise typer.Exit(ALL_DONE if all(thing.status == FRESH for thing in found) else SOME_FAILED)
+    things = status_of(settings.with_folders(derived=derived, reports=reports))
+    _show(things, json)
+    raise typer.Exit(ALL_DONE if all(thing.status == FRESH for thing in things) else SOME_FAILED)
 
 
-def _show(found: Sequence, json: bool) -> None:
+def _show(products: Sequence, json: bool) -> None:
     names = ("fresh", "stale", "failed", "missing")
-    counts = {name: sum(thing.status == name for thing in found) for name in names}
+    counts = {name: sum(thing.status == name for thing in products) for name in names}
     if json:
-        things = [dataclasses.asdict(thing) for thing in found]
+        things = [dataclasses.asdict(thing) for thing in products]
         typer.echo(as_json.dumps({"counts": counts, "things": things}, ensure_ascii=False, indent=1))
         return
-    rows = [(" ".join(filter(None, (t.thing, t.language, t.region))), t.status, "; ".join(t.why)) for t in found]
+    rows = [(" ".join(filter(None, (t.thing, t.language, t.region))), t.status, "; ".join(t.why)) for t in products]
     if sys.stdout.isatty():
         table(("what", "status", "why"), rows)
     else:
-        for what, state, why in rows:
-            typer.echo(f"{what}: {state}" + (f" ({why})" if why else ""))
+        for label, state, why in rows:
+            typer.echo(f"{label}: {state}" + (f" ({why})" if why else ""))
     typer.echo(", ".join(f"{n} {name}" for name, n in counts.items() if n or name == "fresh") + ".")

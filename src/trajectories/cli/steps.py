@@ -31,9 +31,9 @@ def check_key(derived: Path) -> None:
 
 def or_the_sample(asked: Study, say: Callable[[str], None] = fail, **folders: Path | None) -> Study:
     """
-    The study with the folders of the command line; without any, and without a deposit, the sample's, and it is said.
+    The study with the folders of the command line; without any, and without a deposit, the study of the sample.
 
-    On standard error unless told otherwise: what some commands write on the other is read by machines.
+    `say` announces the sample: on standard error by default, since machines read the standard output of some commands.
     """
     from ..deposits.synthetic import or_sample
 
@@ -47,7 +47,7 @@ def or_the_sample(asked: Study, say: Callable[[str], None] = fail, **folders: Pa
 
 @contextmanager
 def executor_at(scheduler: str | None, study: Study) -> Iterator[Executor | None]:
-    """Who works beside this process: nobody, unless a scheduler is named."""
+    """The executor of the scheduler; None where none is named."""
     if scheduler is None:
         yield None
         return
@@ -63,9 +63,14 @@ def executor_at(scheduler: str | None, study: Study) -> Iterator[Executor | None
 
 
 def build_step(
-    study: Study, each_file: bool = False, force: bool = False, show: Shown | Events | None = None, *,
-    new_key: bool = False, executor: Executor | None = None,
-) -> int:  # fmt: skip
+    study: Study,
+    each_file: bool = False,
+    force: bool = False,
+    show: Shown | Events | None = None,
+    *,
+    new_key: bool = False,
+    executor: Executor | None = None,
+) -> int:
     """Build where something has changed, and say what became of the rows; the exit status."""
     from .. import pipeline, tables
     from ..linkage.review import FILE as REVIEW
@@ -83,19 +88,19 @@ def build_step(
             n_anew = built.n_anew
     derived = study.paths.derived
     files, persons, stays = (tables.load(one, derived) for one in (tables.FILES, tables.PERSONS, tables.COHORT))
-    noted = stamp.read()
-    _accounting(files, each_file, noted.get("n_excluded", 0), show, n_anew)
-    for line in noted.get("idle_lines", []):
+    stored = stamp.read()
+    _accounting(files, each_file, stored.get("n_excluded", 0), show, n_anew)
+    for line in stored.get("idle_lines", []):
         show.echo(
             f"{study.exclusions}, line {line}: no accepted row has this organisation and file number, and nobody is "
             "left out for it. Look at how the organisation writes them."
         )
-    if n_waiting := noted.get("n_waiting"):
+    if n_waiting := stored.get("n_waiting"):
         show.echo(
             f"{review_folder(study) / REVIEW}: {n_waiting} decided pair(s) of which a file has no accepted "
             "row today. They are kept, without effect, until its rows are sent again."
         )
-    if weights := noted.get("weights"):
+    if weights := stored.get("weights"):
         show.echo(weights)
     show.echo(f"{persons['person_id'].nunique():,} persons, {len(stays):,} stays en région.")
     unreadable = files[files["status"].eq("unreadable")]
@@ -124,9 +129,14 @@ def _accounting(files, each_file: bool, excluded: int, show: Shown | Events, n_a
 
 
 def report_step(
-    study: Study, groups: list[str], language: str, jobs: int, force: bool, show: Shown | Events | None = None,
+    study: Study,
+    groups: list[str],
+    language: str,
+    jobs: int,
+    force: bool,
+    show: Shown | Events | None = None,
     executor: Executor | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """Analyse, make the pages and those of organisations, name what failed; the exit status."""
     from ..analysis.analyse import analyse
     from ..groups import reported_groups
@@ -139,9 +149,16 @@ def report_step(
         tables = analyse(study, progress=say, force=force, executor=executor)
     with show.reports(len(groups)) as (advance, begin):
         outcomes = run_reports(
-            study, regions=groups, tables=tables, out=study.paths.reports, language=language, jobs=jobs, force=force,
-            on_event=advance, on_stage=begin,
-        )  # fmt: skip
+            study,
+            regions=groups,
+            tables=tables,
+            out=study.paths.reports,
+            language=language,
+            jobs=jobs,
+            force=force,
+            on_event=advance,
+            on_stage=begin,
+        )
         every = set(reported_groups(study)) <= set(groups)
         faults = write_organisation_pages(study, force=force) if every else []
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
@@ -158,7 +175,7 @@ def report_step(
 
 @contextmanager
 def held(study: Study, *, building: bool = False, reporting: bool = False) -> Iterator[None]:
-    """Nobody else is at work in the folders that a command writes, nor changes those that it reads."""
+    """Locks the folders that a command writes, and those that it reads against changes."""
     derived, sensitive = study.paths.derived, study.paths.reports / "sensitive"
     written = [*([derived] if building else []), *([sensitive] if building or reporting else [])]
     with alone(*written, reading=[] if building else [derived]):

@@ -1,4 +1,4 @@
-"""Where pages stand below `shareable/`, and what they are called."""
+"""The folders and file names of pages below `shareable/`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..study import REGION_CODES
 from ..tables import PROVINCE
 from .words import FIRST
 
-# Beside the pages of each language, under one name, so that every page links them alike.
+# Of the same name in the folder of each language, so that every page has the same link.
 INDEX = "index.html"
 METHOD = "methode.html"
 
 
 def shared_folder(out: Path, language: str) -> Path:
     """
-    Where the pages of a language stand.
+    The folder of the pages of a language.
 
     Examples
     --------

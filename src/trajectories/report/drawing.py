@@ -1,9 +1,9 @@
-"""How a figure becomes part of a page: one set of lines and greys, drawn twice (wide and narrow), as plain SVG.
+"""Figures of a page: each is drawn twice (wide and narrow), as plain SVG.
 
 matplotlib draws without pyplot and without touching its global settings; text stays text, in the page's own font.
-The SVG is then cut down to what a page needs: no metadata, no date, no namespace address, no style rule that would
-reach the rest of the page, and ids that carry the figure's name, since a page holds several. Same numbers in, same
-bytes out.
+From the SVG everything is removed that a page does not need: metadata, date, namespace addresses, and style rules that
+would apply to the rest of the page. Ids begin with the figure's name, since a page holds several. The same numbers give
+the same bytes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Drawing:
     numbers : Markup or None
         The same numbers as a table (`tables.under_figure`), where the page has none beside it (`html_table(of=name)`).
     protected : bool
-        False for a researcher's figure of a table that is not: in a notebook it carries the red band.
+        False for a researcher's figure of an unprotected table: in a notebook it has the red band.
     """
 
     name: str
@@ -82,17 +82,17 @@ class Drawing:
     def _repr_html_(self) -> str:
         from .notebook_tables import banded
 
-        told = attributes_of(role="img", aria_label=self.alt)
-        figure = element("figure", Markup(self.svg.replace("<svg", f"<svg{told}", 1)), element("p", self.caption))  # noqa: S704
+        label = attributes_of(role="img", aria_label=self.alt)
+        figure = element("figure", Markup(self.svg.replace("<svg", f"<svg{label}", 1)), element("p", self.caption))  # noqa: S704
         return str(figure if self.protected else banded(figure))
 
     def html(self) -> Markup:
-        """`<figure>` with the drawing in both widths (the page shows one), what it says to whoever does not see it, and
-        its caption; under it the numbers, where it has some of its own."""
-        told = {"role": "img", "aria_label": self.alt, "aria_details": numbers_id(self.name)}
+        """`<figure>` with the drawing in both widths (the page shows one), its text alternative and its caption; under
+        it the numbers, where the page has no table of them."""
+        label = {"role": "img", "aria_label": self.alt, "aria_details": numbers_id(self.name)}
         drawings = [
-            Markup(svg.replace("<svg", f"<svg{attributes_of(class_=shown, **told)}", 1))  # noqa: S704
-            for svg, shown in ((self.svg, "wide"), (self.narrow, "narrow"))
+            Markup(svg.replace("<svg", f"<svg{attributes_of(class_=width, **label)}", 1))  # noqa: S704
+            for svg, width in ((self.svg, "wide"), (self.narrow, "narrow"))
         ]
         return join(element("figure", *drawings, element("figcaption", self.caption), id=self.name), self.numbers)
 
@@ -138,12 +138,12 @@ def _clean(svg: str, prefix: str) -> str:
         'stroke-linejoin="round" stroke-linecap="butt">'
     )
     svg = head + svg[svg.index(">") + 1 :]
-    # only what is referred to keeps an id
+    # only elements that are referred to keep their id
     wanted = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in wanted else "", svg)
     svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
     svg = re.sub(r'xlink:href="#', f'href="#{prefix}-', svg)
-    # text in the page's font: matplotlib's own family is only what it measured with
+    # text in the page's font: matplotlib's family was needed for measuring only
     svg = re.sub(r"font: ((?:\d+ )?)([\d.]+px) [^;\"]*", r"font-weight: \1; font-size: \2", svg)
     svg = svg.replace("font-weight: ; ", "")
     svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
@@ -151,17 +151,17 @@ def _clean(svg: str, prefix: str) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------
-# Where letters go in a figure: labels pushed apart, names broken where they may be, and how wide a text is.
+# Text in a figure: labels that do not overlap, line breaks in names, and the width of a text.
 #
-# Widths are an estimate: the page draws the text in its own font, which is narrower than the one measured with.
+# Widths are estimates: the page draws the text in its own font, which is narrower than the one measured with.
 
-# Of the font's size, an average letter of the widest of the page's fonts (and a bold one).
+# Width of an average letter of the widest of the page's fonts, as a share of the font's size (plain, bold).
 _LETTER, _BOLD = 0.59, 0.66
 SMALL = FONT_SIZE - 1.5
 
 
 def text_width(text: str, size: float = FONT_SIZE, *, bold: bool = False) -> float:
-    """About how wide a line of text is, in pixels."""
+    """The approximate width of a line of text, in pixels."""
     return len(text) * size * (_BOLD if bold else _LETTER)
 
 
@@ -169,7 +169,7 @@ def apart(places, gap: float, most: float = np.inf) -> np.ndarray:
     """
     Places as near to those wanted as a gap between any two allows, in the order given; none above `most`.
 
-    Groups of labels that would touch stand evenly about their common middle (pooling of adjacent blocks: Ayer et al.
+    Labels that would touch are spread evenly about their common middle (pooling of adjacent blocks: Ayer et al.
     1955).
 
     Examples
@@ -188,11 +188,11 @@ def apart(places, gap: float, most: float = np.inf) -> np.ndarray:
             mean, number = blocks.pop()
             before, many = blocks[-1]
             blocks[-1] = [(before * many + mean * number) / (many + number), many + number]
-    ranks, found = np.arange(len(wanted)), np.empty(len(wanted))
+    ranks, positions = np.arange(len(wanted)), np.empty(len(wanted))
     free = np.repeat([mean for mean, _ in blocks], [int(n) for _, n in blocks]) + ranks * gap
-    # under the ceiling those that would be pushed through it stand a gap apart from the top
-    found[order] = np.minimum(free, most - ranks[::-1] * gap)
-    return found
+    # positions that would exceed `most` are a gap apart, from `most` down
+    positions[order] = np.minimum(free, most - ranks[::-1] * gap)
+    return positions
 
 
 def broken(text: str, width: float, size: float = FONT_SIZE, *, bold: bool = False) -> str:
@@ -220,9 +220,9 @@ def broken(text: str, width: float, size: float = FONT_SIZE, *, bold: bool = Fal
 # parted by a white line.
 
 DARKEST, LIGHTEST = (18, 63, 109), (236, 241, 246)
-# Up to four things side by side: far enough apart in lightness (26, 48, 74, 93 of 100).
+# For up to four areas side by side: distinct in lightness (26, 48, 74, 93 of 100).
 FOUR = ("#123f6d", "#4674a3", "#9dbbd8", "#ecf1f6")
-EDGE = "#6b7785"  # round what is nearly white
+EDGE = "#6b7785"  # around nearly white areas
 HATCH = "////"
 HATCH_INK = "#aab4bf"
 _WHITE, _BLACK = "#ffffff", "#000000"
@@ -255,7 +255,7 @@ def ink_on(fill: str) -> str:
     return next((ink for ink in (INK, _WHITE) if contrast(ink, fill) >= READABLE), _BLACK)
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """
     The contrast of two colours (WCAG 2.1), 1 to 21.
 
@@ -264,7 +264,7 @@ def contrast(one: str, other: str) -> float:
     >>> round(contrast("#ffffff", "#000000"))
     21
     """
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    high, low = sorted((_luminance(first), _luminance(second)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 

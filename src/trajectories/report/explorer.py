@@ -1,7 +1,7 @@
 """`explore`: the estimates of a run on the screen, a region and a figure at a time.
 
-What is shown are the tables that `trajectories report` wrote (analysis/analyse.py), drawn as `plot` draws them, below
-the red band. Nothing is estimated here: another perimeter, scope or split is asked of `retention`.
+It draws the tables that `trajectories report` wrote (analysis/analyse.py) as `plot` does, below the red band. Nothing
+is estimated here: for another perimeter, scope or split, call `retention`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..retention import BOUNDS
 from ..study import Study
 from .drawing import INK
 from .markup import element
-from .notebook_plots import LINES, drawn
+from .notebook_plots import LINES, draw_result
 from .notebook_tables import picture, table_html
 from .run import PLACES, Run, read_table
 from .words import Words, words
@@ -30,9 +30,9 @@ from .words import Words, words
 if TYPE_CHECKING:
     import ipywidgets
 
-# The tables of a run that are drawn of each region, in the order in which they can be chosen.
+# The tables of a run that are drawn by region, in the order of the list of choices.
 OF_REGIONS = ("curves", "retention", "exits", "occupation")
-# Of the rows that are drawn, what stands in the table below, after the group and the month.
+# The columns of the table below the figure, after the group and the month.
 COLUMNS = (
     "method", "cause", "state", "survival", "share", "estimate", "lower", "upper", "n_risk", "n_at_risk", "n_start",
     "known",
@@ -102,7 +102,7 @@ def explore(study: Study | None = None, *, language: str = "fr") -> ipywidgets.V
 
 
 def _analysed(near: Study) -> Study:
-    """The study itself, or on the folders of the sample: the first that has estimates."""
+    """The study, or its sample: the first that has estimates."""
     for study in (near, sample_study(near)):
         if (_tables_of(study) / "run.json").exists():
             return study
@@ -119,7 +119,7 @@ def _tables_of(study: Study) -> Path:
 @dataclass(frozen=True)
 class Estimates:
     """
-    What a run estimated.
+    The estimates of a run.
 
     `run` (its facts), `groups` (the province, regions and groups of regions) and `tables` (by figure, the rows to draw:
     those of months that enough persons support; a split by its covariate).
@@ -136,7 +136,7 @@ class Estimates:
         run = Run.read(folder)
         asked = study.perimeter, study.scope, study.pathway
         if run.settings != asked:
-            made, wanted = (", ".join(one or "all pathways" for one in each) for each in (run.settings, asked))
+            made, wanted = (", ".join(value or "all pathways" for value in names) for names in (run.settings, asked))
             raise StaleTableError(
                 f"The estimates in {folder} are of {made}, and {wanted} is asked: give the study of that run, or run "
                 "`trajectories run` for this one."
@@ -158,7 +158,7 @@ class Estimates:
 
 
 def figure_name(name: str, w: Words) -> str:
-    """What is drawn of a table, in words; of a split, by which covariate."""
+    """The name of a figure in words; of a split, with its covariate."""
     if name in OF_REGIONS:
         return w.label("explored", name)
     return w.say("explorer.by", covariate=w.label("covariate", name))
@@ -166,7 +166,7 @@ def figure_name(name: str, w: Words) -> str:
 
 def figure_html(estimates: Estimates, name: str, groups: Sequence[str], w: Words) -> str:
     """
-    A figure below the band, its numbers at the horizons in a table, and what they are of.
+    A figure below the band, a table of its numbers at the horizons, and the facts of the run.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def figure_html(estimates: Estimates, name: str, groups: Sequence[str], w: Words
     name : str
         A key of `estimates.tables`.
     groups : sequence of str
-        Whom it is drawn of. A split has all of its levels in the table, and in the figure those of the most stays.
+        The groups to draw. A split has all of its levels in the table, and those with the most stays in the figure.
     w : Words
     """
     from matplotlib.figure import Figure
@@ -194,7 +194,7 @@ def figure_html(estimates: Estimates, name: str, groups: Sequence[str], w: Words
     parts = [element("p", sentence, role="status") for sentence in sentences]
     if len(in_figure):
         axes = Figure(figsize=(8, 4), layout="constrained").subplots()
-        drawn(in_figure, axes, w).set_title(title)
+        draw_result(in_figure, axes, w).set_title(title)
         _, image = picture(axes.figure)
         when = "month" if "month" in table else "horizon"
         columns = ["group", when, *(column for column in COLUMNS if column in table)]
@@ -205,10 +205,10 @@ def figure_html(estimates: Estimates, name: str, groups: Sequence[str], w: Words
 
 
 def _facts(run: Run, w: Words) -> list[Markup]:
-    """What the numbers are of, and what gives others."""
-    about = {"perimeter": w.label("perimeter", run.perimeter), "scope": w.label("scope", run.scope)}
+    """The settings of the run, and how to get the estimates of others."""
+    settings = {"perimeter": w.label("perimeter", run.perimeter), "scope": w.label("scope", run.scope)}
     paragraphs = [
-        element("p", w.say("explorer.about", **about, cutoff=w.date(run.cutoff))),
+        element("p", w.say("explorer.about", **settings, cutoff=w.date(run.cutoff))),
         element("p", w.say("explorer.otherwise", call="trajectories.retention(…)")),
     ]
     return [element("p", element("strong", w.say("page.synthetic"))), *paragraphs] if run.synthetic else paragraphs

@@ -1,9 +1,9 @@
 """Every published table as files: CSV and a workbook for Excel, a dictionary, the indicators for a dashboard.
 
 Below `shareable/donnees/`: one CSV a table (all places in it; UTF-8 with its mark; `;` and decimal comma as Excel has
-them in French, `,` and decimal point in English), the same tables in `trajectoires.xlsx` after a sheet that says how to
-read them, `dictionnaire.csv`, `indicateurs.csv`. Files bear the same names in both languages. Codes stay text, no text
-is taken for a formula, and nothing names a machine, a person or an hour: the same tables give the same bytes.
+them in French, `,` and decimal point in English), the same tables in `trajectoires.xlsx` after a sheet on how to read
+them, `dictionnaire.csv`, `indicateurs.csv`. File names are the same in both languages. Codes stay text, no text is
+taken for a formula, and files hold no name of a machine or person and no time: the same tables give the same bytes.
 """
 
 from __future__ import annotations
@@ -39,16 +39,15 @@ from .words import FIRST, Words
 from .words import words as words_of
 
 # ----------------------------------------------------------------------------------------------------
-# A protected table as people outside read it: chosen columns, headers in words, the label of each code beside it.
+# A protected table as exported: chosen columns, headers in words, the label of each code beside it.
 #
-# 1. *Closed.* `COLUMNS` names every column of every table, and whether it leaves; one that it does not name stops the
-# export, as does one without words in the catalogue. Numbers of persons that no page shows stay behind: next to those
-# of other tables they could tell small differences, and nobody has looked at that. 2. *Hidden is empty.* A row of
-# which nothing is told keeps what it is of, and a status; everything else is emptied. 3. *Why, as pages say it.* The
-# exact reason stays behind: « few left » on one hidden cell and « would give it away » on the next tell that the
-# second holds `threshold` or more, and then what is left for the first. 4. *Counts of pages only.* The stock by fiscal
-# year stays behind: of a region whose number without a known departure is hidden it would stand in for that
-# (disclosure/beside_counts.py, rule 3).
+# 1. *Closed list.* `COLUMNS` names every column of every table, and whether it is exported; a column that it does not
+# name stops the export, as does one without words in the catalogue. Numbers of persons that no page shows are withheld:
+# compared with other tables they could reveal small differences, which has not been checked. 2. *Hidden rows.* A hidden
+# row keeps its key columns and its status; all else is empty. 3. *Reasons as on pages.* The exact reason is withheld:
+# « few left » on one hidden cell and « would give it away » on the next reveal that the second holds `threshold` or
+# more, and so what is left for the first. 4. *Counts of pages only.* The stock by fiscal year is withheld: it would
+# replace a region's hidden number without a known departure (disclosure/beside_counts.py, rule 3).
 
 PUBLISHED, RANGE, HIDDEN, NONE = STATUSES = ("published", "range", "hidden", "none")
 
@@ -56,17 +55,17 @@ PUBLISHED, RANGE, HIDDEN, NONE = STATUSES = ("published", "range", "hidden", "no
 @dataclass(frozen=True)
 class Columns:
     """
-    The columns of a table: what a row is of, what it tells (emptied where nothing may be told), what stays behind.
+    The columns of a table: the keys of a row, published values (empty in hidden rows), columns not exported.
     """
 
-    of: tuple[str, ...]
-    told: tuple[str, ...]
-    behind: tuple[str, ...] = ()
+    keys: tuple[str, ...]
+    published: tuple[str, ...]
+    withheld: tuple[str, ...] = ()
 
 
 _LIMITS = ("estimate", "lower", "upper")
 _RANGE = ("at_least", "at_most")
-_ABOUT = ("perimeter", "scope", "pathway", "measure")  # the same on every row: the reading sheet says them
+_ABOUT = ("perimeter", "scope", "pathway", "measure")  # the same on every row: the reading sheet has them
 # In the order of the sheets.
 COLUMNS: dict[str, Columns] = {
     "retention": Columns(
@@ -137,7 +136,7 @@ COLUMNS: dict[str, Columns] = {
     "panel": Columns(("group", "setting", "setting_value", "horizon"), ("estimate", "step"), ("n_start",)),
 }  # fmt: skip
 SHOWN, REASON = "shown", "reason"
-# Counts that stand on a page beside those of `WHO` and of services before the establishment.
+# Counts that pages show, with those of `WHO` and of services before the establishment.
 COUNTED = (
     "stays", "origin", "pathway", "fiscal_year", "exit", "lost", "late_news", "excluded", "migration", "delay", "rows",
     "places", "linkage", "links", "conflicts", "type",
@@ -159,11 +158,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table to export: its name in code and in words, what one row of it is, its columns and its rows."""
+    """A table to export: its name in code and in words, the meaning of one row, its columns and its rows."""
 
     name: str
     title: str
-    what: str
+    row_meaning: str
     columns: tuple[Column, ...]
     rows: pd.DataFrame
 
@@ -175,7 +174,7 @@ def labelled(name: str, table: Protected, words: Words, run: Run) -> Sheet:
     Parameters
     ----------
     name : str
-        As in `report.protected.shown_tables`.
+        As in `report.run.shown_tables`.
     table : Protected
     words : Words
     run : Run
@@ -185,42 +184,46 @@ def labelled(name: str, table: Protected, words: Words, run: Run) -> Sheet:
     DisclosureError
         The table did not pass through `protect`.
     TableError
-        The table, or a column of it, is not one that is known to leave, or has no words.
+        The table, or a column of it, is not in `COLUMNS`, or has no words.
     """
     frame = frame_of(table)
     if name == "panel":
-        # text here, a number along a scale
+        # text here, a number in `odds`
         frame = frame.rename(columns={"value": "setting_value"})
     if name == "served":
         frame = frame.rename(columns={"term": "service"})
     if name == "service_funnel":
-        # a step of households here, of rounding there
+        # a step of the process here, of rounding in `panel`
         frame = frame.rename(columns={"step": "process_step"})
     if name not in COLUMNS:
         raise TableError(f"the table {name} is not among those that are exported (report/exports.py).")
-    known = COLUMNS[name]
-    strange = [column for column in frame if column not in (*known.of, *known.told, *known.behind, SHOWN, REASON)]
+    columns = COLUMNS[name]
+    strange = [
+        column
+        for column in frame
+        if column not in (*columns.keys, *columns.published, *columns.withheld, SHOWN, REASON)
+    ]
     if strange:
         raise TableError(f"nobody has said whether {', '.join(f'{name}.{c}' for c in strange)} may be exported.")
     if name == "counts":
         frame = _on_pages(frame)
     if name == "delays":
-        # of rounded counts, and as pages tell it
+        # from rounded counts, with the decimals of pages
         frame = frame.assign(incidence_settled=frame["incidence_settled"].round(RATE_DECIMALS))
     if name == "funnel":
         frame = frame.assign(outside=frame["outside"].map({True: "true", False: "false"}))
     status, why = _status(frame)
     frame = frame.assign(status=status, why=why)
-    told = [column for column in known.told if column in frame]
+    published = [column for column in columns.published if column in frame]
     empty = frame["status"].isin((HIDDEN, NONE))
-    for column in told:
+    for column in published:
         values = frame[column].astype("object") if column in _TEXT else frame[column]
         frame[column] = values.where(~empty, None)
     if name == "retention":
-        # pages tell how many are observed of the main estimate only
+        # pages show numbers observed of the main estimate only
         counted = ["n_start", "n_at_risk"]
         frame[counted] = frame[counted].where(frame["method"].eq(MAIN))
-    return sheet(name, frame[[*known.of, "status", "why", *told]], words, run)
+    return sheet(name, frame[[*columns.keys, "status", "why", *published]], words, run)
 
 
 def sheet(name: str, frame: pd.DataFrame, words: Words, run: Run) -> Sheet:
@@ -232,30 +235,31 @@ def sheet(name: str, frame: pd.DataFrame, words: Words, run: Run) -> Sheet:
     TableError
         A column without a header or a meaning: all of them at once.
     """
-    silent = [name] if not (words.has(f"sheet.{name}") and words.has(f"sheet_what.{name}")) else []
-    silent += [
-        f"{name}.{column}" for column in frame
+    unnamed = [name] if not (words.has(f"sheet.{name}") and words.has(f"sheet_what.{name}")) else []
+    unnamed += [
+        f"{name}.{column}"
+        for column in frame
         if not words.has(f"field.{column}") or _meaning(name, column, words) is None
-    ]  # fmt: skip
-    if silent:
-        raise TableError(f"the catalogue has no words for {', '.join(silent)}.")
-    columns, made = [], {}
+    ]
+    if unnamed:
+        raise TableError(f"the catalogue has no words for {', '.join(unnamed)}.")
+    columns, cells = [], {}
     for column, values in frame.items():
         header, meaning = words.say(f"field.{column}"), _meaning(name, column, words) or ""
         if column in _LABELS:
             code = words.say("field.code_of", name=header)
             columns.append(Column(column, code, words.say("meaning.code_of", name=header), "text"))
-            made[column] = values
+            cells[column] = values
             column, values = f"{column}_label", _labels(frame, column, words, run)
         kind = _kind(values)
         columns.append(Column(column, header, meaning, kind))
-        made[column] = values
-    title, what = words.say(f"sheet.{name}"), words.say(f"sheet_what.{name}")
-    return Sheet(name, title, what, tuple(columns), pd.DataFrame(made).reset_index(drop=True))
+        cells[column] = values
+    title, row_meaning = words.say(f"sheet.{name}"), words.say(f"sheet_what.{name}")
+    return Sheet(name, title, row_meaning, tuple(columns), pd.DataFrame(cells).reset_index(drop=True))
 
 
 def _on_pages(counts: pd.DataFrame) -> pd.DataFrame:
-    """The counts that stand on a page, without the keys that only complete a table."""
+    """The counts that pages show, without the keys that only complete a table."""
     names = counts["table"].str.partition(" ")[0]
     strange = sorted(set(names) - {*COUNTED, *NOT_COUNTED})
     if strange:
@@ -268,13 +272,13 @@ def _on_pages(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _status(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """What is told of each row, and why no more: in the words of the pages, not by the rule that hid it."""
+    """Status of each row and the reason for it: in the words of the pages, not the rule that hid the row."""
     shown = frame[SHOWN].astype(bool)
     ranged = frame["at_most"].notna() if "at_most" in frame else pd.Series(False, index=frame.index)
     exact = frame["estimate"].notna() if "estimate" in frame else pd.Series("at_most" not in frame, index=frame.index)
     reason = frame[REASON] if REASON in frame else pd.Series(None, index=frame.index, dtype="object")
     status = pd.Series(HIDDEN, index=frame.index, dtype="object")
-    # nothing carries it that far, or the course of stays does not show it: no number there is
+    # follow-up is too short, or the course of stays does not show it: there is no number
     status[reason.isin((*TOO_SHORT, *_NO_NUMBER))] = NONE
     status[shown] = PUBLISHED
     status[ranged & ~(shown & exact)] = RANGE
@@ -300,17 +304,17 @@ def _kind(values: pd.Series) -> str:
 
 
 def _labels(frame: pd.DataFrame, column: str, words: Words, run: Run) -> pd.Series:
-    """The label of each code of a column; each combination of what decides it is asked once."""
+    """The label of each code of a column, made once for each combination of the columns that decide it."""
     beside, label = _LABELS[column]
     needed = [column, *(name for name in beside if name in frame)]
-    known: dict[tuple, str | None] = {}
-    found = []
+    label_of: dict[tuple, str | None] = {}
+    labels = []
     for codes in frame[needed].astype("object").itertuples(index=False, name=None):
-        if codes not in known:
+        if codes not in label_of:
             missing = pd.isna(codes[0]) or codes[0] == ""
-            known[codes] = None if missing else label(pd.Series(codes, index=needed), words, run)
-        found.append(known[codes])
-    return pd.Series(found, index=frame.index, dtype="object")
+            label_of[codes] = None if missing else label(pd.Series(codes, index=needed), words, run)
+        labels.append(label_of[codes])
+    return pd.Series(labels, index=frame.index, dtype="object")
 
 
 def place_name(group: str, words: Words) -> str:
@@ -325,8 +329,8 @@ def _table(row: pd.Series, words: Words, run: Run) -> str:
     name = row["table"]
     if name in SERVICE_TABLES:
         return words.say("services.title")
-    known = "lost" if name in COMPLEMENTS else name
-    return words.say(f"counts.{known}", place=words.in_region(row["group"]))
+    family = "lost" if name in COMPLEMENTS else name
+    return words.say(f"counts.{family}", place=words.in_region(row["group"]))
 
 
 def _key(row: pd.Series, words: Words, run: Run) -> str:
@@ -390,7 +394,7 @@ FAMILIES = {
     "when": "path.window", "need": "need", "exit_reason": "exit_reason", "organisation_type": "organisation_type",
     "part": "period_part", "change": "period_change",
 }  # fmt: skip
-# Column → what else decides its label, and how it is made.
+# Column → the other columns that its label depends on, and the function that makes it.
 _LABELS: Mapping[str, tuple[tuple[str, ...], Callable[[pd.Series, Words, Run], str]]] = {
     **{column: ((), _of_family(family, column)) for column, family in FAMILIES.items()},
     "name": ((), lambda row, words, run: type_name(row["name"], words)),
@@ -412,10 +416,10 @@ _NO_NUMBER = ("no_plateau", "short_follow_up", "shape")
 
 
 # ----------------------------------------------------------------------------------------------------
-# The indicators of the regions in one tidy table, for a dashboard: a row an indicator, a place and a horizon or year.
+# The indicators of the regions in one table, for a dashboard: a row an indicator, a place and a horizon or year.
 #
-# They are numbers of the published tables, nothing more, each with its unit, its limits, whether and why it is not
-# told, and its definition (lever 3.4 of the Plan d'action: follow what becomes of those who settle en région).
+# They are numbers of the published tables only, each with its unit, its limits, its status and the reason for it, and
+# its definition (lever 3.4 of the Plan d'action: follow what becomes of those who settle en région).
 
 NAME = "indicators"
 INDICATOR_COLUMNS = (
@@ -439,16 +443,16 @@ def indicators(sheets: Mapping[str, Sheet], counts: Protected | None, words: Wor
     Parameters
     ----------
     sheets : mapping of str to Sheet
-        What `labelled` made of each table; those that a study has not are left out.
+        The result of `labelled` for each table that the study has.
     counts : Protected, optional
         For targets: the counts by fiscal year.
     words : Words
     run : Run
     """
-    parts = [made for name in _MAKERS if name in sheets for made in _MAKERS[name](sheets[name].rows)]
+    parts = [rows for name in _MAKERS if name in sheets for rows in _MAKERS[name](sheets[name].rows)]
     if counts is not None:
         parts += _targets(counts, run)
-    # as objects: of a column that is all missing in a part no type is known
+    # as objects: a column that is all missing in a part has no type there
     frame = pd.concat([part.reindex(columns=INDICATOR_COLUMNS).astype("object") for part in parts], ignore_index=True)
     numbers = ["horizon", "value", "lower", "upper"]
     frame[numbers] = frame[numbers].astype("Float64")
@@ -457,10 +461,15 @@ def indicators(sheets: Mapping[str, Sheet], counts: Protected | None, words: Wor
     frame["cutoff"] = run.cutoff.isoformat()
     frame["place_kind"] = frame["group"].map(_place_kind)
     frame["definition"] = frame["indicator"].map({name: words.say(f"defined.{name}") for name in UNITS})
-    order = pd.DataFrame({
-        "indicator": frame["indicator"].map(list(UNITS).index), "place": frame["group"].eq(PROVINCE),
-        "group": frame["group"], "fiscal_year": frame["fiscal_year"].fillna(""), "horizon": frame["horizon"],
-    })  # fmt: skip
+    order = pd.DataFrame(
+        {
+            "indicator": frame["indicator"].map(list(UNITS).index),
+            "place": frame["group"].eq(PROVINCE),
+            "group": frame["group"],
+            "fiscal_year": frame["fiscal_year"].fillna(""),
+            "horizon": frame["horizon"],
+        }
+    )
     frame = frame.loc[order.sort_values(list(order), kind="stable").index]
     return sheet(NAME, frame.astype({"horizon": "Int64"}), words, run)
 
@@ -470,10 +479,12 @@ def _place_kind(group: str) -> str:
 
 
 def _rates(name: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Estimate and limits; where a range stands for them, its ends."""
+    """Estimate and limits; where a range is published instead, its ends."""
     ranged = rows["status"].eq(RANGE)
-    low, high = (rows[end].where(ranged, rows[limit]) if end in rows else rows[limit]
-                 for end, limit in (("at_least", "lower"), ("at_most", "upper")))  # fmt: skip
+    low, high = (
+        rows[end].where(ranged, rows[limit]) if end in rows else rows[limit]
+        for end, limit in (("at_least", "lower"), ("at_most", "upper"))
+    )
     return rows.assign(indicator=name, value=rows["estimate"], lower=low, upper=high)
 
 
@@ -481,13 +492,13 @@ def _retention(rows: pd.DataFrame) -> list[pd.DataFrame]:
     return [_rates("retention", rows[rows["method"].eq("main")])]
 
 
-def _drawn(rows: pd.DataFrame) -> list[pd.DataFrame]:
-    """Where the rate is told exactly; a range stands in the indicator of the rate itself."""
+def _shrunken(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Shrunken rates, where the rate is published exactly; ranges are in the indicator of the rate itself."""
     shrunken = {"shrunken": "value", "shrunken_lower": "lower", "shrunken_upper": "upper"}
-    told = rows.drop(columns=["lower", "upper"]).rename(columns=shrunken)
-    ranged = told["status"].eq(RANGE)
-    told = told.assign(status=told["status"].where(~ranged, HIDDEN), why=told["why"].where(~ranged, HIDDEN))
-    return [told.assign(indicator="retention_drawn")]
+    rates = rows.drop(columns=["lower", "upper"]).rename(columns=shrunken)
+    ranged = rates["status"].eq(RANGE)
+    rates = rates.assign(status=rates["status"].where(~ranged, HIDDEN), why=rates["why"].where(~ranged, HIDDEN))
+    return [rates.assign(indicator="retention_drawn")]
 
 
 def _exits(rows: pd.DataFrame) -> list[pd.DataFrame]:
@@ -505,10 +516,10 @@ def _present(rows: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _settled(rows: pd.DataFrame) -> list[pd.DataFrame]:
     stays = rows[rows["table"].eq("stays")]
-    found = [stays.assign(indicator=f"{unit}_settled", value=stays[unit]) for unit in (PERSONS, HOUSEHOLDS)]
+    parts = [stays.assign(indicator=f"{unit}_settled", value=stays[unit]) for unit in (PERSONS, HOUSEHOLDS)]
     years = rows[rows["table"].eq("fiscal_year")]
-    found += [years.assign(indicator="households_settled_year", value=years[HOUSEHOLDS], fiscal_year=years["key"])]
-    return [_hidden_where_missing(part) for part in found]
+    parts += [years.assign(indicator="households_settled_year", value=years[HOUSEHOLDS], fiscal_year=years["key"])]
+    return [_hidden_where_missing(part) for part in parts]
 
 
 def _hidden_where_missing(rows: pd.DataFrame) -> pd.DataFrame:
@@ -518,7 +529,7 @@ def _hidden_where_missing(rows: pd.DataFrame) -> pd.DataFrame:
 
 _MAKERS = {
     "retention": _retention,
-    "drawn": _drawn,
+    "drawn": _shrunken,
     "exits": _exits,
     "restricted_time": lambda rows: [_rates("mean_months", rows)],
     "moves_per_person": lambda rows: [_bracket("moves_per_person", rows)],
@@ -529,13 +540,13 @@ _MAKERS = {
 
 
 def _targets(counts: Protected, run: Run) -> list[pd.DataFrame]:
-    """The target of each place and year that has one, and how far it is reached where that may be told."""
-    told = beside_targets(counts, Study(targets=run.targets, groups=run.groups))
-    told = told[told["target"].gt(0).fillna(False)].assign(status=PUBLISHED, why=None)
-    reached = told["reached_percent"].astype("Float64") / 100
+    """The target of each place and year that has one, and the share reached where that is published."""
+    targets = beside_targets(counts, Study(targets=run.targets, groups=run.groups))
+    targets = targets[targets["target"].gt(0).fillna(False)].assign(status=PUBLISHED, why=None)
+    reached = targets["reached_percent"].astype("Float64") / 100
     return [
-        told.assign(indicator="households_target", value=told["target"]),
-        _hidden_where_missing(told.assign(indicator="target_reached", value=reached)),
+        targets.assign(indicator="households_target", value=targets["target"]),
+        _hidden_where_missing(targets.assign(indicator="target_reached", value=reached)),
     ]
 
 
@@ -543,12 +554,12 @@ def _targets(counts: Protected, run: Run) -> list[pd.DataFrame]:
 
 FOLDER = "donnees"
 WORKBOOK, DICTIONARY = "trajectoires.xlsx", "dictionary"
-# What this room writes, and takes away again where a run makes it no more.
+# Files of these kinds are removed where a run no longer makes them.
 ENDINGS = (".csv", ".xlsx")
 _WIDEST, _NARROWEST = 60, 9
-# Nothing is told to more.
+# Decimals of all exported numbers, at most.
 DECIMALS = 4
-# What stands between cells, and before decimals, where Excel is in that language.
+# Separator of cells and decimal mark, as Excel has them in that language.
 _MARKS = {"fr": (";", ","), "en": (",", ".")}
 
 
@@ -556,7 +567,7 @@ def write_exports(
     tables: Mapping[str, Protected], words: Words, run: Run, folder: Path, within: Path | None = None
 ) -> list[str]:
     """
-    Write the files of `exported`, by way of the folder `within`, and remove those of an earlier run that are no more.
+    Write the files of `exported`, with scratch files in `within`, and remove those that only an earlier run made.
 
     Returns
     -------
@@ -587,7 +598,7 @@ def exported(tables: Mapping[str, Protected], words: Words, run: Run) -> dict[st
     Parameters
     ----------
     tables : mapping of str to Protected
-        As `report.protected.shown_tables` returns them.
+        As `report.run.shown_tables` returns them.
     words : Words
     run : Run
 
@@ -596,36 +607,39 @@ def exported(tables: Mapping[str, Protected], words: Words, run: Run) -> dict[st
     DisclosureError
         A table did not pass through `protect`.
     TableError
-        A table or a column that nobody has let out, or that has no words.
+        A table or a column that is not in `COLUMNS`, or that has no words.
     """
-    made = {name: labelled(name, table, words, run) for name, table in tables.items()}
-    sheets = [indicators(made, tables.get("counts"), words, run), *(made[name] for name in COLUMNS if name in made)]
-    described = _dictionary(sheets, words, run)
+    by_name = {name: labelled(name, table, words, run) for name, table in tables.items()}
+    sheets = [
+        indicators(by_name, tables.get("counts"), words, run),
+        *(by_name[name] for name in COLUMNS if name in by_name),
+    ]
+    dictionary = _dictionary(sheets, words, run)
     rules = next(iter(tables.values())).rules
     about = list(_reading(sheets, words, run, rules))
-    first = [sheets[0], described]
-    book = _workbook(words.say("sheet.reading"), about, [*sheets, described])
+    first = [sheets[0], dictionary]
+    book = _workbook(words.say("sheet.reading"), about, [*sheets, dictionary])
     return {WORKBOOK: book, **{_file(one): _csv(one, words.language) for one in (*first, *sheets[1:])}}
 
 
-def _file(one: Sheet) -> str:
-    return f"{slug(words_of(FIRST).say(f'sheet.{one.name}'))}.csv"
+def _file(sheet: Sheet) -> str:
+    return f"{slug(words_of(FIRST).say(f'sheet.{sheet.name}'))}.csv"
 
 
 def _dictionary(sheets: list[Sheet], words: Words, run: Run) -> Sheet:
-    """Every column of every file: its header, its code, what it holds and what that means."""
+    """Every column of every file: its header, its code, its kind and its meaning."""
     names = ["file", "sheet", "row", "column", "variable", "kind", "meaning"]
     itself = sheet(DICTIONARY, pd.DataFrame(columns=names), words, run)
     rows = [
-        (_file(one), one.title, one.what, column.header, column.name, words.say(f"kind.{column.kind}"), column.meaning)
-        for one in (*sheets, itself)
-        for column in one.columns
+        (_file(s), s.title, s.row_meaning, c.header, c.name, words.say(f"kind.{c.kind}"), c.meaning)
+        for s in (*sheets, itself)
+        for c in s.columns
     ]
     return sheet(DICTIONARY, pd.DataFrame(rows, columns=names), words, run)
 
 
 def _reading(sheets: list[Sheet], words: Words, run: Run, rules) -> Iterator[tuple[str, str]]:
-    """How to read the workbook: a line a thing to know, what it is and what is said of it."""
+    """The lines of the reading sheet: subject and explanation."""
     say = words.say
     yield say("reading.title"), say("opening.series", programme=say("opening.programme"))
     if run.synthetic:
@@ -635,23 +649,23 @@ def _reading(sheets: list[Sheet], words: Words, run: Run, rules) -> Iterator[tup
     yield say("facts.perimeter"), words.label("perimeter", run.perimeter)
     yield say("facts.scope"), words.label("scope", run.scope)
     yield say("facts.pathway"), words.label("pathway", run.pathway or "all")
-    said = {"threshold": rules.threshold, "households": rules.households, "base": rules.round}
-    yield say("facts.rules"), say("facts.rules_said", **said, denominator=rules.rate_denominator)
+    values = {"threshold": rules.threshold, "households": rules.households, "base": rules.round}
+    yield say("facts.rules"), say("facts.rules_said", **values, denominator=rules.rate_denominator)
     for status in STATUSES:
         yield words.label("status", status), say(f"status_means.{status}")
     for subject in ("proportions", "codes", "places", "cause"):
         yield say(f"reading.{subject}"), say(f"reading.{subject}_said")
     yield say("facts.version"), run.version
-    for one in sheets:
-        yield one.title, one.what
+    for sheet in sheets:
+        yield sheet.title, sheet.row_meaning
 
 
-def _csv(one: Sheet, language: str) -> bytes:
+def _csv(sheet: Sheet, language: str) -> bytes:
     between, point = _MARKS[language]
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=between, lineterminator="\r\n")
-    writer.writerow([column.header for column in one.columns])
-    writer.writerows([[_as_text(cell, point) for cell in row] for row in _cells(one)])
+    writer.writerow([column.header for column in sheet.columns])
+    writer.writerows([[_as_text(cell, point) for cell in row] for row in _cells(sheet)])
     return buffer.getvalue().encode("utf-8-sig")
 
 
@@ -666,10 +680,10 @@ def _decimal(number: float, point: str) -> str:
     return f"{number:.6f}".rstrip("0").rstrip(".").replace(".", point)
 
 
-def _cells(one: Sheet) -> Iterator[list[object]]:
+def _cells(sheet: Sheet) -> Iterator[list[object]]:
     """The rows as plain values: text that no spreadsheet takes for a formula, int, float, date, or None."""
-    rows = harmless(one.rows)
-    by_column = [_plain(rows[name], column.kind) for name, column in zip(rows, one.columns, strict=True)]
+    rows = harmless(sheet.rows)
+    by_column = [_plain(rows[name], column.kind) for name, column in zip(rows, sheet.columns, strict=True)]
     return map(list, zip(*by_column, strict=True))
 
 
@@ -679,7 +693,7 @@ def _plain(values: pd.Series, kind: str) -> list[object]:
     if kind == "text":
         return [None if pd.isna(value) else str(value) for value in values]
     numbers = pd.to_numeric(values).astype("Float64")
-    # « up to the end » has no number
+    # infinity means « up to the end », and is left empty
     numbers = numbers.mask(numbers.isin([float("inf"), float("-inf")]))
     return [None if pd.isna(n) else int(n) if float(n).is_integer() else round(float(n), DECIMALS) for n in numbers]
 
@@ -688,7 +702,7 @@ def _workbook(title: str, about: list[tuple[str, str]], sheets: list[Sheet]) -> 
     import xlsxwriter
 
     buffer = io.BytesIO()
-    # nothing of ours is a formula or an address, whatever it looks like
+    # no text of ours is a number, a formula or an address, even if it looks like one
     plain = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
     book = xlsxwriter.Workbook(buffer, {"in_memory": True, **plain})
     # a workbook has a date of its own: any fixed one
@@ -700,19 +714,19 @@ def _workbook(title: str, about: list[tuple[str, str]], sheets: list[Sheet]) -> 
     page = book.add_worksheet(title)
     page.set_column(0, 0, 34)
     page.set_column(1, 1, 100)
-    for i, (subject, said) in enumerate(about):
+    for i, (subject, sentence) in enumerate(about):
         page.write_string(i, 0, subject, bold)
-        page.write_string(i, 1, said, wrapped)
-    for one in sheets:
-        _fill(book.add_worksheet(one.title), one, head, day, text)
+        page.write_string(i, 1, sentence, wrapped)
+    for sheet in sheets:
+        _fill(book.add_worksheet(sheet.title), sheet, head, day, text)
     book.close()
     return buffer.getvalue()
 
 
-def _fill(page, one: Sheet, head, day, text) -> None:
-    """One sheet: headers that stay in sight and filter, codes as text, numbers as numbers."""
-    rows = list(_cells(one))
-    for j, column in enumerate(one.columns):
+def _fill(page, sheet: Sheet, head, day, text) -> None:
+    """One sheet: a frozen header with filters, codes as text, numbers as numbers."""
+    rows = list(_cells(sheet))
+    for j, column in enumerate(sheet.columns):
         page.write_string(0, j, column.header, head)
         longest = max((len(str(row[j])) for row in rows if row[j] is not None), default=0)
         page.set_column(j, j, min(max(longest, len(column.header) // 2, _NARROWEST) + 2, _WIDEST))
@@ -725,4 +739,4 @@ def _fill(page, one: Sheet, head, day, text) -> None:
             elif cell is not None:
                 page.write_number(i, j, cell)
     page.freeze_panes(1, 0)
-    page.autofilter(0, 0, len(rows), len(one.columns) - 1)
+    page.autofilter(0, 0, len(rows), len(sheet.columns) - 1)

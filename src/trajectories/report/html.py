@@ -1,9 +1,9 @@
 """From an executed notebook to one self-contained page, and the index of all pages.
 
-nbconvert carries the page out with our own template (`template/`, on its `basic`): code, prompts, printed text and
-everything that is not a `Fragment` of this room stay behind. A page is one file: no script, no address that a reader
-would call, a content security policy that forbids both; `lang`, headings in order, a skip link, a print style sheet.
-A notebook that failed is never converted.
+nbconvert writes the page with our own template (`templates/`, on its `basic`), and only the `Fragment`s of this room go
+on it: no code, prompts or printed text. A page is one file: no script, no address that a browser would call, a content
+security policy that forbids both; `lang`, headings in order, a skip link, a print style sheet. A notebook that failed
+is never converted.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .sections.atlas import atlas
 from .words import Words, words
 
 TEMPLATES = Path(__file__).parent / "templates"
-# Pages that are no region's.
+# Pages of no region.
 _TITLES = {"index": "index.page_title", "method_page": "method_page.page_title"}
-# Pages whose own numbers are not those of the run.
+# Pages with numbers that are not of the run, and their own warning on a synthetic run.
 _INVENTED = {"method_page": "method_page.synthetic_why"}
-# What no page may hold: a way to run code, or to call anything outside itself; a trace of the machine that made it.
+# What no page may hold: code to run, addresses to call, traces of the machine that made it.
 FORBIDDEN = {
     "a script": re.compile(
         r"<\s*(script|iframe|object|embed|link|base|form)\b|\bjavascript:|\son\w+\s*=\s*[\"']", re.I
@@ -74,18 +74,24 @@ def page(notebook, *, region: str, language: str, run: Run) -> str:
         raise NotebookError(
             f"the page of {region} says it is of {' and '.join(shown) or 'no region'}: nothing is kept."
         )
-    html = _tidy(html)
+    html = _without_blank_lines(html)
     for fault in faults(html):
         raise NotebookError(f"the page of {region} holds {fault}: nothing is kept.")
     return html
 
 
 def index(
-    reports: Sequence[Report], pages: dict[str, str], *, language: str, run: Run, files: Sequence[str] = (),
-    others: Mapping[str, str] | None = None, method: str | None = None,
-) -> str:  # fmt: skip
+    reports: Sequence[Report],
+    pages: dict[str, str],
+    *,
+    language: str,
+    run: Run,
+    files: Sequence[str] = (),
+    others: Mapping[str, str] | None = None,
+    method: str | None = None,
+) -> str:
     """
-    The page that links all the others, the whole first, each with its headline rate (or why it has none).
+    The page that links all the others, each with its headline rate (or why it has none).
 
     Parameters
     ----------
@@ -96,60 +102,65 @@ def index(
     language : str
     run : Run
     files : sequence of str, optional
-        Where the workbook, the indicators and the dictionary are (exports.py); no section on them without.
+        Links to the workbook, the indicators and the dictionary (exports.py); without, no section on them.
     others : mapping of str to str, optional
-        Language → where the index in it is.
+        Language → link to its index.
     method : str, optional
-        Where the method page is; no section on it without.
+        Link to the method page; without, no section on it.
     """
-    said = words(language)
+    w = words(language)
     rows = []
     for report in reports:
-        name = said.region(report.region)
+        name = w.region(report.region)
         link = element("a", name, href=pages[report.region]) if report.region in pages else name
-        rate, limits = _headline_cells(report, said)
-        code = report.region if report.region in REGION_CODES else said.number(None)
+        rate, limits = _headline_cells(report, w)
+        code = report.region if report.region in REGION_CODES else w.number(None)
         rows.append([link, code, rate, limits])
     header = [
-        said.say("column.region"), said.say("column.code"),
-        said.say("column.retention_at", months=said.months(HEADLINE_HORIZON)), said.say("column.limits"),
-    ]  # fmt: skip
+        w.say("column.region"),
+        w.say("column.code"),
+        w.say("column.retention_at", months=w.months(HEADLINE_HORIZON)),
+        w.say("column.limits"),
+    ]
     heard = any(_headline_hearsay(report) for report in reports)
     body = join(
         element(
-            "header", element("p", series(said), class_="series"), element("h1", said.say("index.title")),
-            *(_in_language(one, href) for one, href in (others or {}).items()), class_="opening",
+            "header",
+            element("p", series(w), class_="series"),
+            element("h1", w.say("index.title")),
+            *(_in_language(lang, href) for lang, href in (others or {}).items()),
+            class_="opening",
         ),
         element(
             "div",
-            element("p", said.say("index.what", months=said.months(HEADLINE_HORIZON)), class_="lead"),
-            element("p", said.say("headline.method"), class_="note"),
-            atlas(reports, pages, said),
-            element("p", said.say("index.map_note"), class_="note"),
-            html_table(said.say("index.caption"), header, rows, note=notes(said, "ranges.note", hearsay=heard)),
+            element("p", w.say("index.what", months=w.months(HEADLINE_HORIZON)), class_="lead"),
+            element("p", w.say("headline.method"), class_="note"),
+            atlas(reports, pages, w),
+            element("p", w.say("index.map_note"), class_="note"),
+            html_table(w.say("index.caption"), header, rows, note=notes(w, "ranges.note", hearsay=heard)),
             class_="listing",
         ),
-        _data(files, said),
-        _method(method, said),
-    )  # fmt: skip
-    return without_notebook("index", body, said, run)
+        _data(files, w),
+        _method(method, w),
+    )
+    return without_notebook("index", body, w, run)
 
 
-def without_notebook(name: str, body: Markup, said: Words, run: Run) -> str:
+def without_notebook(name: str, body: Markup, w: Words, run: Run) -> str:
     """A page of the reports that no notebook makes, around its body: `index`, or `method_page` (method_page.py)."""
-    return listing(_shell(name, said, run), body, f"the page {name}")
+    return listing(_shell(name, w, run), body, f"the page {name}")
 
 
 def listing(shell: Mapping[str, object], body: Markup, name: str) -> str:
     """
-    A page that is no notebook's: its body inside the shell that all pages share.
+    A page that is made without a notebook: its body inside the shell that all pages share.
 
     Raises
     ------
     NotebookError
         The page, called `name`, would hold something that no page may (`FORBIDDEN`).
     """
-    html = _tidy(_templates().get_template("listing.html.j2").render(page=shell, body=body))
+    html = _without_blank_lines(_templates().get_template("listing.html.j2").render(page=shell, body=body))
     for fault in faults(html):
         raise NotebookError(f"{name} holds {fault}: nothing is kept.")
     return html
@@ -161,31 +172,31 @@ def style() -> str:
 
 
 def _in_language(language: str, href: str) -> Markup:
-    """The link to the index in another language, by the name that the language gives itself."""
-    other = words(language)
-    link = element("a", other.say("language.name"), href=href, lang=other.tag, hreflang=other.tag)
+    """The link to the index in another language, with that language's own name."""
+    w = words(language)
+    link = element("a", w.say("language.name"), href=href, lang=w.tag, hreflang=w.tag)
     return element("p", link, class_="kind")
 
 
-def _data(files: Sequence[str], said: Words) -> Markup | None:
-    """Where the numbers are as files."""
+def _data(files: Sequence[str], w: Words) -> Markup | None:
+    """The section with links to the files of data."""
     if not files:
         return None
     names = ("workbook", "indicators", "dictionary")
     links = {
-        name: element("a", said.say(f"index.data_{name}"), href=file) for name, file in zip(names, files, strict=True)
+        name: element("a", w.say(f"index.data_{name}"), href=file) for name, file in zip(names, files, strict=True)
     }
-    sentence = Markup(said.say("index.data")).format(**links)  # noqa: S704 - the catalogue is ours, links are escaped
-    return element("section", element("h2", said.say("index.data_title")), element("p", sentence))
+    sentence = Markup(w.say("index.data")).format(**links)  # noqa: S704 - the catalogue is ours, links are escaped
+    return element("section", element("h2", w.say("index.data_title")), element("p", sentence))
 
 
-def _method(page: str | None, said: Words) -> Markup | None:
-    """Where it is said how the numbers are made."""
+def _method(page: str | None, w: Words) -> Markup | None:
+    """The section with the link to the method page."""
     if page is None:
         return None
-    link = element("a", said.say("index.method_link"), href=page)
-    sentence = Markup(said.say("index.method")).format(method=link)  # noqa: S704 - the catalogue is ours
-    return element("section", element("h2", said.say("index.method_title")), element("p", sentence))
+    link = element("a", w.say("index.method_link"), href=page)
+    sentence = Markup(w.say("index.method")).format(method=link)  # noqa: S704 - the catalogue is ours
+    return element("section", element("h2", w.say("index.method_title")), element("p", sentence))
 
 
 def faults(html: str) -> list[str]:
@@ -200,16 +211,16 @@ def faults(html: str) -> list[str]:
     return [name for name, pattern in FORBIDDEN.items() if pattern.search(html)]
 
 
-def _headline_cells(report: Report, said: Words) -> tuple[object, str]:
+def _headline_cells(report: Report, w: Words) -> tuple[object, str]:
     state = state_of(report)
     if state in ("nobody", "too_small"):
-        return said.say(f"index.{state}"), said.number(None)
+        return w.say(f"index.{state}"), w.number(None)
     rates = frame_of(report.retention)
     row = rates[(rates["method"] == "main") & (rates["horizon"] == HEADLINE_HORIZON)]
     if row.empty:
-        return said.say("insufficient"), said.number(None)
-    rate = marked(rate_text(row.iloc[0], said), by_hearsay(row).iloc[0], said)
-    return rate, limits_text(row.iloc[0], said)
+        return w.say("insufficient"), w.number(None)
+    rate = marked(rate_text(row.iloc[0], w), by_hearsay(row).iloc[0], w)
+    return rate, limits_text(row.iloc[0], w)
 
 
 def _headline_hearsay(report: Report) -> bool:
@@ -218,22 +229,22 @@ def _headline_hearsay(report: Report) -> bool:
     return state_of(report) == "estimated" and bool(by_hearsay(headline).any())
 
 
-def _shell(region: str, said: Words, run: Run) -> dict:
+def _shell(region: str, w: Words, run: Run) -> dict:
     """Everything that the template prints around the sections."""
     own = region not in _TITLES
-    name = said.region(region) if own else said.say(_TITLES[region])
+    name = w.region(region) if own else w.say(_TITLES[region])
     return {
-        "lang": said.tag,
-        "title": said.say("page.title", region=name) if own else name,
+        "lang": w.tag,
+        "title": w.say("page.title", region=name) if own else name,
         "is_index": region == "index",
-        "synthetic": (said.say("page.synthetic"), said.say(_INVENTED.get(region, "page.synthetic_why")))
+        "synthetic": (w.say("page.synthetic"), w.say(_INVENTED.get(region, "page.synthetic_why")))
         if run.synthetic
         else None,
-        "skip": said.say("page.skip"),
-        "back": said.say("page.index"),
-        "contents_title": said.say("contents.title"),
-        "foot": said.say("page.foot", version=run.version, cutoff=said.date(run.cutoff)),
-        "running": css_text(said.say("page.running", region=name, cutoff=said.date(run.cutoff))),
+        "skip": w.say("page.skip"),
+        "back": w.say("page.index"),
+        "contents_title": w.say("contents.title"),
+        "foot": w.say("page.foot", version=run.version, cutoff=w.date(run.cutoff)),
+        "running": css_text(w.say("page.running", region=name, cutoff=w.date(run.cutoff))),
         "css": style(),
     }
 
@@ -268,16 +279,14 @@ def _fragments_only(notebook):
 
 
 def _contents(notebook) -> list[tuple[str, str]]:
-    """Where each section below the headline is, and its title, for the table of contents."""
+    """Link and title of each section below the headline, for the table of contents."""
     shown = [output.data["text/html"] for cell in notebook.cells for output in cell.outputs]
-    found = [
-        re.findall(r'<h2 id="t-([\w-]+)">(.*?)</h2>', html) for html in shown
-    ]  # fmt: skip
-    return [(f"#s-{name}", unescape(title)) for titles in found for name, title in titles if name != "en-bref"]
+    by_fragment = [re.findall(r'<h2 id="t-([\w-]+)">(.*?)</h2>', html) for html in shown]
+    return [(f"#s-{name}", unescape(title)) for titles in by_fragment for name, title in titles if name != "en-bref"]
 
 
 class _MissingText(logging.Handler):
-    """Hears nbconvert say « Alternative text is missing », which is a fault here and not a remark."""
+    """Collects nbconvert's warnings « Alternative text is missing », which are errors here."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -288,8 +297,8 @@ class _MissingText(logging.Handler):
             self.found.append(record.getMessage())
 
     def take(self) -> str:
-        said, self.found = " ".join(self.found), []
-        return said
+        messages, self.found = " ".join(self.found), []
+        return messages
 
 
 @functools.cache
@@ -319,6 +328,6 @@ def _exporter():
     return exporter
 
 
-def _tidy(html: str) -> str:
+def _without_blank_lines(html: str) -> str:
     """No blank lines, no trailing spaces: the same page whatever the template's own lines."""
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"

@@ -1,4 +1,4 @@
-"""Improvement leads in words: what lever 2.1 asks for, as a table that a researcher continues from."""
+"""Improvement leads in words (lever 2.1), as a table for further work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..analysis.analyse import analyse
 from ..disclosure.rules import rounded
 from ..study import Study
 
-TOLD = ("lead", "check", "caveat")
+PARTS = ("lead", "check", "caveat")
 
 
 def improvement_leads(study: Study) -> pd.DataFrame:
@@ -41,16 +41,16 @@ def improvement_leads(study: Study) -> pd.DataFrame:
     >>> leads["lead_en"].iloc[0]
     'Answer the need “Childcare”: six months after telling of it, too many households have neither found nor ...'
     """
-    found = pd.read_parquet(analyse(study) / "leads.parquet")
-    households = found["households"].astype("Int64")
-    base = pd.Series(rounded(households.fillna(0), study.disclosure.round), index=found.index).astype("Int64")
-    found = found.assign(households=base.where(households >= study.disclosure.threshold))
-    return with_sentences(found)
+    leads = pd.read_parquet(analyse(study) / "leads.parquet")
+    households = leads["households"].astype("Int64")
+    base = pd.Series(rounded(households.fillna(0), study.disclosure.round), index=leads.index).astype("Int64")
+    leads = leads.assign(households=base.where(households >= study.disclosure.threshold))
+    return with_sentences(leads)
 
 
 def with_sentences(leads: pd.DataFrame) -> pd.DataFrame:
     """
-    Leads with what they say, in French and English.
+    Leads with their sentences, in French and English.
 
     Examples
     --------
@@ -58,14 +58,14 @@ def with_sentences(leads: pd.DataFrame) -> pd.DataFrame:
     >>> with_sentences(leads)["lead_en"].tolist()
     ['Hold the scheduled contacts: too many were not attempted when due', None]
     """
-    from .sections.leads import said  # the words of reports: not for whoever only estimates
+    from .sections.leads import lead_text  # loaded only when needed: the catalogues of reports
     from .words import words
 
     columns = {}
     for language in ("fr", "en"):
-        spoken = words(language)
-        for what in TOLD:
-            columns[f"{what}_{language}"] = [
-                None if pd.isna(row["rule"]) else said(row, what, spoken) for _, row in leads.iterrows()
+        w = words(language)
+        for part in PARTS:
+            columns[f"{part}_{language}"] = [
+                None if pd.isna(row["rule"]) else lead_text(row, part, w) for _, row in leads.iterrows()
             ]
-    return leads.assign(**{name: pd.Series(told, index=leads.index, dtype=object) for name, told in columns.items()})
+    return leads.assign(**{name: pd.Series(texts, index=leads.index, dtype=object) for name, texts in columns.items()})

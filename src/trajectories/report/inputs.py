@@ -1,7 +1,7 @@
-"""What a page is made of: the protected tables of one region, the facts of the run, and words.
+"""The inputs of a page: the protected tables of one region, the facts of the run, and words.
 
-`open_report` takes the tables of an analysis as they may be shown (run.py), and keeps of each what concerns one
-region. From there on only `Protected` tables travel; this room computes nothing.
+`open_report` takes the protected tables of an analysis (run.py), and keeps the rows of one region. From there on only
+`Protected` tables are passed; this room computes nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from .run import MORE, AllProtected, Run, all_protected, read_table
 from .words import Words, words
 
 # ----------------------------------------------------------------------------------------------------
-# What was published last of the same settings, so that a page can say what has changed since.
+# The last publication with the same settings, so that a page can say what has changed since.
 #
-# Only numbers that were published are read, from the ledger (disclosure/ledger.py), and beside them a page sets
-# numbers that the ledger's rules have let through: what changed by a number of persons too small to be told has kept
-# its number.
+# Published numbers are read from the ledger (disclosure/ledger.py); a page compares them with numbers that passed the
+# ledger's rules, under which a number that changed by too few persons keeps its published value.
 
 # The kind of each table of the ledger.
 _KINDS = {"counts": "counts", "retention": "rates", "exits": "rates", "curves": "curve"}
@@ -40,7 +39,7 @@ class Earlier:
     tables: Mapping[str, Protected]
 
     def of(self, group: str) -> Earlier:
-        """What it said of one group."""
+        """Its rows of one group."""
         return Earlier(self.day, {name: table.of(group) for name, table in self.tables.items()})
 
 
@@ -57,23 +56,23 @@ def last_published(reports: Path, settings: tuple[str | None, ...], rules: Discl
     rules : Disclosure
         Of this run.
     """
-    same = [one for one in read_ledger(reports / FOLDER) if one.settings == settings]
-    if not same:
+    publications = [one for one in read_ledger(reports / FOLDER) if one.settings == settings]
+    if not publications:
         return None
-    last = same[-1]
-    told = {name: Protected(_KINDS[name], frame, rules) for name, frame in last.tables.items() if name in CELLS}
-    return Earlier(dt.date.fromisoformat(last.day), told)
+    last = publications[-1]
+    tables = {name: Protected(_KINDS[name], frame, rules) for name, frame in last.tables.items() if name in CELLS}
+    return Earlier(dt.date.fromisoformat(last.day), tables)
 
 
 # ----------------------------------------------------------------------------------------------------
 
-# Weights are told to the nearest half (log2): a model learnt from deposits says no more of them than that.
+# Weights are shown to the nearest half (log2), so that a model learnt from deposits reveals no more of them.
 WEIGHT_STEPS = 2
 
 
 @dataclass(frozen=True)
 class Report:
-    """One group's protected tables, the weights of the linkage, the facts of the run, what was said before, words."""
+    """One group's protected tables, the weights of the linkage, the facts of the run, the last publication, words."""
 
     region: str
     words: Words
@@ -103,7 +102,7 @@ def open_report(
     support: int = 20,
 ) -> Report:
     """
-    Load and protect the tables of one region, or of the whole (`province`).
+    Load and protect the tables of one region, or of the province (`province`).
 
     Parameters
     ----------
@@ -142,26 +141,26 @@ def open_reports(
     language: str = "fr",
     rules: Mapping[str, int] | None = None,
     support: int = 20,
-    found: AllProtected | None = None,
+    protected: AllProtected | None = None,
 ) -> list[Report]:
     """
     The reports of several regions, from tables loaded and protected once; otherwise as `open_report`.
 
-    `found`: what `all_protected` made of these tables by these rules, where it was needed before.
+    `protected`: the result of `all_protected` for these tables and rules, where it was computed before.
     """
     regions = list(regions)
     if not all(isinstance(region, str) for region in regions):
         raise TypeError(f"a region is text, such as '05': got {regions!r}.")
     folder = Path(tables)
-    said, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
-    kept, more, apart = found or all_protected(folder, rules=disclosure, support=support)
+    w, run, disclosure = words(language), Run.read(folder), Disclosure(**(rules or {}))
+    kept, more, apart = protected or all_protected(folder, rules=disclosure, support=support)
     weights = _weights(read_table(folder, "weights"))
     absent = tuple(name for name, file in MORE.items() if not (folder / f"{file}.parquet").exists())
-    before = last_published(folder.parent, run.settings, disclosure)
+    earlier = last_published(folder.parent, run.settings, disclosure)
     return [
         Report(
             region=region,
-            words=said,
+            words=w,
             run=run,
             rules=disclosure,
             retention=kept["retention"].of(region),
@@ -175,7 +174,7 @@ def open_reports(
             services_apart=region in apart,
             weights=weights,
             more=more,
-            earlier=before and before.of(region),
+            earlier=earlier and earlier.of(region),
             absent=absent,
         )
         for region in regions
@@ -184,7 +183,7 @@ def open_reports(
 
 def frame_of(table: Protected) -> pd.DataFrame:
     """
-    The numbers of a protected table, and of nothing else.
+    The frame of a protected table; anything else is refused.
 
     Raises
     ------
@@ -201,5 +200,5 @@ def frame_of(table: Protected) -> pd.DataFrame:
 
 def _weights(frame: pd.DataFrame) -> pd.DataFrame:
     measured = ["weight", "relative_weight"]
-    told = (frame[measured] * WEIGHT_STEPS).round() / WEIGHT_STEPS
-    return frame[["trait", "level"]].join(told)
+    rounded = (frame[measured] * WEIGHT_STEPS).round() / WEIGHT_STEPS
+    return frame[["trait", "level"]].join(rounded)

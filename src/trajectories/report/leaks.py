@@ -1,21 +1,21 @@
-"""The leak scan: every file that is shared, searched for what of the run's persons may not leave. The last step.
+"""The leak scan, the last step: every shared file is searched for personal data of the run.
 
-What is looked for, and what keeps it silent where nothing leaks:
+What is looked for, and what keeps false alarms away:
 
 1. Given and family names next to one another, in either order, without regard to accents, case, tags and table cells.
-   A pair of words that the page may say anyway (« Le », « An », « Côté », « Laval »: `Ordinary`) counts only where it
-   is written as a name is: both capitals, nothing between but a space, or alone in two cells that follow.
-2. A lone word of a name, of three letters or more, that no catalogue and no place has.
-3. Birth dates, day, month and year, however written; not a day that the run itself prints.
+   A pair of words that a page may say anyway (« Le », « An », « Côté », « Laval »: `Allowlist`) counts only where it
+   is written as a name: both words with capitals and a space between, or alone in two consecutive cells.
+2. A lone word of a name, of three letters or more, that is in no catalogue and no place name.
+3. Birth dates, day, month and year, in any notation; not a day that the run itself prints.
 4. File and household numbers that cannot be a count (`telling`), and any number beside the word « dossier »;
    organisations' codes and names.
-5. Four words in a row as a partner typed them (a shorter remark whole), where the catalogues do not have them so.
-6. Whoever's they are: ids of persons and of households, postal codes, headings of a partner's columns, attributes
-   that carry data (`data-…`, `title`), numbers with five decimals, embedded files, scripts, addresses, tracebacks,
-   paths; and files that cannot be searched.
+5. Four words in a row as a partner typed them (all words of a shorter remark), where no catalogue has them in a row.
+6. Whatever person they are of: ids of persons and of households, postal codes, headings of a partner's columns,
+   attributes that carry data (`data-…`, `title`), numbers with five decimals, embedded files, scripts, addresses,
+   tracebacks, paths; and files that cannot be searched.
 
-A finding's `value` is what was found: it belongs in `sensitive/`, never on a console. The cost is one pass over the
-words of the names and one over each file: names are met as words of a set, not one by one.
+A finding's `value` is the text that matched: it belongs in `sensitive/`, never on a console. The cost is one pass over
+the words of the names and one over each file: names are looked up in sets of words, not searched one by one.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ from .text_extraction import Opened, open_file
 from .words import LOCALES, method_text, read_catalogue
 
 # ----------------------------------------------------------------------------------------------------
-# The words that a page may say: those of the catalogues, of places, of dates, and of the markup itself.
+# The allowlist: words that a page may say, those of the catalogues, of places, of dates and of the markup.
 #
-# The leak scan (leaks.py) is silent on a name that is one of them: « Laval » is a town, « an » a year, « Côté » is not
-# far from « côté ». All comparison is on plain text: no accents, no case, no punctuation, one line a piece of text.
+# A name that is one of these words is no finding: « Laval » is a town, « an » a year, « Côté » reads as « côté ». All
+# comparisons are of plain text: without accents, case and punctuation, one line a piece of text.
 
-# Marks above and below letters, and signs of no width, which a reader does not see.
+# Combining marks above and below letters, and signs of no width.
 _UNSEEN = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0e31\u0e34-\u0e3a\u1ab0-\u1aff"
     "\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u00ad\u200b-\u200f\u2060\ufeff]+"
 )
-# Letters that Unicode does not take apart (linkage/identities.py has the same).
+# Letters that Unicode does not decompose (linkage/identities.py has the same).
 _LETTERS = (("ø", "o"), ("đ", "d"), ("ł", "l"), ("œ", "oe"), ("æ", "ae"), ("ı", "i"))
 _NOT_WORDS = re.compile(r"[^\w\n]+|_+")
-# Between the pieces of a Markdown text: paragraphs, items of a list, tags, what Jinja sets in.
+# Separators of the pieces of a Markdown text: paragraphs, items of a list, tags, Jinja's insertions.
 _APART = re.compile(r"\n\s*\n|\n- |[<>]|\{\{.*?\}\}|\{%.*?%\}")
-# What matplotlib and a browser call things in attributes, beside what our own code and templates say.
+# Words that matplotlib and browsers use in attributes, beside those of our own code and templates.
 _MARKUP = """
     matrix translate rotate scale skewx skewy miter butt round square evenodd nonzero none inherit start middle end
     userspaceonuse objectboundingbox italic normal bold center left right top bottom utf preserve xml svg text html
@@ -68,7 +68,7 @@ _MARKUP = """
 
 
 @dataclass(frozen=True)
-class Ordinary:
+class Allowlist:
     """
     What a page may say.
 
@@ -79,9 +79,9 @@ class Ordinary:
     pairs : frozenset of str
         Two plain words that follow one another in a message or a place's name.
     first, last : frozenset of str
-        Words that begin and end a message, or a part of one between two values: where parts meet.
+        The first and last words of a message, or of a part of one between two values: where two parts meet.
     machine : frozenset of str
-        `words`, and those of markup: ids, classes, styles.
+        `words`, and the words of markup: ids, classes, styles.
     dates : frozenset of date
         Days that the run itself prints (its cut-off, the days of its tables).
     """
@@ -104,7 +104,7 @@ def plain(text: str) -> str:
     'nguyen thi\\ncote l oeuvre'
     """
     if not text.isascii():
-        # twice: a full-width letter shows its case only once it is taken apart
+        # twice: a full-width letter shows its case only once it is decomposed
         text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
         text = _UNSEEN.sub("", text)
         for letter, by in _LETTERS:
@@ -112,26 +112,31 @@ def plain(text: str) -> str:
     return _NOT_WORDS.sub(" ", text.casefold())
 
 
-def ordinary(names: Iterable[str] = (), dates: Iterable[dt.date] = ()) -> Ordinary:
+def allowlist(names: Iterable[str] = (), dates: Iterable[dt.date] = ()) -> Allowlist:
     """
-    The words of this library and of places, and `names` (of the study's groups) beside them.
+    The words of this library and of places, with `names` (of the study's groups) and `dates` that the run prints.
 
     Examples
     --------
-    >>> said = ordinary(["Est lointain"])
-    >>> {"lointain", "laval", "retention", "mars"} <= said.words, "est lointain" in said.pairs, "zhang" in said.words
+    >>> may = allowlist(["Est lointain"])
+    >>> {"lointain", "laval", "retention", "mars"} <= may.words, "est lointain" in may.pairs, "zhang" in may.words
     (True, True, False)
     """
-    *known, machine = _of_library()
-    words, pairs, first, last = (there | more for there, more in zip(known, _taken_apart(names), strict=True))
-    return Ordinary(words, pairs, first, last, machine | words, frozenset(dates))
+    *from_library, machine = _of_library()
+    words, pairs, first, last = (base | more for base, more in zip(from_library, _taken_apart(names), strict=True))
+    return Allowlist(words, pairs, first, last, machine | words, frozenset(dates))
 
 
-def on_method_page(said: Ordinary) -> Ordinary:
-    """`said`, and what the text of the method page says: « Cox », « Fine » and « Gray » are authors on that page."""
+def on_method_page(allowed: Allowlist) -> Allowlist:
+    """`allowed`, and the words of the method page: « Cox », « Fine » and « Gray » are authors on that page."""
     words, pairs, first, last = _of_method_page()
-    return Ordinary(
-        said.words | words, said.pairs | pairs, said.first | first, said.last | last, said.machine | words, said.dates
+    return Allowlist(
+        allowed.words | words,
+        allowed.pairs | pairs,
+        allowed.first | first,
+        allowed.last | last,
+        allowed.machine | words,
+        allowed.dates,
     )
 
 
@@ -163,9 +168,9 @@ def _messages() -> Iterable[str]:
     for language in LOCALES:
         for message in read_catalogue(language):
             if message.id:
-                told = [message.string] if isinstance(message.string, str) else message.string
-                # what is set in a message is not next to its words
-                yield from (re.sub(r"\{[^}]*\}", "\n", text) for text in told if text)
+                texts = [message.string] if isinstance(message.string, str) else message.string
+                # a value set into a message separates the words on its two sides
+                yield from (re.sub(r"\{[^}]*\}", "\n", text) for text in texts if text)
     yield from (source.name for figure in FIGURES for source in figure.sources)
 
 
@@ -187,32 +192,34 @@ def _calendar() -> Iterable[str]:
 
 
 def _code() -> Iterable[str]:
-    """What this room's code and templates write into attributes and styles."""
+    """The words that this room's code and templates write into attributes and styles."""
     room = Path(__file__).parent
     for path in sorted((room / "templates").iterdir()):
         yield path.read_text(encoding="utf-8")
     for path in sorted(room.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         yield from (
-            node.value for node in ast.walk(tree)
+            node.value
+            for node in ast.walk(tree)
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 200  # no docstring
-        )  # fmt: skip
+        )
 
 
 # ----------------------------------------------------------------------------------------------------
-# What of the run's persons no file may hold, from the tables of the build: what the leak scan looks for.
+# The personal data that the leak scan looks for, from the tables of the build.
 #
 # The columns: given_name, family_name, birth_date, file_number, household_number, organisation_id and organisation of
-# `records`; what partners typed (places as typed in `records`, cells in `quarantine` and `issues`). Remarks stand in
-# no table (docs/deposit-schema.md), so a page made of tables cannot hold one; they are read again from the deposits,
-# which takes as long as reading them did, only where a file holds a run of words that no catalogue explains.
+# `records`; what partners typed (places as typed in `records`, cells in `quarantine` and `issues`). Remarks are in no
+# table (docs/deposit-schema.md), so a page made of tables cannot hold one; they are read again from the deposits, which
+# takes as long as reading them did, and only where a file holds a run of words that is in no catalogue.
 #
-# Names are kept as plain text and only in memory; a `Secrets` prints as numbers.
+# Names are kept as plain text and in memory only; the repr of `Secrets` has counts alone.
 
 _TYPED = {
-    "records": ("residence", "destination", "exit_destination", "remarks"), "quarantine": ("value",),
+    "records": ("residence", "destination", "exit_destination", "remarks"),
+    "quarantine": ("value",),
     "issues": ("value",),
-}  # fmt: skip
+}
 _NUMBERS = ("file_number", "household_number")
 _FISCAL_YEAR = re.compile(r"(?:19|20)\d\d[-/](?:19|20)?\d\d")
 
@@ -224,7 +231,7 @@ def _nothing_typed() -> Iterable[str]:
 @dataclass(frozen=True, repr=False)
 class Secrets:
     """
-    What no file may hold.
+    The personal data that no shared file may hold.
 
     Attributes
     ----------
@@ -241,7 +248,7 @@ class Secrets:
     organisation_names : frozenset of str
         Plain text.
     typed : callable
-        Gives what partners typed freely; called only where a file may hold some of it.
+        Gives the free text that partners typed; called only where a file may hold some of it.
     at_hand : bool
         False: no build was there to read them from.
     """
@@ -273,16 +280,29 @@ class Secrets:
         family, last = _spellings(records, "family_name")
         pairs = pd.DataFrame({"given": first, "family": last}).drop_duplicates().to_numpy()
         return cls(
-            given=given, family=family, persons=pairs[(pairs >= 0).any(axis=1)], births=_days(records),
-            numbers=_codes(records, *_NUMBERS), organisations=_codes(records, "organisation_id"),
-            organisation_names=frozenset(_spellings(records, "organisation")[0]), typed=typed, at_hand=True,
-        )  # fmt: skip
+            given=given,
+            family=family,
+            persons=pairs[(pairs >= 0).any(axis=1)],
+            births=_days(records),
+            numbers=_codes(records, *_NUMBERS),
+            organisations=_codes(records, "organisation_id"),
+            organisation_names=frozenset(_spellings(records, "organisation")[0]),
+            typed=typed,
+            at_hand=True,
+        )
 
     @classmethod
     def of_build(cls, study: Study) -> Secrets:
         """From the build in `study.paths.derived`; where there is none, nothing is known (`at_hand` is False)."""
-        columns = ["given_name", "family_name", *_NUMBERS, "organisation_id", "organisation",
-                   "birth_date_earliest", "birth_date_latest"]  # fmt: skip
+        columns = [
+            "given_name",
+            "family_name",
+            *_NUMBERS,
+            "organisation_id",
+            "organisation",
+            "birth_date_earliest",
+            "birth_date_latest",
+        ]
         records = _read(study.paths.derived, "records", columns)
         if records is None:
             return cls()
@@ -290,13 +310,13 @@ class Secrets:
 
 
 def typed_in_tables(derived: Path) -> list[str]:
-    """What partners typed freely and a table still holds, each text once."""
-    found: set[str] = set()
+    """The free text of partners that the tables hold, each text once."""
+    texts: set[str] = set()
     for name, columns in _TYPED.items():
         frame = _read(derived, name, columns)
         for column in () if frame is None else frame:
-            found.update(frame[column].dropna().unique())
-    return sorted(found)
+            texts.update(frame[column].dropna().unique())
+    return sorted(texts)
 
 
 def remarks(study: Study) -> list[str]:
@@ -310,13 +330,13 @@ def remarks(study: Study) -> list[str]:
         return []
     from ..deposits.crosswalks import load_crosswalks
 
-    known = load_crosswalks(raw.absolute().parent / CROSSWALKS)
-    return gather(raw, known, study.max_rows_per_sheet).texts["remarks"]
+    crosswalks = load_crosswalks(raw.absolute().parent / CROSSWALKS)
+    return gather(raw, crosswalks, study.max_rows_per_sheet).texts["remarks"]
 
 
 def telling(code: str) -> bool:
     """
-    Whether a number could not be a count, a year or a name of the page's own: only these are looked for.
+    Whether a code cannot be a count, a year or a name of the page's own: only such codes are looked for.
 
     « 129 » is on every page. Letters with digits from four signs on, a zero in front from five digits on, seven digits
     on, or parts with four digits between them; never a fiscal year.
@@ -339,10 +359,10 @@ def _spellings(records: pd.DataFrame, column: str) -> tuple[list[str], np.ndarra
     if column not in records:
         return [], np.full(len(records), -1)
     codes, typed = pd.factorize(records[column])
-    # all at once: a million names one by one take many seconds
+    # in one text: a million names one by one take many seconds
     lines = plain("\n".join(" ".join(str(name).split()) for name in typed)).split("\n") if len(typed) else []
-    of_typed, spelt = pd.factorize(np.array([" ".join(line.split()) or None for line in lines], dtype=object))
-    return list(spelt), np.append(of_typed, -1)[codes]
+    of_typed, spellings = pd.factorize(np.array([" ".join(line.split()) or None for line in lines], dtype=object))
+    return list(spellings), np.append(of_typed, -1)[codes]
 
 
 def _days(records: pd.DataFrame) -> frozenset[int]:
@@ -359,20 +379,20 @@ def _codes(records: pd.DataFrame, *columns: str) -> frozenset[str]:
 
 
 def _read(folder: Path, name: str, columns: Iterable[str]) -> pd.DataFrame | None:
-    """Those of the columns that a table of the build has; None where there is no table."""
+    """A table of the build, with those of the columns that it has; None where there is no table."""
     import pyarrow.parquet as pq
 
     path = folder / f"{name}.parquet"
     if not path.is_file():
         return None
-    there = set(pq.read_schema(path).names)
-    return pq.read_table(path, columns=[column for column in columns if column in there]).to_pandas()
+    present = set(pq.read_schema(path).names)
+    return pq.read_table(path, columns=[column for column in columns if column in present]).to_pandas()
 
 
 # ----------------------------------------------------------------------------------------------------
 
 COLUMNS = ["file", "kind", "where", "value"]
-# kind → how a sentence says it
+# Kind of finding → its words in a sentence.
 KINDS = {
     "person_name": "a given and a family name together", "rare_name": "a name", "birth_date": "a birth date",
     "number": "a file or household number", "organisation": "an organisation's code or name",
@@ -390,9 +410,9 @@ _WRITTEN = {
 _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _WRITTEN.items()}
 _RAW_NUMBER = re.compile(r"(?<![\d.,])\d+[.,]\d{5,}(?!\d)")
 _EMBEDDED = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]", re.IGNORECASE)
-# Of html.FORBIDDEN, what is looked for in the text as well, once its entities are read.
+# The kinds of html.FORBIDDEN that are also looked for in the text, where entities are resolved.
 _TRACES = ("a traceback", "a path of the machine")
-# The one data-… attribute of a page: whose it is.
+# The one data-… attribute of a page: its region.
 _OWN_ATTRIBUTE = "data-region"
 _MACHINE = ("markup", "style", "metadata", "file name")
 _DECIMAL = re.compile(r"\d*[.,]\d+(?![\w-])|#[0-9a-f]{3,8}(?!\w)")
@@ -418,12 +438,12 @@ _MONTH_BY_START = {
     "ja": 1, "f": 2, "mar": 3, "av": 4, "ap": 4, "mai": 5, "may": 5, "juin": 6, "jun": 6, "juil": 7, "jul": 7,
     "ao": 8, "au": 8, "s": 9, "o": 10, "n": 11, "d": 12,
 }  # fmt: skip
-_RUN = 4  # words in a row that say who typed them
+_RUN = 4  # words in a row by which a partner's own text is recognised
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """The pieces of one kind in a file: as they stand, in plain text, and as words in their order."""
+    """The text of one kind in a file (`where`): as it is, plain, and as words in their order."""
 
     file: str
     where: str
@@ -433,7 +453,7 @@ class _Piece:
 
 
 def find_leaks(
-    folder: Path, secrets: Secrets, said: Ordinary | None = None, *, searched: Collection[str] = ()
+    folder: Path, secrets: Secrets, allowed: Allowlist | None = None, *, searched: Collection[str] = ()
 ) -> pd.DataFrame:
     """
     Search every file below a folder.
@@ -442,9 +462,9 @@ def find_leaks(
     ----------
     folder : path
     secrets : Secrets
-        Of the run's persons; where they are not at hand, rule 6 alone is left.
-    said : Ordinary, optional
-        What files may say; the words of the library where not given.
+        Of the run; where no build is at hand, only rule 6 applies.
+    allowed : Allowlist, optional
+        By default, the words of the library.
     searched : collection of str
         Names below the folder that are not opened: files that an earlier run searched as they are now (runs/batch.py).
 
@@ -457,24 +477,24 @@ def find_leaks(
     --------
     >>> import tempfile; folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "region-05.html").write_text("<td>Zhang</td><td>Wei</td>")
-    >>> known = Secrets.of_records(pd.DataFrame({"given_name": ["Wei"], "family_name": ["ZHANG"]}))
-    >>> find_leaks(folder, known)[["file", "kind"]].to_numpy().tolist()[0]
+    >>> secrets = Secrets.of_records(pd.DataFrame({"given_name": ["Wei"], "family_name": ["ZHANG"]}))
+    >>> find_leaks(folder, secrets)[["file", "kind"]].to_numpy().tolist()[0]
     ['region-05.html', 'person_name']
     """
-    folder, said = Path(folder), said or ordinary()
-    opened = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    opened = {name: open_file(path, name) for name, path in opened.items() if name not in searched}
-    pieces = [_piece(name, where, text) for name, file in opened.items() for where, text in file.pieces.items()]
-    found = [(name, *row) for name, file in opened.items() for row in _whoevers(file)]
+    folder, allowed = Path(folder), allowed or allowlist()
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {name: open_file(path, name) for name, path in files.items() if name not in searched}
+    pieces = [_piece(name, where, text) for name, file in files.items() for where, text in file.pieces.items()]
+    findings = [(name, *row) for name, file in files.items() for row in _of_anybody(file)]
     of_method = [piece for piece in pieces if Path(piece.file).name == METHOD]
     others = [piece for piece in pieces if Path(piece.file).name != METHOD]
-    for some, may_say in ((others, said), (of_method, on_method_page(said) if of_method else said)):
+    for part, may_say in ((others, allowed), (of_method, on_method_page(allowed) if of_method else allowed)):
         for search in (_names, _dates, _codes_found):
-            found += search(some, secrets, may_say)
-        # to know what partners typed, deposits may have to be read: not for a file that stays in anyway
-        held = {name for name, *_ in found}
-        found += _typed_words([piece for piece in some if piece.file not in held], secrets, may_say)
-    return pd.DataFrame(found, columns=COLUMNS).drop_duplicates(ignore_index=True)
+            findings += search(part, secrets, may_say)
+        # rule 5 may have to read the deposits: not for a file that is withheld anyway
+        leaky = {name for name, *_ in findings}
+        findings += _typed_words([piece for piece in part if piece.file not in leaky], secrets, may_say)
+    return pd.DataFrame(findings, columns=COLUMNS).drop_duplicates(ignore_index=True)
 
 
 def sentence(findings: pd.DataFrame) -> str:
@@ -497,75 +517,77 @@ def _piece(file: str, where: str, text: str) -> _Piece:
     return _Piece(file, where, text, simple, simple.split())
 
 
-def _whoevers(file: Opened) -> Iterator[tuple[str, str, str]]:
+def _of_anybody(file: Opened) -> Iterator[tuple[str, str, str]]:
     """Rule 6: kind, where, value."""
     from .html import FORBIDDEN
 
     if file.fault:
         yield "unsearchable", "file", file.fault
     for kind, pattern in FORBIDDEN.items():
-        if found := pattern.search(file.raw):
-            yield kind, "file", found[0]
-    if found := _EMBEDDED.search(file.raw):
-        yield "embedded", "file", found[0]
+        if match := pattern.search(file.raw):
+            yield kind, "file", match[0]
+    if match := _EMBEDDED.search(file.raw):
+        yield "embedded", "file", match[0]
     for where, text in file.pieces.items():
         traces = {kind: FORBIDDEN[kind] for kind in _TRACES} if where not in ("markup", "style") else {}
         for kind, pattern in {**_PATTERNS, **traces}.items():
-            if found := pattern.search(text):
-                yield kind, where, found[0]
-        if where not in _MACHINE and (found := _RAW_NUMBER.search(text)):
-            yield "raw_number", where, found[0]
+            if match := pattern.search(text):
+                yield kind, where, match[0]
+        if where not in _MACHINE and (match := _RAW_NUMBER.search(text)):
+            yield "raw_number", where, match[0]
     for attribute, value in file.attributes:
         if attribute == "title" or (attribute.startswith("data-") and attribute != _OWN_ATTRIBUTE):
             yield "data_attribute", attribute, value
 
 
-def _names(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
+def _names(pieces: list[_Piece], secrets: Secrets, allowed: Allowlist) -> Iterator[tuple[str, str, str, str]]:
     """Rules 1 and 2."""
-    there = frozenset(word for piece in pieces for word in piece.words)
-    given, family = ([all(word in there for word in name.split()) for name in names]
-                     for names in (secrets.given, secrets.family))  # fmt: skip
+    words_there = frozenset(word for piece in pieces for word in piece.words)
+    given, family = (
+        [all(word in words_there for word in name.split()) for name in names]
+        for names in (secrets.given, secrets.family)
+    )
     first, last = secrets.persons[:, 0], secrets.persons[:, 1]
-    known = (first >= 0) & (last >= 0)
-    known[known] &= np.array(given, dtype=bool)[first[known]] & np.array(family, dtype=bool)[last[known]]
-    couples = [(secrets.given[i], secrets.family[j]) for i, j in secrets.persons[known]]
+    complete = (first >= 0) & (last >= 0)
+    complete[complete] &= np.array(given, dtype=bool)[first[complete]] & np.array(family, dtype=bool)[last[complete]]
+    couples = [(secrets.given[i], secrets.family[j]) for i, j in secrets.persons[complete]]
     phrases = {" ".join(order): order for g, f in couples for order in ((g, f), (f, g))}
-    lone = there & {word for names in (secrets.given, secrets.family) for name in names for word in name.split()}
+    lone = words_there & {word for names in (secrets.given, secrets.family) for name in names for word in name.split()}
     lone = {word for word in lone if not word.isdigit() and (len(word) > 2 or not word.isascii())}
     for piece in pieces:
-        may_say = said.machine if piece.where in _MACHINE else said.words
-        for phrase in _met(piece, phrases):
-            usual = set(phrase.split()) <= may_say
-            if not usual or (piece.where not in _MACHINE and _written_as_name(piece, phrases[phrase], said)):
+        allowed_words = allowed.machine if piece.where in _MACHINE else allowed.words
+        for phrase in _phrases_in(piece, phrases):
+            all_allowed = set(phrase.split()) <= allowed_words
+            if not all_allowed or (piece.where not in _MACHINE and _written_as_name(piece, phrases[phrase], allowed)):
                 yield piece.file, "person_name", piece.where, phrase
-        for word in sorted(lone.intersection(piece.words) - may_say):
+        for word in sorted(lone.intersection(piece.words) - allowed_words):
             yield piece.file, "rare_name", piece.where, word
 
 
-def _met(piece: _Piece, phrases: Iterable[str]) -> list[str]:
-    """Those of the phrases whose words follow one another in the piece, lines (cells) notwithstanding."""
+def _phrases_in(piece: _Piece, phrases: Iterable[str]) -> list[str]:
+    """The phrases whose words are in a row in the piece, across lines (cells) too."""
     of_length: dict[int, list[str]] = {}
     for phrase in phrases:
         of_length.setdefault(phrase.count(" ") + 1, []).append(phrase)
-    return sorted(found for n, some in of_length.items() for found in set(some) & _runs(piece.words, n))
+    return sorted(match for n, of_n in of_length.items() for match in set(of_n) & _runs(piece.words, n))
 
 
 def _runs(words: list[str], n: int) -> set[str]:
     return {" ".join(run) for run in zip(*(words[at:] for at in range(n)), strict=False)}
 
 
-def _written_as_name(piece: _Piece, order: tuple[str, str], said: Ordinary) -> bool:
-    """Whether words that the page may say stand as a name does: capitals, one space between; or in two cells alone."""
+def _written_as_name(piece: _Piece, order: tuple[str, str], allowed: Allowlist) -> bool:
+    """Whether allowed words are written as a name: capitals and one space between, or alone in two cells."""
     phrase = " ".join(order)
-    if _runs(phrase.split(), 2) <= said.pairs:
+    if _runs(phrase.split(), 2) <= allowed.pairs:
         return False
     lines = piece.plain.split("\n")
-    typed = piece.text.split("\n")
+    original = piece.text.split("\n")
     for at, line in enumerate(lines):
-        if f" {phrase} " in f" {' '.join(line.split())} " and _capitals(typed[at], phrase):
+        if f" {phrase} " in f" {' '.join(line.split())} " and _capitals(original[at], phrase):
             return True
         cells = [" ".join(cell.split()) for cell in lines[at : at + 2]]
-        if cells == list(order) and all(cell.strip()[:1].isupper() for cell in typed[at : at + 2]):
+        if cells == list(order) and all(cell.strip()[:1].isupper() for cell in original[at : at + 2]):
             return True
     return False
 
@@ -573,18 +595,17 @@ def _written_as_name(piece: _Piece, order: tuple[str, str], said: Ordinary) -> b
 def _capitals(line: str, phrase: str) -> bool:
     wanted = phrase.split()
     parts = re.findall(r"[^\W_]+|[\W_]+", line)
-    at = [place for place, part in enumerate(parts) if part[0].isalnum()]
-    for start in range(len(at) - len(wanted) + 1):
-        these = at[start : start + len(wanted)]
-        if [plain(parts[place]) for place in these] != wanted or not all(parts[place][0].isupper() for place in these):
+    positions = [i for i, part in enumerate(parts) if part[0].isalnum()]
+    for start in range(len(positions) - len(wanted) + 1):
+        run = positions[start : start + len(wanted)]
+        if [plain(parts[i]) for i in run] != wanted or not all(parts[i][0].isupper() for i in run):
             continue
         # « MICHEL, Marie », but « Laval, Longueuil » is a list of places
         between = [
-            parts[place - 1] in (" ", "\u00a0", "-") or (parts[place - 1] == ", " and parts[place - 2].isupper())
-            for place in these[1:]
+            parts[i - 1] in (" ", "\u00a0", "-") or (parts[i - 1] == ", " and parts[i - 2].isupper()) for i in run[1:]
         ]
-        before = parts[these[0] - 1] if these[0] else ""
-        after = parts[these[-1] + 1] if these[-1] + 1 < len(parts) else ""
+        before = parts[run[0] - 1] if run[0] else ""
+        after = parts[run[-1] + 1] if run[-1] + 1 < len(parts) else ""
         # « Bas-Saint-Laurent Laval » is no Laurent Laval
         hyphens = ("-", "’", "'")
         if all(between) and not (before.endswith(hyphens) or after.startswith(hyphens)):
@@ -592,16 +613,16 @@ def _capitals(line: str, phrase: str) -> bool:
     return False
 
 
-def _dates(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
+def _dates(pieces: list[_Piece], secrets: Secrets, allowed: Allowlist) -> Iterator[tuple[str, str, str, str]]:
     """Rule 3."""
     for piece in pieces if secrets.births else ():
         for pattern in _DATES:
-            for found in pattern.finditer(piece.text):
-                days = list(_dates_written(found.groupdict()))
-                # what the run prints on its own is that day, and not the other that it could be read as
-                for day in days if not said.dates.intersection(days) else ():
+            for match in pattern.finditer(piece.text):
+                days = list(_dates_written(match.groupdict()))
+                # a date that can be read as a day that the run prints is taken for that day
+                for day in days if not allowed.dates.intersection(days) else ():
                     if (day - dt.date(1970, 1, 1)).days in secrets.births:
-                        yield piece.file, "birth_date", piece.where, found[0]
+                        yield piece.file, "birth_date", piece.where, match[0]
 
 
 def _dates_written(parts: dict[str, str]) -> Iterator[dt.date]:
@@ -614,78 +635,78 @@ def _dates_written(parts: dict[str, str]) -> Iterator[dt.date]:
     else:
         orders = [(int(parts["a"]), int(parts["b"])), (int(parts["b"]), int(parts["a"]))]
     for month, day in dict.fromkeys(orders):
-        for one in years:
+        for full_year in years:
             try:
-                yield dt.date(one, month, day)
+                yield dt.date(full_year, month, day)
             except ValueError:
                 continue
 
 
-def _codes_found(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
+def _codes_found(pieces: list[_Piece], secrets: Secrets, allowed: Allowlist) -> Iterator[tuple[str, str, str, str]]:
     """Rule 4."""
     organisations = {code for code in secrets.organisations if telling(code) or (code.isalpha() and len(code) > 2)}
-    # who is known by name only has that name, hyphened, for a code
+    # the code of an organisation known by name only is its name, with hyphens
     names = {*secrets.organisation_names, *(plain(code).strip() for code in secrets.organisations if "-" in code)}
-    names = [name for name in names if " " in name and not _runs(name.split(), 2) <= said.pairs]
+    names = [name for name in names if " " in name and not _runs(name.split(), 2) <= allowed.pairs]
     for piece in pieces:
-        may_say = said.machine if piece.where in _MACHINE else said.words
+        allowed_words = allowed.machine if piece.where in _MACHINE else allowed.words
         codes = _compounds(piece.text)
         numbers = sorted(code for code in codes & secrets.numbers if telling(code))
         yield from ((piece.file, "number", piece.where, code) for code in numbers)
         for code in sorted(organisations & codes):
-            if not set(plain(code).split()) <= may_say:
+            if not set(plain(code).split()) <= allowed_words:
                 yield piece.file, "organisation", piece.where, code
-        for name in _met(piece, names):
+        for name in _phrases_in(piece, names):
             yield piece.file, "organisation", piece.where, name
-        for found in _NAMED_NUMBER.finditer(piece.plain):
-            if found[1] in secrets.numbers:
-                yield piece.file, "number", piece.where, found[1]
+        for match in _NAMED_NUMBER.finditer(piece.plain):
+            if match[1] in secrets.numbers:
+                yield piece.file, "number", piece.where, match[1]
 
 
 def _compounds(text: str) -> set[str]:
-    """Words with what hyphens, slashes and dots join to them, whole and in part; no decimals, no colours."""
-    found = set()
+    """Words joined by hyphens, slashes and dots, and all parts of them; no decimals, no colours."""
+    compounds = set()
     for code in set(_COMPOUND.findall(_DECIMAL.sub(" ", text.casefold()))):
-        found.add(code)
+        compounds.add(code)
         parts = re.split(r"([-/._])", code)
         if 1 < len(parts) < 14:
-            found.update(
+            compounds.update(
                 "".join(parts[i:j]) for i in range(0, len(parts), 2) for j in range(i + 1, len(parts) + 1, 2)
-            )  # fmt: skip
-    return found
+            )
+    return compounds
 
 
-def _typed_words(pieces: list[_Piece], secrets: Secrets, said: Ordinary) -> Iterator[tuple[str, str, str, str]]:
+def _typed_words(pieces: list[_Piece], secrets: Secrets, allowed: Allowlist) -> Iterator[tuple[str, str, str, str]]:
     """Rule 5."""
     runs: dict[str, list[tuple[str, str]]] = {}
     for piece in pieces:
         if piece.where in _MACHINE:
             continue
         for line in set(piece.plain.split("\n")):
-            for run in _unexplained(line.split(), said):
+            for run in _unexplained(line.split(), allowed):
                 runs.setdefault(run, []).append((piece.file, piece.where))
     if not runs:
         return
     for text in plain("\n".join(" ".join(text.split()) for text in secrets.typed())).split("\n"):
-        for run in _unexplained(text.split(), said, whole=True) & runs.keys():
+        for run in _unexplained(text.split(), allowed, short_texts=True) & runs.keys():
             yield from ((file, "typed_words", where, run) for file, where in runs[run])
 
 
-def _unexplained(words: list[str], said: Ordinary, whole: bool = False) -> set[str]:
+def _unexplained(words: list[str], allowed: Allowlist, short_texts: bool = False) -> set[str]:
     """
-    Runs of words with two joints or more that neither a message has nor two parts of messages make where they meet.
+    Runs of words with two or more pairs of neighbours that are neither in a message nor where two parts of some meet.
 
-    Numbers explain themselves. `whole`: of a text of two or three words, itself.
+    A number is allowed beside any word. `short_texts`: a text of two or three words counts as one run.
     """
     joints = [
-        not (f"{a} {b}" in said.pairs or a.isdigit() or b.isdigit() or (a in said.last and b in said.first))
+        not (f"{a} {b}" in allowed.pairs or a.isdigit() or b.isdigit() or (a in allowed.last and b in allowed.first))
         for a, b in itertools.pairwise(words)
     ]
-    lengths = (min(_RUN, len(words)),) if whole else range(2, _RUN + 1)
-    found = set()
+    lengths = (min(_RUN, len(words)),) if short_texts else range(2, _RUN + 1)
+    unexplained = set()
     for n in lengths:
         for at in range(len(words) - n + 1) if n > 1 else ():
             odd = sum(joints[at : at + n - 1])
-            if odd >= 2 or (n == 2 and odd and not set(words[at : at + 2]) <= said.words):
-                found.add(" ".join(words[at : at + n]))
-    return found
+            if odd >= 2 or (n == 2 and odd and not set(words[at : at + 2]) <= allowed.words):
+                unexplained.add(" ".join(words[at : at + n]))
+    return unexplained

@@ -1,7 +1,7 @@
 """HTML made of values, tables included: everything that is not markup already is escaped.
 
-`element("p", "a < b")` gives `<p>a &lt; b</p>`. A `Fragment` is what a notebook cell shows: it carries the mark
-by which the page keeps it, so that nothing else a cell may print ever reaches a page.
+`element("p", "a < b")` gives `<p>a &lt; b</p>`. A `Fragment` is the output of a notebook cell that goes on the page: it
+has a mark, and outputs without it are left out.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-# The key, in an output's metadata, of what belongs on the page.
+# The key in the metadata of an output that marks it for the page.
 MARK = "trajectories"
-# The kind of the headline: the table of contents stands after it.
+# The kind of the headline, which the table of contents follows.
 BRIEF = "brief"
 _VOID = frozenset({"br", "hr", "img", "meta", "wbr"})
 
@@ -32,13 +32,13 @@ def element(name: str, *children: object, **attributes: object) -> Markup:
 
 
 def attributes_of(**attributes: object) -> Markup:
-    """Attributes as they stand in a start tag, each after a space."""
-    told = (
+    """Attributes as in a start tag, each after a space."""
+    texts = (
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup("".join(told))  # noqa: S704 - names are code, values are escaped
+    return Markup("".join(texts))  # noqa: S704 - names are code, values are escaped
 
 
 def join(*children: object) -> Markup:
@@ -63,7 +63,7 @@ def nothing() -> Fragment:
 
 
 def section(name: str, title: str, *body: object, class_: str | None = None, kind: str = "section") -> Fragment:
-    """A section under its heading; other parts of the page lead to it as `#s-<name>`."""
+    """A section with its heading; its anchor is `#s-<name>`."""
     heading = element("h2", title, id=f"t-{name}")
     html = element("section", heading, *body, id=f"s-{name}", class_=class_, aria_labelledby=f"t-{name}")
     return Fragment(html, kind)
@@ -72,8 +72,8 @@ def section(name: str, title: str, *body: object, class_: str | None = None, kin
 # ----------------------------------------------------------------------------------------------------
 # Accessible HTML tables: a caption, `th` with their scope, numbers aligned, everything escaped.
 #
-# Cells are given as text that `words` has formatted; no number is computed or rounded here. A hidden cell is told as
-# such in words, never by an empty cell.
+# Cells are texts that `Words` has formatted; no number is computed or rounded here. A hidden cell says so in words; it
+# is never empty.
 
 
 def html_table(
@@ -100,7 +100,7 @@ def html_table(
     numeric : bool
         Whether the columns after the first hold numbers (aligned to the right).
     of : str, optional
-        The name of the figure beside it whose numbers it holds.
+        The name of the figure whose numbers these are.
 
     Examples
     --------
@@ -126,12 +126,12 @@ def html_table(
 
 
 def numbers_id(figure: str) -> str:
-    """The id of what holds the numbers of a figure, to which the figure points (`aria-details`)."""
+    """The id of the table of a figure's numbers, to which the figure refers (`aria-details`)."""
     return f"nombres-{figure}"
 
 
 def under_figure(figure: str, summary: str, table: Markup) -> Markup:
-    """The numbers of a figure that stand in no table beside it: under it, opened on demand, and open on paper."""
+    """The table of numbers under a figure: opened on demand, and open in print."""
     return element("details", element("summary", summary), table, id=numbers_id(figure))
 
 

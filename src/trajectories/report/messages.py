@@ -1,11 +1,11 @@
-"""The catalogues held against the code and against each other: `make messages`.
+"""Checks the catalogues against the code and against each other: `make messages`.
 
-Babel extracts the messages that a call names, `say("page.title")`, by a method of ours: its own would take the two keys
-of `say("a" if one else "b")` for one. Others are named in a table and said later, or belong to a family,
-`label("exit", cause)` or `say(f"term.{name}")`: a family is used whole.
+Babel extracts the keys in calls, `say("page.title")`, by a method of ours: its own would take the two keys of
+`say("a" if one else "b")` for one. Other keys are named in a table first, or belong to a family, `label("exit", cause)`
+or `say(f"term.{name}")`: all keys of a family count as used.
 
-The French catalogue leads. Its order and its comments are those of the others, so that two files can be read side by
-side; a message that the code names and no catalogue has is added at the end, empty, for somebody to write.
+The French catalogue leads: the others have its order and its comments, so that two files can be read side by side. A
+message that the code names and no catalogue has is added at the end, empty, for somebody to write.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ from .sections.counting import NOT_PERSONS
 from .words import FIRST, LOCALES, catalogue_path, read_catalogue
 
 _KEY = re.compile(r"[a-z]\w*(?:\.[\w-]+)*")
-# Tables of counts and columns of exports, whose families (not all have one) are asked for by a name that is a value.
+# Families of tables of counts and of columns of exports (not all have one), whose names in the code are values.
 _BY_NAME = tuple(re.compile(re.escape(name) + r"\..+") for name in {*COUNTED, *NOT_PERSONS, *CODED.values()})
 
 
 def faults() -> list[str]:
-    """What is wrong with the catalogues, as sentences; empty where nothing is."""
+    """The faults of the catalogues, as sentences."""
     lead = _texts(FIRST)
-    found = [f"{FIRST}: {key} is said and not in the catalogue." for key in sorted(named() - set(lead))]
-    found += [f"{FIRST}: {key} is used by nothing." for key in lead if not _used(key)]
-    found += [
+    problems = [f"{FIRST}: {key} is said and not in the catalogue." for key in sorted(named() - set(lead))]
+    problems += [f"{FIRST}: {key} is used by nothing." for key in lead if not _used(key)]
+    problems += [
         f"{FIRST}: no message is of the family {pattern.pattern}."
         for pattern in _patterns()
         if not any(map(pattern.fullmatch, lead))
     ]
     for language in LOCALES:
-        own = _texts(language)
-        found += [f"{language}: {key} is not translated." for key in lead if not all(own.get(key, ("",)))]
-        found += [f"{language}: {key} is not in the catalogue {FIRST}." for key in own if key not in lead]
+        translated = _texts(language)
+        problems += [f"{language}: {key} is not translated." for key in lead if not all(translated.get(key, ("",)))]
+        problems += [f"{language}: {key} is not in the catalogue {FIRST}." for key in translated if key not in lead]
         for key in lead:
-            forms = own.get(key, lead[key])
+            forms = translated.get(key, lead[key])
             if len(forms) != len(lead[key]):
-                found.append(f"{language}: {key} has {len(forms)} forms, {FIRST} has {len(lead[key])}.")
+                problems.append(f"{language}: {key} has {len(forms)} forms, {FIRST} has {len(lead[key])}.")
             elif _placeholders(forms) != _placeholders(lead[key]):
-                found.append(f"{language}: {key} has other values set in than in {FIRST}.")
+                problems.append(f"{language}: {key} has other values set in than in {FIRST}.")
         if catalogue_path(language).read_text(encoding="utf-8") != normal_form(language):
-            found.append(f"{language}: the catalogue is not in its normal form: `make messages`.")
-    return found
+            problems.append(f"{language}: the catalogue is not in its normal form: `make messages`.")
+    return problems
 
 
 @functools.cache
@@ -62,12 +62,12 @@ def named() -> frozenset[str]:
     from babel.messages.extract import extract
 
     calls = {"say": None, "say_many": None}
-    found: set[str] = set()
+    keys: set[str] = set()
     for path in _modules():
         with path.open("rb") as file:
             messages = extract(keys_of_calls, file, keywords=calls)  # type: ignore[arg-type]  # in its own order
-            found |= {str(message) for _, message, _, _ in messages}
-    return frozenset(found)
+            keys |= {str(message) for _, message, _, _ in messages}
+    return frozenset(keys)
 
 
 def keys_of_calls(
@@ -82,55 +82,55 @@ def keys_of_calls(
                     yield node.lineno, name, key, []
 
 
-def _choices(said: ast.expr) -> Iterator[str]:
-    if isinstance(said, ast.IfExp):
-        yield from _choices(said.body)
-        yield from _choices(said.orelse)
-    elif isinstance(said, ast.Constant) and isinstance(said.value, str):
-        yield said.value
+def _choices(key: ast.expr) -> Iterator[str]:
+    if isinstance(key, ast.IfExp):
+        yield from _choices(key.body)
+        yield from _choices(key.orelse)
+    elif isinstance(key, ast.Constant) and isinstance(key.value, str):
+        yield key.value
 
 
 def normal_form(language: str) -> str:
     """
-    The file of a language as it should stand.
+    The file of a language in its normal form.
 
-    Its own head, then every message in the order and with the comments of the French catalogue, one line a text.
+    Its own header, then every message in the order and with the comments of the French catalogue, one line a text.
     """
     from babel.messages.catalog import Catalog
     from babel.messages.pofile import write_po
 
-    own, made = read_catalogue(language, typeset=False), Catalog(locale=LOCALES[language])
+    translated, normal = read_catalogue(language, typeset=False), Catalog(locale=LOCALES[language])
     lead = read_catalogue(FIRST, typeset=False)
     for message in lead:
         if message.id:
-            there = own.get(message.id if isinstance(message.id, str) else message.id[0])
-            made.add(message.id, there.string if there else "", user_comments=message.user_comments)
+            message_there = translated.get(message.id if isinstance(message.id, str) else message.id[0])
+            normal.add(message.id, message_there.string if message_there else "", user_comments=message.user_comments)
     for key in sorted(named() - set(_texts(FIRST))):
-        made.add(key, "")
+        normal.add(key, "")
     body = io.BytesIO()
-    write_po(body, made, width=0, omit_header=True)
+    write_po(body, normal, width=0, omit_header=True)
     head = catalogue_path(language).read_text(encoding="utf-8").partition("\n\n")[0]
     return head + "\n\n" + body.getvalue().decode().strip("\n") + "\n"
 
 
 @functools.cache
 def _patterns() -> tuple[re.Pattern, ...]:
-    """What the keys of a family look like, for every family that the code asks for."""
-    found = set()
+    """The pattern of the keys of every family that the code uses."""
+    patterns = set()
     for node in _nodes():
         if isinstance(node, ast.JoinedStr):
-            said = [p.value if isinstance(p, ast.Constant) and isinstance(p.value, str) else None for p in node.values]
-            parts = [r"[\w-]+" if text is None else re.escape(text) for text in said]
-            if said[0] is not None and re.match(r"[a-z]\w*\.", said[0]):
-                found.add("".join(parts))
+            texts = [p.value if isinstance(p, ast.Constant) and isinstance(p.value, str) else None for p in node.values]
+            parts = [r"[\w-]+" if text is None else re.escape(text) for text in texts]
+            if texts[0] is not None and re.match(r"[a-z]\w*\.", texts[0]):
+                patterns.add("".join(parts))
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "label":
-            found |= {re.escape(family) + r"\..+" for family in _choices(node.args[0])}
-    return tuple(re.compile(pattern) for pattern in sorted(found))
+            patterns |= {re.escape(family) + r"\..+" for family in _choices(node.args[0])}
+    return tuple(re.compile(pattern) for pattern in sorted(patterns))
 
 
 @functools.cache
 def _held() -> frozenset[str]:
-    """Every key that stands in the code as a text of its own."""
+    """Every key that is a string of its own in the code."""
     return frozenset(
         node.value
         for node in _nodes()
@@ -167,13 +167,13 @@ def _placeholders(forms: tuple[str, ...]) -> set[str]:
 
 
 def main() -> int:
-    """Rewrite every catalogue in its normal form, and say what is left to do."""
+    """Rewrite every catalogue in its normal form, and print its faults."""
     forms = {language: normal_form(language) for language in LOCALES}
     for language, text in forms.items():
         catalogue_path(language).write_text(text, encoding="utf-8")
-    found = faults()
-    print("\n".join(found) or f"The catalogues {', '.join(LOCALES)} say everything, and nothing else.")  # noqa: T201 - for whoever ran it
-    return 1 if found else 0
+    problems = faults()
+    print("\n".join(problems) or f"The catalogues {', '.join(LOCALES)} say everything, and nothing else.")  # noqa: T201 - for whoever ran it
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

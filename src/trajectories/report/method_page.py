@@ -1,7 +1,7 @@
 """The method page: how the numbers are made, in plain words; the glossary; the settings of the run; how to cite it.
 
-The text stands in `locale/<locale>/methode.md`, one file a language: Markdown, in which Jinja sets the figures of the
-run. The terms are those of GLOSSARY.md, held to it by a test; what they mean stands in the catalogue.
+The text is in `locale/<locale>/methode.md`, one file a language: Markdown, in which Jinja sets the figures of the run.
+The terms are those of GLOSSARY.md (a test checks it); their meanings are in the catalogue.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TERMS = (
     "right_censored", "cumulative_incidence", "bounds", "support", "subsample", "household", "cut_off",
     "suppression",
 )  # fmt: skip
-# A chapter of the text: where other pages may lead to it, its title, what it says.
+# A chapter of the text: its anchor, its title, its content.
 _CHAPTER = re.compile(r'<h2 id="([\w-]+)">(.*?)</h2>(.*?)(?=<h2 |\Z)', re.DOTALL)
 
 
@@ -45,7 +45,7 @@ def method_page(run: Run, rules: Disclosure, language: str) -> str:
     ----------
     run : Run
     rules : Disclosure
-        What publication of this run is held to.
+        The publication rules of this run.
     language : str
         The same run gives the same page, whatever other pages there are.
 
@@ -56,43 +56,43 @@ def method_page(run: Run, rules: Disclosure, language: str) -> str:
     """
     import mistune
 
-    said = words(language)
+    w = words(language)
     as_html = mistune.create_markdown(escape=False, plugins=["def_list"])
-    text = Markup(as_html(said.typeset(_markdown(run, rules, said))))  # noqa: S704 - ours; Jinja escapes what it sets in
+    text = Markup(as_html(w.typeset(_markdown(run, rules, w))))  # noqa: S704 - ours; Jinja escapes what it sets in
     chapters = [[Markup(part) for part in chapter] for chapter in _CHAPTER.findall(text)]  # noqa: S704 - parts of it
     links = (element("a", title, href=f"#{name}") for name, title, _ in chapters)
     body = join(
         element(
             "header",
-            element("p", series(said), class_="series"),
-            element("h1", said.say("method_page.title")),
-            element("p", said.say("method_page.what"), class_="lead"),
+            element("p", series(w), class_="series"),
+            element("h1", w.say("method_page.title")),
+            element("p", w.say("method_page.what"), class_="lead"),
             class_="opening",
         ),
         element(
             "nav",
             element("ol", *(element("li", link) for link in links)),
             class_="contents",
-            aria_label=said.say("contents.title"),
+            aria_label=w.say("contents.title"),
         ),
         *(
             element("section", element("h2", title, id=name), content, aria_labelledby=name)
             for name, title, content in chapters
         ),
     )
-    return without_notebook("method_page", body, said, run)
+    return without_notebook("method_page", body, w, run)
 
 
-def _markdown(run: Run, rules: Disclosure, said: Words) -> str:
+def _markdown(run: Run, rules: Disclosure, w: Words) -> str:
     """The text of the page, with the figures of the run, the glossary, the settings and the reference set in."""
     import jinja2
 
-    number = said.number
+    number = w.number
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(method_text(said.language)).render(
-        perimeter=said.label("perimeter", run.perimeter),
-        scope=said.label("scope", run.scope),
-        cutoff=said.date(run.cutoff),
+    return environment.from_string(method_text(w.language)).render(
+        perimeter=w.label("perimeter", run.perimeter),
+        scope=w.label("scope", run.scope),
+        cutoff=w.date(run.cutoff),
         support=number(run.support),
         replicates=number(run.replicates),
         drawn=None if run.drawn_stays is None else number(run.drawn_stays),
@@ -101,13 +101,13 @@ def _markdown(run: Run, rules: Disclosure, said: Words) -> str:
         base=number(rules.round),
         denominator=number(rules.rate_denominator),
         at_risk=number(max(run.support, SMALLEST_AT_RISK)),
-        glossary=_glossary(said),
-        parameters=parameters(said, run, rules),
-        citation=join(*reference(said.say("method_page.title"), said, run)),
+        glossary=_glossary(w),
+        parameters=parameters(w, run, rules),
+        citation=join(*reference(w.say("method_page.title"), w, run)),
     )
 
 
-def _glossary(said: Words) -> list[tuple[str, str]]:
+def _glossary(w: Words) -> list[tuple[str, str]]:
     """Terms and what they mean, in alphabetical order."""
-    entries = [(said.say(f"glossary.{name}.term"), said.say(f"glossary.{name}")) for name in TERMS]
+    entries = [(w.say(f"glossary.{name}.term"), w.say(f"glossary.{name}")) for name in TERMS]
     return sorted(entries, key=lambda entry: plain(entry[0]))

@@ -1,7 +1,7 @@
 """The figures that a researcher draws in a notebook: of a curve, of rates at horizons, of ratios, of states, of counts.
 
-What is drawn follows from the columns of a table, so that a table of an estimator, of a run or of one's own is drawn
-alike. Colours and words are those of the reports; of a `Protected` table only what is shown is drawn.
+The columns of a table decide which figure is drawn, for a table of an estimator, of a run or of one's own alike.
+Colours and words are those of the reports; of a `Protected` table only shown rows are drawn.
 """
 
 from __future__ import annotations
@@ -20,20 +20,26 @@ from .notebook_tables import move_counts, row_counts
 from .readings import level_name, type_name
 from .words import Words, words
 
-# A line a group: they differ by colour and by dashes.
-LINES = ((CURVE, "-"), ("#b3541e", (0, (5, 2))), ("#4674a3", (0, (1, 1.2))), (BOUND, "-."), (INK, (0, (8, 3))),
-         ("#8c6d1f", "-"))  # fmt: skip
+# Colour and dashes of the line of each group.
+LINES = (
+    (CURVE, "-"),
+    ("#b3541e", (0, (5, 2))),
+    ("#4674a3", (0, (1, 1.2))),
+    (BOUND, "-."),
+    (INK, (0, (8, 3))),
+    ("#8c6d1f", "-"),
+)
 _HEARSAY = (0, (2.6, 1.5))
-# Of a curve: what it tells, by what, and what may tell its lines apart.
-_TOLD = ("survival", "survival_after", "incidence", "probability", "mean")
+# Columns of a curve: its values, its time axis, and those that distinguish its lines.
+_MEASURES = ("survival", "survival_after", "incidence", "probability", "mean")
 _BY = ("time", "month", "right")
-_APART = ("group", "from_state", "to_state", "state", "cause", "method")
+_LINE_COLUMNS = ("group", "from_state", "to_state", "state", "cause", "method")
 _RATIOS = ("hazard_ratio", "time_ratio", "odds_ratio", "intensity")
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 1, 1.2, 1.5, 2, 3, 5, 10, 20, 50)
 _STATES = ("region", "anywhere", "metropole", "other_region", "outside_quebec", "unknown")
 
 
-def drawn(result: Any, ax: Any = None, w: Words | None = None) -> Any:
+def draw_result(result: Any, ax: Any = None, w: Words | None = None) -> Any:
     """See `display.plot`; `w`: the words of another language than French."""
     w, name = w or words("fr"), type(result).__name__
     if not isinstance(result, pd.DataFrame | Protected) and name not in _RESULTS:
@@ -58,7 +64,7 @@ def _table(table: pd.DataFrame, ax: Any, w: Words) -> None:
     names = set(map(str, table.columns))
     if {"month", "state", "share"} <= names:
         return _states(table, ax, w)
-    if names & set(_TOLD) and names & set(_BY):
+    if names & set(_MEASURES) and names & set(_BY):
         return _curves(table, ax, w)
     if {"horizon", "estimate"} <= names:
         return _rates(table, ax, w)
@@ -67,46 +73,46 @@ def _table(table: pd.DataFrame, ax: Any, w: Words) -> None:
         return _ratios(table, ratio, ax, w)
     raise ValueError(
         f"no figure is drawn of a table with the columns {', '.join(sorted(names))}: curves have time or month and one "
-        f"of {', '.join(_TOLD)}; rates horizon and estimate; ratios lower, upper and one of {', '.join(_RATIOS)}."
+        f"of {', '.join(_MEASURES)}; rates horizon and estimate; ratios lower, upper and one of {', '.join(_RATIOS)}."
     )
 
 
 # ── curves ────────────────────────────────────────────────────────────────────────────────────────────────────
-def _curves(table: pd.DataFrame, ax: Any, w: Words, *, steps: bool = True) -> None:
-    told = next(name for name in _TOLD if name in table)
+def _curves(table: pd.DataFrame, ax: Any, w: Words, *, stepwise: bool = True) -> None:
+    measure = next(name for name in _MEASURES if name in table)
     by = next(name for name in _BY if name in table)
-    if told == "incidence" and table.get("cause", pd.Series(dtype=int)).eq(0).any():
-        table, told = table[table["cause"].eq(0)].drop(columns="cause"), "survival"
+    if measure == "incidence" and table.get("cause", pd.Series(dtype=int)).eq(0).any():
+        table, measure = table[table["cause"].eq(0)].drop(columns="cause"), "survival"
         table = table.rename(columns={"incidence": "survival"})
     table = table[np.isfinite(table[by].astype(float))]
     if "known" in table and not table["known"].eq("insufficient").all():
         table = table[table["known"].ne("insufficient")]
-    start = {"survival": 1.0, "survival_after": 1.0, "probability": np.nan}.get(told, 0.0)
+    start = {"survival": 1.0, "survival_after": 1.0, "probability": np.nan}.get(measure, 0.0)
     parts = _parts(table, w)
     for (label, part), (colour, dashes) in zip(parts, LINES, strict=False):
-        x, y, low, high = (_from_zero(part, name, by, start) for name in (by, told, "lower", "upper"))
+        x, y, low, high = (_from_zero(part, name, by, start) for name in (by, measure, "lower", "upper"))
         if x is None or y is None:
             continue
-        style = {"step": "post"} if steps else {}
+        style = {"step": "post"} if stepwise else {}
         if low is not None and high is not None and part["upper"].notna().any():
             fill = BAND if len(parts) == 1 else colour
-            named = w.say("notebook.limits") if len(parts) == 1 else None
+            name_of_limits = w.say("notebook.limits") if len(parts) == 1 else None
             alpha = 1 if len(parts) == 1 else 0.15
-            ax.fill_between(x, low, high, color=fill, alpha=alpha, linewidth=0, label=named, **style)
-        where = {"drawstyle": "steps-post"} if steps else {}
+            ax.fill_between(x, low, high, color=fill, alpha=alpha, linewidth=0, label=name_of_limits, **style)
+        where = {"drawstyle": "steps-post"} if stepwise else {}
         firm = len(x) - int(part["known"].eq("hearsay").sum()) if "known" in part else len(x)
         label = label or w.say("figure.curve.estimate")
         ax.plot(x[:firm], y[:firm], color=colour, linestyle=dashes, linewidth=2, label=label, **where)
         if firm < len(x):  # it comes last: beyond the last contacts
-            heard = w.say("figure.curve.hearsay") if len(parts) == 1 else None
+            name_of_hearsay = w.say("figure.curve.hearsay") if len(parts) == 1 else None
             dashes = _HEARSAY if len(parts) == 1 else dashes
             last = slice(max(firm - 1, 0), None)
-            ax.plot(x[last], y[last], color=colour, linestyle=dashes, linewidth=1.2, label=heard, **where)
-    ax.set(xlabel=w.say("notebook.months"), ylabel=w.label("notebook.told", told), xlim=(0, None))
-    if told == "mean":
+            ax.plot(x[last], y[last], color=colour, linestyle=dashes, linewidth=1.2, label=name_of_hearsay, **where)
+    ax.set(xlabel=w.say("notebook.months"), ylabel=w.label("notebook.told", measure), xlim=(0, None))
+    if measure == "mean":
         ax.set_ylim(0, None)
     else:
-        _percents(ax, w, table.get("upper", table[told]) if told == "incidence" else None)
+        _percents(ax, w, table.get("upper", table[measure]) if measure == "incidence" else None)
     ax.legend(frameon=False)
     if len(parts) == 1:
         _at_risk(parts[0][1], by, ax, w)
@@ -123,16 +129,18 @@ def _from_zero(part: pd.DataFrame, name: str, by: str, start: float) -> np.ndarr
 
 
 def _parts(table: pd.DataFrame, w: Words) -> list[tuple[str, pd.DataFrame]]:
-    """The lines of a table, each with its label; one without where there is nothing to tell apart."""
-    apart = [name for name in _APART if name in table and table[name].nunique(dropna=False) > 1]
-    if not apart:
+    """The lines of a table, each with its label; one line, without label, where no column distinguishes any."""
+    columns = [name for name in _LINE_COLUMNS if name in table and table[name].nunique(dropna=False) > 1]
+    if not columns:
         return [("", table)]
-    parts = [(_label(dict(zip(apart, keys, strict=True)), w), part)
-             for keys, part in table.groupby(apart, sort=False, observed=True)]  # fmt: skip
+    parts = [
+        (_label(dict(zip(columns, keys, strict=True)), w), part)
+        for keys, part in table.groupby(columns, sort=False, observed=True)
+    ]
     if len(parts) > len(LINES):
         raise ValueError(
-            f"{len(parts)} lines ({', '.join(apart)}) are too many to be told apart: choose the rows of up to "
-            f"{len(LINES)} of them first, such as table.query(\"{apart[0]} in ['…', '…']\")."
+            f"{len(parts)} lines ({', '.join(columns)}) are too many to be told apart: choose the rows of up to "
+            f"{len(LINES)} of them first, such as table.query(\"{columns[0]} in ['…', '…']\")."
         )
     return parts
 
@@ -155,7 +163,7 @@ def _value(name: str, key: object, w: Words) -> str:
 
 
 def _group(key: str, w: Words) -> str:
-    """A region, or the level of a covariate that has a name; of a column of one's own the group as it was asked for."""
+    """The name of a region or of a level of a covariate; a group of a column of one's own as it is."""
     term, equals, level = key.partition("=")
     if not (equals and w.has(f"covariate.{term}")):
         return w.region(key)
@@ -163,19 +171,19 @@ def _group(key: str, w: Words) -> str:
 
 
 def _at_risk(part: pd.DataFrame, by: str, ax: Any, w: Words) -> None:
-    """How many are at risk, under the months of the axis."""
+    """Numbers at risk, under the months of the axis."""
     name = next((name for name in ("n_risk", "n_risk_rounded") if name in part), None)
     if name is None:
         return
     ticks = [tick for tick in ax.get_xticks() if 0 <= tick <= float(part[by].max())]
     when, many = part[by].to_numpy(dtype=float), part[name].to_numpy(dtype=float, na_value=np.nan)
-    told = [w.number(many[np.searchsorted(when, tick)]) for tick in ticks]
-    ax.set_xticks(ticks, [f"{w.number(tick)}\n{n}" for tick, n in zip(ticks, told, strict=True)])
+    numbers = [w.number(many[np.searchsorted(when, tick)]) for tick in ticks]
+    ax.set_xticks(ticks, [f"{w.number(tick)}\n{n}" for tick, n in zip(ticks, numbers, strict=True)])
     ax.set_xlabel(f"{ax.get_xlabel()}\n{w.say('notebook.at_risk')}")
 
 
 def _percents(ax: Any, w: Words, gone: pd.Series | None = None) -> None:
-    """A scale from 0 to 1; of shares that left, as far as they go, by quarters of the scale."""
+    """A scale from 0 to 1 in quarters; for shares `gone`, up to the largest of them."""
     highest = 1.0 if gone is None else float(gone.astype(float).max())
     top = next((top for top in (0.2, 0.4, 0.6) if highest <= top), 1.0)
     rates = np.linspace(0, top, 5)
@@ -187,7 +195,7 @@ def _percents(ax: Any, w: Words, gone: pd.Series | None = None) -> None:
 
 # ── rates at horizons ─────────────────────────────────────────────────────────────────────────────────────────
 def _rates(table: pd.DataFrame, ax: Any, w: Words) -> None:
-    """Points with their limits, a horizon beside the other; of several methods the main one."""
+    """Points with their limits by horizon; of several methods the main one."""
     if "method" in table and "main" in set(table["method"]):
         _bounds(table, ax, w)
         table = table[table["method"].eq("main")]
@@ -211,7 +219,7 @@ def _rates(table: pd.DataFrame, ax: Any, w: Words) -> None:
 
 
 def _bounds(table: pd.DataFrame, ax: Any, w: Words) -> None:
-    """Between everybody lost gone and everybody lost still there, where a single group is drawn."""
+    """The area between the bounds (everyone lost has left, or has stayed), where a single group is drawn."""
     both = table[table["method"].isin(BOUNDS)]
     if both.empty or both.duplicated(["method", "horizon"]).any():
         return
@@ -224,8 +232,10 @@ def _ratios(table: pd.DataFrame, ratio: str, ax: Any, w: Words) -> None:
     table = table[table[ratio].gt(0)]
     labels = [name for name in ("model", "term", "level", "from_state", "to_state") if name in table]
     labels = [name for name in labels if name != "model" or table[name].nunique() > 1]
-    names = [" ".join(str(row[name]) for name in labels if pd.notna(row[name]) and row[name] != "")
-             for _, row in table.iterrows()]  # fmt: skip
+    names = [
+        " ".join(str(row[name]) for name in labels if pd.notna(row[name]) and row[name] != "")
+        for _, row in table.iterrows()
+    ]
     _beside(names, table[[ratio, "lower", "upper"]].to_numpy(dtype=float), ax)
     ax.set(xscale="log", xlabel=w.label("notebook.ratio", ratio))
     low, high = ax.get_xlim()
@@ -239,11 +249,11 @@ def _ratios(table: pd.DataFrame, ratio: str, ax: Any, w: Words) -> None:
 
 
 def _beside(names: list[str], numbers: np.ndarray, ax: Any) -> None:
-    """An estimate and its limits a line, the first on top."""
-    place = np.arange(len(names))
-    ax.hlines(place, numbers[:, 1], numbers[:, 2], color=CURVE, linewidth=2)
-    ax.plot(numbers[:, 0], place, "o", color=CURVE)
-    ax.set_yticks(place, names)
+    """One line for each estimate and its limits, the first on top."""
+    y = np.arange(len(names))
+    ax.hlines(y, numbers[:, 1], numbers[:, 2], color=CURVE, linewidth=2)
+    ax.plot(numbers[:, 0], y, "o", color=CURVE)
+    ax.set_yticks(y, names)
     ax.set_ylim(len(names) - 0.5, -0.5)
 
 
@@ -263,11 +273,11 @@ def _states(table: pd.DataFrame, ax: Any, w: Words) -> None:
 
 
 def _counts(names: list[str], numbers: np.ndarray, label: str, ax: Any, w: Words) -> None:
-    place = np.arange(len(names))
-    ax.barh(place, numbers, color=CURVE, height=0.65)
-    for at, number in zip(place, numbers, strict=True):
+    y = np.arange(len(names))
+    ax.barh(y, numbers, color=CURVE, height=0.65)
+    for at, number in zip(y, numbers, strict=True):
         ax.annotate(w.number(number), (number, at), (4, 0), textcoords="offset points", va="center", color=MUTED)
-    ax.set_yticks(place, names)
+    ax.set_yticks(y, names)
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(lambda value, _: w.number(value))
     ax.set_xlabel(label)
@@ -276,10 +286,10 @@ def _counts(names: list[str], numbers: np.ndarray, label: str, ax: Any, w: Words
 
 # ── results ───────────────────────────────────────────────────────────────────────────────────────────────────
 def _protected(protected: Protected, ax: Any, w: Words) -> None:
-    """What is shown of a curve, or of rates."""
+    """The shown rows of a curve, or of rates."""
     frame = protected.frame[protected.frame["shown"].astype(bool)]
     if protected.kind == "curve":
-        _curves(frame.rename(columns={"horizon": "is_horizon"}), ax, w, steps=False)
+        _curves(frame.rename(columns={"horizon": "is_horizon"}), ax, w, stepwise=False)
     elif protected.kind == "rates" and "horizon" in frame:
         _rates(frame, ax, w)
     else:
@@ -290,13 +300,13 @@ def _protected(protected: Protected, ax: Any, w: Words) -> None:
 
 
 def _test(test: Any, ax: Any, w: Words) -> None:
-    """What was observed in each group beside what is expected if groups are alike."""
-    place = np.arange(len(test.table))
-    ax.hlines(place, test.table["expected"], test.table["observed"], color=BOUND, linewidth=1)
-    ax.plot(test.table["expected"], place, "o", color="white", markeredgecolor=CURVE, label=w.say("notebook.expected"))
-    ax.plot(test.table["observed"], place, "o", color=CURVE, label=w.say("notebook.observed"))
-    ax.set_yticks(place, [str(group) for group in test.table["group"]])
-    ax.set_ylim(len(place) - 0.5, -0.5)
+    """Observed exits of each group beside those expected if groups are alike."""
+    y = np.arange(len(test.table))
+    ax.hlines(y, test.table["expected"], test.table["observed"], color=BOUND, linewidth=1)
+    ax.plot(test.table["expected"], y, "o", color="white", markeredgecolor=CURVE, label=w.say("notebook.expected"))
+    ax.plot(test.table["observed"], y, "o", color=CURVE, label=w.say("notebook.observed"))
+    ax.set_yticks(y, [str(group) for group in test.table["group"]])
+    ax.set_ylim(len(y) - 0.5, -0.5)
     ax.set_xlabel(w.say("notebook.exits"))
     ax.xaxis.set_major_formatter(lambda value, _: w.number(value, 0 if value == round(value) else 1))
     ax.legend(frameon=False)
@@ -304,15 +314,15 @@ def _test(test: Any, ax: Any, w: Words) -> None:
 
 def _cure(fit: Any, ax: Any, w: Words) -> None:
     """The curve of all, and the share of those who will not leave."""
-    _curves(fit.survival(np.linspace(0, fit.follow_up, 101)), ax, w, steps=False)
+    _curves(fit.survival(np.linspace(0, fit.follow_up, 101)), ax, w, stepwise=False)
     ax.axhline(fit.share, color=BOUND, linestyle="--", label=w.say("notebook.share"))
     ax.legend(frameon=False)
 
 
-def _cohort(drawn: Any, ax: Any, w: Words) -> None:
+def _cohort(result: Any, ax: Any, w: Words) -> None:
     """Stays by the year of their establishment, those that are left out on top."""
-    year = drawn.cohort["establishment_latest"].dt.year
-    out = drawn.cohort["excluded"].notna()
+    year = result.cohort["establishment_latest"].dt.year
+    out = result.cohort["excluded"].notna()
     by = pd.crosstab(year, out).reindex(columns=[False, True], fill_value=0)
     ax.bar(by.index, by[False], color=CURVE, label=w.say("notebook.column.kept"))
     ax.bar(by.index, by[True], bottom=by[False], color=BAND, label=w.say("notebook.column.left_out"))
@@ -331,8 +341,8 @@ def _deposits(deposits: Any, ax: Any, w: Words) -> None:
     _counts(rows.iloc[:, 0].tolist(), rows.iloc[:, 1].to_numpy(), w.say("notebook.column.rows"), ax, w)
 
 
-def _typology(found: Any, ax: Any, w: Words) -> None:
-    types = found.types
+def _typology(typology: Any, ax: Any, w: Words) -> None:
+    types = typology.types
     names = [f"{row.type} · {type_name(row.name, w)}" for row in types[["type", "name"]].itertuples(index=False)]
     _beside(names, types[["share", "lower", "upper"]].to_numpy(dtype=float), ax)
     ax.set(xlabel=w.say("notebook.persons"), xlim=(0, None))

@@ -1,8 +1,8 @@
-"""Results as a notebook prints them: a title, a line of facts, tidy tables.
+"""Results as a notebook shows them: a title, a line of facts, tables.
 
-Headers are the names that code uses, since a researcher goes on from them; titles, facts and headers of what is counted
-here are words of the reports. Numbers of a column share their decimals, at most three; the exact ones are in the
-tables themselves (`to_frame`).
+Headers are the column names of the code, for further work; titles, facts and headers of counts made here are words of
+the reports. The numbers of a column have the same decimals, at most three; the exact ones are in the tables themselves
+(`to_frame`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .markup import element, join
 from .words import MISSING, Words, words
 
 # ----------------------------------------------------------------------------------------------------
-# The red band of what is not protected, on HTML and in pictures: text, in a colour that is seen from afar.
+# The red band of unprotected tables and figures, on HTML and in pictures.
 
 RED, WHITE = "#b00020", "#ffffff"  # contrast 7.3 : 1
 
@@ -46,7 +46,7 @@ def banded(html: str) -> Markup:
 
 def picture(figure: Any, band: bool = True) -> tuple[str, str | None]:
     """
-    A matplotlib figure with the band across its top, drawn into it: what is copied out of a notebook has it, too.
+    A matplotlib figure with the band drawn across its top, so that a copy out of a notebook has it, too.
 
     Returns
     -------
@@ -58,36 +58,42 @@ def picture(figure: Any, band: bool = True) -> tuple[str, str | None]:
         return plain, None
     if not band:
         return plain, _image(figure, _titles(figure))
-    # clear of a title, that may stand above the figure's own edge
+    # above a title, which may be beyond the figure's own edge
     above = (max(figure.get_tightbbox().y1, figure.get_figheight()) + 8 / 72) / figure.get_figheight()
-    drawn = figure.text(
-        0.5, above, f" {band_text()} ", ha="center", va="bottom", color=WHITE, weight="bold",
+    band_across = figure.text(
+        0.5,
+        above,
+        f" {band_text()} ",
+        ha="center",
+        va="bottom",
+        color=WHITE,
+        weight="bold",
         bbox={"facecolor": RED, "edgecolor": "none", "boxstyle": "square,pad=0.5"},
-    )  # fmt: skip
+    )
     try:
         return plain, _image(figure, [band_text(), *_titles(figure)])
     finally:
-        drawn.remove()
+        band_across.remove()
 
 
 def _titles(figure: Any) -> list[str]:
     titles = [axes.get_title(loc) for axes in figure.axes for loc in ("left", "center", "right")]
     titles = [figure.get_suptitle(), *titles]
-    axes = [text for one in figure.axes[:1] for text in (one.get_ylabel(), one.get_xlabel())]
+    axes = [text for ax in figure.axes[:1] for text in (ax.get_ylabel(), ax.get_xlabel())]
     return [*filter(None, titles)] or [*filter(None, axes)]
 
 
-def _image(figure: Any, told: list[str]) -> str:
+def _image(figure: Any, titles: list[str]) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight")
-    alt = ". ".join(told)
+    alt = ". ".join(titles)
     source = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
     return str(element("img", alt=alt, src=source))
 
 
 # ----------------------------------------------------------------------------------------------------
 
-# Rows of a table that are shown; of a longer one the first and a note.
+# Rows of a table that are shown; a longer one is cut, with a note.
 MOST_ROWS = 20
 DECIMALS = 3
 SMALLEST_P = 0.001
@@ -95,7 +101,7 @@ _CONTEXT = ("perimeter", "scope", "pathway", "group", "measure", "method", "repo
 _P_VALUES = ("p_value", "adjusted_p")
 _CAPTION = "caption-side: top; text-align: left; font-weight: bold"
 YEARS = (12, 24, 36, 48, 60)
-# What is said of a result above its tables, and which of its tables are shown.
+# The facts shown above the tables of a result, and which of its tables are shown.
 _FACTS = {
     "CoxFit": ("n", "n_event", "log_likelihood"),
     "CureFit": ("distribution", "n_persons", "n_exits", "share", "lower", "upper", "supported", "note"),
@@ -130,16 +136,19 @@ def html_of(result: Any) -> str:
     1
     """
     w, name = words("fr"), type(result).__name__
-    told = [w.say("notebook.fact", name=w.label("result_fact", fact), value=_fact(fact, getattr(result, fact), w))
-            for fact in _FACTS.get(name, ()) if getattr(result, fact) != ""]  # fmt: skip
+    facts = [
+        w.say("notebook.fact", name=w.label("result_fact", fact), value=_fact(fact, getattr(result, fact), w))
+        for fact in _FACTS.get(name, ())
+        if getattr(result, fact) != ""
+    ]
     if name == "Protected":
-        told += [w.say("notebook.fact", name=key, value=value) for key, value in _context(result).items()]
+        facts += [w.say("notebook.fact", name=key, value=value) for key, value in _context(result).items()]
     tables = _COUNTED[name](result, w) if name in _COUNTED else {t: getattr(result, t) for t in _TABLES[name]}
     return str(
         element(
             "div",
             element("p", element("strong", w.label("result", name)), lang="fr"),
-            element("p", " · ".join(told), lang="fr") if told else None,
+            element("p", " · ".join(facts), lang="fr") if facts else None,
             *(table_html(table, w, caption if len(tables) > 1 else None) for caption, table in tables.items()),
             *(element("p", note) for note in getattr(result, "notes", ())),
         )
@@ -147,12 +156,14 @@ def html_of(result: Any) -> str:
 
 
 def table_html(table: pd.DataFrame, w: Words, caption: str | None = None, most: int = MOST_ROWS) -> Markup:
-    """A table with its header cells; cut after `most` rows, which a note says."""
+    """A table with header cells; cut after `most` rows, with a note."""
     shown = table.head(most)
     cells = [_column(table[name], w)[:most] for name in shown.columns]
     numbers = [_is_number(shown[name]) for name in shown.columns]
-    head = [element("th", *_breaking(name), scope="col", style=_align(n, "normal"))
-            for name, n in zip(shown.columns, numbers, strict=True)]  # fmt: skip
+    head = [
+        element("th", *_breaking(name), scope="col", style=_align(n, "normal"))
+        for name, n in zip(shown.columns, numbers, strict=True)
+    ]
     body = []
     for row in zip(*cells, strict=True):
         first = element("th", row[0], scope="row", style=_align(numbers[0]))
@@ -175,23 +186,25 @@ def _align(number: bool, spaces: str = "nowrap") -> str:
 
 
 def _breaking(name: object) -> list[str]:
-    """A header that may break after its underscores, where the page is too narrow for it; copied, it is as it was."""
-    words_of = str(name).split("_")
-    return [part for word in words_of[:-1] for part in (f"{word}_", element("wbr"))] + words_of[-1:]
+    """A header that may break after its underscores where space is short; a copy of it has no breaks."""
+    parts = str(name).split("_")
+    return [part for word in parts[:-1] for part in (f"{word}_", element("wbr"))] + parts[-1:]
 
 
 def _column(values: pd.Series, w: Words) -> list[str]:
-    """The cells of a column: numbers with the same decimals, a missing one as a dash, all else as it stands."""
+    """The cells of a column: numbers with the same decimals, a dash where missing, other values as they are."""
     if not _is_number(values):
         return [MISSING if value is None or value is pd.NaT or value != value else _plain(value) for value in values]
     numbers = values.astype("float64")
     p = values.name in _P_VALUES
     decimals = DECIMALS if p else _decimals(numbers[np.isfinite(numbers)].to_numpy())
-    told = [_number(value, decimals, w) for value in numbers]
+    texts = [_number(value, decimals, w) for value in numbers]
     if not p:
-        return told
-    return [f"< {w.number(SMALLEST_P, DECIMALS)}" if value < SMALLEST_P else text
-            for value, text in zip(numbers, told, strict=True)]  # fmt: skip
+        return texts
+    return [
+        f"< {w.number(SMALLEST_P, DECIMALS)}" if value < SMALLEST_P else text
+        for value, text in zip(numbers, texts, strict=True)
+    ]
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -203,7 +216,7 @@ def _plain(value: object) -> str:
 
 
 def _decimals(numbers: np.ndarray) -> int:
-    """Three, one less for each figure more before the comma, and no more than say it all."""
+    """Three, one less for each digit beyond the first before the point, and no more than the numbers need."""
     most = max(DECIMALS - len(str(int(np.abs(numbers).max(initial=0)))) + 1, 0)
     return next((n for n in range(most) if np.allclose(numbers, np.round(numbers, n), rtol=0, atol=1e-9)), most)
 
@@ -211,7 +224,7 @@ def _decimals(numbers: np.ndarray) -> int:
 def _number(value: float, decimals: int, w: Words) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    if value and abs(value) < 0.5 * 10**-decimals:  # what rounds to 0 and is none
+    if value and abs(value) < 0.5 * 10**-decimals:  # rounds to 0 but is not
         return ("< " if value > 0 else "> −") + w.number(10**-decimals, decimals)
     return w.signed(value, decimals).removeprefix("+")
 
@@ -227,24 +240,27 @@ def _fact(fact: str, value: Any, w: Words) -> str:
     return w.label("result_note", value)
 
 
-# ── results of which the rows are persons: what they hold is counted ──────────────────────────────────────────
+# ── results whose rows are persons: counts are shown instead ──────────────────────────────────────────────────
 def _tables(tables: Any, w: Words) -> dict[str, pd.DataFrame]:
-    each = {name: getattr(tables, name) for name in tables.__dataclass_fields__}
-    rows = [(name, len(table), table.shape[1]) for name, table in each.items()]
+    frames = {name: getattr(tables, name) for name in tables.__dataclass_fields__}
+    rows = [(name, len(table), table.shape[1]) for name, table in frames.items()]
     return {"": pd.DataFrame(rows, columns=[w.say("notebook.column.table"), *_heads(w, "rows", "columns")])}
 
 
-def _cohort(drawn: Any, w: Words) -> dict[str, pd.DataFrame]:
-    stays = drawn.cohort.assign(
-        kept=drawn.cohort["excluded"].isna(), left=drawn.cohort["exit"].notna(), lost=drawn.cohort["lost"].notna()
+def _cohort(result: Any, w: Words) -> dict[str, pd.DataFrame]:
+    stays = result.cohort.assign(
+        kept=result.cohort["excluded"].isna(), left=result.cohort["exit"].notna(), lost=result.cohort["lost"].notna()
     )
     by = stays.groupby("pathway", observed=True, sort=False).agg(
-        n=("kept", "size"), households=("household_id", "nunique"), kept=("kept", "sum"), left=("left", "sum"),
+        n=("kept", "size"),
+        households=("household_id", "nunique"),
+        kept=("kept", "sum"),
+        left=("left", "sum"),
         lost=("lost", "sum"),
-    )  # fmt: skip
+    )
     by = by.sort_values("n", ascending=False).rename(index=lambda code: w.label("pathway", code)).reset_index()
     by.columns = _heads(w, "pathway", "stays", "households", "kept", "left", "lost")
-    kinds = drawn.contacts["kind"].value_counts().reset_index()
+    kinds = result.contacts["kind"].value_counts().reset_index()
     kinds["kind"] = [w.label("result_contact", kind) for kind in kinds["kind"]]
     kinds.columns = _heads(w, "contact", "number")
     return {w.say("notebook.stays"): by, w.say("notebook.contacts"): kinds}
@@ -266,7 +282,7 @@ def move_counts(moves: pd.DataFrame, w: Words) -> pd.DataFrame:
 
 
 def row_counts(deposits: Any, w: Words) -> pd.DataFrame:
-    """What became of the rows read, in the order of `fates`."""
+    """The rows read, by what became of them, in the order of `fates`."""
     total = deposits.accounting().iloc[-1]
     fates = ("n_read", "n_accepted", "n_quarantined", "n_superseded", "n_duplicate")
     rows = [(w.label("result_fate", fate), int(total[fate])) for fate in fates]
@@ -280,25 +296,25 @@ def _deposits(deposits: Any, w: Words) -> dict[str, pd.DataFrame]:
 
 
 def _protected(protected: Any, w: Words) -> dict[str, pd.DataFrame]:
-    """Without the columns that say nothing: empty ones, and those told once above."""
+    """Without empty columns, and without those that are the same in all rows and shown above."""
     return {"": protected.frame.dropna(axis="columns", how="all").drop(columns=[*_context(protected)])}
 
 
 def _context(protected: Any) -> dict[str, str]:
-    """What all rows of a protected table are of: perimeter, scope, method …"""
+    """The columns with one value in all rows of a protected table: perimeter, scope, method …"""
     frame = protected.frame
     shared = [name for name in _CONTEXT if name in frame and frame[name].nunique(dropna=False) == 1]
-    told = frame[shared].iloc[0].dropna() if len(frame) > 1 else {}
-    return {name: str(value) for name, value in told.items()}
+    values = frame[shared].iloc[0].dropna() if len(frame) > 1 else {}
+    return {name: str(value) for name, value in values.items()}
 
 
-def _typology(found: Any, w: Words) -> dict[str, pd.DataFrame]:
+def _typology(typology: Any, w: Words) -> dict[str, pd.DataFrame]:
     columns = ["type", "name", "n_persons", "share", "lower", "upper", "representative", "silhouette", "recovered"]
-    return {"": found.types[columns]}
+    return {"": typology.types[columns]}
 
 
 def _curve(curve: Any, w: Words) -> dict[str, pd.DataFrame]:
-    """The rows of whole years: a month's row is hardly ever what is looked for."""
+    """The rows of whole years."""
     years = curve.table[curve.table["month"].isin(YEARS)]
     columns = [name for name in years.columns if name not in ("percentile_lower", "percentile_upper")]
     return {w.say("notebook.years"): (years if len(years) else curve.table)[columns]}
@@ -309,9 +325,15 @@ def _observed(curve: Any, w: Words) -> dict[str, pd.DataFrame]:
 
 
 _COUNTED: dict[str, Callable[[Any, Words], dict[str, pd.DataFrame]]] = {
-    "Cohort": _cohort, "Deposits": _deposits, "IntervalCurve": _curve, "ObservedCurve": _observed,
-    "Protected": _protected, "Residences": _residences, "Tables": _tables, "Typology": _typology,
-}  # fmt: skip
+    "Cohort": _cohort,
+    "Deposits": _deposits,
+    "IntervalCurve": _curve,
+    "ObservedCurve": _observed,
+    "Protected": _protected,
+    "Residences": _residences,
+    "Tables": _tables,
+    "Typology": _typology,
+}
 
 
 def _heads(w: Words, *names: str) -> list[str]:

@@ -14,13 +14,15 @@ from .markup import element, join
 from .words import FIRST, Words
 
 # ----------------------------------------------------------------------------------------------------
-# A traffic light that is not colour alone: a shape, a word and a colour, each enough without the other two.
+# A traffic light: a shape, a word and a colour, each enough without the other two.
 
-# Filled shapes that differ in outline, so that they are told apart in grey and at the size of a letter.
+# Filled shapes with different outlines, which are distinct in grey and at the size of a letter.
 _SHAPES = {
-    GOOD: "\N{BLACK CIRCLE}", WATCH: "\N{BLACK UP-POINTING TRIANGLE}", MEND: "\N{BLACK SQUARE}",
+    GOOD: "\N{BLACK CIRCLE}",
+    WATCH: "\N{BLACK UP-POINTING TRIANGLE}",
+    MEND: "\N{BLACK SQUARE}",
     UNMEASURED: "\N{WHITE CIRCLE}",
-}  # fmt: skip
+}
 
 
 def light(level: str, words: Words) -> Markup:
@@ -76,7 +78,7 @@ def state_of(report: Report) -> str:
 def headline_row(report: Report) -> pd.Series | None:
     """The main rate or range at twelve months, or at the nearest horizon before it (else after) that may be shown."""
     rates = frame_of(report.retention)
-    shown = rates[(rates["method"] == "main") & told(rates)].sort_values("horizon")
+    shown = rates[(rates["method"] == "main") & published(rates)].sort_values("horizon")
     if shown.empty:
         return None
     before = shown[shown["horizon"] <= HEADLINE_HORIZON]
@@ -84,7 +86,7 @@ def headline_row(report: Report) -> pd.Series | None:
 
 
 def rate_text(row: pd.Series, words: Words) -> str:
-    """A rate; else the range that stands for it; else why there is neither."""
+    """A rate; else the range published instead; else why there is neither."""
     if pd.notna(row["estimate"]):
         return words.percent(row["estimate"])
     if pd.notna(row["at_most"]):
@@ -102,44 +104,44 @@ def limits_text(row: pd.Series, words: Words) -> str:
 
 
 def with_limits(row: pd.Series, words: Words, *, hearsay: bool = False) -> Markup:
-    """A rate, its mark where hearsay carries it, and its limits under it where it has some."""
+    """A rate, its mark where it rests on hearsay, and its limits under it where it has some."""
     rate = marked(rate_text(row, words), hearsay, words)
     has_limits = pd.notna(row["estimate"]) and pd.notna(row["lower"])
     return join(rate, element("span", limits_text(row, words), class_="limits") if has_limits else None)
 
 
 def range_text(row: pd.Series, words: Words) -> str:
-    """From where to where a rate goes as the assumptions are moved, where it is shown."""
+    """The range of a rate over the other assumptions, where it is shown."""
     if pd.isna(row["range_lower"]) or pd.isna(row["range_upper"]):
         return words.number(None)
     return words.say("from_to", lower=words.percent(row["range_lower"]), upper=words.percent(row["range_upper"]))
 
 
 def by_hearsay(rates: pd.DataFrame) -> pd.Series:
-    """Which rows are told and rest on hearsay, not on confirmed presences."""
-    return told(rates) & rates["known"].eq(HEARSAY)
+    """Which rows are published and rest on hearsay, not on confirmed presences."""
+    return published(rates) & rates["known"].eq(HEARSAY)
 
 
 def marked(text: object, hearsay: bool, words: Words) -> Markup:
-    """What is told, with the mark of hearsay where it rests on that."""
+    """A text, with the mark of hearsay where the number rests on that."""
     return join(text, element("sup", words.say("hearsay.mark")) if hearsay else None)
 
 
 def notes(words: Words, *keys: str, hearsay: bool) -> Markup:
-    """The notes under a table, with that of the mark, on a line of its own, where the mark stands in the table."""
-    said = [words.say(key) for key in keys]
+    """The notes under a table, and, where it has marks of hearsay, the note of the mark on a line of its own."""
+    sentences = [words.say(key) for key in keys]
     if hearsay:
-        said += [element("br")] * bool(keys) + [words.say("hearsay.note")]
-    return Markup(" ").join(said)
+        sentences += [element("br")] * bool(keys) + [words.say("hearsay.note")]
+    return Markup(" ").join(sentences)
 
 
-def told(rates: pd.DataFrame) -> pd.Series:
-    """Which rows may be told, as a rate or as a range."""
+def published(rates: pd.DataFrame) -> pd.Series:
+    """Which rows are published, as a rate or as a range."""
     return rates["estimate"].notna() | rates["at_most"].notna()
 
 
 def too_short(row: pd.Series) -> bool:
-    """Whether a number is missing because nothing carries it that far."""
+    """Whether a number is missing because follow-up does not reach that far."""
     return row["reason"] in TOO_SHORT
 
 
@@ -158,8 +160,8 @@ def factor_text(weight: float, words: Words) -> str:
 
 
 def _two_digits(times: float, words: Words) -> str:
-    told = round(times, 1 - math.floor(math.log10(times)))
-    return words.number(told, 1 if told < 10 and told % 1 else 0)
+    rounded = round(times, 1 - math.floor(math.log10(times)))
+    return words.number(rounded, 1 if rounded < 10 and rounded % 1 else 0)
 
 
 def level_name(term: str, level: object, words: Words) -> str:

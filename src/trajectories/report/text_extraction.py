@@ -1,8 +1,8 @@
-"""A file as the leak scan reads it: every piece of text in it, wherever it stands.
+"""Extracts all text of a file for the leak scan.
 
-An HTML page is cut at its tags: what a reader sees, what attributes say to a reader, what they say to a machine,
-comments, metadata. A workbook is opened as the archive it is: its cells (dates as dates) and every part of its XML.
-What cannot be opened is no piece and says so. Nothing is left out but the coordinates of drawings.
+An HTML page is cut at its tags into visible text, attributes for readers, attributes for machines, comments and
+metadata. A workbook is opened as an archive: its cells (dates as dates) and every part of its XML. A file that cannot
+be opened has a `fault` instead. Nothing is left out but the coordinates of drawings.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from html import unescape
 from pathlib import Path
 
 TEXT_FILES = (".html", ".svg", ".xml", ".csv", ".txt", ".md", ".json", ".css")
-# Tags between which a word or a name may go on; any other one ends a piece of text, as a cell's end does.
+# Tags within a word or a name; any other tag ends a piece of text, as the end of a cell does.
 _INLINE = frozenset((
     "a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "dfn", "em", "font", "i", "kbd", "mark", "q", "s", "samp",
     "small", "span", "strong", "sub", "sup", "time", "tspan", "u", "var", "wbr",
     "r", "t", "rpr",  # runs of one cell of a workbook
 ))  # fmt: skip
-# Attributes whose value a reader meets, or that carry data.
-_TOLD = re.compile(
+# Attributes whose value is shown or read to a reader, or that carry data.
+_READABLE = re.compile(
     r"data-|aria-(?!labelledby|describedby|details)|title$|alt$|content$|label$|summary$|value$|placeholder$"
 )
 _COORDINATES = re.compile(
@@ -35,12 +35,12 @@ _COORDINATES = re.compile(
 _TAG = re.compile(r"""(<!--.*?(?:-->|\Z)|<[a-zA-Z/!?](?:[^<>"']++|"[^"]*"|'[^']*')*+>)""", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
-# A number as workbooks write it, to the last digit of a computer's.
-_WRITTEN = re.compile(r"\d+\.\d{14,}(?:[eE][-+]?\d+)?")
-# Where a cell stands in its sheet: « D1001 » is a file number elsewhere.
-_PLACED = re.compile(r' (?:r|ref|sqref|activeCell|topLeftCell)="[A-Z]{1,3}\d+(?::[A-Z]{1,3}\d+)?"')
+# A number as workbooks write it, with all digits of a float.
+_FULL_PRECISION = re.compile(r"\d+\.\d{14,}(?:[eE][-+]?\d+)?")
+# The reference of a cell in its sheet: elsewhere « D1001 » is a file number.
+_CELL_REFERENCE = re.compile(r' (?:r|ref|sqref|activeCell|topLeftCell)="[A-Z]{1,3}\d+(?::[A-Z]{1,3}\d+)?"')
 _GLUE = "\x00"
-# Between pieces that a reader never meets one after the other.
+# Separates pieces that are not next to one another for a reader.
 _APART = "\n0\n"
 
 
@@ -52,12 +52,12 @@ class Opened:
     Attributes
     ----------
     pieces : dict
-        Where they stand (text, cells, attribute, markup, comment, metadata, style, file name) → one piece a line, in
-        the order of the file.
+        Kind (text, cells, attribute, markup, comment, metadata, style, file name) → its pieces, one a line, in the
+        order of the file.
     raw : str
-        What is searched for scripts, addresses, tracebacks and paths.
+        The text to search for scripts, addresses, tracebacks and paths.
     attributes : tuple of (str, str)
-        Names and values that a reader meets.
+        Names and values of attributes for readers.
     fault : str or None
         Why the file, or a part of it, cannot be searched.
     """
@@ -89,36 +89,36 @@ def _decoded(content: bytes) -> str:
 
 
 def _cells(text: str) -> Opened:
-    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-    # a comma is a decimal one where something else separates
+    text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
+    # the comma is the decimal mark where another sign separates cells
     separators = ';\t"' if re.match(r"[^\n]*[;\t]", text) else ',"'
     return Opened({"cells": unescape(re.sub(rf"[{separators}\r\n]+", "\n", text))}, text)
 
 
 def _markup(text: str) -> Opened:
     text = _COORDINATES.sub("", text)
-    found: dict[str, list[str]] = defaultdict(list)
+    texts: dict[str, list[str]] = defaultdict(list)
     attributes: list[tuple[str, str]] = []
     of_tag: dict[str, tuple[list[tuple[str, str, str]], bool]] = {}
-    markup: dict[str, None] = {}  # of values for a machine each once: a drawing repeats them by the thousand
-    told: list[str] = []
+    markup: dict[str, None] = {}  # values for machines, each once: a drawing repeats them by the thousand
+    buffer: list[str] = []
     where = "text"
 
     def end_piece() -> None:
-        piece = "".join(told)
-        told.clear()
+        piece = "".join(buffer)
+        buffer.clear()
         if piece.strip(_GLUE + " \n"):
-            found[where].append(piece.replace(_GLUE, " "))
+            texts[where].append(piece.replace(_GLUE, " "))
             # « Am<b>ina</b> » is one word to a reader
             if _GLUE in piece and where == "text":
-                found["text, glued"].append(piece.replace(_GLUE, ""))
+                texts["text, glued"].append(piece.replace(_GLUE, ""))
 
     parts = _TAG.split(text)
     for at, part in enumerate(parts):
         if not at % 2:
-            told.append(part)
+            buffer.append(part)
         elif part.startswith("<!--"):
-            found["comment"].append(part[4:].removesuffix("-->"))
+            texts["comment"].append(part[4:].removesuffix("-->"))
         else:
             if part not in of_tag:
                 inline = re.match(r"</?([^\s/>]*)", part)[1].lower() in _INLINE
@@ -127,71 +127,71 @@ def _markup(text: str) -> Opened:
                 if kind == "markup":
                     markup[value] = None
                 else:
-                    found[kind].append(value)
+                    texts[kind].append(value)
                     attributes.append((name, value))
             if of_tag[part][1]:
-                told.append(_GLUE)
+                buffer.append(_GLUE)
                 continue
             end_piece()
             where = "style" if part[:6].lower() == "<style" else "text"
     end_piece()
-    found["markup"] = list(markup)
-    pieces = {kind: _lines(values) for kind, values in found.items() if values}
+    texts["markup"] = list(markup)
+    pieces = {kind: _lines(values) for kind, values in texts.items() if values}
     return Opened(pieces, "".join(dict.fromkeys(parts)), tuple(attributes))
 
 
 def _attributes(tag: str) -> list[tuple[str, str, str]]:
-    """Where it counts, name and value of each attribute; a declaration is metadata."""
+    """Kind (attribute, markup or metadata), name and value of each attribute; a declaration is metadata."""
     if tag.startswith(("<!", "<?")):
         return [("metadata", "", tag.strip("<!?>"))]
-    found = []
+    attributes = []
     for name, value in _ATTRIBUTE.findall(tag):
         name, value = name.lower(), unescape(value.strip("\"'"))
-        told = _TOLD.match(name)
-        kind = "metadata" if told and tag[:5].lower() == "<meta" else "attribute" if told else "markup"
-        found.append((kind, name, value))
-    return found
+        readable = _READABLE.match(name)
+        kind = "metadata" if readable and tag[:5].lower() == "<meta" else "attribute" if readable else "markup"
+        attributes.append((kind, name, value))
+    return attributes
 
 
 def _lines(pieces: list[str]) -> str:
-    """A piece a line; entities are read twice, since text escaped twice is still text to whoever looks for it."""
+    """One piece a line; entities are resolved twice, since text may be escaped twice."""
     return unescape(unescape("\x01".join(pieces))).replace("\n", " ").replace("\r", " ").replace("\x01", "\n")
 
 
 def _workbook(content: bytes) -> Opened:
-    found: dict[str, list[str]] = defaultdict(list)
+    texts: dict[str, list[str]] = defaultdict(list)
     attributes: list[tuple[str, str]] = []
     fault = None
     try:
-        found["cells"] = _cells_of_workbook(content)
+        texts["cells"] = _cells_of_workbook(content)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            found["metadata"].append(archive.comment.decode("utf-8", errors="replace"))
-            usual = _parts_of_an_empty_workbook()
+            texts["metadata"].append(archive.comment.decode("utf-8", errors="replace"))
+            empty_parts = _parts_of_an_empty_workbook()
             for part in archive.infolist():
-                found["metadata"].append(f"{part.filename}\n{part.comment.decode('utf-8', errors='replace')}")
-                inside = archive.read(part)
-                if usual.get(part.filename) == inside:
+                texts["metadata"].append(f"{part.filename}\n{part.comment.decode('utf-8', errors='replace')}")
+                xml = archive.read(part)
+                if empty_parts.get(part.filename) == xml:
                     continue
                 if not part.filename.endswith((".xml", ".rels", ".vml")):
                     fault = f"holds a part that is not searched ({Path(part.filename).suffix or 'no ending'})"
                     continue
-                inside = _WRITTEN.sub(lambda number: _as_shown(float(number[0])), _decoded(inside))
-                opened = _markup(_PLACED.sub("", inside) if part.filename.startswith("xl/worksheets/") else inside)
-                told = "metadata" if part.filename.startswith("docProps/") else "text"
+                xml = _FULL_PRECISION.sub(lambda number: _as_shown(float(number[0])), _decoded(xml))
+                opened = _markup(_CELL_REFERENCE.sub("", xml) if part.filename.startswith("xl/worksheets/") else xml)
+                kind_of_text = "metadata" if part.filename.startswith("docProps/") else "text"
                 for kind, pieces in opened.pieces.items():
                     if part.filename.endswith("sharedStrings.xml"):
-                        pieces = pieces.replace("\n", _APART)  # once each: what follows there is not what is read
+                        pieces = pieces.replace("\n", _APART)  # once each: neighbours here are not so in the sheet
                     # declarations and relations name schemas by addresses
-                    found[kind if kind == "attribute" else told if "text" in kind else "markup"].append(pieces)
+                    texts[kind if kind == "attribute" else kind_of_text if "text" in kind else "markup"].append(pieces)
                 attributes += opened.attributes
     except Exception as error:  # whatever a damaged workbook makes of its reader
         return Opened({}, "", fault=f"cannot be opened ({type(error).__name__})")
-    pieces = {kind: ("\n" if kind == "cells" else _APART).join(values) for kind, values in found.items()}
+    pieces = {kind: ("\n" if kind == "cells" else _APART).join(values) for kind, values in texts.items()}
     return Opened(pieces, "\n".join(pieces.get(kind, "") for kind in ("cells", "text", "metadata")), (), fault)
 
 
 def _cells_of_workbook(content: bytes) -> list[str]:
-    """The cells row by row, as a reader meets them: workbooks keep texts apart, once each, and dates as numbers."""
+    """The cells row by row, as shown: in the XML, texts are stored once each elsewhere, and dates are numbers."""
     from python_calamine import CalamineWorkbook
 
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
@@ -199,13 +199,13 @@ def _cells_of_workbook(content: bytes) -> list[str]:
     for name in book.sheet_names:
         cells.append(name)
         for row in book.get_sheet_by_name(name).to_python():
-            told = (_as_shown(value) if isinstance(value, float) else value for value in row if value != "")
-            cells += [" ".join(str(value).split()) for value in told]
+            values = (_as_shown(value) if isinstance(value, float) else value for value in row if value != "")
+            cells += [" ".join(str(value).split()) for value in values]
     return cells
 
 
 def _as_shown(number: float) -> str:
-    """A number with the digits that a workbook shows: in the file 0.94 stands as 0.9399999999999999."""
+    """A number with the digits that a workbook shows: in the file 0.94 is 0.9399999999999999."""
     return f"{number:.15g}"
 
 

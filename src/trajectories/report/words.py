@@ -1,8 +1,8 @@
 """What a report says, in the reader's language: messages from a catalogue, numbers and dates through Babel.
 
-Code names a message by its key (`say("headline.sentence", …)`); the text itself stands in
+Code names a message by its key (`say("headline.sentence", …)`); the text itself is in
 `locale/<locale>/LC_MESSAGES/trajectories.po`, one gettext catalogue a language, read as it is (nothing to compile);
-`make messages` (messages.py) holds the two against the code and against each other.
+`make messages` (messages.py) checks the catalogues against the code and against each other.
 
 Canadian French keeps its own rules: a no-break space before %, $ and the colon and inside guillemets, none before
 the semicolon, the exclamation and the question mark; « 12,5 % », « 1 234 », « 1er avril 2022 ». Canadian English has
@@ -23,7 +23,7 @@ from pathlib import Path
 from ..exceptions import NotebookError
 
 LOCALES = {"fr": "fr_CA", "en": "en_CA"}
-# The language that leads: its pages stand at the top of the shared folder, its catalogue gives the others their order.
+# The first language: its pages are at the top of the shared folder, and the other catalogues follow the order of its.
 FIRST = "fr"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MISSING = "\N{EN DASH}"
@@ -140,9 +140,9 @@ class Words:
         """A difference, with its sign; a missing one is a dash."""
         if value is None or _missing(value):
             return MISSING
-        told = round(float(value), decimals)
-        sign = "+" if told > 0 else "\N{MINUS SIGN}" if told < 0 else ""
-        return sign + self.number(abs(told), decimals)
+        rounded = round(float(value), decimals)
+        sign = "+" if rounded > 0 else "\N{MINUS SIGN}" if rounded < 0 else ""
+        return sign + self.number(abs(rounded), decimals)
 
     def date(self, day: dt.date) -> str:
         """A date in full; the first of a month is « 1er » in French."""
@@ -181,7 +181,7 @@ class Words:
 
 
 class _Nowhere(gettext.NullTranslations):
-    """Asked for what a catalogue has not: a defect. gettext itself would give the key back, as if it were the text."""
+    """Raises KeyError for a message that the catalogue lacks; gettext itself would return the key as the text."""
 
     def __init__(self, locale: str):
         super().__init__()
@@ -216,9 +216,9 @@ def _words(language: str) -> Words:
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    known = gettext.GNUTranslations(compiled)
-    known.add_fallback(_Nowhere(LOCALES[language]))
-    return Words(language, LOCALES[language], known)
+    translations = gettext.GNUTranslations(compiled)
+    translations.add_fallback(_Nowhere(LOCALES[language]))
+    return Words(language, LOCALES[language], translations)
 
 
 def read_catalogue(language: str, *, typeset: bool = True):
@@ -244,7 +244,7 @@ def read_catalogue(language: str, *, typeset: bool = True):
 
 
 def catalogue_path(language: str) -> Path:
-    """Where the catalogue of a language stands."""
+    """The path of the catalogue of a language."""
     return Path(__file__).parent / "locale" / LOCALES[language] / "LC_MESSAGES" / "trajectories.po"
 
 

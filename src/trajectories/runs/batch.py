@@ -3,9 +3,9 @@
 A region that fails is named and leaves no page; the others go on. Under `out`:
 
 - `shareable/`: the pages, `index.html`, `methode.html` (method_page.py) and `donnees/` (the published tables as files),
-  whole files only, searched at the end for what may not leave (leaks.py); in English the same below `shareable/en/`, so
-  that neither language overwrites the other. Whatever language is asked for, the index, the method page and the files
-  of each language that is there are made again, since all tell the same tables, and the two indexes link each other;
+  never half-written, and searched at the end for what may not leave (leaks.py); in English the same below
+  `shareable/en/`. Index, method page and files of data of each language that is there are made again, whatever language
+  is asked for, since all come from the same tables, and the indexes link each other;
 - `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`, and `withheld/`,
   what the search took out of `shareable/`.
 """
@@ -33,16 +33,16 @@ from ..provenance import settings_of
 from ..report.addresses import INDEX, METHOD, page_name, shared_folder
 from ..report.exports import FOLDER as DATA
 from ..report.inputs import open_reports
-from ..report.leaks import Ordinary, Secrets, find_leaks, ordinary, sentence
+from ..report.leaks import Allowlist, Secrets, allowlist, find_leaks, sentence
 from ..report.run import (
     SHAPING_FILES,
     AllProtected,
     Run,
     all_protected,
-    common,
-    data_of,
+    data_hashes,
     keep_protected,
     libraries,
+    origin_of_all_pages,
     whole_source,
 )
 from ..report.words import FIRST, LOCALES, words
@@ -55,39 +55,40 @@ from .notebooks import check_notebook
 from .worker import Job, begin, make_page, settle
 
 # ----------------------------------------------------------------------------------------------------
-# What stands around the pages, and what the search has cleared: whether any of it is to be done again.
+# Whether the shared files beside the pages are made, and all of them searched for leaks, again.
 #
-# Files for spreadsheets, method pages and indexes come from the same tables as the pages, and every shared file is
-# searched for what may not leave: seconds, each time, where nothing has changed. `sensitive/around.json` remembers, of
-# the last run in which the search found nothing, what all of it came from and the hash of every shared file. A file is
-# taken for searched only where it is that very file and where all that the search knows of (tables of the build, the
-# deposits themselves, code) is the same; one doubt, and it is searched again.
+# Files of data, method pages and indexes come from the same tables as the pages. Making and searching them takes
+# seconds, which a run without changes need not spend. `sensitive/around.json` holds, of the last run in which the
+# search found nothing, the hashes of its inputs and of every shared file. A file counts as searched only where its own
+# hash and those of all inputs of the search (tables of the build, deposits, code) are unchanged.
 
 STAMP = "around.json"
-# Of a build, what the search reads.
+# The tables of a build that the search reads.
 SEARCHED_FOR = ("records", "quarantine", "issues")
 # Persons as displayed → the class that a summary names.
 CLASSES = ((50, "under 50"), (200, "50 to 199"), (1000, "200 to 999"))
 LARGEST, NOT_TOLD = "1,000 or more", "not told"
 
 
-def made_around_from(study: Study, tables: Path, notebooks: Path) -> dict[str, Any]:
-    """Hashes of everything that the files around the pages come from, and that the search knows of."""
+def origin_of_shared_files(study: Study, tables: Path, notebooks: Path) -> dict[str, Any]:
+    """Hashes of everything that the files beside the pages, and the search for leaks, depend on."""
     raw, derived = study.paths.raw, study.paths.derived
     crosswalks = raw.absolute().parent / CROSSWALKS
     return {
-        **data_of(tables),
+        **data_hashes(tables),
         "all_tables": {path.name: file_hash(path) for path in sorted(tables.glob("*.parquet"))},
         "build": {name: file_hash(derived / f"{name}.parquet") for name in SEARCHED_FOR},
-        "deposits": hashes_below(raw), "crosswalks": hashes_below(crosswalks),
+        "deposits": hashes_below(raw),
+        "crosswalks": hashes_below(crosswalks),
         "notebooks": {path.name: file_hash(path) for path in sorted(notebooks.glob("*_report.ipynb"))},
-        "study": settings_of(study), "source": whole_source(),
+        "study": settings_of(study),
+        "source": whole_source(),
         "libraries": libraries(SHAPING_FILES),
-    }  # fmt: skip
+    }
 
 
-class Around:
-    """What an earlier run left in a reports folder, if it was made from the same; nothing otherwise."""
+class EarlierRun:
+    """What `around.json` holds of an earlier run, if that run had the same inputs (`origin`); nothing otherwise."""
 
     def __init__(self, out: Path, origin: Mapping[str, Any], *, ignore: bool = False):
         self.out, self.folder, self.origin = out, out / "shareable", origin
@@ -100,39 +101,43 @@ class Around:
         return self.kept.get("persons", {})
 
     def is_whole(self, pages: Mapping[str, Any], languages: Iterable[str]) -> bool:
-        """Whether nothing is left to do: the same pages, the same files."""
+        """Whether pages and shared files are unchanged, so that nothing is left to do."""
         return self.kept.get("state") == _state(pages, languages) and self.kept["files"] == hashes_below(self.folder)
 
     def exports(self, language: str) -> list[str] | None:
-        """The names of a language's files of data, where they are those that would be made; None where not."""
-        here = shared_folder(self.out, language) / DATA
-        below = f"{here.relative_to(self.folder).as_posix()}/"
+        """The names of a language's files of data, if the files are unchanged; else None."""
+        folder = shared_folder(self.out, language) / DATA
+        below = f"{folder.relative_to(self.folder).as_posix()}/"
         names = self.kept.get("exports", {}).get(language)
-        known = {name: one for name, one in self.kept.get("files", {}).items() if name.startswith(below)}
-        same = known == {f"{below}{name}": one for name, one in hashes_below(here).items()}
+        earlier_files = {name: digest for name, digest in self.kept.get("files", {}).items() if name.startswith(below)}
+        same = earlier_files == {f"{below}{name}": digest for name, digest in hashes_below(folder).items()}
         return list(names) if names and same else None
 
-    def clean(self) -> set[str]:
-        """Files that were searched, byte for byte, for all that would be searched for now."""
+    def searched_files(self) -> set[str]:
+        """Files unchanged since a search with the same inputs."""
         now, then = hashes_below(self.folder), self.kept.get("files", {})
         return {name for name in self.kept.get("searched", ()) if name in now and now[name] == then.get(name)}
 
     def note(
-        self, before: Mapping[str, str | None], pages: Mapping[str, Any], languages: Iterable[str],
-        exports: Mapping[str, list[str]], persons: Mapping[str, str],
-    ) -> None:  # fmt: skip
-        """Remember a run in which the search found nothing; `before`: the files as they were when it began."""
+        self,
+        before: Mapping[str, str | None],
+        pages: Mapping[str, Any],
+        languages: Iterable[str],
+        exports: Mapping[str, list[str]],
+        persons: Mapping[str, str],
+    ) -> None:
+        """Write down a run in which the search found nothing; `before`: name → hash as the search began."""
         now = hashes_below(self.folder)
-        searched = sorted(name for name, one in before.items() if now.get(name) == one)
+        searched = sorted(name for name, digest in before.items() if now.get(name) == digest)
         state = _state(pages, languages)
-        noted = {"state": state, "searched": searched, "exports": dict(exports), "persons": dict(persons)}
-        self.stamp.write(self.origin, **noted)
+        content = {"state": state, "searched": searched, "exports": dict(exports), "persons": dict(persons)}
+        self.stamp.write(self.origin, **content)
 
 
 def _state(pages: Mapping[str, Any], languages: Iterable[str]) -> dict[str, Any]:
-    """What the indexes depend on beside the tables: which pages there are, and from what."""
-    known = {name: page.get("fingerprint") for name, page in pages.items()}
-    return {"pages": known, "languages": list(languages)}
+    """What the indexes depend on beside the tables: the pages, with the fingerprint of their inputs, and languages."""
+    fingerprints = {name: page.get("fingerprint") for name, page in pages.items()}
+    return {"pages": fingerprints, "languages": list(languages)}
 
 
 def size_classes(counts: Protected) -> dict[str, str]:
@@ -147,16 +152,16 @@ def size_classes(counts: Protected) -> dict[str, str]:
     {'05': '200 to 999', '10': 'not told'}
     """
     stays = counts.frame[counts.frame["table"].eq("stays") & counts.frame["key"].eq("total")]
-    found = {}
+    classes = {}
     for row in stays.itertuples():
-        told = bool(row.shown) and pd.notna(row.persons_rounded)
-        sizes = (name for limit, name in CLASSES if told and row.persons_rounded < limit)
-        found[row.group] = next(sizes, LARGEST) if told else NOT_TOLD
-    return found
+        displayed = bool(row.shown) and pd.notna(row.persons_rounded)
+        sizes = (name for limit, name in CLASSES if displayed and row.persons_rounded < limit)
+        classes[row.group] = next(sizes, LARGEST) if displayed else NOT_TOLD
+    return classes
 
 
 # ----------------------------------------------------------------------------------------------------
-# What the leak scan finds does not stay: a page, and every export of its region, go to `sensitive/withheld/`.
+# Where the leak scan finds something, the page and all exports of its region are moved to `sensitive/withheld/`.
 #
 # What was found is written in `sensitive/logs/leaks.csv`, values and all; sentences for a console name the kind and
 # the file only.
@@ -170,21 +175,21 @@ NOT_SEARCHED = (
 
 
 def withhold_leaks(
-    out: Path, secrets: Secrets, said: Ordinary, stems: Mapping[str, str], *, searched: Collection[str] = ()
+    out: Path, secrets: Secrets, allowed: Allowlist, stems: Mapping[str, str], *, searched: Collection[str] = ()
 ) -> dict[str, str]:
     """
-    Search `shareable/`, and move what may not be there.
+    Search `shareable/` for leaks, and move the files of each region concerned to `sensitive/withheld/`.
 
     Parameters
     ----------
     out : path
         The reports folder.
     secrets : Secrets
-    said : Ordinary
+    allowed : Allowlist
     stems : mapping
         Region → what the names of its files begin with.
     searched : collection of str
-        Files that an earlier run searched as they are now: not opened, and moved with what else is of their region.
+        Files already searched: not opened, but moved with the other files of their region.
 
     Returns
     -------
@@ -194,30 +199,30 @@ def withhold_leaks(
     shareable, sensitive = out / "shareable", private_folder(out / "sensitive")
     log = private_folder(sensitive / "logs") / LOG
     log.unlink(missing_ok=True)
-    findings = find_leaks(shareable, secrets, said, searched=searched)
+    findings = find_leaks(shareable, secrets, allowed, searched=searched)
     if findings.empty:
         return {}
     with replaced(log) as scratch:
         harmless(findings).to_csv(scratch, index=False)
     files = [path.relative_to(shareable).as_posix() for path in sorted(shareable.rglob("*")) if path.is_file()]
     owner = {file: _owner(file, stems) for file in files}
-    told = {}
-    for whose, rows in findings.groupby(findings["file"].map(owner), sort=False):
-        moved = [file for file in files if owner[file] == whose]
-        for file in moved:
-            place = private_folder(sensitive / FOLDER) / file
-            private_folder(place.parent)
-            (shareable / file).replace(place)
-        told[whose] = (
+    messages = {}
+    for region, rows in findings.groupby(findings["file"].map(owner), sort=False):
+        withheld = [file for file in files if owner[file] == region]
+        for file in withheld:
+            destination = private_folder(sensitive / FOLDER) / file
+            private_folder(destination.parent)
+            (shareable / file).replace(destination)
+        messages[region] = (
             f"{sentence(rows)}: moved to sensitive/{FOLDER} with all that is shared of it "
             f"(what was found: sensitive/logs/{LOG})"
         )
-    return told
+    return messages
 
 
-def what_may_be_said(tables: Path, run: Run) -> Ordinary:
-    """The words of the library and of the study's groups, and the days that the run prints: those of its tables."""
-    return ordinary(run.groups, {run.cutoff, *_days_of(tables)})
+def allowlist_of_run(tables: Path, run: Run) -> Allowlist:
+    """The words of the library and of the study's groups, and the days in the tables of the run."""
+    return allowlist(run.groups, {run.cutoff, *_days_of(tables)})
 
 
 def _days_of(tables: Path) -> Iterable:
@@ -232,21 +237,22 @@ def _days_of(tables: Path) -> Iterable:
 
 
 def _owner(file: str, stems: Mapping[str, str]) -> str:
-    """The region whose file it is (`region-05.html`, `region-05_durees.csv`, `region-05/…`), or the file itself."""
+    """The region of a file (`region-05.html`, `region-05_durees.csv`, `region-05/…`); of no region, its own name."""
     first, *rest = file.split("/")
     if first in LOCALES and rest:
         first = rest[0]  # a page in another language is of the same region
     fits = [
-        (len(stem), region) for region, stem in stems.items()
+        (len(stem), region)
+        for region, stem in stems.items()
         if first == stem or first.startswith(tuple(f"{stem}{sign}" for sign in "._-"))
-    ]  # fmt: skip
+    ]
     return max(fits)[1] if fits else file
 
 
 # ----------------------------------------------------------------------------------------------------
 
 NOTEBOOKS = ("province_report.ipynb", "region_report.ipynb")
-# A process that dies (killed for memory, say) takes its neighbours' futures with it: they are tried once more, alone.
+# A worker that dies (killed for memory, say) breaks the whole pool: the jobs left are tried once more, a pool each.
 ATTEMPTS = 2
 
 
@@ -310,7 +316,7 @@ def run_reports(
     jobs : int
         Processes at a time.
     force : bool
-        Make pages again that nothing asks for.
+        Make again what is up to date, too.
     on_event : callable, optional
         Called with each `Outcome` as it comes.
     notebooks : path, optional
@@ -350,57 +356,57 @@ def run_reports(
     shared_folder(out, language).mkdir(parents=True, exist_ok=True)
     jobs_of = {region: _job(region, study, tables, out, language, folder) for region in regions}
     manifest = Manifest(sensitive / "manifest.json", out / "shareable")
-    shared = common(tables)
+    shared = origin_of_all_pages(tables)
     fresh = {region: job for region, job in jobs_of.items() if manifest.is_fresh(job, shared) and not force}
-    around = Around(out, made_around_from(study, tables, folder), ignore=force)
+    earlier = EarlierRun(out, origin_of_shared_files(study, tables, folder), ignore=force)
     tell, begin = on_event or (lambda outcome: None), on_stage or (lambda stage: None)
-    found: dict[str, Outcome] = {}
+    by_region: dict[str, Outcome] = {}
     begin("pages")
     for region, job in fresh.items():
-        found[region] = Outcome(region, "skipped", 0.0, None, job.page)
-        tell(found[region])
+        by_region[region] = Outcome(region, "skipped", 0.0, None, job.page)
+        tell(by_region[region])
     to_make = [job for region, job in jobs_of.items() if region not in fresh]
-    # whatever is damaged is made again, though nothing may need it today
+    # damaged protected tables are written again, even where no page needs them today
     keep_protected(tables, rules=study.disclosure, support=study.support)
     for job, seconds, fault in _run(to_make, max(1, jobs)):
         manifest.note(job, fault)
         status, page = ("failed", None) if fault else ("done", job.page)
-        found[job.region] = Outcome(job.region, status, seconds, fault, page)
-        tell(found[job.region])
-    there = [one for one in LOCALES if one == language or (shared_folder(out, one) / INDEX).exists()]
-    if len(fresh) == len(jobs_of) and around.is_whole(manifest.pages, there):
-        return [replace(found[region], persons=around.persons.get(region)) for region in regions]
+        by_region[job.region] = Outcome(job.region, status, seconds, fault, page)
+        tell(by_region[job.region])
+    languages = [lang for lang in LOCALES if lang == language or (shared_folder(out, lang) / INDEX).exists()]
+    if len(fresh) == len(jobs_of) and earlier.is_whole(manifest.pages, languages):
+        return [replace(by_region[region], persons=earlier.persons.get(region)) for region in regions]
     begin("files")
     protected = all_protected(tables, rules=study.disclosure, support=study.support)
-    files = {one: around.exports(one) or _write_exports(protected, tables, out, one) for one in there}
-    for one in there:
-        _write_method_page(study, tables, out, one)
+    files = {lang: earlier.exports(lang) or _write_exports(protected, tables, out, lang) for lang in languages}
+    for lang in languages:
+        _write_method_page(study, tables, out, lang)
 
     def write_indexes(leaks: Iterable[str] = ()) -> None:
-        # what was withheld is not there to lead to, nor made again
-        indexes = {one: (shared_folder(out, one) / INDEX).relative_to(out / "shareable").as_posix() for one in files}
-        left = [one for one in files if indexes[one] not in leaks]
-        for one in left:
-            told = [name for name in files[one] if (shared_folder(out, one) / name).is_file()]
-            _write_index(study, tables, out, one, folder, manifest, protected, told, left)
+        # an index links to no file that was withheld, and is not made again where it was withheld itself
+        indexes = {lang: (shared_folder(out, lang) / INDEX).relative_to(out / "shareable").as_posix() for lang in files}
+        left = [lang for lang in files if indexes[lang] not in leaks]
+        for lang in left:
+            present = [name for name in files[lang] if (shared_folder(out, lang) / name).is_file()]
+            _write_index(study, tables, out, lang, folder, manifest, protected, present, left)
 
     begin("index")
     write_indexes()
     begin("search")
     secrets = Secrets.of_build(study)
     before = hashes_below(out / "shareable")
-    searched = around.clean() if secrets.at_hand else set()
+    searched = earlier.searched_files() if secrets.at_hand else set()
     leaks = _search(secrets, study, tables, out, manifest, write_indexes, searched)
     for region, fault in leaks.items():
-        seconds = found[region].seconds if region in found else 0.0
-        found[region] = Outcome(region, "failed", seconds, fault, None)
+        seconds = by_region[region].seconds if region in by_region else 0.0
+        by_region[region] = Outcome(region, "failed", seconds, fault, None)
     sizes = size_classes(protected[0]["counts"])
     if secrets.at_hand and not leaks:
-        around.note(before, manifest.pages, there, files, sizes)
+        earlier.note(before, manifest.pages, languages, files, sizes)
     elif leaks:
-        around.stamp.remove()
-    found = {region: replace(outcome, persons=sizes.get(region)) for region, outcome in found.items()}
-    outcomes = [found[region] for region in dict.fromkeys((*regions, *leaks))]
+        earlier.stamp.remove()
+    by_region = {region: replace(outcome, persons=sizes.get(region)) for region, outcome in by_region.items()}
+    outcomes = [by_region[region] for region in dict.fromkeys((*regions, *leaks))]
     if secrets.at_hand:
         return outcomes
     return [replace(outcome, message=outcome.message or NOT_SEARCHED) for outcome in outcomes]
@@ -422,14 +428,14 @@ def _refuse_unknown(regions: list[str], study: Study) -> None:
         )
 
 
-def notebook_folder(given: Path | None) -> Path:
-    """The folder of the report notebooks: given, installed with the package, or of the repository."""
-    places = [Path(given)] if given else [PACKAGE / "report" / "notebooks", PACKAGE.parents[1] / "notebooks"]
-    for place in places:
-        if any((place / name).is_file() for name in NOTEBOOKS):
-            return place.resolve()
-    where = " nor ".join(map(str, places))
-    raise NotebookError(f"No report notebook in {where}: " + ("name their folder." if given else "install again."))
+def notebook_folder(named: Path | None) -> Path:
+    """The folder of the report notebooks: the one named, that of the installed package, or that of the repository."""
+    folders = [Path(named)] if named else [PACKAGE / "report" / "notebooks", PACKAGE.parents[1] / "notebooks"]
+    for folder in folders:
+        if any((folder / name).is_file() for name in NOTEBOOKS):
+            return folder.resolve()
+    where = " nor ".join(map(str, folders))
+    raise NotebookError(f"No report notebook in {where}: " + ("name their folder." if named else "install again."))
 
 
 def _job(region: str, study: Study, tables: Path, out: Path, language: str, notebooks: Path) -> Job:
@@ -454,9 +460,9 @@ def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float, str | None
         if not jobs:
             return
         broken: list[Job] = []
-        # the second time each has a pool of its own: who dies again dies alone
+        # the second time each job has a pool of its own, so that a worker that dies takes no other job with it
         for batch in [jobs] if attempt == 0 else [[job] for job in jobs]:
-            others = set(multiprocessing.active_children())
+            earlier_processes = set(multiprocessing.active_children())
             with ProcessPoolExecutor(min(workers, len(batch)), mp_context=context, initializer=begin) as pool:
                 try:
                     # here, not in this process: reading a notebook needs Jupyter, which takes seconds to import
@@ -475,8 +481,8 @@ def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float, str | None
                 except BrokenProcessPool:
                     broken += batch  # before any page
                 except BaseException:
-                    # they write nothing that is shared, so that nothing is lost
-                    for process in set(multiprocessing.active_children()) - others:
+                    # workers write nothing shared: ending them loses nothing
+                    for process in set(multiprocessing.active_children()) - earlier_processes:
                         process.terminate()
                     pool.shutdown(cancel_futures=True)
                     raise
@@ -486,24 +492,24 @@ def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float, str | None
 
 
 def _submitted(pool: ProcessPoolExecutor, function: Callable, arguments: Iterable[tuple]) -> list[Future]:
-    """Processes are started here; a Ctrl-C meanwhile is heard after, or would end each of them with a traceback."""
+    """Submits and starts processes; Ctrl-C waits meanwhile, else each of them would end with a traceback."""
     with held_back():
-        return [pool.submit(function, *one) for one in arguments]
+        return [pool.submit(function, *values) for values in arguments]
 
 
 def _distinct(jobs: list[Job]) -> list[tuple[Path, Mapping[str, Any]]]:
-    """Each notebook once, with the parameters that it will be given."""
+    """Each notebook once, with the parameters of one of its jobs."""
     return list({job.notebook: (job.notebook, job.parameters) for job in jobs}.values())
 
 
 def _write_exports(protected: AllProtected, tables: Path, out: Path, language: str) -> list[str]:
-    """The published tables as files, always: the same tables give the same bytes. Their names, from the index page."""
+    """Write the published tables as files (the same tables give the same bytes); their names relative to the index."""
     from ..report.exports import FOLDER, write_exports
 
     kept, more, _ = protected
     folder, within = shared_folder(out, language) / FOLDER, out / "sensitive"
-    made = write_exports({**kept, **more}, words(language), Run.read(tables), folder, within)
-    return [f"{FOLDER}/{name}" for name in made]
+    names = write_exports({**kept, **more}, words(language), Run.read(tables), folder, within)
+    return [f"{FOLDER}/{name}" for name in names]
 
 
 def _write_method_page(study: Study, tables: Path, out: Path, language: str) -> None:
@@ -513,19 +519,24 @@ def _write_method_page(study: Study, tables: Path, out: Path, language: str) -> 
 
 
 def _put(text: str, page: Path, out: Path) -> None:
-    """Write a page of `shareable/` whole: by way of the folder that is not shared."""
+    """Write a page of `shareable/` in one move, by way of the folder that is not shared."""
     with replaced(page, out / "sensitive") as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
 def _search(
-    secrets: Secrets, study: Study, tables: Path, out: Path, manifest: Manifest,
-    write_indexes: Callable[[Iterable[str]], None], searched: set[str],
-) -> dict[str, str]:  # fmt: skip
-    """Region, or file of none → what was found in its files, which are then neither shared nor in the index."""
+    secrets: Secrets,
+    study: Study,
+    tables: Path,
+    out: Path,
+    manifest: Manifest,
+    write_indexes: Callable[[Iterable[str]], None],
+    searched: set[str],
+) -> dict[str, str]:
+    """Withhold leaks; region, or name of a file of none → what was found. The indexes are then made without it."""
     groups = (*REGION_CODES, PROVINCE, *study.groups)
     stems = {group: Path(page_name(group)).stem for group in groups}
-    leaks = withhold_leaks(out, secrets, what_may_be_said(tables, Run.read(tables)), stems, searched=searched)
+    leaks = withhold_leaks(out, secrets, allowlist_of_run(tables, Run.read(tables)), stems, searched=searched)
     for region, why in leaks.items():
         manifest.forget(region, why)
     if leaks:
@@ -534,21 +545,28 @@ def _search(
 
 
 def _write_index(
-    study: Study, tables: Path, out: Path, language: str, notebooks: Path, manifest: Manifest,
-    protected: AllProtected, files: list[str], languages: Iterable[str],
-) -> None:  # fmt: skip
-    """The index, with a link to every page that is fresh, the main files and the other languages; the whole first."""
+    study: Study,
+    tables: Path,
+    out: Path,
+    language: str,
+    notebooks: Path,
+    manifest: Manifest,
+    protected: AllProtected,
+    files: list[str],
+    languages: Iterable[str],
+) -> None:
+    """The index: links to fresh pages (the province first), the main files of data and the other languages."""
     from ..report.html import index
 
     run = Run.read(tables)
-    there = _groups_of(tables)
-    groups = [PROVINCE, *(group for group in (*REGION_CODES, *study.groups) if group in there)]
+    known_groups = _groups_of(tables)
+    groups = [PROVINCE, *(group for group in (*REGION_CODES, *study.groups) if group in known_groups)]
     jobs = {group: _job(group, study, tables, out, language, notebooks) for group in groups}
-    shared = common(tables)
+    shared = origin_of_all_pages(tables)
     pages = {group: job.page.name for group, job in jobs.items() if manifest.is_fresh(job, shared)}
     rules = dataclasses.asdict(study.disclosure)
-    said: dict[str, Any] = {"language": language, "rules": rules, "support": study.support}
-    reports = open_reports(tables, groups, **said, found=protected)
+    settings: dict[str, Any] = {"language": language, "rules": rules, "support": study.support}
+    reports = open_reports(tables, groups, **settings, protected=protected)
     here = shared_folder(out, language)
     to = {one: Path(os.path.relpath(shared_folder(out, one) / INDEX, here)).as_posix() for one in languages}
     others = {one: href for one, href in to.items() if one != language}

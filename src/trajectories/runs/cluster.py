@@ -1,8 +1,8 @@
 """The same work on a Dask cluster: `--scheduler local`, or the address of a scheduler (docs/cluster.md).
 
-The only module that knows Dask. It opens a client when there is first work, holds the workers against this process (the
-same library, the same versions of what computes), and gives a `concurrent.futures.Executor`; rooms know no more than
-that. What goes to a task travels with it, and nothing of it is left on workers when the work is done, or fails.
+The only module that imports Dask. It opens a client at the first task, checks that workers have the same versions of
+the library and of its dependencies as this process, and gives a `concurrent.futures.Executor`, which is all that rooms
+know of it. Data travel with their task; none are left on workers when the work is done, or fails.
 
 Personal data travels between processes, so that an address of another machine is `tls://`. Plain `tcp://` is taken for
 this machine alone, unless `TRAJECTORIES_PRIVATE_NETWORK=yes` says that nobody else is on the network. `local` makes
@@ -45,14 +45,14 @@ from ..version import __version__
 
 LOCAL = "local"
 PRIVATE_NETWORK = "TRAJECTORIES_PRIVATE_NETWORK"
-# What a task's answer may depend on, beside the library itself: what reads, computes, and shapes a page.
+# The libraries that the result of a task may depend on.
 LIBRARIES = (
     "babel", "duckdb", "ipython", "Jinja2", "MarkupSafe", "matplotlib", "nbconvert", "nbformat", "numpy", "pandas",
     "papermill", "pyarrow", "python-calamine", "rapidfuzz", "scipy", "statsmodels",
 )  # fmt: skip
 # Seconds: for a scheduler to answer, and for its first worker to be there.
 PATIENCE = 20
-# Dask tells of its work by pages in the clear, beside the dashboard too: of `local` there are none.
+# Dask serves pages about its work unencrypted, even without its dashboard: `local` serves none.
 _NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 _HERE = "127.0.0.1:0"
 
@@ -92,10 +92,10 @@ def executor_at(scheduler: str, study: Study, workers: int | None = None) -> Ite
 
 class ClusterExecutor(Executor):
     """
-    The executor of a cluster, whose workers log nothing of what tasks were given.
+    The executor of a cluster, whose workers log nothing of the arguments of tasks.
 
-    A task that raised would be written to the log of its worker, with all that it was given and the error's own words,
-    which may hold what partners typed: what went wrong comes back as a value, and is raised here.
+    Dask would write a task that raised to the log of its worker, with its arguments and the error's message, which may
+    hold what partners typed. So errors come back as values, and are raised here.
 
     Parameters
     ----------
@@ -106,20 +106,20 @@ class ClusterExecutor(Executor):
     def __init__(self, connect: Callable[[], Executor]):
         self._connect = functools.cache(connect)
 
-    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future:
-        """One task; its result is (whether it is done, what it answers or what went wrong)."""
-        return self._connect().submit(_answer, functools.partial(work, **named), *given)
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future:
+        """One task; its result is (True, value) or (False, error)."""
+        return self._connect().submit(_answer, functools.partial(work, **named), *arguments)
 
     def map(self, work: Callable[..., Any], *items: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:  # type: ignore[override]
-        """As `map`: all tasks are given out at once, their answers come in order."""
-        futures = [self.submit(work, *given) for given in zip(*items, strict=False)]
+        """As `map`: all tasks are submitted at once, their results come in order."""
+        futures = [self.submit(work, *arguments) for arguments in zip(*items, strict=False)]
         return (_answered(future.result(timeout)) for future in futures)
 
 
-def _answer(work: Callable[..., Any], *given: Any) -> tuple[bool, Any]:
-    """What comes of a task, or what went wrong, as a value."""
+def _answer(work: Callable[..., Any], *arguments: Any) -> tuple[bool, Any]:
+    """(True, result), or (False, (sentence, traceback or None))."""
     try:
-        return True, work(*given)
+        return True, work(*arguments)
     except TrajectoriesError as error:
         return False, (str(error), None)
     except OSError as error:
@@ -129,10 +129,10 @@ def _answer(work: Callable[..., Any], *given: Any) -> tuple[bool, Any]:
 
 
 def _answered(answer: tuple[bool, Any]) -> Any:
-    done, said = answer
+    done, value = answer
     if done:
-        return said
-    sentence, trace = said
+        return value
+    sentence, trace = value
     if trace is None:
         raise TrajectoriesError(sentence)
     raise RuntimeError(f"a task failed ({sentence}):\n{trace}")
@@ -154,10 +154,10 @@ def check_address(scheduler: str) -> None:
         return
     try:
         parts = urlsplit(scheduler)
-        whole = parts.scheme in ("tcp", "tls") and bool(parts.hostname) and parts.port is not None
+        complete = parts.scheme in ("tcp", "tls") and bool(parts.hostname) and parts.port is not None
     except ValueError:
-        whole = False
-    if not whole:
+        complete = False
+    if not complete:
         raise ClusterError(
             f"--scheduler {scheduler!r} is no address: give `local`, or the address that the scheduler said when it "
             "was started, such as tls://machine:8786 (docs/cluster.md)."
@@ -171,7 +171,7 @@ def check_address(scheduler: str) -> None:
 
 
 def _is_closed(address: str) -> bool:
-    """Whether nobody can read, nor join, what goes to an address."""
+    """Whether an address is encrypted, of this machine, or on a network declared private."""
     parts = urlsplit(address)
     if parts.scheme == "tls" or os.environ.get(PRIVATE_NETWORK) == "yes" or parts.hostname == "localhost":
         return True
@@ -185,15 +185,22 @@ def _is_closed(address: str) -> bool:
 def _client(scheduler: str, scratch: Path, workers: int | None) -> Iterator[Client]:
     """A client of the scheduler, once a worker is there."""
     with _quiet(), contextlib.ExitStack() as stack:
-        met: str | LocalCluster = scheduler
+        target: str | LocalCluster = scheduler
         if scheduler == LOCAL:
             stack.enter_context(dask.config.set({"temporary-directory": str(scratch.absolute()), **_NO_PAGES}))
             try:
-                met = stack.enter_context(LocalCluster(
-                    n_workers=workers or usable_cores(), processes=True, threads_per_worker=1, security=True,
-                    silence_logs=logging.CRITICAL, dashboard_address=None, worker_dashboard_address=_HERE,
-                    scheduler_kwargs={"dashboard_address": _HERE},
-                ))  # fmt: skip
+                target = stack.enter_context(
+                    LocalCluster(
+                        n_workers=workers or usable_cores(),
+                        processes=True,
+                        threads_per_worker=1,
+                        security=True,
+                        silence_logs=logging.CRITICAL,
+                        dashboard_address=None,
+                        worker_dashboard_address=_HERE,
+                        scheduler_kwargs={"dashboard_address": _HERE},
+                    )
+                )
             except (OSError, RuntimeError) as error:
                 raise ClusterError(
                     f"The workers of this machine could not be started ({type(error).__name__}): free memory and room "
@@ -202,7 +209,7 @@ def _client(scheduler: str, scratch: Path, workers: int | None) -> Iterator[Clie
         else:
             _check_certificates(scheduler)
         try:
-            client = stack.enter_context(Client(met, timeout=PATIENCE, set_as_default=False))
+            client = stack.enter_context(Client(target, timeout=PATIENCE, set_as_default=False))
         except (OSError, RuntimeError) as error:  # a RuntimeError: encryption is required, and this is none
             raise ClusterError(
                 f"{scheduler} does not answer ({type(error).__name__}): is the scheduler started there, does this "
@@ -220,11 +227,11 @@ def _client(scheduler: str, scratch: Path, workers: int | None) -> Iterator[Clie
 def _check_certificates(scheduler: str) -> None:
     """Refuse an encrypted address without certificates: a client that fails on them takes a minute to say so."""
     try:
-        found = Security().get_connection_args("client").get("ssl_context")
+        context = Security().get_connection_args("client").get("ssl_context")
     except (OSError, ValueError) as error:  # what ssl raises is an OSError
         why = f" ({type(error).__name__}: {error})"
     else:
-        if found is not None or not scheduler.startswith("tls://"):
+        if context is not None or not scheduler.startswith("tls://"):
             return
         why = ""
     raise ClusterError(
@@ -236,72 +243,74 @@ def _check_certificates(scheduler: str) -> None:
 
 @contextlib.contextmanager
 def _prepared(client: Client, ours: bool) -> Iterator[None]:
-    """The workers, seen to do what this process would do; also those that come later."""
+    """Check that the workers, also those that come later, are encrypted and have this process's versions."""
     addresses = client.scheduler_info(n_workers=-1)["workers"]
-    if open_ := sorted(address for address in addresses if not _is_closed(address)):
+    if clear := sorted(address for address in addresses if not _is_closed(address)):
         raise ClusterError(
-            f"The worker {open_[0]} is reached without encryption: start all workers with TLS (docs/cluster.md), or "
+            f"The worker {clear[0]} is reached without encryption: start all workers with TLS (docs/cluster.md), or "
             f"say with {PRIVATE_NETWORK}=yes that nobody else can reach that network."
         )
-    mine = of_this_process()
-    for address, theirs in client.run(of_this_process, on_error="return").items():
-        _refuse_another(address, theirs, mine)
+    expected = of_this_process()
+    for address, versions in client.run(of_this_process, on_error="return").items():
+        _refuse_another(address, versions, expected)
     name = f"trajectories-{secrets.token_hex(4)}"
-    client.register_plugin(Prepared(mine, ours), name=name)
+    client.register_plugin(Prepared(expected, ours), name=name)
     try:
         yield
     finally:
-        # a scheduler that is gone has nothing to be told
+        # the scheduler may be gone
         with contextlib.suppress(Exception):
             client.unregister_worker_plugin(name)
 
 
 def of_this_process() -> dict[str, str]:
-    """What the answer of a task may depend on, of this process."""
+    """The versions, in this process, of what the result of a task may depend on."""
     names = [path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"]
     return {
         "trajectories": __version__,
-        # notebooks travel with their task, and stand elsewhere in an installed package
+        # notebooks travel with their task, and are elsewhere in an installed package
         "the source of trajectories": source_hash(names, without={".ipynb"})[:12],
         "Python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in LIBRARIES},
     }
 
 
-def _refuse_another(address: str, theirs: dict[str, str] | Exception, mine: dict[str, str]) -> None:
-    if isinstance(theirs, Exception):
+def _refuse_another(address: str, versions: dict[str, str] | Exception, ours: dict[str, str]) -> None:
+    if isinstance(versions, Exception):
         raise ClusterError(
-            f"The worker {address} has no trajectories, or another version ({type(theirs).__name__}): install there "
+            f"The worker {address} has no trajectories, or another version ({type(versions).__name__}): install there "
             "what is installed here, by the same requirements.lock."
         )
-    other = [f"{name} {theirs.get(name)} (here: {here})" for name, here in mine.items() if theirs.get(name) != here]
-    if other:
+    others = [
+        f"{name} {versions.get(name)} (here: {here})" for name, here in ours.items() if versions.get(name) != here
+    ]
+    if others:
         raise ClusterError(
-            f"The worker {address} has {', '.join(other)}: its results could differ. Install there what is installed "
+            f"The worker {address} has {', '.join(others)}: its results could differ. Install there what is installed "
             "here, by the same requirements.lock, and start it again."
         )
 
 
 class Prepared(WorkerPlugin):
-    """A worker before its first task: the same library, one thread, and its own folder for what is for a moment."""
+    """Prepares a worker before its first task: versions checked, one thread, a temporary folder of its own."""
 
     def __init__(self, expected: dict[str, str], ours: bool = False):
         self.expected, self.ours = expected, ours
 
     def setup(self, worker: Worker) -> None:
-        """Refuses a worker that came later and is another."""
+        """Refuses a worker, also one that came later, with other versions."""
         _refuse_another(worker.address, of_this_process(), self.expected)
-        # closed to others, and taken away with the worker however it ends
+        # closed to other users, and removed with the worker however it ends
         tempfile.tempdir = worker.local_directory
         threadpool_limits(1)
         if self.ours:
-            # Ctrl-C is for the process that started it, which ends it
+            # the process that started the worker hears Ctrl-C, and ends it
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """What Dask says of workers that come and go is not for the reader of a command."""
+    """Silences Dask's log messages and warnings."""
     log = logging.getLogger("distributed")
     before = log.level
     names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed.")]
@@ -310,7 +319,7 @@ def _quiet() -> Iterator[None]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
-            # a group's stays travel with its task, where it is done once and nowhere else
+            # a group's stays travel with its task, which is done once
             warnings.filterwarnings("ignore", message="Sending large graph")
             yield
     finally:
@@ -321,7 +330,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _in_sentences(scheduler: str) -> Iterator[None]:
-    """What can happen to a cluster at work, in a sentence each."""
+    """Failures of a cluster at work become a `ClusterError` with a sentence."""
     try:
         yield
     except (KilledWorker, NoWorkerError) as error:

@@ -2,7 +2,8 @@
 
 A run is a folder of reports. Beside its tables it holds what was asked (`run.json`) and what the tables were made from,
 part by part, as hashes (`analysis.json`, provenance.py): deposits, tables, settings, linkage model, code, libraries.
-What differs there is the why; which estimates moved, by how much and whether beyond their standard error, is the what.
+Differences there explain why estimates moved; the tables show which did, by how much, and whether by more than their
+standard error.
 
 Only hashes, names of files and settings, and numbers of groups are read: no row of a person.
 """
@@ -21,12 +22,12 @@ import pandas as pd
 from ..exceptions import UnusableInputError
 
 STAMP, RUN, ACCOUNTING = "analysis.json", "run.json", "accounting.csv"
-# Numbers that tell one row of a table of estimates from another; so do all its texts, but for these.
+# The columns that identify a row of a table of estimates: these numbers, and all texts except `_NOT_KEYS`.
 NUMBERED = ("horizon", "month", "threshold", "value", "k")
-_SAID = ("note", "known", "reporting", "label")
+_NOT_KEYS = ("note", "known", "reporting", "label")
 # A table with such a column is of persons, and is not read.
 _PERSONS = ("person_id", "household_id", "record_id", "left_id", "right_id")
-# These are chosen, not found: where they differ between the runs, rows would not meet.
+# Settings: constant within a run, and where they differ between the runs no rows would match.
 _CHOSEN = ("perimeter", "scope", "pathway")
 ORIGIN_COLUMNS = ("part", "name", "change", "before", "after")
 MOVED_COLUMNS = (
@@ -34,9 +35,14 @@ MOVED_COLUMNS = (
 )  # fmt: skip
 _COUNTS = ("n_read", "n_accepted", "n_quarantined", "n_superseded", "n_duplicate")
 _PARTS = {
-    "deposits": "deposits", "tables": "tables of the build", "study": "settings", "notes": "notes of the build",
-    "model": "linkage model", "source": "code", "libraries": "libraries",
-}  # fmt: skip
+    "deposits": "deposits",
+    "tables": "tables of the build",
+    "study": "settings",
+    "notes": "notes of the build",
+    "model": "linkage model",
+    "source": "code",
+    "libraries": "libraries",
+}
 _SHORT = 12
 
 
@@ -46,9 +52,9 @@ class Changes:
     What changed between two runs.
 
     `origin`: part (deposits, files, settings, code …), name, change (added, removed, changed), before, after.
-    `moved`: the estimates that differ, largest difference first: table, rows (what tells the row in its table), group,
+    `moved`: the estimates that differ, largest difference first: table, rows (the keys of the row as text), group,
     horizon, change (moved, appeared, disappeared), before, after, difference, se (the larger of both runs), beyond_se.
-    `compared`: table, n_compared (0 where nothing tells its rows apart), n_moved, n_beyond, largest.
+    `compared`: table, n_compared (0 where its rows have no unique keys), n_moved, n_beyond, largest.
     """
 
     origin: pd.DataFrame
@@ -80,7 +86,7 @@ def changes(before: str | Path, after: str | Path) -> Changes:
     ------
     UnusableInputError
         A folder is not that of a run, or its analysis cannot be read; or the two were written by versions of the
-        library whose tables have nothing in common. All that is wrong is told at once.
+        library whose tables have nothing in common. The message names all faults.
     """
     runs, faults = [], []
     for folder in (before, after):
@@ -90,44 +96,44 @@ def changes(before: str | Path, after: str | Path) -> Changes:
             faults.append(str(error))
     if faults:
         raise UnusableInputError(" ".join(faults))
-    one, two = runs
-    origin = pd.concat([_origin(one, two), _files(one, two)], ignore_index=True)
-    moved, compared = _estimates(one, two)
+    run1, run2 = runs
+    origin = pd.concat([_origin(run1, run2), _files(run1, run2)], ignore_index=True)
+    moved, compared = _estimates(run1, run2)
     return Changes(origin, moved, compared)
 
 
-def sentences(found: Changes, most: int = 10) -> list[str]:
+def sentences(differences: Changes, most: int = 10) -> list[str]:
     """
     What changed, as sentences to print: first the why, then the estimates, the largest difference first.
 
     Parameters
     ----------
-    found : Changes
+    differences : Changes
     most : int
-        So many differences of a kind are named; the others are counted.
+        How many differences of a kind are named; the others are counted.
 
     Returns
     -------
     list of str
     """
-    said = []
-    for part, rows in found.origin.groupby("part", sort=False):
+    lines = []
+    for part, rows in differences.origin.groupby("part", sort=False):
         named = [_difference(row) for row in rows.head(most).itertuples()]
         more = f" and {len(rows) - most} more" if len(rows) > most else ""
-        said.append(f"{str(part).capitalize()}: {'; '.join(named)}{more}.")
-    if found.origin.empty:
-        said.append("Both runs were made from the same inputs, settings, code and libraries.")
-    n_moved, n_compared = len(found.moved), int(found.compared["n_compared"].sum())
+        lines.append(f"{str(part).capitalize()}: {'; '.join(named)}{more}.")
+    if differences.origin.empty:
+        lines.append("Both runs were made from the same inputs, settings, code and libraries.")
+    n_moved, n_compared = len(differences.moved), int(differences.compared["n_compared"].sum())
     if not n_moved:
-        return [*said, f"None of {n_compared:,} estimates differs."]
-    beyond = int(found.moved["beyond_se"].sum())
-    said.append(f"{n_moved:,} of {n_compared:,} estimates differ, {beyond:,} of them by more than a standard error.")
-    said += [_movement(row) for row in found.moved.head(most).itertuples()]
+        return [*lines, f"None of {n_compared:,} estimates differs."]
+    beyond = int(differences.moved["beyond_se"].sum())
+    lines.append(f"{n_moved:,} of {n_compared:,} estimates differ, {beyond:,} of them by more than a standard error.")
+    lines += [_movement(row) for row in differences.moved.head(most).itertuples()]
     if n_moved > most:
-        said.append(f"{n_moved - most:,} more differ by less.")
-    if found.origin.empty:
-        said.append("Nothing that they were made from explains this: one of the folders was changed by hand.")
-    return said
+        lines.append(f"{n_moved - most:,} more differ by less.")
+    if differences.origin.empty:
+        lines.append("Nothing that they were made from explains this: one of the folders was changed by hand.")
+    return lines
 
 
 def _difference(row: Any) -> str:
@@ -171,21 +177,21 @@ def _read_run(reports: Path) -> _Run:
 
 
 # ── why ───────────────────────────────────────────────────────────────────────────────────────────────────
-def _origin(one: _Run, two: _Run) -> pd.DataFrame:
+def _origin(run1: _Run, run2: _Run) -> pd.DataFrame:
     """What differs in the parts of the origin, and in the library's version."""
     rows = []
-    mine, theirs = one.stamp["origin"], two.stamp["origin"]
-    for part in dict.fromkeys([*(p for p in _PARTS if p in mine or p in theirs), *sorted({*mine, *theirs})]):
-        first, second = (_flat(part, origin.get(part)) for origin in (mine, theirs))
-        rows += _differing(_PARTS.get(part, part), first, second)
-    version = {"trajectories": one.asked.get("version")}, {"trajectories": two.asked.get("version")}
+    origin1, origin2 = run1.stamp["origin"], run2.stamp["origin"]
+    for part in dict.fromkeys([*(p for p in _PARTS if p in origin1 or p in origin2), *sorted({*origin1, *origin2})]):
+        before, after = (_flat(part, origin.get(part)) for origin in (origin1, origin2))
+        rows += _differing(_PARTS.get(part, part), before, after)
+    version = {"trajectories": run1.asked.get("version")}, {"trajectories": run2.asked.get("version")}
     rows += _differing("libraries", *version)
     return pd.DataFrame(rows, columns=list(ORIGIN_COLUMNS))
 
 
 def _flat(part: str, value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
-        return {str(name): each for name, each in value.items()}
+        return {str(name): content for name, content in value.items()}
     return {} if value is None else {_PARTS.get(part, part): value}
 
 
@@ -195,13 +201,13 @@ def _differing(part: str, first: Mapping[str, Any], second: Mapping[str, Any]) -
         before, after = first.get(name), second.get(name)
         if before == after:
             continue
-        change = "added" if name not in first else "removed" if name not in second else "changed"
-        rows.append({"part": part, "name": name, "change": change, "before": _said(before), "after": _said(after)})
+        how = "added" if name not in first else "removed" if name not in second else "changed"
+        rows.append({"part": part, "name": name, "change": how, "before": _printed(before), "after": _printed(after)})
     return rows
 
 
-def _said(value: Any) -> str | None:
-    """A value to print: a hash by its beginning, what is long not at all."""
+def _printed(value: Any) -> str | None:
+    """A value to print: a hash by its beginning; None for what is long."""
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
@@ -210,50 +216,55 @@ def _said(value: Any) -> str | None:
     return text if len(text) <= 60 else None
 
 
-def _files(one: _Run, two: _Run) -> pd.DataFrame:
-    """What differs in the row accounts of the deposits, where both runs wrote them: more rows, or another fate."""
-    read = []
-    for run in (one, two):
+def _files(run1: _Run, run2: _Run) -> pd.DataFrame:
+    """What differs in the row counts of the deposits (read, accepted, quarantined …), where both runs wrote them."""
+    accounts = []
+    for run in (run1, run2):
         path = run.folder / ACCOUNTING
         if not path.exists():
             return pd.DataFrame(columns=list(ORIGIN_COLUMNS))
-        read.append(pd.read_csv(path, dtype={"file": str}).set_index("file"))
-    said = [
+        accounts.append(pd.read_csv(path, dtype={"file": str}).set_index("file"))
+    rows_by_file = [
         {
             name: ", ".join(f"{row[count]:,.0f} {count[2:]}" for count in _COUNTS if row.get(count))
             for name, row in table.iterrows()
         }
-        for table in read
+        for table in accounts
     ]
-    return pd.DataFrame(_differing("rows of the deposits", *said), columns=list(ORIGIN_COLUMNS))
+    return pd.DataFrame(_differing("rows of the deposits", *rows_by_file), columns=list(ORIGIN_COLUMNS))
 
 
 # ── what ──────────────────────────────────────────────────────────────────────────────────────────────────
-def _estimates(one: _Run, two: _Run) -> tuple[pd.DataFrame, pd.DataFrame]:
-    named = [{path.stem: path for path in sorted(run.folder.glob("*.parquet"))} for run in (one, two)]
-    moved, compared = [], []
-    for name in named[0]:
-        if name not in named[1]:
+def _estimates(run1: _Run, run2: _Run) -> tuple[pd.DataFrame, pd.DataFrame]:
+    paths = [{path.stem: path for path in sorted(run.folder.glob("*.parquet"))} for run in (run1, run2)]
+    differing, compared = [], []
+    for name in paths[0]:
+        if name not in paths[1]:
             continue
-        first, second = (_estimates_of(tables[name]) for tables in named)
-        if first is None or second is None:
+        before, after = (_estimates_of(tables[name]) for tables in paths)
+        if before is None or after is None:
             continue
-        both = _side_by_side(first, second)
+        both = _side_by_side(before, after)
         if both is None:
             compared.append({"table": name, "n_compared": 0, "n_moved": 0, "n_beyond": 0, "largest": np.nan})
             continue
         differs = both[both["change"].ne("same")].assign(table=name)
-        moved.append(differs)
-        compared.append({
-            "table": name, "n_compared": len(both), "n_moved": len(differs),
-            "n_beyond": int(differs["beyond_se"].sum()), "largest": differs["difference"].abs().max(),
-        })  # fmt: skip
+        differing.append(differs)
+        compared.append(
+            {
+                "table": name,
+                "n_compared": len(both),
+                "n_moved": len(differs),
+                "n_beyond": int(differs["beyond_se"].sum()),
+                "largest": differs["difference"].abs().max(),
+            }
+        )
     if not compared:
         raise UnusableInputError(
-            f"{one.folder} and {two.folder} hold no table of estimates that both have: they were written by versions "
+            f"{run1.folder} and {run2.folder} hold no table of estimates that both have: they were written by versions "
             "of the library that do not compare. Make both runs again with `trajectories run --force`."
         )
-    table = pd.concat(moved, ignore_index=True) if moved else pd.DataFrame(columns=list(MOVED_COLUMNS))
+    table = pd.concat(differing, ignore_index=True) if differing else pd.DataFrame(columns=list(MOVED_COLUMNS))
     # what appeared or disappeared has no difference, and comes last
     order = table["difference"].abs().sort_values(ascending=False, kind="stable", na_position="last").index
     columns = ["table", "n_compared", "n_moved", "n_beyond", "largest"]
@@ -261,7 +272,7 @@ def _estimates(one: _Run, two: _Run) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _estimates_of(path: Path) -> pd.DataFrame | None:
-    """The estimates of a table, by what tells its rows apart; None where it holds none."""
+    """The estimates of a table, with the columns that identify a row; None where it holds none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -272,7 +283,7 @@ def _estimates_of(path: Path) -> pd.DataFrame | None:
         texts = [
             field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
         ]
-        keys = [name for name in schema.names if (name in texts and name not in _SAID) or name in NUMBERED]
+        keys = [name for name in schema.names if (name in texts and name not in _NOT_KEYS) or name in NUMBERED]
         numbers = ["estimate", *(["se"] if "se" in schema.names else [])]
         table = pq.read_table(path, columns=[*keys, *numbers]).to_pandas()
     except (pa.ArrowInvalid, OSError):
@@ -283,7 +294,7 @@ def _estimates_of(path: Path) -> pd.DataFrame | None:
 
 
 def _side_by_side(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame | None:
-    """Both runs' estimates row by row: what moved, appeared or disappeared; None where nothing tells rows apart."""
+    """Both runs' estimates row by row: what moved, appeared or disappeared; None where rows are not identified."""
     keys = [name for name in first if name in second and name not in (*_CHOSEN, "estimate", "se")]
     texts = [frame.assign(**{name: frame[name].map(_key) for name in keys}) for frame in (first, second)]
     texts = [frame if "se" in frame else frame.assign(se=np.nan) for frame in texts]
@@ -301,14 +312,24 @@ def _side_by_side(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame | N
         "same",
     )
     rest = [name for name in keys if name not in ("measure",)]
-    rows = [", ".join(f"{n} {v}" if n in ("horizon", "month") else v for n, v in zip(rest, values, strict=True) if v)
-            for values in both[rest].itertuples(index=False)]  # fmt: skip
+    rows = [
+        ", ".join(f"{n} {v}" if n in ("horizon", "month") else v for n, v in zip(rest, values, strict=True) if v)
+        for values in both[rest].itertuples(index=False)
+    ]
     blank = pd.Series("", index=both.index)
-    return pd.DataFrame({
-        "rows": rows, "group": both.get("group", blank), "horizon": both.get("horizon", blank), "change": change,
-        "before": before, "after": after, "difference": difference, "se": se,
-        "beyond_se": (difference.abs() > se).to_numpy(),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "rows": rows,
+            "group": both.get("group", blank),
+            "horizon": both.get("horizon", blank),
+            "change": change,
+            "before": before,
+            "after": after,
+            "difference": difference,
+            "se": se,
+            "beyond_se": (difference.abs() > se).to_numpy(),
+        }
+    )
 
 
 def _key(value: Any) -> str:

@@ -61,7 +61,7 @@ def _run(shell: Any, cell: Any, number: int) -> bool:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         result = shell.run_cell(cell.source, store_history=True)  # in memory: whether it ends with a semicolon
-    said = [
+    streams = [
         new_output("stream", name=name, text=text.getvalue())
         for name, text in (("stdout", out), ("stderr", err))
         if text.getvalue()
@@ -70,7 +70,7 @@ def _run(shell: Any, cell: Any, number: int) -> bool:
     if fault is not None and not any(kind == "error" for kind, _ in shell.shown):
         # IPython says of `sys.exit` how to leave, and shows no error
         shell.shown.append(("error", {"ename": type(fault).__name__, "evalue": str(fault), "traceback": []}))
-    cell.outputs = said + [new_output(kind, **about) for kind, about in shell.shown]
+    cell.outputs = streams + [new_output(kind, **about) for kind, about in shell.shown]
     return result.success
 
 
@@ -120,7 +120,7 @@ def _shell_class():
             self.shell.shown.append(("display_data", {"data": data, "metadata": metadata or {}}))
 
     class Shell(InteractiveShell):
-        """Keeps in `shown` what a kernel would send to whoever reads along: (kind of output, what it holds)."""
+        """Keeps in `shown` the outputs that a kernel would send to its clients: (kind of output, content)."""
 
         displayhook_class = Results
         display_pub_class = Displays

@@ -19,7 +19,7 @@ _asked: list[int] = []
 
 @contextmanager
 def remembered() -> Iterator[None]:
-    """Remembers every Ctrl-C and SIGTERM that comes meanwhile (in the main thread; elsewhere signals are not ours)."""
+    """Remembers each Ctrl-C and SIGTERM that comes within the block (in the main thread; elsewhere none arrives)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -28,7 +28,7 @@ def remembered() -> Iterator[None]:
 
     def ask(number: int, _) -> None:
         if number == signal.SIGTERM and os.getpid() != own:
-            # a process forked from this one, which its pool ends: it goes without a word
+            # in a process forked from this one, which its pool ends: the default handler
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
@@ -47,7 +47,7 @@ def remembered() -> Iterator[None]:
 @contextmanager
 def held_back() -> Iterator[None]:
     """
-    Ctrl-C waits until the block ends; processes begun in it never hear any. Nothing of this where there are no signals.
+    Ctrl-C waits until the block ends; processes begun in it ignore it. No effect where signals cannot be blocked.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..folders import replaced
 from ..report.addresses import page_name
-from ..report.run import made_from
+from ..report.run import origin_of_page
 from ..stamps import file_hash, fingerprint, opened, sealed
 from ..study import Study
 from .worker import Job
@@ -31,16 +31,16 @@ class Manifest:
         self.shareable = shareable
         self.pages = read_manifest(path)
         self.failed = read_failures(path)
-        # taken before the run: a table that changes under it makes the page stale, not fresh
+        # origins as the run begins: a table that changes meanwhile makes the page stale, not fresh
         self.seen: dict[str, dict[str, Any]] = {}
 
     def is_fresh(self, job: Job, shared: Mapping[str, Any] | None = None) -> bool:
-        """Whether a page is there as it was made, from what it would be made from now."""
+        """Whether the page is unchanged since it was made, and its inputs too."""
         origin = origin_of(job, shared)
         self.seen.setdefault(self._name(job), origin)
-        known = self.pages.get(self._name(job))
+        page = self.pages.get(self._name(job))
         return bool(
-            known and known.get("fingerprint") == fingerprint(origin) and known.get("sha256") == file_hash(job.page)
+            page and page.get("fingerprint") == fingerprint(origin) and page.get("sha256") == file_hash(job.page)
         )
 
     def forget(self, region: str, why: str) -> None:
@@ -69,15 +69,15 @@ class Manifest:
 
 
 def parameters_of(region: str, study: Study, language: str) -> dict[str, Any]:
-    """What a report notebook is given, less where its tables are."""
+    """The parameters of a report notebook, without the folder of its tables."""
     rules = dataclasses.asdict(study.disclosure)
     return {"region": region, "language": language, "rules": rules, "support": study.support}
 
 
 def origin_of(job: Job, shared: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What a page would be made from now (report/run.py)."""
+    """Hashes of the inputs of a page as they are now (report/run.py)."""
     parameters = {name: value for name, value in job.parameters.items() if name != "tables"}
-    return made_from(Path(job.parameters["tables"]), job.notebook, parameters, shared)
+    return origin_of_page(Path(job.parameters["tables"]), job.notebook, parameters, shared)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _part(path: Path, name: str) -> dict[str, Any]:
 
 
 def write_manifest(path: Path, pages: Mapping[str, Any], failed: Mapping[str, Any] | None = None) -> None:
-    """Write the manifest whole."""
+    """Write the manifest, in one move."""
     content = {"version": VERSION, "pages": dict(pages), "failed": dict(failed or {})}
     with replaced(path) as scratch:
         scratch.write_text(sealed(content), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Runs one report notebook by papermill, in this process (engine.py), and keeps it as it was executed.
 
-The notebook kept says what its cells showed and with which parameters, and not when, how fast or in which folder: the
-same run gives the same bytes.
+The executed notebook has the outputs of its cells and its parameters, without times and folders: the same run gives the
+same bytes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 from ..exceptions import NotebookError
 from ..folders import scratch_name
 
-# How papermill tags the cell of the parameters that it was given.
+# The tag that papermill gives the cell of parameters that it adds.
 INJECTED = "injected-parameters"
-# What papermill notes that another run would note otherwise.
+# The metadata of papermill that differ from run to run.
 _OF_THIS_RUN = ("start_time", "end_time", "duration", "input_path", "output_path", "version")
-# What jsonschema, which nbformat imports, imports where it is there, to check addresses; a notebook has none to check.
-# It makes its grammar as it is imported: that is four fifths of what importing papermill takes.
+# An optional import of jsonschema (which nbformat imports) to check addresses; a notebook has none. It builds a grammar
+# at import, which takes four fifths of the time of importing papermill.
 _NOT_NEEDED = "rfc3987_syntax"
 
 
@@ -46,20 +46,20 @@ def check_notebook(notebook: Path, parameters: Mapping[str, Any]) -> None:
     Raises
     ------
     NotebookError
-        The notebook is missing, has no cell tagged `parameters`, or that cell does not name a parameter given.
+        The notebook is missing, has no cell tagged `parameters`, or that cell lacks one of `parameters`.
     """
     if not notebook.is_file():
         raise NotebookError(f"the notebook {notebook} does not exist.")
-    known = imported_papermill().inspect_notebook(notebook)
-    if not known:
+    accepted = imported_papermill().inspect_notebook(notebook)
+    if not accepted:
         raise NotebookError(
             f"{notebook.name} has no cell tagged `parameters`: tag the cell that sets {', '.join(parameters)}."
         )
-    unknown = [name for name in parameters if name not in known]
+    unknown = [name for name in parameters if name not in accepted]
     if unknown:
         raise NotebookError(
             f"{notebook.name} does not know the parameter(s) {', '.join(unknown)}: its `parameters` cell sets "
-            f"{', '.join(known)}."
+            f"{', '.join(accepted)}."
         )
 
 
@@ -95,9 +95,16 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]):
         os.environ["IPYTHONDIR"] = folder
         try:
             return papermill.execute_notebook(
-                notebook, str(scratch), parameters=dict(parameters), engine_name=registered(), kernel_name="python3",
-                progress_bar=False, log_output=False, request_save_on_cell_execute=False, cwd=str(notebook.parent),
-            )  # fmt: skip
+                notebook,
+                str(scratch),
+                parameters=dict(parameters),
+                engine_name=registered(),
+                kernel_name="python3",
+                progress_bar=False,
+                log_output=False,
+                request_save_on_cell_execute=False,
+                cwd=str(notebook.parent),
+            )
         except OSError:
             scratch.unlink(missing_ok=True)  # half of it, on a full disk
             raise
@@ -109,7 +116,7 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Any]):
 
 
 def _forget_when(path: Path) -> None:
-    """Take out of an executed notebook what is of this run only."""
+    """Take out of an executed notebook what differs from run to run."""
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)

@@ -1,7 +1,7 @@
 """`trajectories publish`: a finished run goes where it is read, and into the ledger.
 
-What is copied is `shareable/`, whole. The ledger is written first: a publication that is noted
-and not copied hides too much, one that is copied and not noted would let a later run tell the difference.
+All of `shareable/` is copied. The ledger is written first: after an interruption, a publication noted but not copied
+only hides too much, whereas one copied but not noted would let a later run publish what reveals a hidden cell.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..report.addresses import INDEX, METHOD, shared_folder
 from ..report.exports import FOLDER as DATA
 from ..report.exports import exported
 from ..report.method_page import method_page
-from ..report.run import Run, data_of, shown_tables
+from ..report.run import Run, data_hashes, shown_tables
 from ..report.words import LOCALES, words
 from ..stamps import file_hash
 from ..study import Study
 from .manifest import read_manifest
 
-# What a publication put there: so that the next one can take away what it no longer has, and nothing else.
+# Lists the files of a publication, so that the next one removes those that it no longer has, and nothing else.
 LISTING = "publication.json"
 
 
@@ -96,8 +96,8 @@ def _refuse_pdfs(files: list[Path], shareable: Path) -> None:
 
 
 def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
-    """Every page is the one that was made last, from the tables and the ledger as they are now."""
-    known = read_manifest(manifest)
+    """Refuse pages changed since they were made, or made from other tables or another ledger."""
+    pages = read_manifest(manifest)
     method_pages = {METHOD, *(f"{language}/{METHOD}" for language in LOCALES)}  # see _refuse_other_method
     now: dict[str, object] = {}
     stale = []
@@ -105,11 +105,11 @@ def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
         name = path.relative_to(shareable).as_posix()
         if path.name == INDEX or name in method_pages:
             continue
-        page = known.get(name)
+        page = pages.get(name)
         if page is None or page["sha256"] != file_hash(path):
             stale.append(name)
             continue
-        now = now or data_of(tables)
+        now = now or data_hashes(tables)
         if any(page["made_from"].get(part) != content for part, content in now.items()):
             stale.append(name)
     if stale:
@@ -120,30 +120,30 @@ def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
 
 
 def _refuse_other_data(out: Path, language: str, shown: Mapping[str, Protected], run: Run) -> None:
-    """The files of data, where there are some, are those that the tables give now: the same tables, the same bytes."""
+    """Refuse files of data that differ from those that the tables give now."""
     folder = shared_folder(out, language) / DATA
-    there = {path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()}
-    made = exported(shown, words(language), run) if there else {}
-    other = sorted(name for name in {*there, *made} if there.get(name) != made.get(name))
-    if other:
+    on_disk = {path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()}
+    expected = exported(shown, words(language), run) if on_disk else {}
+    differing = sorted(name for name in {*on_disk, *expected} if on_disk.get(name) != expected.get(name))
+    if differing:
         name = folder.relative_to(out / "shareable").as_posix()
         raise UnusableInputError(
-            f"{name}/: {', '.join(other)} not as the tables give them now. Run `trajectories report`, and "
+            f"{name}/: {', '.join(differing)} not as the tables give them now. Run `trajectories report`, and "
             "publish then; keep nothing of yours there."
         )
 
 
 def _refuse_other_method(out: Path, language: str, run: Run, study: Study) -> None:
-    """The method page is the one that this run gives, and is there where pages lead to it."""
+    """Refuse a method page that differs from this run's, or that is missing though pages link to it."""
     folder = shared_folder(out, language)
     page = folder / METHOD
     if page.is_file():
-        good = page.read_text(encoding="utf-8") == method_page(run, study.disclosure, language)
+        current = page.read_text(encoding="utf-8") == method_page(run, study.disclosure, language)
     else:
-        # it was withheld, say
+        # missing (withheld, say)
         link = f'href="{METHOD}"'
-        good = not any(link in path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
-    if not good:
+        current = not any(link in path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
+    if not current:
         raise UnusableInputError(
             f"{page.relative_to(out / 'shareable').as_posix()}: missing, or not as the run gives it now. Run "
             "`trajectories report`, and publish then."
@@ -159,7 +159,7 @@ def _copied(files: list[Path], shareable: Path, to: Path) -> list[Path]:
         before = []
     names = [path.relative_to(shareable).as_posix() for path in files]
     with replaced(listing) as scratch:
-        # first, and of both: whatever is interrupted, the next publication knows what is there
+        # first, old and new files together: after an interruption the next publication knows what is there
         scratch.write_text(json.dumps({"files": sorted({*names, *before})}, indent=1), encoding="utf-8")
     for path, name in zip(files, names, strict=True):
         (to / name).parent.mkdir(parents=True, exist_ok=True)

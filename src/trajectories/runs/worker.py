@@ -28,7 +28,12 @@ from ..exceptions import TrajectoriesError, system_refusal
 
 @dataclass(frozen=True)
 class Job:
-    """One page to make: its group, notebook, parameters, and where things go; `made`, this run's alone, then `page`."""
+    """
+    One page to make.
+
+    `executed`: the notebook as it was run; `made`: the page before it is shared; `page`: where it is shared; `log`: the
+    traceback of a failure.
+    """
 
     region: str
     notebook: Path
@@ -41,12 +46,12 @@ class Job:
 
 def begin() -> None:
     """
-    What a process of the pool is, before its first page: gone with its run, deaf to Ctrl-C, of one thread.
+    Prepare a process of the pool: it ends with its run, ignores Ctrl-C and computes in one thread.
 
-    A terminal sends Ctrl-C to all; the run hears it and ends its workers. The pool already keeps every core busy.
+    A terminal sends Ctrl-C to all processes; the run hears it and ends its workers. The pool keeps every core busy.
     """
     threading.Thread(target=_end_with_the_run, daemon=True).start()
-    # the last that is done at its end: to take all that was imported apart would take half a second, and the run waits
+    # exit without tearing down what was imported, which would take half a second while the run waits
     atexit.register(os._exit, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from threadpoolctl import threadpool_limits
@@ -55,7 +60,7 @@ def begin() -> None:
 
 
 def _end_with_the_run() -> None:
-    # the sentinel of the parent, of which every system tells the end (Linux alone would send a signal)
+    # the sentinel of the parent works on every system (the signal of Linux does not)
     run = multiprocessing.parent_process()
     if run is not None:
         run.join()
@@ -83,14 +88,14 @@ def make_page(job: Job) -> tuple[float, str | None]:
 
 
 def settle(job: Job, fault: str | None) -> str | None:
-    """Move a page where it is shared; what went wrong, if anything did, now or before: then no page is there."""
+    """Move a page to where it is shared, or remove it where there is a fault, here or in `fault`; the fault or None."""
     if fault is None:
         try:
             job.made.replace(job.page)
             return None
         except OSError as error:
             fault = system_refusal(error)
-    # a page of other tables must not stand for this one
+    # an older page, of other tables, must not stay in the place of this one
     for path in (job.page, job.made):
         path.unlink(missing_ok=True)
     return fault
@@ -109,11 +114,11 @@ def _make(job: Job) -> None:
 
 def _sentence(job: Job, error: Exception) -> str:
     if isinstance(error, TrajectoriesError):
-        said = str(error)
+        sentence = str(error)
     elif hasattr(error, "ename") and hasattr(error, "evalue"):  # papermill: a cell raised
-        said = f"{job.notebook.name} failed: {error.ename}: {error.evalue}"
+        sentence = f"{job.notebook.name} failed: {error.ename}: {error.evalue}"
     elif isinstance(error, OSError) and error.strerror:
-        said = system_refusal(error)
+        sentence = system_refusal(error)
     else:
-        said = f"{type(error).__name__}: {error}"
-    return f"{said} (details: sensitive/logs/{job.log.name})"
+        sentence = f"{type(error).__name__}: {error}"
+    return f"{sentence} (details: sensitive/logs/{job.log.name})"

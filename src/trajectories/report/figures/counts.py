@@ -49,13 +49,13 @@ def origins(counts, *, region: str, words: Words) -> Drawing | None:
         axes = figure.add_axes((left / width, 0.02, (width - left - 60) / width, 0.96))
         places = np.arange(len(values))
         axes.barh(places + (0 if wide else 0.22), values, height=0.6 if wide else 0.3, color=CURVE)
-        for place, value, name in zip(places, values, names, strict=True):
+        for y, value, name in zip(places, values, names, strict=True):
             axes.annotate(
-                words.number(value), (value, place + (0 if wide else 0.22)), (6, 0), textcoords="offset points",
+                words.number(value), (value, y + (0 if wide else 0.22)), (6, 0), textcoords="offset points",
                 va="center", color=INK, annotation_clip=False,
             )  # fmt: skip
             if not wide:
-                axes.text(0, place - 0.18, name, va="center", color=INK)
+                axes.text(0, y - 0.18, name, va="center", color=INK)
         axes.set_xlim(0, values.max())
         axes.set_ylim(len(values) - 0.5, -0.5)
         axes.set_xticks([])
@@ -64,11 +64,11 @@ def origins(counts, *, region: str, words: Words) -> Drawing | None:
         axes.spines["bottom"].set_visible(False)
 
     svg, narrow = draw("origines", paint, lambda width: int((row if width == WIDE else 46) * len(values) + 12))
-    told = [
+    numbers = [
         words.say("figure.count_from", count=words.number(value), origin=name)
         for value, name in zip(values[:2], names[:2], strict=True)
     ]
-    alt = words.say("figure.origins.alt", place=words.in_region(region), numbers=words.listing(told))
+    alt = words.say("figure.origins.alt", place=words.in_region(region), numbers=words.listing(numbers))
     return Drawing("origines", svg, narrow, alt, words.say("figure.origins.caption"))
 
 
@@ -123,15 +123,15 @@ def stock_ribbon(stock, *, region: str, words: Words) -> Drawing | None:
         axes.set_ylim(0, 1.08 * most.max())
         ends = np.array([most[-1], least[-1]])
         line = 1.4 * size * 1.08 * most.max() / (height - under - top)
-        for name, place in zip(names, apart(ends, line), strict=True):
+        for name, y in zip(names, apart(ends, line), strict=True):
             axes.annotate(
-                name, (1, place), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
+                name, (1, y), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
                 color=INK, fontsize=size, annotation_clip=False,
             )  # fmt: skip
         ticks = _ticks(days, max(2, int((width - left - right) / _MONTH_WIDTH)))
         axes.set_xticks(ticks, [words.month(days[tick]) for tick in ticks])
-        steps = [tick for tick in axes.get_yticks() if tick <= 1.08 * most.max() and tick == int(tick)]
-        axes.set_yticks(steps, [words.number(tick) for tick in steps])
+        counts = [tick for tick in axes.get_yticks() if tick <= 1.08 * most.max() and tick == int(tick)]
+        axes.set_yticks(counts, [words.number(tick) for tick in counts])
         axes.tick_params(length=0, pad=6)
         axes.tick_params(axis="x", pad=10)
         axes.grid(axis="y")
@@ -194,9 +194,9 @@ def process_figure(table, *, region: str, words: Words) -> Drawing | None:
         return None
     names = [words.label("step", step) for step in rows.index]
     low, high = (rows[name].to_numpy(dtype=float) for name in ("at_least", "at_most"))
-    said = [spread(words, *map(words.number, ends)) for ends in zip(low, high, strict=True)]
-    svg, narrow = _bars("etapes", names, low, high, said, high.max())
-    ends = [words.say("figure.process.step", step=names[at], n=said[at]) for at in (0, len(names) - 1)]
+    numbers = [spread(words, *map(words.number, ends)) for ends in zip(low, high, strict=True)]
+    svg, narrow = _bars("etapes", names, low, high, numbers, high.max())
+    ends = [words.say("figure.process.step", step=names[at], n=numbers[at]) for at in (0, len(names) - 1)]
     alt = words.say("figure.process.alt", place=words.in_region(region), numbers=words.listing(ends))
     return Drawing("etapes", svg, narrow, alt, words.say("figure.process.caption"))
 
@@ -223,18 +223,18 @@ def first_service(table, *, region: str, words: Words) -> Drawing | None:
         return None
     names = [words.say("figure.served.by", months=words.months(month)) for month in rows["horizon"]]
     low, high = (rows[name].to_numpy(dtype=float) for name in ("at_least", "at_most"))
-    said = [spread(words, *map(words.percent, ends)) for ends in zip(low, high, strict=True)]
-    svg, narrow = _bars("premier-service", names, low, high, said, 1.0)
-    ends = [words.say("figure.process.step", step=names[at], n=said[at]) for at in (0, len(names) - 1)]
+    numbers = [spread(words, *map(words.percent, ends)) for ends in zip(low, high, strict=True)]
+    svg, narrow = _bars("premier-service", names, low, high, numbers, 1.0)
+    ends = [words.say("figure.process.step", step=names[at], n=numbers[at]) for at in (0, len(names) - 1)]
     alt = words.say("figure.served.alt", place=words.in_region(region), numbers=words.listing(ends))
     return Drawing("premier-service", svg, narrow, alt, words.say("figure.served.caption"))
 
 
 def _bars(
-    name: str, names: Sequence[str], low: np.ndarray, high: np.ndarray, said: Sequence[str], end: float
+    name: str, names: Sequence[str], low: np.ndarray, high: np.ndarray, numbers: Sequence[str], end: float
 ) -> tuple[str, str]:
     """Bars one under the other, each with its name and its numbers."""
-    right = 14 + max(text_width(text) for text in said)
+    right = 14 + max(text_width(text) for text in numbers)
 
     def paint(figure, width: int) -> None:
         wide = width == WIDE
@@ -244,11 +244,11 @@ def _bars(
         size = 0.6 if wide else 0.34
         axes.barh(places + down, high, height=size, color=BAND)
         axes.barh(places + down, low, height=size, color=CURVE)
-        for place, value, text, label in zip(places, high, said, names, strict=True):
-            axes.annotate(text, (value, place + down), (6, 0), textcoords="offset points", va="center", color=INK,
+        for y, value, text, label in zip(places, high, numbers, names, strict=True):
+            axes.annotate(text, (value, y + down), (6, 0), textcoords="offset points", va="center", color=INK,
                           annotation_clip=False)  # fmt: skip
             if not wide:
-                axes.text(0, place - 0.2, label, va="center", color=INK)
+                axes.text(0, y - 0.2, label, va="center", color=INK)
         axes.set_xlim(0, end)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xticks([])

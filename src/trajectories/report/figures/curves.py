@@ -88,8 +88,8 @@ def retention_curve(curve, retention, *, region: str, words: Words) -> Drawing |
         figure.text(left / width, 1.9 * line, words.say("figure.curve.at_risk"), ha="left", color=MUTED)
         for tick in ticks:
             x = (left + (width - left - right) * tick / end) / width
-            told = at_risk.get(tick, default=None)
-            figure.text(x, 0.6 * line, words.number(told), ha="center", color=INK)
+            n = at_risk.get(tick, default=None)
+            figure.text(x, 0.6 * line, words.number(n), ha="center", color=INK)
 
     svg, narrow = draw("courbe", paint, lambda width: (406 if width == WIDE else 326) + top)
     caption = [words.say("figure.curve.caption" if len(bounds) > 1 else "figure.curve.caption_plain")]
@@ -150,14 +150,14 @@ def _label_ends(axes, points: pd.DataFrame, bounds: pd.DataFrame, words: Words) 
     if len(bounds) > 1:
         ends = bounds.iloc[-1]
         named = (("lost_stayed", "figure.curve.bound_high", 1), ("lost_left", "figure.curve.bound_low", -1))
-        for name, key, way in named:
+        for name, key, side in named:
             rate, text = float(ends[name]), words.say(key)
             if ends["month"] == final["month"]:
                 wanted.append((rate, text, MUTED, "normal"))
             else:  # they end before the curve does: there are their names
                 axes.annotate(
-                    text, (ends["month"], rate), (8, 6 * way), textcoords="offset points", color=INK,
-                    va="bottom" if way > 0 else "top",
+                    text, (ends["month"], rate), (8, 6 * side), textcoords="offset points", color=INK,
+                    va="bottom" if side > 0 else "top",
                 )  # fmt: skip
     wanted.sort(key=lambda item: item[0])
     step = LINE / (axes.get_window_extent().height)
@@ -165,22 +165,22 @@ def _label_ends(axes, points: pd.DataFrame, bounds: pd.DataFrame, words: Words) 
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + step)
     places -= np.mean(places - [item[0] for item in wanted])
-    for place, (_, text, colour, weight) in zip(places, wanted, strict=True):
+    for y, (_, text, colour, weight) in zip(places, wanted, strict=True):
         axes.annotate(
-            text, (final["month"], place), (12, 0), textcoords="offset points", va="center", color=colour,
+            text, (final["month"], y), (12, 0), textcoords="offset points", va="center", color=colour,
             weight=weight, annotation_clip=False,
         )  # fmt: skip
 
 
 def _curve_alt(main: pd.DataFrame, region: str, last: int, words: Words) -> str:
-    told = main[main["horizon"] <= last].set_index("horizon")["estimate"]
+    rates = main[main["horizon"] <= last].set_index("horizon")["estimate"]
     # the two numbers a reader looks for: at one year, and at the last horizon
-    chosen = [h for h in dict.fromkeys([12, *told.index[-1:]]) if h in told.index] or list(told.index[:1])
-    numbers = [words.say("figure.rate_at", rate=words.percent(told[h]), months=words.months(h)) for h in chosen]
-    place = words.in_region(region)
+    chosen = [h for h in dict.fromkeys([12, *rates.index[-1:]]) if h in rates.index] or list(rates.index[:1])
+    numbers = [words.say("figure.rate_at", rate=words.percent(rates[h]), months=words.months(h)) for h in chosen]
+    in_region = words.in_region(region)
     if not numbers:
-        return words.say("figure.curve.alt_none", place=place, months=words.months(last))
-    return words.say("figure.curve.alt", place=place, numbers=words.listing(numbers), months=words.months(last))
+        return words.say("figure.curve.alt_none", place=in_region, months=words.months(last))
+    return words.say("figure.curve.alt", place=in_region, numbers=words.listing(numbers), months=words.months(last))
 
 
 # ----------------------------------------------------------------------------------------------------

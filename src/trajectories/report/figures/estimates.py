@@ -46,7 +46,7 @@ class Line:
 
 
 def draw_intervals(
-    name: str, lines: Sequence[Line], *, reach: float, ticks: Mapping[float, str], ways: tuple[str, str],
+    name: str, lines: Sequence[Line], *, reach: float, ticks: Mapping[float, str], sides: tuple[str, str],
     numbers: int = 150,
 ) -> tuple[str, str]:  # fmt: skip
     """
@@ -61,7 +61,7 @@ def draw_intervals(
         The scale goes from −reach to reach.
     ticks : mapping of float to str
         Where the scale is marked, and what is written there.
-    ways : pair of str
+    sides : pair of str
         What lies left of the middle, and right of it.
     numbers : int
         Pixels kept for them at the right end of a wide page.
@@ -69,10 +69,10 @@ def draw_intervals(
 
     def heights(width: int) -> list[float]:
         level = _ROW if width == WIDE else _ROW_NARROW
-        steps = {HEAD: _HEAD, REFERENCE: _ROW}
+        row_heights = {HEAD: _HEAD, REFERENCE: _ROW}
         # a name on two lines does not touch those of its neighbours
         more = [_MORE if width == WIDE and "\n" in _name_of_line(line) else 0 for line in lines]
-        return [steps.get(line.kind, level) + add for line, add in zip(lines, more, strict=True)]
+        return [row_heights.get(line.kind, level) + add for line, add in zip(lines, more, strict=True)]
 
     def paint(figure, width: int) -> None:
         wide, total = width == WIDE, figure.get_figheight() * 72
@@ -95,23 +95,23 @@ def draw_intervals(
             if line.kind == HEAD:
                 axes.annotate(line.name, (0, y + step - 11), (-left + 2, 0), weight="bold", color=INK, **edge)
             else:
-                said = {"fontsize": None if wide else SMALL, **edge}
+                font = {"fontsize": None if wide else SMALL, **edge}
                 at = middle if wide or line.kind == REFERENCE else y + 13
                 text = _name_of_line(line) if wide else line.name
                 axes.annotate(text, (0, at), (-left + (14 if wide else 10), 0), linespacing=1.0,
-                              color=MUTED if line.kind == REFERENCE else INK, **said)  # fmt: skip
+                              color=MUTED if line.kind == REFERENCE else INK, **font)  # fmt: skip
                 _interval(axes, line, middle if wide else y + 32, reach)
                 axes.annotate(line.numbers, (1, at), (right - 2, 0), ha="right",
-                              color=INK if line.interval else MUTED, **said)  # fmt: skip
+                              color=INK if line.interval else MUTED, **font)  # fmt: skip
             y += step
         axes.set_xticks(list(ticks), list(ticks.values()))
         axes.set_yticks([])
         axes.tick_params(length=0, pad=6)
         axes.spines["left"].set_visible(False)
-        for way, text in zip((-1, 1), ways, strict=True):
+        for side, text in zip((-1, 1), sides, strict=True):
             axes.annotate(
-                text, (0.5, 1), (10 * way, 14), xycoords="axes fraction", textcoords="offset points", va="center",
-                ha="right" if way < 0 else "left", color=MUTED, fontsize=SMALL, annotation_clip=False,
+                text, (0.5, 1), (10 * side, 14), xycoords="axes fraction", textcoords="offset points", va="center",
+                ha="right" if side < 0 else "left", color=MUTED, fontsize=SMALL, annotation_clip=False,
             )  # fmt: skip
 
     return draw(name, paint, lambda width: math.ceil(_TOP + sum(heights(width)) + _AXIS))
@@ -171,24 +171,24 @@ def differences(contrasts, *, by: Sequence[str], horizon: int, words: Words, nam
         None where no difference may be shown.
     """
     rows = at_horizon(contrasts, by, horizon)
-    told = rows[rows["method"].eq(WEIGHTED) & rows["estimate"].notna()]
-    if told.empty:
+    published = rows[rows["method"].eq(WEIGHTED) & rows["estimate"].notna()]
+    if published.empty:
         return None
-    ends = told[["lower", "upper"]].abs().to_numpy(dtype=float)
+    ends = published[["lower", "upper"]].abs().to_numpy(dtype=float)
     reach = float(min(max(0.05, ends.max() * 1.06), 0.4))
     step = next(step for step in (0.02, 0.05, 0.1, 0.2) if reach / step < 5)
-    whole = math.floor(reach / step + 1e-9)
-    ticks = {k * step: words.signed(100 * k * step) for k in range(-whole, whole + 1)}
+    n_ticks = math.floor(reach / step + 1e-9)
+    ticks = {k * step: words.signed(100 * k * step) for k in range(-n_ticks, n_ticks + 1)}
     svg, narrow = draw_intervals(
         name, _difference_lines(rows, by, words), reach=reach, ticks=ticks,
-        ways=(words.say("figure.differences.fewer"), words.say("figure.differences.more")),
+        sides=(words.say("figure.differences.fewer"), words.say("figure.differences.more")),
     )  # fmt: skip
     months = words.months(horizon)
-    farthest = told.loc[told["estimate"].abs().sort_values(ascending=False).index].head(2)
+    farthest = published.loc[published["estimate"].abs().sort_values(ascending=False).index].head(2)
     numbers = [f"{group_name(row['by'], row['group'], words)}, {difference_text(row, words)}"
                for _, row in farthest.iterrows()]  # fmt: skip
     alt = words.say(
-        "figure.differences.alt", months=months, n=words.say_many("figure.differences.groups", len(told)),
+        "figure.differences.alt", months=months, n=words.say_many("figure.differences.groups", len(published)),
         numbers="; ".join(numbers),
     )  # fmt: skip
     return Drawing(name, svg, narrow, alt, words.say("figure.differences.caption", months=months))
@@ -209,48 +209,48 @@ def group_name(by: str, group: str, words: Words) -> str:
 def difference_text(row: pd.Series, words: Words) -> str:
     """A difference with its limits, in points or in months; else why there is none."""
     if pd.isna(row["estimate"]):
-        return _untold(row, words)
-    at, lower, upper = _told(row, words)
+        return _unpublished_text(row, words)
+    at, lower, upper = _signed_texts(row, words)
     return words.say("figure.differences.limits", at=at, lower=lower, upper=upper)
 
 
 def difference_cell(row: pd.Series, words: Words) -> Markup:
     """The same in a cell of a table: the limits under the difference."""
     if pd.isna(row["estimate"]):
-        return join(_untold(row, words))
-    at, lower, upper = _told(row, words)
+        return join(_unpublished_text(row, words))
+    at, lower, upper = _signed_texts(row, words)
     return join(at, element("span", words.say("between", lower=lower, upper=upper), class_="limits"))
 
 
-def _untold(row: pd.Series, words: Words) -> str:
+def _unpublished_text(row: pd.Series, words: Words) -> str:
     return words.say("insufficient" if row["reason"] in ("insufficient", "at_risk") else "hidden")
 
 
-def _told(row: pd.Series, words: Words) -> list[str]:
+def _signed_texts(row: pd.Series, words: Words) -> list[str]:
     unit, decimals = (1, 1) if row["measure"] == MONTHS else (100, 0)
     return [words.signed(unit * row[name], decimals) for name in ("estimate", "lower", "upper")]
 
 
 def _difference_lines(rows: pd.DataFrame, by: Sequence[str], words: Words) -> list[Line]:
     lines: list[Line] = []
-    for one in by:
-        mine = rows[rows["by"].eq(one)]
-        if mine["estimate"].isna().all():
+    for covariate in by:
+        of_covariate = rows[rows["by"].eq(covariate)]
+        if of_covariate["estimate"].isna().all():
             continue
-        lines.append(Line(HEAD, words.label("compared", one)))
-        reference = mine["reference"].iloc[0]
-        lines.append(Line(REFERENCE, group_name(one, reference, words), words.say("figure.forest.reference")))
-        for group, answers in mine.groupby("group", sort=False):
+        lines.append(Line(HEAD, words.label("compared", covariate)))
+        reference = of_covariate["reference"].iloc[0]
+        lines.append(Line(REFERENCE, group_name(covariate, reference, words), words.say("figure.forest.reference")))
+        for group, answers in of_covariate.groupby("group", sort=False):
             of = {method: row for method, (_, row) in zip(answers["method"], answers.iterrows(), strict=True)}
-            name = group_name(one, group, words)
+            name = group_name(covariate, group, words)
             plain = of[UNADJUSTED]["estimate"] if UNADJUSTED in of else math.nan
             for method in (WEIGHTED, G_COMPUTATION):
                 row = of.get(method)
                 if row is None or (method == G_COMPUTATION and not row["disagree"]):
                     continue
-                said = name if method == WEIGHTED else words.say("figure.differences.model", name=name)
+                line_name = name if method == WEIGHTED else words.say("figure.differences.model", name=name)
                 ring = float(plain) if method == WEIGHTED and pd.notna(plain) else None
-                lines.append(Line(LEVEL, said, difference_text(row, words), _ends(row), ring))
+                lines.append(Line(LEVEL, line_name, difference_text(row, words), _ends(row), ring))
     return lines
 
 
@@ -307,25 +307,25 @@ def _drawings(coefficients, words: Words, model: str, references: dict | None, m
     rows = rows[rows["level"].notna() | rows["hazard_ratio"].notna()].reset_index(drop=True)
     if rows["hazard_ratio"].isna().all():
         return []
-    told = rows.dropna(subset=["hazard_ratio"])
-    ends = told[["hazard_ratio", "lower", "upper"]].to_numpy(dtype=float)
+    published = rows.dropna(subset=["hazard_ratio"])
+    ends = published[["hazard_ratio", "lower", "upper"]].to_numpy(dtype=float)
     # one scale for all the drawings
     reach = float(np.clip(np.nanmax(np.abs(np.log(ends[ends > 0]))) * 1.08, math.log(2), math.log(16)))
     ticks = [tick for tick in (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8) if abs(math.log(tick)) <= reach]
-    found: list[Drawing] = []
+    drawings: list[Drawing] = []
     for terms in _dealt(rows, most):
         part = rows[rows["term"].isin(terms)]
-        name = f"rapports-{len(found) + 1}" if found else "rapports"
+        name = f"rapports-{len(drawings) + 1}" if drawings else "rapports"
         lines = _lines(part, references or {}, words)
         svg, narrow = draw_intervals(
             name, lines, reach=reach, ticks={math.log(tick): _ratio_text(tick, words) for tick in ticks},
-            ways=(words.say("figure.forest.stays"), words.say("figure.forest.leaves")),
+            sides=(words.say("figure.forest.stays"), words.say("figure.forest.leaves")),
         )  # fmt: skip
         alt = _alt(part, part.dropna(subset=["hazard_ratio"]), words)
-        found.append(
-            Drawing(name, svg, narrow, alt, words.say("figure.forest.caption"), _table(name, lines, found, words))
+        drawings.append(
+            Drawing(name, svg, narrow, alt, words.say("figure.forest.caption"), _table(name, lines, drawings, words))
         )
-    return found
+    return drawings
 
 
 def _dealt(rows: pd.DataFrame, most: float) -> list[list[str]]:
@@ -333,23 +333,23 @@ def _dealt(rows: pd.DataFrame, most: float) -> list[list[str]]:
     # of a covariate its name, its reference and its levels
     lines = rows.groupby("term", sort=False).size() + 2
     number = math.ceil(lines.sum() / most) if math.isfinite(most) else 1
-    place = ((lines.cumsum() - lines / 2) * number / lines.sum()).astype(int)
-    dealt = [list(part.index) for _, part in lines.groupby(place, sort=True)]
-    told = set(rows.loc[rows["hazard_ratio"].notna(), "term"])
-    return dealt if all(told & set(terms) for terms in dealt) else [list(lines.index)]
+    drawing = ((lines.cumsum() - lines / 2) * number / lines.sum()).astype(int)
+    dealt = [list(part.index) for _, part in lines.groupby(drawing, sort=True)]
+    with_ratio = set(rows.loc[rows["hazard_ratio"].notna(), "term"])
+    return dealt if all(with_ratio & set(terms) for terms in dealt) else [list(lines.index)]
 
 
 def _lines(rows: pd.DataFrame, references: dict[str, str], words: Words) -> list[Line]:
     """A covariate, its reference, its levels; a number (age) is one line under its own name."""
     lines: list[Line] = []
     for term in dict.fromkeys(rows["term"]):
-        mine = rows[rows["term"].eq(term)]
+        of_term = rows[rows["term"].eq(term)]
         lines.append(Line(HEAD, words.label("covariate", term)))
-        given = mine["reference"].dropna() if "reference" in mine else pd.Series(dtype=object)
-        reference = references.get(term) or (given.iloc[0] if len(given) else None)
+        own_reference = of_term["reference"].dropna() if "reference" in of_term else pd.Series(dtype=object)
+        reference = references.get(term) or (own_reference.iloc[0] if len(own_reference) else None)
         if reference is not None:
             lines.append(Line(REFERENCE, level_name(term, reference, words), words.say("figure.forest.reference")))
-        for _, row in mine.iterrows():
+        for _, row in of_term.iterrows():
             lines.append(Line(LEVEL, _line_name(row, words), _numbers(row, words), _logs(row)))
     return lines
 
@@ -385,8 +385,8 @@ def _ratio_text(tick: float, words: Words) -> str:
     return words.number(tick, 0 if tick >= 1 else 3 if tick < 0.2 else 2 if tick < 0.5 else 1)
 
 
-def _alt(rows: pd.DataFrame, told: pd.DataFrame, words: Words) -> str:
-    farthest = told.loc[np.log(told["hazard_ratio"].astype(float)).abs().sort_values(ascending=False).index].head(2)
+def _alt(rows: pd.DataFrame, shown: pd.DataFrame, words: Words) -> str:
+    farthest = shown.loc[np.log(shown["hazard_ratio"].astype(float)).abs().sort_values(ascending=False).index].head(2)
     numbers = []
     for _, row in farthest.iterrows():
         term = words.label("covariate", row["term"])
@@ -396,7 +396,7 @@ def _alt(rows: pd.DataFrame, told: pd.DataFrame, words: Words) -> str:
         numbers.append(f"{name}, {_numbers(row, words)}")
     return words.say(
         "figure.forest.alt", model=words.label("model", rows["model"].iloc[0]),
-        ratios=words.say_many("figure.forest.ratios", len(told)), numbers="; ".join(numbers),
+        ratios=words.say_many("figure.forest.ratios", len(shown)), numbers="; ".join(numbers),
     )  # fmt: skip
 
 
@@ -457,12 +457,12 @@ def funnel(limits, retention, *, words: Words, horizon: int = HEADLINE_HORIZON) 
         axes = figure.add_axes(
             (left / width, under / total, (width - left - right) / width, (total - under - top) / total)
         )
-        drawn = points.sort_values("n")
-        axes.fill_between(drawn["n"], drawn["lower_998"], drawn["upper_998"], color=_OUTER, linewidth=0)
-        axes.fill_between(drawn["n"], drawn["lower_95"], drawn["upper_95"], color=_INNER, linewidth=0)
+        ordered = points.sort_values("n")
+        axes.fill_between(ordered["n"], ordered["lower_998"], ordered["upper_998"], color=_OUTER, linewidth=0)
+        axes.fill_between(ordered["n"], ordered["lower_95"], ordered["upper_95"], color=_INNER, linewidth=0)
         for name, style in (("95", "-"), ("998", (0, (4, 2)))):
             for end in ("lower", "upper"):
-                axes.plot(drawn["n"], drawn[f"{end}_{name}"], color=BOUND, linewidth=1.0, linestyle=style)
+                axes.plot(ordered["n"], ordered[f"{end}_{name}"], color=BOUND, linewidth=1.0, linestyle=style)
         axes.axhline(centre, color=INK, linewidth=1.2)
         inside = points[~points["outside"]]
         outside = points[points["outside"]]
@@ -473,7 +473,7 @@ def funnel(limits, retention, *, words: Words, horizon: int = HEADLINE_HORIZON) 
         axes.set_ylim(floor, ceiling)
         _name_outside(axes, outside, words, middle=(smallest + largest) / 2)
         if wide:
-            _label_limits(axes, drawn.iloc[-1], centre, words)
+            _label_limits(axes, ordered.iloc[-1], centre, words)
         ticks = [tick / 100 for tick in range(0, 101, 10) if floor <= tick / 100 <= ceiling]
         axes.set_yticks(ticks, [words.percent(tick) for tick in ticks])
         numbers = [tick for tick in axes.get_xticks() if smallest * 0.8 <= tick <= largest * 1.05]
@@ -503,9 +503,9 @@ def _name_outside(axes, outside: pd.DataFrame, words: Words, *, middle: float) -
         return
     pixel = (axes.get_ylim()[1] - axes.get_ylim()[0]) / axes.get_window_extent().height
     for on_right, rows in outside.groupby(outside["n"] > middle):
-        for place, (_, row) in zip(apart(rows["estimate"], 17 * pixel), rows.iterrows(), strict=True):
+        for y, (_, row) in zip(apart(rows["estimate"], 17 * pixel), rows.iterrows(), strict=True):
             axes.annotate(
-                words.region(row["group"]), (row["n"], place), (-9 if on_right else 9, 0), textcoords="offset points",
+                words.region(row["group"]), (row["n"], y), (-9 if on_right else 9, 0), textcoords="offset points",
                 ha="right" if on_right else "left", va="center", color=INK, fontsize=SMALL, weight="bold", zorder=5,
                 bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}, annotation_clip=False,
             )  # fmt: skip
@@ -519,14 +519,14 @@ def _label_limits(axes, last: pd.Series, centre: float, words: Words) -> None:
         (last["upper_998"], words.say("figure.funnel.outer"), MUTED),
     ]
     pixel = (axes.get_ylim()[1] - axes.get_ylim()[0]) / axes.get_window_extent().height
-    for place, (_, text, colour) in zip(apart([at for at, *_ in wanted], 18 * pixel), wanted, strict=True):
-        axes.annotate(text, (axes.get_xlim()[1], place), (6, 0), textcoords="offset points", va="center", color=colour,
+    for y, (_, text, colour) in zip(apart([at for at, *_ in wanted], 18 * pixel), wanted, strict=True):
+        axes.annotate(text, (axes.get_xlim()[1], y), (6, 0), textcoords="offset points", va="center", color=colour,
                       fontsize=FONT_SIZE - 1, annotation_clip=False)  # fmt: skip
 
 
 def _funnel_alt(points: pd.DataFrame, centre: float, horizon: int, words: Words) -> str:
     outside = points[points["outside"]].sort_values("estimate")
-    said = words.say(
+    summary = words.say(
         "figure.funnel.alt", n=words.number(len(points)), months=words.months(horizon), rate=words.percent(centre),
     )  # fmt: skip
     named = [
@@ -534,8 +534,8 @@ def _funnel_alt(points: pd.DataFrame, centre: float, horizon: int, words: Words)
         for _, row in outside.iterrows()
     ]
     if not named:
-        return " ".join((said, words.say("figure.funnel.none_outside")))
-    return " ".join((said, words.say("figure.funnel.outside", names=words.listing(named))))
+        return " ".join((summary, words.say("figure.funnel.none_outside")))
+    return " ".join((summary, words.say("figure.funnel.outside", names=words.listing(named))))
 
 
 def _funnel_numbers(points: pd.DataFrame, horizon: int, words: Words) -> Markup:

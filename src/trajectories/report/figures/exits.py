@@ -66,9 +66,9 @@ def exits_by_destination(exits, *, region: str, words: Words, destinations=DESTI
             values = rates[cause].reindex(horizons).to_numpy(float)
             places = np.arange(len(horizons))
             axes.barh(places, np.nan_to_num(values), height=0.6, color=CURVE)
-            for place, value in zip(places, values, strict=True):
+            for y_bar, value in zip(places, values, strict=True):
                 axes.annotate(
-                    words.percent(value), (np.nan_to_num(value), place), (5, 0), textcoords="offset points",
+                    words.percent(value), (np.nan_to_num(value), y_bar), (5, 0), textcoords="offset points",
                     va="center", color=INK,
                 )  # fmt: skip
             axes.set_xlim(0, max(top, 0.01) * 1.42)
@@ -82,10 +82,10 @@ def exits_by_destination(exits, *, region: str, words: Words, destinations=DESTI
 
     svg, narrow = draw("departs", paint, height)
     at = 12 if 12 in rates.index else rates.index[0]
-    told = rates.loc[at].dropna().sort_values(ascending=False).head(2)
+    largest = rates.loc[at].dropna().sort_values(ascending=False).head(2)
     numbers = [
         words.say("figure.share_to", rate=words.percent(rate), destination=words.label("exit_to", cause))
-        for cause, rate in told.items()
+        for cause, rate in largest.items()
     ]
     alt = words.say(
         "figure.exits.alt", place=words.in_region(region), months=words.months(at), numbers=words.listing(numbers)
@@ -142,11 +142,11 @@ def shares_by_destination(exits, retention, *, region: str, words: Words, destin
         # the uppermost name, under its share, has to end within the drawing
         highest = 1 + (top - (texts[-1].count("\n") + 2) * (size + 2) / 2) / tall
         places = apart(middles, gap, highest)
-        for place, middle, name, text in zip(places, middles, shares.columns, texts, strict=True):
-            axes.plot([1.0, 1.0 + 10 / (width - left - right)], [middle, place], color=BOUND, linewidth=0.8,
+        for y, middle, name, text in zip(places, middles, shares.columns, texts, strict=True):
+            axes.plot([1.0, 1.0 + 10 / (width - left - right)], [middle, y], color=BOUND, linewidth=0.8,
                       transform=axes.transAxes, clip_on=False)  # fmt: skip
             axes.annotate(
-                f"{words.percent(last[name])}\n{text}", (1, place), (14, 0), xycoords="axes fraction",
+                f"{words.percent(last[name])}\n{text}", (1, y), (14, 0), xycoords="axes fraction",
                 textcoords="offset points", va="center", color=INK, fontsize=size, annotation_clip=False,
                 weight="bold" if name == "there" else "normal", linespacing=1.15,
             )  # fmt: skip
@@ -182,16 +182,16 @@ def _main(rates: pd.DataFrame) -> pd.DataFrame:
 
 def _shared_out(exits: pd.DataFrame, main: pd.DataFrame, destinations: list[str]) -> pd.DataFrame | None:
     """A row a month (0, then the horizons told), a column a share; they sum to 1. None where nothing can be drawn."""
-    told = exits[exits["estimate"].notna() & exits["cause"].isin(destinations)]
-    by_cause = told.pivot(index="horizon", columns="cause", values="estimate").reindex(columns=destinations)
+    published = exits[exits["estimate"].notna() & exits["cause"].isin(destinations)]
+    by_cause = published.pivot(index="horizon", columns="cause", values="estimate").reindex(columns=destinations)
     by_cause = by_cause[by_cause.index.isin(main.index)]
     if by_cause.empty:
         return None
-    whole = by_cause.notna().all(axis=1)
+    complete = by_cause.notna().all(axis=1)
     # where no horizon tells every destination: the longest one, and what is hidden there in one area
-    by_cause = by_cause[whole] if whole.any() else by_cause.tail(1).dropna(axis=1)
+    by_cause = by_cause[complete] if complete.any() else by_cause.tail(1).dropna(axis=1)
     gone = 1 - main["estimate"].reindex(by_cause.index)
-    if not whole.any():
+    if not complete.any():
         by_cause = by_cause.assign(**{OTHERS: (gone - by_cause.sum(axis=1)).clip(lower=0)})
     # shares rounded one by one need not sum to the rounded whole
     by_cause = by_cause.mul(gone / by_cause.sum(axis=1).where(lambda total: total > 0, 1), axis=0)
@@ -201,4 +201,4 @@ def _shared_out(exits: pd.DataFrame, main: pd.DataFrame, destinations: list[str]
 
 
 def _fills(columns: list[str]) -> list[str]:
-    return [OTHERS_FILL if name == OTHERS else FOUR[place] for place, name in enumerate(columns)]
+    return [OTHERS_FILL if name == OTHERS else FOUR[position] for position, name in enumerate(columns)]

@@ -91,8 +91,8 @@ def flow_figure(flows, *, words: Words, by: str = "region", table: str = "flow")
         axes.set_axis_off()
         left, tall, size = (_LEFT, _ROW, FONT_SIZE) if wide else (_LEFT_NARROW, _ROW_NARROW, SMALL)
         span = span_of(width)
-        for place, name in enumerate(heads):
-            x = left + (place + 0.5) * span
+        for column, name in enumerate(heads):
+            x = left + (column + 0.5) * span
             axes.text(
                 x, head(width) - 8, broken(name, span - 2, _HEADS) if wide else name, ha="center", va="bottom",
                 rotation=0 if wide else 90, fontsize=_HEADS if wide else SMALL, color=MUTED, linespacing=1.15,
@@ -103,8 +103,8 @@ def flow_figure(flows, *, words: Words, by: str = "region", table: str = "flow")
                 left - 10, y + tall / 2, broken(name, left - 14, size), ha="right", va="center", fontsize=size,
                 color=INK, linespacing=1.05,
             )  # fmt: skip
-            for place, key in enumerate(columns):
-                box = (left + place * span, y, span, tall)
+            for column, key in enumerate(columns):
+                box = (left + column * span, y, span, tall)
                 _cell(axes, box, inside.loc[destination, key], largest, words, size)
 
     svg, narrow = draw("flux", paint, height)
@@ -150,9 +150,9 @@ def _cell(axes, box: tuple, value, largest: float, words: Words, size: float) ->
 
 def _largest(inside: pd.DataFrame) -> list[str]:
     """The origins, those from which most came first (as far as it is told), those of which nothing is told last."""
-    told = inside.fillna(0).sum().astype(float)
-    order = np.lexsort([told.index.to_numpy(dtype=str), -told.to_numpy()])
-    return list(told.index[order])
+    totals = inside.fillna(0).sum().astype(float)
+    order = np.lexsort([totals.index.to_numpy(dtype=str), -totals.to_numpy()])
+    return list(totals.index[order])
 
 
 def _alt(inside: pd.DataFrame, words: Words, table: str) -> str:

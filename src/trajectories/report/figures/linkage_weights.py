@@ -49,14 +49,14 @@ def match_weights(weights: pd.DataFrame, *, words: Words) -> Drawing:
 
     def paint(figure, width: int) -> None:
         total = figure.get_figheight() * 72
-        made = columns(width)
-        each, label = width / len(made), 160 if width == WIDE else 152
-        for place, column in enumerate(made):
+        columns_drawn = columns(width)
+        column_width, label = width / len(columns_drawn), 160 if width == WIDE else 152
+        for position, column in enumerate(columns_drawn):
             size = _tall(weights, column) + _MARKS
-            left = place * each + label
-            right = 8 if width != WIDE or place else 26
+            left = position * column_width + label
+            right = 8 if width != WIDE or position else 26
             axes = figure.add_axes(
-                (left / width, (total - _AXIS - size) / total, (each - label - right) / width, size / total)
+                (left / width, (total - _AXIS - size) / total, (column_width - label - right) / width, size / total)
             )
             axes.set_xlim(low, high)
             axes.set_ylim(size, 0)
@@ -67,7 +67,7 @@ def match_weights(weights: pd.DataFrame, *, words: Words) -> Drawing:
                 axes.axvline(power * np.log2(10), color=RULE if power else BOUND, linewidth=1.0 if power == 0 else 0.6)
             for side in ("left", "bottom"):
                 axes.spines[side].set_visible(False)
-            _paint_weights(axes, weights, column, words, named=place == 0)
+            _paint_weights(axes, weights, column, words, named=position == 0)
 
     svg, narrow = draw("poids", paint, height)
     strongest = weights.sort_values("weight", ascending=False, kind="stable").head(3)
@@ -98,20 +98,20 @@ def _paint_weights(axes, weights: pd.DataFrame, traits: list[str], words: Words,
         axes.annotate(words.label("trait", trait), (0, y + 0.6 * _TRAIT), (-150, 0), weight="bold", **before)
         y += _TRAIT
         for _, row in weights[weights["trait"].eq(trait)].iterrows():
-            place = y + _LEVEL / 2
+            middle = y + _LEVEL / 2
             name = words.label("level", f"{trait}.{row['level']}")
-            axes.annotate(name, (0, place), (-150, 0), **before)
+            axes.annotate(name, (0, middle), (-150, 0), **before)
             both = [row["weight"], row["relative_weight"]]
-            axes.plot(both, [place, place], color=BOUND, linewidth=1.6, zorder=2)
-            axes.plot(both[1], place, "o", color="white", markeredgecolor=INK, markersize=11, zorder=3, clip_on=False)
-            axes.plot(both[0], place, "o", color=CURVE, markersize=6.5, zorder=4, clip_on=False)
+            axes.plot(both, [middle, middle], color=BOUND, linewidth=1.6, zorder=2)
+            axes.plot(both[1], middle, "o", color="white", markeredgecolor=INK, markersize=11, zorder=3, clip_on=False)
+            axes.plot(both[0], middle, "o", color=CURVE, markersize=6.5, zorder=4, clip_on=False)
             if named:
-                _name_marks(axes, row, place, words)
+                _name_marks(axes, row, middle, words)
                 named = False
             y += _LEVEL
 
 
-def _name_marks(axes, row: pd.Series, place: float, words: Words) -> None:
+def _name_marks(axes, row: pd.Series, middle: float, words: Words) -> None:
     """What the two marks are, written over the first pair of them."""
     names = (
         (row["weight"], "figure.weights.person", CURVE, "bold"),
@@ -119,7 +119,7 @@ def _name_marks(axes, row: pd.Series, place: float, words: Words) -> None:
     )
     for line, (at, key, colour, weight) in enumerate(names):
         top = 10.0 + line * LINE
-        axes.plot([at, at], [top + 9, place - 7], color=BOUND, linewidth=1.0, zorder=1)
+        axes.plot([at, at], [top + 9, middle - 7], color=BOUND, linewidth=1.0, zorder=1)
         right = at > sum(axes.get_xlim()) / 2
         axes.annotate(
             words.say(key), (at, top), (4 if right else 0, 0), textcoords="offset points", va="center",

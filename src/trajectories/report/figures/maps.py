@@ -51,12 +51,12 @@ def curves_of_regions(curves, retention, *, words: Words, groups: Sequence[str] 
     points = points[points.groupby("group")["month"].transform("size") > 1]
     rates = frame_of(retention)
     main = rates[rates["method"].eq("main")]
-    whole = points[points["group"].eq(PROVINCE)]
-    panels = [*([PROVINCE] if len(whole) else []), *(group for group in chosen if group != PROVINCE)]
-    drawn = points[points["group"].isin(panels)]
-    if drawn.empty:
+    provincial = points[points["group"].eq(PROVINCE)]
+    panels = [*([PROVINCE] if len(provincial) else []), *(group for group in chosen if group != PROVINCE)]
+    shown = points[points["group"].isin(panels)]
+    if shown.empty:
         return None
-    end = int(drawn["month"].max())
+    end = int(shown["month"].max())
 
     def grid(width: int) -> tuple[int, int]:
         columns = min(4 if width == WIDE else 2, len(panels))
@@ -70,19 +70,19 @@ def curves_of_regions(curves, retention, *, words: Words, groups: Sequence[str] 
         total = figure.get_figheight() * 72
         left = 44
         span = (width - left - 12 - _GAP * (columns - 1)) / columns
-        for place, group in enumerate(panels):
-            x = left + (place % columns) * (span + _GAP)
-            y = total - (place // columns) * (_TITLE + _PLOT + _FOOT) - _TITLE - _PLOT
+        for position, group in enumerate(panels):
+            x = left + (position % columns) * (span + _GAP)
+            y = total - (position // columns) * (_TITLE + _PLOT + _FOOT) - _TITLE - _PLOT
             axes = figure.add_axes((x / width, y / total, span / width, _PLOT / total))
             name = broken(words.region(group), span + _GAP - 4, SMALL, bold=True)
             axes.annotate(name, (0, 1), (0, 8), xycoords="axes fraction", textcoords="offset points", va="bottom",
                           weight="bold", fontsize=SMALL, color=INK, linespacing=1.1)  # fmt: skip
-            _frame(axes, end, words, first=place % columns == 0)
-            if group != PROVINCE and len(whole):
-                axes.plot(whole["month"], whole["survival"], color=_GREY, linewidth=1.4)
-            mine = points[points["group"].eq(group)]
-            if len(mine):
-                _curve(axes, mine, end, words, above=group != PROVINCE and _above(mine, whole))
+            _frame(axes, end, words, first=position % columns == 0)
+            if group != PROVINCE and len(provincial):
+                axes.plot(provincial["month"], provincial["survival"], color=_GREY, linewidth=1.4)
+            of_group = points[points["group"].eq(group)]
+            if len(of_group):
+                _curve(axes, of_group, end, words, above=group != PROVINCE and _above(of_group, provincial))
             else:
                 axes.text(
                     end / 2, 0.3, _instead(main[main["group"].eq(group)], words), ha="center", va="center", color=MUTED,
@@ -106,20 +106,20 @@ def _frame(axes, end: int, words: Words, *, first: bool) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _above(mine: pd.DataFrame, whole: pd.DataFrame) -> bool:
+def _above(curve: pd.DataFrame, provincial: pd.DataFrame) -> bool:
     """Whether a curve ends above that of the whole."""
-    before = whole[whole["month"] <= mine["month"].iloc[-1]]
-    return bool(len(before)) and mine["survival"].iloc[-1] > before["survival"].iloc[-1]
+    before = provincial[provincial["month"] <= curve["month"].iloc[-1]]
+    return bool(len(before)) and curve["survival"].iloc[-1] > before["survival"].iloc[-1]
 
 
-def _curve(axes, mine: pd.DataFrame, end: int, words: Words, *, above: bool) -> None:
-    heard = mine["known"].eq(HEARSAY) if "known" in mine else pd.Series(data=False, index=mine.index)
-    firm = mine[~heard]
+def _curve(axes, points: pd.DataFrame, end: int, words: Words, *, above: bool) -> None:
+    heard = points["known"].eq(HEARSAY) if "known" in points else pd.Series(data=False, index=points.index)
+    firm = points[~heard]
     axes.plot(firm["month"], firm["survival"], color=CURVE, linewidth=2.4)
     if heard.any():
-        rest = mine[mine["month"] >= (firm["month"].max() if len(firm) else 0)]
+        rest = points[points["month"] >= (firm["month"].max() if len(firm) else 0)]
         axes.plot(rest["month"], rest["survival"], color=CURVE, linewidth=2.4, linestyle=(0, (2.6, 1.5)))
-    last = mine.iloc[-1]
+    last = points.iloc[-1]
     axes.plot(last["month"], last["survival"], "o", color=CURVE, markersize=5, clip_on=False)
     # on the side where the other curve is not
     axes.annotate(
@@ -142,11 +142,11 @@ def _instead(rows: pd.DataFrame, words: Words) -> str:
 
 def _alt(main: pd.DataFrame, panels: list[str], words: Words) -> str:
     at = main[main["group"].isin(panels) & main["estimate"].notna() & main["group"].ne(PROVINCE)]
-    said = [words.say("figure.regions.alt", n=words.number(len([g for g in panels if g != PROVINCE])))]
+    sentences = [words.say("figure.regions.alt", n=words.number(len([g for g in panels if g != PROVINCE])))]
     at = at[at["horizon"].eq(HEADLINE_HORIZON)]
     if len(at):
         low, high = at.loc[at["estimate"].idxmin()], at.loc[at["estimate"].idxmax()]
-        said.append(words.say(
+        sentences.append(words.say(
             "figure.regions.alt_range", months=words.months(HEADLINE_HORIZON), low=words.percent(low["estimate"]),
             low_name=words.region(low["group"]), high=words.percent(high["estimate"]),
             high_name=words.region(high["group"]),
@@ -154,7 +154,7 @@ def _alt(main: pd.DataFrame, panels: list[str], words: Words) -> str:
             "figure.regions.alt_one", months=words.months(HEADLINE_HORIZON), rate=words.percent(low["estimate"]),
             name=words.region(low["group"]),
         ))  # fmt: skip
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _numbers(main: pd.DataFrame, panels: list[str], words: Words) -> Markup:
@@ -280,9 +280,9 @@ def _tile(axes, code: str, box: tuple, row, words: Words, *, wide: bool, part: f
     x, y, side = box
     gap = 3 if wide else 1.5
     metropolitan = code in METROPOLITAN
-    filled = not metropolitan and part is not None
-    fill = shade(part) if part is not None and filled else "#ffffff"
-    hatched = not filled and not metropolitan
+    coloured = not metropolitan and part is not None
+    fill = shade(part) if part is not None and coloured else "#ffffff"
+    hatched = not coloured and not metropolitan
     axes.add_patch(Rectangle(
         (x + gap, y + gap), side - 2 * gap, side - 2 * gap, facecolor=fill, linewidth=1.0,
         edgecolor=HATCH_INK if hatched else EDGE, hatch=HATCH if hatched else None,
@@ -297,7 +297,7 @@ def _tile(axes, code: str, box: tuple, row, words: Words, *, wide: bool, part: f
         large = part is not None and not metropolitan
         axes.text(
             middle, y + side - 13, text if large else broken(text, side - 14, 10.5), ha="center", va="bottom",
-            color=ink if filled else MUTED, fontsize=19 if large else 10.5, weight="bold" if large else "normal",
+            color=ink if coloured else MUTED, fontsize=19 if large else 10.5, weight="bold" if large else "normal",
             bbox=under, linespacing=1.1,
         )  # fmt: skip
     else:

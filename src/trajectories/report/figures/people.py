@@ -43,14 +43,14 @@ def of_ten_text(rate: float, words: Words) -> str:
     >>> [of_ten_text(rate, words("fr")) for rate in (0.79, 0.84, 0.04, 1.0)]
     ['environ 8 personnes sur 10', 'entre 8 et 9 personnes sur 10', 'moins de 1 personne sur 10', '10 personnes sur 10']
     """
-    filled = of_ten(rate)
+    persons = of_ten(rate)
     if rate in (0, 1):
         return words.say("of_ten.all" if rate == 1 else "of_ten.none")
-    if filled == 0.5:
+    if persons == 0.5:
         return words.say("of_ten.under_one")
-    if filled % 1:
-        return words.say("of_ten.between", low=words.number(math.floor(filled)), high=words.number(math.ceil(filled)))
-    return words.say("of_ten.about", n=words.number(filled))
+    if persons % 1:
+        return words.say("of_ten.between", low=words.number(math.floor(persons)), high=words.number(math.ceil(persons)))
+    return words.say("of_ten.about", n=words.number(persons))
 
 
 def people(rate: float, staying: str, words: Words) -> Markup:
@@ -65,15 +65,15 @@ def people(rate: float, staying: str, words: Words) -> Markup:
         What the filled ones do: « demeurent encore en Estrie ».
     words : Words
     """
-    filled = of_ten(rate)
+    persons = of_ten(rate)
     shapes = []
-    for place in range(TEN):
+    for position in range(TEN):
         body = [element("path", d=_WHOLE, class_="empty")]
-        if filled >= place + 1:
+        if persons >= position + 1:
             body = [element("path", d=_WHOLE, class_="full")]
-        elif filled > place:
+        elif persons > position:
             body.append(element("path", d=_HALF, class_="full"))
-        shapes.append(element("g", *body, transform=f"translate({place * _STEP} 0)"))
+        shapes.append(element("g", *body, transform=f"translate({position * _STEP} 0)"))
     size = f"0 0 {TEN * _STEP} {_HEIGHT}"
     alt = words.say("of_ten.alt", n=of_ten_text(rate, words), staying=staying)
     return element("svg", *shapes, viewBox=size, class_="people", role="img", aria_label=alt)

@@ -49,11 +49,11 @@ def reading(table: pd.DataFrame, language: str = "fr") -> list[str]:
     warning = w.say("hearing.warning")
     if table.empty:
         return [w.say("hearing.nobody"), warning]
-    whole = table[table["group"].eq(PROVINCE)]
-    said = [_known_by(whole, w), _how_late(whole, w), *_hearing(whole, w), _failure(whole, w)]
+    provincial = table[table["group"].eq(PROVINCE)]
+    sentences = [_known_by(provincial, w), _how_late(provincial, w), *_hearing(provincial, w), _failure(provincial, w)]
     for name, rows in table[~table["group"].eq(PROVINCE)].groupby("group", sort=False):
-        said.append(_group(str(name), rows, w))
-    return [*filter(None, said), warning]
+        sentences.append(_group(str(name), rows, w))
+    return [*filter(None, sentences), warning]
 
 
 def group_label(name: str, w: Words) -> str:
@@ -63,11 +63,11 @@ def group_label(name: str, w: Words) -> str:
 
 def value(rows: pd.DataFrame, measure: str, of: str, **which) -> pd.Series | None:
     """The row of one number, or None where there is none."""
-    found = rows[rows["measure"].eq(measure) & rows["of"].eq(of)]
+    matches = rows[rows["measure"].eq(measure) & rows["of"].eq(of)]
     for column, wanted in which.items():
-        found = found[found[column].eq(wanted)]
-    found = found.dropna(subset=["estimate"])
-    return found.iloc[0] if len(found) else None
+        matches = matches[matches[column].eq(wanted)]
+    matches = matches.dropna(subset=["estimate"])
+    return matches.iloc[0] if len(matches) else None
 
 
 def _hundred(w: Words) -> Callable[[float], str]:
@@ -84,12 +84,12 @@ def _limits(row: pd.Series, w: Words) -> str:
 
 def _known_by(rows: pd.DataFrame, w: Words) -> str:
     of = _hundred(w)
-    found = {name: value(rows, "known_by", name) for name in ("contact", "region", "elsewhere", "never")}
-    if found["never"] is None:
+    known_by = {name: value(rows, "known_by", name) for name in ("contact", "region", "elsewhere", "never")}
+    if known_by["never"] is None:
         n = rows.loc[rows["measure"].eq("known_by"), "n"].max()
         return w.say("hearing.too_few", n=w.number(n))
-    told = {name: of(row["estimate"]) for name, row in found.items()}
-    return w.say("hearing.known_by", limits=_limits(found["never"], w), **told)
+    shares = {name: of(row["estimate"]) for name, row in known_by.items()}
+    return w.say("hearing.known_by", limits=_limits(known_by["never"], w), **shares)
 
 
 def _how_late(rows: pd.DataFrame, w: Words) -> str | None:
@@ -100,23 +100,23 @@ def _how_late(rows: pd.DataFrame, w: Words) -> str | None:
 def _hearing(rows: pd.DataFrame, w: Words) -> list[str]:
     of = _hundred(w)
     soon = {c: value(rows, "heard", c, month=_SOON) for c in CAUSES}
-    known = {c: row for c, row in soon.items() if row is not None}
+    estimated = {c: row for c, row in soon.items() if row is not None}
     few = [w.label("exit_to", c) for c, row in soon.items() if row is None]
-    said = []
-    if known:
-        each = [
+    sentences = []
+    if estimated:
+        shares = [
             w.say("hearing.share", share=w.percent(row["estimate"]), destination=w.label("exit_to", c))
-            for c, row in known.items()
+            for c, row in estimated.items()
         ]
-        said.append(w.say("hearing.heard", months=w.months(_SOON), shares=w.listing(each)))
-    late = {c: row for c in known if (row := value(rows, "heard", c, month=_LATE)) is not None}
+        sentences.append(w.say("hearing.heard", months=w.months(_SOON), shares=w.listing(shares)))
+    late = {c: row for c in estimated if (row := value(rows, "heard", c, month=_LATE)) is not None}
     if len(late) > 1:
         least = min(late, key=lambda c: late[c]["estimate"])
-        told = {"n": of(late[least]["estimate"]), "limits": _limits(late[least], w)}
-        said.append(w.say("hearing.least", destination=w.label("exit_to", least), **told))
+        values = {"n": of(late[least]["estimate"]), "limits": _limits(late[least], w)}
+        sentences.append(w.say("hearing.least", destination=w.label("exit_to", least), **values))
     if few:
-        said.append(w.say("hearing.few_found", destinations=w.listing(few)))
-    return said
+        sentences.append(w.say("hearing.few_found", destinations=w.listing(few)))
+    return sentences
 
 
 def _failure(rows: pd.DataFrame, w: Words) -> str:
@@ -124,27 +124,27 @@ def _failure(rows: pd.DataFrame, w: Words) -> str:
     there, gone = (value(rows, "contact_failure", name, previous_failed=False) for name in ("there", "gone"))
     if there is None or gone is None:
         return w.say("hearing.few_contacts")
-    said = {"there": of(there["estimate"]), "gone": of(gone["estimate"]), "limits": _limits(gone, w)}
+    values = {"there": of(there["estimate"]), "gone": of(gone["estimate"]), "limits": _limits(gone, w)}
     there, gone = (value(rows, "contact_failure", name, previous_failed=True) for name in ("there", "gone"))
     if there is None or gone is None:
-        return w.say("hearing.contacts", **said)
-    return w.say("hearing.contacts_again", again=of(there["estimate"]), gone_again=of(gone["estimate"]), **said)
+        return w.say("hearing.contacts", **values)
+    return w.say("hearing.contacts_again", again=of(there["estimate"]), gone_again=of(gone["estimate"]), **values)
 
 
 def _group(name: str, rows: pd.DataFrame, w: Words) -> str:
     of, label = _hundred(w), group_label(name, w)
     there, gone = (value(rows, "contact_failure", p, previous_failed=False) for p in ("there", "gone"))
     never = value(rows, "known_by", "never")
-    said = []
+    parts = []
     if there is not None and gone is not None:
-        said.append(w.say("hearing.group_contacts", there=of(there["estimate"]), gone=of(gone["estimate"])))
+        parts.append(w.say("hearing.group_contacts", there=of(there["estimate"]), gone=of(gone["estimate"])))
     if never is not None:
         lent = rows["reporting"].eq("borrowed").any()
-        said.append(w.say("hearing.group_never_lent" if lent else "hearing.group_never", n=of(never["estimate"])))
-    if not said:
+        parts.append(w.say("hearing.group_never_lent" if lent else "hearing.group_never", n=of(never["estimate"])))
+    if not parts:
         n = rows.loc[rows["measure"].eq("known_by"), "n"].max()
         return w.say("hearing.group_few", group=label, n=w.number(n))
-    return w.say("hearing.group", group=label, said="; ".join(said))
+    return w.say("hearing.group", group=label, said="; ".join(parts))
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -198,13 +198,13 @@ def departures_known(table: pd.DataFrame, group: str = PROVINCE, language: str =
         _paint_failure(fails, rows, w)
 
     svg, narrow = draw("ecoute", paint, height)
-    said = " ".join(reading(rows.assign(group=PROVINCE), language)[:-1])
-    return Drawing("ecoute", svg, narrow, said, w.say("hearing.warning"), protected=False)
+    alt = " ".join(reading(rows.assign(group=PROVINCE), language)[:-1])
+    return Drawing("ecoute", svg, narrow, alt, w.say("hearing.warning"), protected=False)
 
 
 def _paint_heard(axes, rows: pd.DataFrame, w: Words) -> None:
     ends, few = [], []
-    for place, cause in enumerate(CAUSES):
+    for position, cause in enumerate(CAUSES):
         mark, colour, style = _MARKS[cause]
         points = [(m, row) for m in WITHIN if (row := value(rows, "heard", cause, month=m)) is not None]
         if not points:
@@ -214,7 +214,7 @@ def _paint_heard(axes, rows: pd.DataFrame, w: Words) -> None:
         for month, row in points:
             if not pd.isna(row["lower"]):
                 # limits of one month stand side by side
-                at = month + 0.3 * (place - 1)
+                at = month + 0.3 * (position - 1)
                 axes.plot([at] * 2, [row["lower"], row["upper"]], color=colour, linewidth=1.4, alpha=0.6)
         axes.plot([0, *months], [0, *shares], color=colour, linestyle=style, linewidth=2)
         axes.plot(months, shares, mark, color=colour, markersize=6, clip_on=False, zorder=4)
@@ -243,19 +243,19 @@ def _paint_heard(axes, rows: pd.DataFrame, w: Words) -> None:
 
 
 def _paint_failure(axes, rows: pd.DataFrame, w: Words) -> None:
-    for place, (state, (presence, previous)) in enumerate(_STATES.items()):
+    for y, (state, (presence, previous)) in enumerate(_STATES.items()):
         row = value(rows, "contact_failure", presence, previous_failed=previous)
-        axes.text(0, place - 0.36, w.label("hearing_state", state), va="center", color=INK, fontsize=FONT_SIZE - 1)
+        axes.text(0, y - 0.36, w.label("hearing_state", state), va="center", color=INK, fontsize=FONT_SIZE - 1)
         if row is None:
-            axes.text(0, place + 0.06, w.say("hearing.few"), va="center", color=MUTED, fontsize=FONT_SIZE - 1)
+            axes.text(0, y + 0.06, w.say("hearing.few"), va="center", color=MUTED, fontsize=FONT_SIZE - 1)
             continue
-        axes.barh(place + 0.06, row["estimate"], height=0.4, color=CURVE if presence == "gone" else BOUND)
+        axes.barh(y + 0.06, row["estimate"], height=0.4, color=CURVE if presence == "gone" else BOUND)
         end = row["estimate"]
         if not pd.isna(row["lower"]):
-            axes.plot([row["lower"], row["upper"]], [place + 0.34] * 2, color=INK, linewidth=1.4)
+            axes.plot([row["lower"], row["upper"]], [y + 0.34] * 2, color=INK, linewidth=1.4)
             end = max(end, row["upper"])
         axes.annotate(
-            w.percent(row["estimate"]), (end, place + 0.06), (6, 0), textcoords="offset points", va="center", color=INK,
+            w.percent(row["estimate"]), (end, y + 0.06), (6, 0), textcoords="offset points", va="center", color=INK,
             annotation_clip=False,
         )  # fmt: skip
     axes.set_xlim(0, 1)

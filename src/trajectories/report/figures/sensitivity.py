@@ -58,29 +58,29 @@ def rates_along_scale(scale, *, region: str, words: Words, horizons=(HEADLINE_HO
     def paint(figure, width: int) -> None:
         wide, total = width == WIDE, figure.get_figheight() * 72
         columns = len(panels) if wide else 1
-        each = width / columns
+        panel_width = width / columns
         left, right = 46, 84
-        for place, assumption in enumerate(panels):
-            x = place * each + left if wide else left
-            y = 74 if wide else total - (place + 1) * side + 74
-            box = (x / width, y / total, (each - left - right) / width, (side - 74 - 46) / total)
+        for position, assumption in enumerate(panels):
+            x = position * panel_width + left if wide else left
+            y = 74 if wide else total - (position + 1) * side + 74
+            box = (x / width, y / total, (panel_width - left - right) / width, (side - 74 - 46) / total)
             axes = figure.add_axes(box)
-            mine = rows[rows["assumption"].eq(assumption)]
-            values = np.log2(mine["value"].astype(float))
+            of_assumption = rows[rows["assumption"].eq(assumption)]
+            values = np.log2(of_assumption["value"].astype(float))
             span = max(values.max() - values.min(), 1.0)
             axes.set_xlim(values.min() - 0.03 * span, values.max() + 0.03 * span)
             axes.set_ylim(floor, ceiling)
-            axes.set_title(broken(words.label("assumption", assumption), each - 20, FONT_SIZE, bold=True), x=0,
+            axes.set_title(broken(words.label("assumption", assumption), panel_width - 20, FONT_SIZE, bold=True), x=0,
                            loc="left", fontsize=FONT_SIZE, weight="bold", pad=12, linespacing=1.1)  # fmt: skip
-            _lines(axes, mine, words, side - 120)
+            _lines(axes, of_assumption, words, side - 120)
             axes.axvline(0, color=INK, linewidth=1.0, linestyle=(0, (1.5, 1.5)))
             shown = [v for v in (-3, -2, -1, 0, 1, 2, 3) if values.min() - 0.01 <= v <= values.max() + 0.01]
-            axes.set_xticks(shown, [_tick(v, mine, words) for v in shown])
+            axes.set_xticks(shown, [_tick(v, of_assumption, words) for v in shown])
             ticks = [t / 100 for t in range(0, 101, 10) if floor - 1e-9 <= t / 100 <= ceiling + 1e-9]
             axes.set_yticks(ticks, [words.percent(t) for t in ticks])
             axes.tick_params(length=0, pad=6, labelsize=SMALL)
             axes.grid(axis="y")
-            axes.set_xlabel(broken(words.label("assumption_axis", assumption), each - 30, SMALL), fontsize=SMALL,
+            axes.set_xlabel(broken(words.label("assumption_axis", assumption), panel_width - 30, SMALL), fontsize=SMALL,
                             labelpad=5)  # fmt: skip
 
     svg, narrow = draw("hypotheses", paint, height)
@@ -119,8 +119,8 @@ def rates_by_setting(
     for setting in dict.fromkeys(others["setting"]):
         lines.append((words.label("setting", setting), None))
         lines += [(value_name(row, words), row) for _, row in others[others["setting"].eq(setting)].iterrows()]
-    told = others["estimate"].dropna()
-    reach = max(float((told - centre).abs().max()) * 1.25, 0.05)
+    rates = others["estimate"].dropna()
+    reach = max(float((rates - centre).abs().max()) * 1.25, 0.05)
 
     def heights(width: int) -> list[int]:
         return [_HEAD if row is None else _ROW if width == WIDE else _ROW_NARROW for _, row in lines]
@@ -150,11 +150,11 @@ def rates_by_setting(
             else:
                 _dot(axes, row, y + (step / 2 if wide else 32), centre)
                 at = y + (step / 2 if wide else 13)
-                told = pd.notna(row["estimate"])
+                rates = pd.notna(row["estimate"])
                 label = broken(name, left - 22) if wide else broken(name, width - 80, SMALL)
                 axes.annotate(label, (0, at), (14 - left, 0), color=INK, linespacing=1.0, **letters)
-                rate = words.percent(row["estimate"]) if told else words.say("hidden")
-                axes.annotate(rate, (1, at), (right - 2, 0), ha="right", color=INK if told else MUTED, **letters)
+                rate = words.percent(row["estimate"]) if rates else words.say("hidden")
+                axes.annotate(rate, (1, at), (right - 2, 0), ha="right", color=INK if rates else MUTED, **letters)
             y += step
         low, high = axes.get_xlim()
         every = 0.05 if high - low <= 0.35 else 0.1
@@ -167,21 +167,21 @@ def rates_by_setting(
 
     svg, narrow = draw("reglages", paint, lambda width: _TOP + sum(heights(width)) + _AXIS)
     alt = words.say(
-        "figure.settings.alt", months=words.months(horizon), rate=words.percent(centre), low=words.percent(told.min()),
-        high=words.percent(told.max()), settings=words.say_many("figure.settings.count", len(told)),
+        "figure.settings.alt", months=words.months(horizon), rate=words.percent(centre), low=words.percent(rates.min()),
+        high=words.percent(rates.max()), settings=words.say_many("figure.settings.count", len(rates)),
     )  # fmt: skip
     return Drawing("reglages", svg, narrow, alt, words.say(
         "figure.settings.caption", months=words.months(horizon), step=words.percent(own_step(rows))
     ), _settings_numbers(lines, centre, words.months(horizon), words))  # fmt: skip
 
 
-def _tick(power: int, mine: pd.DataFrame, words: Words) -> str:
+def _tick(power: int, rates: pd.DataFrame, words: Words) -> str:
     """How many times the odds, and where it is told the share of departures heard of that this comes to."""
     text = factor_text(power, words) if power else words.say("figure.moved.study")
-    heard = mine["share_heard"].astype(float)
+    heard = rates["share_heard"].astype(float)
     if heard.nunique() < 2:
         return text
-    at = heard[np.isclose(np.log2(mine["value"].astype(float)), power)].dropna()
+    at = heard[np.isclose(np.log2(rates["value"].astype(float)), power)].dropna()
     return f"{text}\n{words.percent(at.iloc[0])}" if len(at) else text
 
 
@@ -205,8 +205,8 @@ def value_name(row: pd.Series, words: Words) -> str:
             return words.label(family, value)
     if words.has(f"setting_value.{row['setting']}"):
         number = pd.to_numeric(str(value).removeprefix("draw "), errors="coerce")
-        told = str(value) if pd.isna(number) else words.number(number, _decimals(float(number)))
-        return words.say(f"setting_value.{row['setting']}", value=told)
+        text = str(value) if pd.isna(number) else words.number(number, _decimals(float(number)))
+        return words.say(f"setting_value.{row['setting']}", value=text)
     return words.label("setting_value", value)
 
 
@@ -214,11 +214,11 @@ def _decimals(number: float) -> int:
     return next((places for places in range(3) if round(number, places) == number), 3)
 
 
-def _lines(axes, mine: pd.DataFrame, words: Words, tall: float) -> None:
-    horizons = sorted(mine["horizon"].unique())
+def _lines(axes, rates: pd.DataFrame, words: Words, tall: float) -> None:
+    horizons = sorted(rates["horizon"].unique())
     ends = []
     for style, horizon in zip(_STYLES, horizons, strict=False):
-        line = mine[mine["horizon"].eq(horizon)]
+        line = rates[rates["horizon"].eq(horizon)]
         at = np.log2(line["value"].astype(float))
         axes.plot(at, line["estimate"], color=CURVE, linewidth=2.2, linestyle=style)
         own = line[line["unmoved"].astype(bool)]
@@ -233,23 +233,23 @@ def _lines(axes, mine: pd.DataFrame, words: Words, tall: float) -> None:
             )  # fmt: skip
         ends.append((line["estimate"].iloc[-1], horizon))
     low, high = axes.get_ylim()
-    for place, (_, horizon) in zip(apart([e for e, _ in ends], 17 * (high - low) / tall), ends, strict=True):
-        axes.annotate(words.say("figure.scale.line", months=words.months(horizon)), (1, place), (6, 0),
+    for y, (_, horizon) in zip(apart([e for e, _ in ends], 17 * (high - low) / tall), ends, strict=True):
+        axes.annotate(words.say("figure.scale.line", months=words.months(horizon)), (1, y), (6, 0),
                       xycoords=("axes fraction", "data"), textcoords="offset points", va="center", color=INK,
                       fontsize=SMALL, annotation_clip=False)  # fmt: skip
 
 
 def _scale_alt(rows: pd.DataFrame, panels: list[str], region: str, words: Words) -> str:
-    said = [words.say("figure.scale.alt", place=words.in_region(region))]
+    sentences = [words.say("figure.scale.alt", place=words.in_region(region))]
     for assumption in panels:
-        mine = rows[rows["assumption"].eq(assumption)]
-        at = mine["horizon"].min()  # a horizon may be shown along one scale and not along the other
-        mine = mine[mine["horizon"].eq(at)]
-        said.append(words.say(
+        rates = rows[rows["assumption"].eq(assumption)]
+        at = rates["horizon"].min()  # a horizon may be shown along one scale and not along the other
+        rates = rates[rates["horizon"].eq(at)]
+        sentences.append(words.say(
             "figure.scale.ends", name=words.label("assumption", assumption), months=words.months(at),
-            first=words.percent(mine["estimate"].iloc[0]), last=words.percent(mine["estimate"].iloc[-1]),
+            first=words.percent(rates["estimate"].iloc[0]), last=words.percent(rates["estimate"].iloc[-1]),
         ))  # fmt: skip
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _scale_numbers(rows: pd.DataFrame, panels: list[str], words: Words) -> Markup:
@@ -257,13 +257,13 @@ def _scale_numbers(rows: pd.DataFrame, panels: list[str], words: Words) -> Marku
     horizons = sorted(rows["horizon"].unique())
     lines = []
     for assumption in panels:
-        mine = rows[rows["assumption"].eq(assumption)]
-        for value in mine["value"].unique():
+        rates = rows[rows["assumption"].eq(assumption)]
+        for value in rates["value"].unique():
             power = np.log2(float(value))
-            told = mine[mine["value"].eq(value)].set_index("horizon")["estimate"]
+            at = rates[rates["value"].eq(value)].set_index("horizon")["estimate"]
             name = words.say("level.of_trait", trait=words.label("assumption", assumption),
-                             level=_tick(power, mine, words).replace("\n", ", "))  # fmt: skip
-            lines.append([name, *(words.percent(told[h]) if h in told else words.say("hidden") for h in horizons)])
+                             level=_tick(power, rates, words).replace("\n", ", "))  # fmt: skip
+            lines.append([name, *(words.percent(at[h]) if h in at else words.say("hidden") for h in horizons)])
     header = [
         words.say("column.assumption"),
         *(words.say("column.retention_at", months=words.months(h)) for h in horizons),

@@ -69,9 +69,9 @@ def states_by_type(states, types, *, words: Words) -> Drawing | None:
     end = max(table.index[-1] for table in tables.values())
 
     def head(width: int) -> int:
-        each = width / grid(width)[0]
+        column_width = width / grid(width)[0]
         return _HEAD + 16 * max(
-            broken(_title(named, kind, words)[0], each - 14, bold=True).count("\n") for kind in panels
+            broken(_title(named, kind, words)[0], column_width - 14, bold=True).count("\n") for kind in panels
         )
 
     def grid(width: int) -> tuple[int, int]:
@@ -80,14 +80,14 @@ def states_by_type(states, types, *, words: Words) -> Drawing | None:
 
     def paint(figure, width: int) -> None:
         columns, _ = grid(width)
-        total, each = figure.get_figheight() * 72, width / columns
+        total, column_width = figure.get_figheight() * 72, width / columns
         left, right = 46, 126
-        for place, kind in enumerate(panels):
-            x = (place % columns) * each + left
-            y = total - (place // columns) * (head(width) + _PLOT + _FOOT) - head(width) - _PLOT
-            axes = figure.add_axes((x / width, y / total, (each - left - right) / width, _PLOT / total))
+        for position, kind in enumerate(panels):
+            x = (position % columns) * column_width + left
+            y = total - (position // columns) * (head(width) + _PLOT + _FOOT) - head(width) - _PLOT
+            axes = figure.add_axes((x / width, y / total, (column_width - left - right) / width, _PLOT / total))
             title, under = _title(named, kind, words)
-            lines = broken(title, each - 14, FONT_SIZE, bold=True)
+            lines = broken(title, column_width - 14, FONT_SIZE, bold=True)
             axes.annotate(under, (0, 1), (4 - left, 6), xycoords="axes fraction", textcoords="offset points",
                           va="bottom", color=MUTED, fontsize=SMALL)  # fmt: skip
             axes.annotate(lines, (0, 1), (4 - left, 23), xycoords="axes fraction", textcoords="offset points",
@@ -98,18 +98,18 @@ def states_by_type(states, types, *, words: Words) -> Drawing | None:
             axes.set_xticks(*month_ticks(end, words))
             axes.set_yticks([0, 0.5, 1], [words.percent(rate) for rate in (0, 0.5, 1)])
             axes.tick_params(length=0, pad=5, labelsize=SMALL)
-            if place // columns == (len(panels) - 1) // columns:
+            if position // columns == (len(panels) - 1) // columns:
                 axes.set_xlabel(words.say("figure.curve.axis"), fontsize=SMALL)
 
     svg, narrow = draw("etats", paint, lambda width: grid(width)[1] * (head(width) + _PLOT + _FOOT) + 2)
-    said = []
+    largest = []
     for kind in panels[:2]:
         last = tables[kind].iloc[-1]
-        said.append(words.say(
+        largest.append(words.say(
             "figure.states.most", name=_title(named, kind, words)[0], months=words.months(tables[kind].index[-1]),
             rate=words.percent(last.max()), state=words.label("state_in", last.idxmax()),
         ))  # fmt: skip
-    alt = words.say("figure.states.alt", n=words.say_many("types", len(panels)), numbers="; ".join(said))
+    alt = words.say("figure.states.alt", n=words.say_many("types", len(panels)), numbers="; ".join(largest))
     numbers = _shares({_title(named, kind, words)[0]: tables[kind] for kind in panels}, words)
     return Drawing("etats", svg, narrow, alt, words.say("figure.states.caption"), numbers)
 
@@ -141,12 +141,12 @@ def paths_by_type(paths, types, *, words: Words) -> Drawing | None:
 
     def unwritten(width: int) -> list[str]:
         """The states whose name fits on none of their stages: these need a key."""
-        drawn = pd.concat([bar for kind in kinds for bar in bars[kind]])
+        stages_drawn = pd.concat([bar for kind in kinds for bar in bars[kind]])
         written = {
-            row["state"] for _, row in drawn.iterrows()
+            row["state"] for _, row in stages_drawn.iterrows()
             if fits(words.label("state", row["state"]), row["end"] - row["start"], width)
         }  # fmt: skip
-        return [state for state in _in_order(drawn["state"]) if state not in written]
+        return [state for state in _in_order(stages_drawn["state"]) if state not in written]
 
     def title(kind: str, width: int) -> str:
         return broken(_title(named, kind, words)[0], width - 2 * _SIDE, bold=True)
@@ -186,11 +186,11 @@ def paths_by_type(paths, types, *, words: Words) -> Drawing | None:
         return tall(width) + _AXIS + _KEY * len(unwritten(width))
 
     svg, narrow = draw("parcours", paint, height)
-    said = [
-        words.say("figure.paths.path", name=_title(named, kind, words)[0], stages=_told(bars[kind][0], words))
+    longest = [
+        words.say("figure.paths.path", name=_title(named, kind, words)[0], stages=_stages_text(bars[kind][0], words))
         for kind in kinds[:2]
     ]
-    alt = words.say("figure.paths.alt", n=words.say_many("types", len(kinds)), numbers="; ".join(said))
+    alt = words.say("figure.paths.alt", n=words.say_many("types", len(kinds)), numbers="; ".join(longest))
     numbers = _paths({_title(named, kind, words)[0]: bars[kind] for kind in kinds}, words)
     return Drawing("parcours", svg, narrow, alt, words.say("figure.paths.caption"), numbers)
 
@@ -214,9 +214,9 @@ def _stage(axes, row: pd.Series, middle: float, words: Words, fits) -> None:
         axes.text(row["start"] + months / 2, middle, name, ha="center", va="center", color=ink_on(fill), fontsize=SMALL)
 
 
-def _in_order(found) -> list[str]:
-    order = [*FILLS, *sorted(set(found) - set(FILLS))]
-    return [state for state in order if state in set(found)]
+def _in_order(states) -> list[str]:
+    order = [*FILLS, *sorted(set(states) - set(FILLS))]
+    return [state for state in order if state in set(states)]
 
 
 def by_month(rows: pd.DataFrame) -> pd.DataFrame:
@@ -252,10 +252,10 @@ def areas(axes, table: pd.DataFrame, end: float, words: Words, tall: float = _PL
     texts = [broken(words.label("state", state), 112, SMALL) for state in beside]
     gap = 1.06 * (SMALL + 3) * max(text.count("\n") + 1 for text in texts) / tall
     month, eight = table.index[-1], 8 * end / (axes.get_window_extent().width)
-    for text, place, middle in zip(texts, apart(middles, gap, 1.0), middles, strict=True):
-        axes.plot([month, month + eight], [middle, place], color=BOUND, linewidth=0.8, clip_on=False)
+    for text, y, middle in zip(texts, apart(middles, gap, 1.0), middles, strict=True):
+        axes.plot([month, month + eight], [middle, y], color=BOUND, linewidth=0.8, clip_on=False)
         axes.annotate(
-            text, (month, place), (11, 0), textcoords="offset points", va="center", color=INK, fontsize=SMALL,
+            text, (month, y), (11, 0), textcoords="offset points", va="center", color=INK, fontsize=SMALL,
             annotation_clip=False, linespacing=1.05,
         )  # fmt: skip
     for state in table.columns.difference(beside):
@@ -294,7 +294,7 @@ def month_ticks(end: float, words: Words) -> tuple[list[float], list[str]]:
     return ticks, [words.number(tick) for tick in ticks]
 
 
-def _told(bar: pd.DataFrame, words: Words) -> str:
+def _stages_text(bar: pd.DataFrame, words: Words) -> str:
     return ", ".join(
         words.say("figure.paths.stage", state=words.label("state_in", row["state"]),
                   months=words.months(round(row["end"] - row["start"])))
@@ -308,9 +308,9 @@ def _shares(tables: dict[str, pd.DataFrame], words: Words) -> Markup:
     rows = []
     for name, table in tables.items():
         for month in (m for m in table.index if m % 12 == 0 or m == table.index[-1]):
-            told = table.loc[month].reindex(states, fill_value=0.0)
+            shares = table.loc[month].reindex(states, fill_value=0.0)
             first = words.say("figure.states.row", name=name, months=words.months(month))
-            rows.append([first, *(words.percent(share) for share in told)])
+            rows.append([first, *(words.percent(share) for share in shares)])
     header = [words.say("column.type"), *(words.label("state", state) for state in states)]
     table = html_table(words.say("figure.states.numbers"), header, rows)
     return under_figure("etats", words.say("figure.numbers"), table)
@@ -318,7 +318,7 @@ def _shares(tables: dict[str, pd.DataFrame], words: Words) -> Markup:
 
 def _paths(bars: dict[str, list[pd.DataFrame]], words: Words) -> Markup:
     """The paths of each type, the most frequent first."""
-    rows = [[name, _told(bar, words)] for name, drawn in bars.items() for bar in drawn]
+    rows = [[name, _stages_text(bar, words)] for name, paths in bars.items() for bar in paths]
     header = [words.say("column.type"), words.say("column.path")]
     table = html_table(words.say("figure.paths.numbers"), header, rows, numeric=False)
     return under_figure("parcours", words.say("figure.numbers"), table)

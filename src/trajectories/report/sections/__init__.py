@@ -28,11 +28,11 @@ from ..readings import (
     headline_row,
     marked,
     notes,
+    published,
     range_text,
     rate_text,
     series,
     state_of,
-    told,
     too_short,
     with_limits,
 )
@@ -76,7 +76,7 @@ def _titled(report: Report, name: str, table: Markup | None) -> Markup | None:
 
 def _table(report: Report, name: str, methods: tuple[str, ...], rates: pd.DataFrame) -> Markup | None:
     say, words = report.words.say, report.words
-    shown = [method for method in methods if told(rates[rates["method"].eq(method)]).any()]
+    shown = [method for method in methods if published(rates[rates["method"].eq(method)]).any()]
     if not shown:
         return None
     beside = rates[rates["method"].isin(shown)].assign(heard=by_hearsay)
@@ -105,7 +105,7 @@ def opening(report: Report) -> Fragment:
     code = report.region
     kind = say("opening.province") if code == PROVINCE else say("opening.region", code=code)
     if code in run.groups:
-        kind = say("opening.group", regions=words.listing([words.region(one) for one in run.groups[code]]))
+        kind = say("opening.group", regions=words.listing([words.region(part) for part in run.groups[code]]))
     facts = [
         (say("facts.cutoff"), words.date(run.cutoff)),
         (say("facts.perimeter"), words.label("perimeter", run.perimeter)),
@@ -155,10 +155,10 @@ def _by_horizon(report: Report) -> Markup:
     heard = by_hearsay(main)
     rows = [
         [
-            marked(words.months(row["horizon"]), heard[place], words), with_limits(row, words),
+            marked(words.months(row["horizon"]), heard[index], words), with_limits(row, words),
             range_text(row, words), _at_risk(report, row),
         ]
-        for place, row in main.iterrows()
+        for index, row in main.iterrows()
     ]  # fmt: skip
     started = main["n_start"].dropna()
     start = say("retention.note", n=words.number(started.iloc[0]) if len(started) else say("hidden"))
@@ -177,16 +177,16 @@ def where_to(report: Report) -> Fragment:
     """Exits by destination: figure and table."""
     say, words = report.words.say, report.words
     shares = frame_of(report.exits)
-    if state_of(report) != "estimated" or not told(shares).any():
+    if state_of(report) != "estimated" or not published(shares).any():
         return nothing()
     # where staying in any region counts, going to another one is no exit
     destinations = [c for c in figures.DESTINATIONS if c != "other_region" or report.run.scope == "region"]
-    said: dict[str, Any] = {"region": report.region, "words": words, "destinations": destinations}
-    drawing = figures.shares_by_destination(report.exits, report.retention, **said)
-    drawing = drawing or figures.exits_by_destination(report.exits, **said)
+    settings: dict[str, Any] = {"region": report.region, "words": words, "destinations": destinations}
+    drawing = figures.shares_by_destination(report.exits, report.retention, **settings)
+    drawing = drawing or figures.exits_by_destination(report.exits, **settings)
     heard = by_hearsay(shares)
     rows = []
-    for horizon, part in shares[told(shares)].groupby("horizon"):
+    for horizon, part in shares[published(shares)].groupby("horizon"):
         by_cause = part.set_index("cause")
         name = marked(words.months(horizon), heard[part.index].any(), words)
         rows.append([name, *(_share(report, by_cause, cause) for cause in destinations)])
@@ -292,18 +292,18 @@ def _absent(report: Report) -> Markup | None:
 def _reporting(report: Report) -> list[Markup]:
     """What the estimate says of departures that nobody heard of, and where services contradict it."""
     say, words = report.words.say, report.words
-    said: list[Markup] = []
+    paragraphs: list[Markup] = []
     row = headline_row(report)
     if row is None or pd.isna(row["estimate"]):
-        return said
+        return paragraphs
     share = frame_of(report.checks)["estimate"].dropna()
     if len(share):
         key = "never_heard.some" if share.iloc[0] else "never_heard.none"
-        said.append(element("p", say(key, share=words.percent(share.iloc[0]))))
+        paragraphs.append(element("p", say(key, share=words.percent(share.iloc[0]))))
     if report.services_apart:
         warning = element("strong", say("services_apart.title"))
-        said.append(element("p", warning, " ", say("services_apart.what"), class_="warning"))
-    return said
+        paragraphs.append(element("p", warning, " ", say("services_apart.what"), class_="warning"))
+    return paragraphs
 
 
 def definitions(report: Report) -> Fragment:

@@ -51,19 +51,19 @@ def _row(report: Report) -> pd.Series | None:
 def _tile(code: str, row: pd.Series | None, part: float | None, page: str | None, words: Words) -> Markup:
     column, line = PLACES[code]
     if code in METROPOLITAN_REGIONS:
-        said = words.say("index.metropole")
+        rate = words.say("index.metropole")
     else:
-        said = rate_text(row, words) if row is not None else words.say("insufficient")
+        rate = rate_text(row, words) if row is not None else words.say("insufficient")
     inside = [
         element("span", words.region(code), class_="name"), " ", element("span", code, class_="code"), " ",
-        element("span", said, class_="rate-of"),
+        element("span", rate, class_="rate-of"),
     ]  # fmt: skip
-    place = f"grid-area: {line + 1} / {column + 1}"
+    tile_style = f"grid-area: {line + 1} / {column + 1}"
     if part is not None:
         fill = shade(part)
-        place += f"; background: {fill}; color: {ink_on(fill)}"
+        tile_style += f"; background: {fill}; color: {ink_on(fill)}"
     # a narrow screen has no room for the name: it is said
-    label = words.say("index.tile", region=words.region(code), code=code, rate=said)
-    told = {"href": page} if page else {"role": "img"}
-    tile = element("a" if page else "span", *inside, **told, aria_label=label)
-    return element("li", tile, style=place, class_=None if part is not None else "bare")
+    label = words.say("index.tile", region=words.region(code), code=code, rate=rate)
+    attributes = {"href": page} if page else {"role": "img"}
+    tile = element("a" if page else "span", *inside, **attributes, aria_label=label)
+    return element("li", tile, style=tile_style, class_=None if part is not None else "bare")

@@ -76,7 +76,7 @@ def count_table(
             continue
         if name == "area" and len(part) < 2:
             continue
-        order = {key: place for place, key in enumerate(ORDERS.get(name, ()))}
+        order = {key: position for position, key in enumerate(ORDERS.get(name, ()))}
         part = part.sort_values("key", key=lambda keys, o=order: keys.map(o).fillna(len(o)), kind="stable")
         for _, row in part.iterrows():
             measures = ("persons", "households") if people else ("persons",)

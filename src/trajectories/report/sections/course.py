@@ -51,11 +51,11 @@ def range_over_settings(report: Report, horizon: int = HEADLINE_HORIZON) -> Mark
     own = rows.loc[rows["setting"].eq(OWN), "estimate"]
     if own.empty or rows.loc[rows["setting"].ne(OWN), "setting"].nunique() < FEWEST_SETTINGS:
         return None
-    said = {"months": words.months(horizon), "rate": words.percent(own.iloc[0])}
+    values = {"months": words.months(horizon), "rate": words.percent(own.iloc[0])}
     low, high = (words.percent(rows["estimate"].agg(end)) for end in ("min", "max"))
     if low == high:
-        return element("p", say("what_if.same", step=words.percent(own_step(rows)), **said))
-    return element("p", say("what_if.range", low=low, high=high, **said))
+        return element("p", say("what_if.same", step=words.percent(own_step(rows)), **values))
+    return element("p", say("what_if.range", low=low, high=high, **values))
 
 
 def _rows(report: Report, name: str) -> pd.DataFrame:
@@ -74,11 +74,11 @@ def _months(report: Report) -> Markup | None:
         return None
     heard = rows["known"].eq(HEARSAY)
     cells = []
-    for place, row in rows.sort_values("horizon").iterrows():
+    for index, row in rows.sort_values("horizon").iterrows():
         limits = [words.number(row[name], 1) if pd.notna(row[name]) else None for name in ("lower", "upper")]
-        told = say("from_to", lower=limits[0], upper=limits[1]) if all(limits) else words.number(None)
-        name = marked(words.months(row["horizon"]), heard[place], words)
-        cells.append([name, words.number(row["estimate"], 1), told])
+        interval = say("from_to", lower=limits[0], upper=limits[1]) if all(limits) else words.number(None)
+        name = marked(words.months(row["horizon"]), heard[index], words)
+        cells.append([name, words.number(row["estimate"], 1), interval])
     header = [say("column.horizon"), say("column.months_there"), say("column.limits")]
     table = html_table(
         say("course.caption", place=words.in_region(report.region)), header, cells,

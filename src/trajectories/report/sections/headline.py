@@ -31,9 +31,9 @@ from ..readings import (
     light,
     limits_text,
     origin_name,
+    published,
     rate_text,
     state_of,
-    told,
 )
 from ..words import Words
 from . import leads
@@ -58,9 +58,9 @@ def essentials(report: Report) -> Markup | None:
 
 def _lines(report: Report) -> Iterator[Markup]:
     for line in (_who, _target, _left, _lead, _data):
-        found = line(report)
-        if found is not None:
-            yield found
+        text = line(report)
+        if text is not None:
+            yield text
 
 
 def _line(report: Report, section: str, name: str, text: object) -> Markup:
@@ -76,13 +76,13 @@ def _who(report: Report) -> Markup | None:
         return None
     persons, households = (words.number(total[unit].iloc[0]) for unit in ("persons", "households"))
     alone = pd.isna(total["households"].iloc[0])
-    said = say("essentials.came_persons" if alone else "essentials.came", persons=persons, households=households)
+    text = say("essentials.came_persons" if alone else "essentials.came", persons=persons, households=households)
     origin = counts[counts["table"].eq("origin") & ~counts["key"].isin(["unknown", "total"]) & counts["persons"].gt(0)]
     if len(origin):
         first = origin.sort_values("persons", ascending=False, kind="stable").iloc[0]
         name, n = origin_name(first["key"], words), words.number(first["persons"])
-        said = f"{said} " + say("essentials.origin", region=name, persons=n)
-    return _line(report, "etablissements", "who", said)
+        text = f"{text} " + say("essentials.origin", region=name, persons=n)
+    return _line(report, "etablissements", "who", text)
 
 
 def _target(report: Report) -> Markup | None:
@@ -101,8 +101,8 @@ def _target(report: Report) -> Markup | None:
         return _line(report, "etablissements", "target", say("essentials.target_hidden", **values))
     reached = words.percent(last["reached_percent"] / 100)
     households = words.number(last["households_rounded"])
-    said = say("essentials.target_reached", reached=reached, households=households, **values)
-    return _line(report, "etablissements", "target", said)
+    text = say("essentials.target_reached", reached=reached, households=households, **values)
+    return _line(report, "etablissements", "target", text)
 
 
 def year_ends(fiscal_year: str) -> dt.date:
@@ -123,17 +123,17 @@ def _left(report: Report) -> Markup | None:
     shares = frame_of(report.exits)
     if state_of(report) != "estimated" or shares.empty:
         return None
-    whole = told(shares).groupby(shares["horizon"]).transform("all")
-    shares = shares[whole & shares["estimate"].notna()]
+    complete = published(shares).groupby(shares["horizon"]).transform("all")
+    shares = shares[complete & shares["estimate"].notna()]
     if shares.empty:
         return None
     last = shares[shares["horizon"].eq(shares["horizon"].max())]
     first = last.sort_values("estimate", ascending=False, kind="stable").iloc[0]
     if first["estimate"] <= 0:
         return None
-    said = say("essentials.left_for", destination=words.label("exit", first["cause"]),
+    text = say("essentials.left_for", destination=words.label("exit", first["cause"]),
                share=words.percent(first["estimate"]), months=words.months(first["horizon"]))  # fmt: skip
-    return _line(report, "departs", "left", said)
+    return _line(report, "departs", "left", text)
 
 
 def _lead(report: Report) -> Markup | None:
@@ -146,15 +146,15 @@ def _lead(report: Report) -> Markup | None:
     rows = rows[rows["evidence"].isin(leads.SURE)].sort_values("rank")
     if rows.empty:
         return _line(report, "pistes", "lead", report.words.say("essentials.no_lead"))
-    return _line(report, "pistes", "lead", leads.said(rows.iloc[0], "lead", report.words))
+    return _line(report, "pistes", "lead", leads.lead_text(rows.iloc[0], "lead", report.words))
 
 
 def _data(report: Report) -> Markup:
     """The worst level of the data, and what it is of."""
     say, words = report.words.say, report.words
-    found = levels(report)
-    worst = next(level for level in _WORST if level in found.values() or level == UNMEASURED)
-    of = [say(f"quality.{name}") for name, level in found.items() if level == worst]
+    level_of = levels(report)
+    worst = next(level for level in _WORST if level in level_of.values() or level == UNMEASURED)
+    of = [say(f"quality.{name}") for name, level in level_of.items() if level == worst]
     text = say(f"essentials.data.{worst}", what=words.listing(of)) if of else ""
     return _line(report, "qualite", "data", join(light(worst, words), " ", text))
 
@@ -165,20 +165,20 @@ def _data(report: Report) -> Markup:
 def in_brief(report: Report) -> Fragment:
     """The headline: the estimate at twelve months with its limits, or why there is none, and what stands beside it."""
     say, words = report.words.say, report.words
-    place = words.in_region(report.region)
+    in_region = words.in_region(report.region)
     state = state_of(report)
     body: list[object] = []
     if state == "estimated":
         row = headline_row(report)
         months = words.months(row["horizon"])
-        staying = _staying(report, place)
+        staying = _staying(report, in_region)
         body.append(element("div", element("p", rate_text(row, words), class_="figure"), _ten(row, staying, words),
                             class_="now"))  # fmt: skip
         body.append(element("p", _sentence(row, staying, months, words), class_="lead"))
         body.append(_compared(report, row))
     else:
-        said = say(f"headline.{state}", place=place, n=words.number(report.rules.rate_denominator))
-        body.append(element("p", said, class_="lead"))
+        sentence = say(f"headline.{state}", place=in_region, n=words.number(report.rules.rate_denominator))
+        body.append(element("p", sentence, class_="lead"))
         if report.region in METROPOLITAN_REGIONS:
             body.append(element("p", say("headline.metropolitan")))
         elif state == "too_small":
@@ -189,10 +189,10 @@ def in_brief(report: Report) -> Fragment:
     return section("en-bref", say("headline.title"), *body, class_="brief", kind=BRIEF)
 
 
-def _staying(report: Report, place: str) -> str:
+def _staying(report: Report, in_region: str) -> str:
     everywhere = report.region == PROVINCE and report.run.scope == "region"
     return report.words.say(
-        "headline.staying.own_region" if everywhere else f"headline.staying.{report.run.scope}", place=place
+        "headline.staying.own_region" if everywhere else f"headline.staying.{report.run.scope}", place=in_region
     )
 
 
@@ -218,15 +218,15 @@ def _ten(row: pd.Series, staying: str, words: Words) -> Markup | None:
 def _method(report: Report, row: pd.Series) -> list[str]:
     """What the estimate does, what it rests on here, and how far its assumptions could move it."""
     say, words = report.words.say, report.words
-    said = [say("headline.method")]
+    sentences = [say("headline.method")]
     if row["reporting"] == "borrowed":
-        said.append(say("headline.borrowed"))
+        sentences.append(say("headline.borrowed"))
     if row["known"] == HEARSAY:
-        said.append(say("headline.hearsay"))
+        sentences.append(say("headline.hearsay"))
     if pd.notna(row["range_lower"]):
         lower, upper = words.percent(row["range_lower"]), words.percent(row["range_upper"])
-        said.append(say("headline.range", lower=lower, upper=upper))
-    return said
+        sentences.append(say("headline.range", lower=lower, upper=upper))
+    return sentences
 
 
 # ── what the rate is held against ─────────────────────────────────────────────────────────────────────────
@@ -238,19 +238,19 @@ def _compared(report: Report, row: pd.Series) -> Markup | None:
     if report.region != PROVINCE:
         every = frame_of(report.everywhere)
         same = every["group"].eq(PROVINCE) & every["method"].eq("main") & every["horizon"].eq(row["horizon"])
-        lines += [(words.region(PROVINCE), whole) for _, whole in every[same].iterrows()]
+        lines += [(words.region(PROVINCE), provincial) for _, provincial in every[same].iterrows()]
     parts = _periods(report, row["horizon"])
     lines += [(say(f"compared_with.{part}", since=_month(parts[part], words)), parts[part]) for part in parts]
     if len(lines) == 1:
         return element("p", say("compared_with.no_period"), class_="note")
-    cells = [[name, rate_text(one, words), limits_text(one, words)] for name, one in lines]
+    cells = [[name, rate_text(rate, words), limits_text(rate, words)] for name, rate in lines]
     header = [say("column.who"), say("column.retention_at", months=words.months(row["horizon"])), say("column.limits")]
-    said = [_beside_the_whole(report, row["horizon"]), _change(parts, words)]
+    sentences = [_beside_the_whole(report, row["horizon"]), _change(parts, words)]
     if not parts:
-        said.append(say("compared_with.no_period"))
+        sentences.append(say("compared_with.no_period"))
     return join(
         html_table(say("compared_with.caption"), header, cells),
-        element("p", Markup(" ").join(text for text in said if text)),
+        element("p", Markup(" ").join(text for text in sentences if text)),
     )  # fmt: skip
 
 
@@ -260,8 +260,8 @@ def _periods(report: Report, horizon: int) -> dict[str, pd.Series]:
         return {}
     rows = frame_of(report.more["periods"].of(report.region))
     rows = rows[rows["shown"] & rows["horizon"].eq(horizon)].assign(at_least=float("nan"), at_most=float("nan"))
-    found = {row["part"]: row for _, row in rows.iterrows()}
-    return {part: found[part] for part in PERIODS} if set(found) == set(PERIODS) else {}
+    by_part = {row["part"]: row for _, row in rows.iterrows()}
+    return {part: by_part[part] for part in PERIODS} if set(by_part) == set(PERIODS) else {}
 
 
 def _month(row: pd.Series, words: Words) -> str:
@@ -278,8 +278,8 @@ def _beside_the_whole(report: Report, horizon: int) -> str | None:
         return None
     by = "region" if report.region in REGION_CODES else "groups"
     rows = frame_of(report.more["comparison"])
-    mine = rows["by"].eq(by) & rows["group"].eq(report.region) & rows["measure"].eq("difference")
-    rows = rows[mine & rows["method"].eq("weighted") & rows["horizon"].eq(horizon) & rows["estimate"].notna()]
+    of_region = rows["by"].eq(by) & rows["group"].eq(report.region) & rows["measure"].eq("difference")
+    rows = rows[of_region & rows["method"].eq("weighted") & rows["horizon"].eq(horizon) & rows["estimate"].notna()]
     if rows.empty:
         return None
     row = rows.iloc[0]
@@ -299,9 +299,9 @@ def _since(report: Report) -> Markup | None:
     if before is None:
         return join(title, element("p", say("since.first")))
     lines = [_rate_since(report), *(_count_since(report, unit) for unit in ("persons", "households"))]
-    told = [element("li", line) for line in lines if line]
+    items = [element("li", line) for line in lines if line]
     day = element("p", say("since.day", day=words.date(before.day)))
-    return join(title, day, element("ul", *told)) if told else join(title, element("p", say("since.nothing")))
+    return join(title, day, element("ul", *items)) if items else join(title, element("p", say("since.nothing")))
 
 
 def _rate_since(report: Report) -> str | None:
@@ -315,7 +315,7 @@ def _rate_since(report: Report) -> str | None:
     if now is None or then is None:
         return None
     months = words.months(HEADLINE_HORIZON)
-    return _moved(report, "rate", now, rate_text(then, words), rate_text(now, words), months=months)
+    return _change_text(report, "rate", now, rate_text(then, words), rate_text(now, words), months=months)
 
 
 def _main_rate(rates: pd.DataFrame) -> pd.Series | None:
@@ -336,11 +336,11 @@ def _count_since(report: Report, unit: str) -> str | None:
             return None
         totals.append(rows.iloc[0])
     now, then = totals
-    return _moved(report, unit, now, *(report.words.number(row[unit]) for row in (then, now)))
+    return _change_text(report, unit, now, *(report.words.number(row[unit]) for row in (then, now)))
 
 
-def _moved(report: Report, what: str, row: pd.Series, then: str, now: str, **values: str) -> str:
+def _change_text(report: Report, measure: str, row: pd.Series, then: str, now: str, **values: str) -> str:
     """From one to the other; or that nothing moved, or that the number published is kept (ledger.py)."""
     kept = row.get("published")
     key = "kept" if isinstance(kept, str | dt.date) and then == now else "same" if then == now else "moved"
-    return report.words.say(f"since.{what}.{key}", then=then, now=now, **values)
+    return report.words.say(f"since.{measure}.{key}", then=then, now=now, **values)

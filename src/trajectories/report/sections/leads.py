@@ -28,20 +28,20 @@ def leads(report: Report) -> Fragment:
     if "leads" not in report.more:
         return nothing()
     every = frame_of(report.more["leads"])
-    whole = report.region == PROVINCE
+    of_province = report.region == PROVINCE
     of_place = every["group"].eq(report.region)
-    if whole:
+    if of_province:
         of_place |= every["group"].astype(str).str.contains("=", regex=False)
     rows = every[of_place]
     if rows["said"].eq(TOO_FEW).any():
         return section("pistes", say("leads.title"), element("p", say("leads.too_few")))
-    told = [_lead(row, report.words) for _, row in rows.iterrows()]
-    body: list[Markup | None] = [element("ol", *told, class_="leads") if told else element("p", say("leads.none"))]
-    body += [_regions(every, report.words)] if whole else []
+    items = [_lead(row, report.words) for _, row in rows.iterrows()]
+    body: list[Markup | None] = [element("ol", *items, class_="leads") if items else element("p", say("leads.none"))]
+    body += [_regions(every, report.words)] if of_province else []
     return section("pistes", say("leads.title"), element("p", say("leads.what")), *body, _scale(report.words))
 
 
-def said(row: pd.Series, what: str, words: Words) -> str:
+def lead_text(row: pd.Series, part: str, words: Words) -> str:
     """
     What is said of a lead, without any number: `lead` (the sentence), `check` or `caveat`.
 
@@ -49,11 +49,11 @@ def said(row: pd.Series, what: str, words: Words) -> str:
     --------
     >>> from trajectories.report.words import words
     >>> row = pd.Series({"rule": "needs_stay_unanswered", "subject": "job"})
-    >>> said(row, "lead", words("fr")).split(":")[0].replace("\xa0", " ")
+    >>> lead_text(row, "lead", words("fr")).split(":")[0].replace("\xa0", " ")
     'Répondre au besoin « Emploi » '
     """
-    part = "says" if what == "lead" else what
-    return words.say(f"lead.{row['rule']}.{part}", subject=subject(row, words))
+    key = "says" if part == "lead" else part
+    return words.say(f"lead.{row['rule']}.{key}", subject=subject(row, words))
 
 
 def subject(row: pd.Series, words: Words) -> str:
@@ -80,9 +80,9 @@ def _lead(row: pd.Series, words: Words) -> Markup:
     mark = element("span", MARKS[row["evidence"]], aria_hidden="true")
     evidence = element("span", mark, " ", words.label("evidence", row["evidence"]), class_="evidence")
     return element(
-        "li", element("h3", said(row, "lead", words)), where, element("p", _figure(row, words), " ", evidence),
-        element("p", element("strong", say("lead.check")), " ", said(row, "check", words)),
-        element("p", element("strong", say("lead.caveat")), " ", said(row, "caveat", words), class_="note"),
+        "li", element("h3", lead_text(row, "lead", words)), where, element("p", _figure(row, words), " ", evidence),
+        element("p", element("strong", say("lead.check")), " ", lead_text(row, "check", words)),
+        element("p", element("strong", say("lead.caveat")), " ", lead_text(row, "caveat", words), class_="note"),
     )  # fmt: skip
 
 
@@ -96,13 +96,13 @@ def _figure(row: pd.Series, words: Words) -> str:
         low, ratio, high = (words.number(row[name], 2) for name in ("lower", "estimate", "upper"))
         return say("lead.figure.ratio", ratio=ratio, lower=low, upper=high, households=households)
     low, share, high = (words.percent(row[name]) for name in ("lower", "estimate", "upper"))
-    told = {"share": share, "lower": low, "upper": high, "households": households}
+    values = {"share": share, "lower": low, "upper": high, "households": households}
     if row["rule"] == "follow_up_is_missed":
-        told |= {"months": words.months(row["horizon"]), "expected": words.percent(row["expected"])}
-        return say("lead.figure.contacts", **told)
+        values |= {"months": words.months(row["horizon"]), "expected": words.percent(row["expected"])}
+        return say("lead.figure.contacts", **values)
     if pd.isna(row["expected"]):
-        return say("lead.figure.share", **told)
-    return say("lead.figure.expected", expected=words.percent(row["expected"]), **told)
+        return say("lead.figure.share", **values)
+    return say("lead.figure.expected", expected=words.percent(row["expected"]), **values)
 
 
 def _regions(every: pd.DataFrame, words: Words) -> Markup | None:
@@ -130,7 +130,7 @@ def _regions(every: pd.DataFrame, words: Words) -> Markup | None:
 
 def _scale(words: Words) -> Markup:
     """What each degree of evidence means."""
-    told = [
+    entries = [
         element(
             "div",
             element("dt", MARKS[name], " ", words.label("evidence", name)),
@@ -138,4 +138,4 @@ def _scale(words: Words) -> Markup:
         )
         for name in MARKS
     ]
-    return element("details", element("summary", words.say("leads.scale")), element("dl", *told))
+    return element("details", element("summary", words.say("leads.scale")), element("dl", *entries))

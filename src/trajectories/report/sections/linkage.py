@@ -46,22 +46,22 @@ def disagreements(report: Report) -> Markup | None:
 def threshold(report: Report) -> Markup | None:
     """How far the estimate moves if more files, or fewer, are linked: by horizon, and at one of them in words."""
     say, words = report.words.say, report.words
-    moved = frame_of(report.sensitivity).set_index("horizon")
+    sensitivity = frame_of(report.sensitivity).set_index("horizon")
     rates = frame_of(report.retention)
     main = rates[rates["method"].eq("main") & rates["estimate"].notna()].sort_values("horizon")
     if main.empty:
         return None
     rows = []
     for _, row in main.iterrows():
-        beside = moved.loc[row["horizon"]] if row["horizon"] in moved.index else None
+        beside = sensitivity.loc[row["horizon"]] if row["horizon"] in sensitivity.index else None
         rows.append([words.months(row["horizon"]), rate_text(row, words), _range(beside, report)])
-    said = moved[moved["estimate"].notna() & moved.index.isin(main["horizon"])]
-    if said.empty:
-        told = element("p", say("sensitivity.hidden"))
+    published = sensitivity[sensitivity["estimate"].notna() & sensitivity.index.isin(main["horizon"])]
+    if published.empty:
+        sentence = element("p", say("sensitivity.hidden"))
     else:
-        near = said[said.index <= HEADLINE_HORIZON]
-        at = near.iloc[-1] if len(near) else said.iloc[0]
-        told = element(
+        near = published[published.index <= HEADLINE_HORIZON]
+        at = near.iloc[-1] if len(near) else published.iloc[0]
+        sentence = element(
             "p",
             say("sensitivity.sentence", months=words.months(at.name), persons=words.number(at["persons_at_most"]),
                 lower=words.percent(at["at_least"]), upper=words.percent(at["at_most"])),
@@ -71,9 +71,9 @@ def threshold(report: Report) -> Markup | None:
     return join(
         element("h3", say("sensitivity.title")),
         element("p", say("sensitivity.what")),
-        told,
+        sentence,
         html_table(caption, header, rows, note=say("sensitivity.note", n=words.number(report.rules.threshold)))
-        if len(said)
+        if len(published)
         else None,
     )
 

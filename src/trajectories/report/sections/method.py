@@ -26,7 +26,7 @@ def parameters(words: Words, run: Run, rules: Disclosure) -> list[tuple[str, obj
     """What the run was set to: names, and values in words."""
     say = words.say
     months = words.listing([words.number(month) for month in run.follow_up_months])
-    drawn = [] if run.drawn_stays is None else [
+    subsample = [] if run.drawn_stays is None else [
         (say("facts.drawn"), say("facts.drawn_said", n=words.number(run.drawn_stays))),
     ]  # fmt: skip
     return [
@@ -36,7 +36,7 @@ def parameters(words: Words, run: Run, rules: Disclosure) -> list[tuple[str, obj
         (say("facts.cutoff"), words.date(run.cutoff)),
         (say("facts.follow_up"), say("facts.months_listed", months=months)),
         (say("facts.grace"), say("facts.days", n=words.number(run.grace_days))),
-        *drawn,
+        *subsample,
         (say("facts.rules"), say("facts.rules_said", threshold=rules.threshold, households=rules.households,
                                  base=rules.round, denominator=rules.rate_denominator)),
         (say("facts.version"), run.version),
@@ -49,14 +49,14 @@ def how_to_cite(report: Report) -> Fragment:
     return section("citer", report.words.say("cite.title"), *reference(name, report.words, report.run))
 
 
-def reference(what: str, words: Words, run: Run) -> list[Markup]:
+def reference(title: str, words: Words, run: Run) -> list[Markup]:
     """How to cite what a page is of, as paragraphs."""
     say = words.say
     cited = say(
-        "cite.reference", what=what, cutoff=words.date(run.cutoff), version=run.version,
+        "cite.reference", what=title, cutoff=words.date(run.cutoff), version=run.version,
         perimeter=words.label("perimeter", run.perimeter), scope=words.label("scope", run.scope),
     )  # fmt: skip
     if run.synthetic:
         cited = f"{cited} {say('cite.synthetic')}"
-    said = [element("p", cited, class_="cited"), element("p", say("cite.issuer"), class_="note")]
-    return [*said, element("p", say("cite.not_results"), class_="warning")] if run.synthetic else said
+    paragraphs = [element("p", cited, class_="cited"), element("p", say("cite.issuer"), class_="note")]
+    return [*paragraphs, element("p", say("cite.not_results"), class_="warning")] if run.synthetic else paragraphs

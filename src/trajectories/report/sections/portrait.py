@@ -29,19 +29,19 @@ def pathways_and_years(report: Report) -> list[Markup | None]:
     """Persons settled by pathway and by fiscal year; the target beside the year, where the region has one."""
     pathways = count_table(report, "pathway")
     run = report.run
-    told = beside_targets(report.counts, Study(targets=run.targets, groups=run.groups)).set_index("fiscal_year")
-    if told["target"].isna().all():
+    targets = beside_targets(report.counts, Study(targets=run.targets, groups=run.groups)).set_index("fiscal_year")
+    if targets["target"].isna().all():
         return [pair(pathways, count_table(report, "fiscal_year"))]
     say, words = report.words.say, report.words
 
     def reached(year: str) -> str:
-        if pd.isna(told["target"].get(year)):
+        if pd.isna(targets["target"].get(year)):
             return words.number(None)
-        percent = told.loc[year, "reached_percent"]
+        percent = targets.loc[year, "reached_percent"]
         return say("hidden") if pd.isna(percent) else words.percent(percent / 100)
 
     beside = {
-        say("column.target"): lambda year: words.number(told["target"].get(year)),
+        say("column.target"): lambda year: words.number(targets["target"].get(year)),
         say("column.reached"): reached,
     }
     note = element("p", say("targets.note"), class_="note")
@@ -68,20 +68,20 @@ def when_and_how(report: Report) -> Fragment:
     since, before = _since_arrival(report), _services(report)
     if state_of(report) == "nobody" or not any((*since, *before)):
         return nothing()
-    what = element("p", say("when.what", place=words.in_region(report.region)))
-    return section("quand", say("when.title"), what, *since, *before)
+    introduction = element("p", say("when.what", place=words.in_region(report.region)))
+    return section("quand", say("when.title"), introduction, *since, *before)
 
 
 def _since_arrival(report: Report) -> list[Markup | None]:
     """The classes of the delay; of those from the metropole, the share settled by month, drawn and at some months."""
     say, words = report.words.say, report.words
-    found = [count_table(report, "delay")]
+    parts = [count_table(report, "delay")]
     if "delays" not in report.more:
-        return found
+        return parts
     curve = report.more["delays"].of(report.region)
     drawing = figures.delay_curve(curve, region=report.region, words=words, months=MONTHS)
     if drawing is None:
-        return found
+        return parts
     share = frame_of(curve).set_index("month")["incidence_settled"]
     rows = [
         [words.months(month), words.percent(share[month]) if month in share.index else say("hidden")]
@@ -91,7 +91,7 @@ def _since_arrival(report: Report) -> list[Markup | None]:
     header = [say("column.since_arrival"), say("column.settled")]
     note = say("delays.note")
     return [
-        *found, element("h3", say("delays.title")), element("p", say("delays.what")), drawing.html(),
+        *parts, element("h3", say("delays.title")), element("p", say("delays.what")), drawing.html(),
         html_table(caption, header, rows, note=note, of=drawing.name),
     ]  # fmt: skip
 
@@ -113,13 +113,13 @@ def _services(report: Report) -> list[Markup | None]:
         for table, row in pd.concat(ordered).iterrows()
     ]
     came = counts[counts["table"].eq("pathway") & counts["key"].eq("secondary") & counts["persons"].notna()]
-    whole = [
+    settled = [
         say("services.whole", persons=words.number(row["persons"]), households=words.number(row["households"]))
         for _, row in came.iterrows()
     ]
     header = [say("column.service"), say("column.persons"), say("column.households")]
     return [
-        element("h3", say("services.title")), element("p", Markup(" ").join([say("services.what"), *whole])),
+        element("h3", say("services.title")), element("p", Markup(" ").join([say("services.what"), *settled])),
         html_table(say("services.caption", place=words.in_region(report.region)), header, rows),
     ]  # fmt: skip
 
@@ -141,10 +141,10 @@ def how_many(report: Report) -> Fragment:
         return nothing()
     monthly = frame_of(stock)
     # once a year, at the end of the fiscal year, and at the end
-    told = monthly[monthly["month"].dt.month.eq(3) | monthly["month"].eq(monthly["month"].max())]
+    yearly = monthly[monthly["month"].dt.month.eq(3) | monthly["month"].eq(monthly["month"].max())]
     rows = [
         [words.date(row["month"]), words.number(row["at_least"]), words.number(row["at_most"])]
-        for _, row in told.sort_values("month").iterrows()
+        for _, row in yearly.sort_values("month").iterrows()
     ]
     header = [say("column.day"), say("column.at_least"), say("column.at_most")]
     caption = say("stock.caption", place=words.in_region(report.region))

@@ -29,12 +29,12 @@ def lights(report: Report) -> Markup | None:
     say, words = report.words.say, report.words
     if state_of(report) == "nobody":
         return None
-    whole = element("span", words.region(PROVINCE), class_="limits") if report.region != PROVINCE else None
+    province = element("span", words.region(PROVINCE), class_="limits") if report.region != PROVINCE else None
     rows = [
         [
             say(f"quality.{name}"),
             light(level, words),
-            join(measure, " " if of_whole else None, whole if of_whole else None),
+            join(measure, " " if of_whole else None, province if of_whole else None),
         ]
         for name, level, measure, of_whole in _measured(report)
     ]
@@ -44,24 +44,24 @@ def lights(report: Report) -> Markup | None:
 
 def _thresholds(words: Words) -> str:
     """From where on each measure is to be watched, and to be mended."""
-    told = {
+    thresholds = {
         name: words.listing([words.percent(measure.watch), words.percent(measure.mend)])
         for name, measure in MEASURES.items()
     }
-    return words.say("quality.lights_note", **told)
+    return words.say("quality.lights_note", **thresholds)
 
 
 def _measured(report: Report) -> list[tuple[str, str, str, bool]]:
     """Name, level, the measure in words, and whether it is of the whole only."""
     say, words = report.words.say, report.words
-    found = []
+    measures = []
     for counts, of_whole in ((report.counts, False), (report.whole_counts, True)):
         for row in quality_shares(counts).itertuples():
             if MEASURES[row.measure].whole != of_whole:
                 continue
             measure = say("hidden") if pd.isna(row.share) else words.percent(row.share)
-            found.append((row.measure, row.level, measure, of_whole))
-    return [*_of_the_estimate(report), *found]
+            measures.append((row.measure, row.level, measure, of_whole))
+    return [*_of_the_estimate(report), *measures]
 
 
 def _of_the_estimate(report: Report) -> list[tuple[str, str, str, bool]]:

@@ -40,12 +40,12 @@ def service_path(report: Report) -> Fragment:
     parts = [_process(report), _first_contact(report), _reach(report)]
     gaps = [_needs(report), _reasons(report), _follow_up(report)]
     if not any((*parts, *gaps)):
-        place = report.words.in_region(report.region)
-        return section("services", title, element("p", say("path.nothing", place=place)))
-    said = [part or element("p", say(why)) for part, why in zip((*parts, *gaps), WHY_NOT, strict=True)]
+        in_region = report.words.in_region(report.region)
+        return section("services", title, element("p", say("path.nothing", place=in_region)))
+    texts = [part or element("p", say(why)) for part, why in zip((*parts, *gaps), WHY_NOT, strict=True)]
     return section(
-        "services", title, element("p", say("path.what")), *said[: len(parts)], element("h3", say("path.gaps.title")),
-        *said[len(parts) :],
+        "services", title, element("p", say("path.what")), *texts[: len(parts)], element("h3", say("path.gaps.title")),
+        *texts[len(parts) :],
         element("p", say("path.note", n=report.words.number(report.rules.threshold)), class_="note"),
     )  # fmt: skip
 
@@ -79,21 +79,21 @@ def _process(report: Report) -> Markup | None:
         return None
     drawing = figures.process_figure(report.more["service_funnel"].of(report.region), region=report.region, words=words)
     at = rows.set_index("step")
-    said = {
+    counts = {
         step: spread(words, *(words.number(row[name]) for name in ("at_least", "at_most")))
         for step, row in at[at["shown"]].iterrows()
     }
     sentences = []
-    if {"settled", "met_in_region"} <= set(said):
-        start = "province" if "met_in_metropole" in said else "region"
-        numbers = {"settled": said["settled"], "arrived": said["met_in_region"]}
-        met = {"met": said["met_in_metropole"]} if start == "province" else {}
+    if {"settled", "met_in_region"} <= set(counts):
+        start = "province" if "met_in_metropole" in counts else "region"
+        numbers = {"settled": counts["settled"], "arrived": counts["met_in_region"]}
+        met = {"met": counts["met_in_metropole"]} if start == "province" else {}
         sentences.append(say(f"path.process.{start}", place=words.in_region(report.region), **numbers, **met))
-    if "there_at_12_months" in said:
-        sentences.append(say("path.process.there", there=said["there_at_12_months"]))
+    if "there_at_12_months" in counts:
+        sentences.append(say("path.process.there", there=counts["there_at_12_months"]))
         recent = "settled_too_recently"
-        sentences.append(say("path.process.recent", n=said[recent]) if recent in said else say("path.process.some"))
-    cells = [[words.label("step", step), said.get(step, say("hidden"))] for step in STEPS if step in at.index]
+        sentences.append(say("path.process.recent", n=counts[recent]) if recent in counts else say("path.process.some"))
+    cells = [[words.label("step", step), counts.get(step, say("hidden"))] for step in STEPS if step in at.index]
     caption = say("path.process.caption", place=words.in_region(report.region))
     notes = [say("path.process.prepared")] if "prepared" in at.index else []
     note = Markup(" ").join([*notes, say("path.process.lost")])
@@ -107,22 +107,22 @@ def _first_contact(report: Report) -> Markup | None:
     """Transfers confirmed within 30 and 90 days, and by when a first service came."""
     say, words = report.words.say, report.words
     days, months = (_rows(report, name) for name in ("transfer", "delay"))
-    said: list[Markup | None] = []
+    parts: list[Markup | None] = []
     if len(days) and days["shown"].all():
         shares = {f"d{row['horizon']:.0f}": _share(report, row) for _, row in days.iterrows()}
-        said.append(element("p", say("path.transfer", n=words.number(days["n_start"].min()), **shares)))
+        parts.append(element("p", say("path.transfer", n=words.number(days["n_start"].min()), **shares)))
     shown = months[months["shown"]]
     if len(shown):
         first = shown.sort_values("horizon").iloc[0]
-        told = {"share": _share(report, first), "months": words.months(first["horizon"])}
-        said.append(element("p", say("path.delay", n=words.number(first["n_start"]), **told)))
+        values = {"share": _share(report, first), "months": words.months(first["horizon"])}
+        parts.append(element("p", say("path.delay", n=words.number(first["n_start"]), **values)))
         table = report.more["service_delay"].of(report.region)
         drawing = figures.first_service(table, region=report.region, words=words)
         cells = [[words.months(row["horizon"]), _share(report, row)] for _, row in months.iterrows()]
         caption = say("path.delay.caption", place=words.in_region(report.region))
         header = [say("column.horizon"), say("column.served")]
-        said += [drawing.html() if drawing else None, html_table(caption, header, cells, of="premier-service")]
-    return join(element("h3", say("path.delay.title")), *said) if any(said) else None
+        parts += [drawing.html() if drawing else None, html_table(caption, header, cells, of="premier-service")]
+    return join(element("h3", say("path.delay.title")), *parts) if any(parts) else None
 
 
 def _reach(report: Report) -> Markup | None:

@@ -30,23 +30,23 @@ def regions(report: Report) -> Fragment:
     horizons = [h for h in (12, 24) if h in set(rates["horizon"])]
     main = rates[(rates["method"] == "main") & rates["horizon"].isin(horizons)]
     heard = by_hearsay(main).any()
-    main, drawn = main.set_index(["group", "horizon"]), _drawn(report)
+    main, shrunken = main.set_index(["group", "horizon"]), _shrunken(report)
     rows, header = [], [say("column.region")]
     for horizon in horizons:
         header.append(say("column.retention_at", months=words.months(horizon)))
-        if not drawn.empty:
+        if not shrunken.empty:
             header.append(say("column.drawn_at", months=words.months(horizon)))
     for code in [*(c for c in REGION_CODES if c not in METROPOLITAN_REGIONS), PROVINCE]:
         cells: list[object] = []
         for horizon in horizons:
             row = main.loc[(code, horizon)] if (code, horizon) in main.index else None
             cells.append(say("hidden") if row is None else with_limits(row, words, hearsay=row["known"] == HEARSAY))
-            if not drawn.empty:
+            if not shrunken.empty:
                 at = (code, horizon)
-                cells.append(with_limits(drawn.loc[at], words) if at in drawn.index else words.number(None))
+                cells.append(with_limits(shrunken.loc[at], words) if at in shrunken.index else words.number(None))
         rows.append([words.region(code), *cells])
-    said = ["comparison.note", "ranges.note", *(["drawn.note"] if not drawn.empty else [])]
-    note = notes(words, *said, hearsay=bool(heard))
+    keys = ["comparison.note", "ranges.note", *(["drawn.note"] if not shrunken.empty else [])]
+    note = notes(words, *keys, hearsay=bool(heard))
     table = html_table(say("comparison.caption"), header, rows, note=note, of="carte")
     drawings = [
         figures.tile_map(report.everywhere, words=words),
@@ -59,13 +59,13 @@ def regions(report: Report) -> Fragment:
     )
 
 
-def _drawn(report: Report) -> pd.DataFrame:
+def _shrunken(report: Report) -> pd.DataFrame:
     """Regions' rates drawn towards the province, by group and horizon, where they may be told."""
     if "drawn" not in report.more:
         return pd.DataFrame()
     rows = frame_of(report.more["drawn"]).dropna(subset=["shrunken"])
-    told = rows[["group", "horizon", "shrunken", "shrunken_lower", "shrunken_upper"]]
-    return told.set_axis(["group", "horizon", "estimate", "lower", "upper"], axis=1).set_index(["group", "horizon"])
+    rates = rows[["group", "horizon", "shrunken", "shrunken_lower", "shrunken_upper"]]
+    return rates.set_axis(["group", "horizon", "estimate", "lower", "upper"], axis=1).set_index(["group", "horizon"])
 
 
 def compared(report: Report) -> Fragment:
@@ -89,8 +89,8 @@ def compared(report: Report) -> Fragment:
     alike = rows.loc[rows["method"].eq("weighted"), "adjusted_for"].dropna()
     held = dict.fromkeys(name for names in alike for name in names.split(", ") if name)
     held = sorted(held, key=lambda name: name == "city_size")  # which has a reserve, and comes last
-    what = say("compared.what", held=words.listing([words.label("held_alike", name) for name in held]))
-    return section("comparaison", say("compared.title"), element("p", what), *body)
+    sentence = say("compared.what", held=words.listing([words.label("held_alike", name) for name in held]))
+    return section("comparaison", say("compared.title"), element("p", sentence), *body)
 
 
 def _differences(report: Report, by: str, horizons: list[int]) -> Markup | None:
@@ -107,10 +107,10 @@ def _differences(report: Report, by: str, horizons: list[int]) -> Markup | None:
     header = [say("column.group"), *(say(f"column.{measure}.{method}", months=words.months(h))
                                      for measure, method, h in asked), say("column.overlap")]  # fmt: skip
     lines = []
-    for group, mine in rows.groupby("group", sort=False):
-        at = {(row["measure"], row["method"], row["horizon"]): row for _, row in mine.iterrows()}
+    for group, of_group in rows.groupby("group", sort=False):
+        at = {(row["measure"], row["method"], row["horizon"]): row for _, row in of_group.iterrows()}
         cells = [difference_cell(at[key], words) if key in at else say("hidden") for key in asked]
-        shares = mine.loc[mine["method"].eq("weighted"), "overlap"].dropna()
+        shares = of_group.loc[of_group["method"].eq("weighted"), "overlap"].dropna()
         least = words.percent(shares.min() if len(shares) else None)
         cells.append(say("at_least", lower=least) if (shares < 1).any() else least)
         lines.append([group_name(by, group, words), *cells])
@@ -168,9 +168,9 @@ def _services_and_staying(report: Report) -> Markup | None:
         return None
     cells = []
     for service in services:
-        told = [_ratio(at.get((model, service)), words) for model in (*METHODS, PERMUTED)]
+        ratios = [_ratio(at.get((model, service)), words) for model in (*METHODS, PERMUTED)]
         doubt = words.number(at[METHODS[0], service]["e_value_limit"], 1)
-        cells.append([level_name("service", service, words), *told, doubt])
+        cells.append([level_name("service", service, words), *ratios, doubt])
     header = [say("column.service"), say("column.ratio"),
               *(words.label("model", model) for model in (*METHODS[1:], PERMUTED)), say("column.e_value")]  # fmt: skip
     before = [
