@@ -16,8 +16,8 @@ from trajectories.analysis.services.association import (
     in_agreement,
     landmark,
     permuted,
-    risk_ratio,
     received_before,
+    risk_ratio,
     weighted_rows,
     weights_of,
 )
