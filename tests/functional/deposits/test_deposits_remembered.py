@@ -147,9 +147,7 @@ def test_tables_do_not_depend_on_what_is_remembered(tmp_path):
         (tmp_path / "away" / path.name).rename(path)
     told = []
     mixed = read_deposits(raw, memory=memory, processes=2, progress=lambda *now: told.append(now[2]))
-    assert mixed.n_anew == len(away) + sum(
-        not at % 2 and content in UNREADABLE for at, (content, _) in enumerate(some)
-    )
+    assert mixed.n_anew == len(away) + sum(not at % 2 and content in UNREADABLE for at, (content, _) in enumerate(some))
     assert told == mixed.files["file"].tolist()
     again = read_deposits(raw, memory=memory)
     assert again.n_anew == len(UNREADABLE)
