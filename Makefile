@@ -55,12 +55,13 @@ OTHER_NOTEBOOKS = notebooks/04_services.ipynb notebooks/05_typology.ipynb notebo
 	notebooks/90_validation.ipynb
 
 test: install
-	$(PYTEST) -m "not slow" --nbval-lax $(ARGS) $(EVERY_DAY) $(EVERY_DAY_NOTEBOOKS)
+	$(PYTEST) -m "not slow and not thorough" --nbval-lax $(ARGS) $(EVERY_DAY) $(EVERY_DAY_NOTEBOOKS)
 
-# What `make test` leaves; then its property tests, with more examples.
+# What `make test` leaves: the other folders, the second looks of its own; then its property tests, with more examples.
 test-all: install
 	$(PYTEST) -m "not slow" --nbval-lax $(ARGS) $(THE_OTHERS) $(OTHER_NOTEBOOKS)
-	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile thorough $(ARGS) $(EVERY_DAY)
+	$(PYTEST) -m "thorough and not slow" $(ARGS) $(EVERY_DAY)
+	$(PYTEST) -m "hypothesis and not slow and not thorough" --hypothesis-profile thorough $(ARGS) $(EVERY_DAY)
 
 coverage: install
 	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS) $(EVERY_DAY) $(THE_OTHERS)

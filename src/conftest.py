@@ -5,6 +5,8 @@ import shutil
 import pytest
 
 FILE = "study.toml"
+# Examples that call one of these start from an analysis; to the others a build is enough, and is there much sooner.
+OF_AN_ANALYSIS = ("analyse(", "improvement_leads(", "explore(")
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +16,8 @@ def beside_the_example(request, monkeypatch, tmp_path):
     if FILE in text or "sample()" in text:
         import sample_project
 
-        project = shutil.copytree(sample_project.reported(), tmp_path / "project")
+        made = sample_project.reported if any(name in text for name in OF_AN_ANALYSIS) else sample_project.built
+        project = shutil.copytree(made(), tmp_path / "project")
         if FILE in text:
             # the sample's folders are those of the study
             settings = (project / FILE).read_text(encoding="utf-8")

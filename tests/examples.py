@@ -1,4 +1,4 @@
-"""How many examples a property test draws: all of them in `make test-all`, a fifth of them every day (conftest.py)."""
+"""How many examples a property test draws: a fifth every day, twice as many in `make test-all` (conftest.py)."""
 
 from hypothesis import settings
 

@@ -20,8 +20,8 @@ from trajectories.study import Study
 
 ROOT = Path(__file__).parents[1]
 HOUSEHOLDS, ORGANISATIONS = 300, 12
-# Estimated; a region beside it; the whole.
-REGIONS = ("03", "05", "province")
+# A region and the whole.
+REGIONS = ("03", "province")
 
 
 def built() -> Path:

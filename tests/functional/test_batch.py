@@ -218,6 +218,7 @@ def test_english_pages_stand_beside_the_french_and_both_are_known(first, place, 
         assert outcome.status == "skipped"
 
 
+@pytest.mark.thorough
 def test_a_leak_on_an_english_page_withholds_the_region_in_both_languages(first, place, notebooks, tmp_path):
     RECORDS.to_parquet(tmp_path / "records.parquet")
     shared = place / "shareable"
@@ -320,6 +321,7 @@ def test_a_leak_on_the_method_page_is_withheld_and_the_page_is_there_again_when_
     assert (shared / "methode.html").read_text() == whole(Run.read(place / "sensitive" / "tables"), RULES, "fr")
 
 
+@pytest.mark.thorough
 def test_a_process_that_dies_costs_its_own_region_only(place, tmp_path):
     notebook = nbformat.read(NOTEBOOKS / "region_report.ipynb", as_version=4)
     killer = 'import os\n\nif region == "11":\n    os.kill(os.getpid(), 9)'

@@ -22,9 +22,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def deposits(tmp_path_factory):
-    """Deposits of 60 invented households, marked as synthetic."""
+    """Deposits of 24 invented households, marked as synthetic."""
     folder = tmp_path_factory.mktemp("deposits")
-    assert call("simulate", "--out", folder, "--households", 60, "--organisations", 6, "--defects", "none") == 0
+    assert call("simulate", "--out", folder, "--households", 24, "--organisations", 3, "--defects", "none") == 0
     return folder
 
 
@@ -56,14 +56,6 @@ def test_deposits_in_reports_out(project, deposits, capsys, monkeypatch):
     assert call("report", "--region", "03") == 0
     said = capsys.readouterr().err
     assert "03: skipped" in said and "estimates (unchanged)" in said
-
-
-def test_synthetic_deposits_carry_the_banner_and_the_public_key(project, deposits, capsys, monkeypatch):
-    with_invented_estimates(monkeypatch, write_tables(project / "estimates"))
-    raw = deposits / "raw"
-    assert call("run", "--raw", raw, "--region", "10") == 0
-    page = (project / "reports" / "shareable" / "region-10.html").read_text(encoding="utf-8")
-    assert "Données synthétiques" in page
 
 
 def test_a_report_without_deposits_goes_on_from_the_sample_that_was_made(project, deposits, capsys):

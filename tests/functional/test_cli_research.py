@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """Deposits of 150 households and their build, beside the repository's study.toml."""
+    """Deposits of 80 households and their build, beside the repository's study.toml."""
     folder = tmp_path_factory.mktemp("research")
     (folder / "study.toml").write_text((ROOT / "study.toml").read_text(encoding="utf-8"), encoding="utf-8")
-    assert call("simulate", "--out", folder / "data", "--households", 150, "--organisations", 8, "--seed", 6) == 0
+    assert call("simulate", "--out", folder / "data", "--households", 80, "--organisations", 5, "--seed", 6) == 0
     assert call("build", "--study", folder / "study.toml") == 0
     return folder
 

@@ -21,11 +21,11 @@ KEYS = {"event", "region", "stage", "status", "seconds", "message", "persons"}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A project of 60 invented households, reported once without kernels; copied for each test."""
+    """A project of 24 invented households, reported once without kernels; copied for each test."""
     place = tmp_path_factory.mktemp("project")
     text = (ROOT / "study.toml").read_text(encoding="utf-8").replace("replicates = 500", "replicates = 20")
     (place / "study.toml").write_text(text.replace("draws = 20", "draws = 3"), encoding="utf-8")
-    assert call("simulate", "--out", place / "data", "--households", 60, "--organisations", 6, "--defects", "none") == 0
+    assert call("simulate", "--out", place / "data", "--households", 24, "--organisations", 3, "--defects", "none") == 0
     # the estimates are invented too: those of the households would take a minute
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)

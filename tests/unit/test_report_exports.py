@@ -406,6 +406,7 @@ def test_the_english_files_are_the_same_numbers_in_english(tables, run, files):
     assert said["Data up to"] == "December 31, 2025" and "0.83 means 83%" in said["Rates and shares"]
 
 
+@pytest.mark.thorough
 def test_publish_refuses_english_data_that_are_not_those_of_the_tables(tmp_path):
     out = tmp_path / "reports"
     folder = write_tables(out / "sensitive" / "tables")

@@ -26,6 +26,7 @@ from trajectories.report.words import words
 from trajectories.study import Study
 
 FRENCH = words("fr")
+FEW = {region: figure_tables.PERSONS[region] for region in ("03", "05", "09", "10", "17")}
 
 
 def plain(report):
@@ -36,7 +37,7 @@ def plain(report):
 def folder(tmp_path_factory):
     years = {"2023-2024": 60, "2024-2025": 80}
     folder = tmp_path_factory.mktemp("run") / "sensitive" / "tables"
-    return figure_tables.write_everything(folder, targets={"05": years, "03": {"2025-2026": 10}})
+    return figure_tables.write_everything(folder, FEW, targets={"05": years, "03": {"2025-2026": 10}})
 
 
 @pytest.fixture

@@ -38,7 +38,17 @@ def reports(folder):
     return {report.region: report for report in open_reports(folder, regions)}
 
 
-def page(report, *, extra=()):
+MADE = {}
+
+
+def page(report):
+    """The page of a report, made once: most tests look at the same four."""
+    if id(report) not in MADE:
+        MADE[id(report)] = report, page_anew(report)  # with the report, so that no other takes its address
+    return MADE[id(report)][1]
+
+
+def page_anew(report, *, extra=()):
     parts = REGION[:-3] + ([whole.regions] if report.region == "province" else []) + REGION[-3:]
     shown = notebook(*(part(report) for part in parts), extra=extra)
     return html.page(shown, region=report.region, language="fr", run=report.run)
@@ -282,7 +292,7 @@ def test_a_page_is_one_accessible_file(reports, region):
 
 
 def test_the_same_page_twice_is_the_same_bytes(reports):
-    assert page(reports["05"]) == page(reports["05"])
+    assert page_anew(reports["05"]) == page(reports["05"])
 
 
 def test_everything_that_is_not_markup_is_escaped():
@@ -300,7 +310,7 @@ def test_only_our_fragments_reach_a_page(reports):
             nbformat.v4.new_output("display_data", data={"text/html": "<p>étranger</p>"}),
         ],
     )
-    text = page(reports["05"], extra=[stray, nbformat.v4.new_markdown_cell("# note interne")])
+    text = page_anew(reports["05"], extra=[stray, nbformat.v4.new_markdown_cell("# note interne")])
     assert not any(word in text for word in ("bavardage", "FutureWarning", "étranger", "note interne"))
 
 
@@ -314,7 +324,7 @@ def test_a_failed_notebook_is_never_converted(reports):
         "1/0", outputs=[nbformat.v4.new_output("error", ename="ZeroDivisionError", evalue="x", traceback=["secret"])]
     )
     with pytest.raises(NotebookError, match=r"failed \(ZeroDivisionError\): a failed notebook is not converted"):
-        page(reports["05"], extra=[failed])
+        page_anew(reports["05"], extra=[failed])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ SUPPORT = 20
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
     folder = tmp_path / "sensitive" / "tables"
-    write_tables(folder)
+    write_tables(folder, {"05": 640, "09": 12})
+    for name in sorted(folder.glob("service_*.parquet")):
+        name.unlink()
     return folder
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajectories import Study, build_cohort, build_spells, link_persons, read_deposits, simulate
+from trajectories import Study, build_cohort, build_spells
 from trajectories.groups import reported_groups
 from trajectories.linkage import LOOSE, SAMPLE_KEY, STRICT, drawn_thresholds, link, resolve
 from trajectories.retention import estimate
 from trajectories.retention.linkage_sensitivity import COLUMNS, linkage_sensitivity
+from two_regions import records_and_persons
 
 STUDY = Study.from_mapping({"replicates": 0, "support": 5, "horizons": [3, 12]})
 NUMBERS = ["estimate", "n_start", "n_at_risk", "n_confirmed", "known"]
@@ -18,10 +19,7 @@ NUMBERS = ["estimate", "n_start", "n_at_risk", "n_confirmed", "known"]
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sensitivity")
-    simulate.simulate(folder, simulate.Settings(households=80))
-    records = read_deposits(folder / "raw", study=STUDY).records
-    return records, link_persons(records, key=SAMPLE_KEY)
+    return records_and_persons(tmp_path_factory.mktemp("sensitivity"), STUDY)
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +47,18 @@ def walked(records, persons):
     return cohort, rates[rates["method"].eq("main")].sort_values(["group", "horizon"], ignore_index=True)
 
 
+@pytest.fixture(scope="module")
+def own(line):
+    """Cohort and rates of the study's own persons."""
+    return walked(*line)
+
+
 @pytest.mark.parametrize("setting", ["loose", "study", "strict"])
-def test_every_setting_is_what_the_whole_line_gives_with_those_persons(line, alternatives, found, setting):
-    records, persons = line
+def test_every_setting_is_what_the_whole_line_gives_with_those_persons(line, own, alternatives, found, setting):
+    records = line[0]
     threshold = {"loose": LOOSE, "study": STUDY.match_threshold, "strict": STRICT}[setting]
     others = alternatives[alternatives["threshold"].eq(threshold)].drop(columns="threshold").reset_index(drop=True)
-    cohort, rates = walked(records, persons if setting == "study" else others)
+    cohort, rates = own if setting == "study" else walked(records, others)
     rows = found[found["setting"].eq(setting)].reset_index(drop=True)
     pd.testing.assert_frame_equal(rows[["group", "horizon", *NUMBERS]], rates[["group", "horizon", *NUMBERS]])
     stays = cohort.cohort[cohort.cohort["excluded"].isna()]
@@ -71,15 +75,14 @@ def test_the_table_is_tidy_and_the_settings_differ(found):
     assert province["loose"] < province["study"] < province["strict"]
 
 
-def test_what_is_at_hand_is_used_and_changes_nothing(line, alternatives, found):
-    cohort, rates = walked(*line)
+def test_what_is_at_hand_is_used_and_changes_nothing(line, own, alternatives, found):
+    cohort, rates = own
     again = linkage_sensitivity(*line, alternatives, study=STUDY, cohort=cohort, retention=rates)
     pd.testing.assert_frame_equal(again, found)
 
 
-def test_the_same_persons_give_the_same_rates_without_another_fit(line, monkeypatch):
-    records, persons = line
-    cohort, rates = walked(records, persons)
+def test_the_same_persons_give_the_same_rates_without_another_fit(line, own, monkeypatch):
+    (records, persons), (cohort, rates) = line, own
     # the name of the room is the function's in the package
     monkeypatch.setattr(sys.modules["trajectories.retention.linkage_sensitivity"], "estimate", None)
     same = persons.assign(threshold=LOOSE)
@@ -88,7 +91,7 @@ def test_the_same_persons_give_the_same_rates_without_another_fit(line, monkeypa
     pd.testing.assert_frame_equal(loose[NUMBERS], study[NUMBERS])
 
 
-def test_the_records_of_persons_that_change_are_enough_beside_the_cohort(line, alternatives, found):
+def test_the_records_of_persons_that_change_are_enough_beside_the_cohort(line, own, alternatives, found):
     from dataclasses import replace
 
     from trajectories.retention.linkage_sensitivity import moved_records
@@ -101,7 +104,7 @@ def test_the_records_of_persons_that_change_are_enough_beside_the_cohort(line, a
     chosen = moved_records(persons, alternatives)
     assert 0 < chosen.mean() < 1
     few = [frame[frame["record_id"].isin(chosen.index[chosen])] for frame in (records, persons, alternatives)]
-    cohort, rates = walked(*line)
+    cohort, rates = own
     study = replace(STUDY, cutoff=cutoff_of(STUDY, records).date())
     at_hand = {"cohort": cohort, "retention": rates, "deposits": last_deposits(records)}
     again = linkage_sensitivity(*few, study=study, **at_hand)
@@ -140,7 +143,7 @@ def test_each_pair_is_drawn_as_often_as_it_is_probable(line):
     assert same["person_id_x"].eq(same["person_id_y"]).mean() > 0.95
 
 
-def test_where_no_person_is_another_each_threshold_is_told_of_all_the_same(line):
+def test_where_no_person_is_another_each_threshold_is_told_of_all_the_same(line, own):
     from trajectories.analysis.analyse import _of_records
     from trajectories.retention.linkage_sensitivity import moved_records
 
@@ -148,7 +151,7 @@ def test_where_no_person_is_another_each_threshold_is_told_of_all_the_same(line)
     same = pd.concat([persons.assign(threshold=LOOSE), persons.assign(threshold=STRICT)], ignore_index=True)
     moved = moved_records(persons, same)
     assert not moved.any()
-    cohort, rates = walked(*line)
+    cohort, rates = own
     found = linkage_sensitivity(
         *_of_records((records, persons, same), moved), study=STUDY, cohort=cohort, retention=rates
     )

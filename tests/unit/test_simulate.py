@@ -35,7 +35,7 @@ def levels(tmp_path_factory):
     made = {}
     for level in LEVELS:
         folder = tmp_path_factory.mktemp(level)
-        households = 400 if level == "heavy" else 300  # its rarest defects want a few more
+        households = {"none": 100, "light": 300, "heavy": 400}[level]  # the rarest defects want a few more
         made[level] = folder, simulate(folder, Settings(households=households, organisations=30, seed=5, defects=level))
     return made
 

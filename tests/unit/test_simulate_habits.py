@@ -134,7 +134,7 @@ def test_a_drawn_world_is_the_same_for_a_seed_and_another_for_another(tmp_path):
 
 @pytest.mark.parametrize("defects", ["light", "heavy"])
 def test_every_row_of_a_drawn_world_has_the_fate_that_its_truth_says(tmp_path, defects):
-    truth = alone(tmp_path, "drawn", defects=defects, households=120, organisations=14)
+    truth = alone(tmp_path, "drawn", defects=defects, households=50, organisations=9)
     scores = row_scores(truth, read_deposits(tmp_path / "raw"))
     assert scores == {"accounting_exact": 1, "fates_right": 1, "rows_lost": 0}
 

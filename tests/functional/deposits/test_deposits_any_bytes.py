@@ -76,7 +76,7 @@ def assert_sound(deposits) -> None:
         tables.check(getattr(deposits, name), tables.TABLES[name])
 
 
-@examples(60, **SLOW)
+@examples(40, **SLOW)
 @given(st.lists(any_files(), min_size=6, max_size=6))
 def test_rows_add_up_for_any_bytes(tmp_path_factory, contents):
     folder = tmp_path_factory.mktemp("bytes")
@@ -123,13 +123,12 @@ def test_every_line_that_holds_something_is_a_row_read(tmp_path_factory, cells):
 
 
 # ── who reads ─────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("processes", [2, 3])
-def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path, processes):
-    for at, (title, odd) in enumerate(READ.items()):
+def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path):
+    for at, (title, odd) in enumerate(list(READ.items())[::5]):
         corpus.put(tmp_path, BYTES[title], f"ORG{at // 2:02d}_2021-2022_T{1 + at % 2}{odd.suffix}")
     corpus.put(tmp_path, b"%PDF", "ZZ_2021-2022_T1.csv")
     alone, told = read_deposits(tmp_path, processes=1), []
-    apart = read_deposits(tmp_path, processes=processes, progress=lambda *now: told.append(now))
+    apart = read_deposits(tmp_path, processes=3, progress=lambda *now: told.append(now))
     for name in ("records", "quarantine", "issues", "files", "superseded"):
         pd.testing.assert_frame_equal(getattr(alone, name), getattr(apart, name))
     assert [file for _, _, file in told] == apart.files["file"].tolist()

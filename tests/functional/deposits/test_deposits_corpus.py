@@ -155,6 +155,7 @@ def build(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="pipes and limits of memory as Linux has them")
 def test_what_would_take_all_memory_or_never_end_is_named_and_the_others_are_read(tmp_path):
     raw = tmp_path / "raw"

@@ -133,9 +133,10 @@ def test_any_sequence_of_changes_reads_what_changed_and_gives_what_reading_all_g
 
 
 def test_tables_do_not_depend_on_what_is_remembered(tmp_path):
-    """Half of the odd files are remembered, half are not; then all are; processes of their own read too."""
+    """Half of some odd files are remembered, half are not; then all are; processes of their own read too."""
+    some = [*CONTENTS[:-2:5], *CONTENTS[-2:]]
     raw, memory = tmp_path / "raw", Memory(tmp_path / "read", SECRET)
-    for at, (content, suffix) in enumerate(CONTENTS):
+    for at, (content, suffix) in enumerate(some):
         corpus.put(raw, content, f"ORG{at // 2:02d}_2021-2022_T{1 + at % 2}{suffix}")
     away = [path for at, path in enumerate(sorted(raw.iterdir())) if at % 2]
     (tmp_path / "away").mkdir()
@@ -146,9 +147,7 @@ def test_tables_do_not_depend_on_what_is_remembered(tmp_path):
         (tmp_path / "away" / path.name).rename(path)
     told = []
     mixed = read_deposits(raw, memory=memory, processes=2, progress=lambda *now: told.append(now[2]))
-    assert mixed.n_anew == len(away) + sum(
-        not at % 2 and content in UNREADABLE for at, (content, _) in enumerate(CONTENTS)
-    )
+    assert mixed.n_anew == len(away) + sum(not at % 2 and content in UNREADABLE for at, (content, _) in enumerate(some))
     assert told == mixed.files["file"].tolist()
     again = read_deposits(raw, memory=memory)
     assert again.n_anew == len(UNREADABLE)
@@ -177,7 +176,7 @@ def test_a_memory_that_is_cut_off_or_altered_costs_only_the_reading(raw, memory)
     whole = gather(raw, memory)
     first, second = entries(memory)
     content = first.read_bytes()
-    places = sorted({*range(0, len(content), max(1, len(content) // 25)), 31, 32, 33, len(content) - 1})
+    places = sorted({*range(0, len(content), max(1, len(content) // 10)), 31, 32, 33, len(content) - 1})
     spoilt = [content[:at] for at in places] + [content + b"\0", second.read_bytes()]
     spoilt += [content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :] for at in places]
     for other in spoilt:

@@ -14,7 +14,7 @@ UNDETERMINABLE = ("area", "homonym")
 @pytest.fixture(scope="module", params=["none", "light"])
 def sample(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    simulate(folder, Settings(households=250, seed=11, defects=request.param))
+    simulate(folder, Settings(households=90, seed=11, defects=request.param))
     return request.param, read_deposits(folder / "raw"), pd.read_parquet(folder / "truth" / "rows.parquet")
 
 
