@@ -26,7 +26,7 @@ from trajectories.report.words import words
 from trajectories.study import Study
 
 FRENCH = words("fr")
-FEW = {region: figure_tables.PERSONS[region] for region in ("03", "05", "09", "10", "17")}
+FEW = {region: figure_tables.PERSONS[region] for region in ("01", "03", "05", "07", "09", "10", "17")}
 
 
 def plain(report):

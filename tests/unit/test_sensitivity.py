@@ -125,7 +125,9 @@ def test_draws_of_who_is_who_are_joined_by_rubins_rules(line, alternatives, foun
     )
     mean, reach = rates.mean(axis=1), 4.302653 * np.sqrt(1 + 1 / 3) * rates.std(axis=1)
     at = ("province", 12)
-    assert low[at] == pytest.approx(max(mean[at] - reach[at], 0)) and high[at] == pytest.approx(mean[at] + reach[at])
+    assert low[at] == pytest.approx(max(mean[at] - reach[at], 0)) and high[at] == pytest.approx(
+        min(mean[at] + reach[at], 1)
+    )
     fewest = joined[joined["setting"].eq("drawn_low")].set_index(["group", "horizon"])["persons"]
     assert fewest[at] == found.set_index(["group", "horizon", "setting"])["persons"][(*at, "loose")]
 
