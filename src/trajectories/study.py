@@ -245,7 +245,7 @@ def _settings(kind: type, settings: Any, faults: list[str], prefix: str = "") ->
     return sound
 
 
-def _value(name: str, value: Any) -> Any:
+def _value(name: str, value: Any) -> Any:  # noqa: C901  # a case a kind of setting
     """The value of a setting as it is kept; a ValueError says what it must be."""
     if value is None and name in ("cutoff", "pathway", "linkage_model"):
         return None

@@ -99,7 +99,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 @app.command()
-def simulate(
+def simulate(  # noqa: PLR0913  # the options of a command
     out: Annotated[Path, typer.Option("--out", help="Folder for raw/ and truth/; must not hold real deposits.")],
     households: Annotated[int, typer.Option(min=1, help="How many households are invented.")] = 1500,
     organisations: Annotated[int, typer.Option(min=2, help="How many organisations report on them.")] = 30,
@@ -162,7 +162,7 @@ def build(
 
 
 @app.command()
-def report(
+def report(  # noqa: PLR0913  # the options of a command
     study: StudyOption = Path("study.toml"),
     region: RegionOption = None,
     every: AllOption = False,
@@ -191,7 +191,7 @@ def report(
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913  # the options of a command
     study: StudyOption = Path("study.toml"),
     raw: RawOption = None,
     derived: DerivedOption = None,

@@ -196,7 +196,7 @@ def read_date(text: str, *, day_first: bool = True, century: int = 2000) -> Read
     return None
 
 
-def _from_numbers(text: str, day_first: bool, century: int) -> Reading | None:
+def _from_numbers(text: str, day_first: bool, century: int) -> Reading | None:  # noqa: C901  # a case a form
     if match := _NO_MONTH.fullmatch(text):
         return _unless_excel_zero(_year(int(match[2] or match[3])), text)
     if match := _NO_DAY.fullmatch(text):

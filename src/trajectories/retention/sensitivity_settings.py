@@ -58,7 +58,7 @@ Named = tuple[str, str, pd.DataFrame]
 Stays = Callable[..., tuple[Residences, Cohort]]
 
 
-def panel(
+def panel(  # noqa: PLR0913  # tables at hand, by keyword
     records: pd.DataFrame,
     persons: pd.DataFrame,
     alternatives: pd.DataFrame,

@@ -283,7 +283,7 @@ class Outcome:
     persons: str | None = None
 
 
-def run_reports(
+def run_reports(  # noqa: PLR0913  # options by keyword, with defaults
     study: Study,
     *,
     regions: Iterable[str],
@@ -544,7 +544,7 @@ def _search(
     return leaks
 
 
-def _write_index(
+def _write_index(  # noqa: PLR0913  # options by keyword, with defaults
     study: Study,
     tables: Path,
     out: Path,

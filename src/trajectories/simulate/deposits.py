@@ -71,7 +71,7 @@ class Deposit:
         return text_bytes(self.sheets[0], self.flaw)
 
 
-def deposit(
+def deposit(  # noqa: C901  # a case a habit of an organisation
     settings: Settings, organisation: Organisation, habit: Habit, drafts: list[Draft], quarters: range, mishaps: Mishaps
 ) -> list[Deposit]:
     """All the files of one organisation, in the order it hands them in."""
@@ -189,7 +189,7 @@ def _without_codes(sheet: Sheet) -> None:
             line.cells[i] = ""
 
 
-def _quarterly(
+def _quarterly(  # noqa: PLR0913  # what a world is drawn from
     settings: Settings,
     organisation: Organisation,
     habit: Habit,

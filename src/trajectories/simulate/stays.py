@@ -120,7 +120,7 @@ class ToldStays:
         return cohort, contacts.rename(columns={"organisation": "organisation_id"})
 
 
-def told_stays(
+def told_stays(  # noqa: PLR0913  # what a world is drawn from
     n: int = 4000,
     seed: int = 1,
     *,

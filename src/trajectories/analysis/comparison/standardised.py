@@ -921,7 +921,7 @@ def _differences(answers, groups, measure, by_method, pair, months, shown, study
     return rows
 
 
-def _rows(answers, groups, measure, method, k, months, is_given, disagree, numbers, told, study) -> list[dict]:
+def _rows(answers, groups, measure, method, k, months, is_given, disagree, numbers, told, study) -> list[dict]:  # noqa: PLR0913  # all that one answer rests on
     """One group, measure and method at every horizon."""
     against = told.get("against")
     positions = [place for place in (k, against) if place is not None]

@@ -48,7 +48,7 @@ class Portrait:
     targets: pd.DataFrame
 
 
-def whole_portrait(
+def whole_portrait(  # noqa: PLR0913  # the tables that it reads
     cohort: pd.DataFrame,
     contacts: pd.DataFrame,
     spells: pd.DataFrame,

@@ -415,7 +415,7 @@ class Typology:
     to_frame = to_frame
 
 
-def typology(
+def typology(  # noqa: PLR0913  # options by keyword, with defaults
     spells: pd.DataFrame,
     cohort: pd.DataFrame,
     *,

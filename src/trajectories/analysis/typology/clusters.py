@@ -303,7 +303,7 @@ def choose_k(
     return table.assign(chosen=table.index == best)
 
 
-def stability(
+def stability(  # noqa: PLR0913  # options by keyword, with defaults
     distances: np.ndarray,
     labels: ArrayLike,
     *,

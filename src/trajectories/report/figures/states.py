@@ -114,7 +114,7 @@ def states_by_type(states, types, *, words: Words) -> Drawing | None:
     return Drawing("etats", svg, narrow, alt, words.say("figure.states.caption"), numbers)
 
 
-def paths_by_type(paths, types, *, words: Words) -> Drawing | None:
+def paths_by_type(paths, types, *, words: Words) -> Drawing | None:  # noqa: C901  # closures over one drawing
     """
     Index plot: the paths that enough persons of each type share, as bars of their states, to the half-year.
 

@@ -98,7 +98,7 @@ class IntervalCurve:
         return draws
 
 
-def interval_incidence(
+def interval_incidence(  # noqa: PLR0913  # options by keyword, with defaults
     lower: ArrayLike,
     upper: ArrayLike,
     cause: ArrayLike,

@@ -252,7 +252,7 @@ def _tried(expected: Expected, em: ObservationEM) -> Integers:
     return expected.failed[:, 0] + em.cells.succeeded.sum(axis=0)
 
 
-def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: bool) -> tuple[str, ...]:
+def notes_of(checks: pd.DataFrame, known: Ascertained, least: int, borrowed: bool) -> tuple[str, ...]:  # noqa: C901  # a case a sentence
     """A sentence for everything that a reader of the curve must know; none where there is nothing to say."""
     # sums of each check, of all causes or of one
     values = checks["value"].to_numpy(dtype=float)
@@ -475,7 +475,7 @@ class ObservedCurve:
         return self.model.draw(m, np.random.default_rng(seed))
 
 
-def observed_incidence(
+def observed_incidence(  # noqa: PLR0913  # options by keyword, with defaults
     contacts: pd.DataFrame,
     cutoff: ArrayLike,
     *,
@@ -609,7 +609,7 @@ def observed_incidence(
     )
 
 
-def incidence_of(
+def incidence_of(  # noqa: PLR0913  # options by keyword, with defaults
     known: Ascertained,
     *,
     weights: ArrayLike | None = None,

@@ -143,7 +143,7 @@ class CoxFit:
         return self._fitted.survival_table(newdata, times, conf_level)
 
 
-def cox(
+def cox(  # noqa: PLR0913  # options by keyword, with defaults
     data: pd.DataFrame,
     *,
     time: str,

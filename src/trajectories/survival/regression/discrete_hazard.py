@@ -238,7 +238,7 @@ def predicted(fit: DiscreteFit, newdata: pd.DataFrame, when: ArrayLike) -> pd.Da
     return pd.DataFrame(values, index=newdata.index, columns=moments)
 
 
-def discrete_hazard(
+def discrete_hazard(  # noqa: PLR0913  # options by keyword, with defaults
     data: pd.DataFrame,
     *,
     stop: str,

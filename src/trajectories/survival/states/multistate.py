@@ -491,7 +491,7 @@ def at_the_edge(
     return p, se, np.where(edge, certain, lower), np.where(edge, certain, upper)
 
 
-def transition_probabilities(
+def transition_probabilities(  # noqa: PLR0913  # options by keyword, with defaults
     person: ArrayLike,
     start: ArrayLike,
     stop: ArrayLike,
@@ -690,7 +690,7 @@ def given_start(initial: Mapping | pd.Series | ArrayLike, states: pd.Index) -> F
     return p / p.sum()
 
 
-def state_occupation(
+def state_occupation(  # noqa: PLR0913  # options by keyword, with defaults
     person: ArrayLike,
     start: ArrayLike,
     stop: ArrayLike,
