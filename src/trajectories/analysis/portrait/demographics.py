@@ -75,7 +75,7 @@ def demographics(
     >>> from trajectories.analysis.services.example import example_tables
     >>> cohort, records, persons = example_tables()
     >>> records["birth_country"] = ["HTI", "FRA", "HTI"]
-    >>> table = who(cohort, records, persons, groups=["05"], study=Study())
+    >>> table = demographics(cohort, records, persons, groups=["05"], study=Study())
     >>> table.query("persons > 0 and table == 'country_group'")[["key", "persons"]].values.tolist()
     [['western_europe', 1], ['caribbean', 1]]
     """
