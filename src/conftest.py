@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 FILE = "study.toml"
+READ = 'read("study.toml")'
 # Examples that call one of these start from an analysis; to the others a build is enough, and is there much sooner.
 OF_AN_ANALYSIS = ("analyse(", "improvement_leads(", "explore(")
 
@@ -13,12 +14,12 @@ OF_AN_ANALYSIS = ("analyse(", "improvement_leads(", "explore(")
 def beside_the_example(request, monkeypatch, tmp_path):
     """An example may do in its copy what it likes."""
     text = getattr(getattr(request.node, "dtest", None), "docstring", None) or ""
-    if FILE in text or "sample()" in text:
+    if READ in text or "sample()" in text:
         import sample_project
 
         made = sample_project.reported if any(name in text for name in OF_AN_ANALYSIS) else sample_project.built
         project = shutil.copytree(made(), tmp_path / "project")
-        if FILE in text:
+        if READ in text:
             # the sample's folders are those of the study
             settings = (project / FILE).read_text(encoding="utf-8")
             settings = settings.replace('"data/', '"data/sample/').replace('"reports"', '"reports/sample"')

@@ -342,9 +342,9 @@ def run_reports(  # noqa: PLR0913  # options by keyword, with defaults
     --------
     >>> from trajectories import analyse
     >>> study = Study.read("study.toml")
-    >>> made = run_reports(study, regions=["14"], tables=analyse(study), out=study.paths.reports)
+    >>> made = run_reports(study, regions=["12"], tables=analyse(study), out=study.paths.reports)
     >>> [(one.region, one.status) for one in made]
-    [('14', 'done')]
+    [('12', 'done')]
     """
     regions = list(dict.fromkeys(regions))
     _refuse_unknown(regions, study)
