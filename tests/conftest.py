@@ -21,13 +21,16 @@ settings.load_profile("every day")
 # The files that take longest: begun last, one of them would leave the other process without work. Those that are not
 # named follow as ever, the notebooks last: by then 90_validation.ipynb finds what it shows made by test_coverage_*.py.
 LONGEST = (
-    "test_main_job.py", "test_disclosure_whole_run.py", "test_run_faults.py", "test_line.py", "test_batch.py",
+    "test_main_job.py", "test_run_faults.py", "test_line.py", "test_batch.py",
     "test_blank.py",
     "test_coverage_models.py", "pipeline.py", "test_every_page.py", "test_invariants.py", "04_services.ipynb",
     "test_leads_recovery.py", "test_coverage_turnbull.py", "test_environments.py",
     "test_retention_recovery.py", "test_schedulers.py", "03_retention.ipynb", "06_your_own_question.ipynb",
     "test_comparison_recovery.py",
 )  # fmt: skip
+
+# What begins with the sample that test_main_job.py makes: last, not to wait for it.
+ON_THE_SAMPLE = ("test_disclosure_whole_run.py", "inputs.py", "improvement_leads.py", "explorer.py", "batch.py")
 
 
 def pytest_configure(config):
@@ -44,6 +47,7 @@ def pytest_unconfigure(config):
 
 def pytest_collection_modifyitems(items):
     place = {name: number for number, name in enumerate(LONGEST)}
+    place |= dict.fromkeys(ON_THE_SAMPLE, len(LONGEST) + 1)
     items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
 
 

@@ -140,6 +140,7 @@ def test_an_unchanged_region_is_skipped_and_a_changed_page_is_made_again(first, 
     assert outcome.status == "done" and page.read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_the_exports_are_the_same_bytes_again_and_those_of_an_earlier_run_go(first, place, notebooks, monkeypatch):
     monkeypatch.setattr(exports, "exported", EXPORTED)
     data = place / "shareable" / "donnees"
@@ -193,6 +194,7 @@ RECORDS = pd.DataFrame({
 })  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_english_pages_stand_beside_the_french_and_both_are_known(first, place, notebooks):
     shared = place / "shareable"
     before = {path: path.read_bytes() for path in shared.rglob("*") if path.is_file() and path.name != "index.html"}
@@ -284,6 +286,7 @@ def test_pages_are_no_leak_to_whoever_bears_the_names_of_the_sample(first, place
     assert {o.status for o in outcomes} <= {"done", "skipped"}, outcomes
 
 
+@pytest.mark.thorough
 def test_a_leak_on_a_page_of_an_earlier_run_is_found(first, place, notebooks, tmp_path):
     RECORDS.to_parquet(tmp_path / "records.parquet")
     page = place / "shareable" / "province.html"
@@ -293,6 +296,7 @@ def test_a_leak_on_a_page_of_an_earlier_run_is_found(first, place, notebooks, tm
     assert "province.html held" in outcomes[1].message and not page.exists()
 
 
+@pytest.mark.thorough
 def test_a_leak_in_a_workbook_is_withheld_and_the_index_leads_to_it_no_more(first, place, notebooks, tmp_path):
     RECORDS.to_parquet(tmp_path / "records.parquet")
     book = openpyxl.Workbook()

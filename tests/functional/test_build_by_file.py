@@ -55,6 +55,7 @@ def study_in(folder: Path) -> Study:
     return Study(paths=Paths(folder / "raw", folder / "derived", folder / "reports"))
 
 
+@pytest.mark.thorough
 def test_one_new_deposit_is_the_one_that_is_read(sources, tmp_path, monkeypatch, capsys, read_now):
     """Named on the command line; `--force` reads everything, and what is taken away leaves nothing behind."""
     monkeypatch.chdir(tmp_path)

@@ -163,6 +163,7 @@ def test_a_folder_of_deposits_that_may_not_be_listed_is_no_folder_without_deposi
         assert "2022-2023: Permission denied. Ask for the right" in captured.err and "sample" not in captured.out
 
 
+@pytest.mark.thorough
 def test_a_deposit_that_may_not_be_read_is_named_and_the_others_go_on(project, deposits, capsys, monkeypatch):
     shutil.copytree(deposits / "raw", project / "data" / "raw")
     read, name = Path.read_bytes, next((deposits / "raw").rglob("*T2*")).name

@@ -28,6 +28,7 @@ def study_of(project):
     return "--study", project / "study.toml"
 
 
+@pytest.mark.thorough
 def test_the_cohort_of_another_perimeter_and_scope_stands_beside_the_build(project, capsys):
     before = (project / "data/derived/cohort.parquet").read_bytes()
     assert call("cohort", *study_of(project), "--perimeter", "CMM", "--scope", "any_region") == 0
@@ -82,6 +83,7 @@ def test_a_person_who_is_not_there_is_a_sentence(project, asked, capsys):
     assert asked in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_trained_model_says_what_changed_and_is_used_when_the_study_names_it(project, capsys, tmp_path):
     assert call("train", *study_of(project), "--out", tmp_path / "model.json", "--version-name", "ours") == 0
     out = capsys.readouterr().out

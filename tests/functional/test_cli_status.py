@@ -46,6 +46,7 @@ def events(out):
     return [json.loads(line) for line in out.splitlines()]
 
 
+@pytest.mark.thorough
 def test_an_unchanged_run_builds_analyses_and_makes_nothing(project, capsys, monkeypatch):
     made = pages_without_kernels(monkeypatch)
     monkeypatch.setattr(pipeline, "build", None)

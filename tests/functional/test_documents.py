@@ -167,6 +167,7 @@ def the_hour_went_well(place, said):
     assert "1 of 1 report(s) ready." in said and "Saint-Fabien (10070" in said
 
 
+@pytest.mark.thorough
 def test_the_first_hour_by_the_letter(first_hour, tmp_path_factory, monkeypatch, capsys):
     # estimates and kernels are those of test_main_job.py
     with_invented_estimates(monkeypatch, write_tables(tmp_path_factory.mktemp("estimates")))

@@ -132,6 +132,7 @@ def test_any_sequence_of_changes_reads_what_changed_and_gives_what_reading_all_g
         assert len(entries(memory)) == len(known)
 
 
+@pytest.mark.thorough
 def test_tables_do_not_depend_on_what_is_remembered(tmp_path):
     """Half of some odd files are remembered, half are not; then all are; processes of their own read too."""
     some = [*CONTENTS[:-2:5], *CONTENTS[-2:]]
