@@ -20,9 +20,9 @@ from trajectories.pipeline import make_sample
 from trajectories.study import Study
 
 ROOT = Path(__file__).parents[1]
-HOUSEHOLDS, ORGANISATIONS = 200, 10
-# People settle in these: two large regions, a middling one, one too small to publish. Their number makes the time.
-SETTLED = ("03", "05", "12", "08", "10")
+HOUSEHOLDS, ORGANISATIONS = 240, 10
+# People settle in these: large regions, middling ones, one too small to publish. Their number makes the time.
+SETTLED = ("03", "05", "07", "12", "17", "08", "10")
 # A region and the whole.
 REGIONS = ("03", "province")
 

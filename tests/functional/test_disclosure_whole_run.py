@@ -47,6 +47,8 @@ def away(counts, names=None):
         size = part.groupby("group")[["persons", "households"]].sum()
         # each table of its own people: no more households than it has
         size["households"] = np.minimum(size["households"], households.reindex(size.index)).astype(int)
+        # whose only key is the whole is known by that number alone, which no other table tells
+        size = size if part["key"].nunique() > 1 else size.iloc[:0]
         told = given_away(part, shown, overlapping=True, size=size)
         if told:
             found[name] = told
@@ -56,7 +58,7 @@ def away(counts, names=None):
 def test_no_hidden_cell_of_the_run_is_given_away(raw):
     shown = protected_counts(raw["counts"]).frame
     hidden = shown[shown["table"].isin(QUICK) & ~shown["shown"]]
-    assert len(hidden) > 15  # there is something to find
+    assert len(hidden) > 10  # there is something to find
     assert away(raw["counts"], QUICK) == {}
 
 

@@ -865,8 +865,8 @@ def organisation_quality(derived: Path | str | Inputs, study: Study) -> Quality:
     --------
     >>> study = Study.read("study.toml")
     >>> found = organisation_quality(study.paths.derived, study)
-    >>> int(found.organisations["n_mend"].sum())  # measures to mend, of twelve organisations
-    3
+    >>> int(found.organisations["n_mend"].sum())  # measures to mend, of ten organisations
+    2
     """
     inputs = derived if isinstance(derived, Inputs) else read_inputs(Path(derived))
     quality_table = organisations(inputs)
