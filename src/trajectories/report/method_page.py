@@ -26,7 +26,7 @@ TERMS = (
     "clerical_review", "match_weight", "perimeter", "zone", "region", "observation", "spell", "move", "conflict",
     "old_address",
     "stay", "scope", "establishment", "pathway", "exit", "lost", "scheduled_contact", "news", "set_aside", "late_news",
-    "contact_failure", "hearing", "hearsay", "false_report", "borrowed_reporting", "retention", "circular_migration",
+    "contact_failure", "reporting_delay", "passive_report", "false_report", "borrowed_reporting", "retention", "circular_migration",
     "near_ring", "restricted_mean", "occupation", "settled_for_good", "completed_data", "standardised", "overlap",
     "shrunken_estimate", "funnel", "type_of_trajectory", "reach", "transfer", "observed_expected", "e_value",
     "negative_control", "lead", "horizon", "at_risk", "delayed_entry", "heard_until", "role", "interval_censored",
