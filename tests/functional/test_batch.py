@@ -130,6 +130,7 @@ def test_nothing_of_the_machine_is_on_a_page(first, place):
         assert str(place) not in text and "<script" not in text and "http" not in text.replace("http-equiv", "")
 
 
+@pytest.mark.thorough
 def test_an_unchanged_region_is_skipped_and_a_changed_page_is_made_again(first, place, notebooks):
     page = place / "shareable" / "region-05.html"
     before = page.read_bytes()
@@ -307,6 +308,7 @@ def test_a_leak_in_a_workbook_is_withheld_and_the_index_leads_to_it_no_more(firs
     assert (place / "sensitive" / "withheld" / "copie.xlsx").exists()
 
 
+@pytest.mark.thorough
 def test_a_leak_on_the_method_page_is_withheld_and_the_page_is_there_again_when_it_is_gone(
     first, place, notebooks, tmp_path, monkeypatch
 ):

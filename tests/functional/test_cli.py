@@ -37,6 +37,7 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_deposits_in_reports_out(project, deposits, capsys, monkeypatch):
     with_invented_estimates(monkeypatch, write_tables(project / "estimates"))
     shutil.copytree(deposits / "raw", project / "data" / "raw")

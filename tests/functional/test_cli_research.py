@@ -43,6 +43,7 @@ def test_the_cohort_of_another_perimeter_and_scope_stands_beside_the_build(proje
     assert (project / "data/derived/cohort.parquet").read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_one_pathway_keeps_its_own_contacts(project):
     assert call("cohort", *study_of(project), "--pathway", "primary", "--out", project / "primary") == 0
     cohort = tables.load(tables.COHORT, project / "primary")

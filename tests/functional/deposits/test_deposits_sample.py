@@ -11,7 +11,7 @@ KEYS = ["file", "sheet", "row"]
 UNDETERMINABLE = ("area", "homonym")
 
 
-@pytest.fixture(scope="module", params=["none", "light"])
+@pytest.fixture(scope="module", params=[pytest.param("none", marks=pytest.mark.thorough), "light"])
 def sample(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     simulate(folder, Settings(households=90, seed=11, defects=request.param))
