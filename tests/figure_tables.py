@@ -18,7 +18,7 @@ PERSONS = {
     "12": 280, "14": 110, "15": 130, "16": 300, "17": 210,
 }  # fmt: skip
 # A large one, middling ones, two under the rules: what a page can say needs no more.
-FEW = {region: PERSONS[region] for region in ("01", "03", "05", "09", "10")}
+FEW = {region: PERSONS[region] for region in ("01", "03", "05", "07", "09", "10", "17")}
 ORIGINS = {"06": 0.6, "13": 0.12, "16": 0.14, "15": 0.07, "14": 0.05, "unknown": 0.02}
 TOWNS = {"02": "city_saguenay", "03": "city_quebec", "04": "city_trois_rivieres", "05": "city_sherbrooke",
          "07": "city_gatineau"}  # fmt: skip
