@@ -1,5 +1,6 @@
 """The key of the ids: copied, replaced with everyone's id kept, and refused before any work where it is another one."""
 
+import datetime as dt
 import os
 import shutil
 import stat
@@ -104,7 +105,9 @@ def test_the_mark_tells_the_key_and_what_it_keeps(tmp_path):
 def finished(tmp_path_factory):
     """A project of few real-looking deposits, built with a key in its file."""
     folder = tmp_path_factory.mktemp("keys")
-    simulate(folder / "made", Settings(households=6, organisations=3, defects="none", seed=5))
+    simulate(
+        folder / "made", Settings(households=6, organisations=3, start=dt.date(2023, 4, 1), defects="none", seed=5)
+    )
     project = folder / "project"
     shutil.copytree(folder / "made" / "raw", project / "data" / "raw")
     (project / "study.toml").write_text("")
