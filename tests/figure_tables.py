@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lead_tables import every_table
-from report_tables import write_tables
+from report_tables import write_facts, write_tables, written_once
 from trajectories.analysis.comparison import shrunken
 from trajectories.analysis.services.leads import ranked_leads
 
@@ -17,6 +17,8 @@ PERSONS = {
     "01": 150, "02": 240, "03": 610, "04": 330, "05": 640, "07": 420, "08": 90, "09": 12, "10": 0, "11": 46,
     "12": 280, "14": 110, "15": 130, "16": 300, "17": 210,
 }  # fmt: skip
+# A large one, middling ones, two under the rules: what a page can say needs no more.
+FEW = {region: PERSONS[region] for region in ("01", "03", "05", "07", "09", "10", "17")}
 ORIGINS = {"06": 0.6, "13": 0.12, "16": 0.14, "15": 0.07, "14": 0.05, "unknown": 0.02}
 TOWNS = {"02": "city_saguenay", "03": "city_quebec", "04": "city_trois_rivieres", "05": "city_sherbrooke",
          "07": "city_gatineau"}  # fmt: skip
@@ -238,7 +240,13 @@ def periods(rates: pd.DataFrame, horizon: int = 12) -> pd.DataFrame:
 
 def write_regions(folder: Path, persons: dict[str, int] | None = None, **facts: object) -> Path:
     """The tables of an analysis of all regions (report_tables.py), each with a rate of its own."""
-    folder = write_tables(folder, PERSONS if persons is None else persons, **facts)
+    persons = PERSONS if persons is None else persons
+    written_once(f"tables of regions {persons}", lambda scratch: _write_regions(scratch, persons), folder)
+    return write_facts(folder, **facts)
+
+
+def _write_regions(folder: Path, persons: dict[str, int]) -> None:
+    write_tables(folder, persons)
     power = {group: 0.7 + 0.09 * (place * 5 % 13) for place, group in enumerate(PERSONS)}
     power["11"], power["03"] = 2.6, 0.55
     for name, columns in {
@@ -255,12 +263,17 @@ def write_regions(folder: Path, persons: dict[str, int] | None = None, **facts: 
     more = (1 - (1 - gone) ** exits["group"].map(power).fillna(1.0)) / gone
     exits[["estimate", "lower", "upper"]] = exits[["estimate", "lower", "upper"]].mul(more, axis=0).clip(0, 1)
     exits.to_parquet(folder / "exits.parquet")
-    return folder
 
 
 def write_everything(folder: Path, persons: dict[str, int] | None = None, **facts: object) -> Path:
     """Those of `write_regions`, and every other table that a page can show."""
-    folder = write_regions(folder, persons, **facts)
+    persons = PERSONS if persons is None else persons
+    written_once(f"every table {persons}", lambda scratch: _write_everything(scratch, persons), folder)
+    return write_facts(folder, **facts)
+
+
+def _write_everything(folder: Path, persons: dict[str, int]) -> None:
+    _write_regions(folder, persons)
     rates = pd.read_parquet(folder / "retention.parquet")
     made = {
         "typology_types": types(), "typology_states": states(), "typology_sequences": sequences(),
@@ -273,4 +286,3 @@ def write_everything(folder: Path, persons: dict[str, int] | None = None, **fact
     }  # fmt: skip
     for name, table in made.items():
         table.to_parquet(folder / f"{name}.parquet")
-    return folder

@@ -8,17 +8,25 @@ alone a share settles for good.
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from made_once import made_once
 from service_tables import described
+from trajectories.disclosure.ledger import FOLDER as LEDGER
 from trajectories.folders import private_folder
 from trajectories.linkage import match_weights
+from trajectories.report.inputs import Report, open_reports
+from trajectories.report.run import MORE, AllProtected, protect_tables
 from trajectories.retention.course.cure_fraction import NOTES
 from trajectories.retention.course.moves import METHODS
 from trajectories.retention.course.post_exit_states import STATES
+from trajectories.stamps import file_hash
+from trajectories.study import Study
 from trajectories.tables import EXITS, PROVINCE, RETENTION, conform
 
 PERSONS = {"05": 640, "03": 210, "09": 12, "10": 0}
@@ -40,7 +48,68 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
     """Write the files of an analysis into `folder`; `facts` replaces facts of run.json."""
     persons = dict(PERSONS if persons is None else persons)
     persons = {**persons, "province": sum(persons.values())}
+    written_once(f"report tables {persons}", lambda scratch: _write(scratch, persons), folder)
+    return write_facts(folder, **facts)
+
+
+def write_least(folder: Path, persons: dict[str, int] | None = None, **facts: object) -> Path:
+    """Those of them that every run makes and no page is without: protected in half the time."""
+    folder = write_tables(folder, persons, **facts)
+    for name in MORE.values():
+        (folder / f"{name}.parquet").unlink(missing_ok=True)
+    return folder
+
+
+def write_facts(folder: Path, **facts: object) -> Path:
+    """Write `run.json`; `facts` replaces some."""
+    run = {
+        **_SAID,
+        "cutoff": "2025-12-31",
+        "follow_up_months": [3, 6, 12, 24],
+        "groups": {},
+        "targets": {},
+        "drawn_stays": None,
+        "horizons": list(HORIZONS),
+        "grace_days": 183,
+        "support": 20,
+        "replicates": 500,
+        "version": "0.1.0",
+        "synthetic": True,
+        **facts,
+    }
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    return folder
+
+
+def written_once(name: str, write: Callable[[Path], object], folder: Path) -> Path:
+    """The folder with the files that `write` writes into one, which it does once for all processes."""
+
+    def made() -> dict[str, bytes]:
+        with tempfile.TemporaryDirectory() as scratch:
+            write(Path(scratch))
+            return {path.name: path.read_bytes() for path in Path(scratch).iterdir()}
+
     folder = private_folder(folder)
+    for file, content in made_once(name, made).items():
+        (folder / file).write_bytes(content)
+    return folder
+
+
+def protected_once(folder: Path) -> AllProtected:
+    """The protected tables of a folder under the usual rules; of the same files, made once for all processes."""
+    assert not (folder.parent / LEDGER).exists(), "what was published would be one more input"
+    groups = json.loads((folder / "run.json").read_text(encoding="utf-8"))["groups"]
+    hashes = {path.name: file_hash(path) for path in sorted(folder.glob("*.parquet"))}
+    study = Study()
+    return made_once(f"protected {groups} {hashes}", lambda: protect_tables(folder, study.disclosure, study.support))
+
+
+def opened(folder: Path, regions: Iterable[str], language: str = "fr") -> list[Report]:
+    """The reports of regions, from tables protected once for all processes."""
+    return open_reports(folder, regions, language=language, protected=protected_once(folder))
+
+
+def _write(folder: Path, persons: dict[str, int]) -> None:
     retention, exits, curves, counts, checks = [], [], [], [], []
     for group, n in persons.items():
         curve = _curve(n)
@@ -63,23 +132,6 @@ def write_tables(folder: Path, persons: dict[str, int] | None = None, **facts: o
     pd.DataFrame(checks, columns=["group", "check", "cause", "period", "value"]).to_parquet(folder / "checks.parquet")
     table = pd.DataFrame(counts, columns=["group", "table", "key", "persons", "households"])
     table.astype({"persons": "Int64", "households": "Int64"}).to_parquet(folder / "counts.parquet")
-    run = {
-        **_SAID,
-        "cutoff": "2025-12-31",
-        "follow_up_months": [3, 6, 12, 24],
-        "groups": {},
-        "targets": {},
-        "drawn_stays": None,
-        "horizons": list(HORIZONS),
-        "grace_days": 183,
-        "support": 20,
-        "replicates": 500,
-        "version": "0.1.0",
-        "synthetic": True,
-        **facts,
-    }
-    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
-    return folder
 
 
 def _curve(n: int) -> pd.DataFrame:

@@ -81,8 +81,15 @@ def competing():
     return d, lower, upper, entry, cause
 
 
-@pytest.mark.parametrize("failures", ["not written", "equal"])
-@pytest.mark.parametrize("weights", [None, "weight"])
+@pytest.mark.parametrize(
+    ("failures", "weights"),
+    [
+        ("not written", None),
+        ("equal", "weight"),
+        pytest.param("not written", "weight", marks=pytest.mark.thorough),
+        pytest.param("equal", None, marks=pytest.mark.thorough),
+    ],
+)
 def test_interval_censored_left_truncated_competing_risks(failures, weights):
     d, lower, upper, entry, cause = competing()
     mass = None if weights is None else d[weights]

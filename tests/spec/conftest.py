@@ -4,32 +4,36 @@ from dataclasses import replace
 import pytest
 
 
-@pytest.fixture
-def residences():
-    """Builds the residences of an ASCII table, up to a cut-off (2023-12-31 unless told)."""
-    from tables_in import records_and_persons
+def _study(cutoff="2023-12-31", **settings):
+    from trajectories import Study
 
-    from trajectories import Study, build_spells
-
-    def build(text, cutoff="2023-12-31", **settings):
-        study = replace(Study(cutoff=dt.date.fromisoformat(cutoff)), **settings)
-        records, persons = records_and_persons(text, study.perimeter)
-        return build_spells(records, persons, study=study)
-
-    return build
+    return replace(Study(cutoff=dt.date.fromisoformat(cutoff)), **settings)
 
 
-@pytest.fixture
-def cohort():
-    """Builds the cohort and contacts of an ASCII table, up to a cut-off (2023-12-31 unless told)."""
-    from tables_in import records_and_persons
+def _residences(records, persons, **settings):
+    from trajectories import build_spells
 
-    from trajectories import Study, build_cohort, build_spells
+    return build_spells(records, persons, study=_study(**settings))
 
-    def build(text, cutoff="2023-12-31", **settings):
-        study = replace(Study(cutoff=dt.date.fromisoformat(cutoff)), **settings)
-        records, persons = records_and_persons(text, study.perimeter)
-        found = build_spells(records, persons, study=study)
-        return build_cohort(found, records, persons, study=study)
 
-    return build
+def _cohort(records, persons, **settings):
+    from trajectories import build_cohort
+
+    found = _residences(records, persons, **settings)
+    return build_cohort(found, records, persons, study=_study(**settings))
+
+
+@pytest.fixture(scope="module")
+def residences(request):
+    """The residences of an ASCII table, up to a cut-off (2023-12-31 unless told)."""
+    from tables_together import Together
+
+    return Together(request.module, "residences", _residences)
+
+
+@pytest.fixture(scope="module")
+def cohort(request):
+    """The cohort and contacts of an ASCII table, up to a cut-off (2023-12-31 unless told)."""
+    from tables_together import Together
+
+    return Together(request.module, "cohort", _cohort)

@@ -59,8 +59,18 @@ def tables():
 
 
 @pytest.fixture(scope="module")
-def compared(tables):
-    return compare(*tables, by="immigration_category", study=STUDY, adjust=["sex"], replicates=12)
+def fewer(tables):
+    """600 of them, where what is held does not depend on how many there are."""
+    return first(tables, 600)
+
+
+def first(tables, n):
+    return tuple(table[table["person_id"].isin(tables[0]["person_id"][:n])].reset_index(drop=True) for table in tables)
+
+
+@pytest.fixture(scope="module")
+def compared(fewer):
+    return compare(*fewer, by="immigration_category", study=STUDY, adjust=["sex"], replicates=5)
 
 
 # ── who is compared ───────────────────────────────────────────────────────────────────────────────────────
@@ -263,15 +273,15 @@ def test_its_information_is_the_slope_of_its_score():
 
 
 def test_stays_a_block_at_a_time_give_the_same_model(monkeypatch):
-    told, rng = told_stays(300, seed=9), np.random.default_rng(3)
-    code, x = rng.integers(0, 2, 300), (rng.random((300, 2)) < 0.5).astype(float)
+    told, rng = told_stays(150, seed=9), np.random.default_rng(3)
+    code, x = rng.integers(0, 2, 150), (rng.random((150, 2)) < 0.5).astype(float)
     draws = household_draws(told.household, 3, seed=2)
     found = []
-    for block in (300, 70):
+    for block in (150, 40):
         monkeypatch.setattr(model, "BLOCK", block)
         stays = _stays(x, code, told.contacts, told.cutoff)
         fit = model.fit_outcome(stays)
-        assert [len(some.code) for some in stays.blocks] == ([300] if block == 300 else [70, 70, 70, 70, 20])
+        assert [len(some.code) for some in stays.blocks] == ([150] if block == 150 else [40, 40, 40, 30])
         found.append((fit.coefficients, fit.inverse, model.g_computation(fit, draws, 24)))
     for whole, blocks in zip(*found, strict=True):
         assert blocks == pytest.approx(whole, abs=1e-8 * np.abs(whole).max())
@@ -312,9 +322,9 @@ def test_a_difference_is_the_difference_of_its_two_rates(compared):
     assert np.allclose(gaps.sort_index(), expected.sort_index(), equal_nan=True)
 
 
-def test_the_unadjusted_answer_is_the_main_estimate_of_the_group(tables, compared):
+def test_the_unadjusted_answer_is_the_main_estimate_of_the_group(fewer, compared):
     groups = ["immigration_category=economic", "immigration_category=refugee"]
-    main = estimate(*tables, study=STUDY, groups=groups, companions=False).retention
+    main = estimate(*fewer, study=STUDY, groups=groups, companions=False).retention
     main = main.set_index(["group", "horizon"])["estimate"]
     mine = compared[compared["measure"].eq("retention") & compared["method"].eq("unadjusted")]
     mine = mine.set_index(["group", "horizon"])["estimate"].reindex(main.index)
@@ -322,8 +332,8 @@ def test_the_unadjusted_answer_is_the_main_estimate_of_the_group(tables, compare
     assert (mine - main).abs().max() < 1e-9 and mine.isna().equals(main.isna())
 
 
-def test_a_horizon_that_nobody_is_followed_to_has_no_estimate(tables):
-    cohort, contacts = tables
+def test_a_horizon_that_nobody_is_followed_to_has_no_estimate(fewer):
+    cohort, contacts = fewer
     short = cohort.assign(heard_until=np.minimum(cohort["heard_until"], np.maximum(10.0, cohort["entry"])))
     table = compare(short, contacts, by="sex", study=STUDY, adjust=[], replicates=0, horizons=[6, 24])
     at = table.set_index("horizon")["estimate"]
@@ -331,10 +341,10 @@ def test_a_horizon_that_nobody_is_followed_to_has_no_estimate(tables):
     assert table.loc[table["horizon"].eq(24), "note"].str.contains("too short").all()
 
 
-def test_groups_too_small_are_named_and_regions_stand_against_the_province(tables):
-    cohort, contacts = tables
+def test_groups_too_small_are_named_and_regions_stand_against_the_province(fewer):
+    cohort, contacts = fewer
     place = np.arange(len(cohort))
-    cohort = cohort.assign(region=np.where(place < 10, "10", np.where(place < 700, "01", "05")))
+    cohort = cohort.assign(region=np.where(place < 10, "10", np.where(place < 280, "01", "05")))
     study = Study.from_mapping({"horizons": [12], "replicates": 0, "groups": {"Est": ["01", "10"], "Sud": ["05"]}})
     table = compare(cohort, contacts, by=["region", "groups"], study=study, adjust=["sex"])
     small = table[table["group"].eq("10")]
@@ -349,7 +359,7 @@ def test_groups_too_small_are_named_and_regions_stand_against_the_province(table
 
 
 def test_the_same_seed_gives_the_same_table(tables):
-    few = [table[table["person_id"].isin(tables[0]["person_id"][:200])] for table in tables]
+    few = first(tables, 100)
     asked = {"by": "sex", "study": STUDY, "adjust": [], "horizons": [12], "replicates": 2}
     pd.testing.assert_frame_equal(compare(*few, **asked), compare(*few, **asked))
 

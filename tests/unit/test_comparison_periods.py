@@ -9,6 +9,7 @@ from scipy.optimize import linprog
 
 import figure_tables
 from examples import examples
+from report_tables import opened
 from trajectories.analysis.comparison import retention_by_period
 from trajectories.analysis.comparison.periods import first_day_of_recent
 from trajectories.disclosure import protect
@@ -135,11 +136,10 @@ def test_no_number_of_persons_leaves_and_hidden_rows_are_empty():
 
 
 def test_the_page_has_them_beside_the_whole(tmp_path):
-    from trajectories.report.inputs import open_reports
     from trajectories.report.sections import headline
 
-    tables = figure_tables.write_everything(tmp_path / "tables")
-    (large, small) = open_reports(tables, ["05", "09"])
+    tables = figure_tables.write_everything(tmp_path / "tables", figure_tables.FEW)
+    (large, small) = opened(tables, ["05", "09"])
     said = str(headline.in_brief(large).html).replace("\N{NO-BREAK SPACE}", " ")
     assert "Personnes établies depuis avril 2023" in said and "Personnes établies avant avril 2023" in said
     assert "restent davantage que celles établies avant" in said

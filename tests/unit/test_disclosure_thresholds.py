@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from trajectories import protect
 from trajectories.exceptions import DisclosureError
 
@@ -36,6 +37,7 @@ def test_the_range_is_the_study_rate_and_one_class_of_ten_persons_on_each_side()
     assert (row["estimate"], row["at_least"], row["at_most"], row["persons_at_most"]) == (0.80, 0.78, 0.82, 10)
 
 
+@examples(50)
 @given(st.floats(-10, 10), st.floats(-10, 10))
 def test_up_to_ten_persons_the_answer_is_the_same_as_for_none(loose, strict):
     pd.testing.assert_frame_equal(protect(table(loose=loose, strict=strict)).frame, protect(table()).frame)
@@ -47,6 +49,7 @@ def test_more_persons_are_told_in_classes_that_hold_the_farthest_rate():
     assert row["at_least"] <= 0.80 - 35 / 640 and row["at_most"] == 0.87
 
 
+@examples(50)
 @given(st.floats(-60, 25), st.floats(-60, 25), st.integers(150, 3000))
 def test_the_range_holds_every_threshold_to_the_whole_percent(loose, strict, n):
     row = at_12(table(loose=loose, strict=strict, n=n))

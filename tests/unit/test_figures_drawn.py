@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import figure_tables as raw
+from report_tables import opened
 from service_tables import described
 from trajectories.analysis.portrait import flow_matrix
 from trajectories.disclosure import protect
@@ -17,7 +18,6 @@ from trajectories.report import figures
 from trajectories.report.drawing import FOUR, READABLE, apart, broken, contrast, ink_on, shade, text_width
 from trajectories.report.figures.curves import retention_curve
 from trajectories.report.figures.maps import PLACES
-from trajectories.report.inputs import open_reports
 from trajectories.report.words import NO_BREAK, words
 
 W = words("fr")
@@ -27,7 +27,7 @@ SERVED = described({"05": 320, "province": 320})
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     folder = raw.write_regions(tmp_path_factory.mktemp("regions"))
-    (estrie, few, nobody, whole) = open_reports(folder, ["05", "09", "10", "province"])
+    (estrie, few, nobody, whole) = opened(folder, ["05", "09", "10", "province"])
     return {
         "estrie": estrie, "09": few, "10": nobody, "retention": whole.everywhere,
         "curves": protect(pd.read_parquet(folder / "curves.parquet")), "occupation": whole.more["occupation"],

@@ -26,7 +26,12 @@ def told():
 
 @pytest.fixture(scope="module")
 def fewer():
-    return told_stays(5000, 4, hearing=SHARES, failure_there=0.1, failure_gone=(0.5, 0.6))
+    return told_stays(2500, 4, hearing=SHARES, failure_there=0.1, failure_gone=(0.5, 0.6))
+
+
+@pytest.fixture(scope="module")
+def fewest():
+    return told_stays(1200, 4, hearing=SHARES, failure_there=0.1, failure_gone=(0.5, 0.6))
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +80,8 @@ def test_by_what_departures_become_known_sums_to_all_and_is_true(told, found):
     assert number(found, "months_to_known", "known") == pytest.approx(late, abs=1.0)
 
 
-def test_news_of_an_organisation_of_the_region_is_of_the_region(fewer):
-    cohort, contacts = fewer.tables()
+def test_news_of_an_organisation_of_the_region_is_of_the_region(fewest):
+    cohort, contacts = fewest.tables()
     half = np.arange(len(cohort)) % 2 == 0
     cohort["region"] = np.where(half, "05", "12")
     at = half[contacts["person_id"].astype(int)]
@@ -102,7 +107,7 @@ def test_too_few_is_said_and_not_guessed():
 
 def test_a_small_group_borrows_what_it_cannot_learn(fewer):
     cohort, contacts = fewer.tables()
-    cohort["region"] = np.where(np.arange(len(cohort)) < 500, "01", "05")
+    cohort["region"] = np.where(np.arange(len(cohort)) < 250, "01", "05")
     table = how_departures_become_known(cohort, contacts, study=STUDY, by="region")
     small = table[table["group"].eq("01")]
     assert small["reporting"].eq("borrowed").all()
@@ -121,8 +126,8 @@ def test_limits_hold_the_estimate():
     assert re.search(rf"environ{NB}?.* \(de \d+ à \d+\)", reading(table)[0])
 
 
-def test_types_of_organisation_come_from_a_table(fewer):
-    cohort, contacts = fewer.tables()
+def test_types_of_organisation_come_from_a_table(fewest):
+    cohort, contacts = fewest.tables()
     cohort["organisation_id"] = np.where(np.arange(len(cohort)) % 2 == 0, "E1", "E2")
     kinds = pd.DataFrame({"organisation_id": ["E1", "E1", "E2"], "organisation_zone": ["metropole", None, "region"]})
     table = how_departures_become_known(cohort, contacts, study=STUDY, by="organisation", organisations=kinds)

@@ -19,8 +19,8 @@ NUMBERS = ["horizon", "estimate", "n_start", "n_at_risk", "n_confirmed", "known"
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory):
-    records, persons = records_and_persons(tmp_path_factory.mktemp("panel"), STUDY)
+def line():
+    records, persons = records_and_persons()
     others = persons[["record_id", "person_id", "household_id"]]
     # a looser linkage takes two persons of two households for one
     one, other = others.drop_duplicates("household_id")["person_id"].iloc[[0, 5]]
@@ -65,7 +65,7 @@ def test_the_table_is_tidy(found):
 
 
 def test_each_setting_is_what_the_whole_line_gives_with_it(line, found):
-    records, persons, _ = line
+    records, persons, looser = line
     asked = replace(STUDY, cutoff=build_spells(records, persons, study=STUDY).cutoff.date())
     own = rates(records, persons, asked, companions=True)
     same(row(found, AS_ASKED, "as asked"), own.loc[["main"]])
@@ -78,8 +78,11 @@ def test_each_setting_is_what_the_whole_line_gives_with_it(line, found):
         )
     same(row(found, "scope", "any_region"), rates(records, persons, replace(asked, scope="any_region")).loc[["main"]])
     same(row(found, "grace_days", "91"), rates(records, persons, replace(asked, grace_days=91)).loc[["main"]])
+    linked = looser.drop(columns="threshold")
+    same(row(found, "match_threshold", f"{LOOSE:g}"), rates(records, linked, asked).loc[["main"]])
 
 
+@pytest.mark.thorough
 def test_the_linkage_is_that_of_the_sensitivity_to_it(line, found):
     records, persons, looser = line
     linkage = linkage_sensitivity(records, persons, looser, study=STUDY)

@@ -18,7 +18,7 @@ import figure_tables
 from figure_tables import PERSONS, write_regions
 from lead_tables import every_table
 from page_reading import text_of_workbook
-from report_tables import write_tables
+from report_tables import protected_once, write_facts, write_least
 from trajectories.analysis.comparison import shrunken
 from trajectories.analysis.services.leads import ranked_leads
 from trajectories.disclosure import Protected, protect
@@ -38,14 +38,13 @@ TARGETS = {"05": {"2024-2025": 300, "2023-2024": 200}}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return Run.read(write_regions(tmp_path_factory.mktemp("run")))
+    return Run.read(write_facts(tmp_path_factory.mktemp("run")))
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     """Every table that can be exported, protected."""
-    folder = write_regions(tmp_path_factory.mktemp("tables"))
-    study = Study()
+    folder = write_regions(tmp_path_factory.mktemp("tables"), figure_tables.FEW)
     raw = pd.read_parquet(folder / "retention.parquet")
     made = {
         "types": figure_tables.types(), "states": figure_tables.states(), "paths": figure_tables.sequences(),
@@ -55,13 +54,19 @@ def tables(tmp_path_factory):
         "stock": figure_tables.stock(), "delays": figure_tables.delays(), "leads": ranked_leads(every_table()),
         "drawn": shrunken(raw[raw["method"].eq("main")]), "periods": _periods(raw),
     }  # fmt: skip
-    shown = shown_tables(folder, rules=study.disclosure, support=study.support)
-    return {**shown, **{name: protect(frame) for name, frame in made.items()}}
+    kept, more, _ = protected_once(folder)
+    return {**kept, **more, **{name: protect(frame) for name, frame in made.items()}}
 
 
 def _periods(raw):
     """With a rate of one's own in every group, as a table of its own has to be."""
     return figure_tables.periods(raw).assign(rate=0.8)
+
+
+@pytest.fixture(scope="module")
+def needed(tables):
+    """Those that every run makes."""
+    return {name: tables[name] for name in NEEDED}
 
 
 @pytest.fixture(scope="module")
@@ -291,13 +296,13 @@ def test_the_dictionary_says_each_column_of_each_file(files):
     assert all(row["Signification"] and row["Contenu"] in ("texte", "nombre", "date") for row in described)
 
 
-def test_the_reading_sheet_says_what_the_numbers_are(files, tables, run):
+def test_the_reading_sheet_says_what_the_numbers_are(files, needed, run):
     book = openpyxl.load_workbook(io.BytesIO(files[WORKBOOK]))
     said = dict(book["Lecture"].iter_rows(values_only=True))
     assert said["Données arrêtées au"] == "31\u00a0décembre 2025"
     assert "10 personnes" in said["Règles de publication"] and "arrondis à 5" in said["Règles de publication"]
     assert "inventés" in said["Données synthétiques"]
-    real = exported(tables, FR, dataclasses.replace(run, synthetic=False))
+    real = exported(needed, FR, dataclasses.replace(run, synthetic=False))
     book = openpyxl.load_workbook(io.BytesIO(real[WORKBOOK]))
     assert "Données synthétiques" not in dict(book["Lecture"].iter_rows(values_only=True))
     assert {row["Source (code)"] for row in rows_of(real["indicateurs.csv"])} == {"deposits"}
@@ -326,35 +331,34 @@ def test_the_indicators_are_tidy(files, tables, run):
     assert float(reached.replace(",", ".")) == round(int(settled) / 300 * 20) / 20
 
 
-def test_an_earlier_table_is_removed_and_what_is_not_ours_is_kept(tables, run, tmp_path):
+def test_an_earlier_table_is_removed_and_what_is_not_ours_is_kept(tables, needed, run, tmp_path):
     folder = tmp_path / "donnees"
-    names = write_exports(tables, FR, run, folder)
+    names = write_exports({**needed, "leads": tables["leads"]}, FR, run, folder)
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     (folder / "lisez-moi.txt").write_text("x")
     (folder / ".retention.csv.1.ab.tmp").write_text("half")
-    fewer = {name: table for name, table in tables.items() if name != "leads"}
-    assert "pistes.csv" in names and "pistes.csv" not in write_exports(fewer, FR, run, folder)
+    assert "pistes.csv" in names and "pistes.csv" not in write_exports(needed, FR, run, folder)
     left = {path.name for path in folder.iterdir()}
     assert left == {*names, "lisez-moi.txt"} - {"pistes.csv"}
 
 
-def test_a_study_with_few_tables_has_its_exports(tables, run):
-    made = exported({name: tables[name] for name in NEEDED}, FR, run)
+def test_a_study_with_few_tables_has_its_exports(needed, run):
+    made = exported(needed, FR, run)
     assert len(made) == len(NEEDED) + 3
     assert {row["Indicateur (code)"] for row in rows_of(made["indicateurs.csv"])} <= set(UNITS)
 
 
-def test_a_number_kept_from_an_earlier_publication_says_so(tables, run):
-    counts = tables["counts"]
+def test_a_number_kept_from_an_earlier_publication_says_so(needed, run):
+    counts = needed["counts"]
     kept = Protected("counts", counts.frame.assign(published="2025-10-01"), counts.rules)
-    rows = rows_of(exported({**tables, "counts": kept}, FR, run)["denombrements.csv"])
+    rows = rows_of(exported({**needed, "counts": kept}, FR, run)["denombrements.csv"])
     assert {r["Repris de la publication du"] for r in rows if r["Statut"] == "publié"} == {"2025-10-01"}
     assert {r["Repris de la publication du"] for r in rows if r["Statut"] == "masqué"} == {""}
 
 
 def test_publishing_refuses_data_that_the_tables_do_not_give(tmp_path):
     out = tmp_path / "reports"
-    folder = write_tables(out / "sensitive" / "tables")
+    folder = write_least(out / "sensitive" / "tables", {"05": 640, "03": 210})
     (out / "shareable").mkdir()
     (out / "shareable" / "index.html").write_text("<p>index</p>", encoding="utf-8")
     study = Study(paths=Paths(raw=tmp_path, derived=tmp_path, reports=out))
@@ -409,7 +413,7 @@ def test_the_english_files_are_the_same_numbers_in_english(tables, run, files):
 @pytest.mark.thorough
 def test_publish_refuses_english_data_that_are_not_those_of_the_tables(tmp_path):
     out = tmp_path / "reports"
-    folder = write_tables(out / "sensitive" / "tables")
+    folder = write_least(out / "sensitive" / "tables", {"05": 640, "03": 210})
     study = Study(paths=Paths(raw=tmp_path, derived=tmp_path, reports=out))
     made = shown_tables(folder, rules=study.disclosure, support=study.support)
     for language, place in (("fr", "donnees"), ("en", "en/donnees")):

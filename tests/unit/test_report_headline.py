@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 
 import figure_tables
 from page_reading import notebook, rows_of, text_of
+from report_tables import opened, protected_once
 from trajectories.analysis.quality import LEVELS, level_of
 from trajectories.disclosure.ledger import FOLDER, Publication, write_publication
 from trajectories.report import html, sections
 from trajectories.report.figures.people import of_ten, of_ten_text, people
 from trajectories.report.inputs import last_published, open_reports
 from trajectories.report.readings import light
-from trajectories.report.run import Run, shown_tables
+from trajectories.report.run import MODEL, NEEDED, Run
 from trajectories.report.sections import course, headline, leads, portrait, services, whole
 from trajectories.report.words import words
 from trajectories.study import Study
 
 FRENCH = words("fr")
-FEW = {region: figure_tables.PERSONS[region] for region in ("01", "03", "05", "07", "09", "10", "17")}
 
 
 def plain(report):
@@ -37,18 +37,22 @@ def plain(report):
 def folder(tmp_path_factory):
     years = {"2023-2024": 60, "2024-2025": 80}
     folder = tmp_path_factory.mktemp("run") / "sensitive" / "tables"
-    return figure_tables.write_everything(folder, FEW, targets={"05": years, "03": {"2025-2026": 10}})
+    return figure_tables.write_everything(folder, figure_tables.FEW, targets={"05": years, "03": {"2025-2026": 10}})
 
 
 @pytest.fixture
 def tables(folder, tmp_path):
-    """The same to be changed."""
-    return shutil.copytree(folder, tmp_path / "sensitive" / "tables")
+    """Those of them that every run makes, to be changed."""
+    less = tmp_path / "sensitive" / "tables"
+    less.mkdir(parents=True)
+    for name in ("run.json", *(f"{name}.parquet" for name in (*NEEDED, *MODEL))):
+        shutil.copy(folder / name, less)
+    return less
 
 
 @pytest.fixture(scope="module")
 def reports(folder):
-    return {report.region: report for report in open_reports(folder, ["05", "03", "09", "10", "06", "province"])}
+    return {report.region: report for report in opened(folder, ["05", "03", "09", "10", "06", "province"])}
 
 
 # ── ten persons ───────────────────────────────────────────────────────────────────────────────────────────
@@ -102,8 +106,8 @@ def test_who_has_no_rate_is_compared_with_nothing(reports):
 # ── since the last publication ────────────────────────────────────────────────────────────────────────────
 @pytest.fixture(scope="module")
 def shown(folder):
-    found = shown_tables(folder, rules=Study().disclosure, support=20)
-    return {name: found[name].frame for name in ("counts", "retention")}
+    kept, _, _ = protected_once(folder)
+    return {name: kept[name].frame for name in ("counts", "retention")}
 
 
 def published(shown, folder, change=lambda tables: None, settings=None):
@@ -215,11 +219,13 @@ def test_the_worst_level_is_the_one_of_the_headline(tables):
     assert said and "les lignes mises de côté" in said[0], plain(report)
 
 
-def test_what_the_analysis_has_not_made_is_named(tables):
-    assert "n’a pas faits" not in text_of(str(sections.data_quality(open_reports(tables, ["05"])[0]).html))
-    for name in ("periods", "typology_types"):
-        (tables / f"{name}.parquet").unlink()
-    (report,) = open_reports(tables, ["05"])
+def test_what_the_analysis_has_not_made_is_named(reports, folder, tables):
+    assert "n’a pas faits" not in text_of(str(sections.data_quality(reports["05"]).html))
+    for path in folder.iterdir():
+        if path.stem not in ("periods", "typology_types"):
+            shutil.copy(path, tables)
+    # what is absent is seen in the folder, whatever is protected of it
+    (report,) = open_reports(tables, ["05"], protected=protected_once(folder))
     assert report.absent == ("types", "periods")
     said = text_of(str(sections.data_quality(report).html)).replace("\N{NO-BREAK SPACE}", " ")
     assert "sur la page : « Types » et « Récemment et avant »" in said

@@ -8,16 +8,15 @@ import pytest
 from figure_tables import services_and_staying
 from lead_tables import every_table, expected
 from page_reading import rows_of, text_of
-from report_tables import write_tables
+from report_tables import opened, write_tables
 from trajectories.analysis.services.leads import ranked_leads
-from trajectories.report.inputs import open_reports
 from trajectories.report.sections import leads, whole
 
 
 def pages(folder, raw, regions):
     tables = write_tables(folder)
     raw.to_parquet(tables / "leads.parquet", index=False)
-    return {report.region: leads.leads(report) for report in open_reports(tables, regions)}
+    return {report.region: leads.leads(report) for report in opened(tables, regions)}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def test_the_whole_has_its_own_leads_and_the_surest_of_the_regions(found):
 
 
 def test_without_the_table_there_is_no_section(tmp_path):
-    (report,) = open_reports(write_tables(tmp_path / "tables"), ["05"])
+    (report,) = opened(write_tables(tmp_path / "tables"), ["05"])
     assert leads.leads(report).kind == "empty"
 
 
@@ -74,7 +73,7 @@ def test_a_category_is_named_on_the_page_of_the_whole(tmp_path):
 def test_services_stand_beside_their_controls_on_the_page_of_the_whole(tmp_path):
     tables = write_tables(tmp_path / "tables")
     services_and_staying().to_parquet(tables / "associations.parquet")
-    (report,) = open_reports(tables, ["province"])
+    (report,) = opened(tables, ["province"])
     html_text = str(whole.associations(report).html)
     rows = rows_of(html_text, "Rapport des risques de partir")
     # « other », which twelve stays received, is not told
@@ -89,5 +88,5 @@ def test_services_stand_beside_their_controls_on_the_page_of_the_whole(tmp_path)
 
 
 def test_without_services_the_section_of_associations_is_as_it_was(tmp_path):
-    (report,) = open_reports(write_tables(tmp_path / "tables"), ["province"])
+    (report,) = opened(write_tables(tmp_path / "tables"), ["province"])
     assert whole.associations(report).kind == "empty"

@@ -1,7 +1,6 @@
 """« Ailleurs », how to cite, the method in a paragraph, and the method page: its text, its figures, its glossary."""
 
 import dataclasses
-import functools
 import itertools
 import re
 from pathlib import Path
@@ -10,13 +9,12 @@ import pandas as pd
 import pytest
 
 from page_reading import Reader, notebook, text_of
-from report_tables import write_tables
+from report_tables import opened, write_tables
 from trajectories.report import html, sections
 from trajectories.report.addresses import METHOD
-from trajectories.report.inputs import open_reports
 from trajectories.report.leaks import Secrets, find_leaks
 from trajectories.report.method_page import TERMS, method_page
-from trajectories.report.run import Run, all_protected
+from trajectories.report.run import Run
 from trajectories.report.sections import elsewhere, method
 from trajectories.report.words import LOCALES, method_text, read_catalogue, words
 from trajectories.study import REGION_CODES, Disclosure, Study
@@ -63,13 +61,8 @@ def pages(run):
 
 
 def report_of(folder, region, language="fr"):
-    (report,) = open_reports(folder, [region], language=language, protected=protected(folder))
+    (report,) = opened(folder, [region], language)
     return report
-
-
-@functools.cache
-def protected(folder):
-    return all_protected(folder, rules=Study().disclosure, support=Study().support)
 
 
 def box(folder, region="05", language="fr"):

@@ -12,11 +12,11 @@ import pytest
 
 import figure_tables
 from page_reading import Reader, header_of, notebook, rows_of, text_of
-from report_tables import write_tables
+from report_tables import opened, write_tables
 from trajectories.analysis.comparison import shrunken
+from trajectories.disclosure import protect
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import html, open_report, sections
-from trajectories.report.inputs import open_reports
 from trajectories.report.markup import Fragment, Markup, element, html_table
 from trajectories.report.sections import course, headline, portrait, whole
 
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reports(folder):
     regions = ["05", "03", "09", "10", "14", "06", "province"]
-    return {report.region: report for report in open_reports(folder, regions)}
+    return {report.region: report for report in opened(folder, regions)}
 
 
 MADE = {}
@@ -54,18 +54,27 @@ def page_anew(report, *, extra=()):
     return html.page(shown, region=report.region, language="fr", run=report.run)
 
 
-def test_a_group_of_regions_has_a_page_of_its_own(tmp_path):
-    name = "Est & « Nord »"
-    tables = write_tables(tmp_path, {"05": 640, "03": 210, name: 850}, groups={name: ["03", "05"]})
-    (report,) = open_reports(tables, [name])
+GROUP = "Est & « Nord »"
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory):
+    """The reports of a group, and of its two regions."""
+    folder = tmp_path_factory.mktemp("grouped")
+    tables = write_tables(folder, {"05": 640, "03": 210, GROUP: 850}, groups={GROUP: ["03", "05"]})
+    return opened(tables, [GROUP, "03", "05"])
+
+
+def test_a_group_of_regions_has_a_page_of_its_own(grouped):
+    report, *regions = grouped
     text = page(report)
     assert "Groupe de régions : Capitale-Nationale et Estrie" in text.replace("\N{NO-BREAK SPACE}", " ")
-    assert f"dans le groupe « {name}" not in text  # escaped
+    assert f"dans le groupe « {GROUP}" not in text  # escaped
     assert "dans le groupe" in text
     counts = report.counts.frame
-    regions = [one.counts.frame for one in open_reports(tables, ["03", "05"])]
-    told = pd.concat(regions).query("table == 'exit' and key == 'metropole'")["persons_rounded"].sum()
-    assert counts.query("table == 'exit' and key == 'metropole'")["persons_rounded"].item() == told
+    left = "table == 'exit' and key == 'metropole'"
+    told = pd.concat(one.counts.frame for one in regions).query(left)["persons_rounded"].sum()
+    assert counts.query(left)["persons_rounded"].item() == told
 
 
 def test_a_large_region_says_its_estimate_with_limits_and_the_flag(reports):
@@ -100,7 +109,7 @@ def test_each_horizon_has_its_range_and_says_what_carries_it(reports, tmp_path):
     assert rows["24\u00a0mois"] == ["70\u00a0% 64\u00a0% – 77\u00a0%", "65\u00a0% – 74\u00a0%", "225"]
     assert rows["36\u00a0mois †"][1] == "60\u00a0% – 70\u00a0%"
     assert text.count("† Porté par ce qu’on entend dire\u00a0: trop peu de personnes") >= 1
-    folder = write_tables(tmp_path)
+    folder = write_tables(tmp_path, {"05": 640})
     rates = pd.read_parquet(folder / "retention.parquet")
     rates.loc[rates["method"].eq("main") & rates["horizon"].gt(24), ["estimate", "known"]] = [np.nan, "insufficient"]
     rates.to_parquet(folder / "retention.parquet")
@@ -129,7 +138,7 @@ def test_only_readings_that_exist_have_a_column(reports):
 
 
 def test_bounds_stand_alone_where_the_follow_up_is_insufficient(tmp_path):
-    folder = write_tables(tmp_path)
+    folder = write_tables(tmp_path, {"05": 640})
     rates = pd.read_parquet(folder / "retention.parquet")
     rates.loc[rates["method"].eq("main"), ["estimate", "known"]] = [np.nan, "insufficient"]
     rates.to_parquet(folder / "retention.parquet")
@@ -207,7 +216,7 @@ def test_the_weights_of_the_figure_stand_in_a_table_too(reports):
 
 
 def test_scope_any_region_does_not_call_another_region_an_exit(tmp_path):
-    report = open_report(write_tables(tmp_path, scope="any_region"), "05")
+    (report,) = opened(write_tables(tmp_path, scope="any_region"), ["05"])
     text = page(report)
     assert "se sont établies en Estrie et demeurent encore en région" in text_of(text)
     assert "Autre région" not in text[text.index("s-departs") : text.index("Départs connus")]
@@ -239,38 +248,37 @@ def test_the_whole_shows_where_persons_are_month_by_month(reports):
     assert "Région d’établissement" in header_of(text, "Part des personnes dans chaque situation")
 
 
-def test_without_its_tables_the_course_of_stays_is_not_on_the_page(tmp_path):
-    tables = write_tables(tmp_path)
-    for name in ("restricted_time", "moves_per_person", "occupation", "settled"):
-        (tables / f"{name}.parquet").unlink()
-    report = open_report(tables, "province")
-    assert "Le temps passé sur place" not in page(report) and not course.time_there(report).html
+def test_without_its_tables_the_course_of_stays_is_not_on_the_page(reports):
+    names = ("restricted_time", "moves_per_person", "occupation", "settled")
+    for region in ("05", "province"):
+        assert course.time_there(reports[region]).html
+        left = {name: table for name, table in reports[region].more.items() if name not in names}
+        assert len(left) == len(reports[region].more) - len(names)
+        assert not course.time_there(dataclasses.replace(reports[region], more=left)).html
+    less = dataclasses.replace(reports["05"], more=left)
+    assert "Le temps passé sur place" in page(reports["05"]) and "Le temps passé sur place" not in page(less)
 
 
-def test_a_group_of_regions_has_its_time_there(tmp_path):
-    tables = write_tables(tmp_path, {"05": 640, "03": 210, "Est": 850}, groups={"Est": ["03", "05"]})
-    (report,) = open_reports(tables, ["Est"])
-    assert "12\u00a0mois" in rows_of(page(report), "Mois passés sur place avant un départ, dans le groupe")
+def test_a_group_of_regions_has_its_time_there(grouped):
+    assert "12\u00a0mois" in rows_of(page(grouped[0]), "Mois passés sur place avant un départ, dans le groupe")
 
 
-def settings_of(tmp_path, table, region="province"):
-    tables = write_tables(tmp_path)
-    table.to_parquet(tables / "panel.parquet")
-    return course.range_over_settings(open_report(tables, region))
+def test_one_sentence_tells_the_range_over_settings_without_the_bounds(reports):
+    def settings_of(table):
+        report = reports["province"]
+        return course.range_over_settings(dataclasses.replace(report, more={**report.more, "panel": protect(table)}))
 
-
-def test_one_sentence_tells_the_range_over_settings_without_the_bounds(tmp_path):
     panel = figure_tables.panel()
-    said = settings_of(tmp_path / "all", panel)
+    said = settings_of(panel)
     assert said.replace("\N{NO-BREAK SPACE}", " ") == (
         "<p>À 12 mois, d’un réglage à l’autre, le taux irait de 79 % à 87 % (étude : 80 %), bornes non comprises.</p>"
     )
     near = panel[panel["setting"].isin(["study", "lost", "grace_days", "follow_up", "origin"])]
     near = near.assign(estimate=near["estimate"].where(near["setting"].eq("lost"), 0.8))
-    told = settings_of(tmp_path / "near", near).replace("\N{NO-BREAK SPACE}", " ")
+    told = settings_of(near).replace("\N{NO-BREAK SPACE}", " ")
     assert "le taux resterait à 80 %, à moins de 1 % près" in told
-    assert settings_of(tmp_path / "two", panel[panel["setting"].isin(["study", "lost", "scope", "origin"])]) is None
-    assert settings_of(tmp_path / "no", panel[panel["setting"].ne("study")]) is None
+    assert settings_of(panel[panel["setting"].isin(["study", "lost", "scope", "origin"])]) is None
+    assert settings_of(panel[panel["setting"].ne("study")]) is None
 
 
 @pytest.mark.parametrize("region", ["05", "09", "province"])
@@ -363,7 +371,7 @@ def test_the_index_links_every_page_the_whole_first(reports):
 
 
 def test_real_data_bears_no_banner(tmp_path):
-    report = open_report(write_tables(tmp_path, synthetic=False), "05")
+    (report,) = opened(write_tables(tmp_path, synthetic=False), ["05"])
     text = page(report)
     assert "synthétiques" not in text
 
@@ -402,11 +410,12 @@ def test_a_region_code_must_be_text(folder):
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """The province's report, with regions that are compared, and drawn towards it."""
-    folder = figure_tables.write_regions(tmp_path_factory.mktemp("compared"))
+    few = {region: figure_tables.PERSONS[region] for region in ("01", "03", "05", "07", "09")}
+    folder = figure_tables.write_regions(tmp_path_factory.mktemp("compared"), few)
     shrunken(pd.read_parquet(folder / "retention.parquet")).to_parquet(folder / "shrunken.parquet")
     table = figure_tables.comparison()
     table.to_parquet(folder / "comparison.parquet")
-    (report,) = open_reports(folder, ["province"])
+    (report,) = opened(folder, ["province"])
     return report
 
 

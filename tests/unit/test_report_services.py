@@ -1,16 +1,16 @@
 """The section on services: what it says of the way, the reach, needs and follow-up, and of what it may not say."""
 
+import dataclasses
 import re
-import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from page_reading import header_of, notebook, rows_of, text_of
-from report_tables import write_tables
+from report_tables import opened, write_tables
 from trajectories.report import html, sections
-from trajectories.report.inputs import open_report, open_reports
+from trajectories.report.inputs import open_report
 from trajectories.report.run import FILES
 from trajectories.report.sections import services
 from trajectories.report.words import NO_BREAK
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reports(folder):
-    return {one.region: one for one in open_reports(folder, ["05", "03", "08", "09", "10", "Est", "province"])}
+    return {one.region: one for one in opened(folder, ["05", "03", "08", "09", "10", "Est", "province"])}
 
 
 def page(report):
@@ -34,13 +34,10 @@ def page(report):
     return html.page(shown, region=report.region, language="fr", run=report.run).replace(NO_BREAK, " ")
 
 
-def changed(folder, tmp_path, name, change):
-    """The report of Estrie where one table of services is another (none: it is not there)."""
-    tables = shutil.copytree(folder, tmp_path / "tables")
-    path = tables / f"service_{name}.parquet"
-    table = change(pd.read_parquet(path))
-    path.unlink() if table is None else table.to_parquet(path)
-    return open_report(tables, "05")
+def without(report, *names):
+    """The report where some tables of services were not made."""
+    left = {name: table for name, table in report.more.items() if name not in names}
+    return dataclasses.replace(report, more=left)
 
 
 def test_the_tables_of_services_are_part_of_what_a_page_is_made_of():
@@ -129,27 +126,29 @@ def test_a_group_of_regions_is_referred_to_their_pages(reports):
     assert "voir la page de chaque région" in text_of(text) and "<table" not in text
 
 
-def test_without_its_tables_services_are_not_on_the_page(folder, tmp_path):
-    tables = shutil.copytree(folder, tmp_path / "tables")
-    for path in tables.glob("service_*.parquet"):
-        path.unlink()
-    assert not services.service_path(open_report(tables, "05")).html
+def test_without_its_tables_services_are_not_on_the_page(reports):
+    report = without(reports["05"], *(f"service_{name}" for name in services.TABLES))
+    assert services.service_path(reports["05"]).html and not services.service_path(report).html
 
 
 @pytest.mark.parametrize("name", services.TABLES)
-def test_without_one_of_its_tables_the_rest_is_told(folder, tmp_path, name):
-    text = page(changed(folder, tmp_path, name, lambda _: None))
+def test_without_one_of_its_tables_the_rest_is_told(reports, name):
+    assert f"service_{name}" in reports["05"].more
+    text = page(without(reports["05"], f"service_{name}"))
     assert "Parcours de services" in text and "<table" in text
     assert not re.search(r"<p>\s*</p>|None|nan", text)
 
 
-def test_a_hidden_share_is_said_to_be_hidden(folder, tmp_path):
-    def one_window(table):
-        numbers = ["estimate", "lower", "upper"]
-        table.loc[table["when"].eq("after") & table["service"].eq("pairing"), numbers] = np.nan
-        return table
-
-    text = page(changed(folder, tmp_path, "reach", one_window))
+def test_a_hidden_share_is_said_to_be_hidden(tmp_path):
+    tables = write_tables(tmp_path, {"05": 640})
+    for path in tables.glob("service_*.parquet"):
+        if path.stem != "service_reach":
+            path.unlink()
+    table = pd.read_parquet(tables / "service_reach.parquet")
+    numbers = ["estimate", "lower", "upper"]
+    table.loc[table["when"].eq("after") & table["service"].eq("pairing"), numbers] = np.nan
+    table.to_parquet(tables / "service_reach.parquet")
+    text = page(open_report(tables, "05"))
     assert rows_of(text, "Part des ménages établis en Estrie")["Jumelage"] == ["0 % à 3 %", "0 % à 3 %", "masqué"]
 
 

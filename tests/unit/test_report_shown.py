@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from report_tables import write_tables
+from report_tables import write_least, write_tables
 from trajectories.report import run as shown
 from trajectories.report.run import FOLDER, all_protected, keep_protected, protect_tables
 from trajectories.study import Disclosure
@@ -17,26 +17,31 @@ SUPPORT = 20
 
 
 @pytest.fixture
-def tables(tmp_path: Path) -> Path:
-    folder = tmp_path / "sensitive" / "tables"
-    write_tables(folder, {"05": 640, "09": 12})
+def every_kind(tmp_path: Path) -> Path:
+    folder = write_tables(tmp_path / "sensitive" / "tables", {"05": 640, "09": 12})
     for name in sorted(folder.glob("service_*.parquet")):
         name.unlink()
     return folder
 
 
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    return write_least(tmp_path / "sensitive" / "tables", {"05": 640})
+
+
 def asked_again(tables: Path, monkeypatch: pytest.MonkeyPatch, rules: Disclosure | None = None) -> bool:
     """Whether another process would protect the tables anew."""
     made = []
-    real = protect_tables
-    monkeypatch.setattr(shown, "protect_tables", lambda *told: made.append(told) or real(*told))
-    shown._all_protected.cache_clear()
-    all_protected(tables, rules=rules or Disclosure(), support=SUPPORT)
+    with monkeypatch.context() as patch:
+        patch.setattr(shown, "protect_tables", lambda *told: made.append(told) or ({}, {}, set()))
+        shown._all_protected.cache_clear()
+        all_protected(tables, rules=rules or Disclosure(), support=SUPPORT)
     shown._all_protected.cache_clear()
     return bool(made)
 
 
-def test_what_is_kept_is_what_would_be_made_to_the_type_and_the_missing_value(tables, monkeypatch):
+def test_what_is_kept_is_what_would_be_made_to_the_type_and_the_missing_value(every_kind, monkeypatch):
+    tables = every_kind
     made = protect_tables(tables, Disclosure(), SUPPORT)
     keep_protected(tables, rules=Disclosure(), support=SUPPORT)
     assert not asked_again(tables, monkeypatch)
@@ -56,6 +61,8 @@ def test_what_is_kept_is_what_would_be_made_to_the_type_and_the_missing_value(ta
 
 
 def test_other_tables_rules_or_damage_ask_for_them_again(tables, monkeypatch):
+    protected = protect_tables(tables, Disclosure(), SUPPORT)
+    monkeypatch.setattr(shown, "protect_tables", lambda *_: protected)
     keep_protected(tables, rules=Disclosure(), support=SUPPORT)
     stricter = replace(Disclosure(), threshold=Disclosure().threshold + 5)
     assert asked_again(tables, monkeypatch, stricter)

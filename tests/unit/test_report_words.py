@@ -14,6 +14,7 @@ import pytest
 import figure_tables
 import trajectories
 from page_reading import Reader, notebook
+from report_tables import protected_once, write_tables
 from trajectories.analysis.portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
 from trajectories.analysis.portrait.flows import SERVICE_TABLES
 from trajectories.exceptions import NotebookError
@@ -24,7 +25,7 @@ from trajectories.report.exports import WORKBOOK, exported
 from trajectories.report.inputs import open_reports
 from trajectories.report.method_page import method_page
 from trajectories.report.readings import times_text
-from trajectories.report.run import Run, all_protected
+from trajectories.report.run import Run
 from trajectories.report.sections import course, elsewhere, headline, leads, method, portrait, services, whole
 from trajectories.report.sections.counting import ORDERS
 from trajectories.report.sections.linkage import REFUSALS
@@ -90,10 +91,9 @@ def en():
 def pages(tmp_path_factory):
     """Language → page → all that a reader sees or hears of it; and the workbook, with the sheets of the CSV files."""
     facts = {"groups": {"Alpha": ["03", "05"]}, "targets": {"05": {"2024-2025": 300}}}
-    few = {region: figure_tables.PERSONS[region] for region in ("01", "03", "05", "07", "09", "10", "17")}
-    folder = figure_tables.write_everything(tmp_path_factory.mktemp("tables") / "tables", few, **facts)
+    folder = figure_tables.write_everything(tmp_path_factory.mktemp("tables") / "tables", figure_tables.FEW, **facts)
     study = Study()
-    protected = all_protected(folder, rules=study.disclosure, support=study.support)
+    protected = protected_once(folder)
     kept, more, _ = protected
     found = {}
     for language in LOCALES:
@@ -296,7 +296,7 @@ def test_no_page_holds_an_interface_word_of_the_other_language(pages, language):
 
 
 def test_a_page_names_its_language_and_links_the_other(pages, tmp_path):
-    run = Run.read(figure_tables.write_regions(tmp_path / "tables"))
+    run = Run.read(write_tables(tmp_path / "tables"))
     text = html.index([], {}, language="en", run=run, others={"fr": "../index.html"})
     assert '<html lang="en-CA">' in text
     assert '<a href="../index.html" lang="fr-CA" hreflang="fr-CA">Français</a>' in text

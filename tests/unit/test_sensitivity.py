@@ -18,8 +18,8 @@ NUMBERS = ["estimate", "n_start", "n_at_risk", "n_confirmed", "known"]
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory):
-    return records_and_persons(tmp_path_factory.mktemp("sensitivity"), STUDY)
+def line():
+    return records_and_persons()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,7 @@ def test_the_table_is_tidy_and_the_settings_differ(found):
     assert province["loose"] < province["study"] < province["strict"]
 
 
+@pytest.mark.thorough
 def test_what_is_at_hand_is_used_and_changes_nothing(line, own, alternatives, found):
     cohort, rates = own
     again = linkage_sensitivity(*line, alternatives, study=STUDY, cohort=cohort, retention=rates)

@@ -16,7 +16,7 @@ NAMES = ["reach", "delay", "number", "transfer", "funnel", "needs", "reasons", "
 
 @pytest.fixture(scope="module")
 def built():
-    made = portrait_tables.make(300, seed=4)
+    made = portrait_tables.make(200, seed=4)
     return made.cohort, made.contacts, made.records, made.persons
 
 
@@ -43,8 +43,9 @@ def test_the_province_the_regions_and_the_groups_of_the_study_are_in_every_table
     assert of_categories == [f"service_{name}" for name in ("reach", "number", "needs", "reasons", "expected")]
 
 
-def test_the_analysis_makes_them_with_the_volets_that_were_not_understood(built, tables):
-    cohort, contacts, records, persons = built
+def test_the_analysis_makes_them_with_the_volets_that_were_not_understood(tables):
+    made = portrait_tables.make(30, seed=4)
+    cohort, contacts, records, persons = made.cohort, made.contacts, made.records, made.persons
     given = records[records["service"].notna() & records["service_date_latest"].notna()]
     issues = given[["file", "sheet", "row"]].assign(reason="unknown_stream", column="stream", value="9")
     build = {"cohort": cohort, "contacts": contacts, "records": records, "persons": persons, "issues": issues}
@@ -84,8 +85,10 @@ def test_what_stands_behind_a_number_that_is_not_given_is_kept_for_protection(bu
     assert (reached["n_whole"] == reached["n_start"])[reached["n_start"].notna()].all()
 
 
-def test_nobody_settled_gives_every_table_without_numbers(built):
+@pytest.mark.parametrize("groups", [("province", "Est"), pytest.param(None, marks=pytest.mark.thorough)])
+def test_nobody_settled_gives_every_table_without_numbers(built, groups):
     cohort, contacts, records, persons = built
-    found = describing_tables(cohort.iloc[:0], contacts.iloc[:0], records.iloc[:0], persons.iloc[:0], study=STUDY)
+    nobody = (cohort.iloc[:0], contacts.iloc[:0], records.iloc[:0], persons.iloc[:0])
+    found = describing_tables(*nobody, study=STUDY, groups=groups)
     assert list(found) == [f"service_{name}" for name in NAMES]
     assert all(table["estimate"].isna().all() for table in found.values())

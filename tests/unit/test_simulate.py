@@ -19,7 +19,7 @@ from trajectories.simulate.geography import geography
 from trajectories.simulate.organisations import COLUMNS
 from trajectories.simulate.settings import LEVELS
 
-SMALL = Settings(households=40, organisations=6, seed=7)
+SMALL = Settings(households=40, organisations=6, seed=7, start=dt.date(2021, 4, 1))
 
 
 def digest(folder):
@@ -28,6 +28,11 @@ def digest(folder):
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         sums.update(str(path.relative_to(folder)).encode() + path.read_bytes())
     return sums.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return simulate(tmp_path_factory.mktemp("plain"), SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +48,18 @@ def levels(tmp_path_factory):
 def test_same_seed_same_bytes_in_another_process_with_another_hash_seed(tmp_path):
     simulate(tmp_path / "here", replace(SMALL, defects="heavy"))
     code = (
-        "import sys; from trajectories.simulate import *;"
-        "simulate(sys.argv[1], Settings(households=40, organisations=6, seed=7, defects='heavy'))"
+        "import sys, datetime as dt; from trajectories.simulate import *;"
+        "small = Settings(households=40, organisations=6, seed=7, start=dt.date(2021, 4, 1), defects='heavy');"
+        "simulate(sys.argv[1], small)"
     )
     env = os.environ | {"PYTHONHASHSEED": "4242"}
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], check=True, env=env)
     assert digest(tmp_path / "here") == digest(tmp_path / "there")
 
 
-def test_another_seed_gives_others(tmp_path):
-    one = simulate(tmp_path / "1", SMALL)
-    two = simulate(tmp_path / "2", replace(SMALL, seed=8))
-    assert not one.persons.equals(two.persons)
+def test_another_seed_gives_others(plain, tmp_path):
+    two = simulate(tmp_path, replace(SMALL, seed=8))
+    assert not plain.persons.equals(two.persons)
 
 
 @pytest.mark.parametrize(
@@ -67,16 +72,16 @@ def test_another_seed_gives_others(tmp_path):
         {"late_registration": 0.5, "late_filing": 0.3, "metropole_reports": 0.0, "hard_to_reach": 0.5},
     ],
 )
-def test_reporting_does_not_touch_the_histories(tmp_path, change):
-    plain, other = simulate(tmp_path / "a", SMALL), simulate(tmp_path / "b", replace(SMALL, **change))
+def test_reporting_does_not_touch_the_histories(plain, tmp_path, change):
+    other = simulate(tmp_path, replace(SMALL, **change))
     for table in ("persons", "residences", "stays"):
         pd.testing.assert_frame_equal(getattr(plain, table), getattr(other, table))
     assert not plain.rows.equals(other.rows)
 
 
-def test_hearsay_does_not_touch_the_contacts(tmp_path):
-    with_news = simulate(tmp_path / "a", replace(SMALL, households=150)).rows
-    without = simulate(tmp_path / "b", replace(SMALL, households=150, hearsay=False)).rows
+def test_hearsay_does_not_touch_the_contacts(plain, tmp_path):
+    with_news, without = plain.rows, simulate(tmp_path, replace(SMALL, hearsay=False)).rows
+    assert len(without) < len(with_news)
     columns = ["organisation_id", "true_person", "event_date", "status"]
 
     def contacts(rows):
@@ -87,8 +92,8 @@ def test_hearsay_does_not_touch_the_contacts(tmp_path):
     pd.testing.assert_frame_equal(contacts(with_news), contacts(without))
 
 
-def test_a_larger_simulation_begins_with_the_smaller_one(tmp_path):
-    small, large = simulate(tmp_path / "a", SMALL), simulate(tmp_path / "b", replace(SMALL, households=50))
+def test_a_larger_simulation_begins_with_the_smaller_one(plain, tmp_path):
+    small, large = plain, simulate(tmp_path, replace(SMALL, households=50))
     pd.testing.assert_frame_equal(small.persons, large.persons.head(len(small.persons)))
 
 
@@ -215,7 +220,7 @@ def test_every_contact_succeeds_when_it_is_said_so(tmp_path):
 
 
 def test_channels_can_be_switched_off(tmp_path):
-    silent = simulate(tmp_path, replace(SMALL, households=120, contacts=False, hearsay=False)).rows
+    silent = simulate(tmp_path, replace(SMALL, contacts=False, hearsay=False)).rows
     assert set(silent["kind"]) <= {"service", "establishment", "total"}
 
 

@@ -1,5 +1,6 @@
 """Each habit that a world can draw does what it says, its truth keeps step, and the documents have its line."""
 
+import datetime as dt
 import itertools
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from trajectories.simulate import HABITS, Settings, SettingsError, refuse_unknow
 
 PAGE = Path(__file__).parents[2] / "docs" / "habits.md"
 SMALL = {"households": 40, "organisations": 7, "seed": 21, "defects": "none"}
+# Few households and years, which are few workbooks: enough for a habit to show.
+FEW = {"households": 16, "start": dt.date(2022, 4, 1)}
 
 
 def table():
@@ -36,7 +39,7 @@ def test_the_table_of_the_documents_is_that_of_the_code():
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plain")
-    return folder, simulate(folder, Settings(**SMALL))
+    return folder, simulate(folder, Settings(**SMALL | FEW))
 
 
 def files(folder):
@@ -50,7 +53,7 @@ def alone(tmp_path, habits, **more):
 @pytest.mark.parametrize("habit", [h for h in HABITS if h.scope != "columns"], ids=lambda h: h.name)
 def test_each_habit_changes_the_deposits_and_no_life(plain, tmp_path, habit):
     folder, before = plain
-    truth = alone(tmp_path, habit.name)
+    truth = alone(tmp_path, habit.name, **FEW)
     assert files(tmp_path) != files(folder)
     for table in ("persons", "residences", "stays"):
         pd.testing.assert_frame_equal(getattr(truth, table), getattr(before, table))

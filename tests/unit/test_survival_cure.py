@@ -50,7 +50,7 @@ def log_likelihood(beta, lower, upper, entry, distribution):
 
 
 @pytest.mark.parametrize("distribution", STANDARD)
-@pytest.mark.parametrize("n", [60, 300])
+@pytest.mark.parametrize("n", [60, pytest.param(300, marks=pytest.mark.thorough)])
 def test_maximum_of_an_independent_likelihood(distribution, n):
     lower, upper, entry = visited(0.5, n, (60, 120), 5, distribution)
     fit = mixture_cure(lower, upper, entry=entry, distribution=distribution)
