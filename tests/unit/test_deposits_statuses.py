@@ -24,8 +24,20 @@ from trajectories.deposits.values import MOVED, read_status
             "not_reached",
             "n'a pu être joint · perdue de vue · injoignalbe · introuvable, serait partie · jamais rappelé",
         ),
+        (
+            "not_reached",
+            "sans retour · pas eu de retour · aucun retour d'appel · n'a pas retourné nos appels · boîte vocale",
+        ),
+        ("left", "de retour à Montréal · retour au pays · parti, sans retour d'appel"),
         (MOVED, "déménagé · a déménagé à Québec · déménagées"),
-        (None, "pas présent · prévoit partir · peut-être encore là · absent · ok · 12 · sans emploi · dossier fermé"),
+        (
+            None,
+            "pas présent · a retourné l'appel · prévoit partir · peut-être encore là · absent · ok · 12",
+        ),
+        (
+            None,
+            "sans emploi · dossier fermé",
+        ),
     ],
 )
 def test_each_phrase_says_what_a_reader_takes_it_to_say(status, phrases):

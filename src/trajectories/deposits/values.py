@@ -88,7 +88,8 @@ _WORDS = {
     _REACH: """joint jointe joints joindre rejoint rejointe rejoints rejoindre joignable rejoignable contact contacte
         contactee contacter contacts repond repondu repondent reponse nouvelle nouvelles rappel rappele rappelle
         rappelee trace localise localisee atteint atteinte atteindre retrouve retrouvee suivi suivie""",
-    _LOST: """injoignable injoignables introuvable introuvables perdu perdue perdus messagerie repondeur""",
+    _LOST: """injoignable injoignables introuvable introuvables perdu perdue perdus messagerie repondeur vocale
+        vocal""",
     _DENIED: "n ne pas non jamais aucun aucune sans impossible impossibles echec echoue infructueux manque",
     _NO_MORE: "plus hors",
     _DOUBT: """peut probablement peutetre semble serait possible prevoit prevoient veut veulent va vont compte pense
@@ -96,6 +97,9 @@ _WORDS = {
 }
 _MOVED = frozenset(["demenage", "demenagee", "demenages", "demenagement", "demenager"])
 _MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words.split()}
+# « Sans retour », « n'a pas retourné nos appels »: a call that is returned is an answer, not somebody who returns.
+_CALLS = r"\bretourne\w* (?:(?:a|l|la|les|nos|notre|mes|mon|aux?|d|de|s) )*(?:appels?|messages?|courriels?)\b"
+_REPLY = re.compile(rf"{_CALLS}|(?<=sans |ucun | pas |s de |u de )retours?\b(?! (?:a|au|aux|en|vers|dans|chez)\b)")
 # A slip is a word of this similarity (0–100) to a known one, of at least so many letters.
 _ALIKE, _LETTERS = 80, 4
 
@@ -114,7 +118,7 @@ def read_status(text: str) -> str:
     >>> [read_status(text) for text in ("Toujours là", "n'est plus la", "aucunne nouvelle", "pas rejointe", "déménagé")]
     ['present', 'left', 'not_reached', 'not_reached', 'moved']
     """
-    words = [_known(word) for word in word_key(text).split()]
+    words = [_known(word) for word in _REPLY.sub("reponse", f" {word_key(text)}").split()]
     meanings = {_MEANING[word] for word in words if word in _MEANING}
     stays, leaves, denied = _STAY in meanings, _LEAVE in meanings, _DENIED in meanings or _NO_MORE in meanings
     if _LOST in meanings or (_REACH in meanings and denied):
