@@ -7,8 +7,9 @@ import pytest
 from trajectories.disclosure import Protected, protect
 from trajectories.disclosure.counts import HUB, UNLIMITED, reach
 from trajectories.disclosure.rules import checked, midpoints, rounded, rounding_interval
-from trajectories.disclosure.tables import KINDS
+from trajectories.disclosure.tables import KINDS, bases, rules_of
 from trajectories.exceptions import DisclosureError
+from trajectories.report.words import words
 from trajectories.study import Disclosure
 
 COUNTS = pd.DataFrame({
@@ -128,3 +129,5 @@ def test_a_kind_may_round_to_a_base_of_its_own(monkeypatch):
     monkeypatch.setitem(KINDS, "counts", KINDS["counts"]._replace(base=10))
     coarse = protect(counts)
     assert coarse.frame["persons_rounded"].tolist()[:2] == [40, 60] and coarse.rules.round == 10
+    assert rules_of("counts", Disclosure()) == coarse.rules and rules_of("rates", Disclosure()) == Disclosure()
+    assert (bases(Disclosure()), words("fr").bases(Disclosure())) == ([5, 10], "5 ou 10")

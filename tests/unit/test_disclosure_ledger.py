@@ -45,7 +45,7 @@ def published(name, frame, settings=OURS, day="2026-03-31", number="01"):
 
 
 def beside(name, frame, *ledger):
-    return beside_published({name: frame}, ledger, OURS, RULES)[name]
+    return beside_published({name: frame}, ledger, OURS, {name: RULES})[name]
 
 
 def people(frame, key):
@@ -139,7 +139,7 @@ def test_a_rate_keeps_what_was_published_where_few_more_left():
 def test_a_horizon_keeps_all_its_rates_together():
     ledger = [Publication("1", "2026-03-31", OURS, {"retention": rates(200, h12=0.80), "exits": exits(200, h12=0.80)})]
     tables = {"retention": rates(200, h12=0.77), "exits": exits(200, h12=0.77)}
-    found = beside_published(tables, ledger, OURS, RULES)
+    found = beside_published(tables, ledger, OURS, dict.fromkeys(tables, RULES))
     for name in tables:
         assert found[name]["published"].eq("2026-03-31").all(), name
     total = found["retention"]["estimate"].sum() + found["exits"]["estimate"].sum()

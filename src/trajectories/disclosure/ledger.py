@@ -122,7 +122,7 @@ def beside_published(
     tables: Mapping[str, pd.DataFrame],
     ledger: Sequence[Publication],
     settings: tuple[str | None, ...],
-    rules: Disclosure,
+    rules: Mapping[str, Disclosure],
 ) -> dict[str, pd.DataFrame]:
     """
     Protected tables as they may be shown beside what was published.
@@ -134,7 +134,8 @@ def beside_published(
     ledger : sequence of Publication
     settings : tuple
         perimeter, scope, pathway of this run.
-    rules : Disclosure
+    rules : mapping of name to Disclosure
+        Those that each table was protected by.
 
     Returns
     -------
@@ -144,7 +145,7 @@ def beside_published(
 
     Examples
     --------
-    >>> rules = Disclosure()
+    >>> rules = {"counts": Disclosure()}
     >>> def counts(n):
     ...     return pd.DataFrame({"group": "05", "table": "sex", "key": ["F", "M"], "persons_rounded": [n, 60],
     ...                          "households_rounded": [20, 30], "shown": True, "sum_of_displayed": False})
@@ -154,7 +155,7 @@ def beside_published(
     [['F', 20, '2026-03-01'], ['M', 60, None]]
     """
     out = {name: _with_day(frame) for name, frame in tables.items()}
-    marked = {name: _marked(name, frame, ledger, settings, rules) for name, frame in out.items()}
+    marked = {name: _marked(name, frame, ledger, settings, rules[name]) for name, frame in out.items()}
     rates = [name for name in RATES if name in out]
     for which in (0, 1):
         pairs = {

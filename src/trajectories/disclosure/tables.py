@@ -68,7 +68,8 @@ class Kind(NamedTuple):
 
     `columns`: those that no table of the kind lacks. `measures`: where the column `measure` says what it is, before
     any column does. `gives`: the kind of what comes out, where it is not of the same name. `base`: what its numbers of
-    persons and households are rounded to, where it is not the study's `disclosure.round`.
+    persons and households are rounded to, where it is not the study's `disclosure.round` (rules by classes, those of
+    services.py, round none).
     """
 
     rule: Callable[..., pd.DataFrame]
@@ -247,9 +248,20 @@ def protect(
     table = table.reset_index(drop=True)
     at_risk = max(support, SMALLEST_AT_RISK)
     kind, arguments = KINDS[kind_name], {"at_risk": at_risk, "groups": groups}
-    rules = rules if kind.base is None else checked(replace(rules, round=kind.base))
+    rules = rules_of(kind.gives or kind_name, rules)
     protected = kind.rule(table, rules, *(arguments[name] for name in kind.takes))
     return Protected(kind.gives or kind_name, protected, rules)
+
+
+def rules_of(kind_name: str, rules: Disclosure) -> Disclosure:
+    """The rules by which the protected tables of a kind were made: the study's, with the kind's own `base` if any."""
+    own = {kind.gives or name: kind.base for name, kind in KINDS.items() if kind.base is not None}
+    return checked(replace(rules, round=own[kind_name])) if kind_name in own else rules
+
+
+def bases(rules: Disclosure) -> list[int]:
+    """What numbers of persons and households are rounded to, in growing order: the study's base, and kinds' own."""
+    return sorted({rules.round} | {kind.base for kind in KINDS.values() if kind.base is not None})
 
 
 def _kind(table: pd.DataFrame) -> str:

@@ -649,7 +649,7 @@ def _reading(sheets: list[Sheet], words: Words, run: Run, rules) -> Iterator[tup
     yield say("facts.perimeter"), words.label("perimeter", run.perimeter)
     yield say("facts.scope"), words.label("scope", run.scope)
     yield say("facts.pathway"), words.label("pathway", run.pathway or "all")
-    values = {"threshold": rules.threshold, "households": rules.households, "base": rules.round}
+    values = {"threshold": rules.threshold, "households": rules.households, "base": words.bases(rules)}
     yield say("facts.rules"), say("facts.rules_said", **values, denominator=rules.rate_denominator)
     for status in STATUSES:
         yield words.label("status", status), say(f"status_means.{status}")

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..disclosure import Protected
 from ..disclosure.ledger import CELLS, FOLDER, read_ledger
+from ..disclosure.tables import rules_of
 from ..exceptions import DisclosureError
 from ..study import Disclosure
 from ..tables import PROVINCE
@@ -60,7 +61,11 @@ def last_published(reports: Path, settings: tuple[str | None, ...], rules: Discl
     if not publications:
         return None
     last = publications[-1]
-    tables = {name: Protected(_KINDS[name], frame, rules) for name, frame in last.tables.items() if name in CELLS}
+    tables = {
+        name: Protected(_KINDS[name], frame, rules_of(_KINDS[name], rules))
+        for name, frame in last.tables.items()
+        if name in CELLS
+    }
     return Earlier(dt.date.fromisoformat(last.day), tables)
 
 

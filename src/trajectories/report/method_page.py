@@ -10,6 +10,7 @@ import re
 
 from markupsafe import Markup
 
+from ..analysis.comparison.covariates import PERSON
 from ..disclosure.rules import SMALLEST_AT_RISK
 from ..study import Disclosure
 from .html import without_notebook
@@ -99,7 +100,8 @@ def _markdown(run: Run, rules: Disclosure, w: Words) -> str:
         drawn=None if run.drawn_stays is None else number(run.drawn_stays),
         threshold=number(rules.threshold),
         households=number(rules.households),
-        base=number(rules.round),
+        base=w.bases(rules),
+        held_alike=w.listing([w.label("held_alike", name) for name in PERSON]),
         denominator=number(rules.rate_denominator),
         at_risk=number(max(run.support, SMALLEST_AT_RISK)),
         glossary=_glossary(w),

@@ -24,6 +24,7 @@ from ..disclosure.beside_counts import (
 )
 from ..disclosure.ledger import CELLS, NOTE, beside_published, read_ledger, without_kept
 from ..disclosure.ledger import FOLDER as LEDGER
+from ..disclosure.tables import rules_of
 from ..exceptions import StaleTableError
 from ..folders import private_folder
 from ..provenance import versions
@@ -135,26 +136,26 @@ def protect_tables(folder: Path, rules: Disclosure, support: int) -> AllProtecte
     settings: dict[str, Any] = {"rules": rules, "support": support, "groups": run.groups}
     kept = {name: protect(frame, **settings) for name, frame in raw.items() if name != "counts"}
     kept["counts"] = protected_counts(raw["counts"], **settings)
-    kept |= _beside_published(kept, folder, run, rules)
+    kept |= _beside_published(kept, folder, run)
     apart = _services_apart(raw["retention"], kept["retention"].frame)
     more = {"counts": kept["counts"], "curves": kept["curves"], **_more(folder, settings, raw, kept)}
-    kept, more = (_without_kept(every, kept["retention"], rules) for every in (kept, more))
+    kept, more = (_without_kept(every, kept["retention"]) for every in (kept, more))
     return kept, more, apart
 
 
-def _beside_published(kept: Mapping[str, Protected], folder: Path, run: Run, rules: Disclosure) -> dict[str, Protected]:
+def _beside_published(kept: Mapping[str, Protected], folder: Path, run: Run) -> dict[str, Protected]:
     """The tables of the ledger (disclosure/ledger.py), masked where they would reveal something beside publications."""
     ledger = read_ledger(folder.parent / LEDGER)
     frames = {name: kept[name].frame for name in CELLS}
     if not ledger:
         return {}
-    masked = beside_published(frames, ledger, run.settings, rules)
-    return {name: Protected(kept[name].kind, frame, rules) for name, frame in masked.items()}
+    masked = beside_published(frames, ledger, run.settings, {name: kept[name].rules for name in frames})
+    return {name: Protected(kept[name].kind, frame, kept[name].rules) for name, frame in masked.items()}
 
 
-def _without_kept(tables: Mapping[str, Protected], rates: Protected, rules: Disclosure) -> dict[str, Protected]:
+def _without_kept(tables: Mapping[str, Protected], rates: Protected) -> dict[str, Protected]:
     return {
-        name: Protected(table.kind, without_kept(name, table.frame, rates.frame), rules)
+        name: Protected(table.kind, without_kept(name, table.frame, rates.frame), table.rules)
         for name, table in tables.items()
     }
 
@@ -391,7 +392,7 @@ def _read(folder: Path, origin: dict[str, Any], rules: Disclosure) -> AllProtect
         return None
     content = stamp.read()
     tables = {
-        name: Protected(kind, pd.read_parquet(folder / f"{name}.parquet"), rules)
+        name: Protected(kind, pd.read_parquet(folder / f"{name}.parquet"), rules_of(kind, rules))
         for name, kind in content["kinds"].items()
     }
     kept, more = ({name: tables[name] for name in content[part]} for part in ("kept", "more"))

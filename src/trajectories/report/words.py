@@ -19,8 +19,11 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from ..disclosure.tables import bases
 from ..exceptions import NotebookError
+from ..study import Disclosure
 
 LOCALES = {"fr": "fr_CA", "en": "en_CA"}
 # The first language: its pages are at the top of the shared folder, and the other catalogues follow the order of its.
@@ -164,11 +167,15 @@ class Words:
         """A duration in months."""
         return self.say_many("months", int(n))
 
-    def listing(self, items: list[str]) -> str:
-        """Items joined as a sentence joins them: « a, b et c », “a, b and c”."""
+    def listing(self, items: list[str], style: Literal["standard", "or"] = "standard") -> str:
+        """Items joined as a sentence joins them: « a, b et c », “a, b and c”; « a ou b » by the style `or`."""
         from babel.lists import format_list
 
-        return format_list(items, locale=self.locale)
+        return format_list(items, style, locale=self.locale)
+
+    def bases(self, rules: Disclosure) -> str:
+        """What numbers of persons and households are rounded to: « 5 », « 5 ou 10 »."""
+        return self.listing([self.number(base) for base in bases(rules)], "or")
 
     def region(self, code: str) -> str:
         """The name of a region, « Estrie », of the whole, or of a group of regions (its own)."""

@@ -17,6 +17,7 @@ from ...stays.cohort import OF_AGE, SINGLE, UNKNOWN_TYPE, household_type
 from ...study import METROPOLITAN_REGIONS, REGION_CODES, Study
 from ...tables import PROVINCE
 
+# Held alike unless others are asked for; each name has its `held_alike.<name>` in both catalogues.
 PERSON = (
     "immigration_category",
     "age",

@@ -1026,9 +1026,8 @@ def compare(
     study : Study, optional
         Its horizons, support, pathway, replicates and seed are used.
     adjust : list of str, optional
-        Columns held alike; by default category, age, sex, household type, education, French, years since arrival and
-        period. Where category is compared or held alike, city size is added, except between regions: these are
-        standardised on persons alone.
+        Columns held alike; by default those of `covariates.PERSON`. Where category is compared or held alike, city
+        size is added, except between regions: these are standardised on persons alone.
     horizons : list of int, optional
         Months; by default the study's.
     replicates : int, optional

@@ -242,7 +242,11 @@ def who_came(report: Report) -> Fragment:
     body.append(count_table(report, "origin", figure="origines"))
     body += portrait.pathways_and_years(report)
     body.append(
-        element("p", say("counts.note", base=report.rules.round, n=words.number(report.rules.threshold)), class_="note")
+        element(
+            "p",
+            say("counts.note", base=report.counts.rules.round, n=words.number(report.rules.threshold)),
+            class_="note",
+        )
     )
     return section("etablissements", say("stays.title"), *body)
 

@@ -38,7 +38,7 @@ def parameters(words: Words, run: Run, rules: Disclosure) -> list[tuple[str, obj
         (say("facts.grace"), say("facts.days", n=words.number(run.grace_days))),
         *subsample,
         (say("facts.rules"), say("facts.rules_said", threshold=rules.threshold, households=rules.households,
-                                 base=rules.round, denominator=rules.rate_denominator)),
+                                 base=words.bases(rules), denominator=rules.rate_denominator)),
         (say("facts.version"), run.version),
     ]  # fmt: skip
 
