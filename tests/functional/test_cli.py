@@ -204,6 +204,7 @@ def test_the_simulator_never_writes_among_real_deposits(tmp_path, capsys):
     assert "not synthetic" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_persons_left_out_by_request_are_counted(project, deposits, capsys):
     from trajectories import read_deposits
 

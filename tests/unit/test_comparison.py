@@ -341,6 +341,7 @@ def test_a_horizon_that_nobody_is_followed_to_has_no_estimate(fewer):
     assert table.loc[table["horizon"].eq(24), "note"].str.contains("too short").all()
 
 
+@pytest.mark.thorough
 def test_groups_too_small_are_named_and_regions_stand_against_the_province(fewer):
     cohort, contacts = fewer
     place = np.arange(len(cohort))
@@ -358,6 +359,7 @@ def test_groups_too_small_are_named_and_regions_stand_against_the_province(fewer
     assert protect(table).frame["group"].nunique() == 4
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_table(tables):
     few = first(tables, 100)
     asked = {"by": "sex", "study": STUDY, "adjust": [], "horizons": [12], "replicates": 2}

@@ -135,6 +135,7 @@ def test_no_number_of_persons_leaves_and_hidden_rows_are_empty():
     assert (told["estimate"] * 100 % 1).abs().max() < 1e-9
 
 
+@pytest.mark.thorough
 def test_the_page_has_them_beside_the_whole(tmp_path):
     from trajectories.report.sections import headline
 

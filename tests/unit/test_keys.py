@@ -67,6 +67,7 @@ def test_a_second_rotation_keeps_what_the_first_kept_and_what_came_between():
     assert len({OLD.secret, first.secret, second.secret}) == 3
 
 
+@pytest.mark.thorough
 def test_several_studies_of_one_key_are_kept_together():
     elsewhere = records({"org": "Z", "file": "1", **MAX})
     new, _ = rotated(OLD, [some(), elsewhere])
@@ -208,6 +209,7 @@ def test_another_key_is_refused_before_any_work_unless_it_is_asked_for(project, 
     assert call("person", built(project)["person_id"][0]) == 0
 
 
+@pytest.mark.thorough
 def test_a_study_that_a_rotation_forgot_is_refused(project, capsys):
     other = project.parent / "other"
     shutil.copytree(project, other)

@@ -14,6 +14,9 @@ from trajectories.retention.sensitivity_settings import AS_ASKED, COLUMNS, _othe
 from trajectories.study import PERIMETERS
 from two_regions import records_and_persons
 
+# The main job of every day makes the same table: a second look.
+pytestmark = pytest.mark.thorough
+
 STUDY = Study.from_mapping({"replicates": 0, "support": 5, "horizons": [12, 24]})
 NUMBERS = ["horizon", "estimate", "n_start", "n_at_risk", "n_confirmed", "known"]
 

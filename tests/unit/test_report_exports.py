@@ -384,6 +384,7 @@ def test_the_index_links_to_the_files_only_where_there_are_some(run):
     assert "donnees/" not in without and "<h2>Données</h2>" not in without
 
 
+@pytest.mark.thorough
 def test_the_english_files_are_the_same_numbers_in_english(tables, run, files):
     english = exported(tables, words("en"), dataclasses.replace(run, targets=targets()))
     assert list(english) == list(files)

@@ -65,6 +65,7 @@ def part_of(text, name):
     return text[start : text.index("</section>", start)]
 
 
+@pytest.mark.thorough
 def test_targets_go_from_the_study_to_the_page_and_back(folder):
     assert dict(Run.read(folder).targets) == TARGETS
     assert {"stock.parquet", "delay_curves.parquet"} < set(FILES)

@@ -272,6 +272,7 @@ def test_no_message_is_left_in_the_other_language():
     assert (vocabulary("fr") & vocabulary("en")) - names() - set(SHARED.split()) == set()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", sorted(LOCALES))
 def test_no_page_holds_a_number_or_a_date_of_the_other_language(pages, language):
     assert set(pages[language]) == {"05", "09", "10", "06", "province", "index", "method", "workbook"}
@@ -285,6 +286,7 @@ def test_no_page_holds_a_number_or_a_date_of_the_other_language(pages, language)
     assert [pattern for pattern in FOREIGN[language][:4] if not re.search(pattern, text)] == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", sorted(LOCALES))
 def test_no_page_holds_an_interface_word_of_the_other_language(pages, language):
     other = "en" if language == "fr" else "fr"
@@ -295,6 +297,7 @@ def test_no_page_holds_an_interface_word_of_the_other_language(pages, language):
         assert found == set(), (name, found)
 
 
+@pytest.mark.thorough
 def test_a_page_names_its_language_and_links_the_other(pages, tmp_path):
     run = Run.read(write_tables(tmp_path / "tables"))
     text = html.index([], {}, language="en", run=run, others={"fr": "../index.html"})

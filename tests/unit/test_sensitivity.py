@@ -13,6 +13,9 @@ from trajectories.retention import estimate
 from trajectories.retention.linkage_sensitivity import COLUMNS, linkage_sensitivity
 from two_regions import records_and_persons
 
+# The main job of every day makes the same table: a second look.
+pytestmark = pytest.mark.thorough
+
 STUDY = Study.from_mapping({"replicates": 0, "support": 5, "horizons": [3, 12]})
 NUMBERS = ["estimate", "n_start", "n_at_risk", "n_confirmed", "known"]
 

@@ -43,6 +43,7 @@ def test_the_province_the_regions_and_the_groups_of_the_study_are_in_every_table
     assert of_categories == [f"service_{name}" for name in ("reach", "number", "needs", "reasons", "expected")]
 
 
+@pytest.mark.thorough
 def test_the_analysis_makes_them_with_the_volets_that_were_not_understood(tables):
     made = portrait_tables.make(30, seed=4)
     cohort, contacts, records, persons = made.cohort, made.contacts, made.records, made.persons

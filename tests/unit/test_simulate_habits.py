@@ -50,6 +50,7 @@ def alone(tmp_path, habits, **more):
     return simulate(tmp_path, Settings(**SMALL | more, habits=habits))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("habit", [h for h in HABITS if h.scope != "columns"], ids=lambda h: h.name)
 def test_each_habit_changes_the_deposits_and_no_life(plain, tmp_path, habit):
     folder, before = plain

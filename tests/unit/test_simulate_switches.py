@@ -16,6 +16,9 @@ from trajectories.simulate.organisations import network_of
 from trajectories.simulate.reporting import report
 from trajectories.simulate.settings import add_months, date_of, day_of, quarter_of
 
+# The recovery of a known truth rests on these switches, one by one: a second look.
+pytestmark = pytest.mark.thorough
+
 USUAL = Settings(households=700, seed=12, defects="none")
 SMALL = replace(USUAL, households=40, organisations=6)
 ALL_ON = {

@@ -319,7 +319,8 @@ def test_order_of_rows_and_stays_never_matters():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, pytest.param({"hearing": None}, marks=pytest.mark.thorough), {"false_news": 0.3}]
+    "options",
+    [{"false_news": 0.3}, *(pytest.param(one, marks=pytest.mark.thorough) for one in ({}, {"hearing": None}))],
 )
 def test_the_climb_ends_where_em_comes_to_rest_and_no_lower(options):
     curve = observed_incidence(**disturbed_stays(600, 3, **options).arguments())
@@ -336,6 +337,7 @@ def test_the_climb_ends_where_em_comes_to_rest_and_no_lower(options):
     assert curve.log_likelihood >= before - 1e-8
 
 
+@pytest.mark.thorough
 def test_replicates_near_the_estimate_are_what_fitting_anew_gives():
     given = stays(2000, np.random.default_rng(3)).arguments() | {"starts": 0, "replicates": 150}
     near, anew = (observed_incidence(**given, refit=refit) for refit in (False, True))
@@ -423,6 +425,7 @@ def test_pool_follows_rubin():
 
 
 # ── sensitivities and borrowing ───────────────────────────────────────────────────────────────────────────
+@pytest.mark.thorough
 def test_odds_move_the_curve_the_way_they_say():
     given = stays(500, np.random.default_rng(10)).arguments() | {"starts": 0}
     one = observed_incidence(**given)

@@ -304,6 +304,7 @@ def test_every_way_to_the_maximum_ends_at_it(monkeypatch, route, whole):
     assert kuhn_tucker_gap(lower, upper, table) <= 1e-10
 
 
+@pytest.mark.thorough
 def test_many_distinct_exact_times():
     """More active candidates than Newton is used for."""
     lower, upper = simulated(3000, 4, whole=False, exact=0.6)

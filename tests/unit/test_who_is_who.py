@@ -183,6 +183,7 @@ def test_where_numbers_are_households_one_sign_is_enough():
     assert anna != marc
 
 
+@pytest.mark.thorough
 def test_numbers_new_each_year_are_one_person(deposited, links):
     rows, _ = deposited
     anew = rows.assign(file_number=rows["file_number"] + "/" + rows["fiscal_year"])

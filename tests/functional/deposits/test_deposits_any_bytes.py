@@ -123,6 +123,7 @@ def test_every_line_that_holds_something_is_a_row_read(tmp_path_factory, cells):
 
 
 # ── who reads ─────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.thorough
 def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path):
     for at, (title, odd) in enumerate(list(READ.items())[::5]):
         corpus.put(tmp_path, BYTES[title], f"ORG{at // 2:02d}_2021-2022_T{1 + at % 2}{odd.suffix}")
