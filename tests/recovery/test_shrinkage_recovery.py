@@ -1,4 +1,4 @@
-"""Small regions drawn towards the province are nearer the truth than their raw values, over 200 simulations.
+"""Small regions drawn towards the province are nearer the truth than their raw values, over 80 simulations.
 
 Thirteen regions of the sample's sizes, in households of about two and a half; true values lie around the province's on
 log(−log S). What is estimated is the share of stays that lasted, with its household-clustered standard error.
@@ -15,7 +15,7 @@ SIZES = {
     "14": 100, "08": 60, "11": 40,
 }  # fmt: skip
 SMALL = [group for group, n in SIZES.items() if n <= 125]
-CENTRE, RUNS = 0.75, 200
+CENTRE, RUNS = 0.75, 80
 
 
 def drawn(rng, spread, tied=0.0):
