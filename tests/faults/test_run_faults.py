@@ -25,8 +25,7 @@ from commands import call, written
 from report_tables import write_tables
 
 ROOT = Path(__file__).parents[2]
-RUN = ("run", "--json", "--region", "03", "--region", "05")
-SOME, A_HUNDRED = 6, 100
+SOME, A_HUNDRED = 3, 100
 # Seconds in which workers whose run is gone are gone too.
 PROMPT = 10
 
@@ -39,6 +38,7 @@ class Peace:
     estimates: Path
     files: dict
     earlier: Path
+    command: tuple
     n_told: int
 
     def start(self, folder, *, over=None):
@@ -102,10 +102,8 @@ class Running:
         self.process.wait()
 
 
-@pytest.fixture(scope="module")
-def peace(tmp_path_factory):
+def peace_of(place, *regions):
     """60 invented households; `earlier` is of another seed, and lacks one of the deposits."""
-    place = tmp_path_factory.mktemp("study")
     estimates, project, earlier = write_tables(place / "estimates"), place / "now", place / "earlier"
     project.mkdir()
     text = (ROOT / "study.toml").read_text(encoding="utf-8")
@@ -116,10 +114,22 @@ def peace(tmp_path_factory):
     (earlier / "study.toml").write_text(text.replace("\nseed = 1", "\nseed = 2"), encoding="utf-8")
     deposits = sorted(path for path in (earlier / "data" / "raw").rglob("*") if path.is_file())
     random.Random(1).choice(deposits).unlink()
+    command = ("run", "--json", *(part for region in regions for part in ("--region", region)))
     for folder in (earlier, project):
-        running = Running(folder, RUN, estimates, None)
+        running = Running(folder, command, estimates, None)
         assert running.process.wait() == 0, running.said()
-    return Peace(project, estimates, written(project), earlier, len(running.told()))
+    return Peace(project, estimates, written(project), earlier, command, len(running.told()))
+
+
+@pytest.fixture(scope="module")
+def peace(tmp_path_factory):
+    """A page takes a third of a run: one of them, where which is made while another waits is not what is asked."""
+    return peace_of(tmp_path_factory.mktemp("study"), "05")
+
+
+@pytest.fixture(scope="module")
+def peace_of_two(tmp_path_factory):
+    return peace_of(tmp_path_factory.mktemp("study"), "03", "05")
 
 
 def shared(files):
@@ -166,9 +176,10 @@ def kill(running, whom, chance, n_told):
 
 def disturb(peace, folder, number, chance):
     """A run that somebody kills, and the run after it; whether anybody was killed."""
-    whom, over = ("group", "run", "worker")[number % 3], peace.earlier if number // 3 % 2 else None
+    # twelve in a row are all that can be: whom, over what, by how many processes
+    whom, over = ("group", "run", "worker")[number % 3], peace.earlier if number % 2 else None
     peace.start(folder, over=over)
-    arguments = (*RUN, "--jobs", 1 + number % 2)
+    arguments = (*peace.command, "--jobs", 1 + number // 2 % 2)
     running = peace.begin(folder, *arguments)
     workers = kill(running, whom, chance, peace.n_told)
     status = running.process.wait()
@@ -198,8 +209,8 @@ def test_kills_at_any_moment_each_followed_by_a_run_end_in_the_same_bytes(peace,
 
 
 @pytest.mark.slow
-def test_a_hundred_kills_each_followed_by_a_run_end_in_the_same_bytes(peace, tmp_path):
-    kills(peace, tmp_path, A_HUNDRED, seed=100)
+def test_a_hundred_kills_each_followed_by_a_run_end_in_the_same_bytes(peace_of_two, tmp_path):
+    kills(peace_of_two, tmp_path, A_HUNDRED, seed=100)
 
 
 def test_the_next_run_sweeps_away_what_a_killed_one_was_writing(peace, tmp_path):
@@ -212,7 +223,7 @@ def test_the_next_run_sweeps_away_what_a_killed_one_was_writing(peace, tmp_path)
     for place in ("data/derived/tmp", "reports/sensitive/notebooks"):
         (folder / place / f".region-05.ipynb.{running.process.pid}.0123abcd.tmp.ipynb").write_text("half")
         (folder / place / f".region-05.html.{at_work}.0123abcd.tmp").write_text("of a process at work")
-    assert peace.run(folder, *RUN)[0] == 0
+    assert peace.run(folder, *peace.command)[0] == 0
     left = {name for name in written(folder) if name.rpartition("/")[2].startswith(".")}
     assert len(left) == 2 and all(str(at_work) in name for name in left)
 
@@ -221,7 +232,7 @@ def test_the_next_run_sweeps_away_what_a_killed_one_was_writing(peace, tmp_path)
 def test_the_second_of_two_runs_is_refused_and_the_first_ends_as_ever(peace, tmp_path):
     folder, elsewhere = peace.start(tmp_path / "a"), tmp_path / "b"
     elsewhere.mkdir()
-    first = peace.begin(folder, *RUN)
+    first = peace.begin(folder, *peace.command)
     wait_for(first, first.told)
     status, said = peace.run(elsewhere, "run", "--study", folder / "study.toml")
     assert status == 2 and f"is held by another run (process {first.process.pid}, since" in said
@@ -231,7 +242,7 @@ def test_the_second_of_two_runs_is_refused_and_the_first_ends_as_ever(peace, tmp
 def test_an_interrupt_at_any_stage_ends_with_130_and_leaves_no_process(peace, tmp_path):
     folder = peace.start(tmp_path / "a", over=peace.earlier)
     for stage, to_all in (("build", True), ("analyse", False), ("pages", True), ("pages", False)):
-        running = peace.begin(folder, *RUN)
+        running = peace.begin(folder, *peace.command)
         wait_for(running, lambda: any(f'"{stage}"' in line for line in running.told()))  # noqa: B023
         if stage == "pages":
             wait_for(running, running.workers)
@@ -241,7 +252,7 @@ def test_an_interrupt_at_any_stage_ends_with_130_and_leaves_no_process(peace, tm
         assert "Interrupted: what was finished is kept" in running.said()
         assert not gone(workers), stage
         assert not half_written(written(folder), written(peace.earlier), peace.files), stage
-    assert peace.run(folder, *RUN)[0] == 0 and written(folder) == peace.files
+    assert peace.run(folder, *peace.command)[0] == 0 and written(folder) == peace.files
 
 
 @pytest.mark.parametrize("place", ["data/derived", "reports/sensitive/tables", "reports/shareable"])
@@ -249,12 +260,12 @@ def test_a_disk_that_is_full_at_any_stage_is_a_sentence_and_costs_nothing_else(p
     folder = peace.start(tmp_path / "a", over=peace.project)
     shutil.rmtree(folder / place)
     largest = max(len(content) for name, content in peace.files.items() if name.startswith(place))
-    status, said = peace.run(folder, *RUN, largest=largest - 1)
+    status, said = peace.run(folder, *peace.command, largest=largest - 1)
     # where pages alone do not fit, each region fails by itself
     assert status in (1, 2) and "File too large. Make room on that disk" in said, said
     assert not half_written(written(folder), peace.files)
     assert not [name for name in written(folder) if name.endswith(".tmp")]
-    assert peace.run(folder, *RUN)[0] == 0 and written(folder) == peace.files
+    assert peace.run(folder, *peace.command)[0] == 0 and written(folder) == peace.files
 
 
 # ── damage ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -281,22 +292,22 @@ def test_whatever_a_run_left_is_damaged_the_next_makes_it_again(peace, tmp_path)
     for number, (name, content) in enumerate(peace.files.items()):
         if not name.endswith(DECIDED):
             (folder / name).write_bytes(DAMAGE[number % 3](content, chance))
-    status, said = peace.run(folder, *RUN)
+    status, said = peace.run(folder, *peace.command)
     assert status == 0, said
     assert written(folder) == peace.files
 
 
 @pytest.mark.slow
-def test_each_file_that_is_damaged_alone_is_made_again(peace, tmp_path):
-    folder, chance = peace.start(tmp_path / "a", over=peace.project), random.Random(7)
-    for number, (name, content) in enumerate(sorted(peace.files.items())):
+def test_each_file_that_is_damaged_alone_is_made_again(peace_of_two, tmp_path):
+    folder, chance = peace_of_two.start(tmp_path / "a", over=peace_of_two.project), random.Random(7)
+    for number, (name, content) in enumerate(sorted(peace_of_two.files.items())):
         # an executed notebook is there to be looked at: it is made again with its page, and nothing comes from it
         if name.endswith((DECIDED, ".ipynb")):
             continue
         (folder / name).write_bytes(DAMAGE[number % 3](content, chance))
-        status, said = peace.run(folder, *RUN)
+        status, said = peace_of_two.run(folder, *peace_of_two.command)
         assert status == 0, (name, said)
-        assert written(folder) == peace.files, name
+        assert written(folder) == peace_of_two.files, name
 
 
 @pytest.mark.parametrize("name", ["cohort.parquet", "build.json"])
@@ -316,5 +327,5 @@ def test_damaged_decisions_are_a_sentence_or_none(peace, tmp_path, damage):
     folder = peace.start(tmp_path / "a", over=peace.project)
     (path,) = folder.rglob(DECIDED)
     path.write_bytes(damage(path.read_bytes(), random.Random(damage.__name__)))
-    status, said = peace.run(folder, *RUN)
+    status, said = peace.run(folder, *peace.command)
     assert status == 0 or (status == 2 and DECIDED in said), said

@@ -37,12 +37,15 @@ if os.environ["STUDY_LISTS"] == "backwards":
         def __exit__(self, *_): return None
         def close(self): return None
     os.listdir, os.scandir = backwards(os.listdir), backwards(os.scandir)
+from unittest.mock import patch
 import invented_estimates
-from trajectories import analysis, cli
-from trajectories.linkage import linking
-linking.THREADS = int(os.environ["OMP_NUM_THREADS"])
+from trajectories import cli
+from trajectories.linkage import identities
+# a name that has moved is an error
+patch.object(identities, "THREADS", int(os.environ["OMP_NUM_THREADS"])).start()
 if invented_estimates.VARIABLE in os.environ:
-    analysis.estimates_of = invented_estimates.invented(os.environ[invented_estimates.VARIABLE])
+    tables = invented_estimates.invented(os.environ[invented_estimates.VARIABLE])
+    patch.object(invented_estimates.analysis, "estimates_of", tables).start()
 cli.main()
 """
 ONE = {

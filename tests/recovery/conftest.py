@@ -58,6 +58,18 @@ def _regions():
 
 
 @pytest.fixture(scope="session")
+def heavy(tmp_path_factory):
+    """The true rows of heavy deposits, and what was read of them; the seed is one that nothing is tuned on."""
+
+    def made():
+        folder = tmp_path_factory.mktemp("heavy")
+        truth = simulate.simulate(folder, simulate.Settings(households=400, seed=2026, defects="heavy"))
+        return truth.rows, read_deposits(folder / "raw", study=Study())
+
+    return made_once("heavy deposits", made)
+
+
+@pytest.fixture(scope="session")
 def line(tmp_path_factory):
     """Runs the line on simulated deposits, or on the true persons (`perfect`); the settings are the simulator's."""
     read, made = {}, {}

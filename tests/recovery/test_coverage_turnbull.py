@@ -67,7 +67,8 @@ def test_months_of_the_design_are_determined():
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_limits_cover(design):
-    check(known(study(DESIGNS[design], RESAMPLES[SHORT]), SHORT))
+    made = study(DESIGNS[design], RESAMPLES[SHORT])
+    check(known(made, made.short))
 
 
 @pytest.mark.slow

@@ -1,13 +1,10 @@
 """Heavy deposits read back: what becomes of each row, and each date that can be known, against the truth.
 
-The seed is one that nothing is tuned on. A failure prints the rows it is about: it is the reader's, or the truth's.
+A failure prints the rows it is about: it is the reader's, or the truth's.
 """
 
 import pandas as pd
 import pytest
-
-from trajectories import read_deposits
-from trajectories.simulate import Settings, simulate
 
 KEYS = ["file", "sheet", "row"]
 DATED = {
@@ -17,13 +14,6 @@ DATED = {
     "departure": "exit_date",
 }
 DETERMINABLE = ["day", "month", "quarter", "year"]
-
-
-@pytest.fixture(scope="module")
-def heavy(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("heavy")
-    truth = simulate(folder, Settings(households=400, seed=2026, defects="heavy"))
-    return truth.rows, read_deposits(folder / "raw")
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,12 @@ from trajectories import Study
 from trajectories.retention import estimate
 from trajectories.retention.bounds import observed_intervals
 
-CERTAIN = {"defects": "none", "contacts_succeed": True}
+HOUSEHOLDS = 800
+CERTAIN = {"defects": "none", "contacts_succeed": True, "households": HOUSEHOLDS}
+# As many as hearsay needs to carry an estimate: enough exits to each destination that contacts found.
 AS_USUAL = {"defects": "none"}
+# Estimate less realised share: 0.02 with 1,500 households, which chance asks of so many.
+NEAR = 0.02 * (1500 / HOUSEHOLDS) ** 0.5
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +70,7 @@ def test_retention_is_right_when_every_scheduled_contact_succeeds(line, province
     run = line(**CERTAIN)
     estimates, _ = province(**CERTAIN)
     print(f"S({horizon}) = {estimates['main', horizon]:.4f}, realised {run.realised(horizon):.4f}")
-    assert abs(estimates["main", horizon] - run.realised(horizon)) <= 0.02
+    assert abs(estimates["main", horizon] - run.realised(horizon)) <= NEAR
 
 
 def test_exits_by_destination_are_right_and_sum_to_one(line, province):
@@ -79,14 +83,15 @@ def test_exits_by_destination_are_right_and_sum_to_one(line, province):
         assert left.sum() + estimates["main", horizon] == pytest.approx(1, abs=1e-9)
         for cause, share in left.items():
             true = ((stays["months"] <= horizon) & stays["exit_cause"].eq(cause)).mean()
-            assert abs(share - true) <= 0.02, cause
+            assert abs(share - true) <= NEAR, cause
 
 
 @pytest.mark.parametrize("horizon", [12, 24])
 @pytest.mark.parametrize("defects", ["none", "light"])
 def test_the_bounds_hold_the_truth_when_contacts_fail_and_news_is_late(line, province, horizon, defects):
-    run = line(defects=defects)
-    estimates, _ = province(defects=defects, bounds=True)
+    settings = AS_USUAL if defects == "none" else {"defects": defects, "households": HOUSEHOLDS}
+    run = line(**settings)
+    estimates, _ = province(bounds=True, **settings)
     low, high = estimates["all_lost_left", horizon], estimates["all_lost_stayed", horizon]
     print(f"S({horizon}) in [{low:.3f}, {high:.3f}], realised {run.realised(horizon):.3f}")
     assert low <= run.realised(horizon) <= high

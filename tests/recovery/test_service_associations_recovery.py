@@ -1,7 +1,7 @@
 """Services and staying against a known truth: no false effect of services given late, and a true one is recovered.
 
 Every end is known here, so that what is tested is the exposure, its standard errors and the controls. The quick version
-runs 40 cohorts; 200, and ends that are drawn by the observation model, are slow.
+runs 24 cohorts; 200, and ends that are drawn by the observation model, are slow.
 """
 
 import numpy as np
@@ -64,25 +64,25 @@ def together(found, *kept):
 
 
 def test_services_given_late_make_no_effect_but_in_the_naive_contrast():
-    # of 80 tests at 5 %, services being independent, 11 or more (14 %) are seen once in 600 times
-    found = summary(range(40), 1.0, ["discrete", "cox", "landmark_6", "before_departure", "permuted"])
+    # of 48 tests at 5 %, services being independent, 9 or more (19 %) are seen once in 1,800 times
+    found = summary(range(24), 1.0, ["discrete", "cox", "landmark_6", "before_departure", "permuted"])
     for method, control in (("discrete", ""), ("cox", ""), ("landmark_6", ""), ("discrete", "permuted")):
-        assert together(found, method, control) < 0.14
-        assert (found.loc[(method, control), "error"].abs() < 0.08).all()
-    assert together(found, "discrete", "before_departure") < 0.2
+        assert together(found, method, control) < 0.18
+        assert (found.loc[(method, control), "error"].abs() < 0.1).all()
+    assert together(found, "discrete", "before_departure") < 0.25
     for method, control in (("naive_ever_received", ""), ("discrete", "shuffled")):
         assert together(found, method, control) > 0.95
         assert (found.loc[(method, control), "error"] < -0.5).all()
 
 
 def test_a_true_effect_is_recovered():
-    found = summary(range(100, 130), TRUE, ["discrete", "cox"])
+    found = summary(range(100, 120), TRUE, ["discrete", "cox"])
     for method in ("discrete", "cox"):
         row = found.loc[(method, "", "pairing")]
         assert abs(row["error"]) < 3.5 * row["sd"] / np.sqrt(row["n"])
-        assert row["covered"] >= 0.83
+        assert row["covered"] >= 0.8  # of 20, more than 4 are out three times in a thousand
         assert row["rejected"] > 0.85
-        assert found.loc[(method, "", "reception"), "rejected"] < 0.2
+        assert found.loc[(method, "", "reception"), "rejected"] < 0.25
 
 
 @pytest.mark.slow
