@@ -19,7 +19,8 @@ from trajectories.survival.limits import survival_limits
 
 PERSONS, MEAN, AT = 500, 30.0, np.array([6.0, 12.0, 24.0, 36.0])
 EVERY, MADE, LAST = 3, 0.5, 60
-RESAMPLES = {SHORT: 50, LONG_AND_SLOW: 100}
+# With the standard error of 25 resamples, limits of 95 % cover 93.8 % (t of 24 degrees of freedom).
+RESAMPLES = {SHORT: 25, LONG_AND_SLOW: 100}
 
 
 def simulated(rng, dated):

@@ -102,7 +102,7 @@ def test_a_horizon_beyond_the_last_scheduled_contact_is_carried_by_hearsay_or_re
     main = found.retention[found.retention["method"].eq("main")].set_index("horizon")
     assert main.at[36, "known"] == "hearsay"
     assert main.at[36, "range_lower"] < main.at[36, "estimate"] < main.at[36, "range_upper"]
-    _, found = province(horizons=(12, 36), **AS_USUAL, hearsay=False)
+    _, found = province(horizons=(12, 36), **AS_USUAL, hearsay=False, perfect=True)
     main = found.retention[found.retention["method"].eq("main")].set_index("horizon")
     assert main.at[36, "known"] == "insufficient"
     assert pd.isna(main.at[36, "estimate"])
