@@ -11,7 +11,7 @@ PYTHON = $$(for p in python3 python3.13 python3.12 python3.11; do \
 
 help:
 	@echo "make reports   one HTML report per region (on the synthetic sample if data/raw is empty)"
-	@echo "make test      the tests of every day: a run, every room, the numbers of R, notebooks 01 to 03 (less than ten minutes)"
+	@echo "make test      the tests of every day: a run, every room, the numbers of R, notebooks 01 to 03 (some twelve minutes)"
 	@echo "make test-all  the others: faults, browser, other machines, recovery, more random examples (half an hour)"
 	@echo "make coverage  both, and which lines none of them runs"
 	@echo "make recovery  the long recovery studies (minutes)"
@@ -46,8 +46,8 @@ reports: install
 
 # Each notebook whole on one process (--dist loadfile). The order is that of tests/conftest.py, the longest files first;
 # else the files of most tests would be. What Python compiles is kept, also where somebody's shell says not to: the tests
-# start Python many times.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# start Python many times. One thread a process: two processes of two threads each wait for each other.
+PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 EVERY_DAY = tests/unit tests/spec tests/golden tests/functional src
 EVERY_DAY_NOTEBOOKS = notebooks/01_first_look.ipynb notebooks/02_from_deposits_to_spells.ipynb notebooks/03_retention.ipynb
 THE_OTHERS = tests/browser tests/faults tests/machines tests/recovery
