@@ -28,6 +28,7 @@ from trajectories.deposits.values import MOVED, read_status
             "not_reached",
             "sans retour · pas eu de retour · aucun retour d'appel · n'a pas retourné nos appels · boîte vocale",
         ),
+        ("present", "présent, emploi local · toujours là, marché locale"),
         ("left", "de retour à Montréal · retour au pays · parti, sans retour d'appel"),
         (MOVED, "déménagé · a déménagé à Québec · déménagées"),
         (

@@ -88,8 +88,7 @@ _WORDS = {
     _REACH: """joint jointe joints joindre rejoint rejointe rejoints rejoindre joignable rejoignable contact contacte
         contactee contacter contacts repond repondu repondent reponse nouvelle nouvelles rappel rappele rappelle
         rappelee trace localise localisee atteint atteinte atteindre retrouve retrouvee suivi suivie""",
-    _LOST: """injoignable injoignables introuvable introuvables perdu perdue perdus messagerie repondeur vocale
-        vocal""",
+    _LOST: """injoignable injoignables introuvable introuvables perdu perdue perdus messagerie repondeur""",
     _DENIED: "n ne pas non jamais aucun aucune sans impossible impossibles echec echoue infructueux manque",
     _NO_MORE: "plus hors",
     _DOUBT: """peut probablement peutetre semble serait possible prevoit prevoient veut veulent va vont compte pense
@@ -99,7 +98,10 @@ _MOVED = frozenset(["demenage", "demenagee", "demenages", "demenagement", "demen
 _MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words.split()}
 # « Sans retour », « n'a pas retourné nos appels »: a call that is returned is an answer, not somebody who returns.
 _CALLS = r"\bretourne\w* (?:(?:a|l|la|les|nos|notre|mes|mon|aux?|d|de|s) )*(?:appels?|messages?|courriels?)\b"
-_REPLY = re.compile(rf"{_CALLS}|(?<=sans |ucun | pas |s de |u de )retours?\b(?! (?:a|au|aux|en|vers|dans|chez)\b)")
+_RETURN = r"(?<!est pas de )(?<=sans |ucun | pas |s de |u de )retours?\b(?! (?:a|au|aux|en|vers|dans|chez)\b)"
+_REPLY = re.compile(f"{_CALLS}|{_RETURN}")
+# Whole phrases, since « local » would be a slip of « vocal ».
+_VOICE_MAIL = re.compile(r"\b(?:boite vocale|message vocal|messages vocaux)\b")
 # A slip is a word of this similarity (0–100) to a known one, of at least so many letters.
 _ALIKE, _LETTERS = 80, 4
 
@@ -118,7 +120,8 @@ def read_status(text: str) -> str:
     >>> [read_status(text) for text in ("Toujours là", "n'est plus la", "aucunne nouvelle", "pas rejointe", "déménagé")]
     ['present', 'left', 'not_reached', 'not_reached', 'moved']
     """
-    words = [_known(word) for word in _REPLY.sub("reponse", f" {word_key(text)}").split()]
+    phrase = _VOICE_MAIL.sub("messagerie", _REPLY.sub("reponse", f" {word_key(text)}"))
+    words = [_known(word) for word in phrase.split()]
     meanings = {_MEANING[word] for word in words if word in _MEANING}
     stays, leaves, denied = _STAY in meanings, _LEAVE in meanings, _DENIED in meanings or _NO_MORE in meanings
     if _LOST in meanings or (_REACH in meanings and denied):

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..disclosure.tables import bases
 from ..exceptions import NotebookError
 from ..study import Disclosure
 
@@ -175,6 +174,8 @@ class Words:
 
     def bases(self, rules: Disclosure) -> str:
         """What numbers of persons and households are rounded to: « 5 », « 5 ou 10 »."""
+        from ..disclosure.tables import bases
+
         return self.listing([self.number(base) for base in bases(rules)], "or")
 
     def region(self, code: str) -> str:
