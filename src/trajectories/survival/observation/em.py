@@ -264,8 +264,9 @@ class ObservationEM(Generic[P, E]):
         """Exits first heard of at each class of delays, and those exposed to it: heard of then or later, or not yet."""
         exposed = np.cumsum((e.heard + e.unheard)[:, ::-1], axis=1)[:, ::-1]
         starts = [d for d in DELAYS if d < self.longest]
-        beyond = ((0, 0), (0, len(DELAYS) - len(starts)), (0, 0))
-        events, at_risk = (np.pad(np.add.reduceat(x, starts, axis=1), beyond) for x in (e.heard, exposed))
+        events, at_risk = np.zeros((2, len(e.heard), len(DELAYS), e.heard.shape[2]))
+        for by_class, by_delay in ((events, e.heard), (at_risk, exposed)):
+            by_class[:, : len(starts)] = np.add.reduceat(by_delay, starts, axis=1)
         return events, at_risk
 
     def at_risk(self, e: Expected, w: Weights) -> Floats:
@@ -429,12 +430,16 @@ def weigh(cells: Cells, known: Ascertained, stay_weights: Floats) -> Weights:
 # The E-step gives the gradient too (Fisher's identity), so each step costs as much as one of the EM. Directions are
 # those of limited-memory BFGS (Nocedal 1980) on parameters kept within (0, 1) by projection (Bertsekas 1982); they
 # begin from the information that complete data would give, with which a step is about one of the EM. A step that does
-# not gain is shortened, and in the end is one of the EM, which never loses.
+# not gain is shortened, to where the first parameter that matters meets its bound if that is nearer, and in the end is
+# one of the EM, which never loses. Where a step gains nearly all that its slope promises, the likelihood is a slope
+# there, of which no curvature can be learnt: the next one is longer.
 
 EDGE = 1e-11  # parameters stay so far within their bounds; one that is 0 stays 0
 WARM_UP = 9  # EM steps before the first other one
 MEMORY = 12
 SHORTER = (1.0, 0.3, 0.05)  # parts of a step, tried until one gains
+LONGER = 4.0  # times as long after a slope
+SLOPE = 0.9  # of the gain that is promised: a parabola gains half of it
 ENOUGH = 0.1  # times the tolerance: no step promises a greater gain of the log-likelihood
 
 
@@ -499,11 +504,12 @@ def fit(em: Likelihood, w: Weights, start: Parameters, *, tolerance: float, max_
         path.append(now.log_likelihood.copy())
     result, reached, live, n_steps = now.x.copy(), now.log_likelihood.copy(), np.arange(start.wide), len(path)
     tried = np.zeros(start.wide, dtype=int)  # how many parts of the step were tried before
+    length = np.ones(start.wide)  # times the direction, where the whole step is tried
     memory = _Memory.empty(*now.x.shape)
     direction, promise = memory.direction(now, fixed)
     while len(live) and n_steps < max_steps:
         last = tried == len(SHORTER)
-        part = np.append(SHORTER, 0.0)[tried]
+        part = _parts(now, direction, length, tolerance)[tried, np.arange(len(tried))]
         trial = at(np.where(last, now.em, now.x + part * direction))
         n_steps += 1
         gained = trial.log_likelihood - now.log_likelihood
@@ -514,10 +520,13 @@ def fit(em: Likelihood, w: Weights, start: Parameters, *, tolerance: float, max_
         now.put(good, trial)
         result[:, live], reached[live] = now.x, now.log_likelihood
         path.append(reached.copy())
+        slope = good & ~last & (gained > SLOPE * part * promise)
+        length = np.where(slope, LONGER * length, np.where(good, 1.0, length))
         tried = np.where(good, 0, tried + 1)
         if at_rest.any():
             going = ~at_rest
-            live, tried, fixed, w = live[going], tried[going], fixed[:, going], w.columns(going)
+            live, tried, length, fixed = live[going], tried[going], length[going], fixed[:, going]
+            w = w.columns(going)
             now, memory, direction, promise = now.take(going), memory.take(going), direction[:, going], promise[going]
         anew = tried == 0
         if anew.any():
@@ -525,6 +534,15 @@ def fit(em: Likelihood, w: Weights, start: Parameters, *, tolerance: float, max_
             direction, promise = np.where(anew, new, direction), np.where(anew, gain, promise)
     parameters = start.like(result)
     return Fit(parameters, reached, path, n_steps, not len(live))
+
+
+def _parts(now: _State, direction: Floats, length: Floats, tolerance: float) -> Floats:
+    """The parts of a step, one after another until one gains, × B; the last is none: a step of EM is taken instead."""
+    room = np.where(direction < 0, now.x - EDGE, 1 - EDGE - now.x)
+    beyond = (np.abs(direction) > room) & (np.abs(now.gradient) * room > ENOUGH * tolerance)
+    to_bound = np.divide(room, np.abs(direction), out=np.full_like(room, np.inf), where=beyond).min(axis=0)
+    shorter = np.minimum(SHORTER[1] * length, to_bound)
+    return np.stack([length, shorter, SHORTER[2] / SHORTER[1] * shorter, np.zeros_like(length)])
 
 
 def outward(x: Floats, gradient: Floats) -> NDArray[np.bool_]:
