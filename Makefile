@@ -48,23 +48,16 @@ reports: install
 # else the files of most tests would be. What Python compiles is kept, also where somebody's shell says not to: the tests
 # start Python many times. One thread a process: two processes of two threads each wait for each other.
 PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
-EVERY_DAY = tests/unit tests/spec tests/golden tests/functional src
-EVERY_DAY_NOTEBOOKS = notebooks/01_first_look.ipynb notebooks/02_from_deposits_to_spells.ipynb notebooks/03_retention.ipynb
-THE_OTHERS = tests/browser tests/faults tests/machines tests/recovery
-OTHER_NOTEBOOKS = notebooks/04_services.ipynb notebooks/05_typology.ipynb notebooks/06_your_own_question.ipynb \
-	notebooks/90_validation.ipynb
 
 test: install
-	$(PYTEST) -m "not slow and not thorough" --nbval-lax $(ARGS) $(EVERY_DAY) $(EVERY_DAY_NOTEBOOKS)
+	$(PYTEST) -m "not slow and not thorough" --nbval-lax $(ARGS)
 
-# What `make test` leaves: the other folders, the second looks of its own; then its property tests, with more examples.
+# What `make test` leaves, and its property tests again with more examples.
 test-all: install
-	$(PYTEST) -m "not slow" --nbval-lax $(ARGS) $(THE_OTHERS) $(OTHER_NOTEBOOKS)
-	$(PYTEST) -m "thorough and not slow" $(ARGS) $(EVERY_DAY)
-	$(PYTEST) -m "hypothesis and not slow and not thorough" --hypothesis-profile thorough $(ARGS) $(EVERY_DAY)
+	$(PYTEST) -m "(thorough or hypothesis) and not slow" --nbval-lax --hypothesis-profile thorough $(ARGS)
 
 coverage: install
-	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS) $(EVERY_DAY) $(THE_OTHERS)
+	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS) tests src
 
 recovery: install
 	$(BIN)/python -m pytest -q -m slow tests/recovery

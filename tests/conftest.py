@@ -18,6 +18,12 @@ settings.register_profile("every day", deadline=None, max_examples=USUAL // 5)
 settings.register_profile("thorough", deadline=None, max_examples=2 * USUAL // 5)
 settings.load_profile("every day")
 
+# The folders and notebooks that `make test` leaves to `make test-all`, with the tests that are marked so one by one.
+THE_OTHERS = (
+    "browser", "faults", "machines", "recovery",
+    "04_services.ipynb", "05_typology.ipynb", "06_your_own_question.ipynb", "90_validation.ipynb",
+)  # fmt: skip
+
 # The files that take longest: begun last, one of them would leave the other process without work. Those that are not
 # named follow as ever, the notebooks last: by then 90_validation.ipynb finds what it shows made by test_coverage_*.py.
 LONGEST = (
@@ -49,6 +55,9 @@ def pytest_collection_modifyitems(items):
     place = {name: number for number, name in enumerate(LONGEST)}
     place |= dict.fromkeys(ON_THE_SAMPLE, len(LONGEST) + 1)
     items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+    for item in items:
+        if item.path.name in THE_OTHERS or item.path.parent.name in THE_OTHERS:
+            item.add_marker("thorough")
 
 
 # Before the kernel of a notebook starts: the sample that it opens is the one of the tests.

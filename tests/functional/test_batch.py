@@ -152,6 +152,7 @@ def test_the_exports_are_the_same_bytes_again_and_those_of_an_earlier_run_go(fir
     assert {path.name: path.read_bytes() for path in data.iterdir()} == before
 
 
+@pytest.mark.thorough
 def test_a_failed_region_leaves_no_old_page_behind(first, place, notebooks):
     page = place / "shareable" / "region-03.html"
     page.write_text("<p>ancienne page</p>")
@@ -238,6 +239,7 @@ def test_a_leak_on_an_english_page_withholds_the_region_in_both_languages(first,
         shutil.rmtree(folder)
 
 
+@pytest.mark.thorough
 def test_a_run_without_a_build_says_that_names_were_not_looked_for(first, place, notebooks):
     (outcome,) = go(place, notebooks, ["05"])
     assert outcome.status == "skipped" and outcome.message.startswith("no build is at hand: names")
@@ -272,6 +274,7 @@ def test_what_leaks_is_withheld_and_its_region_fails(first, place, notebooks, tm
     (shared / "region-06.csv").unlink()
 
 
+@pytest.mark.thorough
 def test_pages_are_no_leak_to_whoever_bears_the_names_of_the_sample(first, place, notebooks, tmp_path):
     couples = [(g, f) for pool in POOLS.values() for g in (*pool.female, *pool.male) for f in pool.family]
     short = ("Le", "Do", "An", "Côté", "Laval", "Mai", "La", "Roy", "Saint", "Marie", "Laurent", "Martin", "Estrie")

@@ -127,6 +127,7 @@ def test_an_unknown_perimeter_and_all_other_faults_are_told_at_once(project, cap
     assert all(key in said for key in ("perimeter", "scope", "support"))
 
 
+@pytest.mark.thorough
 def test_tables_built_for_another_perimeter_are_refused(project, deposits, capsys):
     assert call("build", "--raw", deposits / "raw") == 0
     text = (project / "study.toml").read_text(encoding="utf-8")

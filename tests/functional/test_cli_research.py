@@ -107,6 +107,7 @@ def test_another_threshold_asks_for_another_build(project, capsys):
     assert "match_threshold 0.95 (asked: 0.9)" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_what_a_reviewer_decides_counts_in_the_next_build(project, capsys):
     path = project / "reports" / "sensitive" / "review" / FILE
     assert path.parent.stat().st_mode & 0o777 == 0o700

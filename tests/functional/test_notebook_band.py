@@ -108,6 +108,7 @@ def test_a_drawing_of_an_unprotected_table_carries_it_and_one_of_a_report_does_n
     assert all('aria-label="alt"' in html([output]) for output in shown["drawing"])
 
 
+@pytest.mark.thorough
 def test_outside_a_kernel_nothing_is_imported_nor_registered():
     code = "import sys, trajectories; trajectories.red_band(); print('IPython' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 from random_rows import random_rows, text_of
@@ -745,6 +746,7 @@ def test_the_order_of_rows_never_matters(seed, scope):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(again, name))
 
 
+@pytest.mark.thorough
 @MANY
 @given(SEEDS, st.integers(-1500, 1500), st.sampled_from([-4, 4, 8]))
 def test_shifting_all_dates_changes_no_decision_and_by_whole_months_nothing(seed, days, years):
@@ -768,6 +770,7 @@ def shifted(seed, days):
     return drawn(later, persons, study=replace(STUDY, cutoff=STUDY.cutoff + shift.to_pytimedelta()))
 
 
+@pytest.mark.thorough
 @MANY
 @given(SEEDS, SCOPES)
 def test_news_told_again_changes_nothing_but_what_is_set_aside(seed, scope):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from random_rows import random_rows, text_of
@@ -176,6 +177,7 @@ def test_the_order_of_records_and_of_observations_never_matters(seed):
         pd.testing.assert_frame_equal(one, other)
 
 
+@pytest.mark.thorough
 @MANY
 @given(SEEDS, st.sampled_from([1, 7, 1000]))
 def test_how_persons_are_shared_out_never_matters(seed, size):
@@ -189,6 +191,7 @@ def test_how_persons_are_shared_out_never_matters(seed, size):
         spells.PART = part
 
 
+@pytest.mark.thorough
 @MANY
 @given(SEEDS)
 def test_one_more_presence_within_a_spell_changes_nothing_but_counts(seed):
@@ -238,6 +241,7 @@ def test_one_more_presence_within_a_spell_changes_nothing_but_counts(seed):
     assert added - kept >= 0.9 * (~chosen["person_id"].isin(news)).sum() - 1
 
 
+@pytest.mark.thorough
 @MANY
 @given(SEEDS, st.integers(-2000, 2000))
 def test_shifting_all_dates_by_whole_days_shifts_all_results_by_them(seed, days):

@@ -52,6 +52,7 @@ def test_partitions_give_the_tables_of_everyone_at_once(everyone, monkeypatch, s
         pd.testing.assert_frame_equal(table, whole[name], check_exact=True)
 
 
+@pytest.mark.thorough
 def test_the_order_of_the_records_and_records_of_nobody_change_nothing(everyone):
     records, persons = everyone
     whole, _ = partitions.build_stays(records, persons, study=STUDY)

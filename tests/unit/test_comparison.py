@@ -189,6 +189,7 @@ def test_overlap_says_who_has_no_counterpart(tables):
 
 
 # ── the main estimator under weights ──────────────────────────────────────────────────────────────────────
+@pytest.mark.thorough
 def test_other_weights_give_what_the_estimator_gives_with_them():
     told, rng = told_stays(1200, seed=7), np.random.default_rng(1)
     weights = rng.uniform(0.3, 3, 1200)
@@ -272,6 +273,7 @@ def test_its_information_is_the_slope_of_its_score():
         assert slope == pytest.approx(information[k], abs=1e-5 * np.abs(information).max())
 
 
+@pytest.mark.thorough
 def test_stays_a_block_at_a_time_give_the_same_model(monkeypatch):
     told, rng = told_stays(150, seed=9), np.random.default_rng(3)
     code, x = rng.integers(0, 2, 150), (rng.random((150, 2)) < 0.5).astype(float)
@@ -322,6 +324,7 @@ def test_a_difference_is_the_difference_of_its_two_rates(compared):
     assert np.allclose(gaps.sort_index(), expected.sort_index(), equal_nan=True)
 
 
+@pytest.mark.thorough
 def test_the_unadjusted_answer_is_the_main_estimate_of_the_group(fewer, compared):
     groups = ["immigration_category=economic", "immigration_category=refugee"]
     main = estimate(*fewer, study=STUDY, groups=groups, companions=False).retention
@@ -332,6 +335,7 @@ def test_the_unadjusted_answer_is_the_main_estimate_of_the_group(fewer, compared
     assert (mine - main).abs().max() < 1e-9 and mine.isna().equals(main.isna())
 
 
+@pytest.mark.thorough
 def test_a_horizon_that_nobody_is_followed_to_has_no_estimate(fewer):
     cohort, contacts = fewer
     short = cohort.assign(heard_until=np.minimum(cohort["heard_until"], np.maximum(10.0, cohort["entry"])))

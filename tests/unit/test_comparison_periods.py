@@ -49,6 +49,7 @@ def test_the_recent_part_begins_with_the_last_three_fiscal_years():
     ]  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_parts_that_differ_by_chance_alone_are_not_said_to_differ():
     told, fits = fits_of(at_random)
     rows = retention_by_period(fits, cutoff=CUTOFF, study=STUDY).set_index("part")

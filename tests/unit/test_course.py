@@ -288,6 +288,7 @@ def test_a_group_that_nobody_knows(told):
         course(*told, *NOBODY_KNOWS, study=STUDY, groups=["Mars"])
 
 
+@pytest.mark.thorough
 def test_settled_share_is_deterministic(fits):
     one, two = (settled_share(fits, study=STUDY) for _ in range(2))
     pd.testing.assert_frame_equal(one, two)

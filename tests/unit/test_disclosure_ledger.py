@@ -265,6 +265,7 @@ def test_publish_takes_the_english_pages_too_and_refuses_them_when_they_are_old(
         publish(study, tmp_path / "web")
 
 
+@pytest.mark.thorough
 def test_publish_takes_the_method_page_that_the_run_gives_and_no_other(run, tmp_path):
     study, tables = run
     folder = study.paths.reports / "shareable"
@@ -289,6 +290,7 @@ def test_a_listing_can_take_away_nothing_outside(run, tmp_path):
     assert (tmp_path / "precious.txt").exists()
 
 
+@pytest.mark.thorough
 def test_the_page_says_that_numbers_are_kept(run):
     study, tables = run
     (report,) = open_reports(tables, ["05"])

@@ -165,6 +165,7 @@ def test_what_another_hidden_region_may_hold_keeps_a_small_part_open_and_no_more
     assert "province" in set(shown(needs(*some))["group"])
 
 
+@pytest.mark.thorough
 def test_of_many_provinces_none_that_is_told_bounds_a_small_part():
     rng = np.random.default_rng(5)
     shown_provinces = 0

@@ -104,6 +104,7 @@ def test_another_region_stands_beside_and_the_same_one_is_drawn_once(explorer):
     assert "(Capitale-Nationale)" in alt(explorer(Région="03"))
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_chosen_for_a_figure_is_switched_off(explorer):
     disabled = {name: control for name, control in explorer.lists.items() if name != "Montrer"}
     shown = explorer(Région="05", Comparer_avec="03", Montrer="occupation")

@@ -117,6 +117,7 @@ def test_letters_stay_inside_the_drawing(drawn, name):
             assert 5 <= float(y) <= height + 1, (name, y)
 
 
+@pytest.mark.thorough
 def test_the_same_tables_give_the_same_drawing_and_leave_matplotlib_as_it_was(tables, drawn):
     before = dict(matplotlib.rcParams)
     for name in ("curve", "weights", "flows", "states", "tiles"):
@@ -326,6 +327,7 @@ def test_what_a_level_is_called_is_escaped(tables):
     assert "<b>" not in page
 
 
+@pytest.mark.thorough
 def test_a_long_forest_is_dealt_over_drawings_on_one_scale_that_each_fill_a_sheet():
     few = raw.coefficients()
     many = pd.concat([few.assign(term=few["term"].where(few["term"].ne("city_size"), f"trait_{n}")) for n in range(5)])

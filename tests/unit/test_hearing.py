@@ -117,6 +117,7 @@ def test_a_small_group_borrows_what_it_cannot_learn(fewer):
     assert "comme dans l’ensemble" in " ".join(reading(table))
 
 
+@pytest.mark.thorough
 def test_limits_hold_the_estimate():
     table = how_departures_become_known(*told_stays(3000, 2).tables(), study=Study(replicates=25))
     known = table.dropna(subset=["estimate"])
@@ -126,6 +127,7 @@ def test_limits_hold_the_estimate():
     assert re.search(rf"environ{NB}?.* \(de \d+ à \d+\)", reading(table)[0])
 
 
+@pytest.mark.thorough
 def test_types_of_organisation_come_from_a_table(fewest):
     cohort, contacts = fewest.tables()
     cohort["organisation_id"] = np.where(np.arange(len(cohort)) % 2 == 0, "E1", "E2")

@@ -138,6 +138,7 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.thorough
 @posix
 def test_rotating_keeps_the_ids_of_a_build_and_copies_the_old_key(project, capsys):
     before, old = built(project), key_path().read_text()
@@ -226,6 +227,7 @@ def test_a_study_that_a_rotation_forgot_is_refused(project, capsys):
         assert call("cohort", "--study", study) == 0
 
 
+@pytest.mark.thorough
 def test_a_rotation_refuses_what_it_could_not_keep(project, monkeypatch, capsys):
     key = key_path().read_bytes()
     assert call("key", "rotate", "--dry-run") == 0
@@ -277,6 +279,7 @@ def test_a_backup_is_whole_closed_and_never_where_it_is_shared_or_over_another(p
     assert not key_path().exists()
 
 
+@pytest.mark.thorough
 def test_synthetic_tables_ask_for_no_key(project, monkeypatch):
     (project / "data" / "SYNTHETIC").touch()
     key_path().unlink()

@@ -85,6 +85,7 @@ def test_households_are_carried_across_by_their_members():
     assert pd.factorize(found["household_id"])[0].tolist() == [0, 0, 0, 0, 1]
 
 
+@pytest.mark.thorough
 def test_ids_do_not_depend_on_the_order_of_rows_nor_on_file_names():
     rows = records({"org": "A", "file": "1", **ZOE}, {"org": "B", "file": "9", **ZOE}, {"org": "B", "file": "3"})
     first = link_persons(rows, key=SAMPLE_KEY).set_index("record_id")

@@ -154,6 +154,7 @@ def _middle(a, b):
     return a[: spots[0]] + b[spots[0]] + a[spots[0] + 1 :]
 
 
+@pytest.mark.thorough
 def test_areas_and_countries_with_a_slip_are_no_municipality():
     """But where the slip is, letter for letter, the name of a municipality, and where the area bears a town's name."""
     words = [*read_reference("region_aliases")["alias"], *outside._PROVINCES, *outside._COUNTRIES, *outside._PHRASES]

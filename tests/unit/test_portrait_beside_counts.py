@@ -138,6 +138,7 @@ def test_without_a_table_of_classes_there_is_no_curve():
     assert delays_beside_counts(curve_of({2: 37, 9: 4, 14: 40, 30: 12}), counts).frame.empty
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "seed", [1, pytest.param(2, marks=pytest.mark.thorough), pytest.param(3, marks=pytest.mark.thorough)]
 )

@@ -38,6 +38,7 @@ def test_truncation_is_undone_and_the_plain_distribution_is_not_the_law():
     assert apart["established"] > 0.04
 
 
+@pytest.mark.thorough
 def test_the_limits_hold_the_law_as_often_as_they_claim():
     rng = np.random.default_rng(2)
     everybody = law(rng, 400_000)

@@ -74,6 +74,7 @@ def test_groups_of_the_study_are_told_and_never_more_than_their_regions(told):
     assert not frame.loc[frame["group"].eq("Nord") & frame["persons_rounded"].gt(0), "shown"].any()
 
 
+@pytest.mark.thorough
 def test_a_stricter_study_shows_less(portrait, told):
     strict = protected_counts(portrait.counts, rules=Disclosure(threshold=30, households=15), groups=STUDY.groups)
     assert strict.frame["shown"].sum() < told.frame["shown"].sum()
@@ -84,6 +85,7 @@ def test_curves_of_delays_can_be_protected(portrait):
     assert set(protect(portrait.contact_curves).frame["group"]) == {"province"}
 
 
+@pytest.mark.thorough
 def test_the_tables_are_the_same_whatever_the_order_of_the_rows(portrait):
     made = portrait_tables.make(450, seed=8)
     shuffled = [table.sample(frac=1, random_state=1).reset_index(drop=True) for table in made.tables()]

@@ -102,6 +102,7 @@ def test_a_parameter_that_the_notebook_does_not_know_is_refused(tmp_path):
         run(tmp_path, "x", region="05")
 
 
+@pytest.mark.thorough
 def test_papermill_comes_without_the_grammar_of_addresses_which_is_there_for_others():
     """It takes longer to import than all else that a page needs, and each process that makes pages would pay."""
     code = (

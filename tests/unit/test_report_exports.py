@@ -208,6 +208,7 @@ def test_nothing_is_taken_for_a_formula(tables, run):
     assert sheets and not any(b"<f>" in content or b"hyperlink" in content for content in sheets)
 
 
+@pytest.mark.thorough
 def test_the_same_tables_give_the_same_bytes_that_name_nobody(tables, files, run):
     again = exported(dict(reversed(tables.items())), FR, dataclasses.replace(run, targets=targets()))
     assert again == files
@@ -296,6 +297,7 @@ def test_the_dictionary_says_each_column_of_each_file(files):
     assert all(row["Signification"] and row["Contenu"] in ("texte", "nombre", "date") for row in described)
 
 
+@pytest.mark.thorough
 def test_the_reading_sheet_says_what_the_numbers_are(files, needed, run):
     book = openpyxl.load_workbook(io.BytesIO(files[WORKBOOK]))
     said = dict(book["Lecture"].iter_rows(values_only=True))
@@ -331,6 +333,7 @@ def test_the_indicators_are_tidy(files, tables, run):
     assert float(reached.replace(",", ".")) == round(int(settled) / 300 * 20) / 20
 
 
+@pytest.mark.thorough
 def test_an_earlier_table_is_removed_and_what_is_not_ours_is_kept(tables, needed, run, tmp_path):
     folder = tmp_path / "donnees"
     names = write_exports({**needed, "leads": tables["leads"]}, FR, run, folder)

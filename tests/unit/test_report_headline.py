@@ -135,6 +135,7 @@ def test_nothing_published_before_is_said(reports):
     assert "publication" not in plain(reports["10"])
 
 
+@pytest.mark.thorough
 def test_what_has_changed_since_is_told_then_and_now(tables, shown):
     published(shown, tables, move("05", rate=0.5, persons=200))
     (report, other) = open_reports(tables, ["05", "03"])
@@ -161,6 +162,7 @@ def test_a_publication_of_other_settings_is_not_the_last_one(tables, shown):
 
 
 # ── the essentials ────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.thorough
 def test_each_essential_leads_to_a_section_that_is_there(reports, folder):
     rooms = {
         room.__name__.rpartition(".")[2]: room

@@ -58,11 +58,13 @@ def test_the_whole_has_its_own_leads_and_the_surest_of_the_regions(found):
     assert "masqué" in text_of(table)
 
 
+@pytest.mark.thorough
 def test_without_the_table_there_is_no_section(tmp_path):
     (report,) = opened(write_tables(tmp_path / "tables"), ["05"])
     assert leads.leads(report).kind == "empty"
 
 
+@pytest.mark.thorough
 def test_a_category_is_named_on_the_page_of_the_whole(tmp_path):
     table = pd.concat([expected(_05=(30, 30.0, 100, 0.9)), expected(_x=(60, 30.0, 120, 1e-6)).assign(
         group="immigration_category=refugee")])  # fmt: skip

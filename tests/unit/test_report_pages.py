@@ -103,6 +103,7 @@ def test_the_estimate_says_what_it_does_whose_reporting_it_rests_on_and_how_far_
     assert said in borrowed and said not in own
 
 
+@pytest.mark.thorough
 def test_each_horizon_has_its_range_and_says_what_carries_it(reports, tmp_path):
     text = page(reports["05"])
     rows = rows_of(text, "Taux de rétention estimé en Estrie")
@@ -120,6 +121,7 @@ def test_each_horizon_has_its_range_and_says_what_carries_it(reports, tmp_path):
     assert list(rows_of(text, "Lectures plus simples, en Estrie"))[-1] == "24\u00a0mois"
 
 
+@pytest.mark.thorough
 def test_only_readings_that_exist_have_a_column(reports):
     informed = {
         "05": ["Avec les services", "Selon les signalements de l’ensemble du Québec"],
@@ -248,6 +250,7 @@ def test_the_whole_shows_where_persons_are_month_by_month(reports):
     assert "Région d’établissement" in header_of(text, "Part des personnes dans chaque situation")
 
 
+@pytest.mark.thorough
 def test_without_its_tables_the_course_of_stays_is_not_on_the_page(reports):
     names = ("restricted_time", "moves_per_person", "occupation", "settled")
     for region in ("05", "province"):
@@ -423,6 +426,7 @@ def plain(fragment):
     return str(fragment.html).replace("\N{NO-BREAK SPACE}", " ")
 
 
+@pytest.mark.thorough
 def test_groups_are_compared_persons_alike_and_it_is_said_what_is_alike(compared):
     text = plain(whole.compared(compared))
     assert "comme si les personnes étaient semblables (âge, sexe et taille de la municipalité, sauf" in text
@@ -441,6 +445,7 @@ def open_reports_without(report, name):
     return dataclasses.replace(report, more={key: table for key, table in report.more.items() if key != name})
 
 
+@pytest.mark.thorough
 def test_a_place_whose_rate_is_not_told_exactly_has_no_difference_from_the_province(compared):
     exact = compared.everywhere.frame
     exact = exact[exact["method"].eq("main") & exact["estimate"].notna() & exact["horizon"].eq(12)]
@@ -450,6 +455,7 @@ def test_a_place_whose_rate_is_not_told_exactly_has_no_difference_from_the_provi
     assert "unadjusted" not in set(told["method"])
 
 
+@pytest.mark.thorough
 def test_regions_stand_beside_what_they_are_drawn_to(compared):
     text = plain(whole.regions(compared))
     assert "Rapprochée de l’ensemble, à 12 mois" in text and "d’autant plus qu’il est incertain" in text

@@ -40,6 +40,7 @@ def asked_again(tables: Path, monkeypatch: pytest.MonkeyPatch, rules: Disclosure
     return bool(made)
 
 
+@pytest.mark.thorough
 def test_what_is_kept_is_what_would_be_made_to_the_type_and_the_missing_value(every_kind, monkeypatch):
     tables = every_kind
     made = protect_tables(tables, Disclosure(), SUPPORT)

@@ -63,6 +63,7 @@ def test_contacts_near_the_due_month_are_of_that_month_whatever_their_outcome():
     assert main(found, 6)["estimate"] == pytest.approx(0.75)
 
 
+@pytest.mark.thorough
 def test_late_news_enters_the_main_estimate_and_the_plain_one_and_no_bound():
     late = {"lower": 6.0, "upper": 10.0, "exit": "metropole", "contacts": [(6, "present"), (15, "news")]}
     data = cohort(late, there(12), there(12), there(12))

@@ -171,6 +171,7 @@ def scored(returned, spells=(), moves=(), cohort=()):
     return journey_scores(found, truth, linked_rows(persons, truth, records))
 
 
+@pytest.mark.thorough
 def test_stays_are_matched_once(returned):
     def scores(*spells):
         found = scored(returned, spells=spells)

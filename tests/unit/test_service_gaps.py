@@ -237,6 +237,7 @@ def test_late_and_early_households_are_left_out_of_the_comparison():
     assert table.loc["05", "n_start"] == 20
 
 
+@pytest.mark.thorough
 def test_nobody_settled_gives_tables_without_numbers():
     nobody, (records, persons) = cohort(("a", "A")).iloc[:0], told()
     tables = [measure(nobody, records, persons, groups=["province", "05"], study=Study()) for measure in (

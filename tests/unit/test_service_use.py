@@ -301,6 +301,7 @@ def test_the_funnel_counts_each_step_and_parts_those_settled():
 
 
 # ── against the simulator ─────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.thorough
 def test_reach_and_transfer_against_the_simulated_truth(tmp_path):
     from scoring.links import linked_rows, true_persons
     from trajectories import build_cohort, build_spells, read_deposits, simulate

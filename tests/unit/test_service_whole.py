@@ -60,6 +60,7 @@ def test_the_analysis_makes_them_with_the_volets_that_were_not_understood(tables
     assert set(found["stream"]) == {"all", "unknown_stream"}
 
 
+@pytest.mark.thorough
 def test_work_that_is_shared_changes_no_number(built, tables):
     cohort, _, records, persons = built
     for name, function in (("reach", reach), ("funnel", process_funnel), ("needs", needs_without_service)):
@@ -86,6 +87,7 @@ def test_what_stands_behind_a_number_that_is_not_given_is_kept_for_protection(bu
     assert (reached["n_whole"] == reached["n_start"])[reached["n_start"].notna()].all()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("groups", [("province", "Est"), pytest.param(None, marks=pytest.mark.thorough)])
 def test_nobody_settled_gives_every_table_without_numbers(built, groups):
     cohort, contacts, records, persons = built

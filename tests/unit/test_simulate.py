@@ -208,6 +208,7 @@ def test_stays_agree_with_residences(levels):
     assert (ended == truth.stays["exit_cause"].isin(["metropole", "other_region", "outside_quebec"])).all()
 
 
+@pytest.mark.thorough
 def test_every_contact_succeeds_when_it_is_said_so(tmp_path):
     settings = Settings(households=150, organisations=20, seed=3, defects="none", contacts_succeed=True)
     rows = simulate(tmp_path, settings).rows

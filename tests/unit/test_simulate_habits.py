@@ -64,6 +64,7 @@ def test_each_habit_changes_the_deposits_and_no_life(plain, tmp_path, habit):
     assert (has <= fitting).all() or habit.where in ("any", "quarterly")
 
 
+@pytest.mark.thorough
 def test_columns_that_are_never_filled(tmp_path):
     columns = ["sexe", "code_postal", "date_depart_montreal", "motif_depart", "besoins"]
     alone(tmp_path, ",".join(f"no_{c}" for c in columns))
@@ -93,6 +94,7 @@ def test_the_truth_says_how_dates_are_typed(tmp_path):
     assert forms.eq("missing").mean() > 0.9
 
 
+@pytest.mark.thorough
 def test_two_facts_on_one_row(tmp_path):
     rows = alone(tmp_path, "two_facts_two_dates").rows
     both = rows[rows["kind"].isin(["service", "establishment"]) & rows["status"].eq("present")]
@@ -105,6 +107,7 @@ def test_two_facts_on_one_row(tmp_path):
     assert set(served["follow_up_form"]) == {"day"}
 
 
+@pytest.mark.thorough
 def test_what_is_left_of_who_somebody_is(tmp_path):
     truth = alone(tmp_path, "name_initial,birth_year,number_of_the_household")
     assert set(truth.identities["given_form"]) == {"initial"}
@@ -116,6 +119,7 @@ def test_what_is_left_of_who_somebody_is(tmp_path):
     assert files_of.max() >= 3
 
 
+@pytest.mark.thorough
 def test_a_neighbour_goes_on_with_new_numbers(tmp_path):
     truth = alone(tmp_path, "merges")
     closed = truth.organisations.dropna(subset=["closed"]).set_index("organisation_id")["closed"]
@@ -127,6 +131,7 @@ def test_a_neighbour_goes_on_with_new_numbers(tmp_path):
     assert changed.organisations["organisation_id"].is_unique
 
 
+@pytest.mark.thorough
 def test_a_drawn_world_is_the_same_for_a_seed_and_another_for_another(tmp_path):
     one, again, other = (tmp_path / name for name in ("one", "again", "other"))
     alone(one, "drawn")

@@ -148,6 +148,7 @@ def test_a_statistic_that_clusters_sees_drawn_households_as_clusters():
     assert table.loc["se", "lower"] < table.loc["se", "estimate"] < table.loc["se", "upper"]
 
 
+@pytest.mark.thorough
 def test_identifiers_keep_persons_drawn_twice_apart():
     rng = np.random.default_rng(2)
     rows = [(p // 2, f"P{p}", t) for p in range(60) for t in (0, 6, 12)]

@@ -103,6 +103,7 @@ def test_strata_add_scores_and_covariances_and_a_group_may_be_absent_from_one():
         assert row.df == 2
 
 
+@pytest.mark.thorough
 def test_permuted_labels_are_rejected_as_often_as_said():
     rng = np.random.default_rng(5)
     n = 240
@@ -117,6 +118,7 @@ def test_permuted_labels_are_rejected_as_often_as_said():
     assert np.abs((p < 0.05).mean(axis=0) - 0.05).max() < 3.5 * error
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rho", [0.0, 1.0])
 def test_size_where_groups_differ_in_censoring_and_follow_up(rho):
     """The null, one incidence of cause 1: group 2 is followed 8 months only, group 1 leaves early for others."""

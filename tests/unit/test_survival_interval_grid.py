@@ -45,6 +45,7 @@ def test_likelihood_never_falls_and_curves_are_curves(rows):
     assert (curve.table["n_risk"] >= 0).all()
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(stays, st.randoms(use_true_random=False))
 def test_order_does_not_matter_and_weights_are_repetitions(rows, random):

@@ -300,6 +300,7 @@ def test_cells_that_are_kept_are_those_that_would_be_made():
     assert len(others) == 2
 
 
+@pytest.mark.thorough
 def test_order_of_rows_and_stays_never_matters():
     contacts, cutoff, entry, role = random_stays(7, n=80, services=True)
     rng = np.random.default_rng(0)
@@ -318,6 +319,7 @@ def test_order_of_rows_and_stays_never_matters():
         pd.testing.assert_frame_equal(one.table, three.table, rtol=0, atol=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "options",
     [{"false_news": 0.3}, *(pytest.param(one, marks=pytest.mark.thorough) for one in ({}, {"hearing": None}))],
@@ -358,6 +360,7 @@ def test_seed_alone_decides_and_the_global_generator_is_left_alone():
     np.testing.assert_array_equal(one.draw(2, seed=3), two.draw(2, seed=3))
 
 
+@pytest.mark.thorough
 def test_whole_weights_are_repeated_rows():
     given = stays(150, np.random.default_rng(4)).arguments()
     times = np.random.default_rng(5).integers(0, 4, 150)

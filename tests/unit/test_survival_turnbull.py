@@ -77,6 +77,7 @@ def test_kuhn_tucker(data):
     assert kuhn_tucker_gap(lower, upper, table, weights=weights) == pytest.approx(everywhere.max() - 1, abs=1e-12)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(observations(), st.integers(1, 1000))
 def test_order_does_not_matter(data, seed):
@@ -85,6 +86,7 @@ def test_order_does_not_matter(data, seed):
     pd.testing.assert_frame_equal(turnbull(lower, upper), turnbull(lower[order], upper[order]))
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(observations(), st.data())
 def test_whole_weights_are_repetitions(data, more):

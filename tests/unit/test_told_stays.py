@@ -176,6 +176,7 @@ def test_services_end_with_the_stay_and_dates_hold_the_exit():
         assert (dated["departure_latest"] <= dated["month"]).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_main_estimate_finds_the_truth_and_the_shortcuts_do_not(whole):
     told = told_stays(20_000, 5, whole=whole)

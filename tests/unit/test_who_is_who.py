@@ -229,6 +229,7 @@ def test_a_cluster_that_breaks_a_rule_is_split_and_says_why():
     assert set(refused["reason"]) == {"birth_dates_apart"}
 
 
+@pytest.mark.thorough
 def test_neither_order_nor_threads_change_who_is_who(deposited, links, monkeypatch):
     rows, _ = deposited
     expected = resolve(links, MATCH_THRESHOLD, SAMPLE_KEY).persons.set_index("record_id").sort_index()
@@ -446,6 +447,7 @@ def test_a_probability_of_zero_is_refused():
         Model.from_json(model.to_json(), "m")
 
 
+@pytest.mark.thorough
 def test_training_finds_the_shares_of_the_truth_and_keeps_what_it_never_sees(deposited, links):
     rows, truth = deposited
     before = Model.shipped()

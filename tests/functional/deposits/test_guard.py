@@ -74,6 +74,7 @@ def test_where_nothing_fails_every_row_is_understood_once(tmp_path, monkeypatch)
     assert times == [1]
 
 
+@pytest.mark.thorough
 def test_a_fault_of_no_file_is_not_laid_on_one(tmp_path, monkeypatch):
     put_all(tmp_path)
 
@@ -89,6 +90,7 @@ def test_a_fault_of_no_file_is_not_laid_on_one(tmp_path, monkeypatch):
         read_deposits(tmp_path)
 
 
+@pytest.mark.thorough
 def test_such_a_build_ends_with_a_status_of_its_own(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRAJECTORIES_KEY", "a key for the tests only")
