@@ -114,6 +114,7 @@ def whole(place):
     return {path: path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file() and path.name != ".lock"}
 
 
+@pytest.mark.thorough
 def test_a_disk_that_is_full_is_a_sentence_and_leaves_no_half_file(project, capsys):
     before = whole(project / "data" / "derived")
     del before[project / "data" / "derived" / "build.json"]

@@ -731,6 +731,7 @@ def one_report_speaks_and_contacts_alone_come_after_it(contacts):
     assert contacts.loc[~contacts["kind"].isin(["left", "news"]), ["cause", "departure_latest"]].isna().all(axis=None)
 
 
+@pytest.mark.thorough
 @MANY
 @given(SEEDS, SCOPES)
 def test_the_order_of_rows_never_matters(seed, scope):

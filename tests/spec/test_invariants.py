@@ -77,6 +77,7 @@ def test_whatever_is_deposited_the_tables_keep_their_rules(rows, scope):
     assert (drawn.contacts["month"] >= 0).all()
 
 
+@pytest.mark.thorough
 @examples(12)
 @given(DEPOSITS)
 def test_one_person_more_changes_nobody_else(rows):
@@ -96,6 +97,7 @@ def many(seed, persons=80):
     return records.assign(record_id=ids), found.assign(record_id=ids)
 
 
+@pytest.mark.thorough
 @MANY
 @given(SEEDS)
 def test_spells_do_not_overlap_beyond_the_intervals_of_their_ends(seed):
@@ -159,6 +161,7 @@ def test_every_observation_of_a_place_is_inside_a_spell_or_in_conflicts(seed):
     assert left_out.empty, left_out.to_string()
 
 
+@pytest.mark.thorough
 @MANY
 @given(SEEDS)
 def test_the_order_of_records_and_of_observations_never_matters(seed):

@@ -70,6 +70,7 @@ def test_a_part_that_leaves_more_is_said_to_go_down():
     assert truth["recent"] < truth["before"] - 0.2
 
 
+@pytest.mark.thorough
 def test_nobody_in_a_part_is_no_estimate_and_no_change():
     _, fits = fits_of(lambda told: np.zeros(len(told), dtype=bool), n=300)
     rows = retention_by_period(fits, cutoff=CUTOFF, study=STUDY).set_index("part")

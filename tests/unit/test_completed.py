@@ -64,6 +64,7 @@ def test_known_exits_are_drawn_inside_what_contacts_allow(given, completed):
         assert (rows["time"] <= np.maximum(rows["heard_until"], rows["start"])).all()
 
 
+@pytest.mark.thorough
 def test_draws_differ_and_the_seed_decides(given, completed):
     again = completed_stays(given.cohort, given.contacts, m=DRAWS)
     other = completed_stays(given.cohort, given.contacts, m=1, study=replace(Study(), seed=2))

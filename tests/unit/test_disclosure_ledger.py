@@ -253,6 +253,7 @@ def test_publish_refuses_what_is_not_finished(run, tmp_path):
     assert not (tmp_path / "web").exists() and not (tables.parent / "ledger").exists()
 
 
+@pytest.mark.thorough
 def test_publish_takes_the_english_pages_too_and_refuses_them_when_they_are_old(run, tmp_path):
     study, _ = run
     out = study.paths.reports
@@ -281,6 +282,7 @@ def test_publish_takes_the_method_page_that_the_run_gives_and_no_other(run, tmp_
         publish(study, tmp_path / "web")
 
 
+@pytest.mark.thorough
 def test_a_listing_can_take_away_nothing_outside(run, tmp_path):
     study, _ = run
     (tmp_path / "web").mkdir()

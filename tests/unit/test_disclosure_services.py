@@ -329,6 +329,7 @@ def left_out(frame, number):
     return number - 2 - row["at_most_rounded"], number + 2 - row["at_least_rounded"]
 
 
+@pytest.mark.thorough
 def test_the_number_of_all_those_settled_does_not_bound_how_few_are_left_out():
     steps = funnel(84, 55, 21).query("step == 'settled'")
     for all_of_them in range(84, 115):

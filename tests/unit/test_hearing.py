@@ -80,6 +80,7 @@ def test_by_what_departures_become_known_sums_to_all_and_is_true(told, found):
     assert number(found, "months_to_known", "known") == pytest.approx(late, abs=1.0)
 
 
+@pytest.mark.thorough
 def test_news_of_an_organisation_of_the_region_is_of_the_region(fewest):
     cohort, contacts = fewest.tables()
     half = np.arange(len(cohort)) % 2 == 0
@@ -95,6 +96,7 @@ def test_news_of_an_organisation_of_the_region_is_of_the_region(fewest):
     assert number(other, "known_by", "elsewhere") > 0.2
 
 
+@pytest.mark.thorough
 def test_too_few_is_said_and_not_guessed():
     table = how_departures_become_known(*told_stays(60, 1).tables(), study=STUDY)
     few = table[table["measure"].isin(["heard", "known_by"])]

@@ -196,6 +196,7 @@ def test_a_lost_key_is_a_sentence_before_any_work_and_its_backup_mends_it(projec
     assert call("person", built(project)["person_id"][0]) == 0
 
 
+@pytest.mark.thorough
 def test_another_key_is_refused_before_any_work_unless_it_is_asked_for(project, monkeypatch, capsys):
     before = contents(project)
     persons = built(project)

@@ -62,6 +62,7 @@ def test_coefficients_are_joined_as_pool_joins_them():
     assert np.isnan(joined(estimates[:1], variances[:1], 200)["lower"]).all()
 
 
+@pytest.mark.thorough
 def test_joined_tests_keep_their_level_whatever_share_is_not_known():
     """5 % of D₂ tests reject under the null; the median of the draws' p-values rejects too often."""
     rng = np.random.default_rng(2)

@@ -53,6 +53,7 @@ def test_a_name_is_not_enough_to_be_one_person_but_a_name_and_a_year_are():
     assert persons_of({"org": "A", "file": "1", **name}, {"org": "B", "file": "9", **name}) == [0, 1]
 
 
+@pytest.mark.thorough
 def test_the_sex_is_evidence_and_no_wall():
     f, m = {**ZOE, "sex": "F"}, {**ZOE, "sex": "M"}
     assert persons_of({"org": "A", "file": "1", **f}, {"org": "B", "file": "9", **ZOE}) == [0, 0]

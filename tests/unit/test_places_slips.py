@@ -167,6 +167,7 @@ def test_areas_and_countries_with_a_slip_are_no_municipality():
     assert taken.empty, taken[["word", "value", "code"]]
 
 
+@pytest.mark.thorough
 def test_homonyms_with_a_slip_are_not_settled():
     table = municipalities("CMM")
     shared = sorted(set(table["name"][table["name"].duplicated(keep=False)]))

@@ -345,6 +345,7 @@ def test_an_earlier_table_is_removed_and_what_is_not_ours_is_kept(tables, needed
     assert left == {*names, "lisez-moi.txt"} - {"pistes.csv"}
 
 
+@pytest.mark.thorough
 def test_a_study_with_few_tables_has_its_exports(needed, run):
     made = exported(needed, FR, run)
     assert len(made) == len(NEEDED) + 3
@@ -359,6 +360,7 @@ def test_a_number_kept_from_an_earlier_publication_says_so(needed, run):
     assert {r["Repris de la publication du"] for r in rows if r["Statut"] == "masqué"} == {""}
 
 
+@pytest.mark.thorough
 def test_publishing_refuses_data_that_the_tables_do_not_give(tmp_path):
     out = tmp_path / "reports"
     folder = write_least(out / "sensitive" / "tables", {"05": 640, "03": 210})

@@ -146,6 +146,7 @@ def test_what_has_changed_since_is_told_then_and_now(tables, shown):
     assert "Le taux à 12 mois reste à " in plain(other)
 
 
+@pytest.mark.thorough
 def test_a_change_too_small_to_be_told_keeps_the_number_and_says_so(tables, shown):
     total = shown["counts"].query("group == '05' and table == 'stays' and key == 'total'")["persons_rounded"].item()
     # five more, of which rounding hides at most four: between one and nine came
@@ -211,6 +212,7 @@ def test_the_lights_follow_what_is_displayed(reports):
     assert rows[learnt][:2] == ["▲ À surveiller", "empruntée à l’ensemble des régions"]
 
 
+@pytest.mark.thorough
 def test_the_worst_level_is_the_one_of_the_headline(tables):
     counts = pd.read_parquet(tables / "counts.parquet")
     for key, by in (("quarantined", 3000), ("accepted", -3000)):

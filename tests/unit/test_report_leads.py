@@ -72,6 +72,7 @@ def test_a_category_is_named_on_the_page_of_the_whole(tmp_path):
     assert "Catégorie d’immigration" in text_of(str(shown.html)) and "refugee" not in str(shown.html)
 
 
+@pytest.mark.thorough
 def test_services_stand_beside_their_controls_on_the_page_of_the_whole(tmp_path):
     tables = write_tables(tmp_path / "tables")
     services_and_staying().to_parquet(tables / "associations.parquet")

@@ -139,6 +139,7 @@ def test_only_readings_that_exist_have_a_column(reports):
         assert header_of(text, "Lectures plus simples")[1] == "Calcul simple, sans correction"
 
 
+@pytest.mark.thorough
 def test_bounds_stand_alone_where_the_follow_up_is_insufficient(tmp_path):
     folder = write_tables(tmp_path, {"05": 640})
     rates = pd.read_parquet(folder / "retention.parquet")
@@ -217,6 +218,7 @@ def test_the_weights_of_the_figure_stand_in_a_table_too(reports):
     assert table[table.index("Date de naissance\u00a0: différente</th><td>") :].split("<td>")[1].startswith("÷")
 
 
+@pytest.mark.thorough
 def test_scope_any_region_does_not_call_another_region_an_exit(tmp_path):
     (report,) = opened(write_tables(tmp_path, scope="any_region"), ["05"])
     text = page(report)

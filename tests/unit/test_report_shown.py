@@ -61,6 +61,7 @@ def test_what_is_kept_is_what_would_be_made_to_the_type_and_the_missing_value(ev
                 assert missing[0] == missing[1], (name, column)
 
 
+@pytest.mark.thorough
 def test_other_tables_rules_or_damage_ask_for_them_again(tables, monkeypatch):
     protected = protect_tables(tables, Disclosure(), SUPPORT)
     monkeypatch.setattr(shown, "protect_tables", lambda *_: protected)

@@ -73,6 +73,7 @@ def test_work_that_is_shared_changes_no_number(built, tables):
         pd.testing.assert_frame_equal(*both, check_dtype=False)
 
 
+@pytest.mark.thorough
 def test_some_groups_may_be_asked_for(built):
     found = describing_tables(*built, study=STUDY, groups=["province", "Est"])
     assert {name: set(table["group"]) for name, table in found.items() if name != "service_expected"} == {

@@ -37,12 +37,16 @@ def plain(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def levels(tmp_path_factory):
-    made = {}
-    for level in LEVELS:
-        folder = tmp_path_factory.mktemp(level)
-        households = {"none": 100, "light": 300, "heavy": 400}[level]  # the rarest defects want a few more
-        made[level] = folder, simulate(folder, Settings(households=households, organisations=30, seed=5, defects=level))
-    return made
+    """Level → folder and truth, simulated when first asked for."""
+
+    class Levels(dict):
+        def __missing__(self, level):
+            folder = tmp_path_factory.mktemp(level)
+            households = {"none": 100, "light": 300, "heavy": 400}[level]  # the rarest defects want a few more
+            settings = Settings(households=households, organisations=30, seed=5, defects=level)
+            return self.setdefault(level, (folder, simulate(folder, settings)))
+
+    return Levels()
 
 
 def test_same_seed_same_bytes_in_another_process_with_another_hash_seed(tmp_path):
@@ -107,7 +111,7 @@ def test_level_none_is_clean(levels):
         assert next(csv.reader(handle)) == list(COLUMNS)
 
 
-@pytest.mark.parametrize("level", ["light", "heavy"])
+@pytest.mark.parametrize("level", ["light", pytest.param("heavy", marks=pytest.mark.thorough)])
 def test_each_defect_of_a_level_happens_and_no_other(levels, level):
     counts = levels[level][1].defects.set_index("name")["count"]
     for defect in DEFECTS:
@@ -124,12 +128,14 @@ def test_light_has_the_encodings_separators_headers_and_dates_of_the_issue(level
     assert sum(n.startswith("header=") for n in names) >= 4
 
 
+@pytest.mark.thorough
 def test_heavy_adds_the_rest(levels):
     names = set(levels["heavy"][1].defects["name"])
     assert {"encoding=mojibake", "encoding=utf-16", "encoding=nfd", "separator='|'"} <= names
     assert {"dates=mdy", "dates=dmy_short", "dates=serial_1904"} <= names
 
 
+@pytest.mark.thorough
 def test_fates_are_as_said(levels):
     rows = levels["heavy"][1].rows
     assert set(rows["fate"]) == {"accepted", "superseded", "duplicate", "quarantined"}
@@ -140,6 +146,7 @@ def test_fates_are_as_said(levels):
     assert not rows.duplicated(["file", "sheet", "row"]).any()
 
 
+@pytest.mark.thorough
 def test_each_true_row_is_where_it_says(levels):
     """The file number of the true person stands on the line that the truth gives, in workbooks and in text."""
     folder, truth = levels["light"]

@@ -246,6 +246,7 @@ def test_a_person_censored_at_entry_says_nothing_and_the_order_of_rows_neither()
         np.testing.assert_allclose(again.table[["coef", "se"]], fit.table[["coef", "se"]], atol=1e-9)
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @drawn(st.integers(0, 10_000), st.sampled_from(sorted(STANDARD)), st.sampled_from([0.0, 0.3, 0.7]), st.integers(5, 40))
 def test_any_sample_gives_a_fit_or_a_reason(seed, distribution, share, n):

@@ -67,6 +67,7 @@ def drawn(seed, n, groups, months=True):
     return (np.ceil(time) if months else time), rng.integers(0, 3, n), rng.integers(0, groups, n)
 
 
+@pytest.mark.thorough
 @settings(max_examples=200, deadline=None)
 @given(
     seed=st.integers(0, 10**6),

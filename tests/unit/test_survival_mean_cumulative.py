@@ -37,6 +37,7 @@ def naive(d, weight, t):
     return total
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), clustered=st.booleans())
 def test_mean_and_its_derivative_along_case_weights(seed, clustered):

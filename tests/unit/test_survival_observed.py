@@ -193,6 +193,7 @@ def test_false_reports_are_told_from_true_ones_by_the_contacts_after_them():
         observed_incidence(**many.arguments(), some_false=True, some_never=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("services", [pytest.param(False, marks=pytest.mark.thorough), True])
 def test_draws_are_of_the_posterior(services):
     contacts, cutoff, entry, role = random_stays(3, n=12, services=services)
@@ -502,6 +503,7 @@ def test_nothing_said_and_no_exit_are_a_curve_of_ones():
     assert survival(one)[6] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.thorough
 def test_a_cause_that_never_occurs_takes_nothing():
     given = stays(800, np.random.default_rng(14)).arguments()
     three = observed_incidence(**given)

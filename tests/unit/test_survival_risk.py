@@ -107,6 +107,7 @@ def test_order_does_not_matter(rows, random):
         pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(persons)
 def test_whole_weights_are_repetitions(rows):

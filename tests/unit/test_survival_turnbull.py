@@ -139,6 +139,7 @@ def test_agrees_with_the_estimator_on_the_month_grid(data):
         np.testing.assert_allclose(s.loc[known["right"].astype(int)], known["survival_after"], atol=1e-5)
 
 
+@pytest.mark.thorough
 @settings(max_examples=200, deadline=None)
 @given(observations())
 def test_masses_are_unique(data):

@@ -187,6 +187,7 @@ def test_the_main_estimate_finds_the_truth_and_the_shortcuts_do_not(whole):
     assert min(off["no_news_present"], off["drop_unreached"], off["last_contact"]) > 0.04
 
 
+@pytest.mark.thorough
 def test_a_shortcut_on_everything_certain_is_the_truth():
     told = told_stays(20_000, 5, failure_there=0.0, failure_gone=0.0, schedule=range(1, LAST), hearing=None)
     for name in SHORTCUTS:

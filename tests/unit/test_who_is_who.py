@@ -312,6 +312,7 @@ def test_an_engine_that_fails_is_a_sentence_without_a_value(monkeypatch):
 
 
 # ── blocking ──────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.thorough
 def test_blocks_are_counted_before_any_pair_is_made_and_the_largest_left_out(deposited, links, monkeypatch):
     rows, whole = deposited[0], links
     budget = int(whole.blocks.counts["pairs"].sum()) // 2
@@ -476,6 +477,7 @@ def test_too_little_to_learn_from_is_a_sentence_and_the_shipped_model_is_used():
         train(records(*PAIR))
 
 
+@pytest.mark.thorough
 def test_an_em_that_does_not_settle_is_a_sentence_and_the_shipped_model_is_used(deposited, monkeypatch):
     monkeypatch.setattr(learning, "ITERATIONS", 1)
     weights = link(deposited[0]).weights

@@ -76,6 +76,7 @@ def assert_sound(deposits) -> None:
         tables.check(getattr(deposits, name), tables.TABLES[name])
 
 
+@pytest.mark.thorough
 @examples(40, **SLOW)
 @given(st.lists(any_files(), min_size=6, max_size=6))
 def test_rows_add_up_for_any_bytes(tmp_path_factory, contents):
