@@ -26,7 +26,7 @@ SERVED = described({"05": 320, "province": 320})
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    folder = raw.write_regions(tmp_path_factory.mktemp("regions"), raw.FEW)
+    folder = raw.write_regions(tmp_path_factory.mktemp("regions"))
     (estrie, few, nobody, whole) = opened(folder, ["05", "09", "10", "province"])
     return {
         "estrie": estrie, "09": few, "10": nobody, "retention": whole.everywhere,
