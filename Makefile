@@ -52,9 +52,9 @@ PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -
 test: install
 	$(PYTEST) -m "not slow and not thorough" --nbval-lax $(ARGS)
 
-# What `make test` leaves, and its property tests again with more examples.
+# What `make test` leaves; its property tests draw more examples.
 test-all: install
-	$(PYTEST) -m "(thorough or hypothesis) and not slow" --nbval-lax --hypothesis-profile thorough $(ARGS)
+	$(PYTEST) -m "thorough and not slow" --nbval-lax --hypothesis-profile thorough $(ARGS)
 
 coverage: install
 	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS) tests src

@@ -39,12 +39,14 @@ TESTS = {"score": "score_test", "wald": "wald_test", "robust score": "robust_sco
 def persons():
     d = cohort()
     dummies = {kind: (d["immigration_category"] == kind).astype(int) for kind in ("family", "refugee", "other")}
-    return d.assign(**dummies, male=(d["sex"] == "M").astype(int), left_for_metropole=d["cause"] == 1)
+    return d.assign(
+        **dummies, male=(d["sex"] == "M").astype(int), left=d["cause"] > 0, left_for_metropole=d["cause"] == 1
+    )
 
 
 @cache
 def fitted(name):
-    return cox(persons(), time="time", covariates=TERMS, **{"event": "cause", **ARGUMENTS[name]})
+    return cox(persons(), time="time", covariates=TERMS, **{"event": "left", **ARGUMENTS[name]})
 
 
 def test_every_result_is_compared():
@@ -100,7 +102,7 @@ def test_a_formula_gives_the_same_fit():
     fit = cox(
         d,
         time="time",
-        event="cause",
+        event="left",
         covariates="age + sex + category + job_found + years_since_arrival",
         entry="entry",
     )

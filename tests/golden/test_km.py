@@ -39,7 +39,7 @@ NOT_OURS = {"weighted_naive": {"se", "lower", "upper", "cumulative_hazard_se"}}
 
 def curves(name):
     d = cohort()
-    curve = kaplan_meier(d["time"], d["cause"], **{a: d[FROM[a]] for a in ARGUMENTS[name]})
+    curve = kaplan_meier(d["time"], d["cause"] > 0, **{a: d[FROM[a]] for a in ARGUMENTS[name]})
     return dict(list(curve.groupby("group"))) if "group" in curve else {"all": curve}
 
 

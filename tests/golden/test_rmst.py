@@ -17,7 +17,7 @@ def compared(name):
     tau = reference["tau"]
     entry = d["entry"] if name.startswith("entry") else None
     group = d["region"] if "region" in name else d["sex"] if "sex" in name else None
-    table = restricted_mean(d["time"], d["cause"], tau, entry=entry, group=group)
+    table = restricted_mean(d["time"], d["cause"] > 0, tau, entry=entry, group=group)
     if "rmst" in reference:
         if group is not None:
             assert table["group"].tolist() == reference["group"]
@@ -29,7 +29,7 @@ def compared(name):
             gap.add("mean", row.mean, theirs["rmst"])
             for column in ("se", "lower", "upper"):
                 gap.add(column, getattr(row, column), theirs[column])
-        both = restricted_mean_difference(d["time"], d["cause"], d["sex"], tau).set_index("measure")
+        both = restricted_mean_difference(d["time"], d["cause"] > 0, d["sex"], tau).set_index("measure")
         for measure, key in (("difference", "difference_M_minus_F"), ("ratio", "ratio_M_to_F")):
             theirs = reference[key]
             for ours, r in (("estimate", "estimate"), ("lower", "lower"), ("upper", "upper"), ("p_value", "p")):

@@ -63,12 +63,12 @@ def at(table, columns):
 
 def km(rng):
     time, cause, entry = persons(rng)
-    return at(kaplan_meier(time, cause, entry=entry), ("survival", "se", "lower", "upper"))
+    return at(kaplan_meier(time, cause > 0, entry=entry), ("survival", "se", "lower", "upper"))
 
 
 def km_households(rng, clustered=True):
     time, cause, entry, household = households(rng)
-    table = kaplan_meier(time, cause, entry=entry, cluster=household if clustered else None)
+    table = kaplan_meier(time, cause > 0, entry=entry, cluster=household if clustered else None)
     return at(table, ("survival", "se", "lower", "upper"))
 
 
@@ -95,14 +95,14 @@ def incidence_households(rng):
 
 def mean(rng):
     time, cause, entry = persons(rng)
-    table = pd.concat([restricted_mean(time, cause, tau, entry=entry) for tau in (12.0, TAU)])
+    table = pd.concat([restricted_mean(time, cause > 0, tau, entry=entry) for tau in (12.0, TAU)])
     return [table[c].to_numpy() for c in ("mean", "se", "lower", "upper")]
 
 
 def mean_households(rng, clustered=True):
     time, cause, entry, household = households(rng)
     cluster = household if clustered else None
-    table = pd.concat([restricted_mean(time, cause, tau, entry=entry, cluster=cluster) for tau in (12.0, TAU)])
+    table = pd.concat([restricted_mean(time, cause > 0, tau, entry=entry, cluster=cluster) for tau in (12.0, TAU)])
     return [table[c].to_numpy() for c in ("mean", "se", "lower", "upper")]
 
 
@@ -110,7 +110,7 @@ def mean_difference(rng):
     """Two arms of one distribution, members of a household in both: the difference and the log ratio are 0."""
     time, cause, entry, household = households(rng)
     arm = np.arange(len(time)) % 2
-    table = restricted_mean_difference(time, cause, arm, TAU, entry=entry, cluster=household)
+    table = restricted_mean_difference(time, cause > 0, arm, TAU, entry=entry, cluster=household)
     ratio = table.index[table["measure"] == "ratio"]
     table.loc[ratio, ["estimate", "lower", "upper"]] = np.log(table.loc[ratio, ["estimate", "lower", "upper"]])
     return [table[c].to_numpy() for c in ("estimate", "se", "lower", "upper")]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from trajectories import Study
 from trajectories.analysis.comparison import balance, compare, overlap
@@ -322,6 +323,27 @@ def test_a_difference_is_the_difference_of_its_two_rates(compared):
     by_group = rates.unstack()
     expected = by_group["immigration_category=refugee"] - by_group["immigration_category=economic"]
     assert np.allclose(gaps.sort_index(), expected.sort_index(), equal_nan=True)
+
+
+def test_where_nothing_differs_one_family_in_twenty_has_a_difference():
+    """Of 30 differences with a common part, as those with one reference have, and 60 replicates of each."""
+    rng = np.random.default_rng(1)
+    either, joint = [], []
+    for _ in range(300):
+        noise = 0.7 * rng.normal(size=(1, 61)) + 0.7 * rng.normal(size=(30, 61))
+        se = noise[:, 1:].std(axis=1, ddof=1)
+        size = np.abs(noise[:, 0]) / se
+        table = pd.DataFrame({
+            "measure": "difference", "method": "weighted", "estimate": noise[:, 0], "se": se,
+            "p_value": 2 * stats.t.sf(size, 59), "replicates": list(noise[:, 1:]),
+        })  # fmt: skip
+        found = model.with_family(table, seed=1)
+        outside = (found["lower_together"] > 0) | (found["upper_together"] < 0)
+        assert ((found["adjusted_p"] < 0.05) == outside).mean() > 0.99
+        assert (found["adjusted_p"] >= found["p_value"]).all()
+        either.append(table["p_value"].lt(0.05).any())
+        joint.append(outside.any())
+    assert np.mean(either) > 0.4 and 0.02 <= np.mean(joint) <= 0.085
 
 
 @pytest.mark.thorough

@@ -207,8 +207,8 @@ def test_a_service_that_does_nothing_is_seen_to_do_nothing():
     services = frame.loc[there, ["person_id", "episode"]].assign(month=when[there], service="reception")
     models = fit_models(frames, services=services, only=["discrete"])
     row = models.coefficients.query("term == 'service'").iloc[0]
-    hasty = frame[frame["at_risk"]].assign(served=there[frame["at_risk"]].astype(int))
-    ever = cox(hasty, time="time", event="cause", entry="start", covariates=["served"]).table.iloc[0]
+    hasty = frame[frame["at_risk"]].assign(served=there[frame["at_risk"]].astype(int), left=frame["cause"] > 0)
+    ever = cox(hasty, time="time", event="left", entry="start", covariates=["served"]).table.iloc[0]
     print(f"time-varying {row['hazard_ratio']:.2f} [{row['lower']:.2f}, {row['upper']:.2f}]; "
           f"ever served {ever['hazard_ratio']:.2f}")  # fmt: skip
     assert ever["upper"] < 0.8

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -271,3 +273,27 @@ def test_no_effect_gives_nelson_aalen():
     curve = kaplan_meier(d["time"], d["event"], entry=d["entry"])
     np.testing.assert_allclose(fit.baseline["cumulative_hazard"], curve["cumulative_hazard"], rtol=1e-12)
     assert fit.concordance == pytest.approx(0.5, abs=1e-12)
+
+
+def test_large_whole_weights_are_repetitions_and_take_little_memory():
+    rng = np.random.default_rng(4)
+    n = 60
+    rows = pd.DataFrame({
+        "time": rng.integers(1, 9, n), "event": rng.integers(0, 2, n), "x": rng.normal(size=n),
+        "w": rng.integers(1, 900, n),
+    })  # fmt: skip
+    how = {"time": "time", "event": "event", "covariates": ["x"]}
+    one, repeated = cox(rows, weights="w", **how), cox(rows.loc[rows.index.repeat(rows["w"])], **how)
+    np.testing.assert_allclose(one.table[["coef", "se"]], repeated.table[["coef", "se"]], rtol=1e-10)
+    np.testing.assert_allclose(one.baseline["cumulative_hazard"], repeated.baseline["cumulative_hazard"], rtol=1e-10)
+    tracemalloc.start()
+    cox(rows.assign(w=rows["w"] * 10**6), weights="w", **how)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10**7
+
+
+def test_a_code_of_causes_is_no_event():
+    rows = pd.DataFrame({"time": [3, 5, 6, 8], "left": [1, 2, 0, 1], "x": [1, 2, 3, 1]})
+    with pytest.raises(ValueError, match=r"left \(event\): 1 of 4 values are above 1 .*cause == 2"):
+        cox(rows, time="time", event="left", covariates=["x"])

@@ -96,7 +96,7 @@ def test_no_event_one_person_and_an_empty_middle():
     one = mean_cumulative([1, 1], [0, 3], [3, 9], [1, 1])
     assert one["mean"].tolist() == [1, 2]
     assert (one["se"] == 0).all() and (one["upper"] == one["mean"]).all()
-    middle = mean_cumulative([1, 2, 3], [0, 6, 6], [4, 9, 9], [1, 2, 0])
+    middle = mean_cumulative([1, 2, 3], [0, 6, 6], [4, 9, 9], [1, 1, 0])
     assert middle[["time", "n_risk", "n_event", "mean"]].to_numpy().tolist() == [[4, 1, 1, 1], [9, 2, 1, 1.5]]
 
 

@@ -5,7 +5,8 @@ A difference says nothing about a single person that its two sides do not say: s
 1. *Ground.* The group and its reference each have at least `rate_denominator` persons at the start, `support` at risk
    at the horizon, and at least `threshold` persons who left and who stayed, by the unweighted numbers.
 2. *Resolution.* Differences of rates in whole percents, of months in tenths; limits outwards; a p-value has two
-   decimals and is never under 0.01.
+   decimals and is never under 0.01. Limits and p-value are those that hold for all differences of a comparison
+   together, where the table has them.
 3. *Overlap*, the share of a group's stays that have a counterpart elsewhere, in steps of five points downwards, beside
    a difference that is told.
 4. *Levels.* Where a level of the compared covariate is hidden, and only one is, so is the smallest of the others at
@@ -47,11 +48,14 @@ def protect_contrasts(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> p
     _hide_second_level(raw, out)
     shown = out["reason"].isna()
     unit = np.where(raw["measure"].astype(str).str.contains(MONTHS), 10.0**MONTH_DECIMALS, 10.0**RATE_DECIMALS)
+    together = {"lower": "lower_together", "upper": "upper_together", "p_value": "adjusted_p"}
+    told = {name: raw[column] for name, column in together.items() if column in raw}
     for name, turn in (("estimate", np.round), ("lower", np.floor), ("upper", np.ceil)):
-        values = raw[name].astype(float) * unit
+        values = told.get(name, raw[name]).astype(float) * unit
         out[name] = (turn(np.round(values, 6)) / unit).where(shown)
     if "p_value" in raw:
-        out["p_rounded"] = raw["p_value"].astype(float).round(2).clip(lower=SMALLEST_P).where(shown)
+        p_value = told.get("p_value", raw["p_value"]).astype(float)
+        out["p_rounded"] = p_value.round(2).clip(lower=SMALLEST_P).where(shown)
     start = rounded(raw["n_start"].astype(float).fillna(0).round().astype("int64"), rules.round)
     out["n_start_rounded"] = pd.Series(start).astype("Int64").where(shown)
     if "overlap" in raw:

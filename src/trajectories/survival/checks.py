@@ -109,6 +109,13 @@ def causes(name: str, values: ArrayLike, like: int) -> Integers:
     return array.astype(np.int64, copy=False)
 
 
+def events(name: str, values: ArrayLike, like: int) -> Integers:
+    """0 = none, 1 = the event: codes of several causes are refused, since they may have been meant for one of them."""
+    array = causes(name, values, like)
+    refuse(name, array > 1, "are above 1 (0 none, 1 the event): give `cause == 2` for one cause, `cause > 0` for any")
+    return array
+
+
 def labels(name: str, values: ArrayLike, like: int) -> tuple[Integers, NDArray[Any]]:
     """Codes from 0 up and the sorted labels they stand for (an ordered categorical keeps its order)."""
     series = pd.Series(values)
@@ -142,12 +149,10 @@ def sample(
     """Everything an estimator of exact times is given, checked."""
     ends = times("time", time)
     n = len(ends)
-    kinds = causes(cause_name, cause, n)
+    kinds = events(cause_name, cause, n) if cause_name == "event" else causes(cause_name, cause, n)
     starts = None if entry is None else times("entry", entry, n)
     if starts is not None and not np.less(starts, ends).all():
         refuse("time", ends <= starts, "are not after their entry")
-    if cause_name == "event" and kinds.max() > 1:
-        kinds = (kinds > 0).astype(np.int64)
     mass = np.broadcast_to(1.0, n) if weights is None else weights_of(weights, n)
     codes, levels = (np.broadcast_to(0, n), None) if group is None else labels("group", group, n)
     clusters = None if cluster is None else labels("cluster", cluster, n)[0]

@@ -60,7 +60,7 @@ def kaplan_meier(
     time : array of shape (n,)
         When the person left or was censored, in months (or any unit), from 0 up.
     event : array of shape (n,)
-        0 = censored at `time`, any k ≥ 1 = the event.
+        0 = censored at `time`, 1 = the event.
     entry : array of shape (n,), optional
         Delayed entry: at risk at t means entry < t ≤ time.
     weights : array of shape (n,), optional
@@ -245,7 +245,7 @@ def restricted_mean(
     time : array of shape (n,)
         When the person left or was censored, in months (or any unit), from 0 up.
     event : array of shape (n,)
-        0 = censored, any k ≥ 1 = the event.
+        0 = censored, 1 = the event.
     horizon : float
         τ, in the unit of time. Beyond a group's last time the curve is taken as flat, as in R: see the numbers at risk.
     entry, weights, cluster, group : arrays of shape (n,), optional

@@ -55,7 +55,7 @@ def logrank_test(
     time : array of shape (n,)
         When the person left or was censored, from 0 up.
     event : array of shape (n,)
-        0 = censored, any k ≥ 1 = the event.
+        0 = censored, 1 = the event.
     group : array of shape (n,)
         Labels of the groups compared.
     entry : array of shape (n,), optional

@@ -261,7 +261,7 @@ def discrete_hazard(  # noqa: PLR0913  # options by keyword, with defaults
     stop, start : str
         Columns of whole months: the row is at risk in months start + 1 … stop (from month 1 where no start is given).
     event : str
-        Column, 0 = none, any k ≥ 1 = left, in month `stop`.
+        Column, 0 = none, 1 = left, in month `stop`.
     covariates : list of str, or str
         Columns of numbers, or a formula, without the intercept.
     baseline : {"piecewise", "month"}

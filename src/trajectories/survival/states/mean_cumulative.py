@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from trajectories.survival.checks import causes, labels
+from trajectories.survival.checks import events, labels
 from trajectories.survival.kaplan_meier import divide, hazard_influence
 from trajectories.survival.limits import positive_limits
 from trajectories.survival.risk import counted_by_rank, with_groups
@@ -35,7 +35,7 @@ def mean_cumulative(
     start, stop : arrays of shape (n,)
         The row is at risk at u if start < u ≤ stop, in months (or any unit), from 0 up.
     event : array of shape (n,)
-        0 = none at `stop`, any k ≥ 1 = one event.
+        0 = none at `stop`, 1 = one event.
     group : array of shape (n,), optional
         Labels; a curve each, and a first column `group`. A person may have rows in several.
     cluster : array of shape (n,), optional
@@ -71,7 +71,7 @@ def mean_cumulative(
     """
     rows = person_rows(person, start, stop)
     n = len(rows.order)
-    kinds = np.minimum(causes("event", event, n), 1)
+    kinds = events("event", event, n)
     codes, levels = (np.zeros(n, np.int64), None) if group is None else labels("group", group, n)
     households = clusters_of(cluster, rows.person)
     row_sample = rows.sample(kinds, codes, levels, households)
