@@ -56,7 +56,7 @@ def test_exact_exits_give_kaplan_meier_and_aalen_johansen(entry, weights, group)
     more = {a: None if c is None else d[c] for a, c in (("entry", entry), ("weights", weights), ("group", group))}
     upper = np.where(d["cause"] > 0, d["time"], np.inf)
     table = interval_incidence(d["time"], upper, d["cause"], **more).table
-    km = kaplan_meier(d["time"], d["cause"], **more)
+    km = kaplan_meier(d["time"], d["cause"] > 0, **more)
     aj = cumulative_incidence(d["time"], d["cause"], **more)
     for frame in (table, km, aj):
         if group is None:
@@ -78,7 +78,7 @@ def test_bootstrap_by_household_agrees_with_the_jackknife_where_exits_are_exact(
     curve = interval_incidence(
         d["time"], upper, d["cause"], entry=d["entry"], cluster=d["household_id"], replicates=1000
     )
-    jackknife = kaplan_meier(d["time"], d["cause"], entry=d["entry"], cluster=d["household_id"]).set_index("time")
+    jackknife = kaplan_meier(d["time"], d["cause"] > 0, entry=d["entry"], cluster=d["household_id"]).set_index("time")
     s = curve.table.query("cause == 0").set_index("month")
     ratio = s["se"] / jackknife["se"]
     print(f"bootstrap se / jackknife se: {ratio.min():.3f} to {ratio.max():.3f}")

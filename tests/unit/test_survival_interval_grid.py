@@ -144,7 +144,7 @@ def test_draws_follow_the_fit():
     s = curve.table.query("cause == 0").set_index("month")["incidence"]
     mean = np.mean(
         [
-            kaplan_meier(m, c).set_index("time")["survival"].reindex(s.index).ffill().fillna(1)
+            kaplan_meier(m, c > 0).set_index("time")["survival"].reindex(s.index).ffill().fillna(1)
             for m, c in zip(months, causes, strict=True)
         ],
         axis=0,
