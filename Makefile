@@ -12,7 +12,7 @@ PYTHON = $$(for p in python3 python3.13 python3.12 python3.11; do \
 help:
 	@echo "make reports   one HTML report per region (on the synthetic sample if data/raw is empty)"
 	@echo "make test      the tests of every day: a run, every room, the numbers of R, notebooks 01 to 03 (some eight minutes)"
-	@echo "make test-all  the others: faults, browser, other machines, recovery, more random examples (half an hour)"
+	@echo "make test-all  the others: faults, browser, other machines, recovery, second looks (some twenty minutes)"
 	@echo "make coverage  both, and which lines none of them runs"
 	@echo "make recovery  the long recovery studies (minutes)"
 	@echo "make faults    a hundred kills, every file damaged, two environments (a quarter of an hour or more)"
