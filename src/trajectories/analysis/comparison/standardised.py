@@ -1103,7 +1103,7 @@ def compare(
 
     Notes
     -----
-    Differences are associations. Adjusted p and joint limits: the largest of the family's |t| (Hothorn, Bretz &
+    Differences are associations. Adjusted p and joint limits: the largest statistic of the family (Hothorn, Bretz &
     Westfall 2008). Weighted: Robins, Hernán & Brumback 2000; Cole & Hernán 2008. g-computation: Robins
     1986; Snowden, Rose & Mortimer 2011. Over 200 simulated cohorts of 4,000 stays in which category does
     nothing once city size is held alike, the 5 % test of S(24) rejected in 7.5 % (weighted), 5.5 % (g-computation) and
