@@ -22,7 +22,7 @@ from trajectories.study import Study
 ROOT = Path(__file__).parents[1]
 HOUSEHOLDS, ORGANISATIONS = 240, 10
 # People settle in these: large regions, middling ones, one too small to publish. Their number makes the time.
-SETTLED = ("03", "05", "12", "17", "10")
+SETTLED = ("03", "05", "07", "12", "17", "08", "10")
 # A region and the whole.
 REGIONS = ("03", "province")
 

@@ -153,7 +153,7 @@ def build(
     spells and cohort
     tables
     >>> len(built.records), len(built.quarantine), built.cohort["region"].nunique()
-    (4196, 55, 4)
+    (4212, 55, 6)
     """
     say = progress or (lambda _: None)
     synthetic = is_synthetic(study.paths.raw)

@@ -337,8 +337,8 @@ def test_where_nothing_differs_one_family_in_twenty_has_a_difference():
             "measure": "difference", "method": "weighted", "estimate": noise[:, 0], "se": se,
             "p_value": 2 * stats.t.sf(size, 59), "replicates": list(noise[:, 1:]),
         })  # fmt: skip
-        found = model.with_family(table, seed=1)
-        outside = (found["lower_together"] > 0) | (found["upper_together"] < 0)
+        found = model.with_simultaneous_limits(table, seed=1)
+        outside = (found["simultaneous_lower"] > 0) | (found["simultaneous_upper"] < 0)
         assert ((found["adjusted_p"] < 0.05) == outside).mean() > 0.99
         assert (found["adjusted_p"] >= found["p_value"]).all()
         either.append(table["p_value"].lt(0.05).any())

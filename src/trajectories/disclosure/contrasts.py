@@ -48,13 +48,13 @@ def protect_contrasts(frame: pd.DataFrame, rules: Disclosure, at_risk: int) -> p
     _hide_second_level(raw, out)
     shown = out["reason"].isna()
     unit = np.where(raw["measure"].astype(str).str.contains(MONTHS), 10.0**MONTH_DECIMALS, 10.0**RATE_DECIMALS)
-    together = {"lower": "lower_together", "upper": "upper_together", "p_value": "adjusted_p"}
-    told = {name: raw[column] for name, column in together.items() if column in raw}
+    simultaneous = {"lower": "simultaneous_lower", "upper": "simultaneous_upper", "p_value": "adjusted_p"}
+    limits = {name: raw[column] for name, column in simultaneous.items() if column in raw}
     for name, turn in (("estimate", np.round), ("lower", np.floor), ("upper", np.ceil)):
-        values = told.get(name, raw[name]).astype(float) * unit
+        values = limits.get(name, raw[name]).astype(float) * unit
         out[name] = (turn(np.round(values, 6)) / unit).where(shown)
     if "p_value" in raw:
-        p_value = told.get("p_value", raw["p_value"]).astype(float)
+        p_value = limits.get("p_value", raw["p_value"]).astype(float)
         out["p_rounded"] = p_value.round(2).clip(lower=SMALLEST_P).where(shown)
     start = rounded(raw["n_start"].astype(float).fillna(0).round().astype("int64"), rules.round)
     out["n_start_rounded"] = pd.Series(start).astype("Int64").where(shown)

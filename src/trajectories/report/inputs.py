@@ -133,7 +133,7 @@ def open_report(
     >>> from trajectories import Study, analyse
     >>> report = open_report(analyse(Study.read("study.toml")), "05", language="en")
     >>> report.retention.frame.query("method == 'main'")["shown"].tolist()  # few have settled there
-    [False, True, True, False, False, False]
+    [False, True, True, True, False, False]
     """
     (report,) = open_reports(tables, [region], language=language, rules=rules, support=support)
     return report

@@ -750,7 +750,7 @@ def g_computation(outcome: Outcome, draws: Floats, last: int) -> Floats:
 
 COLUMNS = (
     "by", "measure", "group", "reference", "horizon", "estimate", "se", "lower", "upper", "p_value", "adjusted_p",
-    "lower_together", "upper_together", "n_start", "n_at_risk", "method",
+    "simultaneous_lower", "simultaneous_upper", "n_start", "n_at_risk", "method",
     "adjusted_for", "effective_n", "largest_weight", "overlap", "disagree", "shown", "note",
 )  # fmt: skip
 UNADJUSTED, WEIGHTED, G_COMPUTATION = METHODS = ("unadjusted", "weighted", "g_computation")
@@ -796,7 +796,7 @@ def answer_rows(answers: Answers, horizons: Sequence[int], study: Study) -> pd.D
                 rows += _differences(
                     answers, groups, measure, by_method, (k, reference), months, shown_and_supported, study
                 )
-    table = with_family(pd.DataFrame(rows), study.seed)
+    table = with_simultaneous_limits(pd.DataFrame(rows), study.seed)
     answer_table = table.assign(by=part.by, adjusted_for=", ".join(part.adjusted_for))
     answer_table.loc[answer_table["method"].eq(UNADJUSTED), "adjusted_for"] = ""
     return answer_table[list(COLUMNS)]
@@ -815,7 +815,7 @@ def too_small_rows(part: Partition, study: Study) -> pd.DataFrame:
             "se": np.nan,
             "lower": np.nan,
             "upper": np.nan,
-            **dict.fromkeys(("p_value", "adjusted_p", "lower_together", "upper_together"), np.nan),
+            **dict.fromkeys(("p_value", "adjusted_p", "simultaneous_lower", "simultaneous_upper"), np.nan),
             "n_start": n,
             "n_at_risk": 0,
             "method": UNADJUSTED,
@@ -926,15 +926,15 @@ def _differences(answers, groups, measure, by_method, pair, months, shown, study
 N_LARGEST = 20_000
 
 
-def with_family(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+def with_simultaneous_limits(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     """
-    The same with adjusted p-values and limits that hold together for a family: the differences of a measure and method.
+    The same with adjusted p-values and simultaneous limits of a family: the differences of a measure and method.
 
     Reads estimate, se, and `replicates`, the difference in each replicate (which goes). The largest of the family's |t|
     is drawn from the multivariate t law with the correlations of the replicates (single step: Hothorn, Bretz & Westfall
     2008): groups share a reference and horizons their stays, so that Bonferroni would ask for too much.
     """
-    told = {name: np.full(len(table), np.nan) for name in ("adjusted_p", "lower_together", "upper_together")}
+    columns = {name: np.full(len(table), np.nan) for name in ("adjusted_p", "simultaneous_lower", "simultaneous_upper")}
     given = table["replicates"].notna() & table["estimate"].notna() & table["se"].gt(0)
     for _, family in table[given].groupby(["measure", "method"], sort=False):
         replicates = np.array(family["replicates"].tolist(), dtype=float)
@@ -953,9 +953,9 @@ def with_family(table: pd.DataFrame, seed: int) -> pd.DataFrame:
         half = np.quantile(largest, CONF_LEVEL) * se
         beyond = 1 - np.searchsorted(largest, np.abs(estimate) / se) / N_LARGEST
         rows = table.index.get_indexer(family.index)
-        told["adjusted_p"][rows] = np.maximum(beyond, family["p_value"])
-        told["lower_together"][rows], told["upper_together"][rows] = estimate - half, estimate + half
-    return table.drop(columns="replicates").assign(**told)
+        columns["adjusted_p"][rows] = np.maximum(beyond, family["p_value"])
+        columns["simultaneous_lower"][rows], columns["simultaneous_upper"][rows] = estimate - half, estimate + half
+    return table.drop(columns="replicates").assign(**columns)
 
 
 def _rows(answers, groups, measure, method, k, months, is_given, disagree, numbers, told, study) -> list[dict]:  # noqa: PLR0913  # all that one answer rests on
@@ -1081,7 +1081,7 @@ def compare(
           reference, horizon (months)
         - estimate, se, lower, upper: rates in 0–1, or months; p_value of a difference (two-sided, t with a
           degree of freedom fewer than there are replicates)
-        - adjusted_p, lower_together, upper_together: of a difference, so that in no more than 5 % of comparisons in
+        - adjusted_p, simultaneous_lower, simultaneous_upper: of a difference, so that in no more than 5 % of comparisons in
           which nothing differs is any difference of the measure and method, whatever group or horizon, under .05 or
           outside the limits
         - n_start, n_at_risk (stays of the group, of the fewer for a difference)
