@@ -1081,9 +1081,9 @@ def compare(
           reference, horizon (months)
         - estimate, se, lower, upper: rates in 0–1, or months; p_value of a difference (two-sided, t with a
           degree of freedom fewer than there are replicates)
-        - adjusted_p, simultaneous_lower, simultaneous_upper: of a difference, so that in no more than 5 % of comparisons in
-          which nothing differs is any difference of the measure and method, whatever group or horizon, under .05 or
-          outside the limits
+        - adjusted_p, simultaneous_lower, simultaneous_upper: of a difference, so that in no more than 5 % of the
+          comparisons in which nothing differs is any difference of the measure and method, whatever group or horizon,
+          under .05 or outside the limits
         - n_start, n_at_risk (stays of the group, of the fewer for a difference)
         - method: `unadjusted`, `weighted`, `g_computation`
         - adjusted_for, effective_n, largest_weight (over the mean weight), overlap (share of the group's stays whose
