@@ -32,6 +32,7 @@ from trajectories.survival.observation.parameters import Assumed, Parameters
 
 CAP = 200.0  # α beyond this is as good as no difference between persons
 FLOOR = 1e-3
+FEWEST_CLIENTS = 1e-9  # stays: of a service that nobody here was a client of, rounding leaves a sum of some 1e-17
 AT_ONCE = 4096  # stays whose coefficients are worked out at a time: there are twenty a stay and more
 
 
@@ -216,7 +217,7 @@ class ServiceEM(ObservationEM[ServiceParameters, ServiceExpected]):
             of_all,
             never_served,
             np.where(self.reached, np.maximum(by_piece, 0.0), 0.0),
-            own / clients.sum() if clients.any() else np.nan,
+            own / clients.sum() if clients.sum() > FEWEST_CLIENTS else np.nan,
         )
 
     def maximise(self, e: ServiceExpected, p: ServiceParameters, w: Weights) -> ServiceParameters:
