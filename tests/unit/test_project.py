@@ -16,7 +16,7 @@ from trajectories import __version__
 
 ROOT = Path(__file__).parents[2]
 # conda-forge's names where they differ from the Python index's
-CONDA_NAMES = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "Babel": "babel", "Jinja2": "jinja2"}
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "Babel": "babel", "Jinja2": "jinja2"}
 
 
 def read(name):
@@ -38,11 +38,13 @@ def constraints(lines):
 def test_the_conda_environment_has_the_constraints_of_the_project():
     project = PROJECT["project"]
     text = read("environment.yml")
-    listed = constraints(re.findall(r"^  - (\S+)$", text.split("dependencies:")[1], flags=re.MULTILINE))
+    listed = constraints(re.findall(r"^ +- (\S+[^:\s])$", text.split("dependencies:")[1], flags=re.MULTILINE))
     assert listed.pop("python") == project["requires-python"]
     assert "pip" in listed
     asked = constraints(project["dependencies"])
-    assert {name: listed.get(name) for name in asked} == asked
+    tools = constraints(project["optional-dependencies"]["test"])
+    asked |= {name: tools[name] for name in ("pytest", "nbval")}  # a researcher runs the notebooks' tests too
+    assert listed == asked
 
 
 @pytest.mark.parametrize("listed", ["dependencies", "docs"])
