@@ -40,10 +40,11 @@ def test_the_conda_environment_has_the_constraints_of_the_project():
     text = read("environment.yml")
     listed = constraints(re.findall(r"^ +- (\S+[^:\s])$", text.split("dependencies:")[1], flags=re.MULTILINE))
     assert listed.pop("python") == project["requires-python"]
-    assert "pip" in listed
+    assert listed.pop("pip") == ""
     asked = constraints(project["dependencies"])
     tools = constraints(project["optional-dependencies"]["test"])
-    asked |= {name: tools[name] for name in ("pytest", "nbval")}  # a researcher runs the notebooks' tests too
+    wanted = ("pytest", "nbval", "hatchling", "editables")  # a researcher runs the tests of notebooks too
+    asked |= {name: tools[name] for name in wanted}
     assert listed == asked
 
 
