@@ -52,6 +52,6 @@ REACH = pd.DataFrame({
 def every_table():
     return {
         "service_expected": expected(_05=(60, 30.0, 120, 1e-6), _08=(45, 34.0, 100, 0.02), _11=(20, 20.0, 90, 0.9)),
-        "service_needs": needs([("province", "job", 260, 500), ("05", "job", 80, 100)]),
+        "service_needs": needs([("province", "job", 300, 500), ("05", "job", 80, 100)]),
         "associations": association(), "service_reach": REACH,
     }  # fmt: skip

@@ -92,6 +92,13 @@ class Disclosure:
 
 
 @dataclass(frozen=True)
+class Leads:
+    """From which share unanswered on a gap is a lead by itself (analysis/services/leads.py)."""
+
+    line: float = 0.5
+
+
+@dataclass(frozen=True)
 class Study:
     """
     The frozen settings of one run.
@@ -120,6 +127,8 @@ class Study:
         Of the household bootstrap; of what is not known of a stay; of both.
     disclosure : Disclosure
         The publication rules.
+    leads : Leads
+        The line past which a gap is a lead by itself.
     groups : mapping of str to tuple of str
         Names, and the regions that each is made of.
     targets : mapping of (str, str) to int
@@ -154,6 +163,7 @@ class Study:
     draws: int = 20
     seed: int = 1
     disclosure: Disclosure = field(default_factory=Disclosure)
+    leads: Leads = field(default_factory=Leads)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     targets: Mapping[tuple[str, str], int] = field(default_factory=dict, hash=False)
     max_rows_per_sheet: int = 2_000_000
@@ -267,6 +277,10 @@ def _value(name: str, value: Any) -> Any:  # noqa: C901  # a case a kind of sett
         if not isinstance(value, Real) or isinstance(value, bool) or not 0.5 <= float(value) <= 1:
             raise ValueError("a number from 0.5 to 1")
         return float(value)
+    if name == "line":
+        if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < 1:
+            raise ValueError("a number between 0 and 1")
+        return float(value)
     if name in _LIMITS or name in SMALLEST_RULES:
         # how small a publication rule may be is said by Disclosure.faults
         lowest, highest = _LIMITS.get(name, (-1_000_000, 1_000_000))
@@ -292,6 +306,10 @@ def _rules(section: Any, faults: list[str]) -> Disclosure:
     if not isinstance(section, Disclosure):
         faults += [f"disclosure.{fault}" for fault in rules.faults()]
     return rules
+
+
+def _leads(section: Any, faults: list[str]) -> Leads:
+    return Leads(**_settings(Leads, section, faults, "leads."))
 
 
 def _groups(section: Mapping, faults: list[str]) -> Mapping[str, tuple[str, ...]]:
@@ -325,11 +343,12 @@ def _targets(section: Mapping, faults: list[str]) -> Mapping[tuple[str, str], in
 _SECTIONS: dict[str, Callable[[Any, list[str]], object]] = {
     "paths": _paths,
     "disclosure": _rules,
+    "leads": _leads,
     "groups": _groups,
     "targets": _targets,
 }
 # The class that stores a section, which is accepted beside a mapping.
-_OWN: dict[str, type] = {"paths": Paths, "disclosure": Disclosure}
+_OWN: dict[str, type] = {"paths": Paths, "disclosure": Disclosure, "leads": Leads}
 
 
 def _read_only(mapping: dict) -> MappingProxyType:

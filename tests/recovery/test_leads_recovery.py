@@ -14,7 +14,7 @@ from trajectories import Study
 from trajectories.analysis.imputation import completed_stays
 from trajectories.analysis.services import tables as whole
 from trajectories.analysis.services.association import associations
-from trajectories.analysis.services.leads import AGREE, ASSOCIATION, MODERATE, STRONG, ranked_leads
+from trajectories.analysis.services.leads import AGREE, ASSOCIATION, SOLID, TO_VERIFY, ranked_leads
 from worlds.served_province import served_province
 
 SERVICES = {"reception": 0.08, "job_search": 0.05, "housing_search": 0.04, "francization": 0.03, "pairing": 0.02}
@@ -48,11 +48,11 @@ def without_effect(seed, n=1500, m=8):
 
 
 def false_leads(seeds, m=8):
-    """How many provinces have a strong or moderate lead about an association."""
+    """How many provinces have a lead, solid or to verify, about an association."""
     found = pd.concat([without_effect(seed, m=m) for seed in seeds])
     told_ = found[found["kind"].eq(ASSOCIATION)]
     print(told_.groupby("evidence", observed=True)["seed"].nunique().to_dict())
-    return told_.loc[told_["evidence"].isin([STRONG, MODERATE]), "seed"].nunique()
+    return told_.loc[told_["evidence"].isin([SOLID, TO_VERIFY]), "seed"].nunique()
 
 
 def with_a_gap(seed, n, arrive):
@@ -64,7 +64,7 @@ def with_a_gap(seed, n, arrive):
 
 def first_in(found):
     lead = found[found["group"].eq("17")].iloc[0]
-    return lead["rule"] == "transfers_do_not_arrive" and lead["evidence"] in (STRONG, MODERATE)
+    return lead["rule"] == "transfers_do_not_arrive" and lead["evidence"] in (SOLID, TO_VERIFY)
 
 
 def test_where_no_service_acts_hardly_any_province_has_a_lead_about_one():

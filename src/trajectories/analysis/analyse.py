@@ -149,7 +149,7 @@ def estimates_of(
     say("sensitivity")
     results |= _sensitivity(built, estimates.retention, study, executor)
     say("leads")
-    results["leads"] = ranked_leads(results)
+    results["leads"] = ranked_leads(results, line=study.leads.line)
     return results
 
 

@@ -246,16 +246,19 @@ def _number(raw: pd.DataFrame, name: str, default: float = np.nan) -> pd.Series:
 # the lead stands without any. 2. *Resolution.* Households to the rounding base; shares in steps of five points, ratios
 # in two decimals, limits outwards; what was expected, which is of the others, in whole percents. A share in whole
 # percents beside households, and beside the class of their number that the tables of services tell, would leave two or
-# three of them to choose from; and what two such numbers differ by could be few. 3. *Whole places.* Groups of regions
+# three of them to choose from; and what two such numbers differ by could be few. The line of an absolute gap is a
+# setting of the study. The order is made again from what is told, those without numbers last: that of the exact numbers
+# of households would bound the hidden ones. 3. *Whole places.* Groups of regions
 # that a study names have no leads of their own: beside those of their regions they would tell a region that is hidden.
 
-LEAD_CONTEXT = ("group", "rank", "rule", "kind", "subject", "measure", "horizon", "evidence")
+LEAD_CONTEXT = ("group", "rank", "rule", "kind", "subject", "measure", "horizon", "evidence", "line", "actor")
 LEAD_KEYS = ("group", "rule", "subject", "horizon")
 RATIO = "hazard_ratio"
 
 
 def protect_leads(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
-    """A row a lead: its context, households_rounded, estimate, lower, upper, expected_rounded, shown, reason."""
+    """A row a lead, most households first: its context, households_rounded, estimate, lower, upper, expected_rounded,
+    shown, reason."""
     if frame.duplicated(list(LEAD_KEYS)).any():
         raise DisclosureError(f"A lead is given twice (same {', '.join(LEAD_KEYS)}).")
     places = frame["group"].isin([PROVINCE, *REGION_CODES]) | frame["group"].astype(str).str.contains("=", regex=False)
@@ -281,4 +284,8 @@ def protect_leads(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     out["expected_rounded"] = raw["expected"].astype("float64").round(RATE_DECIMALS).where(shown & ~ratio)
     out["shown"] = shown
     out["reason"] = out["reason"].astype("object").where(~shown, None)
-    return out
+    most = out["households_rounded"].astype("float64").fillna(-1)
+    out = out.assign(_most=-most).sort_values(["_most", "evidence", "rule", "subject"], kind="stable")
+    is_lead = out["rank"].gt(0)
+    out["rank"] = out["rank"].where(~is_lead, is_lead.groupby(out["group"]).cumsum())
+    return out.drop(columns="_most").reset_index(drop=True)

@@ -94,7 +94,8 @@ COLUMNS: dict[str, Columns] = {
     ),
     "stock": Columns(("group", "month"), _RANGE),
     "leads": Columns(
-        ("group", "rank", "rule", "subject", "evidence"), ("horizon", *_LIMITS, "expected", "households"),
+        ("group", "rank", "rule", "subject", "evidence", "actor"),
+        ("horizon", *_LIMITS, "expected", "line", "households"),
         ("kind", "measure", "said"),
     ),
     "service_funnel": Columns(("group", "process_step"), ("at_least", "at_most")),
@@ -389,7 +390,8 @@ def _of_family(family: str, column: str) -> Callable[[pd.Series, Words, Run], st
 FAMILIES = {
     "method": "method", "cause": "exit", "known": "known", "reporting": "reporting", "by": "compared",
     "measure": "measure", "model": "model", "term": "covariate", "assumption": "assumption",
-    "evidence": "evidence", "status": "status", "why": "why", "outside": "covariate_level", "indicator": "indicator",
+    "evidence": "evidence", "actor": "actor", "status": "status", "why": "why", "outside": "covariate_level",
+    "indicator": "indicator",
     "place_kind": "place_kind", "unit": "unit", "source": "source", "process_step": "step",
     "when": "path.window", "need": "need", "exit_reason": "exit_reason", "organisation_type": "organisation_type",
     "part": "period_part", "change": "period_change",

@@ -13,7 +13,7 @@ PARTS = ("lead", "check", "caveat")
 
 def improvement_leads(study: Study) -> pd.DataFrame:
     """
-    Where programmes and services may be improved, strongest evidence first.
+    Where programmes and services may be improved, what concerns most households first.
 
     Parameters
     ----------

@@ -93,7 +93,8 @@ def needs_without_service(
         measure (`need_without_service`), group, need (one of NEEDS), service (that answers it), horizon (months),
         estimate (share of the households with the need that are still without, and not known to have left), se, lower,
         upper (95 %, Wilson), n_start and n_at_risk (households with the need, observed for so long), households
-        (without), left_before (households that left before anything answered), persons (who told of the need, of
+        (without), left_before (households that left before anything answered), unknown (with the need, not observed
+        for so long, nor known to have died: in no share), persons (who told of the need, of
         the households without), method (`whole_window`), note (`no_such_service`: nothing in the list of services
         answers this need, no number; `too_few_households`).
 
@@ -139,6 +140,7 @@ def needs_without_service(
         departed = ~in_time & stays["ended"].notna() & ~stays["died"] & (stays["ended"] <= end)
         death = stays["died"] & (stays["ended"] <= end)
         is_observed = start.notna() & (stays["until"] >= end) & ~death
+        unknown = start.notna() & ~is_observed & ~death
         without = is_observed & ~in_time & ~departed
         people = of_need.groupby("stay")["person_id"].nunique().reindex(stays.index, fill_value=0)
         for group, in_group in chosen.items():
@@ -154,6 +156,7 @@ def needs_without_service(
                         "n_at_risk": n,
                         "households": int(lacking.sum()),
                         "left_before": int((in_subgroup & departed).sum()),
+                        "unknown": int((in_group & unknown).sum()),
                         "persons": int(people[lacking].sum()),
                     }
                 )
@@ -164,7 +167,9 @@ def needs_without_service(
         )
         for f in frames
     ]
-    return finished(frames, ("need", "service"), ("households", "left_before", "persons"), least=fewest(study))
+    return finished(
+        frames, ("need", "service"), ("households", "left_before", "unknown", "persons"), least=fewest(study)
+    )
 
 
 def _needs_told(rows: pd.DataFrame) -> pd.DataFrame:

@@ -137,7 +137,7 @@ def _left(report: Report) -> Markup | None:
 
 
 def _lead(report: Report) -> Markup | None:
-    """The first lead, if its evidence is strong or moderate."""
+    """The first lead that is solid or to verify."""
     if "leads" not in report.more:
         return None
     rows = frame_of(report.more["leads"].of(report.region))

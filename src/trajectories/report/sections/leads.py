@@ -17,8 +17,8 @@ from ..markup import Fragment, element, html_table, join, nothing, section
 from ..words import Words
 
 # What stands for the evidence beside its name: never colour alone, and readable in black.
-MARKS = {"strong": "●●●", "moderate": "●●○", "weak": "●○○", "to_watch": "○○○"}
-SURE = ("strong", "moderate")
+MARKS = {"solid": "●●●", "to_verify": "●●○", "to_watch": "●○○"}
+SURE = ("solid", "to_verify")
 TOO_FEW = "too_few_households"
 
 
@@ -81,6 +81,7 @@ def _lead(row: pd.Series, words: Words) -> Markup:
     evidence = element("span", mark, " ", words.label("evidence", row["evidence"]), class_="evidence")
     return element(
         "li", element("h3", lead_text(row, "lead", words)), where, element("p", _figure(row, words), " ", evidence),
+        element("p", element("strong", say("lead.actor")), " ", words.label("actor", row["actor"]), "."),
         element("p", element("strong", say("lead.check")), " ", lead_text(row, "check", words)),
         element("p", element("strong", say("lead.caveat")), " ", lead_text(row, "caveat", words), class_="note"),
     )  # fmt: skip
@@ -97,6 +98,9 @@ def _figure(row: pd.Series, words: Words) -> str:
         return say("lead.figure.ratio", ratio=ratio, lower=low, upper=high, households=households)
     low, share, high = (words.percent(row[name]) for name in ("lower", "estimate", "upper"))
     values = {"share": share, "lower": low, "upper": high, "households": households}
+    if pd.notna(row["line"]):
+        values |= {"line": words.percent(row["line"]), "months": words.months(row["horizon"])}
+        return say(f"lead.figure.line.{row['rule']}", **values)
     if row["rule"] == "follow_up_is_missed":
         values |= {"months": words.months(row["horizon"]), "expected": words.percent(row["expected"])}
         return say("lead.figure.contacts", **values)
@@ -106,7 +110,7 @@ def _figure(row: pd.Series, words: Words) -> str:
 
 
 def _regions(every: pd.DataFrame, words: Words) -> Markup | None:
-    """The regions' strong and moderate leads, a line each."""
+    """The regions' leads that are solid or to verify, a line each."""
     say = words.say
     codes = [code for code in REGION_CODES if code not in METROPOLITAN_REGIONS]
     rows = every[every["group"].isin(codes) & every["evidence"].isin(SURE)]
@@ -114,9 +118,11 @@ def _regions(every: pd.DataFrame, words: Words) -> Markup | None:
         return element("p", say("leads.no_region"))
     cells = []
     for _, row in rows.sort_values(["group", "rank"]).iterrows():
-        share, expected = (
-            words.percent(row[name]) if row["shown"] else say("hidden") for name in ("estimate", "expected")
-        )
+        share = words.percent(row["estimate"]) if row["shown"] else say("hidden")
+        if pd.notna(row["line"]):
+            expected = say("lead.past_the_line", line=words.percent(row["line"]))
+        else:
+            expected = words.percent(row["expected"]) if row["shown"] else say("hidden")
         of = subject(row, words)
         short = say(f"lead.{row['rule']}.short")
         cells.append([
@@ -129,7 +135,7 @@ def _regions(every: pd.DataFrame, words: Words) -> Markup | None:
 
 
 def _scale(words: Words) -> Markup:
-    """What each degree of evidence means."""
+    """What each word of validity means."""
     entries = [
         element(
             "div",
