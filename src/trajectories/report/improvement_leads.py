@@ -39,7 +39,7 @@ def improvement_leads(study: Study) -> pd.DataFrame:
     --------
     >>> leads = improvement_leads(Study.read("study.toml"))
     >>> leads["lead_en"].iloc[0]
-    'Answer the need “School”: six months after telling of it, too many households have neither found nor ...'
+    'Make the service “Job search” known, or extend it: it reaches fewer households than predicted within the year'
     """
     leads = pd.read_parquet(analyse(study) / "leads.parquet")
     households = leads["households"].astype("Int64")
