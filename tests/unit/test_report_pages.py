@@ -17,6 +17,7 @@ from trajectories.analysis.comparison import shrunken
 from trajectories.disclosure import protect
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import html, open_report, sections
+from trajectories.report.inputs import open_reports
 from trajectories.report.markup import Fragment, Markup, element, html_table
 from trajectories.report.sections import course, headline, portrait, whole
 
@@ -407,9 +408,13 @@ def test_facts_of_a_run_without_its_targets_are_stale(tmp_path):
         open_report(folder, "05")
 
 
-def test_a_region_code_must_be_text(folder):
+def test_a_number_is_read_as_the_code_that_it_was(folder):
+    assert open_report(folder, 5).region == "05"
+    for number in (18, 5.5, True):
+        with pytest.raises(ValueError, match=f"no region has the number {number}: give its code of two digits"):
+            open_report(folder, number)
     with pytest.raises(TypeError, match="a region is text"):
-        open_report(folder, 5)
+        open_reports(folder, [5])
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from ..disclosure import Protected
 from ..disclosure.ledger import CELLS, FOLDER, read_ledger
 from ..disclosure.tables import rules_of
 from ..exceptions import DisclosureError
-from ..study import Disclosure
+from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
 from .run import MORE, AllProtected, Run, all_protected, read_table
 from .words import Words, words
@@ -100,7 +100,7 @@ class Report:
 
 def open_report(
     tables: str | Path,
-    region: str,
+    region: str | int,
     *,
     language: str = "fr",
     rules: Mapping[str, int] | None = None,
@@ -114,7 +114,8 @@ def open_report(
     tables : path
         The folder that the analysis wrote.
     region : str
-        Two-digit code as text ("05"), or `province`.
+        Two-digit code as text ("05"), or `province`. A number is read as the code that it was: `papermill -p region 08`
+        makes 8 of it.
     language : str
     rules : mapping, optional
         Keys of `[disclosure]` in study.toml; the defaults of the study where absent.
@@ -127,6 +128,8 @@ def open_report(
         A table is missing, or was written by another version.
     NotebookError
         No catalogue exists for the language.
+    ValueError
+        The region is a number that no region has.
 
     Examples
     --------
@@ -135,8 +138,25 @@ def open_report(
     >>> report.retention.frame.query("method == 'main'")["shown"].tolist()  # few have settled there
     [False, True, True, True, False, False]
     """
-    (report,) = open_reports(tables, [region], language=language, rules=rules, support=support)
+    (report,) = open_reports(tables, [_code(region)], language=language, rules=rules, support=support)
     return report
+
+
+def _code(region: str | int) -> str:
+    """
+    The code of a region, of a number too.
+
+    Examples
+    --------
+    >>> _code(8), _code("08"), _code("province")
+    ('08', '08', 'province')
+    """
+    if isinstance(region, str):
+        return region
+    code = f"{region:02d}" if type(region) is int else str(region)
+    if code not in REGION_CODES:
+        raise ValueError(f"no region has the number {region}: give its code of two digits, such as 05, or province.")
+    return code
 
 
 def open_reports(
