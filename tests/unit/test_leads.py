@@ -238,7 +238,7 @@ def test_leads_are_in_the_order_of_the_households_concerned():
     led = found[found["note"].isna()]
     assert led[["group", "rank", "rule", "evidence"]].to_numpy().tolist() == [
         ["province", 1, "service_goes_with_staying", "solid"], ["province", 2, "needs_stay_unanswered", "solid"],
-        ["05", 1, "needs_stay_unanswered", "solid"], ["05", 2, "transfers_do_not_arrive", "solid"],
+        ["05", 1, "transfers_do_not_arrive", "solid"], ["05", 2, "needs_stay_unanswered", "solid"],
         ["08", 1, "transfers_do_not_arrive", "to_verify"],
     ]  # fmt: skip
     # the others: regions that nothing is known of

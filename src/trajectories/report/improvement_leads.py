@@ -38,8 +38,8 @@ def improvement_leads(study: Study) -> pd.DataFrame:
     Examples
     --------
     >>> leads = improvement_leads(Study.read("study.toml"))
-    >>> leads["lead_en"].iloc[0]
-    'Make the service “Job search” known, or extend it: it reaches fewer households than predicted within the year'
+    >>> leads["lead_en"].iloc[0].split(":")[0]
+    'Answer the need “School”'
     """
     leads = pd.read_parquet(analyse(study) / "leads.parquet")
     households = leads["households"].astype("Int64")

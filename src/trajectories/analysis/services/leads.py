@@ -449,7 +449,7 @@ _FLOATS = (
 
 def ranked_leads(tables: Tables, *, line: float = LINE) -> pd.DataFrame:
     """
-    The leads of a run, those that concern most households first.
+    The leads of a run: those to watch come last, then those that concern most households first.
 
     Parameters
     ----------
@@ -462,7 +462,9 @@ def ranked_leads(tables: Tables, *, line: float = LINE) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        In the order of the households concerned, then of evidence and of the rules; at most 8 a group, the most valid.
+        At most 8 a group, the most valid. Those `to_watch` come after the others; then in the order of the households
+        concerned, to the nearest five: all of an absolute gap or an association, of a comparison those beyond what the
+        rest would predict.
 
         - group (where: `province`, a region code, `column=value`), rank (in the group, from 1), rule, kind (`gap`,
           `association`), subject (the service, need or reason; else what the rule is of)
@@ -500,14 +502,14 @@ def ranked_leads(tables: Tables, *, line: float = LINE) -> pd.DataFrame:
     leads = graded(candidates)
     order = ["_evidence", "_place", "group", "subject"]
     leads = leads.assign(
-        _evidence=leads["evidence"].map(EVIDENCE.index), _concerned=-leads["households"], _line=leads["line"].notna(),
-        _subject=leads["subject"].fillna(""),
+        _evidence=leads["evidence"].map(EVIDENCE.index), _watch=leads["evidence"].eq(TO_WATCH),
+        _concerned=-_concerned(leads), _line=leads["line"].notna(), _subject=leads["subject"].fillna(""),
     )  # fmt: skip
     leads = leads.sort_values(["_evidence", "_line", "adjusted_p"], kind="stable")
     leads = leads.drop_duplicates(["group", "rule", "_subject"])
     leads = leads.sort_values(["_evidence", "_concerned", *order[1:]], kind="stable")
     leads = leads[leads.groupby("group").cumcount() < MOST]
-    leads = leads.sort_values(["_concerned", *order], kind="stable", ignore_index=True)
+    leads = leads.sort_values(["_watch", "_concerned", *order], kind="stable", ignore_index=True)
     leads["rank"] = leads.groupby("group").cumcount() + 1
     regional = leads["group"].isin(REGION_CODES)
     transfers = leads["rule"].eq(transfers_do_not_arrive.__name__)
@@ -519,6 +521,13 @@ def ranked_leads(tables: Tables, *, line: float = LINE) -> pd.DataFrame:
     return pd.concat([leads, _not_looked_at(looked_at)], ignore_index=True)[list(LEAD_COLUMNS)].astype(
         leads.dtypes[[name for name in LEAD_COLUMNS if name in leads]]
     )
+
+
+def _concerned(leads: pd.DataFrame) -> pd.Series:
+    """The households served were the place like the rest, to five; of what is compared with nothing, all."""
+    compared = leads["kind"].eq(GAP) & leads["expected"].notna()
+    beyond = leads["households"] * (1 - (leads["expected"] / leads["estimate"]).where(compared, 0.0))
+    return (beyond.clip(lower=0) / 5).round() * 5
 
 
 def _of_places(table: pd.DataFrame) -> pd.DataFrame:
