@@ -279,6 +279,18 @@ def test_only_rounded_numbers_of_enough_households_leave():
     assert set(silent["said"]) == {"too_few_households"} and not silent["shown"].any()
 
 
+def test_pages_keep_the_order_of_the_analysis():
+    """Made again from rounded numbers: those to watch last, then the households beyond what is predicted."""
+    raw = ranked_leads(every_table())
+    later = raw["group"].eq("05") & raw["rule"].eq("transfers_do_not_arrive")
+    for table, first in ((raw, True), (raw.assign(evidence=raw["evidence"].mask(later, "to_watch")), False)):
+        told = protect(table).frame.query("group == '05'").sort_values("rank")
+        assert (told["rule"].iloc[0] == "transfers_do_not_arrive") == first
+    hidden = raw.assign(households=raw["households"].mask(later, 3))
+    told = protect(hidden).frame.query("group == '05'").sort_values("rank")
+    assert told["rule"].tolist() == ["needs_stay_unanswered", "transfers_do_not_arrive"]
+
+
 def test_every_rule_speaks_both_languages():
     table = ranked_leads(every_table())
     spoken = with_sentences(table)

@@ -35,7 +35,7 @@ def test_a_lead_tells_its_figure_its_doubt_and_what_would_check_it(found):
         "piste solide" in text and "L’organisme de la région" in text and "À vérifier." in text and "Prudence." in text
     )
     first, second = re.findall(r"<h3>(.*?)</h3>", str(found["05"].html))
-    assert "Emploi" in first and "90 jours" in second
+    assert "90 jours" in first and "Emploi" in second
 
 
 def test_a_lead_whose_numbers_are_too_small_stands_without_them(found):

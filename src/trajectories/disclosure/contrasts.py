@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..analysis.services.leads import RULES, TO_WATCH, at_stake
 from ..exceptions import DisclosureError
 from ..study import REGION_CODES, Disclosure
 from ..tables import PROVINCE
@@ -247,8 +248,8 @@ def _number(raw: pd.DataFrame, name: str, default: float = np.nan) -> pd.Series:
 # in two decimals, limits outwards; what was expected, which is of the others, in whole percents. A share in whole
 # percents beside households, and beside the class of their number that the tables of services tell, would leave two or
 # three of them to choose from; and what two such numbers differ by could be few. The line of an absolute gap is a
-# setting of the study. The order is made again from what is told, those without numbers last: that of the exact numbers
-# of households would bound the hidden ones. 3. *Whole places.* Groups of regions
+# setting of the study. The order is made again from what is told, by the same rule, those without numbers last: that
+# of the exact numbers of households would bound the hidden ones. 3. *Whole places.* Groups of regions
 # that a study names have no leads of their own: beside those of their regions they would tell a region that is hidden.
 
 LEAD_CONTEXT = ("group", "rank", "rule", "kind", "subject", "measure", "horizon", "evidence", "line", "actor")
@@ -257,7 +258,7 @@ RATIO = "hazard_ratio"
 
 
 def protect_leads(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
-    """A row a lead, most households first: its context, households_rounded, estimate, lower, upper, expected_rounded,
+    """A row a lead, in its order: its context, households_rounded, estimate, lower, upper, expected_rounded,
     shown, reason."""
     if frame.duplicated(list(LEAD_KEYS)).any():
         raise DisclosureError(f"A lead is given twice (same {', '.join(LEAD_KEYS)}).")
@@ -284,8 +285,11 @@ def protect_leads(frame: pd.DataFrame, rules: Disclosure) -> pd.DataFrame:
     out["expected_rounded"] = raw["expected"].astype("float64").round(RATE_DECIMALS).where(shown & ~ratio)
     out["shown"] = shown
     out["reason"] = out["reason"].astype("object").where(~shown, None)
-    most = out["households_rounded"].astype("float64").fillna(-1)
-    out = out.assign(_most=-most).sort_values(["_most", "evidence", "rule", "subject"], kind="stable")
+    stake = at_stake(out["households_rounded"], out["estimate"], out["expected_rounded"])
+    place = out["rule"].map({rule: place for place, rule in enumerate(RULES)})
+    out = out.assign(_hidden=~shown, _watch=out["evidence"].eq(TO_WATCH), _stake=-stake, _place=place)
+    keys = ["_hidden", "_watch", "_stake", "evidence", "_place", "subject"]
+    out = out.sort_values(keys, kind="stable").drop(columns=["_hidden", "_watch", "_stake", "_place"])
     is_lead = out["rank"].gt(0)
     out["rank"] = out["rank"].where(~is_lead, is_lead.groupby(out["group"]).cumsum())
-    return out.drop(columns="_most").reset_index(drop=True)
+    return out.reset_index(drop=True)

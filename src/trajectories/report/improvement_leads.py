@@ -13,7 +13,7 @@ PARTS = ("lead", "check", "caveat")
 
 def improvement_leads(study: Study) -> pd.DataFrame:
     """
-    Where programmes and services may be improved, what concerns most households first.
+    Where programmes and services may be improved: most households at stake first, what is to watch last.
 
     Parameters
     ----------

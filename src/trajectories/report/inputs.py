@@ -113,7 +113,7 @@ def open_report(
     ----------
     tables : path
         The folder that the analysis wrote.
-    region : str
+    region : str or int
         Two-digit code as text ("05"), or `province`. A number is read as the code that it was: `papermill -p region 08`
         makes 8 of it.
     language : str
@@ -144,7 +144,7 @@ def open_report(
 
 def _code(region: str | int) -> str:
     """
-    The code of a region, of a number too.
+    A region as text: of a number, the code of two digits.
 
     Examples
     --------

@@ -449,7 +449,7 @@ _FLOATS = (
 
 def ranked_leads(tables: Tables, *, line: float = LINE) -> pd.DataFrame:
     """
-    The leads of a run: those to watch come last, then those that concern most households first.
+    The leads of a run: those to watch come last, the others by the households at stake.
 
     Parameters
     ----------
@@ -463,8 +463,7 @@ def ranked_leads(tables: Tables, *, line: float = LINE) -> pd.DataFrame:
     -------
     DataFrame
         At most 8 a group, the most valid. Those `to_watch` come after the others; then in the order of the households
-        concerned, to the nearest five: all of an absolute gap or an association, of a comparison those beyond what the
-        rest would predict.
+        at stake, to the nearest five: of a comparison those beyond what the rest would predict, else all.
 
         - group (where: `province`, a region code, `column=value`), rank (in the group, from 1), rule, kind (`gap`,
           `association`), subject (the service, need or reason; else what the rule is of)
@@ -503,13 +502,14 @@ def ranked_leads(tables: Tables, *, line: float = LINE) -> pd.DataFrame:
     order = ["_evidence", "_place", "group", "subject"]
     leads = leads.assign(
         _evidence=leads["evidence"].map(EVIDENCE.index), _watch=leads["evidence"].eq(TO_WATCH),
-        _concerned=-_concerned(leads), _line=leads["line"].notna(), _subject=leads["subject"].fillna(""),
+        _at_stake=-at_stake(leads["households"], leads["estimate"], leads["expected"].where(leads["kind"].eq(GAP))),
+        _line=leads["line"].notna(), _subject=leads["subject"].fillna(""),
     )  # fmt: skip
     leads = leads.sort_values(["_evidence", "_line", "adjusted_p"], kind="stable")
     leads = leads.drop_duplicates(["group", "rule", "_subject"])
-    leads = leads.sort_values(["_evidence", "_concerned", *order[1:]], kind="stable")
+    leads = leads.sort_values(["_evidence", "_at_stake", *order[1:]], kind="stable")
     leads = leads[leads.groupby("group").cumcount() < MOST]
-    leads = leads.sort_values(["_watch", "_concerned", *order], kind="stable", ignore_index=True)
+    leads = leads.sort_values(["_watch", "_at_stake", *order], kind="stable", ignore_index=True)
     leads["rank"] = leads.groupby("group").cumcount() + 1
     regional = leads["group"].isin(REGION_CODES)
     transfers = leads["rule"].eq(transfers_do_not_arrive.__name__)
@@ -523,10 +523,18 @@ def ranked_leads(tables: Tables, *, line: float = LINE) -> pd.DataFrame:
     )
 
 
-def _concerned(leads: pd.DataFrame) -> pd.Series:
-    """The households served were the place like the rest, to five; of what is compared with nothing, all."""
-    compared = leads["kind"].eq(GAP) & leads["expected"].notna()
-    beyond = leads["households"] * (1 - (leads["expected"] / leads["estimate"]).where(compared, 0.0))
+def at_stake(households: pd.Series, estimate: pd.Series, expected: pd.Series) -> pd.Series:
+    """
+    Of households touched by a share, those beyond the share expected, to the nearest five; all where none is expected.
+
+    The order of leads, in the analysis and among the numbers that are told (disclosure/contrasts.py).
+
+    Examples
+    --------
+    >>> at_stake(pd.Series([60, 60, 24]), pd.Series([0.5, 0.5, 0.7]), pd.Series([0.25, np.nan, 0.9])).tolist()
+    [30.0, 60.0, 0.0]
+    """
+    beyond = households.astype("float64") * (1 - (expected / estimate).fillna(0.0))
     return (beyond.clip(lower=0) / 5).round() * 5
 
 
