@@ -62,11 +62,11 @@ def with_a_gap(seed, n, arrive):
     return ranked_leads(made)
 
 
-def rank_of_the_gap(found):
-    """The rank, from 1, of the lead about transfers; 99 where there is none, or none that counts."""
-    planted = found["group"].eq("17") & found["rule"].eq("transfers_do_not_arrive")
-    ranks = found.loc[planted & found["evidence"].isin([SOLID, TO_VERIFY]), "rank"]
-    return int(ranks.iloc[0]) if len(ranks) else 99
+def rank_of_the_gap(found, *, compared=False):
+    """The rank, from 1, of the lead about transfers, among all or those that compare; 99 where none counts."""
+    found = found[found["group"].eq("17") & (found["line"].isna() | (not compared))]
+    planted = found["rule"].eq("transfers_do_not_arrive") & found["evidence"].isin([SOLID, TO_VERIFY])
+    return int(np.argmax(planted)) + 1 if planted.any() else 99
 
 
 def test_where_no_service_acts_hardly_any_province_has_a_lead_about_one():
@@ -85,12 +85,15 @@ def test_a_planted_gap_comes_first():
 
 
 @pytest.mark.slow
-def test_over_100_provinces_a_planted_gap_is_among_the_three():
+def test_over_100_provinces_a_planted_gap_comes_first():
     """
-    A tenth of 800 households, of whom some 53 % are met instead of 88 %: first in 49, second in 29, third in 20.
+    A tenth of 800 households, of whom some 53 % are met instead of 88 %: first of what is compared in 98.
 
-    What comes before it is true as well: needs that stay unanswered past the line, a first contact that is late.
+    Of all leads it is first in 57 and among three in 99: needs that stay unanswered past the line come before it.
     """
-    ranks = np.array([rank_of_the_gap(with_a_gap(seed, 800, 0.6)) for seed in range(500, 600)])
-    print(np.bincount(ranks))
-    assert (ranks <= 3).mean() >= 0.9
+    found = [with_a_gap(seed, 800, 0.6) for seed in range(600, 700)]
+    ranks = np.array([rank_of_the_gap(one) for one in found])
+    compared = np.array([rank_of_the_gap(one, compared=True) for one in found])
+    print(np.bincount(ranks), np.bincount(compared))
+    assert (compared == 1).sum() >= 90
+    assert (ranks <= 3).sum() >= 90
