@@ -16,7 +16,8 @@ from organisation_build import build_of_organisations
 from page_reading import notebook
 from trajectories.analysis.quality import organisation_quality
 from trajectories.report import html
-from trajectories.report.addresses import METHOD, page_name, shared_folder
+from trajectories.report.addresses import ANNEX, METHOD, page_name, shared_folder
+from trajectories.report.annex import annex
 from trajectories.report.inputs import Report, open_reports
 from trajectories.report.method_page import method_page
 from trajectories.report.organisations import INDEX, organisation_pages
@@ -29,7 +30,7 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 GROUP = "Est"
 # Of every kind: estimated; too small; nobody; all of it in the metropole; a group of regions; the whole.
 KINDS = ("05", "09", "10", "06", GROUP, PROVINCE)
-NAMES = (*(page_name(region) for region in KINDS), "index.html", METHOD)
+NAMES = (*(page_name(region) for region in KINDS), "index.html", METHOD, ANNEX)
 # Those of organisations are in French whatever the others are in, and stand elsewhere: the index and one of them.
 ORGANISATIONS = ("organismes/index.html", "organismes/organisme.html")
 # As they stand below `shareable/`.
@@ -65,11 +66,13 @@ def write_pages(out: Path) -> dict[str, Path]:
         names = {report.region: page_name(report.region) for report in reports}
         text = html.index(
             reports, names, language=language, run=reports[0].run, files=["donnees/a.xlsx", "donnees/b.csv", "c.csv"],
-            others={"en": "en/index.html"} if language == "fr" else {"fr": "../index.html"}, method=METHOD,
+            others={"en": "en/index.html"} if language == "fr" else {"fr": "../index.html"}, method=METHOD, annex=ANNEX,
         )  # fmt: skip
         (folder / "index.html").write_text(text, encoding="utf-8")
         text = method_page(reports[0].run, study.disclosure, language)
         (folder / METHOD).write_text(text, encoding="utf-8")
+        text = annex(sorted(reports, key=lambda report: report.region != PROVINCE), run=reports[0].run)
+        (folder / ANNEX).write_text(text, encoding="utf-8")
     _write_organisations(out)
     return {name: out / "shareable" / name for name in FILES}
 

@@ -9,8 +9,9 @@ from page_reading import notebook
 from trajectories import analyse, pipeline
 from trajectories.pipeline import Built
 from trajectories.report import html
-from trajectories.report.addresses import METHOD, page_name
-from trajectories.report.inputs import open_reports
+from trajectories.report.addresses import ANNEX, METHOD, page_name
+from trajectories.report.annex import annex
+from trajectories.report.inputs import open_all, open_reports
 from trajectories.report.method_page import method_page
 from trajectories.report.organisations import write_organisation_pages
 from trajectories.report.run import all_protected
@@ -36,8 +37,9 @@ def whole_line(study: Study, groups: tuple[str, ...], language: str = "fr") -> t
         pages[page_name(report.region)] = text
     names = {report.region: page_name(report.region) for report in reports}
     pages["index.html"] = html.index(
-        reports, names, language=language, run=reports[0].run, files=[], others={}, method=METHOD
+        reports, names, language=language, run=reports[0].run, files=[], others={}, method=METHOD, annex=ANNEX
     )
+    pages[ANNEX] = annex(open_all(tables, study, language=language, protected=found), run=reports[0].run)
     pages[METHOD] = method_page(reports[0].run, study.disclosure, language)
     assert write_organisation_pages(study, force=True) == []
     for path in (study.paths.reports / "sensitive" / "organismes").glob("*.html"):

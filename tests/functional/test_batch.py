@@ -95,7 +95,8 @@ def test_a_region_stays_text_and_its_page_bears_its_name(first, place):
 
 def test_the_folders_hold_what_they_should(first, place):
     shared = sorted(path.name for path in (place / "shareable").iterdir())
-    assert shared == ["donnees", "index.html", "methode.html", "province.html", "region-05.html", "region-06.html"]
+    pages = ["index.html", "methode.html", "province.html", "region-05.html", "region-06.html"]
+    assert shared == ["annexe.html", "donnees", *pages]
     data = {path.name for path in (place / "shareable" / "donnees").iterdir()}
     assert {"trajectoires.xlsx", "indicateurs.csv", "dictionnaire.csv", "retention.csv", "departs.csv"} <= data
     assert all(not name.startswith(".") for name in data)
@@ -107,7 +108,7 @@ def test_the_folders_hold_what_they_should(first, place):
     # the failed region is listed, and not linked
     files = [f"donnees/{name}" for name in ("trajectoires.xlsx", "indicateurs.csv", "dictionnaire.csv")]
     # on the map, then by code
-    links = ["region-05.html", "province.html", "region-05.html", *files, "methode.html"]
+    links = ["region-05.html", "province.html", "region-05.html", *files, "methode.html", "annexe.html"]
     assert re.findall(r'<a href="([^"#]+)"', index) == links
     assert "Capitale-Nationale" in index
 

@@ -19,7 +19,7 @@ def reports():
 def test_every_page_is_there_and_says_what_it_should(reports):
     shared = reports / "shareable"
     pages = {path.name: path.read_text(encoding="utf-8") for path in shared.glob("*.html")}
-    assert set(pages) == {*map(page_name, REGIONS), "index.html", "methode.html"}
+    assert set(pages) == {*map(page_name, REGIONS), "index.html", "methode.html", "annexe.html"}
     assert "Capitale-Nationale" in pages["region-03.html"] and "Ensemble des régions" in pages["province.html"]
     assert all("Données synthétiques" in page for page in pages.values())
     assert not_said(pages) == {}

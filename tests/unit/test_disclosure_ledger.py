@@ -18,8 +18,9 @@ from trajectories.disclosure.ledger import Publication, beside_published, read_l
 from trajectories.disclosure.rules import rounding_interval
 from trajectories.exceptions import UnusableInputError
 from trajectories.report import sections
-from trajectories.report.addresses import METHOD
-from trajectories.report.inputs import open_reports
+from trajectories.report.addresses import ANNEX, METHOD
+from trajectories.report.annex import annex
+from trajectories.report.inputs import open_all, open_reports
 from trajectories.report.method_page import method_page
 from trajectories.report.run import Run, data_hashes
 from trajectories.runs import manifest
@@ -280,6 +281,22 @@ def test_publish_takes_the_method_page_that_the_run_gives_and_no_other(run, tmp_
     (folder / METHOD).write_text(method_page(Run.read(tables), study.disclosure, "en"), encoding="utf-8")
     with pytest.raises(UnusableInputError, match="not as the run gives it now"):
         publish(study, tmp_path / "web")
+
+
+@pytest.mark.thorough
+def test_publish_takes_the_annex_that_the_run_gives_and_no_other(run, tmp_path):
+    study, tables = run
+    folder = study.paths.reports / "shareable"
+    (folder / "index.html").write_text(f'<a href="{ANNEX}#region-05">annexe</a>', encoding="utf-8")
+    (folder / METHOD).write_text(method_page(Run.read(tables), study.disclosure, "fr"), encoding="utf-8")
+    with pytest.raises(UnusableInputError, match=r"^annexe\.html: missing"):
+        publish(study, tmp_path / "web")
+    text = annex(open_all(tables, study, language="fr"), run=Run.read(tables))
+    (folder / ANNEX).write_text(text.replace("Estrie", "Autre"), encoding="utf-8")
+    with pytest.raises(UnusableInputError, match=r"^annexe\.html: .*not as the run gives it now"):
+        publish(study, tmp_path / "web")
+    (folder / ANNEX).write_text(text, encoding="utf-8")
+    assert tmp_path / "web" / ANNEX in publish(study, tmp_path / "web", day=dt.date(2026, 4, 1))
 
 
 @pytest.mark.thorough

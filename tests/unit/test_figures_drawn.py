@@ -53,17 +53,12 @@ PAINTERS = {
     "tiles": lambda t: figures.tile_map(t["retention"], words=W),
     "flows": lambda t: figures.flow_figure(protect(raw.flows()), words=W),
     "states": lambda t: figures.states_by_type(protect(raw.states()), protect(raw.types()), words=W),
-    "occupation": lambda t: figures.states_by_month(t["occupation"], words=W),
     "paths": lambda t: figures.paths_by_type(protect(raw.sequences()), protect(raw.types()), words=W),
     "funnel": lambda t: figures.funnel(t["limits"], t["retention"], words=W),
     "forest": lambda t: figures.forest(protect(raw.coefficients()), words=W),
     "differences": lambda t: differences(protect(raw.comparison())),
     "scale": lambda t: figures.rates_along_scale(protect(raw.scale()), region="05", words=W),
     "settings": lambda t: figures.rates_by_setting(protect(raw.panel()), words=W),
-    "delay": lambda t: figures.delay_curve(protect(raw.delays()), region="05", words=W),
-    "stock": lambda t: figures.stock_ribbon(protect(raw.stock()), region="05", words=W),
-    "process": lambda t: figures.process_figure(served("funnel", "province"), region="province", words=W),
-    "first_service": lambda t: figures.first_service(served("delay", "05"), region="05", words=W),
 }  # fmt: skip
 
 
@@ -248,25 +243,6 @@ def test_states_of_each_type_are_named_beside_their_areas(drawn):
     assert figures.states_by_type(protect(raw.states(few)), protect(raw.types(few)), words=W) is None
 
 
-def test_where_persons_are_is_named_beside_its_areas_from_displayed_shares(tables, drawn):
-    said = texts(drawn["occupation"].svg)
-    for name in ("Région", "d’établissement", "métropolitaine", "Autre région", "Hors du Québec"):
-        assert name in said
-    shares = figures.shares_of_states(tables["occupation"], "region")
-    assert list(shares) == ["region", "metropole", "other_region", "outside_quebec"]
-    assert shares.loc[12].tolist() == [0.81, 0.10, 0.06, 0.03]
-    says(drawn["occupation"].alt, "70 mois", "À 12 mois", "81 %", "10 %")
-    says(drawn["occupation"].caption, "26 mois")
-
-
-def test_where_staying_in_any_region_counts_the_figure_says_so(tables):
-    protected = tables["occupation"]
-    drawing = figures.states_by_month(protected, words=W, scope="any_region")
-    assert "En région" in texts(drawing.svg) and "81 % en région" in plain(drawing.alt)
-    one = type(protected)(protected.kind, protected.frame[protected.frame["month"].eq(12)], protected.rules)
-    assert figures.states_by_month(one, words=W) is None
-
-
 def test_paths_are_drawn_where_enough_share_them(drawn):
     said = texts(drawn["paths"].svg)
     assert said.count("Autre région") == 2 and said.count("Région métropolitaine") == 1
@@ -383,46 +359,6 @@ def test_settings_are_dots_about_the_study(drawn):
     says(drawn["settings"].alt, "71 %", "87 %")
 
 
-def test_the_delay_rises_in_steps_and_ends_where_few_are_left(drawn):
-    told = protect(raw.delays()).frame.set_index("month")
-    share = told["incidence_settled"]
-    assert 24 < share.index.max() < 60
-    said = texts(drawn["delay"].svg)
-    marks = [f"{round(100 * share[month])} %" for month in (6, 12, 24)]
-    assert [text for text in said if text in marks] == marks
-    last = share.index.max()
-    says(drawn["delay"].alt, f"{last} mois", marks[1], "12 mois", marks[2], "24 mois")
-    soon = protect(raw.delays())
-    cut = type(soon)(soon.kind, soon.frame[soon.frame["month"].le(5)], soon.rules)
-    assert figures.delay_curve(cut, region="05", words=W) is None
-
-
-def test_the_stock_is_a_ribbon_named_at_its_end(drawn):
-    said = texts(drawn["stock"].svg)
-    assert "au plus 40" in said and "au moins 30" in said and "mars 2024" in said
-    says(drawn["stock"].alt, "janvier 2024", "avril 2024", "au moins 30", "au plus 40", "30, en mars 2024")
-    few = protect(raw.stock().assign(persons_lower=0))
-    assert figures.stock_ribbon(few, region="05", words=W) is None
-
-
-def test_steps_of_the_way_are_named_with_from_where_to_where(drawn):
-    said = texts(drawn["process"].svg)
-    assert {"Établis en région", "320 à 329", "Présence confirmée à 12 mois", "190 à 199"} < set(said)
-    assert set(texts(drawn["process"].narrow)) == set(said)
-    alone = protect(SERVED["service_funnel"].query("step == 'settled'")).of("05")
-    assert figures.process_figure(alone, region="05", words=W) is None
-
-
-def test_a_long_stock_names_as_many_months_as_there_is_room_for():
-    months = pd.date_range("2016-04-30", periods=117, freq="ME")
-    long = pd.DataFrame({"group": "05", "month": months, "persons_lower": 2000, "persons_upper": 2400,
-                         "households_lower": 900})  # fmt: skip
-    drawing = figures.stock_ribbon(protect(long), region="05", words=W)
-    wide, narrow = ([text for text in texts(svg) if text.startswith("mars ")] for svg in (drawing.svg, drawing.narrow))
-    assert wide == ["mars 2017", "mars 2019", "mars 2021", "mars 2023", "mars 2025"]
-    assert narrow == ["mars 2020", "mars 2025"]
-
-
 RAW = {
     "curve": lambda t: retention_curve(pd.DataFrame(), t["retention"], region="05", words=W),
     "exits": lambda t: figures.exits_by_destination(pd.DataFrame(), region="05", words=W),
@@ -433,17 +369,12 @@ RAW = {
     "flows": lambda t: figures.flow_figure(raw.flows(), words=W),
     "states": lambda t: figures.states_by_type(raw.states(), protect(raw.types()), words=W),
     "types": lambda t: figures.states_by_type(protect(raw.states()), raw.types(), words=W),
-    "occupation": lambda t: figures.states_by_month(t["occupation"].frame, words=W),
     "paths": lambda t: figures.paths_by_type(raw.sequences(), protect(raw.types()), words=W),
     "funnel": lambda t: figures.funnel(t["limits"].frame, t["retention"], words=W),
     "forest": lambda t: figures.forest(raw.coefficients(), words=W),
     "differences": lambda t: differences(raw.comparison()),
     "scale": lambda t: figures.rates_along_scale(raw.scale(), region="05", words=W),
     "settings": lambda t: figures.rates_by_setting(raw.panel(), words=W),
-    "delay": lambda t: figures.delay_curve(raw.delays(), region="05", words=W),
-    "stock": lambda t: figures.stock_ribbon(raw.stock(), region="05", words=W),
-    "process": lambda t: figures.process_figure(SERVED["service_funnel"], region="05", words=W),
-    "first_service": lambda t: figures.first_service(SERVED["service_delay"], region="05", words=W),
 }
 
 

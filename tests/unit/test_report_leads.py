@@ -14,9 +14,10 @@ from trajectories.report.sections import leads, whole
 
 
 def pages(folder, raw, regions):
-    tables = write_tables(folder)
+    tables = write_tables(folder, dict.fromkeys(("05", "08", "09", "11"), 640))
     raw.to_parquet(tables / "leads.parquet", index=False)
-    return {report.region: leads.leads(report) for report in opened(tables, regions)}
+    makers = {"province": leads.leads}
+    return {one.region: makers.get(one.region, leads.to_do)(one) for one in opened(tables, regions)}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,17 @@ def test_where_nothing_holds_or_nothing_could_be_looked_at_the_section_says_so(f
     assert "<ol" not in str(found["11"].html) + str(found["09"].html)
 
 
+def test_a_brief_tells_the_first_three_in_their_order(tmp_path):
+    raw = ranked_leads(every_table())
+    many = pd.concat([raw[raw["group"].eq("05") & raw["rule"].eq("needs_stay_unanswered")]] * 5, ignore_index=True)
+    many = many.assign(subject=["job", "school", "housing", "childcare", "network"])
+    many["households"] = [40.0, 52.0, 64.0, 76.0, 88.0]
+    shown = pages(tmp_path / "tables", many, ["05"])["05"]
+    titles = re.findall(r"<h3>[^<]*«\u00a0([^»]*)\u00a0»", str(shown.html))
+
+    assert titles == ["Réseau social", "Garde d’enfants", "Logement"]
+
+
 def test_the_whole_has_its_own_leads_and_the_surest_of_the_regions(found):
     html_text = str(found["province"].html)
     assert len(re.findall("<h3>", html_text)) == 3  # two leads, and the regions
@@ -67,7 +79,7 @@ def test_the_whole_has_its_own_leads_and_the_surest_of_the_regions(found):
 @pytest.mark.thorough
 def test_without_the_table_there_is_no_section(tmp_path):
     (report,) = opened(write_tables(tmp_path / "tables"), ["05"])
-    assert leads.leads(report).kind == "empty"
+    assert leads.leads(report).kind == leads.to_do(report).kind == "empty"
 
 
 @pytest.mark.thorough

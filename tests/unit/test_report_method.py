@@ -8,16 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from page_reading import Reader, notebook, text_of
+from page_reading import Reader, text_of
 from report_tables import opened, write_tables
-from trajectories.report import html, sections
+from trajectories.report import html
 from trajectories.report.addresses import METHOD
+from trajectories.report.annex import annex
 from trajectories.report.leaks import Secrets, find_leaks
 from trajectories.report.method_page import TERMS, method_page
 from trajectories.report.run import Run
 from trajectories.report.sections import elsewhere, method
 from trajectories.report.words import LOCALES, method_text, read_catalogue, words
-from trajectories.study import REGION_CODES, Disclosure, Study
+from trajectories.study import Disclosure, Study
 
 ROOT = Path(__file__).resolve().parents[2]
 # Figure → the row or rows of docs/domain.md that it comes from, by what they begin with.
@@ -71,7 +72,7 @@ def box(folder, region="05", language="fr"):
 
 def entries(text):
     """Figure → its entry in the box, as text."""
-    found = re.findall(r'<div(?: class="own")?><dt>.*?</div>', text, re.S)
+    found = re.findall(r"<div><dt>.*?</div>", text, re.S)
     return dict(zip([figure.code for figure in elsewhere.FIGURES], map(text_of, found), strict=True))
 
 
@@ -119,15 +120,6 @@ def test_the_box_says_first_that_no_figure_has_the_definition_of_the_report(fold
     assert "Seuls nombres réels de cette page" in text  # the banner says that all are invented
 
 
-def test_a_region_finds_its_own_figure_first_and_marked(folder):
-    own, other = box(folder, "08"), box(folder, "05")
-    assert own.index("Abitibi-Témiscamingue</dt>") < own.index("Demeurer au Québec")
-    assert own.count("Cette région") == own.count('class="own"') - 1 == 1
-    assert "Cette région" not in other and other.index("Abitibi-Témiscamingue</dt>") > other.index("Demeurer au Québec")
-    assert len(text_of(own)) - len(text_of(other)) < 40  # the same box otherwise
-    assert {figure.region for figure in elsewhere.FIGURES} - {None} <= set(REGION_CODES)
-
-
 def test_names_of_one_language_say_which_where_the_page_has_another(folder):
     assert '<cite lang="fr-CA">La Presse</cite>' in box(folder, language="en")
     assert "<cite>La Presse</cite>" in box(folder) and '<cite lang="en-CA">CIC News</cite>' in box(folder)
@@ -149,14 +141,14 @@ def test_a_page_is_cited_by_its_settings_and_never_by_a_day_or_an_author_that_no
 
 
 @pytest.mark.parametrize("language", sorted(LOCALES))
-@pytest.mark.parametrize("region", ["05", "09", "10", "06", "province"])
-def test_every_page_explains_its_method_in_a_paragraph_and_leads_to_the_method_page(folder, region, language):
-    report = report_of(folder, region, language)
-    parts = (sections.opening, elsewhere.seen_elsewhere, sections.definitions, method.how_to_cite)
-    text = html.page(notebook(*(part(report) for part in parts)), region=region, language=language, run=report.run)
+def test_the_annex_explains_the_method_in_a_paragraph_and_leads_to_the_method_page(folder, language):
+    report = report_of(folder, "province", language)
+    text = annex([report], run=report.run)
     assert f'<a href="{METHOD}">' in text and report.words.say("how_made.paragraph") in text
-    names = ["s-ailleurs", "s-definitions", "s-citer"]
-    assert re.findall(r'<section[^>]* id="([^"]*)"', text) == names
+    names = re.findall(r'<section[^>]* id="s-([^"]*)"', text)
+    assert names[-3:] == ["ailleurs", "definitions", "citer"]
+    # the contents name each section, in order
+    assert re.findall(r'<li><a href="#s-([^"]*)">', text) == names
 
 
 # The method page.

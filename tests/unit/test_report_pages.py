@@ -17,14 +17,14 @@ from trajectories.analysis.comparison import shrunken
 from trajectories.disclosure import protect
 from trajectories.exceptions import NotebookError, StaleTableError
 from trajectories.report import html, open_report, sections
+from trajectories.report.annex import annex
 from trajectories.report.inputs import open_reports
 from trajectories.report.markup import Fragment, Markup, element, html_table
-from trajectories.report.sections import course, headline, portrait, whole
+from trajectories.report.sections import headline, leads, quality, services, whole
 
-REGION = [
-    sections.opening, headline.in_brief, sections.who_came, portrait.who_they_are, portrait.when_and_how,
-    sections.how_long, sections.where_to, course.time_there, portrait.how_many, sections.what_if,
-    sections.data_quality, sections.definitions,
+BRIEF = [
+    sections.opening, headline.in_brief, leads.to_do, sections.how_long, sections.who_came, sections.where_to,
+    services.service_path, quality.trust,
 ]  # fmt: skip
 
 
@@ -50,9 +50,22 @@ def page(report):
 
 
 def page_anew(report, *, extra=()):
-    parts = REGION[:-3] + ([whole.regions] if report.region == "province" else []) + REGION[-3:]
+    parts = [*BRIEF, whole.beside] if report.region == "province" else BRIEF
     shown = notebook(*(part(report) for part in parts), extra=extra)
     return html.page(shown, region=report.region, language="fr", run=report.run)
+
+
+@pytest.fixture(scope="module")
+def annexed(reports):
+    """The annex of all the reports."""
+    whole_first = sorted(reports.values(), key=lambda report: report.region != "province")
+    return annex(whole_first, run=whole_first[0].run)
+
+
+def of_region(text, region):
+    """What the annex says of one region."""
+    start = text.index(f'<details id="region-{region}"')
+    return text[start : text.index("</details>", start)]
 
 
 GROUP = "Est & « Nord »"
@@ -85,18 +98,19 @@ def test_a_large_region_says_its_estimate_with_limits_and_the_flag(reports):
         "Part estimée des personnes suivies par le PASI qui demeurent encore en Estrie, sans interruption, "
         "12\u00a0mois après leur établissement. Limites à 95\u00a0%\u00a0: de 75\u00a0% à 85\u00a0%."
     ) in text
-    for said in ("Données synthétiques", "RMR-2021", "31\u00a0décembre 2025", "0.1.0",
-                 "taux de présence", "solde migratoire", "BDIM", "n’est pas le formulaire officiel"):  # fmt: skip
+    for said in ("Données synthétiques", "31\u00a0décembre 2025", "0.1.0"):
         assert said in text
 
 
-def test_the_estimate_says_what_it_does_whose_reporting_it_rests_on_and_how_far_it_could_be(reports):
+def test_the_annex_says_once_what_is_not_retention_and_how_the_run_was_set(annexed):
+    text = text_of(annexed)
+    for said in ("Données synthétiques", "RMR-2021", "taux de présence", "solde migratoire", "BDIM",
+                 "n’est pas le formulaire officiel"):  # fmt: skip
+        assert said in text
+
+
+def test_the_estimate_says_whose_reporting_it_rests_on_and_how_far_it_could_be(reports):
     own, borrowed = (text_of(page(reports[region])) for region in ("05", "03"))
-    for text in (own, borrowed):
-        assert (
-            "tient compte des suivis qui échouent plus souvent auprès des personnes parties, et des départs appris"
-            in text
-        )
     assert "Sous d’autres hypothèses, le taux irait de 77\u00a0% à 82\u00a0%." in own
     # 210 persons: at least five on each side
     assert "Sous d’autres hypothèses, le taux irait de 77\u00a0% à 83\u00a0%." in borrowed
@@ -119,18 +133,21 @@ def test_each_horizon_has_its_range_and_says_what_carries_it(reports, tmp_path):
     rows = rows_of(text, "Taux de rétention estimé en Estrie")
     assert rows["36\u00a0mois"] == ["suivi insuffisant", "–", "–"]
     # where nothing carries the estimate, no other reading stands in its place
-    assert list(rows_of(text, "Lectures plus simples, en Estrie"))[-1] == "24\u00a0mois"
+    beside = str(sections.readings(open_report(folder, "05")))
+    assert list(rows_of(beside, "Lectures plus simples, en Estrie"))[-1] == "24\u00a0mois"
 
 
 @pytest.mark.thorough
-def test_only_readings_that_exist_have_a_column(reports):
+def test_only_readings_that_exist_have_a_column(reports, annexed):
     informed = {
         "05": ["Avec les services", "Selon les signalements de l’ensemble du Québec"],
         "03": ["Avec les services", "Selon les seuls signalements de la région"],
         "province": ["Avec les services"],
     }
     for region, names in informed.items():
-        text = page(reports[region])
+        text = str(sections.bounds(reports[region]) + sections.readings(reports[region]))
+        if region != "province":
+            assert text in annexed
         assert header_of(text, "Le même calcul, renseigné autrement") == ["Durée", *names]
         assert header_of(text, "Bornes du taux") == [
             "Durée",
@@ -152,11 +169,10 @@ def test_bounds_stand_alone_where_the_follow_up_is_insufficient(tmp_path):
     assert "Autres lectures" not in text and 'id="courbe"' not in text and "n’ont été appris" not in text
 
 
-def test_the_quality_section_tells_departures_never_heard_of_and_warns_where_services_disagree(reports):
-    never, warning = "environ 15\u00a0% des départs n’ont été appris par aucun organisme", "À lire avec prudence."
+def test_departures_never_heard_of_are_told_and_a_region_warns_where_services_disagree(reports, annexed):
+    assert "environ 15\u00a0% des départs n’ont été appris par aucun organisme" in text_of(annexed)
     told = {region: text_of(page(reports[region])) for region in ("05", "03", "09", "10", "province")}
-    assert [region for region, text in told.items() if never in text] == ["05", "03", "province"]
-    assert [region for region, text in told.items() if warning in text] == ["03"]
+    assert [region for region, text in told.items() if "À lire avec prudence." in text] == ["03"]
 
 
 def test_a_small_region_and_an_empty_one_say_so_and_show_no_figure(reports):
@@ -166,6 +182,8 @@ def test_a_small_region_and_an_empty_one_say_so_and_show_no_figure(reports):
     for text in (small, nobody):
         assert "<svg" not in text and "nan" not in text_of(text).lower() and "None" not in text_of(text)
         assert re.findall(r"<section[^>]*>\s*<h2[^>]*>[^<]*</h2>\s*</section>", text) == []
+        # one paragraph, why, and whom to ask
+        assert re.findall(r'id="s-([\w-]+)"', text) == ["en-bref"]
 
 
 def test_regions_inside_or_cut_by_the_perimeter_say_so(reports):
@@ -179,15 +197,13 @@ def test_the_province_shows_every_region_beside_the_others(reports):
     assert "masqué" in text
 
 
-def test_the_quality_section_says_who_is_who_which_source_wins_and_what_the_threshold_changes(reports):
-    for region in ("05", "province"):
-        text = page(reports[region])
-        titles = re.findall(r"<h3>([^<]+)</h3>", text[text.index('id="s-qualite"') : text.index('id="s-definitions"')])
-        assert titles == [
-            "Reconnaître une même personne", "Sources en désaccord", "Si l’on reliait plus ou moins de dossiers",
-        ]  # fmt: skip
-        assert ('id="poids"' in text) == (region == "province")
-    text = text_of(page(reports["05"]))
+def test_the_annex_says_who_is_who_which_source_wins_and_what_the_threshold_changes(annexed):
+    quality_ = annexed[annexed.index('id="s-qualite"') : annexed.index('id="s-ailleurs"')]
+    assert re.findall(r"<h3>([^<]+)</h3>", quality_) == [
+        "Reconnaître une même personne", "Sources en désaccord", "Si l’on reliait plus ou moins de dossiers",
+    ]  # fmt: skip
+    assert 'id="poids"' in quality_
+    text = text_of(quality_)
     assert "Trois organismes ou plus 215" in re.sub(r"\s+", " ", text)
     assert "il les connaît comme deux personnes" in text
     assert "ce n’est pas un retour" in text
@@ -195,24 +211,22 @@ def test_the_quality_section_says_who_is_who_which_source_wins_and_what_the_thre
     assert (
         "À 12\u00a0mois, ces calculs s’écartent du taux publié de l’équivalent de 20 personnes au plus\u00a0: "
         "il reste entre 76\u00a0% et 84\u00a0%."
-    ) in text
+    ) in text_of(of_region(annexed, "05"))
 
 
-def test_small_counts_of_decisions_are_masked_and_no_rate_of_another_threshold_is_told(reports, folder):
-    text = page(reports["05"])
-    quality = text[text.index('id="s-qualite"') : text.index('id="s-definitions"')]
-    cells = dict(re.findall(r'<th scope="row"><span>([^<]+)</span></th><td>([^<]+)</td>', quality))
+def test_small_counts_of_decisions_are_masked_and_no_rate_of_another_threshold_is_told(annexed):
+    quality_ = annexed[annexed.index('id="s-qualite"') : annexed.index('id="s-ailleurs"')]
+    cells = dict(re.findall(r'<th scope="row"><span>([^<]+)</span></th><td>([^<]+)</td>', quality_))
     assert cells["Refusées\u00a0: deux personnes"] == "masqué"
     assert cells["Non reliées, à relire par quelqu’un"] == "195"
     seen = [number for name, number in cells.items() if name.startswith("La personne est vue sur place")]
     assert seen == ["masqué"]
     for region in ("09", "10"):
-        assert "Si l’on reliait" not in page(reports[region])
+        assert f'id="region-{region}"' not in annexed
 
 
-def test_the_weights_of_the_figure_stand_in_a_table_too(reports):
-    text = page(reports["province"])
-    table = text[text.index('<details id="nombres-poids">') :]
+def test_the_weights_of_the_figure_stand_in_a_table_too(reports, annexed):
+    table = annexed[annexed.index('<details id="nombres-poids">') :]
     table = table[: table.index("</details>")]
     assert table.count('<th scope="row">') == len(reports["province"].weights)
     assert table[table.index("Nom\u00a0: identique</th><td>") :].split("<td>")[1].startswith("×")
@@ -224,55 +238,13 @@ def test_scope_any_region_does_not_call_another_region_an_exit(tmp_path):
     (report,) = opened(write_tables(tmp_path, scope="any_region"), ["05"])
     text = page(report)
     assert "se sont établies en Estrie et demeurent encore en région" in text_of(text)
-    assert "Autre région" not in text[text.index("s-departs") : text.index("Départs connus")]
-
-
-def test_the_time_there_is_told_with_limits_moves_and_the_share_who_settle(reports):
-    text = page(reports["05"])
-    rows = rows_of(text, "Mois passés sur place avant un départ, en Estrie")
-    assert rows["12\u00a0mois"] == ["10,7", "10,3 – 11,0"]
-    assert "36\u00a0mois †" in rows
-    seen = text_of(text).replace("\N{NO-BREAK SPACE}", " ")
-    # 168.96 moves and 230.4 of 640 persons: 160 and 240
-    assert "Entre 25 et 38 déménagements pour 100 personnes en 24 mois, dans la région ou ailleurs." in seen
-    assert "On ne peut pas encore dire quelle part restera pour de bon : d’autres départs sont attendus" in seen
-    assert "Où se trouvent les personnes, mois par mois" not in seen
-    settled = text_of(page(reports["03"])).replace("\N{NO-BREAK SPACE}", " ")
-    assert "environ 60 % des personnes établies resteront pour de bon (limites à 95 % : de 45 % à 70 %)." in settled
-    for region in ("09", "10"):
-        assert "Le temps passé sur place" not in page(reports[region])
-
-
-def test_the_whole_shows_where_persons_are_month_by_month(reports):
-    text = page(reports["province"])
-    rows = rows_of(text, "Part des personnes dans chaque situation")
-    assert rows["12\u00a0mois"] == ["81\u00a0%", "11\u00a0%", "5\u00a0%", "3\u00a0%"]
-    assert 'id="situations"' in text and text.index('id="s-departs"') < text.index('id="situations"') < text.index(
-        'id="s-regions"'
-    )
-    assert "Région d’établissement" in header_of(text, "Part des personnes dans chaque situation")
-
-
-@pytest.mark.thorough
-def test_without_its_tables_the_course_of_stays_is_not_on_the_page(reports):
-    names = ("restricted_time", "moves_per_person", "occupation", "settled")
-    for region in ("05", "province"):
-        assert course.time_there(reports[region]).html
-        left = {name: table for name, table in reports[region].more.items() if name not in names}
-        assert len(left) == len(reports[region].more) - len(names)
-        assert not course.time_there(dataclasses.replace(reports[region], more=left)).html
-    less = dataclasses.replace(reports["05"], more=left)
-    assert "Le temps passé sur place" in page(reports["05"]) and "Le temps passé sur place" not in page(less)
-
-
-def test_a_group_of_regions_has_its_time_there(grouped):
-    assert "12\u00a0mois" in rows_of(page(grouped[0]), "Mois passés sur place avant un départ, dans le groupe")
+    assert "Autre région" not in text[text.index('id="s-departs"') : text.index("Départs connus")]
 
 
 def test_one_sentence_tells_the_range_over_settings_without_the_bounds(reports):
     def settings_of(table):
         report = reports["province"]
-        return course.range_over_settings(dataclasses.replace(report, more={**report.more, "panel": protect(table)}))
+        return sections.range_over_settings(dataclasses.replace(report, more={**report.more, "panel": protect(table)}))
 
     panel = figure_tables.panel()
     said = settings_of(panel)
@@ -464,11 +436,11 @@ def test_a_place_whose_rate_is_not_told_exactly_has_no_difference_from_the_provi
 
 @pytest.mark.thorough
 def test_regions_stand_beside_what_they_are_drawn_to(compared):
-    text = plain(whole.regions(compared))
+    text = plain(whole.beside(compared))
     assert "Rapprochée de l’ensemble, à 12 mois" in text and "d’autant plus qu’il est incertain" in text
     drawn = compared.more["drawn"].frame.dropna(subset=["shrunken"])
     assert len(drawn) and drawn["estimate"].notna().all()
-    without = plain(whole.regions(open_reports_without(compared, "drawn")))
+    without = plain(whole.beside(open_reports_without(compared, "drawn")))
     assert "Rapprochée" not in without
 
 

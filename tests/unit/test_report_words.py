@@ -21,12 +21,13 @@ from trajectories.exceptions import NotebookError
 from trajectories.linkage import match_weights
 from trajectories.report import html, messages, sections
 from trajectories.report import words as words_module
+from trajectories.report.annex import annex
 from trajectories.report.exports import WORKBOOK, exported
 from trajectories.report.inputs import open_reports
 from trajectories.report.method_page import method_page
 from trajectories.report.readings import times_text
 from trajectories.report.run import Run
-from trajectories.report.sections import course, elsewhere, headline, leads, method, portrait, services, whole
+from trajectories.report.sections import headline, leads, quality, services, whole
 from trajectories.report.sections.counting import ORDERS
 from trajectories.report.sections.linkage import REFUSALS
 from trajectories.report.words import LOCALES, french, method_text, read_catalogue, words
@@ -70,10 +71,8 @@ FOREIGN = {
     ),
 }  # fmt: skip
 PARTS = [
-    sections.opening, headline.in_brief, sections.how_long, sections.where_to, course.time_there, whole.regions,
-    whole.compared, whole.flows, whole.types, whole.associations, sections.who_came, portrait.who_they_are,
-    portrait.when_and_how, services.service_path, leads.leads, portrait.how_many, sections.what_if,
-    sections.data_quality, elsewhere.seen_elsewhere, sections.definitions, method.how_to_cite,
+    sections.opening, headline.in_brief, leads.to_do, sections.how_long, whole.beside, sections.who_came,
+    sections.where_to, services.service_path, quality.trust,
 ]  # fmt: skip
 
 
@@ -101,8 +100,9 @@ def pages(tmp_path_factory):
         made = {report.region: page(report, language) for report in reports}
         links = {name: f"{name}.html" for name in made}
         made["index"] = html.index(
-            reports, links, language=language, run=reports[0].run, files=["a", "b", "c"], method="d"
+            reports, links, language=language, run=reports[0].run, files=["a", "b", "c"], method="d", annex="e"
         )
+        made["annex"] = annex(reports[-1:] + reports[:-1], run=reports[0].run)
         made["method"] = method_page(reports[0].run, study.disclosure, language)
         told = {name: "\n".join(told_of(text)) for name, text in made.items()}
         files = exported({**kept, **more}, words(language), reports[0].run)
@@ -275,7 +275,7 @@ def test_no_message_is_left_in_the_other_language():
 @pytest.mark.thorough
 @pytest.mark.parametrize("language", sorted(LOCALES))
 def test_no_page_holds_a_number_or_a_date_of_the_other_language(pages, language):
-    assert set(pages[language]) == {"05", "09", "10", "06", "province", "index", "method", "workbook"}
+    assert set(pages[language]) == {"05", "09", "10", "06", "province", "index", "annex", "method", "workbook"}
     for name, text in pages[language].items():
         for pattern in FOREIGN[language]:
             found = [text[max(one.start() - 20, 0) : one.end() + 10] for one in re.finditer(pattern, text)]

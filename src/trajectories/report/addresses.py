@@ -12,6 +12,7 @@ from .words import FIRST
 # Of the same name in the folder of each language, so that every page has the same link.
 INDEX = "index.html"
 METHOD = "methode.html"
+ANNEX = "annexe.html"
 
 
 def shared_folder(out: Path, language: str) -> Path:
@@ -35,6 +36,11 @@ def page_name(region: str) -> str:
     >>> page_name("06"), page_name("province"), page_name("Est-du-Québec")
     ('region-06.html', 'province.html', 'groupe-est-du-quebec.html')
     """
+    return f"{anchor(region)}.html"
+
+
+def anchor(region: str) -> str:
+    """The place of a region in the annex, and the name of its page without `.html`."""
     if region in REGION_CODES:
-        return f"region-{region}.html"
-    return "province.html" if region == PROVINCE else f"groupe-{slug(region)}.html"
+        return f"region-{region}"
+    return PROVINCE if region == PROVINCE else f"groupe-{slug(region)}"

@@ -66,7 +66,7 @@ class Drawing:
         What it shows and its main numbers, in words.
     caption : str
     numbers : Markup or None
-        The same numbers as a table (`tables.under_figure`), where the page has none beside it (`html_table(of=name)`).
+        The same numbers as a table (`markup.under_figure`), where the page does not put them under it itself.
     protected : bool
         False for a researcher's figure of an unprotected table: in a notebook it has the red band.
     """

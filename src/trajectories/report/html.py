@@ -20,7 +20,7 @@ from markupsafe import Markup
 from ..exceptions import NotebookError
 from ..study import REGION_CODES
 from .inputs import Report, frame_of
-from .markup import BRIEF, MARK, element, html_table, join
+from .markup import MARK, element, html_table, join
 from .readings import HEADLINE_HORIZON, by_hearsay, limits_text, marked, notes, rate_text, series, state_of
 from .run import Run
 from .sections.atlas import atlas
@@ -28,7 +28,7 @@ from .words import Words, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Pages of no region.
-_TITLES = {"index": "index.page_title", "method_page": "method_page.page_title"}
+_TITLES = {"index": "index.page_title", "method_page": "method_page.page_title", "annex": "annex.page_title"}
 # Pages with numbers that are not of the run, and their own warning on a synthetic run.
 _INVENTED = {"method_page": "method_page.synthetic_why"}
 # What no page may hold: code to run, addresses to call, traces of the machine that made it.
@@ -65,7 +65,7 @@ def page(notebook, *, region: str, language: str, run: Run) -> str:
         the page would hold something that no page may (`FORBIDDEN`).
     """
     kept = _fragments_only(notebook)
-    shell = _shell(region, words(language), run) | {"contents": _contents(kept), "brief": BRIEF}
+    shell = _shell(region, words(language), run)
     html, _ = _exporter().from_notebook_node(kept, resources={"page": shell})
     if _missing_text().found:
         raise NotebookError(f"the page of {region} has an image without alternative text: {_missing_text().take()}")
@@ -89,6 +89,7 @@ def index(
     files: Sequence[str] = (),
     others: Mapping[str, str] | None = None,
     method: str | None = None,
+    annex: str | None = None,
 ) -> str:
     """
     The page that links all the others, each with its headline rate (or why it has none).
@@ -107,6 +108,8 @@ def index(
         Language → link to its index.
     method : str, optional
         Link to the method page; without, no section on it.
+    annex : str, optional
+        Link to the annex, likewise.
     """
     w = words(language)
     rows = []
@@ -141,13 +144,13 @@ def index(
             class_="listing",
         ),
         _data(files, w),
-        _method(method, w),
+        _method(method, annex, w),
     )
     return without_notebook("index", body, w, run)
 
 
 def without_notebook(name: str, body: Markup, w: Words, run: Run) -> str:
-    """A page of the reports that no notebook makes, around its body: `index`, or `method_page` (method_page.py)."""
+    """A page of the reports that no notebook makes, around its body: `index`, `annex` or `method_page`."""
     return listing(_shell(name, w, run), body, f"the page {name}")
 
 
@@ -190,13 +193,14 @@ def _data(files: Sequence[str], w: Words) -> Markup | None:
     return element("section", element("h2", w.say("index.data_title")), element("p", sentence))
 
 
-def _method(page: str | None, w: Words) -> Markup | None:
-    """The section with the link to the method page."""
-    if page is None:
-        return None
-    link = element("a", w.say("index.method_link"), href=page)
-    sentence = Markup(w.say("index.method")).format(method=link)  # noqa: S704 - the catalogue is ours
-    return element("section", element("h2", w.say("index.method_title")), element("p", sentence))
+def _method(page: str | None, annex: str | None, w: Words) -> Markup | None:
+    """The section with the links to the method page and to the annex."""
+    sentences = []
+    for name, href in {"method": page, "annex": annex}.items():
+        link = element("a", w.say(f"index.{name}_link"), href=href)
+        said = Markup(w.say(f"index.{name}")).format(**{name: link})  # noqa: S704 - the catalogue is ours
+        sentences += [element("p", said)] if href else []
+    return element("section", element("h2", w.say("index.method_title")), *sentences) if sentences else None
 
 
 def faults(html: str) -> list[str]:
@@ -242,7 +246,6 @@ def _shell(region: str, w: Words, run: Run) -> dict:
         else None,
         "skip": w.say("page.skip"),
         "back": w.say("page.index"),
-        "contents_title": w.say("contents.title"),
         "foot": w.say("page.foot", version=run.version, cutoff=w.date(run.cutoff)),
         "running": css_text(w.say("page.running", region=name, cutoff=w.date(run.cutoff))),
         "css": style(),
@@ -271,18 +274,10 @@ def _fragments_only(notebook):
             if mark is not None and mark != "empty":
                 outputs.append(nbformat.v4.new_output("display_data", data={"text/html": output.data["text/html"]}))
         if outputs:
-            kinds = {"kind": mark}
-            kept.cells.append(nbformat.v4.new_code_cell("", outputs=outputs, metadata=kinds, id=f"cell-{position}"))
+            kept.cells.append(nbformat.v4.new_code_cell("", outputs=outputs, id=f"cell-{position}"))
     if not kept.cells:
         raise NotebookError("the notebook shows no section: there is nothing to convert.")
     return kept
-
-
-def _contents(notebook) -> list[tuple[str, str]]:
-    """Link and title of each section below the headline, for the table of contents."""
-    shown = [output.data["text/html"] for cell in notebook.cells for output in cell.outputs]
-    by_fragment = [re.findall(r'<h2 id="t-([\w-]+)">(.*?)</h2>', html) for html in shown]
-    return [(f"#s-{name}", unescape(title)) for titles in by_fragment for name, title in titles if name != "en-bref"]
 
 
 class _MissingText(logging.Handler):

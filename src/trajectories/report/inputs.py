@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,7 @@ from ..disclosure import Protected
 from ..disclosure.ledger import CELLS, FOLDER, read_ledger
 from ..disclosure.tables import rules_of
 from ..exceptions import DisclosureError
-from ..study import REGION_CODES, Disclosure
+from ..study import REGION_CODES, Disclosure, Study
 from ..tables import PROVINCE
 from .run import MORE, AllProtected, Run, all_protected, read_table
 from .words import Words, words
@@ -204,6 +204,14 @@ def open_reports(
         )
         for region in regions
     ]
+
+
+def open_all(tables: Path, study: Study, *, language: str, protected: AllProtected | None = None) -> list[Report]:
+    """The reports of all that the tables are of: the whole, then the regions, then the groups of the study."""
+    known = set(read_table(tables, "retention")["group"])
+    groups = [PROVINCE, *(group for group in (*REGION_CODES, *study.groups) if group in known)]
+    rules = asdict(study.disclosure)
+    return open_reports(tables, groups, language=language, rules=rules, support=study.support, protected=protected)
 
 
 def frame_of(table: Protected) -> pd.DataFrame:

@@ -13,8 +13,6 @@ from markupsafe import Markup, escape
 
 # The key in the metadata of an output that marks it for the page.
 MARK = "trajectories"
-# The kind of the headline, which the table of contents follows.
-BRIEF = "brief"
 _VOID = frozenset({"br", "hr", "img", "meta", "wbr"})
 
 
@@ -62,11 +60,11 @@ def nothing() -> Fragment:
     return Fragment(Markup(""), kind="empty")
 
 
-def section(name: str, title: str, *body: object, class_: str | None = None, kind: str = "section") -> Fragment:
+def section(name: str, title: str, *body: object, class_: str | None = None) -> Fragment:
     """A section with its heading; its anchor is `#s-<name>`."""
     heading = element("h2", title, id=f"t-{name}")
     html = element("section", heading, *body, id=f"s-{name}", class_=class_, aria_labelledby=f"t-{name}")
-    return Fragment(html, kind)
+    return Fragment(html)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -83,7 +81,6 @@ def html_table(
     *,
     note: str | Markup | None = None,
     numeric: bool = True,
-    of: str | None = None,
 ) -> Markup:
     """
     A table whose first column names its rows.
@@ -99,8 +96,6 @@ def html_table(
         A line under the table.
     numeric : bool
         Whether the columns after the first hold numbers (aligned to the right).
-    of : str, optional
-        The name of the figure whose numbers these are.
 
     Examples
     --------
@@ -120,8 +115,7 @@ def html_table(
         class_="numbers" if numeric else None,
     )
     # a region that scrolls must be reachable by the keyboard, and then needs a name
-    named = numbers_id(of) if of else None
-    frame = element("div", table, class_="table", role="region", aria_label=caption, tabindex=0, id=named)
+    frame = element("div", table, class_="table", role="region", aria_label=caption, tabindex=0)
     return join(frame, element("p", note, class_="note") if note else None)
 
 
@@ -131,7 +125,7 @@ def numbers_id(figure: str) -> str:
 
 
 def under_figure(figure: str, summary: str, table: Markup) -> Markup:
-    """The table of numbers under a figure: opened on demand, and open in print."""
+    """The table of numbers under a figure: opened on demand."""
     return element("details", element("summary", summary), table, id=numbers_id(figure))
 
 

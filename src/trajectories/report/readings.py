@@ -75,6 +75,17 @@ def state_of(report: Report) -> str:
     return "insufficient" if reasons <= set(TOO_SHORT) else "too_small"
 
 
+def suppressed(report: Report) -> bool:
+    """Whether a page says only why it has no number: nobody settled there, or too few for anything to be told."""
+    state = state_of(report)
+    if state != "too_small":
+        return state == "nobody"
+    counts = frame_of(report.counts)
+    total = counts.loc[counts["table"].eq("stays") & counts["key"].eq("total"), "persons"]
+    # of more persons than that the rate is hidden because it would reveal that of a smaller region
+    return not total.ge(report.rules.rate_denominator).fillna(False).any()
+
+
 def headline_row(report: Report) -> pd.Series | None:
     """The main rate or range at twelve months, or at the nearest horizon before it (else after) that may be shown."""
     rates = frame_of(report.retention)
@@ -94,6 +105,11 @@ def rate_text(row: pd.Series, words: Words) -> str:
             return words.say("at_most", upper=words.percent(row["at_most"]))
         return words.say("between", lower=words.percent(row["at_least"]), upper=words.percent(row["at_most"]))
     return words.say("insufficient" if too_short(row) else "hidden")
+
+
+def spread(words: Words, low: object, high: object) -> str:
+    """From where to where, in words; one number where both are the same."""
+    return str(low) if low == high else words.say("spread", low=low, high=high)
 
 
 def limits_text(row: pd.Series, words: Words) -> str:

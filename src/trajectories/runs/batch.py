@@ -2,17 +2,16 @@
 
 A region that fails is named and leaves no page; the others go on. Under `out`:
 
-- `shareable/`: the pages, `index.html`, `methode.html` (method_page.py) and `donnees/` (the published tables as files),
-  never half-written, and searched at the end for what may not leave (leaks.py); in English the same below
-  `shareable/en/`. Index, method page and files of data of each language that is there are made again, whatever language
-  is asked for, since all come from the same tables, and the indexes link each other;
+- `shareable/`: the pages, `index.html`, `annexe.html`, `methode.html` (method_page.py) and `donnees/` (the published
+  tables as files), never half-written, and searched at the end for what may not leave (leaks.py); in English the same
+  below `shareable/en/`. All but the pages of each language that is there are made again, whatever language is asked
+  for, since all come from the same tables, and the indexes link each other;
 - `sensitive/` (open to its owner alone): `notebooks/` executed, `logs/` of failures, `manifest.json`, and `withheld/`,
   what the search took out of `shareable/`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import multiprocessing
 import os
 from collections import Counter
@@ -30,9 +29,9 @@ from ..disclosure import Protected
 from ..exceptions import NotebookError
 from ..folders import harmless, private_folder, replaced, scratch_name
 from ..provenance import settings_of
-from ..report.addresses import INDEX, METHOD, page_name, shared_folder
+from ..report.addresses import ANNEX, INDEX, METHOD, page_name, shared_folder
 from ..report.exports import FOLDER as DATA
-from ..report.inputs import open_reports
+from ..report.inputs import open_all
 from ..report.leaks import Allowlist, Secrets, allowlist, find_leaks, sentence
 from ..report.run import (
     SHAPING_FILES,
@@ -112,6 +111,12 @@ class EarlierRun:
         earlier_files = {name: digest for name, digest in self.kept.get("files", {}).items() if name.startswith(below)}
         same = earlier_files == {f"{below}{name}": digest for name, digest in hashes_below(folder).items()}
         return list(names) if names and same else None
+
+    def has(self, language: str, name: str) -> bool:
+        """Whether a shared file of a language is as that run left it."""
+        path = shared_folder(self.out, language) / name
+        digest = self.kept.get("files", {}).get(path.relative_to(self.folder).as_posix())
+        return digest is not None and digest == file_hash(path)
 
     def searched_files(self) -> set[str]:
         """Files unchanged since a search with the same inputs."""
@@ -381,6 +386,8 @@ def run_reports(  # noqa: PLR0913  # options by keyword, with defaults
     files = {lang: earlier.exports(lang) or _write_exports(protected, tables, out, lang) for lang in languages}
     for lang in languages:
         _write_method_page(study, tables, out, lang)
+        if not earlier.has(lang, ANNEX):
+            _write_annex(study, tables, out, lang, protected)
 
     def write_indexes(leaks: Iterable[str] = ()) -> None:
         # an index links to no file that was withheld, and is not made again where it was withheld itself
@@ -518,6 +525,13 @@ def _write_method_page(study: Study, tables: Path, out: Path, language: str) -> 
     _put(method_page(Run.read(tables), study.disclosure, language), shared_folder(out, language) / METHOD, out)
 
 
+def _write_annex(study: Study, tables: Path, out: Path, language: str, protected: AllProtected) -> None:
+    from ..report.annex import annex
+
+    text = annex(open_all(tables, study, language=language, protected=protected), run=Run.read(tables))
+    _put(text, shared_folder(out, language) / ANNEX, out)
+
+
 def _put(text: str, page: Path, out: Path) -> None:
     """Write a page of `shareable/` in one move, by way of the folder that is not shared."""
     with replaced(page, out / "sensitive") as scratch:
@@ -559,23 +573,13 @@ def _write_index(  # noqa: PLR0913  # options by keyword, with defaults
     from ..report.html import index
 
     run = Run.read(tables)
-    known_groups = _groups_of(tables)
-    groups = [PROVINCE, *(group for group in (*REGION_CODES, *study.groups) if group in known_groups)]
-    jobs = {group: _job(group, study, tables, out, language, notebooks) for group in groups}
+    reports = open_all(tables, study, language=language, protected=protected)
+    jobs = {one.region: _job(one.region, study, tables, out, language, notebooks) for one in reports}
     shared = origin_of_all_pages(tables)
     pages = {group: job.page.name for group, job in jobs.items() if manifest.is_fresh(job, shared)}
-    rules = dataclasses.asdict(study.disclosure)
-    settings: dict[str, Any] = {"language": language, "rules": rules, "support": study.support}
-    reports = open_reports(tables, groups, **settings, protected=protected)
     here = shared_folder(out, language)
     to = {one: Path(os.path.relpath(shared_folder(out, one) / INDEX, here)).as_posix() for one in languages}
     others = {one: href for one, href in to.items() if one != language}
-    method = METHOD if (here / METHOD).is_file() else None
-    text = index(reports, pages, language=language, run=run, files=files[:3], others=others, method=method)
+    method, annex = (name if (here / name).is_file() else None for name in (METHOD, ANNEX))
+    text = index(reports, pages, language=language, run=run, files=files[:3], others=others, method=method, annex=annex)
     _put(text, here / INDEX, out)
-
-
-def _groups_of(tables: Path) -> set[str]:
-    import pyarrow.parquet as pq
-
-    return set(pq.read_table(tables / "retention.parquet", columns=["group"])["group"].to_pylist())

@@ -18,9 +18,11 @@ from ..disclosure import Protected
 from ..disclosure.ledger import CELLS, FOLDER, Publication, read_ledger, write_publication
 from ..exceptions import UnusableInputError
 from ..folders import replaced
-from ..report.addresses import INDEX, METHOD, shared_folder
+from ..report.addresses import ANNEX, INDEX, METHOD, shared_folder
+from ..report.annex import annex
 from ..report.exports import FOLDER as DATA
 from ..report.exports import exported
+from ..report.inputs import open_all
 from ..report.method_page import method_page
 from ..report.run import Run, data_hashes, shown_tables
 from ..report.words import LOCALES, words
@@ -81,7 +83,7 @@ def to_publish(study: Study, to: Path | str) -> tuple[list[Path], dict[str, pd.D
     shown = shown_tables(tables, rules=study.disclosure, support=study.support)
     for language in LOCALES:
         _refuse_other_data(out, language, shown, Run.read(tables))
-        _refuse_other_method(out, language, Run.read(tables), study)
+        _refuse_other_texts(out, language, tables, study)
     return files, {name: shown[name].frame.drop(columns="published", errors="ignore") for name in CELLS}
 
 
@@ -98,12 +100,12 @@ def _refuse_pdfs(files: list[Path], shareable: Path) -> None:
 def _refuse_stale(shareable: Path, tables: Path, manifest: Path) -> None:
     """Refuse pages changed since they were made, or made from other tables or another ledger."""
     pages = read_manifest(manifest)
-    method_pages = {METHOD, *(f"{language}/{METHOD}" for language in LOCALES)}  # see _refuse_other_method
+    of_no_region = {INDEX, METHOD, ANNEX}  # see _refuse_other_texts
     now: dict[str, object] = {}
     stale = []
     for path in sorted(shareable.rglob("*.html")):
         name = path.relative_to(shareable).as_posix()
-        if path.name == INDEX or name in method_pages:
+        if path.name in of_no_region and path.parent in {shared_folder(shareable.parent, one) for one in LOCALES}:
             continue
         page = pages.get(name)
         if page is None or page["sha256"] != file_hash(path):
@@ -133,21 +135,23 @@ def _refuse_other_data(out: Path, language: str, shown: Mapping[str, Protected],
         )
 
 
-def _refuse_other_method(out: Path, language: str, run: Run, study: Study) -> None:
-    """Refuse a method page that differs from this run's, or that is missing though pages link to it."""
-    folder = shared_folder(out, language)
-    page = folder / METHOD
-    if page.is_file():
-        current = page.read_text(encoding="utf-8") == method_page(run, study.disclosure, language)
-    else:
+def _refuse_other_texts(out: Path, language: str, tables: Path, study: Study) -> None:
+    """Refuse an annex or a method page that differs from this run's, or that is missing though pages link to it."""
+    folder, run = shared_folder(out, language), Run.read(tables)
+    linked = " ".join(path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
+    makers = {
+        METHOD: lambda: method_page(run, study.disclosure, language),
+        ANNEX: lambda: annex(open_all(tables, study, language=language), run=run),
+    }
+    for name, make in makers.items():
+        page = folder / name
         # missing (withheld, say)
-        link = f'href="{METHOD}"'
-        current = not any(link in path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
-    if not current:
-        raise UnusableInputError(
-            f"{page.relative_to(out / 'shareable').as_posix()}: missing, or not as the run gives it now. Run "
-            "`trajectories report`, and publish then."
-        )
+        current = page.read_text(encoding="utf-8") == make() if page.is_file() else f'href="{name}' not in linked
+        if not current:
+            raise UnusableInputError(
+                f"{page.relative_to(out / 'shareable').as_posix()}: missing, or not as the run gives it now. Run "
+                "`trajectories report`, and publish then."
+            )
 
 
 def _copied(files: list[Path], shareable: Path, to: Path) -> list[Path]:

@@ -1,11 +1,10 @@
-"""The sections of a page, in its order.
+"""The sections of the brief, which a report notebook shows, and those of the annex (annex.py).
 
-Opening · in brief (headline.py) · who came · who they are · when and how (portrait.py) · how long they stay · where
-leavers go · time spent there (course.py) · how many are there (portrait.py) · types · services (services.py) · leads ·
-what if · quality · definitions; on the page of the whole, what concerns all regions comes after « where leavers go »
-(whole.py). Each takes a
-`Report` and gives the `Fragment` that a notebook's cell shows; a section with nothing to say is not on the page. What
-may not be published is said in words where the number would stand.
+A brief: opening · in brief (headline.py) · what to do (leads.py) · how long they stay · who came · where leavers go ·
+services (services.py) · how far to trust it (quality.py); for the whole also the regions on a map (whole.py). The
+annex: bounds and other readings, what if, the data, definitions, and the sections of whole.py. Each takes a `Report`
+and gives a `Fragment`; a section with nothing to say is not on the page. What may not be published is said in words
+where the number would stand.
 """
 
 from __future__ import annotations
@@ -17,13 +16,14 @@ import pandas as pd
 from markupsafe import Markup
 
 from ...retention import BOUNDS
-from ...study import REGION_CODES
 from ...tables import PROVINCE
 from .. import figures
 from ..figures import retention_curve
+from ..figures.sensitivity import OWN, own_step
 from ..inputs import Report, frame_of
-from ..markup import Fragment, definition_list, element, html_table, join, nothing, section
+from ..markup import Fragment, definition_list, element, html_table, join, nothing, section, under_figure
 from ..readings import (
+    HEADLINE_HORIZON,
     by_hearsay,
     headline_row,
     marked,
@@ -33,12 +33,12 @@ from ..readings import (
     rate_text,
     series,
     state_of,
+    suppressed,
     too_short,
     with_limits,
 )
 from . import linkage, method, portrait, quality
 from .counting import count_table, pair
-from .course import range_over_settings
 
 # ----------------------------------------------------------------------------------------------------
 # What stands beside the estimate in the section on retention: the bounds, and the other readings of the same data.
@@ -97,6 +97,8 @@ def _table(report: Report, name: str, methods: tuple[str, ...], rates: pd.DataFr
 # Regions that the metropolitan perimeter cuts in two: only their outer part is « en région » (domain facts §0).
 SPLIT_REGIONS = ("14", "15", "16")
 NOT_RETENTION = ("stock", "balance", "admission", "cause")
+# Bounds are no setting of the study: they stand beside every rate.
+LOST, FEWEST_SETTINGS = "lost", 3
 
 
 def opening(report: Report) -> Fragment:
@@ -106,19 +108,12 @@ def opening(report: Report) -> Fragment:
     kind = say("opening.province") if code == PROVINCE else say("opening.region", code=code)
     if code in run.groups:
         kind = say("opening.group", regions=words.listing([words.region(part) for part in run.groups[code]]))
-    facts = [
-        (say("facts.cutoff"), words.date(run.cutoff)),
-        (say("facts.perimeter"), words.label("perimeter", run.perimeter)),
-        (say("facts.scope"), words.label("scope", run.scope)),
-        (say("facts.pathway"), words.label("pathway", run.pathway or "all")),
-    ]
     return Fragment(
         element(
             "header",
             element("p", series(words), class_="series"),
             element("h1", words.region(code)),
             element("p", kind, class_="kind"),
-            definition_list(facts),
             element("p", say("opening.split", perimeter=run.perimeter), class_="note")
             if set(run.groups.get(code, (code,))) & set(SPLIT_REGIONS)
             else None,
@@ -130,7 +125,7 @@ def opening(report: Report) -> Fragment:
 
 
 def how_long(report: Report) -> Fragment:
-    """The curve, the retention table at every horizon, the bounds, and the other readings of the same data."""
+    """The curve, its numbers on demand; where nothing carries an estimate, the bounds."""
     say, words = report.words.say, report.words
     state, if_all_left_or_stayed = state_of(report), bounds(report)
     if state == "insufficient" and if_all_left_or_stayed:
@@ -140,14 +135,16 @@ def how_long(report: Report) -> Fragment:
     if state != "estimated":
         return nothing()
     drawing = retention_curve(report.curve, report.retention, region=report.region, words=words)
+    if drawing is None:
+        return section("retention", say("retention.title"), element("p", say("retention.no_curve"), class_="note"),
+                       by_horizon(report))  # fmt: skip
     return section(
-        "retention", say("retention.title"), element("p", say("retention.what")),
-        drawing.html() if drawing else element("p", say("retention.no_curve"), class_="note"),
-        _by_horizon(report), if_all_left_or_stayed, readings(report),
+        "retention", say("retention.title"), drawing.html(),
+        under_figure(drawing.name, say("retention.table"), by_horizon(report)),
     )  # fmt: skip
 
 
-def _by_horizon(report: Report) -> Markup:
+def by_horizon(report: Report) -> Markup:
     """The estimate at every horizon, its limits, its range under moved assumptions, and what carries it."""
     say, words = report.words.say, report.words
     rates = frame_of(report.retention)
@@ -169,8 +166,7 @@ def _by_horizon(report: Report) -> Markup:
         [say("column.horizon"), say("column.retention_limits"), say("column.range"), say("column.at_risk")],
         rows,
         note=Markup(" ").join(text for text in (start, ranged, rest) if text),
-        of="courbe",
-    )  # fmt: skip
+    )
 
 
 def where_to(report: Report) -> Fragment:
@@ -195,35 +191,56 @@ def where_to(report: Report) -> Fragment:
         [say("column.horizon"), *(words.label("exit", cause) for cause in destinations)],
         rows,
         note=notes(words, "exits.note", hearsay=bool(heard.any())),
-        of=drawing.name if drawing else None,
     )
-    return section("departs", say("exits.title"), element("p", say("exits.what")), drawing and drawing.html(), table,
-        count_table(report, "exit"),
-    )  # fmt: skip
+    counted = count_table(report, "exit")
+    shown = (
+        [drawing.html(), under_figure(drawing.name, say("exits.table"), join(table, counted))]
+        if drawing
+        else [table, counted]
+    )
+    return section("departs", say("exits.title"), element("p", say("exits.what")), *shown)
 
 
 def what_if(report: Report) -> Fragment:
-    """The rate along what the observation model assumes, and, for the whole, under other settings than the study's."""
+    """The rate of the whole along what the observation model assumes, and under other settings than the study's."""
     say, words = report.words.say, report.words
     drawings = []
     if "odds" in report.more:
         drawings.append(
             figures.rates_along_scale(report.more["odds"].of(report.region), region=report.region, words=words)
         )
-    if "panel" in report.more and report.region == PROVINCE:
+    if "panel" in report.more:
         drawings.append(figures.rates_by_setting(report.more["panel"], words=words))
     shown = [drawing.html() for drawing in drawings if drawing]
     if not shown:
         return nothing()
-    ranged = range_over_settings(report) if report.region == PROVINCE else None
-    return section("hypotheses", say("what_if.title"), element("p", say("what_if.what")), *shown, ranged)
+    return section(
+        "hypotheses", say("what_if.title"), element("p", say("what_if.what")), *shown, range_over_settings(report)
+    )
+
+
+def range_over_settings(report: Report, horizon: int = HEADLINE_HORIZON) -> Markup | None:
+    """One sentence: from where to where the rate of the whole goes from one setting of the study to another."""
+    say, words = report.words.say, report.words
+    if "panel" not in report.more:
+        return None
+    rows = frame_of(report.more["panel"].of(report.region))
+    rows = rows[rows["shown"] & rows["horizon"].eq(horizon) & rows["setting"].ne(LOST) & rows["estimate"].notna()]
+    own = rows.loc[rows["setting"].eq(OWN), "estimate"]
+    if own.empty or rows.loc[rows["setting"].ne(OWN), "setting"].nunique() < FEWEST_SETTINGS:
+        return None
+    values = {"months": words.months(horizon), "rate": words.percent(own.iloc[0])}
+    low, high = (words.percent(rows["estimate"].agg(end)) for end in ("min", "max"))
+    if low == high:
+        return element("p", say("what_if.same", step=words.percent(own_step(rows)), **values))
+    return element("p", say("what_if.range", low=low, high=high, **values))
 
 
 def who_came(report: Report) -> Fragment:
-    """Stays observed: how many, by pathway, fiscal year and region of origin."""
+    """Who settled: how many, from where, by pathway, beside the target; the rest on demand."""
     say, words = report.words.say, report.words
     counts = frame_of(report.counts)
-    if state_of(report) == "nobody" or counts.empty:
+    if suppressed(report) or counts.empty:
         return nothing()
     total = counts[(counts["table"] == "stays") & (counts["key"] == "total")]
     body: list[object] = []
@@ -236,30 +253,22 @@ def who_came(report: Report) -> Fragment:
         )  # fmt: skip
     else:
         body.append(element("p", say("stays.hidden", n=words.number(report.rules.threshold))))
-    drawing = figures.origins(report.counts, region=report.region, words=words)
-    if drawing:
-        body.append(drawing.html())
-    body.append(count_table(report, "origin", figure="origines"))
-    body += portrait.pathways_and_years(report)
-    body.append(
-        element(
-            "p",
-            say("counts.note", base=report.counts.rules.round, n=words.number(report.rules.threshold)),
-            class_="note",
-        )
-    )
-    return section("etablissements", say("stays.title"), *body)
+    drawing, origins = figures.origins(report.counts, region=report.region, words=words), count_table(report, "origin")
+    if drawing and origins:
+        origins = join(drawing.html(), under_figure(drawing.name, say("stays.table"), origins))
+    body.append(origins)
+    body += [pair(count_table(report, "pathway"), portrait.targets(report)), portrait.who_they_are(report)]
+    rounded = say("counts.note", base=report.counts.rules.round, n=words.number(report.rules.threshold))
+    return section("etablissements", say("stays.title"), *body, element("p", rounded, class_="note"))
 
 
 def data_quality(report: Report) -> Fragment:
-    """What the data lacks: persons lost from sight here; rows, places and what was decided of them for the whole."""
+    """What the data of the whole lacks: persons lost from sight, rows, places, and what was decided of them."""
     say = report.words.say
     body: list[object] = [quality.lights(report)]
     if state_of(report) != "nobody":
         body += [count_table(report, "lost", "late_news", "excluded"), *_reporting(report)]
-    body.append(pair(*(count_table(report, name, of=PROVINCE) for name in ("rows", "places"))))
-    if report.region != PROVINCE:
-        body.append(element("p", say("quality.whole"), class_="note"))
+    body.append(pair(*(count_table(report, name) for name in ("rows", "places"))))
     body += [
         linkage.recognised(report),
         linkage.disagreements(report),
@@ -271,7 +280,7 @@ def data_quality(report: Report) -> Fragment:
 
 
 def _kept(report: Report) -> Markup | None:
-    """How many numbers of this page keep what was published before (disclosure/ledger.py)."""
+    """How many numbers of the whole keep what was published before (disclosure/ledger.py)."""
     days = [
         rows.loc[rows["published"].notna(), "published"]
         for rows in map(frame_of, (report.retention, report.exits, report.counts))
@@ -294,7 +303,7 @@ def _absent(report: Report) -> Markup | None:
 
 
 def _reporting(report: Report) -> list[Markup]:
-    """What the estimate says of departures that nobody heard of, and where services contradict it."""
+    """What the estimate says of departures that nobody heard of."""
     say, words = report.words.say, report.words
     paragraphs: list[Markup] = []
     row = headline_row(report)
@@ -304,17 +313,13 @@ def _reporting(report: Report) -> list[Markup]:
     if len(share):
         key = "never_heard.some" if share.iloc[0] else "never_heard.none"
         paragraphs.append(element("p", say(key, share=words.percent(share.iloc[0]))))
-    if report.services_apart:
-        warning = element("strong", say("services_apart.title"))
-        paragraphs.append(element("p", warning, " ", say("services_apart.what"), class_="warning"))
     return paragraphs
 
 
 def definitions(report: Report) -> Fragment:
     """What retention is and is not, the method in short, the parameters of the run, whose the deposits' layout is."""
     say, words = report.words.say, report.words
-    name = words.region(report.region) + (f" ({report.region})" if report.region in REGION_CODES else "")
-    pairs = [(say("facts.region"), name), *method.parameters(words, report.run, report.rules)]
+    pairs = method.parameters(words, report.run, report.rules)
     terms = ["retention", "establishment", "estimate", "at_risk", "hearsay", "lost", "limits", "range", "bounds"]
     return section(
         "definitions", say("definitions.title"),

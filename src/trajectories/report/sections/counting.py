@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import pandas as pd
 from markupsafe import Markup
 
 from ...analysis.portrait import CONFLICT_RULES, KNOWN_TO, MIGRATIONS, PAIRS, WHO
 from ...analysis.portrait.counting import CITY, CITY_OF
-from ...tables import EXITS, PATHWAYS, PROVINCE, TYPES, UNKNOWN
+from ...tables import EXITS, PATHWAYS, TYPES, UNKNOWN
 from ..inputs import Report, frame_of
 from ..markup import element, html_table
 from ..readings import level_name, origin_name, type_name
@@ -52,18 +50,10 @@ def pair(*tables: Markup | None) -> Markup | None:
 def count_table(
     report: Report,
     *names: str,
-    of: str | None = None,
-    beside: Mapping[str, Callable[[str], str]] | None = None,
-    figure: str | None = None,
 ) -> Markup | None:
-    """
-    Rounded counts, one table or several under one another; nothing where nothing was counted or may be shown.
-
-    `beside`: title of a further column → what stands in it for a key; `figure`: whose numbers these are.
-    """
-    beside = beside or {}
+    """Rounded counts, one table or several under one another; nothing where nothing was counted or may be shown."""
     say, words = report.words.say, report.words
-    counts = frame_of(report.whole_counts if of == PROVINCE else report.counts)
+    counts = frame_of(report.counts)
     rows = []
     people = names[0] in HOUSEHOLDS_TOO
     for name in names:
@@ -80,15 +70,14 @@ def count_table(
         part = part.sort_values("key", key=lambda keys, o=order: keys.map(o).fillna(len(o)), kind="stable")
         for _, row in part.iterrows():
             measures = ("persons", "households") if people else ("persons",)
-            further = (cell(row["key"]) for cell in beside.values())
-            rows.append([_key(report, name, row["key"]), *(count_text(words, row[m]) for m in measures), *further])
+            rows.append([_key(report, name, row["key"]), *(count_text(words, row[m]) for m in measures)])
     if not rows:
         return None
     named = f"key.{names[0]}" if words.has(f"key.{names[0]}") else f"covariate.{names[0]}"
     header = [say(named), say("column.rows" if names[0] in NOT_PERSONS else "column.persons")]
     caption = say(f"counts.{names[0]}", place=words.in_region(report.region))
-    header += ([say("column.households")] if people else []) + list(beside)
-    return html_table(caption, header, rows, of=figure)
+    header += [say("column.households")] if people else []
+    return html_table(caption, header, rows)
 
 
 def _key(report: Report, name: str, key: str) -> object:

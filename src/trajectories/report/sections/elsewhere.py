@@ -53,14 +53,11 @@ class Figure:
     percents : tuple of str
         As their source writes them, decimals and all; `.figure` has them as {first}, {second}, {third}.
     sources : tuple of Source
-    region : str or None
-        The region whose it is: on its page it comes first, and is marked.
     """
 
     code: str
     percents: tuple[str, ...]
     sources: tuple[Source, ...]
-    region: str | None = None
 
 
 _LA_PRESSE = Source("La Presse", dt.date(2024, 2, 14))
@@ -69,7 +66,7 @@ FIGURES = (
     Figure("quebec", ("85.1", "81.0", "93.4"), (_LA_PRESSE, Source("statcan_daily", dt.date(2024, 12, 19)))),
     Figure(
         "abitibi", ("50", "41"),
-        (Source("Observatoire de l’Abitibi-Témiscamingue", dt.date(2024, 5, 1), by_month=True),), region="08",
+        (Source("Observatoire de l’Abitibi-Témiscamingue", dt.date(2024, 5, 1), by_month=True),),
     ),
     Figure("cities", ("85.5", "57.7"), (Source("CBC", language="en-CA"),)),
     Figure(
@@ -83,10 +80,9 @@ _NAMES = ("first", "second", "third")
 
 
 def seen_elsewhere(report: Report) -> Fragment:
-    """The box, the region's own figure first."""
+    """The box."""
     say, words = report.words.say, report.words
-    own_first = sorted(FIGURES, key=lambda figure: figure.region != report.region)
-    entries = [_entry(figure, figure.region == report.region, words) for figure in own_first]
+    entries = [_entry(figure, words) for figure in FIGURES]
     # the banner of synthetic pages says of all numbers that they are invented
     real = element("p", say("elsewhere.real")) if report.run.synthetic else None
     return section(
@@ -95,22 +91,20 @@ def seen_elsewhere(report: Report) -> Fragment:
     )  # fmt: skip
 
 
-def _entry(figure: Figure, own: bool, words: Words) -> Markup:
+def _entry(figure: Figure, words: Words) -> Markup:
     rates = {
         name: words.percent(float(percent) / 100, len(percent.partition(".")[2]))
         for name, percent in zip(_NAMES, figure.percents, strict=False)
     }
-    mark = element("strong", words.say("elsewhere.own"), class_="own") if own else None
     return element(
         "div",
-        element("dt", mark, " " if own else None, words.say(f"elsewhere.{figure.code}.title")),
+        element("dt", words.say(f"elsewhere.{figure.code}.title")),
         element("dd", words.say(f"elsewhere.{figure.code}.figure", **rates), class_="rate"),
         element("dd", words.say(f"elsewhere.{figure.code}.what"), " ", words.say(f"elsewhere.{figure.code}.why")),
         *(
             element("dd", words.say("elsewhere.source"), " ", _cited(source, words), class_="note")
             for source in figure.sources
         ),
-        class_="own" if own else None,
     )
 
 

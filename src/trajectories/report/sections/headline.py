@@ -1,165 +1,24 @@
 """The headline of a page: the rate in one sentence and as ten persons, what to hold it against, what has changed.
 
-In brief · compared (the whole, and those who settled lately and before) · since the last publication (report/inputs.py)
-· the essentials, a line each with a link to the section that says more. It is one sheet of paper, the same in every
-region, so that two can be laid side by side.
+In brief · compared (the whole, and those who settled lately and before) · since the last publication (inputs.py). It
+is the same in every region, so that two can be laid side by side.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 
 import pandas as pd
 from markupsafe import Markup
 
-from ...disclosure.displayed import beside_targets
-from ...study import METROPOLITAN_REGIONS, REGION_CODES, Study
+from ...study import METROPOLITAN_REGIONS, REGION_CODES
 from ...tables import PERIODS, PROVINCE, RECENT
 from ..figures.estimates import difference_text
 from ..figures.people import of_ten_text, people
 from ..inputs import Report, frame_of
-from ..markup import BRIEF, Fragment, element, html_table, join, section
-from ..readings import (
-    GOOD,
-    HEADLINE_HORIZON,
-    HEARSAY,
-    MEND,
-    UNMEASURED,
-    WATCH,
-    headline_row,
-    light,
-    limits_text,
-    origin_name,
-    published,
-    rate_text,
-    state_of,
-)
+from ..markup import Fragment, element, html_table, join, section
+from ..readings import HEADLINE_HORIZON, headline_row, limits_text, rate_text, state_of, suppressed
 from ..words import Words
-from . import leads
-from .quality import levels
-
-# ----------------------------------------------------------------------------------------------------
-# The essentials of a page, a line each: who came, the target, where leavers go, the first lead, the state of the data.
-#
-# Each line repeats what a section below says, and leads to it; one of which nothing may be told is not there.
-
-# The worst first: one of them decides how the whole is said.
-_WORST = (MEND, WATCH, GOOD, UNMEASURED)
-
-
-def essentials(report: Report) -> Markup | None:
-    """The list of what a manager takes away."""
-    if state_of(report) == "nobody":
-        return None
-    lines = [element("li", line) for line in _lines(report)]
-    return join(element("h3", report.words.say("essentials.title")), element("ul", *lines)) if lines else None
-
-
-def _lines(report: Report) -> Iterator[Markup]:
-    for line in (_who, _target, _left, _lead, _data):
-        text = line(report)
-        if text is not None:
-            yield text
-
-
-def _line(report: Report, section: str, name: str, text: object) -> Markup:
-    """A name that leads to a section, and what it says in short."""
-    return join(element("a", report.words.say(f"essentials.{name}"), href=f"#s-{section}"), " ", text)
-
-
-def _who(report: Report) -> Markup | None:
-    say, words = report.words.say, report.words
-    counts = frame_of(report.counts)
-    total = counts[counts["table"].eq("stays") & counts["key"].eq("total")]
-    if total.empty or pd.isna(total["persons"].iloc[0]):
-        return None
-    persons, households = (words.number(total[unit].iloc[0]) for unit in ("persons", "households"))
-    alone = pd.isna(total["households"].iloc[0])
-    text = say("essentials.came_persons" if alone else "essentials.came", persons=persons, households=households)
-    origin = counts[counts["table"].eq("origin") & ~counts["key"].isin(["unknown", "total"]) & counts["persons"].gt(0)]
-    if len(origin):
-        first = origin.sort_values("persons", ascending=False, kind="stable").iloc[0]
-        name, n = origin_name(first["key"], words), words.number(first["persons"])
-        text = f"{text} " + say("essentials.origin", region=name, persons=n)
-    return _line(report, "etablissements", "who", text)
-
-
-def _target(report: Report) -> Markup | None:
-    """The last fiscal year with a target that is over, else the first one that is not."""
-    say, words, run = report.words.say, report.words, report.run
-    aimed = beside_targets(report.counts, Study(targets=run.targets, groups=run.groups))
-    aimed = aimed[aimed["target"].notna()].sort_values("fiscal_year")
-    if aimed.empty:
-        return _line(report, "etablissements", "target", say("essentials.no_target")) if run.targets else None
-    over = aimed[[year_ends(year) <= run.cutoff for year in aimed["fiscal_year"]]]
-    last = (over if len(over) else aimed).iloc[-1 if len(over) else 0]
-    values = {"year": last["fiscal_year"], "target": words.number(last["target"])}
-    if over.empty:
-        return _line(report, "etablissements", "target", say("essentials.target_running", **values))
-    if pd.isna(last["reached_percent"]):
-        return _line(report, "etablissements", "target", say("essentials.target_hidden", **values))
-    reached = words.percent(last["reached_percent"] / 100)
-    households = words.number(last["households_rounded"])
-    text = say("essentials.target_reached", reached=reached, households=households, **values)
-    return _line(report, "etablissements", "target", text)
-
-
-def year_ends(fiscal_year: str) -> dt.date:
-    """
-    The last day of a fiscal year.
-
-    Examples
-    --------
-    >>> year_ends("2024-2025")
-    datetime.date(2025, 3, 31)
-    """
-    return dt.date(int(fiscal_year[-4:]), 3, 31)
-
-
-def _left(report: Report) -> Markup | None:
-    """Where most of those who left went, at the longest horizon at which every destination is told."""
-    say, words = report.words.say, report.words
-    shares = frame_of(report.exits)
-    if state_of(report) != "estimated" or shares.empty:
-        return None
-    complete = published(shares).groupby(shares["horizon"]).transform("all")
-    shares = shares[complete & shares["estimate"].notna()]
-    if shares.empty:
-        return None
-    last = shares[shares["horizon"].eq(shares["horizon"].max())]
-    first = last.sort_values("estimate", ascending=False, kind="stable").iloc[0]
-    if first["estimate"] <= 0:
-        return None
-    text = say("essentials.left_for", destination=words.label("exit", first["cause"]),
-               share=words.percent(first["estimate"]), months=words.months(first["horizon"]))  # fmt: skip
-    return _line(report, "departs", "left", text)
-
-
-def _lead(report: Report) -> Markup | None:
-    """The first lead that is solid or to verify."""
-    if "leads" not in report.more:
-        return None
-    rows = frame_of(report.more["leads"].of(report.region))
-    if rows["said"].eq(leads.TOO_FEW).any():
-        return _line(report, "pistes", "lead", report.words.say("essentials.lead_too_few"))
-    rows = rows[rows["evidence"].isin(leads.SURE)].sort_values("rank")
-    if rows.empty:
-        return _line(report, "pistes", "lead", report.words.say("essentials.no_lead"))
-    return _line(report, "pistes", "lead", leads.lead_text(rows.iloc[0], "lead", report.words))
-
-
-def _data(report: Report) -> Markup:
-    """The worst level of the data, and what it is of."""
-    say, words = report.words.say, report.words
-    level_of = levels(report)
-    worst = next(level for level in _WORST if level in level_of.values() or level == UNMEASURED)
-    of = [say(f"quality.{name}") for name, level in level_of.items() if level == worst]
-    text = say(f"essentials.data.{worst}", what=words.listing(of)) if of else ""
-    return _line(report, "qualite", "data", join(light(worst, words), " ", text))
-
-
-# ----------------------------------------------------------------------------------------------------
 
 
 def in_brief(report: Report) -> Fragment:
@@ -177,16 +36,17 @@ def in_brief(report: Report) -> Fragment:
         body.append(element("p", _sentence(row, staying, months, words), class_="lead"))
         body.append(_compared(report, row))
     else:
-        sentence = say(f"headline.{state}", place=in_region, n=words.number(report.rules.rate_denominator))
+        few = suppressed(report)
+        why = state if few or state != "too_small" else "withheld"
+        sentence = say(f"headline.{why}", place=in_region, n=words.number(report.rules.rate_denominator))
         body.append(element("p", sentence, class_="lead"))
         if report.region in METROPOLITAN_REGIONS:
             body.append(element("p", say("headline.metropolitan")))
-        elif state == "too_small":
+        elif few and state == "too_small":
             body.append(element("p", say("headline.too_small_next")))
-    body += [_since(report), essentials(report)]
-    if state == "estimated":
-        body.append(element("p", Markup(" ").join(_method(report, headline_row(report))), class_="note"))
-    return section("en-bref", say("headline.title"), *body, class_="brief", kind=BRIEF)
+    if not suppressed(report):
+        body.append(_since(report))
+    return section("en-bref", say("headline.title"), *body, class_="brief")
 
 
 def _staying(report: Report, in_region: str) -> str:
@@ -213,20 +73,6 @@ def _ten(row: pd.Series, staying: str, words: Words) -> Markup | None:
         "div", people(row["estimate"], staying, words),
         element("p", of_ten_text(row["estimate"], words), aria_hidden="true"), class_="of-ten",
     )  # fmt: skip
-
-
-def _method(report: Report, row: pd.Series) -> list[str]:
-    """What the estimate does, what it rests on here, and how far its assumptions could move it."""
-    say, words = report.words.say, report.words
-    sentences = [say("headline.method")]
-    if row["reporting"] == "borrowed":
-        sentences.append(say("headline.borrowed"))
-    if row["known"] == HEARSAY:
-        sentences.append(say("headline.hearsay"))
-    if pd.notna(row["range_lower"]):
-        lower, upper = words.percent(row["range_lower"]), words.percent(row["range_upper"])
-        sentences.append(say("headline.range", lower=lower, upper=upper))
-    return sentences
 
 
 # ── what the rate is held against ─────────────────────────────────────────────────────────────────────────
@@ -293,8 +139,6 @@ def _beside_the_whole(report: Report, horizon: int) -> str | None:
 def _since(report: Report) -> Markup | None:
     """What the last publication said of the same, where it says something else now."""
     say, words, before = report.words.say, report.words, report.earlier
-    if state_of(report) == "nobody":
-        return None
     title = element("h3", say("since.title"))
     if before is None:
         return join(title, element("p", say("since.first")))

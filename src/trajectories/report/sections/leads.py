@@ -10,10 +10,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from ...study import METROPOLITAN_REGIONS, REGION_CODES
-from ...tables import PROVINCE
 from ..figures.estimates import group_name
 from ..inputs import Report, frame_of
 from ..markup import Fragment, element, html_table, join, nothing, section
+from ..readings import suppressed
 from ..words import Words
 
 # What stands for the evidence beside its name: never colour alone, and readable in black.
@@ -22,23 +22,40 @@ SURE = ("solid", "to_verify")
 TOO_FEW = "too_few_households"
 
 
+# How many leads a brief tells.
+MOST = 3
+
+
+def to_do(report: Report) -> Fragment:
+    """The first three leads of the place, each with its figure, its doubt, who can act and what to verify first."""
+    say = report.words.say
+    if "leads" not in report.more or suppressed(report):
+        return nothing()
+    rows = frame_of(report.more["leads"].of(report.region))
+    if rows["said"].eq(TOO_FEW).any():
+        return section("pistes", say("to_do.title"), element("p", say("leads.too_few")))
+    if rows.empty:
+        return section("pistes", say("to_do.title"), element("p", say("leads.none")))
+    items = [_lead(row, report.words) for _, row in rows.sort_values("rank").head(MOST).iterrows()]
+    return section("pistes", say("to_do.title"), element("ol", *items, class_="leads"), _scale(report.words))
+
+
 def leads(report: Report) -> Fragment:
-    """At most eight leads of the place; on the page of the whole also those of categories, and the regions' surest."""
+    """At most eight leads of the whole and of categories, and the regions' surest: for the annex."""
     say = report.words.say
     if "leads" not in report.more:
         return nothing()
     every = frame_of(report.more["leads"])
-    of_province = report.region == PROVINCE
-    of_place = every["group"].eq(report.region)
-    if of_province:
-        of_place |= every["group"].astype(str).str.contains("=", regex=False)
-    rows = every[of_place]
+    of_category = every["group"].astype(str).str.contains("=", regex=False)
+    rows = every[every["group"].eq(report.region) | of_category]
     if rows["said"].eq(TOO_FEW).any():
         return section("pistes", say("leads.title"), element("p", say("leads.too_few")))
     items = [_lead(row, report.words) for _, row in rows.iterrows()]
     body: list[Markup | None] = [element("ol", *items, class_="leads") if items else element("p", say("leads.none"))]
-    body += [_regions(every, report.words)] if of_province else []
-    return section("pistes", say("leads.title"), element("p", say("leads.what")), *body, _scale(report.words))
+    return section(
+        "pistes", say("leads.title"), element("p", say("leads.what")), *body, _regions(every, report.words),
+        _scale(report.words),
+    )  # fmt: skip
 
 
 def lead_text(row: pd.Series, part: str, words: Words) -> str:

@@ -1,7 +1,7 @@
-"""The parts of the quality section on who is who: persons recognised, sources in disagreement, and the threshold.
+"""The parts of the annex on who is who: persons recognised, sources in disagreement, and the threshold.
 
-Counts of the line's decisions are for the whole; what the threshold changes is said of the page's own region. The
-weights of the linkage stand on the page of the whole, as a figure and as the same numbers in a table.
+Counts of the line's decisions are for the whole; what the threshold changes is said of each region. The weights of the
+linkage stand as a figure and as the same numbers in a table.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from ...tables import PROVINCE
 from .. import figures
 from ..inputs import Report, frame_of
 from ..markup import element, html_table, join, under_figure
@@ -23,21 +22,21 @@ REFUSALS = ("same_household", "same_organisation", "birth_dates_apart", "decided
 def recognised(report: Report) -> Markup:
     """How many persons several organisations know, which links were refused and why; the weights, for the whole."""
     say = report.words.say
-    counted = [count_table(report, name, of=PROVINCE) for name in ("linkage", "links")]
+    counted = [count_table(report, name) for name in ("linkage", "links")]
     return join(
         element("h3", say("linkage.title")),
         element("p", say("linkage.what")),
         pair(*counted),
         element("p", say("linkage.refused")),
         element("ul", *(element("li", say(f"refusal.{reason}")) for reason in REFUSALS)),
-        _weights(report) if report.region == PROVINCE else None,
+        _weights(report),
     )
 
 
 def disagreements(report: Report) -> Markup | None:
     """What was decided where sources disagree, by rule."""
     say = report.words.say
-    counted = count_table(report, "conflicts", of=PROVINCE)
+    counted = count_table(report, "conflicts")
     if counted is None:
         return None
     return join(element("h3", say("conflicts.title")), element("p", say("conflicts.what")), counted)

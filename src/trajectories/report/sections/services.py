@@ -1,7 +1,7 @@
-"""The section on services: the way from the metropole to a region, who was reached by what, needs and follow-up.
+"""The section on services: needs and what was answered, the way from the metropole, who was reached, follow-up.
 
 As the others (__init__.py). From tables that describe, each protected by a rule of its own; nothing here says why
-anybody stays or leaves, and the section says so. What may not be told is said in one sentence where it would stand.
+anybody stays or leaves, and the section says so. What may not be told is named in one sentence.
 """
 
 from __future__ import annotations
@@ -13,40 +13,42 @@ from markupsafe import Markup
 
 from ...study import REGION_CODES
 from ...tables import PROVINCE
-from .. import figures
-from ..figures.counts import STEPS, spread
 from ..inputs import Report, frame_of
 from ..markup import Fragment, element, html_table, join, nothing, section
-from ..readings import level_name, state_of
+from ..readings import level_name, spread, suppressed
 
 WINDOWS = ("before", "around", "after")
+STEPS = ("met_in_metropole", "prepared", "settled", "met_in_region", "there_at_12_months")
 ANY = "any"
-# What stands where a part has nothing that may be shown.
-WHY_NOT = (
-    "path.process.missing", "path.delay.missing", "path.reach.missing", "path.needs.missing", "path.reasons.missing",
-    "path.follow_up.missing",
-)  # fmt: skip
+# The parts of the section, in order, as the catalogue names those that may not be shown.
+PARTS = ("needs", "process", "delay", "reach", "reasons", "follow_up")
+# Sentences, and the table that they are from; None where nothing may be shown.
+Part = tuple[Markup | None, Markup | None] | None
 TABLES = ("reach", "delay", "transfer", "funnel", "needs", "reasons", "follow_up")
 
 
 def service_path(report: Report) -> Fragment:
-    """The way to the region, the transfer and the first service, reach by service; needs, reasons and follow-up."""
-    say = report.words.say
-    if state_of(report) == "nobody" or not any(f"service_{name}" in report.more for name in TABLES):
+    """Needs, the way to the region, the transfer and the first service, reach, reasons, follow-up; most on demand."""
+    say, words = report.words.say, report.words
+    if suppressed(report) or not any(f"service_{name}" in report.more for name in TABLES):
         return nothing()
     title = say("path.title")
     if report.region != PROVINCE and report.region not in REGION_CODES:
         return section("services", title, element("p", say("path.group")))
-    parts = [_process(report), _first_contact(report), _reach(report)]
-    gaps = [_needs(report), _reasons(report), _follow_up(report)]
-    if not any((*parts, *gaps)):
-        in_region = report.words.in_region(report.region)
-        return section("services", title, element("p", say("path.nothing", place=in_region)))
-    texts = [part or element("p", say(why)) for part, why in zip((*parts, *gaps), WHY_NOT, strict=True)]
+    makers = (_needs, _process, _first_contact, _reach, _reasons, _follow_up)
+    parts = {name: make(report) for name, make in zip(PARTS, makers, strict=True)}
+    shown = [part for part in parts.values() if part]
+    if not shown:
+        return section("services", title, element("p", say("path.nothing", place=words.in_region(report.region))))
+    hidden = [say(f"path.part.{name}") for name, part in parts.items() if part is None]
+    # needs, of which a table says more than a sentence, are seen at once
+    needs = parts["needs"][1] if parts["needs"] else None
+    folded = [table for _, table in shown if table is not needs]
     return section(
-        "services", title, element("p", say("path.what")), *texts[: len(parts)], element("h3", say("path.gaps.title")),
-        *texts[len(parts) :],
-        element("p", say("path.note", n=report.words.number(report.rules.threshold)), class_="note"),
+        "services", title, *(sentence for sentence, _ in shown), needs,
+        element("details", element("summary", say("path.tables")), *folded) if any(folded) else None,
+        element("p", say("path.not_shown", parts=words.listing(hidden))) if hidden else None,
+        element("p", say("path.note", n=words.number(report.rules.threshold)), class_="note"),
     )  # fmt: skip
 
 
@@ -71,13 +73,12 @@ def _at_least(report: Report, row: pd.Series) -> str:
 
 
 # ── the way ──────────────────────────────────────────────────────────────────────────────────────────────────
-def _process(report: Report) -> Markup | None:
-    """Households step by step: figure, its numbers, and one sentence."""
+def _process(report: Report) -> Part:
+    """Households step by step: in sentences, the numbers on demand."""
     say, words = report.words.say, report.words
     rows = _rows(report, "funnel")
     if not rows["shown"].any():
         return None
-    drawing = figures.process_figure(report.more["service_funnel"].of(report.region), region=report.region, words=words)
     at = rows.set_index("step")
     counts = {
         step: spread(words, *(words.number(row[name]) for name in ("at_least", "at_most")))
@@ -97,17 +98,16 @@ def _process(report: Report) -> Markup | None:
     caption = say("path.process.caption", place=words.in_region(report.region))
     notes = [say("path.process.prepared")] if "prepared" in at.index else []
     note = Markup(" ").join([*notes, say("path.process.lost")])
-    table = html_table(caption, [say("column.step"), say("column.households")], cells, note=note, of="etapes")
-    return join(
-        element("p", Markup(" ").join(sentences)) if sentences else None, drawing and drawing.html(), table
-    )  # fmt: skip
+    table = html_table(caption, [say("column.step"), say("column.households")], cells, note=note)
+    return element("p", Markup(" ").join(sentences)) if sentences else None, table
 
 
-def _first_contact(report: Report) -> Markup | None:
+def _first_contact(report: Report) -> Part:
     """Transfers confirmed within 30 and 90 days, and by when a first service came."""
     say, words = report.words.say, report.words
     days, months = (_rows(report, name) for name in ("transfer", "delay"))
-    parts: list[Markup | None] = []
+    parts: list[Markup] = []
+    table = None
     if len(days) and days["shown"].all():
         shares = {f"d{row['horizon']:.0f}": _share(report, row) for _, row in days.iterrows()}
         parts.append(element("p", say("path.transfer", n=words.number(days["n_start"].min()), **shares)))
@@ -116,16 +116,14 @@ def _first_contact(report: Report) -> Markup | None:
         first = shown.sort_values("horizon").iloc[0]
         values = {"share": _share(report, first), "months": words.months(first["horizon"])}
         parts.append(element("p", say("path.delay", n=words.number(first["n_start"]), **values)))
-        table = report.more["service_delay"].of(report.region)
-        drawing = figures.first_service(table, region=report.region, words=words)
         cells = [[words.months(row["horizon"]), _share(report, row)] for _, row in months.iterrows()]
         caption = say("path.delay.caption", place=words.in_region(report.region))
         header = [say("column.horizon"), say("column.served")]
-        parts += [drawing.html() if drawing else None, html_table(caption, header, cells, of="premier-service")]
-    return join(element("h3", say("path.delay.title")), *parts) if any(parts) else None
+        table = html_table(caption, header, cells)
+    return (join(*parts), table) if parts else None
 
 
-def _reach(report: Report) -> Markup | None:
+def _reach(report: Report) -> Part:
     """Who was reached by which service before, around and after the establishment: one table, the commonest first."""
     say, words = report.words.say, report.words
     rows = _rows(report, "reach")
@@ -157,11 +155,11 @@ def _reach(report: Report) -> Markup | None:
         say("path.reach.caption", place=words.in_region(report.region)), header, cells,
         note=say("path.reach.note", bases=words.listing(bases)),
     )  # fmt: skip
-    return join(element("h3", say("path.reach.title")), sentence, table)
+    return sentence, table
 
 
 # ── gaps ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def _needs(report: Report) -> Markup | None:
+def _needs(report: Report) -> Part:
     """Needs that nothing answered within some months."""
     say, words = report.words.say, report.words
     rows = _rows(report, "needs")
@@ -173,12 +171,10 @@ def _needs(report: Report) -> Markup | None:
     lead = say("path.needs.most", need=words.label("need", most["need"]), share=_share(report, most), months=months)
     caption = say("path.needs.caption", place=words.in_region(report.region), months=months)
     header, ordered = ("column.need", "column.told_of", "column.without"), pd.concat([shown, rows[~rows["shown"]]])
-    return join(
-        element("p", lead), _two_columns(report, ordered, "need", header, caption, say("path.needs.note"))
-    )  # fmt: skip
+    return element("p", lead), _two_columns(report, ordered, "need", header, caption, say("path.needs.note"))
 
 
-def _reasons(report: Report) -> Markup | None:
+def _reasons(report: Report) -> Part:
     """Reasons for leaving beside the services received."""
     say, words = report.words.say, report.words
     rows = _rows(report, "reasons")
@@ -191,9 +187,8 @@ def _reasons(report: Report) -> Markup | None:
     lead = say("path.reasons.first", reason=reason, service=service, share=_share(report, first))
     caption = say("path.reasons.caption", place=words.in_region(report.region))
     header = ("column.reason", "column.households_left", "column.had_service")
-    return join(
-        element("p", lead), _two_columns(report, shown, "exit_reason", header, caption, say("path.reasons.note"))
-    )  # fmt: skip
+    table = _two_columns(report, shown, "exit_reason", header, caption, say("path.reasons.note"))
+    return element("p", lead), table
 
 
 def _two_columns(
@@ -207,7 +202,7 @@ def _two_columns(
     return html_table(caption, [words.say(key) for key in header], cells, note=note)
 
 
-def _follow_up(report: Report) -> Markup | None:
+def _follow_up(report: Report) -> Part:
     """Contacts held of those due, and persons reached of those held, by month of the schedule and type."""
     say, words = report.words.say, report.words
     rows = _rows(report, "follow_up")
@@ -231,4 +226,5 @@ def _follow_up(report: Report) -> Markup | None:
         lead = element("p", say(key, share=_share(report, row), months=words.months(row["horizon"])))
     header = [say("column.follow_up"), say("column.held"), say("column.reached_of_held")]
     caption = say("path.follow_up.caption", place=words.in_region(report.region))
-    return join(lead, html_table(caption, header, cells, note=say("path.follow_up.note")))
+    table = html_table(caption, header, cells, note=say("path.follow_up.note"))
+    return lead, table

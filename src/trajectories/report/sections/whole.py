@@ -1,7 +1,7 @@
-"""The sections of the page of the whole that look at all regions, all types of trajectories, all models.
+"""What concerns all regions: on the page of the whole a map of them, in the annex what a statistician looks for.
 
-As the others (__init__.py): each takes a `Report` and gives the `Fragment` that a notebook's cell shows; a section with
-nothing to say is not on the page.
+As the others (__init__.py): each takes the `Report` of the whole and gives a `Fragment`; a section with nothing to say
+is not on the page.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ...tables import PROVINCE
 from .. import figures
 from ..figures.estimates import difference_cell, group_name
 from ..inputs import Report, frame_of
-from ..markup import Fragment, Markup, element, html_table, join, nothing, numbers_id, section
+from ..markup import Fragment, Markup, element, html_table, join, nothing, numbers_id, section, under_figure
 from ..readings import HEARSAY, by_hearsay, level_name, notes, with_limits
 from ..run import PLACES
 from ..words import Words
@@ -23,8 +23,30 @@ from ..words import Words
 METHODS, PERMUTED, BEFORE = ("discrete", "with_services", "landmark_6"), "permuted", "before_departure"
 
 
+def beside(report: Report) -> Fragment:
+    """The regions on a map, and their rates on demand."""
+    say, words = report.words.say, report.words
+    drawing, table = figures.tile_map(report.everywhere, words=words), _rates(report)
+    if drawing is None:
+        return section("regions", say("comparison.title"), table)
+    return section(
+        "regions", say("comparison.title"), drawing.html(), under_figure(drawing.name, say("comparison.table"), table)
+    )
+
+
 def regions(report: Report) -> Fragment:
-    """Every region beside the others: on the map, as curves, in a table, and against what chance alone would do."""
+    """Every region beside the others: as curves, and against what chance alone would do."""
+    say, words, more = report.words.say, report.words, report.more
+    curves = figures.curves_of_regions(more["curves"], report.everywhere, words=words)
+    chance = figures.funnel(more["funnel"], report.everywhere, words=words) if "funnel" in more else None
+    shown = [drawing.html() for drawing in (curves, chance) if drawing]
+    if not shown:
+        return nothing()
+    return section("regions", say("comparison.title"), element("p", say("comparison.what")), *shown)
+
+
+def _rates(report: Report) -> Markup:
+    """Every region's rates with their limits, and drawn towards the whole."""
     say, words = report.words.say, report.words
     rates = frame_of(report.everywhere)
     horizons = [h for h in (12, 24) if h in set(rates["horizon"])]
@@ -47,16 +69,7 @@ def regions(report: Report) -> Fragment:
         rows.append([words.region(code), *cells])
     keys = ["comparison.note", "ranges.note", *(["drawn.note"] if not shrunken.empty else [])]
     note = notes(words, *keys, hearsay=bool(heard))
-    table = html_table(say("comparison.caption"), header, rows, note=note, of="carte")
-    drawings = [
-        figures.tile_map(report.everywhere, words=words),
-        figures.curves_of_regions(report.more["curves"], report.everywhere, words=words),
-    ]
-    after = figures.funnel(report.more["funnel"], report.everywhere, words=words) if "funnel" in report.more else None
-    before = [drawing.html() for drawing in drawings if drawing]
-    return section(
-        "regions", say("comparison.title"), element("p", say("comparison.what")), *before, table, after and after.html()
-    )
+    return html_table(say("comparison.caption"), header, rows, note=note)
 
 
 def _shrunken(report: Report) -> pd.DataFrame:
